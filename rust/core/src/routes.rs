@@ -1,0 +1,276 @@
+//! Routes own who hears a topic; they never hold a message.
+//!
+//! A topic type is looked up once among the exact rules and once per *length* of prefix in use,
+//! so a match costs nothing per subscription that does not match, and adding or removing one
+//! costs the same however many topics were published to. Nothing is remembered about topics:
+//! memory is bounded by the subscriptions alone, which is stronger than R1 asks.
+
+use std::collections::BTreeMap;
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::error::CoreError;
+use crate::names::Symbol;
+
+/// A subscription in the order of its addition, which is the order of delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RouteId(u64);
+
+/// What a subscription listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule<'a> {
+    /// Topics of exactly this type go to the agent type.
+    Exact(&'a str, Symbol),
+    /// Topics whose type starts so go to the agent type.
+    Prefix(&'a str, Symbol),
+    /// Only the driver can tell: it is asked about every topic.
+    Opaque,
+}
+
+/// One subscription that hears a topic, or that must be asked whether it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hit {
+    /// Which subscription.
+    pub route: RouteId,
+    /// The agent type it leads to; `None` for an opaque one.
+    pub agent_type: Option<Symbol>,
+}
+
+/// The rules that share one topic type or one prefix.
+#[derive(Debug, Default)]
+struct Bucket {
+    hits: Vec<Hit>,
+    agent_types: HashSet<Symbol>,
+}
+
+#[derive(Debug)]
+enum Kept {
+    Exact(Box<str>, Symbol),
+    Prefix(Box<str>, Symbol),
+    Opaque,
+}
+
+/// The table of subscriptions.
+///
+/// ```
+/// use ferrogen_core::{Names, Routes, Rule};
+///
+/// let mut names = Names::default();
+/// let (writer, critic) = (names.intern("writer"), names.intern("critic"));
+/// let mut routes = Routes::default();
+/// let drafts = routes.add("id-1", Rule::Prefix("draft.", critic))?;
+/// let poems = routes.add("id-2", Rule::Exact("draft.poem", writer))?;
+///
+/// let mut hits = Vec::new();
+/// routes.hear("draft.poem", &mut hits);
+/// let heard: Vec<_> = hits.iter().map(|hit| (hit.route, hit.agent_type)).collect();
+/// assert_eq!(heard, [(drafts, Some(critic)), (poems, Some(writer))]);
+///
+/// assert_eq!(routes.remove("id-1")?, [drafts]);
+/// # Ok::<(), ferrogen_core::CoreError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Routes {
+    next: u64,
+    kept: BTreeMap<RouteId, Kept>,
+    by_id: HashMap<Box<str>, Vec<RouteId>>,
+    exact: HashMap<Box<str>, Bucket>,
+    prefixes: HashMap<Box<str>, Bucket>,
+    /// How many different prefixes have each length, in bytes.
+    prefix_lengths: BTreeMap<usize, usize>,
+    opaque: Vec<Hit>,
+}
+
+impl Routes {
+    /// Adds a subscription.
+    ///
+    /// # Errors
+    ///
+    /// [`CoreError::SubscriptionExists`] if one of the same kind has the same id, or leads the
+    /// same topics to the same agent type. Opaque ones are told apart by id alone.
+    pub fn add(&mut self, id: &str, rule: Rule<'_>) -> Result<RouteId, CoreError> {
+        if self.holds(id, rule) {
+            return Err(CoreError::SubscriptionExists);
+        }
+        let route = RouteId(self.next);
+        self.next += 1;
+        let kept = match rule {
+            Rule::Exact(topic_type, agent_type) => {
+                Self::enter(&mut self.exact, topic_type, route, agent_type);
+                Kept::Exact(topic_type.into(), agent_type)
+            }
+            Rule::Prefix(prefix, agent_type) => {
+                if Self::enter(&mut self.prefixes, prefix, route, agent_type) {
+                    *self.prefix_lengths.entry(prefix.len()).or_default() += 1;
+                }
+                Kept::Prefix(prefix.into(), agent_type)
+            }
+            Rule::Opaque => {
+                self.opaque.push(Hit { route, agent_type: None });
+                Kept::Opaque
+            }
+        };
+        self.by_id.entry(id.into()).or_default().push(route);
+        self.kept.insert(route, kept);
+        Ok(route)
+    }
+
+    /// Removes every subscription with this id and returns which they were.
+    ///
+    /// # Errors
+    ///
+    /// [`CoreError::SubscriptionMissing`] if there is none.
+    #[expect(clippy::missing_panics_doc, reason = "the maps change together")]
+    pub fn remove(&mut self, id: &str) -> Result<Vec<RouteId>, CoreError> {
+        let gone = self.by_id.remove(id).ok_or(CoreError::SubscriptionMissing)?;
+        for route in &gone {
+            match self.kept.remove(route).expect("by_id and kept agree") {
+                Kept::Exact(topic_type, agent_type) => {
+                    Self::leave(&mut self.exact, &topic_type, *route, agent_type);
+                }
+                Kept::Prefix(prefix, agent_type) => {
+                    if Self::leave(&mut self.prefixes, &prefix, *route, agent_type) {
+                        self.forget_length(prefix.len());
+                    }
+                }
+                Kept::Opaque => self.opaque.retain(|hit| hit.route != *route),
+            }
+        }
+        Ok(gone)
+    }
+
+    /// Appends to `hits`, in the order of subscribing, all that may hear a topic of this type.
+    pub fn hear(&self, topic_type: &str, hits: &mut Vec<Hit>) {
+        let start = hits.len();
+        let mut sources = usize::from(!self.opaque.is_empty());
+        hits.extend_from_slice(&self.opaque);
+        if let Some(bucket) = self.exact.get(topic_type) {
+            hits.extend_from_slice(&bucket.hits);
+            sources += 1;
+        }
+        for length in self.prefix_lengths.keys().take_while(|length| **length <= topic_type.len()) {
+            let Some(prefix) = topic_type.get(..*length) else { continue };
+            if let Some(bucket) = self.prefixes.get(prefix) {
+                hits.extend_from_slice(&bucket.hits);
+                sources += 1;
+            }
+        }
+        if sources > 1 {
+            hits[start..].sort_unstable();
+        }
+    }
+
+    /// All subscriptions, in the order of subscribing.
+    pub fn iter(&self) -> impl Iterator<Item = RouteId> + '_ {
+        self.kept.keys().copied()
+    }
+
+    /// The subscriptions that only the driver can judge, in the order of subscribing.
+    pub fn opaque(&self) -> impl Iterator<Item = RouteId> + '_ {
+        self.opaque.iter().map(|hit| hit.route)
+    }
+
+    /// How many subscriptions there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Whether there is no subscription.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    fn holds(&self, id: &str, rule: Rule<'_>) -> bool {
+        let taken = |buckets: &HashMap<Box<str>, Bucket>, text: &str, agent_type: Symbol| {
+            buckets.get(text).is_some_and(|bucket| bucket.agent_types.contains(&agent_type))
+        };
+        let same_rule = match rule {
+            Rule::Exact(topic_type, agent_type) => taken(&self.exact, topic_type, agent_type),
+            Rule::Prefix(prefix, agent_type) => taken(&self.prefixes, prefix, agent_type),
+            Rule::Opaque => false,
+        };
+        same_rule
+            || self.by_id.get(id).is_some_and(|routes| {
+                routes.iter().any(|route| {
+                    matches!(
+                        (&self.kept[route], rule),
+                        (Kept::Exact(..), Rule::Exact(..))
+                            | (Kept::Prefix(..), Rule::Prefix(..))
+                            | (Kept::Opaque, Rule::Opaque)
+                    )
+                })
+            })
+    }
+
+    /// Enters a rule and tells whether its bucket is new.
+    fn enter(
+        buckets: &mut HashMap<Box<str>, Bucket>,
+        text: &str,
+        route: RouteId,
+        agent_type: Symbol,
+    ) -> bool {
+        let bucket = buckets.entry(text.into()).or_default();
+        bucket.hits.push(Hit { route, agent_type: Some(agent_type) });
+        bucket.agent_types.insert(agent_type);
+        bucket.hits.len() == 1
+    }
+
+    /// Takes a rule out and tells whether its bucket went with it.
+    fn leave(
+        buckets: &mut HashMap<Box<str>, Bucket>,
+        text: &str,
+        route: RouteId,
+        agent_type: Symbol,
+    ) -> bool {
+        let bucket = buckets.get_mut(text).expect("kept and buckets agree");
+        let place = bucket.hits.binary_search_by_key(&route, |hit| hit.route);
+        bucket.hits.remove(place.expect("kept and buckets agree"));
+        bucket.agent_types.remove(&agent_type);
+        let empty = bucket.hits.is_empty();
+        if empty {
+            buckets.remove(text);
+        }
+        empty
+    }
+
+    fn forget_length(&mut self, length: usize) {
+        let count = self.prefix_lengths.get_mut(&length).expect("a length for each prefix");
+        *count -= 1;
+        if *count == 0 {
+            self.prefix_lengths.remove(&length);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::Names;
+
+    #[test]
+    fn subscriptions_that_are_removed_leave_nothing_behind() {
+        let mut names = Names::default();
+        let mut routes = Routes::default();
+        let mut ids = Vec::new();
+        for text in ["writer", "critic", "editor"] {
+            let agent_type = names.intern(text);
+            for prefix in ["", "po", text] {
+                ids.push(format!("{text} {prefix}"));
+                let id = ids.last().unwrap();
+                routes.add(id, Rule::Prefix(prefix, agent_type)).unwrap();
+                if prefix.is_empty() {
+                    routes.add(id, Rule::Exact("poem", agent_type)).unwrap();
+                    routes.add(id, Rule::Opaque).unwrap();
+                }
+            }
+        }
+        for id in &ids {
+            routes.remove(id).unwrap();
+        }
+        assert!(routes.kept.is_empty() && routes.by_id.is_empty() && routes.opaque.is_empty());
+        assert!(routes.exact.is_empty() && routes.prefixes.is_empty());
+        assert_eq!(routes.prefix_lengths, BTreeMap::new());
+    }
+}
