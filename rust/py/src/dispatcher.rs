@@ -1,0 +1,333 @@
+//! `Dispatcher`: the step machine over Python payloads, and the agents beside it.
+//!
+//! Payloads and instances are kept as opaque references. Every method takes the lock once, lets it
+//! go, and only then drops references or makes Python objects (B1).
+
+use std::num::NonZeroUsize;
+
+use ferrogen_core as core;
+use ferrogen_core::{AgentSlot, Symbol, Ticket};
+use parking_lot::{Mutex, MutexGuard};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use slotmap::{Key, KeyData, SecondaryMap};
+
+use crate::agent_id::AgentId;
+use crate::errors::raised;
+use crate::outcome::Outcome;
+
+type Payload = Py<PyAny>;
+type Machine = core::Machine<Payload>;
+
+/// What the dispatcher keeps beside an agent's slot.
+struct Record {
+    id: Py<AgentId>,
+    /// `None` while the agent is being built.
+    instance: Option<Py<PyAny>>,
+}
+
+#[derive(Default)]
+struct State {
+    names: core::Names,
+    machine: Machine,
+    records: SecondaryMap<AgentSlot, Record>,
+}
+
+impl State {
+    fn find(&self, py: Python<'_>, id: &AgentId) -> PyResult<Option<AgentSlot>> {
+        let Some(agent_type) = self.names.get(id.type_str(py)?) else { return Ok(None) };
+        Ok(self.machine.find(agent_type, id.key_str(py)?))
+    }
+
+    fn existing(&self, py: Python<'_>, id: &AgentId) -> PyResult<AgentSlot> {
+        self.find(py, id)?.ok_or_else(|| raised(core::CoreError::AgentMissing))
+    }
+
+    /// Enters an agent by way of one of the machine's methods for it.
+    fn enter(
+        &mut self,
+        id: &Bound<'_, AgentId>,
+        instance: Option<Py<PyAny>>,
+        way: fn(&mut Machine, Symbol, &str) -> Result<AgentSlot, core::CoreError>,
+    ) -> PyResult<AgentSlot> {
+        let py = id.py();
+        let agent_type = self.names.intern(id.get().type_str(py)?);
+        let slot = way(&mut self.machine, agent_type, id.get().key_str(py)?).map_err(raised)?;
+        self.records.insert(slot, Record { id: id.clone().unbind(), instance });
+        Ok(slot)
+    }
+}
+
+/// A message to hand to an agent's handler now.
+#[pyclass(frozen, get_all, module = "ferrogen._core")]
+pub(crate) struct Delivery {
+    agent_id: Py<AgentId>,
+    agent: Py<PyAny>,
+    ticket: u64,
+    payload: Payload,
+}
+
+#[pymethods]
+impl Delivery {
+    #[classattr]
+    fn __match_args__() -> (&'static str, &'static str, &'static str, &'static str) {
+        ("agent_id", "agent", "ticket", "payload")
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.agent)?;
+        visit.call(&self.payload)
+    }
+}
+
+#[pyclass(frozen, weakref, module = "ferrogen._core")]
+#[derive(Default)]
+pub(crate) struct Dispatcher {
+    state: Mutex<State>,
+}
+
+impl Dispatcher {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+}
+
+#[pymethods]
+impl Dispatcher {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    // Messages: from acceptance to settlement.
+
+    fn accept(&self, payload: Payload) -> u64 {
+        number(self.state().machine.accept(payload))
+    }
+
+    fn take(&self) -> Option<(u64, Payload)> {
+        match self.state().machine.take()? {
+            core::Arrival::Message(ticket, payload) | core::Arrival::Answer(ticket, payload) => {
+                Some((number(ticket), payload))
+            }
+        }
+    }
+
+    fn admit(
+        &self,
+        py: Python<'_>,
+        ticket: u64,
+        payload: Payload,
+        recipients: Vec<Bound<'_, AgentId>>,
+    ) -> PyResult<Vec<(u64, Payload)>> {
+        let copies: Vec<Payload> = recipients.iter().map(|_| payload.clone_ref(py)).collect();
+        let mut refused = Vec::new();
+        let mut state = self.state();
+        state.machine.spread(given(ticket), recipients.len()).map_err(raised)?;
+        for (id, copy) in recipients.iter().zip(copies) {
+            let slot = match state.find(py, id.get())? {
+                Some(slot) => slot,
+                None => state.enter(id, None, Machine::build)?,
+            };
+            let back = state.machine.place(slot, given(ticket), copy).map_err(raised)?;
+            refused.extend(back.map(|core::Refused(ticket, payload)| (number(ticket), payload)));
+        }
+        Ok(refused)
+    }
+
+    fn step(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let step = {
+            let mut state = self.state();
+            let Some(step) = state.machine.step() else { return Ok(None) };
+            match step {
+                core::Step::Build(slot) => Err(state.records[slot].id.clone_ref(py)),
+                core::Step::Deliver(slot, ticket, payload) => {
+                    let record = &state.records[slot];
+                    let agent = record.instance.as_ref().expect("only ready agents are due");
+                    let (agent_id, agent) = (record.id.clone_ref(py), agent.clone_ref(py));
+                    Ok(Delivery { agent_id, agent, ticket: number(ticket), payload })
+                }
+            }
+        };
+        match step {
+            Ok(delivery) => Ok(Some(Py::new(py, delivery)?.into_any())),
+            Err(to_build) => Ok(Some(to_build.into_any())),
+        }
+    }
+
+    fn finish(
+        &self,
+        py: Python<'_>,
+        agent_id: &Bound<'_, AgentId>,
+        ticket: u64,
+        outcome: Outcome,
+    ) -> PyResult<()> {
+        let mut state = self.state();
+        let slot = state.existing(py, agent_id.get())?;
+        state.machine.finish(slot, given(ticket), outcome.into()).map_err(raised)?;
+        Ok(())
+    }
+
+    fn answer(
+        &self,
+        py: Python<'_>,
+        agent_id: &Bound<'_, AgentId>,
+        ticket: u64,
+        answer: Payload,
+    ) -> PyResult<()> {
+        let mut state = self.state();
+        let slot = state.existing(py, agent_id.get())?;
+        state.machine.answer(slot, given(ticket), answer).map_err(raised)
+    }
+
+    fn release(
+        &self,
+        py: Python<'_>,
+        agent_id: &Bound<'_, AgentId>,
+        ticket: u64,
+    ) -> PyResult<()> {
+        let mut state = self.state();
+        let slot = state.existing(py, agent_id.get())?;
+        state.machine.release(slot, given(ticket)).map_err(raised)
+    }
+
+    fn end(&self, ticket: u64, outcome: Outcome) -> PyResult<()> {
+        self.state().machine.end(given(ticket), outcome.into()).map_err(raised)?;
+        Ok(())
+    }
+
+    fn drain(&self) -> Vec<(u64, Payload)> {
+        let rest = self.state().machine.drain();
+        rest.into_iter()
+            .map(|one| match one {
+                core::Undelivered::Message(ticket, payload)
+                | core::Undelivered::Answer(ticket, payload) => (number(ticket), payload),
+            })
+            .collect()
+    }
+
+    // Agents: from the first message to passivation.
+
+    #[pyo3(signature = (agent_type, *, concurrency, capacity, drop_oldest))]
+    fn limit(
+        &self,
+        agent_type: &str,
+        concurrency: Option<NonZeroUsize>,
+        capacity: Option<NonZeroUsize>,
+        drop_oldest: bool,
+    ) {
+        let overflow =
+            if drop_oldest { core::Overflow::DropOldest } else { core::Overflow::Reject };
+        let mut state = self.state();
+        let agent_type = state.names.intern(agent_type);
+        state.machine.limit(agent_type, core::Limits { concurrency, capacity, overflow });
+    }
+
+    fn build(&self, agent_id: &Bound<'_, AgentId>) -> PyResult<()> {
+        self.state().enter(agent_id, None, Machine::begin_build)?;
+        Ok(())
+    }
+
+    fn built(&self, agent_id: &Bound<'_, AgentId>, instance: Py<PyAny>) -> PyResult<()> {
+        let mut state = self.state();
+        let slot = state.existing(agent_id.py(), agent_id.get())?;
+        state.machine.built(slot).map_err(raised)?;
+        state.records[slot].instance = Some(instance);
+        Ok(())
+    }
+
+    fn build_failed(&self, agent_id: &Bound<'_, AgentId>) -> PyResult<Vec<(u64, Payload)>> {
+        let (record, waiting) = {
+            let mut state = self.state();
+            let slot = state.existing(agent_id.py(), agent_id.get())?;
+            let waiting = state.machine.build_failed(slot).map_err(raised)?;
+            (state.records.remove(slot), waiting)
+        };
+        drop(record);
+        Ok(waiting.into_iter().map(|(ticket, payload)| (number(ticket), payload)).collect())
+    }
+
+    fn enter(&self, agent_id: &Bound<'_, AgentId>, instance: Py<PyAny>) -> PyResult<()> {
+        self.state().enter(agent_id, Some(instance), Machine::enter)?;
+        Ok(())
+    }
+
+    fn passivate(&self, agent_id: &Bound<'_, AgentId>) -> PyResult<Option<Py<PyAny>>> {
+        let record = {
+            let mut state = self.state();
+            match state.find(agent_id.py(), agent_id.get())? {
+                Some(slot) if state.machine.passivate(slot) => state.records.remove(slot),
+                _ => None,
+            }
+        };
+        Ok(record.and_then(|record| record.instance))
+    }
+
+    fn instance(&self, agent_id: &Bound<'_, AgentId>) -> PyResult<Option<Py<PyAny>>> {
+        let py = agent_id.py();
+        let state = self.state();
+        let Some(slot) = state.find(py, agent_id.get())? else { return Ok(None) };
+        Ok(state.records[slot].instance.as_ref().map(|instance| instance.clone_ref(py)))
+    }
+
+    fn instances(&self, py: Python<'_>) -> Vec<(Py<AgentId>, Py<PyAny>)> {
+        let state = self.state();
+        let ready = state.records.values().filter_map(|record| {
+            let instance = record.instance.as_ref()?;
+            Some((record.id.clone_ref(py), instance.clone_ref(py)))
+        });
+        ready.collect()
+    }
+
+    // What can be read off.
+
+    #[getter]
+    fn waiting(&self) -> usize {
+        self.state().machine.waiting()
+    }
+
+    #[getter]
+    fn open(&self) -> usize {
+        self.state().machine.open()
+    }
+
+    #[getter]
+    fn idle(&self) -> bool {
+        self.state().machine.is_idle()
+    }
+
+    fn tally<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let tally = self.state().machine.tally();
+        let counts = PyDict::new(py);
+        counts.set_item("accepted", tally.accepted)?;
+        counts.set_item("handled", tally.handled)?;
+        counts.set_item("answered", tally.answered)?;
+        counts.set_item("dropped", tally.dropped)?;
+        counts.set_item("failed", tally.failed)?;
+        counts.set_item("dead_lettered", tally.dead_lettered)?;
+        Ok(counts)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // A collection may start while the state is in use; what is not visited is not collected.
+        let Some(state) = self.state.try_lock() else { return Ok(()) };
+        for record in state.records.values() {
+            visit.call(&record.instance)?;
+        }
+        state.machine.payloads().try_for_each(|payload| visit.call(payload))
+    }
+
+    fn __clear__(&self) {
+        let cleared = std::mem::take(&mut *self.state());
+        drop(cleared);
+    }
+}
+
+fn number(ticket: Ticket) -> u64 {
+    ticket.data().as_ffi()
+}
+
+fn given(number: u64) -> Ticket {
+    KeyData::from_ffi(number).into()
+}

@@ -1,0 +1,31 @@
+//! The acting half of Ferrogen: the extension module `ferrogen._core`.
+//!
+//! Everything that Python sees of the core is listed in the one module block below; the stub
+//! `python/ferrogen/_core.pyi` documents it. This crate alone knows Python: it looks agent ids
+//! up, keeps the instances and payloads that the core only counts, and turns the core's errors
+//! into exceptions. No lock is held while Python runs (B1).
+
+mod agent_id;
+mod dispatcher;
+mod errors;
+mod grammar;
+mod outcome;
+mod python;
+mod routes;
+
+use pyo3::prelude::*;
+
+/// The compiled half of Ferrogen.
+#[pymodule(name = "_core")]
+mod core {
+    #[pymodule_export]
+    use crate::agent_id::AgentId;
+    #[pymodule_export]
+    use crate::dispatcher::{Delivery, Dispatcher};
+    #[pymodule_export]
+    use crate::grammar::is_valid_agent_type;
+    #[pymodule_export]
+    use crate::outcome::Outcome;
+    #[pymodule_export]
+    use crate::routes::Routes;
+}

@@ -1,0 +1,41 @@
+//! The Python objects that the extension needs by name, each looked up once, when first needed.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+/// A class that is imported when first asked for.
+struct Class {
+    module: &'static str,
+    name: &'static str,
+    found: PyOnceLock<Py<PyType>>,
+}
+
+impl Class {
+    const fn new(module: &'static str, name: &'static str) -> Self {
+        Self { module, name, found: PyOnceLock::new() }
+    }
+
+    fn get<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyType>> {
+        self.found.import(py, self.module, self.name)
+    }
+}
+
+macro_rules! classes {
+    ($($name:ident: $module:literal, $class:literal;)*) => {
+        $(
+            pub(crate) fn $name(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+                static CLASS: Class = Class::new($module, $class);
+                CLASS.get(py)
+            }
+        )*
+    };
+}
+
+classes! {
+    agent_type: "ferrogen._agents.agent_type", "AgentType";
+    type_subscription: "ferrogen._messaging.type_subscription", "TypeSubscription";
+    default_subscription: "ferrogen._messaging.default_subscription", "DefaultSubscription";
+    type_prefix_subscription:
+        "ferrogen._messaging.type_prefix_subscription", "TypePrefixSubscription";
+}
