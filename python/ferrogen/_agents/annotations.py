@@ -1,0 +1,40 @@
+"""Annotations own the reading of a resolved annotation as the concrete types it allows."""
+
+from collections.abc import Sequence
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
+
+
+class AnyType:
+    """Stands for ``typing.Any`` among types: before Python 3.11 ``Any`` is no class."""
+
+
+def is_union(t: object) -> bool:
+    """Tell whether an annotation is a union, however it is spelled."""
+    origin = get_origin(t)
+    return origin is Union or origin is UnionType
+
+
+def get_types(t: object) -> Sequence[type[Any]] | None:
+    """List the types that an annotation allows.
+
+    Args:
+        t: A type, a union of types, None or ``Any``; already resolved, not a string.
+
+    Returns:
+        The types; ``AnyType`` for ``Any``; None when the annotation is nothing of the kind.
+    """
+    if is_union(t):
+        return get_args(t)
+    if t is Any:
+        return (AnyType,)
+    if isinstance(t, type) and get_origin(t) is None:  # before 3.11 list[int] is a type, too
+        return (t,)
+    if t is None:
+        return (NoneType,)
+    return None
+
+
+def allows_anything(types: Sequence[type[Any]]) -> bool:
+    """Tell whether ``Any`` is among the types that ``get_types`` listed."""
+    return AnyType in types or Any in types

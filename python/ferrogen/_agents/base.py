@@ -1,0 +1,345 @@
+"""The base agent owns an agent's identity, its ways to send, and its own registration."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar, TypeVar, final
+
+from typing_extensions import Self
+
+from ferrogen._agents.agent import Agent
+from ferrogen._agents.agent_type import AgentType
+from ferrogen._agents.instantiation import AgentInstantiationContext
+from ferrogen._agents.metadata import AgentMetadata
+from ferrogen._agents.options import AgentOptions
+from ferrogen._agents.registration import (
+    add_class_serializers,
+    add_class_subscriptions,
+    class_options_setter,
+    direct_messages_to,
+)
+from ferrogen._core import AgentId
+from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._messaging.message_context import MessageContext
+from ferrogen._messaging.subscription import UnboundSubscription
+from ferrogen._messaging.topic import TopicId
+from ferrogen._messaging.type_subscription import TypeSubscription
+from ferrogen._runtime.protocol import AgentRuntime
+from ferrogen._serialization.known import try_get_known_serializers_for_type
+from ferrogen._serialization.serializer import MessageSerializer
+
+BaseAgentType = TypeVar("BaseAgentType", bound="BaseAgent")
+BaseAgentClass = TypeVar("BaseAgentClass", bound="type[BaseAgent]")
+
+
+def subscription_factory(
+    subscription: UnboundSubscription,
+) -> Callable[[type[BaseAgentType]], type[BaseAgentType]]:
+    """Add a maker of subscriptions to an agent class; a class decorator."""
+
+    def decorator(cls: type[BaseAgentType]) -> type[BaseAgentType]:
+        cls.internal_unbound_subscriptions_list.append(subscription)
+        return cls
+
+    return decorator
+
+
+def handles(
+    type: type[Any],
+    serializer: MessageSerializer[Any] | list[MessageSerializer[Any]] | None = None,
+) -> Callable[[type[BaseAgentType]], type[BaseAgentType]]:
+    """Declare a message type, with its serializers, that an agent class handles.
+
+    Args:
+        type: The message type.
+        serializer: One or several serializers; left out, the known ones for the type.
+
+    Returns:
+        The class decorator.
+
+    Raises:
+        ValueError: No serializer is known for the type, when the decorator is applied.
+    """
+
+    def decorator(cls: BaseAgentClass) -> BaseAgentClass:
+        if serializer is None:
+            serializers = try_get_known_serializers_for_type(type)
+        elif isinstance(serializer, Sequence):
+            serializers = serializer
+        else:
+            serializers = [serializer]
+        if not serializers:
+            raise ValueError(
+                f"No serializers found for type {type}. Please provide an explicit serializer."
+            )
+        cls.internal_extra_handles_types.append((type, serializers))
+        return cls
+
+    return decorator
+
+
+class BaseAgent(ABC, Agent):
+    """An agent with everything but the handling of messages. See `RoutedAgent` for that.
+
+    Example:
+        ```python
+        import asyncio
+        from typing import Any
+
+        from ferrogen import AgentId, BaseAgent, MessageContext, SingleThreadedAgentRuntime
+
+
+        class Echo(BaseAgent):
+            async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
+                return message
+
+
+        async def main() -> None:
+            runtime = SingleThreadedAgentRuntime()
+            await Echo.register(runtime, "echo", lambda: Echo("says it again"))
+            runtime.start()
+            assert await runtime.send_message("hello", AgentId("echo", "cave")) == "hello"
+            await runtime.stop_when_idle()
+
+
+        asyncio.run(main())
+        ```
+
+    Args:
+        description: What the agent does, in a few words; part of its metadata.
+
+    Raises:
+        ValueError: The description is not a string.
+    """
+
+    internal_unbound_subscriptions_list: ClassVar[list[UnboundSubscription]] = []
+    internal_extra_handles_types: ClassVar[
+        list[tuple[type[Any], list[MessageSerializer[Any]]]]
+    ] = []
+    internal_agent_options: ClassVar[AgentOptions | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Subscriptions and serializers are declared anew on each class, as in AutoGen.
+        cls.internal_extra_handles_types = []
+        cls.internal_unbound_subscriptions_list = []
+
+    @classmethod
+    def _handles_types(cls) -> list[tuple[type[Any], list[MessageSerializer[Any]]]]:
+        return cls.internal_extra_handles_types
+
+    @classmethod
+    def _unbound_subscriptions(cls) -> list[UnboundSubscription]:
+        return cls.internal_unbound_subscriptions_list
+
+    def __init__(self, description: str) -> None:
+        if AgentInstantiationContext.is_in_factory_call():
+            self._runtime: AgentRuntime = AgentInstantiationContext.current_runtime()
+            self._id: AgentId = AgentInstantiationContext.current_agent_id()
+        if not isinstance(description, str):
+            raise ValueError("Agent description must be a string")
+        self._description = description
+
+    async def bind_id_and_runtime(self, id: AgentId, runtime: AgentRuntime) -> None:
+        """Tell the agent its address and the runtime it lives in.
+
+        Args:
+            id: The address.
+            runtime: The runtime.
+
+        Raises:
+            RuntimeError: The agent has another address or lives in another runtime already.
+        """
+        if hasattr(self, "_id") and self._id != id:
+            raise RuntimeError("Agent is already bound to a different ID")
+        if hasattr(self, "_runtime") and self._runtime != runtime:
+            raise RuntimeError("Agent is already bound to a different runtime")
+        self._id = id
+        self._runtime = runtime
+
+    @property
+    def metadata(self) -> AgentMetadata:
+        """What may be known of the agent without talking to it."""
+        agent_id = self.id
+        return AgentMetadata(key=agent_id.key, type=agent_id.type, description=self._description)
+
+    @property
+    def type(self) -> str:
+        """The type part of the agent's address."""
+        return self.id.type
+
+    @property
+    def id(self) -> AgentId:
+        """The address of the agent."""
+        try:
+            return self._id
+        except AttributeError:
+            raise self._not_bound() from None
+
+    @property
+    def runtime(self) -> AgentRuntime:
+        """The runtime that the agent lives in."""
+        try:
+            return self._runtime
+        except AttributeError:
+            raise self._not_bound() from None
+
+    def _not_bound(self) -> AttributeError:
+        # An AttributeError, as in AutoGen: `hasattr` and checks against `Agent` rely on it.
+        return AttributeError(
+            f'agent of class "{self.__class__.__qualname__}" is not bound to a runtime: use '
+            "register, so that the runtime builds it, or register_instance"
+        )
+
+    @final
+    async def on_message(self, message: Any, ctx: MessageContext) -> Any:
+        """Handle a message. Called by the runtime only; override `on_message_impl` instead."""
+        return await self.on_message_impl(message, ctx)
+
+    @abstractmethod
+    async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
+        """Handle a message.
+
+        Args:
+            message: The message.
+            ctx: What comes with it.
+
+        Returns:
+            The answer, or None.
+        """
+        ...
+
+    async def send_message(
+        self,
+        message: Any,
+        recipient: AgentId,
+        *,
+        cancellation_token: CancellationToken | None = None,
+        message_id: str | None = None,
+    ) -> Any:
+        """Send a message to another agent and wait for its answer.
+
+        Args:
+            message: The message.
+            recipient: The agent to send it to.
+            cancellation_token: Cancels the message.
+            message_id: Names the message in logs and traces; made up when left out.
+
+        Returns:
+            The answer.
+        """
+        return await self.runtime.send_message(
+            message,
+            sender=self.id,
+            recipient=recipient,
+            cancellation_token=cancellation_token,
+            message_id=message_id,
+        )
+
+    async def publish_message(
+        self,
+        message: Any,
+        topic_id: TopicId,
+        *,
+        cancellation_token: CancellationToken | None = None,
+    ) -> None:
+        """Publish a message to whoever hears a topic.
+
+        Args:
+            message: The message.
+            topic_id: The topic.
+            cancellation_token: Cancels the message.
+        """
+        await self.runtime.publish_message(
+            message, topic_id, sender=self.id, cancellation_token=cancellation_token
+        )
+
+    async def save_state(self) -> Mapping[str, Any]:
+        """Return the state of the agent. Override it: this one warns and returns nothing."""
+        warnings.warn("save_state not implemented", stacklevel=2)
+        return {}
+
+    async def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over a state that `save_state` returned. Override it: this one only warns.
+
+        Args:
+            state: That state.
+        """
+        warnings.warn("load_state not implemented", stacklevel=2)
+
+    async def close(self) -> None:
+        """Let go of what the agent holds. Override it when there is something."""
+
+    async def register_instance(
+        self,
+        runtime: AgentRuntime,
+        agent_id: AgentId,
+        *,
+        skip_class_subscriptions: bool = True,
+        skip_direct_message_subscription: bool = False,
+    ) -> AgentId:
+        """Register this very agent under an address, instead of a way to build such agents.
+
+        A topic whose type is the key of the address is subscribed to as well.
+
+        Args:
+            runtime: The runtime to live in.
+            agent_id: The address.
+            skip_class_subscriptions: Do not add the subscriptions declared on the class.
+            skip_direct_message_subscription: Do not hear topics that begin with the agent type
+                and a colon.
+
+        Returns:
+            The address.
+        """
+        set_options = class_options_setter(self.__class__, runtime)
+        agent_id = await runtime.register_agent_instance(agent_instance=self, agent_id=agent_id)
+        set_options(agent_id.type)
+        await runtime.add_subscription(
+            TypeSubscription(topic_type=agent_id.key, agent_type=agent_id.type)
+        )
+        if not skip_class_subscriptions:
+            await add_class_subscriptions(self.__class__, runtime, AgentType(agent_id.type))
+        if not skip_direct_message_subscription:
+            with suppress(ValueError):  # another instance of this type has subscribed already
+                await runtime.add_subscription(direct_messages_to(agent_id.type))
+        add_class_serializers(self.__class__, runtime)
+        return agent_id
+
+    @classmethod
+    async def register(
+        cls,
+        runtime: AgentRuntime,
+        type: str,
+        factory: Callable[[], Self | Awaitable[Self]],
+        *,
+        skip_class_subscriptions: bool = False,
+        skip_direct_message_subscription: bool = False,
+    ) -> AgentType:
+        """Register a way to build agents of this class, under an agent type.
+
+        Args:
+            runtime: The runtime to live in.
+            type: The agent type.
+            factory: Builds an agent; may be async.
+            skip_class_subscriptions: Do not add the subscriptions declared on the class.
+            skip_direct_message_subscription: Do not hear topics that begin with the agent type
+                and a colon.
+
+        Returns:
+            The agent type.
+        """
+        set_options = class_options_setter(cls, runtime)
+        agent_type = await runtime.register_factory(
+            type=AgentType(type), agent_factory=factory, expected_class=cls
+        )
+        set_options(agent_type.type)
+        if not skip_class_subscriptions:
+            await add_class_subscriptions(cls, runtime, agent_type)
+        if not skip_direct_message_subscription:
+            await runtime.add_subscription(direct_messages_to(agent_type.type))
+        add_class_serializers(cls, runtime)
+        return agent_type

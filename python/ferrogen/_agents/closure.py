@@ -1,0 +1,217 @@
+"""The closure agent owns how a plain async function becomes an agent."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeVar
+
+from ferrogen._agents.agent_type import AgentType
+from ferrogen._agents.annotations import allows_anything
+from ferrogen._agents.base import BaseAgent
+from ferrogen._agents.instantiation import AgentInstantiationContext
+from ferrogen._agents.registration import bind_subscriptions
+from ferrogen._agents.signatures import read_signature
+from ferrogen._core import AgentId
+from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._messaging.message_context import MessageContext
+from ferrogen._messaging.subscription import Subscription
+from ferrogen._messaging.topic import TopicId
+from ferrogen._runtime.protocol import AgentRuntime
+from ferrogen._serialization.known import try_get_known_serializers_for_type
+from ferrogen.exceptions import CantHandleException
+
+T = TypeVar("T")
+
+
+def get_handled_types_from_closure(
+    closure: Callable[[ClosureContext, T, MessageContext], Awaitable[Any]],
+) -> Sequence[type]:
+    """List the message types that a closure is annotated to take.
+
+    Args:
+        closure: The closure.
+
+    Returns:
+        The types; ``AnyType`` among them if it takes any message.
+
+    Raises:
+        TypeError: It is not a closure that can be an agent; says what to do.
+    """
+    return read_signature(closure, "closure").target_types
+
+
+class ClosureContext(Protocol):
+    """What a closure can do as an agent: it is handed this as its first argument."""
+
+    @property
+    def id(self) -> AgentId:
+        """The address of the agent."""
+        ...
+
+    async def send_message(
+        self,
+        message: Any,
+        recipient: AgentId,
+        *,
+        cancellation_token: CancellationToken | None = None,
+        message_id: str | None = None,
+    ) -> Any:
+        """Send a message to another agent and wait for its answer."""
+        ...
+
+    async def publish_message(
+        self,
+        message: Any,
+        topic_id: TopicId,
+        *,
+        cancellation_token: CancellationToken | None = None,
+    ) -> None:
+        """Publish a message to whoever hears a topic."""
+        ...
+
+
+class ClosureAgent(BaseAgent, ClosureContext):
+    """An agent made of one async function: handy to take results out of a runtime.
+
+    Example:
+        ```python
+        import asyncio
+
+        from ferrogen import ClosureAgent, ClosureContext, DefaultSubscription, DefaultTopicId
+        from ferrogen import MessageContext, SingleThreadedAgentRuntime
+
+
+        async def main() -> None:
+            heard: list[str] = []
+
+            async def listen(agent: ClosureContext, message: str, ctx: MessageContext) -> None:
+                heard.append(message)
+
+            runtime = SingleThreadedAgentRuntime()
+            await ClosureAgent.register_closure(
+                runtime, "listener", listen, subscriptions=lambda: [DefaultSubscription()]
+            )
+            runtime.start()
+            await runtime.publish_message("hello", DefaultTopicId())
+            await runtime.stop_when_idle()
+            assert heard == ["hello"]
+
+
+        asyncio.run(main())
+        ```
+
+    Args:
+        description: What the agent does, in a few words.
+        closure: Takes the agent, the message and its context.
+        unknown_type_policy: What to do with a message of another type than the closure is
+            annotated to take: raise, warn and answer nothing, or hand it over all the same.
+
+    Raises:
+        RuntimeError: It is not being built by a runtime.
+        TypeError: The closure cannot be an agent; says what to do.
+    """
+
+    def __init__(
+        self,
+        description: str,
+        closure: Callable[[ClosureContext, T, MessageContext], Awaitable[Any]],
+        *,
+        unknown_type_policy: Literal["error", "warn", "ignore"] = "warn",
+    ) -> None:
+        if not AgentInstantiationContext.is_in_factory_call():
+            raise RuntimeError(
+                "ClosureAgent must be instantiated within the context of an AgentRuntime. It "
+                "cannot be directly instantiated: use ClosureAgent.register_closure"
+            )
+        super().__init__(description)
+        self._closure: Callable[[ClosureContext, Any, MessageContext], Awaitable[Any]] = closure
+        self._expected_types = get_handled_types_from_closure(closure)
+        self._expects_anything = allows_anything(self._expected_types)
+        self._unknown_type_policy = unknown_type_policy
+
+    async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
+        """Hand the message to the closure, if it is of a type that the closure takes."""
+        if not self._expects_anything and type(message) not in self._expected_types:
+            text = (
+                f"Message type {type(message)} not in target types {self._expected_types} of "
+                f"{self.id}. Set unknown_type_policy to "
+            )
+            if self._unknown_type_policy == "warn":
+                warnings.warn(
+                    text + "'error' to raise an exception, or 'ignore' to hand it over",
+                    stacklevel=1,
+                )
+                return None
+            if self._unknown_type_policy == "error":
+                raise CantHandleException(
+                    text + "'warn' to drop it with a warning, or 'ignore' to hand it over"
+                )
+        return await self._closure(self, message, ctx)
+
+    async def save_state(self) -> Mapping[str, Any]:
+        """Return nothing: a closure agent has no state."""
+        return {}
+
+    async def load_state(self, state: Mapping[str, Any]) -> None:
+        """Do nothing: a closure agent has no state.
+
+        Args:
+            state: Is not looked at.
+        """
+
+    @classmethod
+    async def register_closure(
+        cls,
+        runtime: AgentRuntime,
+        type: str,
+        closure: Callable[[ClosureContext, T, MessageContext], Awaitable[Any]],
+        *,
+        unknown_type_policy: Literal["error", "warn", "ignore"] = "warn",
+        skip_direct_message_subscription: bool = False,
+        description: str = "",
+        subscriptions: Callable[[], list[Subscription] | Awaitable[list[Subscription]]]
+        | None = None,
+    ) -> AgentType:
+        """Register an async function as an agent.
+
+        Args:
+            runtime: The runtime to live in.
+            type: The agent type.
+            closure: Takes the agent, the message and its context. The annotation of the message
+                says which types it takes; ``Any`` takes every message.
+            unknown_type_policy: What to do with a message of another type: raise, warn and answer
+                nothing, or hand it over all the same.
+            skip_direct_message_subscription: Do not hear topics that begin with the agent type
+                and a colon.
+            description: What the agent does, in a few words.
+            subscriptions: Makes the agent's subscriptions; may be async.
+
+        Returns:
+            The agent type.
+
+        Raises:
+            TypeError: The closure cannot be an agent; says what to do. Nothing is registered.
+        """
+        # Before anything is registered, so that a wrong closure leaves nothing behind.
+        handled_types = get_handled_types_from_closure(closure)
+        if cls._unbound_subscriptions():
+            raise TypeError(
+                f'closure agent class "{cls.__qualname__}" has class subscriptions, which closure '
+                "agents do not use: pass subscriptions= to register_closure instead"
+            )
+        any_closure: Callable[[ClosureContext, Any, MessageContext], Awaitable[Any]] = closure
+        agent_type = await cls.register(
+            runtime=runtime,
+            type=type,
+            factory=lambda: cls(description, any_closure, unknown_type_policy=unknown_type_policy),
+            skip_class_subscriptions=True,
+            skip_direct_message_subscription=skip_direct_message_subscription,
+        )
+        if subscriptions is not None:
+            for subscription in await bind_subscriptions(agent_type, [subscriptions]):
+                await runtime.add_subscription(subscription)
+        if not allows_anything(handled_types):
+            for message_type in handled_types:
+                runtime.add_message_serializer(try_get_known_serializers_for_type(message_type))
+        return agent_type

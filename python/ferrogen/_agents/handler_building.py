@@ -1,0 +1,112 @@
+"""Handler building owns what the three decorators share: checks around a method, and a router."""
+
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from functools import wraps
+from types import NoneType
+from typing import Any, Literal
+
+from ferrogen._agents.annotations import allows_anything
+from ferrogen._agents.signatures import read_signature
+from ferrogen._messaging.message_context import MessageContext
+from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.exceptions import CantHandleException
+
+logger = logging.getLogger(ROOT_LOGGER_NAME)
+
+HandlerKind = Literal["message handler", "event handler", "rpc handler"]
+
+
+def decorate(
+    kind: HandlerKind,
+    func: object,
+    strict: bool,
+    match: Callable[[Any, MessageContext], bool] | None,
+) -> Any:
+    """Turn a method into a handler of some kind, or make the decorator that does.
+
+    Args:
+        kind: The kind of handler.
+        func: The method, or None for a decorator.
+        strict: Whether a message or answer of an undeclared type is an error.
+        match: Tells whether the handler wants a message.
+
+    Returns:
+        The handler, or the decorator.
+
+    Raises:
+        TypeError: The method cannot be such a handler.
+        ValueError: ``func`` is no method at all.
+    """
+    if func is None:
+        return lambda function: _build(kind, function, strict, match)
+    if not callable(func):
+        raise ValueError(f"Invalid arguments: a {kind} decorates a method, not {func!r}")
+    return _build(kind, func, strict, match)
+
+
+def _build(
+    kind: HandlerKind,
+    func: Callable[[Any, Any, MessageContext], Coroutine[Any, Any, Any]],
+    strict: bool,
+    match: Callable[[Any, MessageContext], bool] | None,
+) -> Any:
+    target_types, produces_types = read_signature(func, kind, in_class_body=True)
+    is_event = kind == "event handler"
+    allowed_answers: Sequence[type[Any]] = (NoneType,) if is_event else produces_types
+    any_answer = not is_event and allows_anything(produces_types)
+
+    def report(error: Exception) -> None:
+        if strict:
+            raise error
+        logger.warning("%s", error)
+
+    @wraps(func)
+    async def handler(self: Any, message: Any, ctx: MessageContext) -> Any:
+        if type(message) not in target_types:
+            report(
+                CantHandleException(
+                    f"Message type {type(message)} not in target types {target_types}"
+                )
+            )
+        answer = await func(self, message, ctx)
+        if any_answer or type(answer) in allowed_answers:
+            return answer
+        if is_event:
+            report(ValueError(f"Return type {type(answer)} is not None."))
+            return None
+        report(ValueError(f"Return type {type(answer)} not in return types {produces_types}"))
+        return answer
+
+    built: Any = handler
+    built.target_types = list(target_types)
+    built.produces_types = list(produces_types)
+    built.is_message_handler = True
+    built.router = _router(kind, match)
+    return built
+
+
+def _router(
+    kind: HandlerKind, match: Callable[[Any, MessageContext], bool] | None
+) -> Callable[[Any, MessageContext], bool]:
+    if kind == "message handler":
+        return match or _takes_everything
+    if kind == "rpc handler":
+        if match is None:
+            return _takes_rpc
+        return lambda message, ctx: ctx.is_rpc and match(message, ctx)
+    if match is None:
+        return _takes_events
+    return lambda message, ctx: not ctx.is_rpc and match(message, ctx)
+
+
+def _takes_everything(_message: Any, _ctx: MessageContext) -> bool:
+    return True
+
+
+def _takes_rpc(_message: Any, ctx: MessageContext) -> bool:
+    return ctx.is_rpc
+
+
+def _takes_events(_message: Any, ctx: MessageContext) -> bool:
+    return not ctx.is_rpc

@@ -1,0 +1,219 @@
+"""Handlers own the decorators that make a method handle messages; routing is left to the agent."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Literal, Protocol, TypeVar, overload, runtime_checkable
+
+from ferrogen._agents.handler_building import decorate
+from ferrogen._messaging.message_context import MessageContext
+
+AgentT = TypeVar("AgentT")
+ReceivesT = TypeVar("ReceivesT")
+ProducesT = TypeVar("ProducesT", covariant=True)  # noqa: PLC0105 - upstream's name
+
+
+@runtime_checkable
+class MessageHandler(Protocol[AgentT, ReceivesT, ProducesT]):  # type: ignore[misc]
+    """A method that handles messages, as the decorators leave it."""
+
+    target_types: Sequence[type]
+    produces_types: Sequence[type]
+    is_message_handler: Literal[True]
+    router: Callable[[ReceivesT, MessageContext], bool]
+
+    @staticmethod
+    async def __call__(
+        agent_instance: AgentT, message: ReceivesT, ctx: MessageContext
+    ) -> ProducesT:
+        """Handle a message on behalf of an agent."""
+        ...
+
+
+_Method = Callable[[AgentT, ReceivesT, MessageContext], Coroutine[Any, Any, ProducesT]]
+_Decorator = Callable[
+    [_Method[AgentT, ReceivesT, ProducesT]], MessageHandler[AgentT, ReceivesT, ProducesT]
+]
+_Match = Callable[[ReceivesT, MessageContext], bool]
+
+
+@overload
+def message_handler(
+    func: _Method[AgentT, ReceivesT, ProducesT],
+) -> MessageHandler[AgentT, ReceivesT, ProducesT]: ...
+
+
+@overload
+def message_handler(
+    func: None = None,
+    *,
+    match: None = ...,
+    strict: bool = ...,
+) -> _Decorator[AgentT, ReceivesT, ProducesT]: ...
+
+
+@overload
+def message_handler(
+    func: None = None,
+    *,
+    match: _Match[ReceivesT],
+    strict: bool = ...,
+) -> _Decorator[AgentT, ReceivesT, ProducesT]: ...
+
+
+def message_handler(
+    func: _Method[AgentT, ReceivesT, ProducesT] | None = None,
+    *,
+    strict: bool = True,
+    match: _Match[ReceivesT] | None = None,
+) -> _Decorator[AgentT, ReceivesT, ProducesT] | MessageHandler[AgentT, ReceivesT, ProducesT]:
+    """Make a method of a `RoutedAgent` handle messages, whether sent or published.
+
+    The method is async and takes the agent, the message and its `MessageContext`. The annotation
+    of the message says which types it handles (one type or a union), that of the return value
+    which types it answers with.
+
+    Example:
+        ```python
+        from ferrogen import MessageContext, RoutedAgent, message_handler
+
+
+        class Calculator(RoutedAgent):
+            @message_handler
+            async def on_number(self, number: int | float, ctx: MessageContext) -> float:
+                return number * 2.0
+
+            @message_handler(match=lambda text, ctx: text.isdigit())
+            async def on_text(self, text: str, ctx: MessageContext) -> float:
+                return float(text) * 2.0
+        ```
+
+    Args:
+        func: The method, when used without parentheses.
+        strict: Whether a message or an answer of another type than the annotations say is an
+            error; otherwise a warning is logged.
+        match: Looks at a message of the right type, and at its context, and tells whether this
+            handler wants it. Of the handlers of one type, asked in the alphabetical order of
+            their names, the first that wants a message gets it.
+
+    Returns:
+        The handler, or the decorator.
+
+    Raises:
+        TypeError: The method is not such a method; says what to do.
+    """
+    return decorate("message handler", func, strict, match)  # type: ignore[no-any-return]
+
+
+@overload
+def event(
+    func: _Method[AgentT, ReceivesT, None],
+) -> MessageHandler[AgentT, ReceivesT, None]: ...
+
+
+@overload
+def event(
+    func: None = None,
+    *,
+    match: None = ...,
+    strict: bool = ...,
+) -> _Decorator[AgentT, ReceivesT, None]: ...
+
+
+@overload
+def event(
+    func: None = None,
+    *,
+    match: _Match[ReceivesT],
+    strict: bool = ...,
+) -> _Decorator[AgentT, ReceivesT, None]: ...
+
+
+def event(
+    func: _Method[AgentT, ReceivesT, None] | None = None,
+    *,
+    strict: bool = True,
+    match: _Match[ReceivesT] | None = None,
+) -> _Decorator[AgentT, ReceivesT, None] | MessageHandler[AgentT, ReceivesT, None]:
+    """Make a method of a `RoutedAgent` handle published messages only; it answers nothing.
+
+    Example:
+        ```python
+        from ferrogen import MessageContext, RoutedAgent, event
+
+
+        class Listener(RoutedAgent):
+            @event
+            async def on_news(self, news: str, ctx: MessageContext) -> None:
+                print(news)
+        ```
+
+    Args:
+        func: The method, when used without parentheses.
+        strict: Whether a message of another type, or an answer, is an error; otherwise a warning
+            is logged.
+        match: Tells whether this handler wants a message; see `message_handler`.
+
+    Returns:
+        The handler, or the decorator.
+
+    Raises:
+        TypeError: The method is not such a method; says what to do.
+    """
+    return decorate("event handler", func, strict, match)  # type: ignore[no-any-return]
+
+
+@overload
+def rpc(
+    func: _Method[AgentT, ReceivesT, ProducesT],
+) -> MessageHandler[AgentT, ReceivesT, ProducesT]: ...
+
+
+@overload
+def rpc(
+    func: None = None,
+    *,
+    match: None = ...,
+    strict: bool = ...,
+) -> _Decorator[AgentT, ReceivesT, ProducesT]: ...
+
+
+@overload
+def rpc(
+    func: None = None,
+    *,
+    match: _Match[ReceivesT],
+    strict: bool = ...,
+) -> _Decorator[AgentT, ReceivesT, ProducesT]: ...
+
+
+def rpc(
+    func: _Method[AgentT, ReceivesT, ProducesT] | None = None,
+    *,
+    strict: bool = True,
+    match: _Match[ReceivesT] | None = None,
+) -> _Decorator[AgentT, ReceivesT, ProducesT] | MessageHandler[AgentT, ReceivesT, ProducesT]:
+    """Make a method of a `RoutedAgent` handle sent messages only, whose sender waits.
+
+    Example:
+        ```python
+        from ferrogen import MessageContext, RoutedAgent, rpc
+
+
+        class Calculator(RoutedAgent):
+            @rpc
+            async def on_number(self, number: int, ctx: MessageContext) -> int:
+                return number * 2
+        ```
+
+    Args:
+        func: The method, when used without parentheses.
+        strict: Whether a message or an answer of another type than the annotations say is an
+            error; otherwise a warning is logged.
+        match: Tells whether this handler wants a message; see `message_handler`.
+
+    Returns:
+        The handler, or the decorator.
+
+    Raises:
+        TypeError: The method is not such a method; says what to do.
+    """
+    return decorate("rpc handler", func, strict, match)  # type: ignore[no-any-return]

@@ -1,0 +1,120 @@
+"""The routed agent owns the choice of a handler for each message; the handlers are methods."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+
+from ferrogen._agents.base import BaseAgent
+from ferrogen._agents.handler_building import logger
+from ferrogen._agents.handlers import MessageHandler
+from ferrogen._messaging.message_context import MessageContext
+from ferrogen._serialization.known import try_get_known_serializers_for_type
+from ferrogen._serialization.serializer import MessageSerializer
+
+HandlerTable = dict[type[Any], tuple[MessageHandler[Any, Any, Any], ...]]
+
+
+class RoutedAgent(BaseAgent):
+    """An agent whose methods handle messages by type: the usual kind of agent.
+
+    Decorate the methods with `message_handler`, `event` or `rpc`. They are looked up once per
+    class, when it is first used.
+
+    Example:
+        ```python
+        import asyncio
+        from dataclasses import dataclass
+
+        from ferrogen import AgentId, MessageContext, RoutedAgent, SingleThreadedAgentRuntime
+        from ferrogen import event, rpc
+
+
+        @dataclass
+        class Greeting:
+            name: str
+
+
+        class Greeter(RoutedAgent):
+            @rpc
+            async def on_greeting(self, greeting: Greeting, ctx: MessageContext) -> str:
+                return f"hello, {greeting.name}"
+
+            @event
+            async def on_overheard(self, greeting: Greeting, ctx: MessageContext) -> None:
+                print(f"somebody greets {greeting.name}")
+
+
+        async def main() -> None:
+            runtime = SingleThreadedAgentRuntime()
+            await Greeter.register(runtime, "greeter", lambda: Greeter("greets people"))
+            runtime.start()
+            answer = await runtime.send_message(Greeting("Ada"), AgentId("greeter", "door"))
+            assert answer == "hello, Ada"
+            await runtime.stop_when_idle()
+
+
+        asyncio.run(main())
+        ```
+
+    Args:
+        description: What the agent does, in a few words; part of its metadata.
+    """
+
+    # Of the class itself only: see `on_message_impl`.
+    _handler_table: ClassVar[HandlerTable]
+
+    async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any | None:
+        """Hand the message to the first handler of its type that wants it.
+
+        Do not override it: add handlers instead.
+        """
+        cls = self.__class__
+        # Looked for in the class itself: a table found through inheritance is another class's.
+        table = cls.__dict__.get("_handler_table")
+        if table is None:
+            table = cls._make_handler_table()
+        for handler in table.get(type(message), ()):
+            if handler.router(message, ctx):
+                return await handler(self, message, ctx)
+        return await self.on_unhandled_message(message, ctx)  # type: ignore[func-returns-value]
+
+    async def on_unhandled_message(self, message: Any, ctx: MessageContext) -> None:
+        """Called with a message that no handler wants. Logs it; override it to do more.
+
+        Args:
+            message: The message.
+            ctx: What comes with it.
+        """
+        logger.info("Unhandled message: %s", message)
+
+    @classmethod
+    def _make_handler_table(cls) -> HandlerTable:
+        lists: dict[type[Any], list[MessageHandler[Any, Any, Any]]] = {}
+        for handler in cls._discover_handlers():
+            for target_type in handler.target_types:
+                lists.setdefault(target_type, []).append(handler)
+        table = {target_type: tuple(handlers) for target_type, handlers in lists.items()}
+        cls._handler_table = table
+        return table
+
+    @classmethod
+    def _discover_handlers(cls) -> Sequence[MessageHandler[Any, Any, Any]]:
+        # `dir` sorts by name and follows inheritance: an override hides what it overrides.
+        attributes = (getattr(cls, name, None) for name in dir(cls))
+        return [
+            cast(MessageHandler[Any, Any, Any], attribute)
+            for attribute in attributes
+            if callable(attribute) and hasattr(attribute, "is_message_handler")
+        ]
+
+    @classmethod
+    def _handles_types(cls) -> list[tuple[type[Any], list[MessageSerializer[Any]]]]:
+        types = list(cls.internal_extra_handles_types)
+        declared = {message_type for message_type, _serializers in types}
+        handled = (t for handler in cls._discover_handlers() for t in handler.target_types)
+        for message_type in dict.fromkeys(handled):
+            serializers = try_get_known_serializers_for_type(message_type)
+            if serializers:
+                types.append((message_type, serializers))
+            elif message_type not in declared:
+                raise ValueError(f"No serializers found for type {message_type}.")
+        return types

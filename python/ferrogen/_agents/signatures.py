@@ -1,0 +1,152 @@
+"""Signatures own what is read from a handler or closure: messages it takes, answers it gives."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from types import FrameType, SimpleNamespace
+from typing import Any, NamedTuple, get_type_hints
+
+from ferrogen._agents.annotations import get_types
+
+
+class MessageSignature(NamedTuple):
+    """The types that a function takes as messages, and the types it may answer with."""
+
+    target_types: Sequence[type[Any]]
+    produces_types: Sequence[type[Any]]
+
+
+def read_signature(
+    func: Callable[..., Any], kind: str, *, in_class_body: bool = False
+) -> MessageSignature:
+    """Read the message types and answer types of ``async def f(self, message, ctx)``.
+
+    The parameters may have any names: the second one is the message.
+
+    Args:
+        func: The handler or closure.
+        kind: What to call it in errors, as in "message handler".
+        in_class_body: Whether the class it belongs to is being defined by a caller, so that
+            names local to that class or to the functions around it can be seen.
+
+    Returns:
+        Its types.
+
+    Raises:
+        TypeError: It is not async, does not take three arguments, or lacks an annotation that
+            names types.
+    """
+    function = _underlying_function(func)
+    name = f'{kind} "{getattr(function, "__qualname__", function)}"'
+    if not (inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(function)):
+        raise TypeError(f'{name} is not async: define it with "async def"')
+    signature = inspect.signature(func)
+    message = _message_parameter(signature)
+    if message is None:
+        raise TypeError(
+            f"{name} must take exactly three arguments by position, the second one being the "
+            f"message and the third its MessageContext; it takes {signature}"
+        )
+    resolve = functools.partial(_resolve, function, name, in_class_body)
+    return MessageSignature(
+        resolve(message.annotation, f'message parameter "{message.name}"'),
+        resolve(signature.return_annotation, "return value"),
+    )
+
+
+def _underlying_function(func: Any) -> Any:
+    while True:
+        if isinstance(func, functools.partial):
+            func = func.func
+        elif inspect.ismethod(func):
+            func = func.__func__
+        elif hasattr(func, "__wrapped__"):
+            func = func.__wrapped__
+        else:
+            break
+    if inspect.isfunction(func):
+        return func
+    return getattr(type(func), "__call__", func)  # noqa: B004 - the function itself is wanted
+
+
+def _message_parameter(signature: inspect.Signature) -> inspect.Parameter | None:
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    positional = [p for p in signature.parameters.values() if p.kind in by_position]
+    try:
+        signature.bind(None, None, None)
+    except TypeError:
+        return None
+    return positional[1] if len(positional) > 1 else None
+
+
+def _resolve(
+    function: Any, name: str, in_class_body: bool, annotation: Any, place: str
+) -> Sequence[type[Any]]:
+    if annotation is inspect.Parameter.empty:
+        raise TypeError(
+            f"the {place} of {name} has no annotation: annotate it with a type, a union of types, "
+            "or None"
+        )
+    # Alone on an object of its own, so that other parameters need not be resolvable.
+    holder = SimpleNamespace(__annotations__={"it": annotation})
+    module_names = getattr(function, "__globals__", {})
+    local_names = _closed_over(function)
+    try:
+        try:
+            hint = get_type_hints(holder, module_names, local_names)["it"]
+        except NameError:
+            if not in_class_body:
+                raise
+            local_names = {**_names_around(function), **local_names}
+            hint = get_type_hints(holder, module_names, local_names)["it"]
+    except Exception as error:
+        raise TypeError(
+            f"the annotation {annotation!r} of the {place} of {name} cannot be resolved ({error}): "
+            "it must name a type that can be seen when the function is read; define or import the "
+            'type at the top of the module, outside of "if TYPE_CHECKING", or leave out '
+            '"from __future__ import annotations" there'
+        ) from error
+    types = get_types(hint)
+    if types is None:
+        raise TypeError(
+            f"the annotation {annotation!r} of the {place} of {name} is not a type: messages are "
+            "told apart by their class, so use a class, a union of classes, or None"
+        )
+    return types
+
+
+def _closed_over(function: Any) -> dict[str, Any]:
+    names = {}
+    for name, cell in zip(
+        getattr(getattr(function, "__code__", None), "co_freevars", ()),
+        getattr(function, "__closure__", None) or (),
+        strict=False,
+    ):
+        with suppress(ValueError):  # an empty cell: not assigned yet
+            names[name] = cell.cell_contents
+    return names
+
+
+def _names_around(function: Any) -> dict[str, Any]:
+    """Collect the local names of the class body being run, and of the functions around it."""
+    names: dict[str, Any] = {}
+    around = [part for part in function.__qualname__.split(".")[:-1] if part != "<locals>"]
+    frames = _frames_of(function.__globals__)
+    for block in reversed(around):
+        frame = next(frames, None)
+        if frame is None or frame.f_code.co_name != block:
+            break
+        names = {**frame.f_locals, **names}
+    return names
+
+
+def _frames_of(module_names: dict[str, Any]) -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_globals is module_names:
+            yield frame
+        frame = frame.f_back

@@ -1,0 +1,75 @@
+"""Subscribing owns the class decorators that declare what topics an agent class hears."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, overload
+
+from ferrogen._agents.base import BaseAgent, subscription_factory
+from ferrogen._messaging.default_subscription import DefaultSubscription
+
+BaseAgentType = TypeVar("BaseAgentType", bound=BaseAgent)
+
+
+@overload
+def default_subscription() -> Callable[[type[BaseAgentType]], type[BaseAgentType]]: ...
+
+
+@overload
+def default_subscription(cls: type[BaseAgentType]) -> type[BaseAgentType]: ...
+
+
+def default_subscription(
+    cls: type[BaseAgentType] | None = None,
+) -> Callable[[type[BaseAgentType]], type[BaseAgentType]] | type[BaseAgentType]:
+    """Let an agent class hear the topic that everybody hears; with or without parentheses.
+
+    Subclasses do not inherit it.
+
+    Example:
+        ```python
+        from ferrogen import MessageContext, RoutedAgent, default_subscription, message_handler
+
+
+        @default_subscription
+        class Listener(RoutedAgent):
+            @message_handler
+            async def on_news(self, news: str, ctx: MessageContext) -> None:
+                print(news)
+        ```
+
+    Args:
+        cls: The agent class, when used without parentheses.
+
+    Returns:
+        The class, or the class decorator.
+    """
+    decorator: Callable[[type[BaseAgentType]], type[BaseAgentType]]
+    decorator = subscription_factory(lambda: [DefaultSubscription()])
+    return decorator if cls is None else decorator(cls)
+
+
+def type_subscription(
+    topic_type: str,
+) -> Callable[[type[BaseAgentType]], type[BaseAgentType]]:
+    """Let an agent class hear one topic type. Subclasses do not inherit it.
+
+    Example:
+        ```python
+        from ferrogen import MessageContext, RoutedAgent, message_handler, type_subscription
+
+
+        @type_subscription("orders")
+        class Clerk(RoutedAgent):
+            @message_handler
+            async def on_order(self, order: str, ctx: MessageContext) -> None:
+                print(order)
+        ```
+
+    Args:
+        topic_type: The topic type.
+
+    Returns:
+        The class decorator.
+    """
+    return subscription_factory(lambda: [DefaultSubscription(topic_type=topic_type)])

@@ -1,0 +1,265 @@
+"""The compiled half of Ferrogen: agent ids, subscription routing, and the dispatcher.
+
+Users meet only [`AgentId`]; the rest is the boundary that `ferrogen._runtime` is written against.
+A *ticket* is the number under which an accepted message is known until it is settled.
+"""
+
+from typing import Any, Generic, TypeVar, final
+
+from typing_extensions import Self
+
+from ferrogen._agents.agent import Agent
+from ferrogen._agents.agent_type import AgentType
+from ferrogen._messaging.subscription import Subscription
+from ferrogen._messaging.topic import TopicId
+
+PayloadT = TypeVar("PayloadT")
+
+class AgentId:
+    """The address of one agent: an agent type and a key.
+
+    The type names the factory that makes the agent; the key tells the agents of one type apart.
+    Ids are immutable, hashable, equal if both parts are, and can be pickled.
+
+    Args:
+        type: One or more word characters, hyphens and dots, or an `AgentType`.
+        key: Any text.
+
+    Raises:
+        ValueError: If the type has other characters.
+        TypeError: If the type or the key is not text.
+
+    Example:
+        ```python
+        from ferrogen import AgentId
+
+        writer = AgentId("writer", "chapter-1")
+        assert str(writer) == "writer/chapter-1"
+        assert writer == AgentId.from_str("writer/chapter-1")
+        ```
+    """
+
+    def __new__(cls, type: str | AgentType, key: str) -> Self: ...
+    @classmethod
+    def from_str(cls, agent_id: str) -> Self:
+        """Read an id from its `type/key` form; the key may hold further slashes.
+
+        Raises:
+            ValueError: If there is no slash, or the type is not valid.
+        """
+
+    @property
+    def type(self) -> str:
+        """The agent type: which factory makes the agent."""
+
+    @property
+    def key(self) -> str:
+        """The agent key: which of the agents of that type."""
+
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+def is_valid_agent_type(value: str) -> bool:
+    r"""Whether a text can be an agent type, that is, matches `^[\w\-\.]+\Z`."""
+
+@final
+class Outcome:
+    """How a message, or one delivery of it, ended."""
+
+    HANDLED: Outcome
+    """Its handler ran to the end; no answer is due."""
+    ANSWERED: Outcome
+    """Its handler's answer reached the sender, or the sender no longer waits."""
+    DROPPED: Outcome
+    """An intervention handler dropped it."""
+    FAILED: Outcome
+    """A handler, an intervention handler or the building of the agent raised."""
+    DEAD_LETTERED: Outcome
+    """It could not be delivered."""
+
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __int__(self) -> int: ...
+
+@final
+class Routes:
+    """Subscriptions, and the agents that a topic reaches.
+
+    The built-in subscriptions are matched natively; a custom one is asked about every topic.
+    """
+
+    def __new__(cls) -> Self: ...
+    def add(self, subscription: Subscription) -> None:
+        """Add a subscription, last in the order of delivery.
+
+        Raises:
+            ValueError: If an equal one is there, or its agent type is not valid.
+            TypeError: If it is not a subscription.
+        """
+
+    def remove(self, id: str) -> None:
+        """Remove the subscription with this id.
+
+        Raises:
+            ValueError: If there is none.
+        """
+
+    def recipients(self, topic: TopicId) -> list[AgentId]:
+        """Name the agents that hear a topic, in the order of subscribing, once a subscription."""
+
+    @property
+    def subscriptions(self) -> list[Subscription]:
+        """All subscriptions, in the order of subscribing."""
+
+    def __len__(self) -> int: ...
+
+@final
+class Delivery(Generic[PayloadT]):
+    """A message to hand to an agent's handler now."""
+
+    __match_args__ = ("agent_id", "agent", "ticket", "payload")
+
+    @property
+    def agent_id(self) -> AgentId:
+        """Whose handler is to be called."""
+
+    @property
+    def agent(self) -> Agent:
+        """The agent itself."""
+
+    @property
+    def ticket(self) -> int:
+        """The ticket of the message."""
+
+    @property
+    def payload(self) -> PayloadT:
+        """What was accepted."""
+
+@final
+class Dispatcher(Generic[PayloadT]):
+    """The bookkeeping of one runtime: its inbox, its mailboxes, its ledger, its agents.
+
+    It never calls Python; `ferrogen._runtime` asks it what to do and reports what came of it.
+    After each call that may make work due (`admit`, `finish`, `answer`, `build`, `built`), the
+    caller empties `step`.
+    """
+
+    def __new__(cls) -> Self: ...
+    def accept(self, payload: PayloadT) -> int:
+        """Accept a message into the inbox. Returns its ticket."""
+
+    def take(self) -> tuple[int, PayloadT] | None:
+        """Take the oldest message or answer out of the inbox."""
+
+    def admit(
+        self, ticket: int, payload: PayloadT, recipients: list[AgentId]
+    ) -> list[tuple[int, PayloadT]]:
+        """Give a message to its recipients; with none, it is settled as handled.
+
+        Returns:
+            The deliveries for which a mailbox had no room, not necessarily of this message.
+            Each is still open and wants an `end`.
+
+        Raises:
+            RuntimeError: If the ticket is settled already (L1).
+        """
+
+    def step(self) -> Delivery[PayloadT] | AgentId | None:
+        """Take the next piece of work that is due: a delivery, or an agent to build."""
+
+    def finish(self, agent_id: AgentId, ticket: int, outcome: Outcome) -> None:
+        """Report that a handler ended and that no answer is to be sent.
+
+        Raises:
+            RuntimeError: If the ticket is settled already (L1), or no handler was running.
+        """
+
+    def answer(self, agent_id: AgentId, ticket: int, answer: PayloadT) -> None:
+        """Report that a handler ended with an answer, which goes into the inbox.
+
+        Raises:
+            RuntimeError: If the ticket is settled already (L1), or no handler was running.
+        """
+
+    def release(self, agent_id: AgentId, ticket: int) -> None:
+        """Report that a handler ended of a message that stays open until its `end`.
+
+        Raises:
+            RuntimeError: If the ticket is settled already (L1), or no handler was running.
+        """
+
+    def end(self, ticket: int, outcome: Outcome) -> None:
+        """End a message, or one delivery of it, for which no handler is running.
+
+        Raises:
+            RuntimeError: If the ticket is settled already (L1).
+        """
+
+    def drain(self) -> list[tuple[int, PayloadT]]:
+        """Take everything that no handler has begun. Each is still open and wants an `end`."""
+
+    def limit(
+        self,
+        agent_type: str,
+        *,
+        concurrency: int | None,
+        capacity: int | None,
+        drop_oldest: bool,
+    ) -> None:
+        """Set what each agent of a type takes on; `None` is no limit."""
+
+    def build(self, agent_id: AgentId) -> None:
+        """Say that the caller is building an agent, without there being a message for it.
+
+        Raises:
+            RuntimeError: If it is there or is being built (A1).
+        """
+
+    def built(self, agent_id: AgentId, instance: Agent) -> None:
+        """Report that an agent is made; its waiting messages become due.
+
+        Raises:
+            RuntimeError: If it was not being built (A1).
+        """
+
+    def build_failed(self, agent_id: AgentId) -> list[tuple[int, PayloadT]]:
+        """Report that an agent could not be made.
+
+        Returns:
+            The messages that waited for it. Each is still open and wants an `end`.
+
+        Raises:
+            RuntimeError: If it was not being built (A1).
+        """
+
+    def enter(self, agent_id: AgentId, instance: Agent) -> None:
+        """Enter an agent that exists already.
+
+        Raises:
+            RuntimeError: If one with this id is there or is being built (A1).
+        """
+
+    def passivate(self, agent_id: AgentId) -> Agent | None:
+        """Forget an agent that handles nothing and has nothing waiting; return it if so."""
+
+    def instance(self, agent_id: AgentId) -> Agent | None:
+        """The agent with this id, if it is there and not being built."""
+
+    def instances(self) -> list[tuple[AgentId, Agent]]:
+        """All agents that are there."""
+
+    @property
+    def waiting(self) -> int:
+        """How many messages and answers nobody has got yet."""
+
+    @property
+    def open(self) -> int:
+        """How many messages are accepted and not settled."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and no handler runs (L2)."""
+
+    def tally(self) -> dict[str, int]:
+        """How many messages were accepted, and how many ended in each way."""

@@ -1,0 +1,1 @@
+"""Messages on their way: topics, subscriptions, contexts, cancellation, interventions."""

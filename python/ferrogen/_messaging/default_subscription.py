@@ -1,0 +1,45 @@
+"""The default subscription owns the two defaults: topic type "default", agent type from context."""
+
+from __future__ import annotations
+
+from ferrogen._agents.agent_type import AgentType
+from ferrogen._messaging.subscription import SubscriptionInstantiationContext
+from ferrogen._messaging.type_subscription import TypeSubscription
+from ferrogen.exceptions import CantHandleException
+
+
+class DefaultSubscription(TypeSubscription):
+    """Lets an agent type hear the topic that everybody hears.
+
+    Example:
+        ```python
+        from ferrogen import DefaultSubscription, DefaultTopicId
+
+        rule = DefaultSubscription(agent_type="clerk")
+        assert rule.is_match(DefaultTopicId())
+        ```
+
+    Args:
+        topic_type: The topic type to hear.
+        agent_type: The type of the agents that hear it. Left out, it is the agent type that is
+            being registered.
+
+    Raises:
+        CantHandleException: The agent type is left out and none is being registered.
+    """
+
+    # The public path is what pickles and configs store.
+    __module__ = "ferrogen"
+
+    def __init__(
+        self, topic_type: str = "default", agent_type: str | AgentType | None = None
+    ) -> None:
+        if agent_type is None:
+            try:
+                agent_type = SubscriptionInstantiationContext.agent_type()
+            except RuntimeError as error:
+                raise CantHandleException(
+                    "If agent_type is not specified DefaultSubscription must be created within "
+                    "the subscription callback in AgentRuntime.register"
+                ) from error
+        super().__init__(topic_type, agent_type)

@@ -1,0 +1,76 @@
+"""The handler context owns the answer to "which agent is handling a message right here?"."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from ferrogen._core import AgentId
+
+# At module level so that the extension can set it without going through a context manager.
+MESSAGE_HANDLER_CONTEXT: ContextVar[AgentId] = ContextVar("MESSAGE_HANDLER_CONTEXT")
+
+
+class MessageHandlerContext:
+    """Tells code that runs inside a message handler which agent it runs for.
+
+    Example:
+        ```python
+        import asyncio
+
+        from ferrogen import ClosureAgent, ClosureContext, MessageContext, MessageHandlerContext
+        from ferrogen import AgentId, SingleThreadedAgentRuntime
+
+
+        async def who_am_i(agent: ClosureContext, message: str, ctx: MessageContext) -> str:
+            return str(MessageHandlerContext.agent_id())
+
+
+        async def main() -> None:
+            runtime = SingleThreadedAgentRuntime()
+            await ClosureAgent.register_closure(runtime, "mirror", who_am_i)
+            runtime.start()
+            assert await runtime.send_message("?", AgentId("mirror", "hall")) == "mirror/hall"
+            await runtime.stop_when_idle()
+
+
+        asyncio.run(main())
+        ```
+    """
+
+    def __init__(self) -> None:
+        raise RuntimeError(
+            "MessageHandlerContext cannot be instantiated. It is a static class: "
+            "call its class methods inside a message handler"
+        )
+
+    @classmethod
+    @contextmanager
+    def populate_context(cls, ctx: AgentId) -> Generator[None, Any, None]:
+        """Make an agent the one that handles messages inside a ``with`` block; for runtimes.
+
+        Args:
+            ctx: The id of the agent.
+        """
+        token = MESSAGE_HANDLER_CONTEXT.set(ctx)
+        try:
+            yield
+        finally:
+            MESSAGE_HANDLER_CONTEXT.reset(token)
+
+    @classmethod
+    def agent_id(cls) -> AgentId:
+        """Get the id of the agent whose handler is running.
+
+        Returns:
+            The id of that agent.
+
+        Raises:
+            RuntimeError: No handler is running here.
+        """
+        try:
+            return MESSAGE_HANDLER_CONTEXT.get()
+        except LookupError as error:
+            raise RuntimeError(
+                "MessageHandlerContext.agent_id() must be called within a message handler."
+            ) from error

@@ -1,0 +1,77 @@
+"""Choose who reads and writes a dataclass: msgspec where it can, pydantic where it must.
+
+msgspec is several times faster, but knows neither pydantic models nor unions of several classes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ferrogen._serialization.mentioned_types import is_validated, reads_every_type
+from ferrogen._serialization.msgspec_codec import MsgspecCodec, write
+from ferrogen._serialization.serializer import type_name
+from ferrogen.exceptions import SerializationError
+
+
+class Codec(Protocol):
+    """Reads and writes one dataclass."""
+
+    def encode(self, message: Any) -> bytes:
+        """Write a message, or raise `SerializationError`."""
+        ...
+
+    def decode(self, payload: bytes) -> Any:
+        """Read a message, or raise `SerializationError`."""
+        ...
+
+
+def codec_for(cls: type[Any]) -> Codec:
+    """Choose the codec of a dataclass. Never fails: a class that nobody can read says so on use.
+
+    Args:
+        cls: The dataclass.
+
+    Returns:
+        The fastest codec that gives back what was written.
+    """
+    if is_validated(cls):
+        return _pydantic_codec(cls, check=False)
+    try:
+        codec = MsgspecCodec(cls)
+        fits = reads_every_type(cls)
+    except TypeError:
+        # A union whose members JSON may not tell apart, or an annotation msgspec has no word for.
+        return _pydantic_codec(cls, check=True)
+    except Exception as error:  # noqa: BLE001 - evaluating an annotation may raise anything
+        return UnreadableCodec(cls, error)
+    return codec if fits else _pydantic_codec(cls, check=False)
+
+
+def _pydantic_codec(cls: type[Any], *, check: bool) -> Codec:
+    from pydantic.errors import PydanticUserError
+
+    from ferrogen._serialization.pydantic_codec import PydanticCodec
+
+    try:
+        return PydanticCodec(cls, check=check)
+    except (PydanticUserError, NameError, TypeError) as error:
+        return UnreadableCodec(cls, error)
+
+
+class UnreadableCodec:
+    """Write a dataclass whose annotations cannot be understood; refuse to read it, saying why."""
+
+    def __init__(self, cls: type[Any], reason: Exception) -> None:
+        self._name = type_name(cls)
+        self._reason = reason
+
+    def encode(self, message: Any) -> bytes:
+        """Write what the message holds, which needs no annotations."""
+        return write(message, self._name)
+
+    def decode(self, payload: bytes) -> Any:
+        """Refuse."""
+        reason = str(self._reason).partition(". ")[0]  # pydantic goes on about its own settings
+        raise SerializationError(
+            f'cannot read "{self._name}": its annotations cannot be followed: {reason}'
+        ) from self._reason

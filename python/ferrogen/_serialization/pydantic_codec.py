@@ -1,0 +1,59 @@
+"""Dataclasses as JSON by pydantic: for those that hold models or unions of several classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+from pydantic_core import PydanticSerializationError
+
+from ferrogen._serialization.pydantic_json import describe
+from ferrogen._serialization.serializer import type_name
+from ferrogen.exceptions import SerializationError
+
+
+class PydanticCodec:
+    """Read and write one dataclass.
+
+    Args:
+        cls: The dataclass.
+        check: Read back what was written, and refuse to write what would come back as another
+            thing. JSON says nothing of the class it was: of two union members that look alike
+            pydantic takes the first, and a message would change its type on the way.
+    """
+
+    def __init__(self, cls: type[Any], *, check: bool) -> None:
+        self._name = type_name(cls)
+        self._adapter: TypeAdapter[Any] = TypeAdapter(cls)
+        self._check = check
+
+    def encode(self, message: Any) -> bytes:
+        """Write a message."""
+        try:
+            payload = self._adapter.dump_json(message, serialize_as_any=True)
+        except (PydanticSerializationError, PydanticUserError, ValueError, TypeError) as error:
+            raise SerializationError(f'cannot write "{self._name}" as JSON: {error}') from error
+        if self._check:
+            self._refuse_ambiguity(message, payload)
+        return payload
+
+    def decode(self, payload: bytes) -> Any:
+        """Read a message."""
+        try:
+            return self._adapter.validate_json(payload)
+        except ValidationError as error:
+            raise SerializationError(
+                f'cannot read "{self._name}" from JSON: {describe(error)}'
+            ) from error
+        except PydanticUserError as error:
+            raise SerializationError(f'cannot read "{self._name}": {error}') from error
+
+    def _refuse_ambiguity(self, message: Any, payload: bytes) -> None:
+        copy = self.decode(payload)
+        # Classes without equality, and NaN, still look alike.
+        if copy != message and repr(copy) != repr(message):
+            raise SerializationError(
+                f'cannot write "{self._name}" as JSON: {message!r} would come back as {copy!r}; '
+                "a Literal field in each member of a union tells the members apart"
+            )

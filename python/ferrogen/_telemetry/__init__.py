@@ -1,0 +1,1 @@
+"""Spans, trace propagation and logger names; OpenTelemetry's SDK is never imported here."""

@@ -1,0 +1,112 @@
+"""Carry a trace from one message to the next, in the W3C form (traceparent and tracestate)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_W3C = TraceContextTextMapPropagator()
+
+
+@dataclass(kw_only=True)
+class EnvelopeMetadata:
+    """The trace a message belongs to, as kept in the message's envelope."""
+
+    traceparent: str | None = None
+    tracestate: str | None = None
+    links: Sequence[Link] | None = None
+
+
+TelemetryMetadataContainer: TypeAlias = EnvelopeMetadata | Mapping[str, str] | None
+"""Where a trace may be read from: an envelope, a remote call's headers, or nowhere."""
+
+
+def get_telemetry_envelope_metadata() -> EnvelopeMetadata:
+    """Write the current span into metadata for an envelope.
+
+    Returns:
+        The metadata; its fields are None when no span is current.
+    """
+    carrier = _current_trace()
+    return EnvelopeMetadata(
+        traceparent=carrier.get("traceparent"),
+        tracestate=carrier.get("tracestate"),
+    )
+
+
+def get_telemetry_grpc_metadata(
+    existingMetadata: Mapping[str, str] | None = None,  # noqa: N803 - upstream's name
+) -> dict[str, str]:
+    """Write the current span into headers for a remote call.
+
+    Args:
+        existingMetadata: Headers to keep. The mapping itself is left alone.
+
+    Returns:
+        A new dictionary with the kept headers and, when a span is current, its trace.
+    """
+    return {**(existingMetadata or {}), **_current_trace()}
+
+
+def get_telemetry_context(metadata: TelemetryMetadataContainer) -> Context:
+    """Read the context that the metadata carries.
+
+    Args:
+        metadata: An envelope's metadata, a remote call's headers, or None.
+
+    Returns:
+        A context with the remote span in it, empty when there is none.
+
+    Raises:
+        ValueError: When the metadata is neither of these.
+    """
+    if metadata is None:
+        return Context()
+    carrier = _carrier(metadata)
+    if carrier is None:
+        raise ValueError(f"Unknown metadata type: {type(metadata)}")
+    return _extract(carrier)
+
+
+def get_telemetry_links(metadata: TelemetryMetadataContainer) -> Sequence[Link] | None:
+    """Make the link that ties a new span to the one that the metadata carries.
+
+    Args:
+        metadata: An envelope's metadata, a remote call's headers, or None.
+
+    Returns:
+        One link, or None when there is no metadata to read.
+    """
+    carrier = None if metadata is None else _carrier(metadata)
+    if carrier is None:
+        return None
+    return [Link(get_current_span(_extract(carrier)).get_span_context())]
+
+
+def _current_trace() -> dict[str, str]:
+    carrier: dict[str, str] = {}
+    _W3C.inject(carrier)
+    return carrier
+
+
+def _carrier(metadata: EnvelopeMetadata | Mapping[str, str]) -> dict[str, str] | None:
+    if isinstance(metadata, EnvelopeMetadata):
+        pairs = {"traceparent": metadata.traceparent, "tracestate": metadata.tracestate}
+        return {key: value for key, value in pairs.items() if value is not None}
+    # Headers of remote calls come in many mapping-like types that are no collections.abc.Mapping.
+    if not hasattr(metadata, "__getitem__"):
+        return None
+    found = {key: metadata.get(key) for key in ("traceparent", "tracestate")}
+    return {key: value for key, value in found.items() if value}
+
+
+def _extract(carrier: dict[str, str]) -> Context:
+    # Loaded on first use: this module looks up entry points of every installed package.
+    from opentelemetry.propagate import extract
+
+    return extract(carrier)

@@ -1,0 +1,125 @@
+"""Open spans for what the runtime does, and tell whether anyone would see them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Generic
+
+from opentelemetry.trace import (
+    NoOpTracerProvider,
+    ProxyTracerProvider,
+    Span,
+    SpanKind,
+    TracerProvider,
+    get_tracer_provider,
+)
+from opentelemetry.util import types
+
+from ferrogen._telemetry.propagation import TelemetryMetadataContainer, get_telemetry_links
+from ferrogen._telemetry.tracing_config import (
+    Destination,
+    ExtraAttributes,
+    Operation,
+    TracingConfig,
+)
+
+
+class TraceHelper(Generic[Operation, Destination, ExtraAttributes]):
+    """Open spans that are named by a tracing configuration.
+
+    Args:
+        tracer_provider: Where spans go. Without one they go to OpenTelemetry's global provider.
+        instrumentation_builder_config: How spans are named.
+
+    When the environment variable ``AUTOGEN_DISABLE_RUNTIME_TRACING`` is ``true`` at construction,
+    nothing is recorded whatever the provider.
+    """
+
+    def __init__(
+        self,
+        tracer_provider: TracerProvider | None,
+        instrumentation_builder_config: TracingConfig[Operation, Destination, ExtraAttributes],
+    ) -> None:
+        self.instrumentation_builder_config = instrumentation_builder_config
+        self.tracer_provider: TracerProvider
+        if os.environ.get("AUTOGEN_DISABLE_RUNTIME_TRACING") == "true":
+            self.tracer_provider = NoOpTracerProvider()
+        elif tracer_provider is None:
+            self.tracer_provider = get_tracer_provider()
+        else:
+            self.tracer_provider = tracer_provider
+        self.tracer = self.tracer_provider.get_tracer(
+            f"autogen {instrumentation_builder_config.name}"
+        )
+        # The proxy stands for a global provider that is not set yet; only it can change its mind.
+        self._waits_for_provider = isinstance(self.tracer_provider, ProxyTracerProvider)
+        self._records = not self._waits_for_provider and not isinstance(
+            self.tracer_provider, NoOpTracerProvider
+        )
+
+    def is_recording(self) -> bool:
+        """Say whether a span opened now could be seen by anyone (invariant B2).
+
+        A provider that is installed globally after construction counts from then on.
+
+        Returns:
+            False when tracing is disabled or no real tracer provider is there.
+        """
+        if self._waits_for_provider:
+            provider = get_tracer_provider()
+            if not isinstance(provider, ProxyTracerProvider):
+                # OpenTelemetry accepts a global provider once, so the answer is final.
+                self._waits_for_provider = False
+                self._records = not isinstance(provider, NoOpTracerProvider)
+        return self._records
+
+    @contextmanager
+    def trace_block(
+        self,
+        operation: Operation,
+        destination: Destination,
+        parent: TelemetryMetadataContainer | None,
+        *,
+        extraAttributes: ExtraAttributes | None = None,  # noqa: N803 - upstream's name
+        kind: SpanKind | None = None,
+        attributes: types.Attributes | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
+    ) -> Iterator[Span]:
+        """Open a span around a block and make it the current one.
+
+        Args:
+            operation: What is done.
+            destination: With whom or what.
+            parent: The trace the message came with. The span is linked to it; its parent is
+                whichever span is current.
+            extraAttributes: What more is known, given to the tracing configuration.
+            kind: The kind of span, when it is not the operation's usual one.
+            attributes: Further attributes, written as they are.
+            start_time: When the span began, in nanoseconds, if not now.
+            record_exception: Write an exception that leaves the block into the span.
+            set_status_on_exception: Mark the span as failed when an exception leaves the block.
+            end_on_exit: End the span with the block.
+
+        Yields:
+            The span.
+        """
+        config = self.instrumentation_builder_config
+        with self.tracer.start_as_current_span(
+            config.get_span_name(operation, destination),
+            kind=config.get_span_kind(operation) if kind is None else kind,
+            attributes={
+                **(attributes or {}),
+                **config.build_attributes(operation, destination, extraAttributes),
+            },
+            links=get_telemetry_links(parent) if parent else None,
+            start_time=start_time,
+            record_exception=record_exception,
+            set_status_on_exception=set_status_on_exception,
+            end_on_exit=end_on_exit,
+        ) as span:
+            yield span

@@ -1,0 +1,98 @@
+"""Every exception that Ferrogen raises on its own account.
+
+The tree::
+
+    FerrogenError
+    ├── CantHandleException              an agent or a subscription refuses what it was given
+    ├── UndeliverableException           a message was accepted or offered, and reaches nobody
+    │   ├── RecipientNotFoundError       (LookupError)  the agent type is not registered
+    │   ├── MailboxFullError             the agent's bounded mailbox has no room
+    │   └── RuntimeStoppedError          the runtime stopped before the message was handled
+    ├── MessageDroppedException          an intervention handler dropped it
+    ├── NotAccessibleError               the thing lives where it cannot be reached from here
+    ├── AgentNotFoundError               (LookupError)  nothing is registered under this agent type
+    ├── StateError                       (ValueError)   a saved state cannot be loaded
+    ├── SerializationError               (ValueError)   bytes and message do not fit each other
+    ├── WrongLoopError                   (RuntimeError) used from another event loop than its own
+    ├── AlreadyImportedError             (RuntimeError) the real autogen_core is imported already
+    └── NotProvidedError                 (ModuleNotFoundError)  a name of autogen_core that
+                                         Ferrogen does not have
+
+Where upstream raised a built-in exception, ours is a kind of that exception too, so that an
+existing ``except`` clause keeps catching it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AgentNotFoundError",
+    "AlreadyImportedError",
+    "CantHandleException",
+    "FerrogenError",
+    "MailboxFullError",
+    "MessageDroppedException",
+    "NotAccessibleError",
+    "NotProvidedError",
+    "RecipientNotFoundError",
+    "RuntimeStoppedError",
+    "SerializationError",
+    "StateError",
+    "UndeliverableException",
+    "WrongLoopError",
+]
+
+
+class FerrogenError(Exception):
+    """The base of every exception that Ferrogen defines."""
+
+
+class CantHandleException(FerrogenError):
+    """An agent, a handler or a subscription cannot take what it was given."""
+
+
+class UndeliverableException(FerrogenError):
+    """A message cannot reach its recipient."""
+
+
+class RecipientNotFoundError(UndeliverableException, LookupError):
+    """A message was sent to an agent type that is not registered."""
+
+
+class MailboxFullError(UndeliverableException):
+    """The recipient's bounded mailbox has no room for another message."""
+
+
+class RuntimeStoppedError(UndeliverableException):
+    """The runtime stopped while the message was still waiting to be handled."""
+
+
+class MessageDroppedException(FerrogenError):
+    """An intervention handler dropped the message, so no answer will come."""
+
+
+class NotAccessibleError(FerrogenError):
+    """The value exists but cannot be reached from here, for instance because it is remote."""
+
+
+class AgentNotFoundError(FerrogenError, LookupError):
+    """No agent is registered under this agent type."""
+
+
+class StateError(FerrogenError, ValueError):
+    """A saved state cannot be loaded: unknown version, wrong shape, or an unknown agent type."""
+
+
+class SerializationError(FerrogenError, ValueError):
+    """A message cannot be turned into bytes, or bytes cannot be turned into a message."""
+
+
+class WrongLoopError(FerrogenError, RuntimeError):
+    """The runtime is bound to one event loop and was used from another."""
+
+
+class AlreadyImportedError(FerrogenError, RuntimeError):
+    """The real ``autogen_core`` is imported already, so Ferrogen cannot take its place."""
+
+
+class NotProvidedError(FerrogenError, ModuleNotFoundError):
+    """A name of ``autogen_core`` was asked for that Ferrogen does not provide."""

@@ -1,0 +1,395 @@
+"""The structured events that the runtime, model clients and tools log.
+
+They go to the logger named by ``EVENT_LOGGER_NAME``. Each event keeps its facts in ``kwargs`` and
+renders itself as one line of JSON only when a handler asks for its text. Which logger hears what
+is decided by the code that logs, not here.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import Any, cast
+
+from ferrogen._core import AgentId
+from ferrogen._messaging.handler_context import MessageHandlerContext
+from ferrogen._messaging.topic import TopicId
+
+
+class LLMCallEvent:
+    """One finished call to a language model, logged by model clients.
+
+    Args:
+        messages: What was sent to the model.
+        response: What the model answered.
+        prompt_tokens: Number of tokens in the prompt.
+        completion_tokens: Number of tokens in the answer.
+        **kwargs: Further facts to log beside these.
+
+    Example:
+        ```python
+        import logging
+
+        from ferrogen import EVENT_LOGGER_NAME
+        from ferrogen.logging import LLMCallEvent
+
+        logging.getLogger(EVENT_LOGGER_NAME).info(
+            LLMCallEvent(
+                messages=[{"role": "user", "content": "What floats?"}],
+                response={"content": "A duck."},
+                prompt_tokens=3,
+                completion_tokens=2,
+            )
+        )
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        messages: list[dict[str, Any]],
+        response: dict[str, Any],
+        prompt_tokens: int,
+        completion_tokens: int,
+        **kwargs: Any,
+    ) -> None:
+        self.kwargs = kwargs
+        kwargs["type"] = "LLMCall"
+        kwargs["messages"] = messages
+        kwargs["response"] = response
+        kwargs["prompt_tokens"] = prompt_tokens
+        kwargs["completion_tokens"] = completion_tokens
+        kwargs["agent_id"] = _handling_agent()
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Number of tokens in the prompt."""
+        return cast(int, self.kwargs["prompt_tokens"])
+
+    @property
+    def completion_tokens(self) -> int:
+        """Number of tokens in the answer."""
+        return cast(int, self.kwargs["completion_tokens"])
+
+    def __str__(self) -> str:
+        return _as_json(self.kwargs)
+
+
+class LLMStreamStartEvent:
+    """A streamed call to a language model begins, logged by model clients.
+
+    Args:
+        messages: What was sent to the model.
+        **kwargs: Further facts to log beside these.
+
+    Example:
+        ```python
+        import logging
+
+        from ferrogen import EVENT_LOGGER_NAME
+        from ferrogen.logging import LLMStreamStartEvent
+
+        logging.getLogger(EVENT_LOGGER_NAME).info(
+            LLMStreamStartEvent(messages=[{"role": "user", "content": "What floats?"}])
+        )
+        ```
+    """
+
+    def __init__(self, *, messages: list[dict[str, Any]], **kwargs: Any) -> None:
+        self.kwargs = kwargs
+        kwargs["type"] = "LLMStreamStart"
+        kwargs["messages"] = messages
+        kwargs["agent_id"] = _handling_agent()
+
+    def __str__(self) -> str:
+        return _as_json(self.kwargs)
+
+
+class LLMStreamEndEvent:
+    """A streamed call to a language model is complete, logged by model clients.
+
+    Args:
+        response: What the model answered, put together.
+        prompt_tokens: Number of tokens in the prompt.
+        completion_tokens: Number of tokens in the answer.
+        **kwargs: Further facts to log beside these.
+
+    Example:
+        ```python
+        import logging
+
+        from ferrogen import EVENT_LOGGER_NAME
+        from ferrogen.logging import LLMStreamEndEvent
+
+        logging.getLogger(EVENT_LOGGER_NAME).info(
+            LLMStreamEndEvent(response={"content": "A duck."}, prompt_tokens=3, completion_tokens=2)
+        )
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        response: dict[str, Any],
+        prompt_tokens: int,
+        completion_tokens: int,
+        **kwargs: Any,
+    ) -> None:
+        self.kwargs = kwargs
+        kwargs["type"] = "LLMStreamEnd"
+        kwargs["response"] = response
+        kwargs["prompt_tokens"] = prompt_tokens
+        kwargs["completion_tokens"] = completion_tokens
+        kwargs["agent_id"] = _handling_agent()
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Number of tokens in the prompt."""
+        return cast(int, self.kwargs["prompt_tokens"])
+
+    @property
+    def completion_tokens(self) -> int:
+        """Number of tokens in the answer."""
+        return cast(int, self.kwargs["completion_tokens"])
+
+    def __str__(self) -> str:
+        return _as_json(self.kwargs)
+
+
+class ToolCallEvent:
+    """One finished call of a tool.
+
+    Args:
+        tool_name: The tool that ran.
+        arguments: What it was called with.
+        result: What it answered, as text.
+
+    Example:
+        ```python
+        import logging
+
+        from ferrogen import EVENT_LOGGER_NAME
+        from ferrogen.logging import ToolCallEvent
+
+        logging.getLogger(EVENT_LOGGER_NAME).info(
+            ToolCallEvent(tool_name="add", arguments={"a": 1, "b": 2}, result="3")
+        )
+        ```
+    """
+
+    def __init__(self, *, tool_name: str, arguments: dict[str, Any], result: str) -> None:
+        self.kwargs: dict[str, Any] = {
+            "type": "ToolCall",
+            "tool_name": tool_name,
+            "arguments": arguments,
+            "result": result,
+            "agent_id": _handling_agent(),
+        }
+
+    def __str__(self) -> str:
+        return _as_json(self.kwargs)
+
+
+class MessageKind(Enum):
+    """What sort of message an event speaks of."""
+
+    DIRECT = 1
+    PUBLISH = 2
+    RESPOND = 3
+
+
+class DeliveryStage(Enum):
+    """How far the message had come when the event was logged."""
+
+    SEND = 1
+    DELIVER = 2
+
+
+class MessageEvent:
+    """A message was accepted by the runtime, or is handed to its recipient.
+
+    Args:
+        payload: The message as text.
+        sender: The agent that sent it, if an agent did.
+        receiver: The agent or topic it goes to.
+        kind: Direct, published, or an answer.
+        delivery_stage: Accepted or delivered.
+        **kwargs: Further facts to log beside these.
+
+    Example:
+        ```python
+        from ferrogen import AgentId
+        from ferrogen.logging import DeliveryStage, MessageEvent, MessageKind
+
+        print(
+            MessageEvent(
+                payload='{"text":"hello"}',
+                sender=None,
+                receiver=AgentId("greeter", "default"),
+                kind=MessageKind.DIRECT,
+                delivery_stage=DeliveryStage.SEND,
+            )
+        )
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        payload: str,
+        sender: AgentId | None,
+        receiver: AgentId | TopicId | None,
+        kind: MessageKind,
+        delivery_stage: DeliveryStage,
+        **kwargs: Any,
+    ) -> None:
+        self.kwargs = kwargs
+        kwargs["payload"] = payload
+        kwargs["sender"] = _text_or_none(sender)
+        kwargs["receiver"] = _text_or_none(receiver)
+        kwargs["kind"] = str(kind)
+        kwargs["delivery_stage"] = str(delivery_stage)
+        kwargs["type"] = "Message"
+
+    def __str__(self) -> str:
+        return _as_json(self.kwargs)
+
+
+class MessageDroppedEvent:
+    """An intervention handler dropped a message.
+
+    Args:
+        payload: The message as text.
+        sender: The agent that sent it, if an agent did.
+        receiver: The agent or topic it was meant for.
+        kind: Direct, published, or an answer.
+        **kwargs: Further facts to log beside these.
+
+    Example:
+        ```python
+        from ferrogen import TopicId
+        from ferrogen.logging import MessageDroppedEvent, MessageKind
+
+        print(
+            MessageDroppedEvent(
+                payload='{"text":"spam"}',
+                sender=None,
+                receiver=TopicId("news", "default"),
+                kind=MessageKind.PUBLISH,
+            )
+        )
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        payload: str,
+        sender: AgentId | None,
+        receiver: AgentId | TopicId | None,
+        kind: MessageKind,
+        **kwargs: Any,
+    ) -> None:
+        self.kwargs = kwargs
+        kwargs["payload"] = payload
+        kwargs["sender"] = _text_or_none(sender)
+        kwargs["receiver"] = _text_or_none(receiver)
+        kwargs["kind"] = str(kind)
+        kwargs["type"] = "MessageDropped"
+
+    def __str__(self) -> str:
+        return _as_json(self.kwargs)
+
+
+class MessageHandlerExceptionEvent:
+    """A message handler raised.
+
+    Args:
+        payload: The message as text.
+        handling_agent: The agent whose handler raised.
+        exception: What it raised.
+        **kwargs: Further facts to log beside these.
+
+    Example:
+        ```python
+        from ferrogen import AgentId
+        from ferrogen.logging import MessageHandlerExceptionEvent
+
+        print(
+            MessageHandlerExceptionEvent(
+                payload='{"text":"hello"}',
+                handling_agent=AgentId("greeter", "default"),
+                exception=ValueError("too polite"),
+            )
+        )
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        payload: str,
+        handling_agent: AgentId,
+        exception: BaseException,
+        **kwargs: Any,
+    ) -> None:
+        self.kwargs = kwargs
+        kwargs["payload"] = payload
+        kwargs["handling_agent"] = str(handling_agent)
+        kwargs["exception"] = str(exception)
+        kwargs["type"] = "MessageHandlerException"
+
+    def __str__(self) -> str:
+        return _as_json(self.kwargs)
+
+
+class AgentConstructionExceptionEvent:
+    """An agent could not be built.
+
+    Args:
+        agent_id: The agent that was wanted.
+        exception: What its factory raised.
+        **kwargs: Further facts to log beside these.
+
+    Example:
+        ```python
+        from ferrogen import AgentId
+        from ferrogen.logging import AgentConstructionExceptionEvent
+
+        print(
+            AgentConstructionExceptionEvent(
+                agent_id=AgentId("greeter", "default"), exception=OSError("no phrase book")
+            )
+        )
+        ```
+    """
+
+    def __init__(self, *, agent_id: AgentId, exception: BaseException, **kwargs: Any) -> None:
+        self.kwargs = kwargs
+        kwargs["agent_id"] = str(agent_id)
+        kwargs["exception"] = str(exception)
+        kwargs["type"] = "AgentConstructionException"
+
+    def __str__(self) -> str:
+        return _as_json(self.kwargs)
+
+
+def _as_json(facts: dict[str, Any]) -> str:
+    """Render the facts; what JSON cannot hold becomes text, so that logging never fails on it."""
+    try:
+        return json.dumps(facts, default=str)
+    except (TypeError, ValueError):
+        # Keys that are no strings, or a value that contains itself: default= is not asked there.
+        return json.dumps({str(key): str(value) for key, value in facts.items()})
+
+
+def _text_or_none(party: AgentId | TopicId | None) -> str | None:
+    return None if party is None else str(party)
+
+
+def _handling_agent() -> str | None:
+    """Name the agent whose handler is running, or None outside of any handler."""
+    try:
+        return str(MessageHandlerContext.agent_id())
+    except RuntimeError:
+        return None

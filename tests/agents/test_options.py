@@ -1,0 +1,41 @@
+"""Agent options: which values make sense."""
+
+import math
+
+import pytest
+
+from ferrogen._agents.options import AgentOptions, agent_options
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"concurrency": 0},
+        {"concurrency": 1.5},
+        {"concurrency": True},
+        {"capacity": -1},
+        {"overflow": "block"},
+        {"passivate_after": 0},
+        {"passivate_after": math.nan},
+    ],
+)
+def test_an_option_that_makes_no_sense_is_named(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        AgentOptions(**wrong)
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        agent_options(**wrong)
+
+
+def test_the_defaults_limit_nothing():
+    options = AgentOptions()
+    assert (options.concurrency, options.capacity, options.overflow, options.passivate_after) == (
+        None,
+        None,
+        "reject",
+        None,
+    )
+
+
+def test_options_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        AgentOptions().capacity = 1

@@ -1,0 +1,24 @@
+"""The default subscription: its two defaults."""
+
+import pytest
+
+from ferrogen._agents.agent_type import AgentType
+from ferrogen._messaging.default_subscription import DefaultSubscription
+from ferrogen._messaging.subscription import SubscriptionInstantiationContext
+from ferrogen._messaging.topic import DefaultTopicId
+from ferrogen._messaging.type_subscription import TypeSubscription
+from ferrogen.exceptions import CantHandleException
+
+
+def test_it_hears_the_default_topic():
+    assert DefaultSubscription(agent_type="clerk").is_match(DefaultTopicId())
+
+
+def test_it_takes_the_agent_type_that_is_being_registered():
+    with SubscriptionInstantiationContext.populate_context(AgentType("clerk")):
+        assert DefaultSubscription("orders") == TypeSubscription("orders", "clerk")
+
+
+def test_without_an_agent_type_it_cannot_be_made():
+    with pytest.raises(CantHandleException, match="If agent_type is not specified"):
+        DefaultSubscription()

@@ -1,0 +1,129 @@
+"""The structured events: the same facts as upstream's, as JSON when asked."""
+
+import inspect
+import json
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from ferrogen import logging as events
+from ferrogen._core import AgentId
+from ferrogen._messaging.handler_context import MessageHandlerContext
+from ferrogen._messaging.topic import TopicId
+from ferrogen.logging import DeliveryStage, LLMCallEvent, MessageKind, ToolCallEvent
+
+MESSAGES = [{"role": "user", "content": "hi"}]
+FACTS: dict[str, dict[str, Any]] = {
+    "LLMCallEvent": {
+        "messages": MESSAGES,
+        "response": {"content": "é"},
+        "prompt_tokens": 1,
+        "completion_tokens": 2,
+        "extra": 3,
+    },
+    "LLMStreamStartEvent": {"messages": MESSAGES, "extra": 3},
+    "LLMStreamEndEvent": {
+        "response": {"content": "é"},
+        "prompt_tokens": 1,
+        "completion_tokens": 2,
+        "extra": 3,
+    },
+    "ToolCallEvent": {"tool_name": "add", "arguments": {"a": 1}, "result": "1"},
+    "MessageEvent": {
+        "payload": "p",
+        "sender": ("agent", "a", "k"),
+        "receiver": ("topic", "t", "s"),
+        "kind": "PUBLISH",
+        "delivery_stage": "DELIVER",
+        "extra": 3,
+    },
+    "MessageDroppedEvent": {
+        "payload": "p",
+        "sender": None,
+        "receiver": ("agent", "a", "k"),
+        "kind": "RESPOND",
+        "extra": 3,
+    },
+    "MessageHandlerExceptionEvent": {
+        "payload": "p",
+        "handling_agent": ("agent", "a", "k"),
+        "exception": ValueError("boom"),
+        "extra": 3,
+    },
+    "AgentConstructionExceptionEvent": {
+        "agent_id": ("agent", "a", "k"),
+        "exception": ValueError("boom"),
+        "extra": 3,
+    },
+}
+
+
+def build(module: ModuleType, agent_id: type, topic_id: type, name: str) -> Any:
+    """Build an event of either package from the same facts."""
+
+    def native(key: str, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return {"agent": agent_id, "topic": topic_id}[value[0]](*value[1:])
+        if key == "kind":
+            return module.MessageKind[value]
+        return module.DeliveryStage[value] if key == "delivery_stage" else value
+
+    return getattr(module, name)(**{key: native(key, value) for key, value in FACTS[name].items()})
+
+
+def test_every_event_class_is_compared() -> None:
+    classes = {name for name, _ in inspect.getmembers(events, inspect.isclass)}
+    assert {name for name in classes if name.endswith("Event")} == set(FACTS)
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_facts_and_text_are_those_of_upstream(name: str) -> None:
+    core = pytest.importorskip("autogen_core")
+    upstream = pytest.importorskip("autogen_core.logging")
+    theirs = build(upstream, core.AgentId, core.TopicId, name)
+    ours = build(events, AgentId, TopicId, name)
+    assert ours.kwargs == theirs.kwargs
+    assert str(ours) == str(theirs)
+
+
+def test_the_agent_whose_handler_runs_is_named() -> None:
+    with MessageHandlerContext.populate_context(AgentId("solver", "one")):
+        event = ToolCallEvent(tool_name="add", arguments={}, result="")
+    assert event.kwargs["agent_id"] == "solver/one"
+
+
+def test_token_counts_are_readable() -> None:
+    event = LLMCallEvent(messages=[], response={}, prompt_tokens=3, completion_tokens=4)
+    assert (event.prompt_tokens, event.completion_tokens) == (3, 4)
+
+
+def test_text_is_rendered_only_when_asked_for() -> None:
+    class Watched:
+        rendered = 0
+
+        def __str__(self) -> str:
+            self.rendered += 1
+            return "watched"
+
+    watched = Watched()
+    event = events.LLMStreamStartEvent(messages=[{"content": watched}])
+    assert watched.rendered == 0
+    assert json.loads(str(event))["messages"] == [{"content": "watched"}]
+
+
+def test_what_json_cannot_hold_becomes_text() -> None:
+    loop = []
+    loop.append(loop)
+    for odd in ({"a": {1, 2}}, {(1, 2): "tuple key"}, {"loop": loop}):
+        event = ToolCallEvent(tool_name="odd", arguments=odd, result="")
+        assert json.loads(str(event))["tool_name"] == "odd"
+
+
+def test_enums_have_upstreams_names_and_values() -> None:
+    upstream = pytest.importorskip("autogen_core.logging")
+    for ours, theirs in (
+        (MessageKind, upstream.MessageKind),
+        (DeliveryStage, upstream.DeliveryStage),
+    ):
+        assert {m.name: m.value for m in ours} == {m.name: m.value for m in theirs}
