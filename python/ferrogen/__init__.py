@@ -1,0 +1,106 @@
+"""Ferrogen: an agent runtime with a Rust core, on which AutoGen programs run unchanged.
+
+The names below are those of AutoGen's `autogen_core`, and a few of Ferrogen's own. Where things
+live: agents in `_agents`, what passes between them in `_messaging`, the runtime in `_runtime`,
+bytes in `_serialization`, spans in `_telemetry`, the drop-in for `autogen_core` in `compat`.
+"""
+
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from . import exceptions, logging
+from ._agents.agent import Agent
+from ._agents.agent_type import AgentType
+from ._agents.base import BaseAgent
+from ._agents.closure import ClosureAgent, ClosureContext
+from ._agents.handlers import event, message_handler, rpc
+from ._agents.instantiation import AgentInstantiationContext
+from ._agents.metadata import AgentMetadata
+from ._agents.options import AgentOptions, agent_options
+from ._agents.proxy import AgentProxy
+from ._agents.routed import RoutedAgent
+from ._agents.subscribing import default_subscription, type_subscription
+from ._core import AgentId
+from ._messaging.cancellation import CancellationToken
+from ._messaging.default_subscription import DefaultSubscription
+from ._messaging.function_call import FunctionCall
+from ._messaging.handler_context import MessageHandlerContext
+from ._messaging.intervention import DefaultInterventionHandler, DropMessage, InterventionHandler
+from ._messaging.message_context import MessageContext
+from ._messaging.subscription import Subscription, SubscriptionInstantiationContext
+from ._messaging.topic import DefaultTopicId, TopicId
+from ._messaging.type_prefix_subscription import TypePrefixSubscription
+from ._messaging.type_subscription import TypeSubscription
+from ._runtime.dead_letters import DeadLetter
+from ._runtime.protocol import AgentRuntime
+from ._runtime.single_threaded import SingleThreadedAgentRuntime
+from ._serialization.known import try_get_known_serializers_for_type
+from ._serialization.serializer import (
+    JSON_DATA_CONTENT_TYPE,
+    PROTOBUF_DATA_CONTENT_TYPE,
+    MessageSerializer,
+    UnknownPayload,
+)
+from ._telemetry.genai import (
+    trace_create_agent_span,
+    trace_invoke_agent_span,
+    trace_tool_span,
+)
+from ._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME, TRACE_LOGGER_NAME
+from .compat.install import install
+
+if not _TYPE_CHECKING:  # a __getattr__ that type checkers see would let every name through
+    from .compat.missing import missing_attribute as __getattr__
+
+__version__ = _version("ferrogen")
+
+__all__ = [
+    "EVENT_LOGGER_NAME",
+    "JSON_DATA_CONTENT_TYPE",
+    "PROTOBUF_DATA_CONTENT_TYPE",
+    "ROOT_LOGGER_NAME",
+    "TRACE_LOGGER_NAME",
+    "Agent",
+    "AgentId",
+    "AgentInstantiationContext",
+    "AgentMetadata",
+    "AgentOptions",
+    "AgentProxy",
+    "AgentRuntime",
+    "AgentType",
+    "BaseAgent",
+    "CancellationToken",
+    "ClosureAgent",
+    "ClosureContext",
+    "DeadLetter",
+    "DefaultInterventionHandler",
+    "DefaultSubscription",
+    "DefaultTopicId",
+    "DropMessage",
+    "FunctionCall",
+    "InterventionHandler",
+    "MessageContext",
+    "MessageHandlerContext",
+    "MessageSerializer",
+    "RoutedAgent",
+    "SingleThreadedAgentRuntime",
+    "Subscription",
+    "SubscriptionInstantiationContext",
+    "TopicId",
+    "TypePrefixSubscription",
+    "TypeSubscription",
+    "UnknownPayload",
+    "agent_options",
+    "default_subscription",
+    "event",
+    "exceptions",
+    "install",
+    "logging",
+    "message_handler",
+    "rpc",
+    "trace_create_agent_span",
+    "trace_invoke_agent_span",
+    "trace_tool_span",
+    "try_get_known_serializers_for_type",
+    "type_subscription",
+]

@@ -1,0 +1,1 @@
+"""The runtime: accepting messages, handing them to agents, settling them."""

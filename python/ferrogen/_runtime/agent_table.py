@@ -1,0 +1,179 @@
+"""The agents of a runtime: how each type is made, one build per id (A1), and passivation."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any
+
+from ferrogen._agents.agent import Agent
+from ferrogen._agents.instantiation import AgentInstantiationContext
+from ferrogen._agents.options import AgentOptions
+from ferrogen._core import AgentId, Dispatcher
+from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
+from ferrogen.exceptions import AgentNotFoundError
+from ferrogen.logging import AgentConstructionExceptionEvent
+
+from .envelope import Envelope
+
+if TYPE_CHECKING:
+    from .protocol import AgentRuntime
+
+__all__ = ["AgentTable", "Factory"]
+
+Factory = Callable[[], Agent | Awaitable[Agent]]
+
+_logger = logging.getLogger(ROOT_LOGGER_NAME)
+_events = logging.getLogger(EVENT_LOGGER_NAME)
+
+
+class AgentTable:
+    """Factories and options by agent type; instances live beside their mailboxes.
+
+    Args:
+        runtime: What the agents are told is their runtime.
+        dispatcher: The bookkeeping that the instances are entered into.
+    """
+
+    def __init__(self, runtime: AgentRuntime, dispatcher: Dispatcher[Envelope]) -> None:
+        self._runtime = runtime
+        self._dispatcher = dispatcher
+        self._factories: dict[str, Factory | None] = {}
+        self._expected: dict[str, type[Any]] = {}
+        self._passivate_after: dict[str, float] = {}
+        self._timers: dict[AgentId, asyncio.TimerHandle] = {}
+
+    def is_registered(self, agent_type: str) -> bool:
+        """Whether there is a factory or an instance of this type."""
+        return agent_type in self._factories
+
+    def add_factory(self, agent_type: str, factory: Factory, expected: type[Any] | None) -> None:
+        """Register how the agents of a type are made.
+
+        Raises:
+            ValueError: If the type is registered already.
+        """
+        if agent_type in self._factories:
+            raise ValueError(f"Agent with type {agent_type} already exists.")
+        self._factories[agent_type] = factory
+        if expected is not None:
+            self._expected[agent_type] = expected
+
+    async def add_instance(self, agent: Agent, agent_id: AgentId) -> None:
+        """Register an agent that exists already. Agents of one such type share one class.
+
+        Raises:
+            ValueError: If the id is taken, its type has a factory, or the class is another one.
+        """
+        agent_type = agent_id.type
+        if self._dispatcher.instance(agent_id) is not None:
+            raise ValueError(f"Agent with id {agent_id} already exists.")
+        if agent_type in self._factories:
+            if self._factories[agent_type] is not None:
+                raise ValueError(
+                    "Agent factories and agent instances cannot be registered to the same type."
+                )
+            if self._expected[agent_type] is not type(agent):
+                raise ValueError("Agent instances must be the same object type.")
+        await agent.bind_id_and_runtime(id=agent_id, runtime=self._runtime)
+        self._dispatcher.enter(agent_id, agent)
+        self._factories[agent_type] = None
+        self._expected[agent_type] = type(agent)
+
+    def set_options(self, agent_type: str, options: AgentOptions) -> None:
+        """Set what each agent of a type takes on, and when an idle one is passivated."""
+        self._dispatcher.limit(
+            agent_type,
+            concurrency=options.concurrency,
+            capacity=options.capacity,
+            drop_oldest=options.overflow == "drop_oldest",
+        )
+        self._passivate_after.pop(agent_type, None)
+        if options.passivate_after is not None:
+            self._passivate_after[agent_type] = options.passivate_after
+
+    async def construct(self, agent_id: AgentId) -> Agent:
+        """Make an agent with its factory, which finds its id in `AgentInstantiationContext`.
+
+        Raises:
+            AgentNotFoundError: If nothing is registered under the type.
+            ValueError: If the factory makes another class than the one it was registered with.
+            BaseException: Whatever the factory raises.
+        """
+        try:
+            return await self._construct(agent_id)
+        except BaseException as error:
+            if _events.isEnabledFor(logging.INFO):
+                _events.info(AgentConstructionExceptionEvent(agent_id=agent_id, exception=error))
+            _logger.error("could not build agent %s", agent_id, exc_info=True)
+            raise
+
+    async def _construct(self, agent_id: AgentId) -> Agent:
+        agent_type = agent_id.type
+        if agent_type not in self._factories:
+            raise not_registered(agent_id)
+        factory = self._factories[agent_type]
+        if factory is None:
+            raise RuntimeError(
+                f'agent type "{agent_type}" has only registered instances, and {agent_id} is none '
+                "of them; most likely the type is subscribed to a topic whose source names no "
+                "instance. A topic reaches the agent whose key is the topic's source: register "
+                "that instance, or leave out the class subscriptions (skip_class_subscriptions)"
+            )
+        with AgentInstantiationContext.populate_context((self._runtime, agent_id)):
+            agent = factory()
+            if inspect.isawaitable(agent):
+                agent = await agent
+        expected = self._expected.get(agent_type)
+        if expected is not None and not isinstance(agent, expected):
+            raise ValueError(
+                f"Factory registered using the wrong type: expected {expected.__name__}, "
+                f"got {type(agent).__name__}"
+            )
+        return agent
+
+    def watch(self, agent_id: AgentId, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin anew to count the idle seconds after which the agent is passivated, if any."""
+        seconds = self._passivate_after.get(agent_id.type)
+        if seconds is None or self._factories.get(agent_id.type) is None:
+            return
+        timer = self._timers.pop(agent_id, None)
+        if timer is not None:
+            timer.cancel()
+        self._timers[agent_id] = loop.call_later(seconds, self._passivate, agent_id, loop)
+
+    def unwatch_all(self) -> None:
+        """Stop counting: no agent is passivated any more."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def _passivate(self, agent_id: AgentId, loop: asyncio.AbstractEventLoop) -> None:
+        del self._timers[agent_id]
+        agent = self._dispatcher.passivate(agent_id)
+        if agent is None:
+            self.watch(agent_id, loop)
+            return
+        closing = loop.create_task(close_quietly(agent_id, agent))
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
+
+
+_closing: set[asyncio.Task[None]] = set()
+"""Passivated agents that are being closed: asyncio itself keeps only weak references to tasks."""
+
+
+def not_registered(agent_id: AgentId) -> AgentNotFoundError:
+    """The error for an id whose type nobody registered."""
+    return AgentNotFoundError(f"Agent with name {agent_id.type} not found.")
+
+
+async def close_quietly(agent_id: AgentId, agent: Agent) -> None:
+    """Close an agent for which nobody waits; an error is logged, since nobody could catch it."""
+    try:
+        await agent.close()
+    except Exception:
+        _logger.exception("closing passivated agent %s failed", agent_id)

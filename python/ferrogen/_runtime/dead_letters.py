@@ -1,0 +1,95 @@
+"""Dead letters: the messages that could not be delivered, kept for a look."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+from ferrogen._core import AgentId
+from ferrogen._messaging.topic import TopicId
+
+__all__ = ["DeadLetter", "DeadLetters"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetter:
+    """A message that reached nobody.
+
+    Args:
+        message: The message itself.
+        sender: Who sent it; `None` if it came from outside any agent.
+        receiver: The agent or the topic that it was meant for.
+        message_id: The id it was sent under, if it had one yet.
+        reason: Why it could not be delivered, as the exception that tells it.
+
+    Example:
+        ```python
+        import asyncio
+
+        from ferrogen import AgentId, SingleThreadedAgentRuntime
+        from ferrogen.exceptions import RecipientNotFoundError
+
+
+        async def main() -> None:
+            runtime = SingleThreadedAgentRuntime()
+            try:
+                await runtime.send_message("hello", AgentId("nobody", "default"))
+            except RecipientNotFoundError:
+                pass
+            letter = runtime.dead_letters[-1]
+            assert letter.message == "hello"
+            assert letter.receiver == AgentId("nobody", "default")
+
+
+        asyncio.run(main())
+        ```
+    """
+
+    __module__ = "ferrogen"
+
+    message: Any
+    sender: AgentId | None
+    receiver: AgentId | TopicId
+    message_id: str | None
+    reason: Exception
+
+
+class DeadLetters(Sequence[DeadLetter]):
+    """The newest dead letters of a runtime, oldest first.
+
+    Args:
+        most: How many are kept; older ones are forgotten, and only counted.
+    """
+
+    def __init__(self, most: int = 100) -> None:
+        self._letters: deque[DeadLetter] = deque(maxlen=most)
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """How many there were in all, the forgotten ones included."""
+        return self._count
+
+    def add(self, letter: DeadLetter) -> None:
+        """Keep a letter, in place of the oldest if there are too many."""
+        self._letters.append(letter)
+        self._count += 1
+
+    def clear(self) -> None:
+        """Forget all letters, so that their messages can be freed. The count stays."""
+        self._letters.clear()
+
+    @overload
+    def __getitem__(self, index: int) -> DeadLetter: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[DeadLetter]: ...
+    def __getitem__(self, index: int | slice) -> DeadLetter | Sequence[DeadLetter]:
+        return list(self._letters)[index] if isinstance(index, slice) else self._letters[index]
+
+    def __len__(self) -> int:
+        return len(self._letters)
+
+    def __iter__(self) -> Iterator[DeadLetter]:
+        return iter(tuple(self._letters))

@@ -1,0 +1,191 @@
+"""Deliveries: handlers and factories run here, each in a plain asyncio.Task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import Context, copy_context
+from typing import Any
+
+from ferrogen._agents.agent import Agent
+from ferrogen._core import AgentId, Delivery, Dispatcher, Outcome
+from ferrogen._messaging.handler_context import MessageHandlerContext
+from ferrogen.logging import DeliveryStage
+
+from .agent_table import AgentTable, not_registered
+from .envelope import AnswerEnvelope, DirectEnvelope, Envelope, MessageEnvelope, PublishEnvelope
+from .observer import Observer
+from .settlement import Settlement
+
+__all__ = ["Deliveries"]
+
+
+class Deliveries:
+    """Carries out what the dispatcher says is due, and reports what came of it.
+
+    Args:
+        dispatcher: Says what is due.
+        agents: Makes agents.
+        settlement: Ends messages.
+        observer: Is told what happens.
+        on_answer: Takes the answer of a handler on its way back. Given the ticket, the agent and
+            the answer, it reports to the dispatcher.
+        on_unhandled: Is given an error of a published message's handler, for which nobody waits.
+    """
+
+    def __init__(
+        self,
+        *,
+        dispatcher: Dispatcher[Envelope],
+        agents: AgentTable,
+        settlement: Settlement,
+        observer: Observer,
+        on_answer: Callable[[AgentId, int, AnswerEnvelope], Coroutine[Any, Any, None]],
+        on_unhandled: Callable[[BaseException], None],
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._agents = agents
+        self._settlement = settlement
+        self._observer = observer
+        self._on_answer = on_answer
+        self._on_unhandled = on_unhandled
+        # asyncio keeps only weak references to tasks.
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._builds: dict[AgentId, asyncio.Future[Agent]] = {}
+        self.context: Context = copy_context()
+        """Handlers run in copies of this, so that none sees what another has set."""
+
+    @property
+    def tasks(self) -> frozenset[asyncio.Task[None]]:
+        """The tasks in which a handler or a factory is running."""
+        return frozenset(self._tasks)
+
+    def carry_out(self) -> None:
+        """Start everything that is due."""
+        while (step := self._dispatcher.step()) is not None:
+            if isinstance(step, Delivery):
+                context = getattr(step.payload, "context", None)
+                self._start(self._deliver(step), self.context if context is None else context)
+            else:
+                self._start_build(step, self.context)
+
+    async def obtain(self, agent_id: AgentId) -> Agent:
+        """Return an agent, making it first if it is not there yet.
+
+        Raises:
+            AgentNotFoundError: If nothing is registered under its type.
+            BaseException: Whatever its factory raises.
+        """
+        agent = self._dispatcher.instance(agent_id)
+        if agent is not None:
+            return agent
+        if not self._agents.is_registered(agent_id.type):
+            raise not_registered(agent_id)
+        if agent_id not in self._builds:
+            self._dispatcher.build(agent_id)
+            self._start_build(agent_id, copy_context())
+        # Others may wait for the same build, so giving up waiting must not end it.
+        return await asyncio.shield(self._builds[agent_id])
+
+    def finish(self, agent_id: AgentId, ticket: int, outcome: Outcome) -> None:
+        """Report that a handler ended, and start what waited for it."""
+        self._dispatcher.finish(agent_id, ticket, outcome)
+        self.after_handler(agent_id)
+
+    def after_handler(self, agent_id: AgentId) -> None:
+        """Do what is due once the dispatcher knows that a handler ended."""
+        self._agents.watch(agent_id, asyncio.get_running_loop())
+        self._settlement.notice()
+        self.carry_out()
+
+    async def cancel(self) -> None:
+        """Cancel every handler and factory but the one that calls this, and wait for their end."""
+        others = self._tasks - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        if others:
+            await asyncio.wait(others)
+
+    def _start(self, work: Coroutine[Any, Any, None], context: Context) -> None:
+        loop = asyncio.get_running_loop()
+        task: asyncio.Task[None] = context.copy().run(loop.create_task, work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _start_build(self, agent_id: AgentId, context: Context) -> None:
+        built: asyncio.Future[Agent] = asyncio.get_running_loop().create_future()
+        # Whoever waits gets the error; when nobody does, the messages that waited have got it.
+        built.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._builds[agent_id] = built
+        self._start(self._build(agent_id, built), context)
+
+    async def _build(self, agent_id: AgentId, built: asyncio.Future[Agent]) -> None:
+        try:
+            agent = await self._agents.construct(agent_id)
+        except BaseException as error:
+            del self._builds[agent_id]
+            for ticket, envelope in self._dispatcher.build_failed(agent_id):
+                self._settlement.failed(ticket, envelope, error)
+                if isinstance(envelope, PublishEnvelope):
+                    self._on_unhandled(error)
+            if isinstance(error, asyncio.CancelledError):
+                built.cancel(*error.args)
+            else:
+                built.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        del self._builds[agent_id]
+        self._dispatcher.built(agent_id, agent)
+        self._agents.watch(agent_id, asyncio.get_running_loop())
+        built.set_result(agent)
+        self.carry_out()
+
+    async def _deliver(self, delivery: Delivery[Envelope]) -> None:
+        match delivery.payload:
+            case DirectEnvelope() as envelope:
+                await self._ask(delivery, envelope)
+            case PublishEnvelope() as envelope:
+                await self._tell(delivery, envelope)
+
+    async def _ask(self, delivery: Delivery[Envelope], envelope: DirectEnvelope) -> None:
+        agent_id, ticket = delivery.agent_id, delivery.ticket
+        with self._observer.sending(envelope):
+            try:
+                response = await self._handle(delivery, envelope)
+            except BaseException as error:
+                self._settlement.refuse(envelope, error)
+                self._observer.failed(agent_id, envelope, error)
+                self.finish(agent_id, ticket, Outcome.FAILED)
+                return
+            answer = AnswerEnvelope(
+                message=response,
+                sender=agent_id,
+                recipient=envelope.sender,
+                answer=envelope.answer,
+                metadata=self._observer.metadata(),
+            )
+            self._observer.answered(answer, DeliveryStage.SEND)
+        await self._on_answer(agent_id, ticket, answer)
+
+    async def _tell(self, delivery: Delivery[Envelope], envelope: PublishEnvelope) -> None:
+        agent_id, ticket = delivery.agent_id, delivery.ticket
+        try:
+            await self._handle(delivery, envelope)
+        except BaseException as error:
+            self._observer.failed(agent_id, envelope, error)
+            self._on_unhandled(error)
+            self.finish(agent_id, ticket, Outcome.FAILED)
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+        else:
+            self.finish(agent_id, ticket, Outcome.HANDLED)
+
+    async def _handle(self, delivery: Delivery[Envelope], envelope: MessageEnvelope) -> Any:
+        self._observer.delivered(delivery.agent_id, envelope)
+        context = envelope.message_context()
+        with (
+            self._observer.processing(delivery.agent_id, envelope),
+            MessageHandlerContext.populate_context(delivery.agent_id),
+        ):
+            return await delivery.agent.on_message(envelope.message, ctx=context)

@@ -1,0 +1,241 @@
+"""The inbox: accepted messages are taken one after the other and sent on their way.
+
+A background task takes them once the runtime is started; before that, `take` does by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextvars import copy_context
+from weakref import WeakSet
+
+from ferrogen._core import AgentId, Dispatcher, Routes
+from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.exceptions import MailboxFullError, MessageDroppedException, RuntimeStoppedError
+
+from .agent_table import AgentTable, not_registered
+from .deliveries import Deliveries
+from .envelope import AnswerEnvelope, DirectEnvelope, Envelope, PublishEnvelope
+from .interception import Interception
+from .observer import Observer
+from .settlement import Settlement
+
+__all__ = ["Inbox"]
+
+_logger = logging.getLogger(ROOT_LOGGER_NAME)
+
+
+class Inbox:
+    """Takes messages in the order of their acceptance and admits them to their recipients.
+
+    Args:
+        dispatcher: Holds the messages.
+        routes: Says who hears a topic.
+        agents: Knows which types are registered.
+        interception: The user's intervention handlers.
+        observer: Is told what happens.
+        settlement: Ends messages.
+        raise_unhandled: Whether an error that no sender waits for halts the runtime, to be raised
+            where the runtime is awaited next.
+    """
+
+    def __init__(
+        self,
+        *,
+        dispatcher: Dispatcher[Envelope],
+        routes: Routes,
+        agents: AgentTable,
+        interception: Interception,
+        observer: Observer,
+        settlement: Settlement,
+        raise_unhandled: bool,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._routes = routes
+        self._agents = agents
+        self._interception = interception
+        self._observer = observer
+        self._settlement = settlement
+        self._raise_unhandled = raise_unhandled
+        self.deliveries = Deliveries(
+            dispatcher=dispatcher,
+            agents=agents,
+            settlement=settlement,
+            observer=observer,
+            on_answer=self._send_back,
+            on_unhandled=self._unhandled,
+        )
+        self._arrived = asyncio.Event()
+        self._reader: asyncio.Task[None] | None = None
+        self._error: BaseException | None = None
+        # Handlers that outlived a stop: their answers go straight back.
+        self._left_running: WeakSet[asyncio.Task[None]] = WeakSet()
+
+    @property
+    def is_started(self) -> bool:
+        """Whether there is a background task that takes messages."""
+        return self._reader is not None
+
+    def accept(self, envelope: Envelope) -> None:
+        """Accept a message.
+
+        Raises:
+            RuntimeStoppedError: If the background task has ended, so that nobody would ever take
+                the message.
+        """
+        if self._reader is not None and self._reader.done():
+            raise RuntimeStoppedError(
+                "the runtime has halted; stop it, and start it again to go on"
+            ) from self._error
+        self._dispatcher.accept(envelope)
+        self._arrived.set()
+
+    async def take(self) -> None:
+        """Take the next message by hand, waiting for one if there is none.
+
+        Raises:
+            BaseException: An error of a handler that no sender waits for, if such errors are
+                to be raised.
+        """
+        if self._reader is None:
+            self.deliveries.context = copy_context()
+        if not await self._take(lambda: True):
+            self._raise_error()
+
+    def start(self) -> None:
+        """Start the background task that takes messages."""
+        self._arrived = asyncio.Event()
+        self.deliveries.context = copy_context()
+        self._reader = asyncio.get_running_loop().create_task(self._read())
+
+    async def stop(self) -> None:
+        """Stop taking messages. What nobody has begun to handle is answered with an error.
+
+        Handlers that are running go on, and their senders get their answers.
+
+        Raises:
+            BaseException: An error of a handler that no sender waits for, if such errors are
+                to be raised.
+        """
+        reader, self._reader = self._reader, None
+        if reader is not None and reader is not asyncio.current_task():
+            self._arrived.set()
+            await asyncio.wait([reader])
+        self._left_running.update(self.deliveries.tasks)
+        self._discard("the runtime was stopped before the message was handled")
+        self._raise_error()
+
+    async def _read(self) -> None:
+        this_task = asyncio.current_task()
+        try:
+            while await self._take(lambda: self._reader is this_task):
+                pass
+        finally:
+            if self._reader is this_task:  # it was not stop() that ended the loop
+                self._discard("the runtime halted before the message was handled")
+
+    async def _take(self, goes_on: Callable[[], bool]) -> bool:
+        """Take one message; `False` if there is an error to raise instead, or it is time to go."""
+        while self._error is None and goes_on():
+            taken = self._dispatcher.take()
+            if taken is None:
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            ticket, envelope = taken
+            if not self._interception or await self._revise(ticket, envelope):
+                self._admit(ticket, envelope)
+            # Give the handlers that were just started, and everybody else, a turn.
+            await asyncio.sleep(0)
+            return True
+        return False
+
+    async def _revise(self, ticket: int, envelope: Envelope) -> bool:
+        try:
+            goes_on = await self._interception.revise(envelope)
+        except BaseException as error:
+            if isinstance(envelope, PublishEnvelope):
+                _logger.exception("an intervention handler raised on a published message")
+            self._settlement.failed(ticket, envelope, error)
+            if not isinstance(error, Exception):
+                raise
+            return False
+        if not goes_on:
+            self._observer.dropped(envelope)
+            reason = MessageDroppedException("an intervention handler dropped the message")
+            self._settlement.dropped(ticket, envelope, reason)
+        return goes_on
+
+    def _admit(self, ticket: int, envelope: Envelope) -> None:
+        match envelope:
+            case DirectEnvelope():
+                self._place(ticket, envelope, [envelope.recipient])
+            case PublishEnvelope():
+                if self._observer.is_tracing:
+                    with self._observer.publishing(envelope):
+                        envelope.context = copy_context()
+                        self._publish(ticket, envelope)
+                else:
+                    self._publish(ticket, envelope)
+            case AnswerEnvelope():
+                with self._observer.answering(envelope):
+                    self._settlement.answered(ticket, envelope)
+
+    def _publish(self, ticket: int, envelope: PublishEnvelope) -> None:
+        try:
+            recipients = self._routes.recipients(envelope.topic_id)
+        except Exception as error:  # a custom subscription raised
+            _logger.exception("no recipients could be found for topic %s", envelope.topic_id)
+            self._settlement.failed(ticket, envelope, error)
+            self._unhandled(error)
+            return
+        reachable = []
+        for agent_id in recipients:
+            if agent_id == envelope.sender:
+                continue
+            if self._agents.is_registered(agent_id.type):
+                reachable.append(agent_id)
+            else:
+                self._unreachable(agent_id, envelope)
+        self._place(ticket, envelope, reachable)
+
+    def _unreachable(self, agent_id: AgentId, envelope: PublishEnvelope) -> None:
+        error = not_registered(agent_id)
+        _logger.error("topic %s has a subscriber that is not there: %s", envelope.topic_id, error)
+        self._settlement.keep(envelope, agent_id, error)
+        self._unhandled(error)
+
+    def _place(
+        self, ticket: int, envelope: DirectEnvelope | PublishEnvelope, recipients: list[AgentId]
+    ) -> None:
+        for refused_ticket, refused in self._dispatcher.admit(ticket, envelope, recipients):
+            reason = MailboxFullError("the mailbox of the recipient is full")
+            self._settlement.undeliverable(refused_ticket, refused, reason)
+        self._settlement.notice()
+        self.deliveries.carry_out()
+
+    async def _send_back(self, agent_id: AgentId, ticket: int, answer: AnswerEnvelope) -> None:
+        if asyncio.current_task() not in self._left_running:
+            self._dispatcher.answer(agent_id, ticket, answer)
+            self._arrived.set()
+        else:
+            self._dispatcher.release(agent_id, ticket)
+            if not self._interception or await self._revise(ticket, answer):
+                self._admit(ticket, answer)
+        self.deliveries.after_handler(agent_id)
+
+    def _unhandled(self, error: BaseException) -> None:
+        if self._raise_unhandled and self._error is None:
+            self._error = error
+            self._arrived.set()
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _discard(self, reason: str) -> None:
+        for ticket, envelope in self._dispatcher.drain():
+            self._settlement.undeliverable(ticket, envelope, RuntimeStoppedError(reason))

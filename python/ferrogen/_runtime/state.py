@@ -1,0 +1,84 @@
+"""Saved state: what all agents of a runtime hold, as one JSON-able mapping, and back.
+
+The form is AutoGen's: the state of each agent under its id, "type/key". That is version 1, and it
+bears no mark. A later form will be marked under the reserved key `VERSION_KEY`, so that this
+version can refuse it by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from ferrogen._agents.agent import Agent
+from ferrogen._core import AgentId
+from ferrogen.exceptions import StateError
+
+__all__ = ["VERSION_KEY", "load_state", "save_state"]
+
+VERSION_KEY = "ferrogen.version"
+
+
+async def save_state(agents: Iterable[tuple[AgentId, Agent]]) -> dict[str, Any]:
+    """Collect the state of every agent, by its id."""
+    return {str(agent_id): dict(await agent.save_state()) for agent_id, agent in agents}
+
+
+async def load_state(
+    state: Mapping[str, Any],
+    *,
+    is_registered: Callable[[str], bool],
+    obtain: Callable[[AgentId], Awaitable[Agent]],
+) -> None:
+    """Give every agent its state back, making those that are not there yet.
+
+    The whole state is checked before the first agent is touched.
+
+    Args:
+        state: What `save_state` returned.
+        is_registered: Whether an agent type is known.
+        obtain: Returns an agent, made if need be.
+
+    Raises:
+        StateError: If the version is unknown, the shape is wrong, or an agent type is not
+            registered. The error names it, and no agent has been changed.
+    """
+    agents = [(_agent_id(name), _agent_state(name, value)) for name, value in _entries(state)]
+    for agent_id, _ in agents:
+        if not is_registered(agent_id.type):
+            raise StateError(
+                f'the saved state has agent "{agent_id}", but agent type "{agent_id.type}" is not '
+                "registered; register it before loading, or take the agent out of the state"
+            )
+    for agent_id, agent_state in agents:
+        agent = await obtain(agent_id)
+        await agent.load_state(agent_state)
+
+
+def _entries(state: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    if not isinstance(state, Mapping):
+        raise StateError(f"a saved state is a mapping, not {type(state).__name__}")
+    version = state.get(VERSION_KEY, 1)
+    if version != 1:
+        raise StateError(
+            f"the saved state has version {version!r}, and this Ferrogen reads version 1; "
+            "load it with the version that wrote it, or a later one"
+        )
+    return [(name, value) for name, value in state.items() if name != VERSION_KEY]
+
+
+def _agent_id(name: str) -> AgentId:
+    try:
+        return AgentId.from_str(name)
+    except (TypeError, ValueError) as error:
+        raise StateError(
+            f'the saved state has an entry {name!r}, which is no agent id of the form "type/key"'
+        ) from error
+
+
+def _agent_state(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise StateError(
+            f"the saved state of agent {name!r} is a mapping, not {type(value).__name__}"
+        )
+    return value
