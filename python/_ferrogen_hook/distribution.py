@@ -1,0 +1,45 @@
+"""What ``importlib.metadata`` is told about autogen-core, installed or not."""
+
+from __future__ import annotations
+
+from importlib.metadata import Distribution, DistributionFinder
+from pathlib import Path
+
+NAME = "autogen-core"
+VERSION = "0.7.5"
+
+_FILES = {
+    "METADATA": f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {VERSION}\n",
+    "top_level.txt": "autogen_core\n",
+}
+
+
+class ServedDistribution(Distribution):
+    """The release of autogen-core whose names ferrogen serves; it has no files of its own."""
+
+    def read_text(self, filename: str) -> str | None:
+        """Give the few metadata files that there are."""
+        return _FILES.get(filename)
+
+    def locate_file(self, path: object) -> Path:
+        """Place a file where packages of this installation lie."""
+        return Path(__file__).parent.parent / str(path)
+
+
+def distribution() -> Distribution:
+    """Describe the served release."""
+    return ServedDistribution()
+
+
+def answers(context: DistributionFinder.Context | None) -> bool:
+    """Tell whether the served release belongs into the answer to this question."""
+    if context is None:
+        return True
+    if "path" in vars(context):
+        # Someone asks what lies in certain folders; this lies in none.
+        return False
+    return context.name is None or _normalised(context.name) == _normalised(NAME)
+
+
+def _normalised(name: str) -> str:
+    return name.lower().replace("-", "_").replace(".", "_")

@@ -1,0 +1,8 @@
+"""``python -m ferrogen``: the same as the ``ferrogen`` command."""
+
+from __future__ import annotations
+
+from ferrogen.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The ``ferrogen`` command."""

@@ -1,0 +1,36 @@
+"""The table of commands; each has a file of its own beside this one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ferrogen.cli.run import run
+from ferrogen.cli.version import print_version
+
+app = typer.Typer(
+    name="ferrogen",
+    help="Run programs written for AutoGen on Ferrogen.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+# What comes after the program is the program's.
+app.command(context_settings={"allow_interspersed_args": False})(run)
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=print_version),
+    ] = False,
+) -> None:
+    """Take the options that stand before any command."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

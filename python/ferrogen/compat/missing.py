@@ -1,0 +1,53 @@
+"""What a program hears that asks for a part of autogen_core which Ferrogen has not."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from _ferrogen_hook import ALIAS, REAL
+from ferrogen.compat.private_paths import PRIVATE_PATHS
+from ferrogen.compat.upstream_names import MODULES, NAMES
+from ferrogen.exceptions import NotProvidedError
+
+
+def missing_attribute(name: str) -> object:
+    """Serve as the module-level ``__getattr__`` of ``ferrogen``.
+
+    It raises what ``hasattr`` understands. The statement ``from autogen_core import name`` gets
+    to read the same words, as a `NotProvidedError`, through the import hook.
+
+    Args:
+        name: A name that the module ``ferrogen`` has not.
+
+    Returns:
+        The module of that name, if it is a private path of upstream and the hook is in use.
+
+    Raises:
+        AttributeError: There is nothing of that name.
+    """
+    module = sys.modules[REAL]
+    if name in PRIVATE_PATHS and sys.modules.get(ALIAS) is module:
+        return import_module(f"{ALIAS}.{name}")
+    if name in MODULES or name in NAMES:
+        raise AttributeError(_sentence(name))
+    raise AttributeError(f"module {REAL!r} has no attribute {name!r}", name=name, obj=module)
+
+
+def refuse(name: str) -> None:
+    """Raise if the module or name is one of upstream's; it was looked for in vain.
+
+    Args:
+        name: The dotted name below ``autogen_core``.
+
+    Raises:
+        NotProvidedError: Upstream has it.
+    """
+    if name in MODULES or name in NAMES:
+        # The import system drops a ModuleNotFoundError that names what it looked for itself,
+        # which would be ferrogen.name here.
+        raise NotProvidedError(_sentence(name), name=f"{ALIAS}.{name}")
+
+
+def _sentence(name: str) -> str:
+    return f"{REAL} does not provide {ALIAS}.{name} yet"

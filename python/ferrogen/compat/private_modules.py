@@ -1,0 +1,75 @@
+"""Serves upstream's private module paths, as the table in `private_paths` lists them.
+
+A path that ferrogen has no module for becomes a small module made up here. A path that ferrogen
+has a package of its own for (``_serialization``, ``_telemetry``) stays that package, since
+``autogen_core._serialization`` and ``ferrogen._serialization`` are one attribute of one module;
+it gets to answer to upstream's names as well.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any
+
+from _ferrogen_hook import ALIAS, REAL
+from ferrogen.compat.private_paths import PRIVATE_PATHS
+
+
+def private_spec(path: str) -> ModuleSpec | None:
+    """Describe the module that serves a private path, or tell that none does."""
+    if path not in PRIVATE_PATHS:
+        return None
+    return ModuleSpec(f"{ALIAS}.{path}", PrivatePathLoader(path), origin=__name__)
+
+
+def extend_shared_packages() -> None:
+    """Let the packages whose names upstream uses, too, answer to upstream's names in them."""
+    own = {module.name for module in iter_modules(sys.modules[REAL].__path__)}
+    for path in own & PRIVATE_PATHS.keys():
+        _serve(import_module(f"{REAL}.{path}"), PRIVATE_PATHS[path])
+
+
+def resolve(home: str) -> Any:
+    """Get the object that an entry of the table points at."""
+    module, _, name = home.partition(":")
+    return getattr(import_module(module), name)
+
+
+class PrivatePathLoader(Loader):
+    """Fills a new module with the names that upstream has at its path."""
+
+    def __init__(self, path: str) -> None:
+        self._names = PRIVATE_PATHS[path]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Let the import system make a plain module."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Let the module answer to the names."""
+        module.__doc__ = f"Upstream's private path {module.__name__}; use the public names instead."
+        _serve(module, self._names)
+
+
+def _serve(module: ModuleType, names: Mapping[str, str]) -> None:
+    """Give a module names that are looked up when first used, as some need optional packages."""
+
+    def look_up(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(
+                f"module {module.__name__!r} has no attribute {name!r}", name=name, obj=module
+            )
+        found = resolve(names[name])
+        setattr(module, name, found)
+        return found
+
+    def list_names() -> list[str]:
+        return sorted({*vars(module), *names})
+
+    setattr(module, "__getattr__", look_up)  # noqa: B010 - mypy refuses the plain assignment
+    setattr(module, "__dir__", list_names)  # noqa: B010

@@ -1,0 +1,108 @@
+"""The one table of upstream's private module paths: path, names, and where ferrogen has them.
+
+Published packages import these names, and pickles and configs of upstream store these paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def _at(home: str, *names: str) -> dict[str, str]:
+    return {name: f"{home}:{name}" for name in names}
+
+
+_PUBLIC = "ferrogen"
+_LOGGERS = _at(_PUBLIC, "EVENT_LOGGER_NAME", "ROOT_LOGGER_NAME", "TRACE_LOGGER_NAME")
+_GENAI = _at(_PUBLIC, "trace_create_agent_span", "trace_invoke_agent_span", "trace_tool_span")
+_PROPAGATION = _at(
+    "ferrogen._telemetry.propagation",
+    "EnvelopeMetadata",
+    "TelemetryMetadataContainer",
+    "get_telemetry_envelope_metadata",
+    "get_telemetry_grpc_metadata",
+)
+_TRACING = _at("ferrogen._telemetry.tracing", "TraceHelper")
+_TRACING_CONFIG = _at("ferrogen._telemetry.tracing_config", "MessageRuntimeTracingConfig")
+
+PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
+    "_agent": _at(_PUBLIC, "Agent"),
+    "_agent_id": _at(_PUBLIC, "AgentId"),
+    "_agent_instantiation": _at(_PUBLIC, "AgentInstantiationContext"),
+    "_agent_metadata": _at(_PUBLIC, "AgentMetadata"),
+    "_agent_proxy": _at(_PUBLIC, "AgentProxy"),
+    "_agent_runtime": _at(_PUBLIC, "AgentRuntime"),
+    "_agent_type": _at(_PUBLIC, "AgentType"),
+    "_base_agent": {
+        **_at(_PUBLIC, "BaseAgent"),
+        **_at("ferrogen._agents.base", "handles", "subscription_factory"),
+    },
+    "_cancellation_token": _at(_PUBLIC, "CancellationToken"),
+    "_closure_agent": _at(_PUBLIC, "ClosureAgent", "ClosureContext"),
+    "_constants": _LOGGERS,
+    "_default_subscription": _at(
+        _PUBLIC, "DefaultSubscription", "default_subscription", "type_subscription"
+    ),
+    "_default_topic": _at(_PUBLIC, "DefaultTopicId"),
+    "_intervention": _at(
+        _PUBLIC, "DefaultInterventionHandler", "DropMessage", "InterventionHandler"
+    ),
+    "_message_context": _at(_PUBLIC, "MessageContext"),
+    "_message_handler_context": _at(_PUBLIC, "MessageHandlerContext"),
+    "_routed_agent": {
+        **_at(_PUBLIC, "RoutedAgent", "event", "message_handler", "rpc"),
+        **_at("ferrogen._agents.handlers", "MessageHandler"),
+    },
+    "_runtime_impl_helpers": {
+        **_at("ferrogen.compat.subscriptions", "SubscriptionManager"),
+        **_at("ferrogen.compat.agent_lookup", "get_impl"),
+    },
+    "_serialization": {
+        **_at(
+            _PUBLIC,
+            "JSON_DATA_CONTENT_TYPE",
+            "MessageSerializer",
+            "PROTOBUF_DATA_CONTENT_TYPE",
+            "UnknownPayload",
+            "try_get_known_serializers_for_type",
+        ),
+        **_at("ferrogen._serialization.dataclass_json", "DataclassJsonMessageSerializer"),
+        **_at("ferrogen._serialization.nesting", "has_nested_base_model"),
+        **_at("ferrogen._serialization.protobuf", "ProtobufMessageSerializer"),
+        **_at("ferrogen._serialization.pydantic_json", "PydanticJsonMessageSerializer"),
+        **_at("ferrogen._serialization.registry", "SerializationRegistry"),
+        "_type_name": "ferrogen._serialization.serializer:type_name",
+    },
+    "_single_threaded_agent_runtime": _at(_PUBLIC, "SingleThreadedAgentRuntime"),
+    "_subscription": {
+        **_at(_PUBLIC, "Subscription"),
+        **_at("ferrogen._messaging.subscription", "UnboundSubscription"),
+    },
+    "_subscription_context": _at(_PUBLIC, "SubscriptionInstantiationContext"),
+    "_telemetry": {**_GENAI, **_PROPAGATION, **_TRACING, **_TRACING_CONFIG},
+    "_telemetry._constants": _at("ferrogen._telemetry.constants", "NAMESPACE"),
+    "_telemetry._genai": {
+        **_GENAI,
+        **_at("ferrogen._telemetry.genai", "GENAI_SYSTEM_AUTOGEN", "GenAiOperationNameValues"),
+    },
+    "_telemetry._propagation": {
+        **_PROPAGATION,
+        **_at("ferrogen._telemetry.propagation", "get_telemetry_context", "get_telemetry_links"),
+    },
+    "_telemetry._tracing": _TRACING,
+    "_telemetry._tracing_config": {
+        **_TRACING_CONFIG,
+        **_at(
+            "ferrogen._telemetry.tracing_config",
+            "ExtraMessageRuntimeAttributes",
+            "MessagingDestination",
+            "MessagingOperation",
+            "TracingConfig",
+        ),
+    },
+    "_topic": _at(_PUBLIC, "TopicId"),
+    "_type_helpers": _at("ferrogen._agents.annotations", "AnyType", "get_types"),
+    "_type_prefix_subscription": _at(_PUBLIC, "TypePrefixSubscription"),
+    "_type_subscription": _at(_PUBLIC, "TypeSubscription"),
+    "_types": _at(_PUBLIC, "FunctionCall"),
+}

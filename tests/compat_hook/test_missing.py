@@ -1,0 +1,108 @@
+"""What upstream has and Ferrogen has not is named by the error."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+RunProgram = Callable[..., str]
+
+ATTEMPTS = {
+    "import autogen_core.models": "models",
+    "from autogen_core import models": "models",
+    "from autogen_core.models import ChatCompletionClient": "models",
+    "from autogen_core.models._types import LLMMessage": "models",
+    "from autogen_core import Image": "Image",
+    "from autogen_core import AgentId, Image as Picture": "Image",
+    "from autogen_core import _image": "_image",
+    "from autogen_core._component_config import Component": "_component_config",
+}
+
+
+@pytest.mark.parametrize(("statement", "missing"), ATTEMPTS.items())
+def test_import_of_a_missing_part_names_it(run_program: RunProgram, statement: str, missing: str):
+    run_program(f"""
+        import ferrogen
+        ferrogen.install()
+        try:
+            {statement}
+        except ImportError as error:
+            assert isinstance(error, ferrogen.exceptions.NotProvidedError)
+            assert str(error) == "ferrogen does not provide autogen_core.{missing} yet"
+            assert error.name == "autogen_core.{missing}"
+        else:
+            raise SystemExit("imported")
+        """)
+
+
+def test_optional_import_of_a_missing_part_can_be_caught_as_not_found(run_program: RunProgram):
+    run_program("""
+        import ferrogen
+        ferrogen.install()
+        try:
+            import autogen_core.models
+        except ModuleNotFoundError:
+            pass
+        """)
+
+
+def test_missing_attribute_names_itself_and_hasattr_says_no(run_program: RunProgram):
+    run_program("""
+        import ferrogen
+        ferrogen.install()
+        import autogen_core
+        assert not hasattr(autogen_core, "Image")
+        assert getattr(autogen_core, "models", None) is None
+        try:
+            autogen_core.Image
+        except AttributeError as error:
+            assert str(error) == "ferrogen does not provide autogen_core.Image yet"
+        else:
+            raise SystemExit("found")
+        """)
+
+
+def test_names_that_nobody_has_are_ordinary_errors(run_program: RunProgram):
+    run_program("""
+        import ferrogen
+        ferrogen.install()
+        import autogen_core
+        def words(statement):
+            try:
+                exec(statement)
+            except (AttributeError, ImportError) as error:
+                return f"{type(error).__name__}: {error}"
+        assert words("autogen_core.nonsense") == (
+            "AttributeError: module 'ferrogen' has no attribute 'nonsense'"
+        )
+        assert words("import autogen_core.nonsense") == (
+            "ModuleNotFoundError: No module named 'autogen_core.nonsense'"
+        )
+        assert words("from autogen_core import nonsense").startswith(
+            "ImportError: cannot import name 'nonsense' from 'ferrogen'"
+        )
+        """)
+
+
+def test_a_package_built_on_upstream_fails_at_the_part_it_misses(
+    run_program: RunProgram, tmp_path: Path
+):
+    (tmp_path / "autogen_agentchat").mkdir()
+    (tmp_path / "autogen_agentchat" / "__init__.py").write_text(
+        "from autogen_core import CancellationToken\n"
+        "from autogen_core.models import ChatCompletionClient\n"
+    )
+    output = run_program("""
+        import traceback
+        import ferrogen
+        ferrogen.install()
+        try:
+            import autogen_agentchat
+        except ImportError:
+            traceback.print_exc(file=__import__("sys").stdout)
+        """)
+    assert "from autogen_core.models import ChatCompletionClient" in output
+    last = output.splitlines()[-1]
+    assert last == (
+        "ferrogen.exceptions.NotProvidedError: ferrogen does not provide autogen_core.models yet"
+    )
