@@ -1,0 +1,404 @@
+"""A debate between agents: each answers, hears its neighbours, thinks again; the majority decides.
+
+    python examples/debate.py "What is 6 times 7?"           runs on AutoGen's own runtime
+    ferrogen run examples/debate.py "What is 6 times 7?"     runs on Ferrogen: the same file
+
+OPENAI_BASE_URL, OPENAI_API_KEY and MODEL say which language model the agents think with.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import signal
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from autogen_core import (
+    AgentId,
+    MessageContext,
+    RoutedAgent,
+    SingleThreadedAgentRuntime,
+    TopicId,
+    TypeSubscription,
+    event,
+    rpc,
+)
+from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletionMessageParam
+
+DEFAULT_QUESTIONS = ["What is 6 times 7?", "Is 91 a prime number?"]
+# A small model learns from an example what "short" means.
+MANNERS: list[ChatCompletionMessageParam] = [
+    {"role": "system", "content": "You answer questions in one short sentence."},
+    {"role": "user", "content": "What is 2 plus 3?"},
+    {"role": "assistant", "content": "2 plus 3 is 5."},
+]
+YES_NO = re.compile(r"(is|are|was|were|do|does|did|can|has|have|will)\b", re.IGNORECASE)
+
+# ---- What the agents say to one another ----------------------------------------------------------
+
+
+@dataclass
+class Question:
+    text: str
+    rounds: int
+
+
+@dataclass
+class Opinion:
+    """What a solver tells its neighbours after every round but the last."""
+
+    round: int
+    words: str
+
+
+@dataclass
+class FinalAnswer:
+    answer: str
+
+
+@dataclass
+class GaveUp:
+    """The model failed a solver. It travels as a message, so that whoever waits gets to know."""
+
+    reason: str
+
+
+@dataclass
+class Verdict:
+    votes: dict[str, int]
+
+
+# ---- The agents ----------------------------------------------------------------------------------
+
+
+class Solver(RoutedAgent):
+    """Answers the question, then again each time it has heard all its neighbours."""
+
+    def __init__(self, model: "Model | Replay", delivered: Counter[str], neighbours: int) -> None:
+        super().__init__("answers, listens, thinks again")
+        self.model, self.delivered, self.neighbours = model, delivered, neighbours
+        self.question: Question | None = None
+        self.opinions: dict[int, list[str]] = defaultdict(list)  # by the round they come from
+        self.round = 0
+        self.thinking = False
+
+    @event
+    async def on_question(self, message: Question, ctx: MessageContext) -> None:
+        self.delivered["Question"] += 1
+        self.question = message
+        await self.think_when_ready(message)
+
+    @event
+    async def on_opinion(self, message: Opinion, ctx: MessageContext) -> None:
+        self.delivered["Opinion"] += 1
+        self.opinions[message.round].append(message.words)
+        if self.question is not None:
+            await self.think_when_ready(self.question)
+
+    async def think_when_ready(self, question: Question) -> None:
+        # Opinions arrive while the model is at work, so a handler that finds this solver thinking
+        # leaves, and the one that is thinking looks again when it is done.
+        while not self.thinking and self.round < question.rounds and self.has_heard_everyone():
+            self.thinking = True
+            try:
+                words = await self.model.ask(self.id, self.round + 1, self.prompt(question))
+            except ModelError as error:
+                await self.publish_message(GaveUp(str(error)), TopicId("outcome", self.id.key))
+                return
+            self.thinking = False
+            self.round += 1
+            if self.round < question.rounds:
+                said = Opinion(self.round, words)
+                await self.publish_message(said, TopicId(f"said-by-{self.id.type}", self.id.key))
+            else:
+                final = FinalAnswer(short_answer(question.text, words))
+                await self.publish_message(final, TopicId("outcome", self.id.key))
+
+    def has_heard_everyone(self) -> bool:
+        return self.round == 0 or len(self.opinions[self.round]) == self.neighbours
+
+    def prompt(self, question: Question) -> str:
+        heard = [f"Someone answers: {words}" for words in self.opinions[self.round]]
+        return "\n".join([*heard, question.text])
+
+
+class Chair(RoutedAgent):
+    """Puts the question to the solvers, collects their final answers, counts the votes."""
+
+    def __init__(self, delivered: Counter[str], solvers: int) -> None:
+        super().__init__("counts the votes")
+        self.delivered, self.solvers = delivered, solvers
+        self.votes: Counter[str] = Counter()
+        self.outcome: asyncio.Future[Verdict | GaveUp] = asyncio.get_running_loop().create_future()
+
+    @rpc
+    async def on_question(self, message: Question, ctx: MessageContext) -> Verdict | GaveUp:
+        self.delivered["Question"] += 1
+        await self.publish_message(message, TopicId("question", self.id.key))
+        return await self.outcome
+
+    @event
+    async def on_final_answer(self, message: FinalAnswer, ctx: MessageContext) -> None:
+        self.delivered["FinalAnswer"] += 1
+        self.votes[message.answer] += 1
+        if self.votes.total() == self.solvers and not self.outcome.done():
+            self.outcome.set_result(Verdict(dict(self.votes)))
+
+    @event
+    async def on_gave_up(self, message: GaveUp, ctx: MessageContext) -> None:
+        self.delivered["GaveUp"] += 1
+        if not self.outcome.done():
+            self.outcome.set_result(message)
+
+
+async def seat(
+    runtime: SingleThreadedAgentRuntime, model: "Model | Replay", solvers: int
+) -> Counter[str]:
+    """Registers the agents and says who hears whom; returns the count of messages delivered."""
+    # Counted by the handlers: an intervention handler that counts would cost the runtime time of
+    # its own, and it sees a published message once, however many agents that goes to.
+    delivered: Counter[str] = Counter()
+    names = [f"solver-{number}" for number in range(1, solvers + 1)]
+    for place, name in enumerate(names):
+        # They sit in a ring: each hears the one on its left and the one on its right.
+        neighbours = {names[place - 1], names[(place + 1) % solvers]} - {name}
+        await Solver.register(runtime, name, partial(Solver, model, delivered, len(neighbours)))
+        await runtime.add_subscription(TypeSubscription("question", name))
+        for neighbour in neighbours:
+            await runtime.add_subscription(TypeSubscription(f"said-by-{neighbour}", name))
+    await Chair.register(runtime, "chair", partial(Chair, delivered, solvers))
+    await runtime.add_subscription(TypeSubscription("outcome", "chair"))
+    return delivered
+
+
+def short_answer(question: str, words: str) -> str:
+    """Reduces a reply to what can be counted: yes or no, else a number, else the text."""
+    if YES_NO.match(question):
+        if found := re.search(r"\b(yes|no|not)\b", words.lower()):
+            return "yes" if found[0] == "yes" else "no"
+    else:
+        # The last number of the first sentence that has one: small models ramble on.
+        for sentence in re.split(r"(?<=[.?!])\s+", words):
+            if numbers := re.findall(r"-?\d+(?:\.\d+)?", sentence.replace(",", "")):
+                return str(numbers[-1])
+    return " ".join(re.findall(r"\w+", words.lower()))[:40] or "nothing"
+
+
+# ---- The model and the terminal ------------------------------------------------------------------
+
+
+class ModelError(Exception):
+    """The model gave no answer, or only half of one; the text says which model and why."""
+
+
+class Model:
+    """The language model: shows on the screen what it says, and keeps it for the replay."""
+
+    def __init__(self, screen: "Screen", max_tokens: int) -> None:
+        self.name = os.environ.get("MODEL", "gpt-4o-mini")
+        self.client = AsyncOpenAI(api_key=os.environ.get("OPENAI_API_KEY") or "none")
+        self.address = str(self.client.base_url).rstrip("/")
+        self.screen, self.max_tokens = screen, max_tokens
+        self.said: dict[tuple[AgentId, int], str] = {}
+        self.floor = asyncio.Lock()
+        self.calls: set[asyncio.Task[str]] = set()
+        self.closed = False
+        self.busy = self.busy_since = 0.0
+
+    async def ask(self, agent: AgentId, round: int, prompt: str) -> str:
+        if self.closed:
+            raise ModelError("the model was closed")
+        if not self.calls:
+            self.busy_since = time.perf_counter()
+        call = asyncio.create_task(self.answer(f"{agent.type}, round {round}", prompt))
+        self.calls.add(call)
+        try:
+            self.said[agent, round] = await call
+        except asyncio.CancelledError:
+            if self.closed:
+                raise ModelError("the model was closed") from None
+            raise
+        finally:
+            self.calls.discard(call)
+            if not self.calls:
+                self.busy += time.perf_counter() - self.busy_since
+        return self.said[agent, round]
+
+    def close(self) -> None:
+        """Ends the calls in progress with a ModelError."""
+        self.closed = True
+        for call in self.calls:
+            call.cancel()
+
+    async def answer(self, speaker: str, prompt: str) -> str:
+        words, ending = "", ""
+        try:
+            stream = await self.client.chat.completions.create(
+                model=self.name,
+                messages=[*MANNERS, {"role": "user", "content": prompt}],
+                max_tokens=self.max_tokens,
+                stream=True,
+            )
+            # One at a time on the screen; what the others say meanwhile waits in their streams.
+            async with self.floor:
+                with self.screen.speaking(speaker) as say:
+                    async for chunk in stream:
+                        for choice in chunk.choices:
+                            say(choice.delta.content or "")
+                            words += choice.delta.content or ""
+                            ending = choice.finish_reason or ending
+            if not ending:  # the SDK takes a closed connection for the end of the answer
+                raise ModelError("the connection was closed")
+        except Exception as error:  # SDK versions differ in what they raise when a server dies
+            fault = "broke off in the middle of an answer" if words else "gave no answer"
+            # A web page that explains the error is no sentence.
+            reason = " ".join(str(error).partition("<")[0].split()).rstrip(".")[:200]
+            reason = reason or type(error).__name__
+            raise ModelError(f"the model at {self.address} {fault}: {reason}") from error
+        return words.strip()
+
+
+class Replay:
+    """Says at once what a model has said before.
+
+    This is how the runtime's time is measured. In the live debate agents think at the same time, so
+    the runtime delivers messages to some while the model works for others, and no clock can tell
+    the two apart. The same debate from the recorded words is the same messages between the same
+    agents, with nothing to wait for: its time is what the runtime and the agents' own lines take.
+    """
+
+    def __init__(self, said: dict[tuple[AgentId, int], str]) -> None:
+        self.said = said
+
+    async def ask(self, agent: AgentId, round: int, prompt: str) -> str:
+        await asyncio.sleep(0)  # the handler waits here, if not for long, as it does for a model
+        return self.said[agent, round]
+
+    def close(self) -> None:
+        pass
+
+
+class Screen:
+    """The terminal: the words of one speaker a line, and below them how far the debate is."""
+
+    def __init__(self, answers: int) -> None:
+        self.coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self.answers, self.answered = answers, 0
+
+    @contextmanager
+    def speaking(self, speaker: str) -> Iterator[Callable[[str], None]]:
+        number = int(re.findall(r"\d+", speaker)[0])
+        name = f"\033[{31 + number % 6}m{speaker}\033[0m" if self.coloured else speaker
+        self.progress(shown=False)
+        print(name, end=": ", flush=True)
+        try:
+            yield lambda words: print(re.sub(r"\s+", " ", words), end="", flush=True)
+            self.answered += 1
+        finally:
+            print(flush=True)
+            self.progress()
+
+    def line(self, text: str) -> None:
+        self.progress(shown=False)
+        print(text, flush=True)
+
+    def progress(self, shown: bool = True) -> None:
+        if sys.stderr.isatty():
+            text = f"... {self.answered} of {self.answers} answers" if shown else ""
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+# ---- The debate ----------------------------------------------------------------------------------
+
+
+async def debate(
+    arguments: argparse.Namespace, model: Model | Replay, tell: Callable[[str], None]
+) -> tuple[int, float]:
+    """Debates all questions; returns how many messages were delivered, and in how many seconds."""
+    runtime = SingleThreadedAgentRuntime()
+    delivered = await seat(runtime, model, arguments.solvers)
+    runtime.start()
+    start = time.perf_counter()
+    try:
+        for number, text in enumerate(arguments.questions, start=1):
+            tell(f"\nQuestion {number}: {text}")
+            # An agent is made when the first message to its type and key arrives: a new key gives
+            # each question a chair and solvers that know nothing of the question before.
+            chair = AgentId("chair", f"question-{number}")
+            outcome = await runtime.send_message(Question(text, arguments.rounds), chair)
+            if isinstance(outcome, GaveUp):
+                raise ModelError(outcome.reason)
+            tell(describe(outcome.votes))
+    finally:
+        model.close()
+        await runtime.stop_when_idle()
+    return delivered.total(), time.perf_counter() - start
+
+
+def describe(votes: dict[str, int]) -> str:
+    voters, most = sum(votes.values()), max(votes.values())
+    leaders = [answer for answer, count in votes.items() if count == most]
+    if len(leaders) > 1:
+        return f"Verdict: undecided between {' and '.join(leaders)}, {most} of {voters} each"
+    return f"Verdict: {leaders[0]}, said by {most} of {voters}"
+
+
+async def show(arguments: argparse.Namespace) -> None:
+    """Holds the debate on the screen, replays it in silence, and prints what each took."""
+    # Ctrl+C cancels the debate alone, so that the agents can still hear that the model was closed.
+    if task := asyncio.current_task():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
+    screen = Screen(len(arguments.questions) * arguments.solvers * arguments.rounds)
+    model = Model(screen, arguments.max_tokens)
+    messages, wall_time = await debate(arguments, model, screen.line)
+    _, runtime_time = await debate(arguments, Replay(model.said), lambda _: None)
+    screen.line(
+        f"""
+runtime               {SingleThreadedAgentRuntime.__module__.partition(".")[0]}
+messages delivered    {messages}
+wall time             {wall_time:.2f} s
+model time            {model.busy:.2f} s with at least one model call in progress
+runtime time          {runtime_time * 1e3:.2f} ms for the same messages, without the model
+runtime per message   {runtime_time / messages * 1e6:.0f} microseconds"""
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Agents debate questions; the majority decides.")
+    parser.add_argument("questions", nargs="*", type=str.strip, metavar="QUESTION")
+    parser.add_argument("--solvers", type=positive, default=4, metavar="N")
+    parser.add_argument("--rounds", type=positive, default=3, metavar="N")
+    parser.add_argument("--max-tokens", type=positive, default=60, metavar="N")
+    arguments = parser.parse_args()
+    arguments.questions = [*filter(None, arguments.questions)] or DEFAULT_QUESTIONS
+    if not (os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_KEY")):
+        parser.error("set OPENAI_API_KEY, or OPENAI_BASE_URL for a model of your own")
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a model may say anything
+    try:
+        asyncio.run(show(arguments))
+    except ModelError as error:
+        failure, status = str(error), 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        failure, status = "interrupted", 130
+    else:
+        return 0
+    clear = "\r\033[K" if sys.stderr.isatty() else ""
+    print(f"{clear}debate: {failure}", file=sys.stderr)
+    return status
+
+
+def positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError(text)
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

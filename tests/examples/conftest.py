@@ -1,0 +1,130 @@
+"""Runs the examples as programs, and plays the language model they talk to."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+# What a test must not inherit from the person who runs it.
+FOREIGN = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MODEL", "PORT", "NO_COLOR", "FERROGEN_INSTALL")
+
+Answer = Callable[["ScriptedRequest", str], None]
+
+
+class ScriptedRequest(BaseHTTPRequestHandler):
+    """One request for a completion; the test's answer speaks through it."""
+
+    protocol_version = "HTTP/1.1"
+    answer: Answer
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.close_connection = True
+        type(self).answer(self, body["messages"][-1]["content"])
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keeps quiet."""
+
+    def say(self, *words: str) -> None:
+        """Begins the streamed answer, or goes on with it."""
+        if not hasattr(self, "begun"):
+            self.begun = True
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+        for word in words:
+            self._stream({"delta": {"content": word}, "finish_reason": None})
+
+    def complete(self) -> None:
+        """Ends the answer as a healthy server does."""
+        self._stream({"delta": {}, "finish_reason": "stop"})
+        self._chunk("data: [DONE]\n\n")
+        self.close_body()
+
+    def close_body(self) -> None:
+        """Ends the HTTP body, whether the answer is complete or not."""
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _stream(self, choice: dict[str, object]) -> None:
+        chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "scripted"}
+        self._chunk(f"data: {json.dumps({**chunk, 'choices': [{'index': 0, **choice}]})}\n\n")
+
+    def _chunk(self, text: str) -> None:
+        self.wfile.write(f"{len(text.encode()):x}\r\n{text}\r\n".encode())
+        self.wfile.flush()
+
+
+Serve = Callable[[Answer], str]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Gives a function that starts a scripted model and returns its base URL."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(answer: Answer) -> str:
+        handler = type("Request", (ScriptedRequest,), {"answer": staticmethod(answer)})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}/v1"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+Environment = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def environment() -> Environment:
+    """Gives a function that makes the environment an example runs in."""
+
+    def make(**changes: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        return {**kept, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **changes}
+
+    return make
+
+
+@pytest.fixture(params=["upstream", "ferrogen"])
+def runtime(request: pytest.FixtureRequest) -> str:
+    """Names the runtime that a test's debate runs on: each test runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def debate_command(runtime: str) -> list[str]:
+    """The command that runs the debate on that runtime, to which its arguments are added."""
+    runner = {"upstream": [], "ferrogen": ["-m", "ferrogen", "run"]}[runtime]
+    return [sys.executable, *runner, str(EXAMPLES / "debate.py")]
+
+
+@pytest.fixture
+def debate(debate_command: list[str], environment: Environment) -> Program:
+    """Gives a function that runs the debate to its end."""
+
+    def run(base_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*debate_command, *arguments],
+            env=environment(OPENAI_BASE_URL=base_url),
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+
+    return run
