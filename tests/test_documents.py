@@ -1,0 +1,38 @@
+"""The documents at the root and in docs/ point at things that are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [
+    *(ROOT / f"{name}.md" for name in ("README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
+# A path from the root, in backticks; a word alone is the name of a file that the text has placed.
+PATH = re.compile(r"`((?:docs|examples|python|rust|startup|tests|tools)/[\w./-]+)`")
+by_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+
+
+@by_document
+def test_links_lead_to_files(document: Path):
+    links = LINK.findall(document.read_text(encoding="utf-8"))
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@by_document
+def test_paths_from_the_root_exist(document: Path):
+    paths = PATH.findall(document.read_text(encoding="utf-8"))
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_decisions_are_numbered_without_a_gap_and_say_what_they_must():
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith(f"# {page.name[:4]} "), page.name
+        for part in ("## Context", "## Decision", "## Consequences"):
+            assert part in text, f"{page.name} has no {part}"
