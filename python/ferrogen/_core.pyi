@@ -4,17 +4,19 @@ Users meet only [`AgentId`]; the rest is the boundary that `ferrogen._runtime` i
 A *ticket* is the number under which an accepted message is known until it is settled.
 """
 
+from types import GenericAlias
 from typing import Any, Generic, TypeVar, final
 
-from typing_extensions import Self
+from typing_extensions import Self, disjoint_base
 
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
 
-PayloadT = TypeVar("PayloadT")
+_PayloadT = TypeVar("_PayloadT")
 
+@disjoint_base
 class AgentId:
     """The address of one agent: an agent type and a key.
 
@@ -26,7 +28,7 @@ class AgentId:
         key: Any text.
 
     Raises:
-        ValueError: If the type has other characters.
+        ValueError: If the type has other characters, or the key has lone surrogates.
         TypeError: If the type or the key is not text.
 
     Example:
@@ -115,10 +117,12 @@ class Routes:
     def __len__(self) -> int: ...
 
 @final
-class Delivery(Generic[PayloadT]):
+class Delivery(Generic[_PayloadT]):
     """A message to hand to an agent's handler now."""
 
     __match_args__ = ("agent_id", "agent", "ticket", "payload")
+
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
 
     @property
     def agent_id(self) -> AgentId:
@@ -133,11 +137,11 @@ class Delivery(Generic[PayloadT]):
         """The ticket of the message."""
 
     @property
-    def payload(self) -> PayloadT:
+    def payload(self) -> _PayloadT:
         """What was accepted."""
 
 @final
-class Dispatcher(Generic[PayloadT]):
+class Dispatcher(Generic[_PayloadT]):
     """The bookkeeping of one runtime: its inbox, its mailboxes, its ledger, its agents.
 
     It never calls Python; `ferrogen._runtime` asks it what to do and reports what came of it.
@@ -146,15 +150,16 @@ class Dispatcher(Generic[PayloadT]):
     """
 
     def __new__(cls) -> Self: ...
-    def accept(self, payload: PayloadT) -> int:
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+    def accept(self, payload: _PayloadT) -> int:
         """Accept a message into the inbox. Returns its ticket."""
 
-    def take(self) -> tuple[int, PayloadT] | None:
+    def take(self) -> tuple[int, _PayloadT] | None:
         """Take the oldest message or answer out of the inbox."""
 
     def admit(
-        self, ticket: int, payload: PayloadT, recipients: list[AgentId]
-    ) -> list[tuple[int, PayloadT]]:
+        self, ticket: int, payload: _PayloadT, recipients: list[AgentId]
+    ) -> list[tuple[int, _PayloadT]]:
         """Give a message to its recipients; with none, it is settled as handled.
 
         Returns:
@@ -165,7 +170,7 @@ class Dispatcher(Generic[PayloadT]):
             RuntimeError: If the ticket is settled already (L1).
         """
 
-    def step(self) -> Delivery[PayloadT] | AgentId | None:
+    def step(self) -> Delivery[_PayloadT] | AgentId | None:
         """Take the next piece of work that is due: a delivery, or an agent to build."""
 
     def finish(self, agent_id: AgentId, ticket: int, outcome: Outcome) -> None:
@@ -175,7 +180,7 @@ class Dispatcher(Generic[PayloadT]):
             RuntimeError: If the ticket is settled already (L1), or no handler was running.
         """
 
-    def answer(self, agent_id: AgentId, ticket: int, answer: PayloadT) -> None:
+    def answer(self, agent_id: AgentId, ticket: int, answer: _PayloadT) -> None:
         """Report that a handler ended with an answer, which goes into the inbox.
 
         Raises:
@@ -196,7 +201,7 @@ class Dispatcher(Generic[PayloadT]):
             RuntimeError: If the ticket is settled already (L1).
         """
 
-    def drain(self) -> list[tuple[int, PayloadT]]:
+    def drain(self) -> list[tuple[int, _PayloadT]]:
         """Take everything that no handler has begun. Each is still open and wants an `end`."""
 
     def limit(
@@ -223,7 +228,7 @@ class Dispatcher(Generic[PayloadT]):
             RuntimeError: If it was not being built (A1).
         """
 
-    def build_failed(self, agent_id: AgentId) -> list[tuple[int, PayloadT]]:
+    def build_failed(self, agent_id: AgentId) -> list[tuple[int, _PayloadT]]:
         """Report that an agent could not be made.
 
         Returns:

@@ -42,7 +42,17 @@ def get_handled_types_from_closure(
 
 
 class ClosureContext(Protocol):
-    """What a closure can do as an agent: it is handed this as its first argument."""
+    """What a closure can do as an agent: it is handed this as its first argument.
+
+    Example:
+        ```python
+        from ferrogen import ClosureContext, MessageContext, TopicId
+
+
+        async def announce(agent: ClosureContext, order: str, ctx: MessageContext) -> None:
+            await agent.publish_message(f"{agent.id} got {order}", TopicId("orders", "all"))
+        ```
+    """
 
     @property
     def id(self) -> AgentId:

@@ -10,7 +10,20 @@ __all__ = ["DefaultInterventionHandler", "DropMessage", "InterventionHandler"]
 
 @final
 class DropMessage:
-    """Returned by an intervention handler (the class itself) in place of a message to drop."""
+    """Returned by an intervention handler (the class itself) in place of a message to drop.
+
+    Example:
+        ```python
+        from typing import Any
+
+        from ferrogen import DefaultInterventionHandler, DropMessage
+
+
+        class DropsDrafts(DefaultInterventionHandler):
+            async def on_publish(self, message: Any, **how: Any) -> Any:
+                return DropMessage if message.startswith("draft") else message
+        ```
+    """
 
 
 class InterventionHandler(Protocol):

@@ -6,10 +6,10 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from ferrogen._agents.agent import Agent
+from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.instantiation import AgentInstantiationContext
 from ferrogen._agents.options import AgentOptions
 from ferrogen._core import AgentId, Dispatcher
@@ -18,6 +18,7 @@ from ferrogen.exceptions import AgentNotFoundError
 from ferrogen.logging import AgentConstructionExceptionEvent
 
 from .envelope import Envelope
+from .telling import tell
 
 if TYPE_CHECKING:
     from .protocol import AgentRuntime
@@ -57,7 +58,8 @@ class AgentTable:
             ValueError: If the type is registered already.
         """
         if agent_type in self._factories:
-            raise ValueError(f"Agent with type {agent_type} already exists.")
+            # AutoGen's words, which show the type as an object.
+            raise ValueError(f"Agent with type {AgentType(agent_type)} already exists.")
         self._factories[agent_type] = factory
         if expected is not None:
             self._expected[agent_type] = expected
@@ -100,6 +102,7 @@ class AgentTable:
 
         Raises:
             AgentNotFoundError: If nothing is registered under the type.
+            TypeError: If the factory returns `None`.
             ValueError: If the factory makes another class than the one it was registered with.
             BaseException: Whatever the factory raises.
         """
@@ -107,8 +110,9 @@ class AgentTable:
             return await self._construct(agent_id)
         except BaseException as error:
             if _events.isEnabledFor(logging.INFO):
-                _events.info(AgentConstructionExceptionEvent(agent_id=agent_id, exception=error))
-            _logger.error("could not build agent %s", agent_id, exc_info=True)
+                event = AgentConstructionExceptionEvent(agent_id=agent_id, exception=error)
+                tell(_events, logging.INFO, event)
+            tell(_logger, logging.ERROR, "could not build agent %s", agent_id, exc_info=error)
             raise
 
     async def _construct(self, agent_id: AgentId) -> Agent:
@@ -127,6 +131,8 @@ class AgentTable:
             agent = factory()
             if inspect.isawaitable(agent):
                 agent = await agent
+        if agent is None:
+            raise TypeError(f'the factory of agent type "{agent_type}" returned None, not an agent')
         expected = self._expected.get(agent_type)
         if expected is not None and not isinstance(agent, expected):
             raise ValueError(
@@ -144,6 +150,11 @@ class AgentTable:
         if timer is not None:
             timer.cancel()
         self._timers[agent_id] = loop.call_later(seconds, self._passivate, agent_id, loop)
+
+    def watch_anew(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to count anew for all agents that are counted, on another loop than before."""
+        for agent_id in tuple(self._timers):
+            self.watch(agent_id, loop)
 
     def unwatch_all(self) -> None:
         """Stop counting: no agent is passivated any more."""
@@ -175,5 +186,6 @@ async def close_quietly(agent_id: AgentId, agent: Agent) -> None:
     """Close an agent for which nobody waits; an error is logged, since nobody could catch it."""
     try:
         await agent.close()
-    except Exception:
-        _logger.exception("closing passivated agent %s failed", agent_id)
+    except Exception as error:  # noqa: BLE001 - it is logged
+        text = "closing passivated agent %s failed"
+        tell(_logger, logging.ERROR, text, agent_id, exc_info=error)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any, overload
 
 from ferrogen._core import AgentId
@@ -65,20 +66,24 @@ class DeadLetters(Sequence[DeadLetter]):
 
     def __init__(self, most: int = 100) -> None:
         self._letters: deque[DeadLetter] = deque(maxlen=most)
-        self._count = 0
+        self._total = 0
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """How many there were in all, the forgotten ones included."""
-        return self._count
+        return self._total
 
     def add(self, letter: DeadLetter) -> None:
-        """Keep a letter, in place of the oldest if there are too many."""
-        self._letters.append(letter)
-        self._count += 1
+        """Keep a letter, in place of the oldest if there are too many.
+
+        The reason is kept as a copy that was not raised: the traceback of one that was would keep
+        alive whatever the functions on its way had in their variables.
+        """
+        self._letters.append(replace(letter, reason=copy(letter.reason)))
+        self._total += 1
 
     def clear(self) -> None:
-        """Forget all letters, so that their messages can be freed. The count stays."""
+        """Forget all letters, so that their messages can be freed. The total stays."""
         self._letters.clear()
 
     @overload

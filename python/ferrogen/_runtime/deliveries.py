@@ -132,7 +132,7 @@ class Deliveries:
                 built.cancel(*error.args)
             else:
                 built.set_exception(error)
-            if not isinstance(error, Exception):
+            if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
                 raise
             return
         del self._builds[agent_id]
@@ -153,7 +153,7 @@ class Deliveries:
         with self._observer.sending(envelope):
             try:
                 response = await self._handle(delivery, envelope)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - it is the sender's
                 self._settlement.refuse(envelope, error)
                 self._observer.failed(agent_id, envelope, error)
                 self.finish(agent_id, ticket, Outcome.FAILED)

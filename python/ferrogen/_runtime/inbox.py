@@ -21,6 +21,7 @@ from .envelope import AnswerEnvelope, DirectEnvelope, Envelope, PublishEnvelope
 from .interception import Interception
 from .observer import Observer
 from .settlement import Settlement
+from .telling import tell
 
 __all__ = ["Inbox"]
 
@@ -67,7 +68,8 @@ class Inbox:
             on_answer=self._send_back,
             on_unhandled=self._unhandled,
         )
-        self._arrived = asyncio.Event()
+        # Those who wait for a message. An asyncio.Event would tie the inbox to one event loop.
+        self._takers: set[asyncio.Future[None]] = set()
         self._reader: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         # Handlers that outlived a stop: their answers go straight back.
@@ -90,7 +92,7 @@ class Inbox:
                 "the runtime has halted; stop it, and start it again to go on"
             ) from self._error
         self._dispatcher.accept(envelope)
-        self._arrived.set()
+        self._wake()
 
     async def take(self) -> None:
         """Take the next message by hand, waiting for one if there is none.
@@ -106,7 +108,6 @@ class Inbox:
 
     def start(self) -> None:
         """Start the background task that takes messages."""
-        self._arrived = asyncio.Event()
         self.deliveries.context = copy_context()
         self._reader = asyncio.get_running_loop().create_task(self._read())
 
@@ -121,7 +122,7 @@ class Inbox:
         """
         reader, self._reader = self._reader, None
         if reader is not None and reader is not asyncio.current_task():
-            self._arrived.set()
+            self._wake()
             await asyncio.wait([reader])
         self._left_running.update(self.deliveries.tasks)
         self._discard("the runtime was stopped before the message was handled")
@@ -141,8 +142,7 @@ class Inbox:
         while self._error is None and goes_on():
             taken = self._dispatcher.take()
             if taken is None:
-                self._arrived.clear()
-                await self._arrived.wait()
+                await self._wait()
                 continue
             ticket, envelope = taken
             if not self._interception or await self._revise(ticket, envelope):
@@ -152,14 +152,28 @@ class Inbox:
             return True
         return False
 
+    async def _wait(self) -> None:
+        taker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._takers.add(taker)
+        try:
+            await taker
+        finally:
+            self._takers.discard(taker)
+
+    def _wake(self) -> None:
+        for taker in self._takers:
+            if not taker.done():
+                taker.set_result(None)
+
     async def _revise(self, ticket: int, envelope: Envelope) -> bool:
         try:
             goes_on = await self._interception.revise(envelope)
         except BaseException as error:
             if isinstance(envelope, PublishEnvelope):
-                _logger.exception("an intervention handler raised on a published message")
+                text = "an intervention handler raised on a published message"
+                tell(_logger, logging.ERROR, text, exc_info=error)
             self._settlement.failed(ticket, envelope, error)
-            if not isinstance(error, Exception):
+            if _is_for_this_task(error):
                 raise
             return False
         if not goes_on:
@@ -186,8 +200,9 @@ class Inbox:
     def _publish(self, ticket: int, envelope: PublishEnvelope) -> None:
         try:
             recipients = self._routes.recipients(envelope.topic_id)
-        except Exception as error:  # a custom subscription raised
-            _logger.exception("no recipients could be found for topic %s", envelope.topic_id)
+        except Exception as error:  # noqa: BLE001 - from a custom subscription
+            text = "no recipients could be found for topic %s"
+            tell(_logger, logging.ERROR, text, envelope.topic_id, exc_info=error)
             self._settlement.failed(ticket, envelope, error)
             self._unhandled(error)
             return
@@ -203,7 +218,8 @@ class Inbox:
 
     def _unreachable(self, agent_id: AgentId, envelope: PublishEnvelope) -> None:
         error = not_registered(agent_id)
-        _logger.error("topic %s has a subscriber that is not there: %s", envelope.topic_id, error)
+        text = "topic %s has a subscriber that is not there: %s"
+        tell(_logger, logging.ERROR, text, envelope.topic_id, error)
         self._settlement.keep(envelope, agent_id, error)
         self._unhandled(error)
 
@@ -219,7 +235,7 @@ class Inbox:
     async def _send_back(self, agent_id: AgentId, ticket: int, answer: AnswerEnvelope) -> None:
         if asyncio.current_task() not in self._left_running:
             self._dispatcher.answer(agent_id, ticket, answer)
-            self._arrived.set()
+            self._wake()
         else:
             self._dispatcher.release(agent_id, ticket)
             if not self._interception or await self._revise(ticket, answer):
@@ -229,7 +245,7 @@ class Inbox:
     def _unhandled(self, error: BaseException) -> None:
         if self._raise_unhandled and self._error is None:
             self._error = error
-            self._arrived.set()
+            self._wake()
 
     def _raise_error(self) -> None:
         error, self._error = self._error, None
@@ -239,3 +255,13 @@ class Inbox:
     def _discard(self, reason: str) -> None:
         for ticket, envelope in self._dispatcher.drain():
             self._settlement.undeliverable(ticket, envelope, RuntimeStoppedError(reason))
+
+
+def _is_for_this_task(error: BaseException) -> bool:
+    """Whether an error is to end the task it is raised in, and not only the message at hand."""
+    if isinstance(error, asyncio.CancelledError):
+        # Code that a message called may raise it too, without anybody having cancelled this task.
+        # Python 3.10 cannot tell.
+        cancelling = getattr(asyncio.current_task(), "cancelling", None)
+        return cancelling is None or cancelling() > 0
+    return isinstance(error, (KeyboardInterrupt, SystemExit))

@@ -25,7 +25,9 @@ class Interception:
         tracing: Where each look of a handler gets its span.
     """
 
-    def __init__(self, handlers: Sequence[InterventionHandler] | None, tracing: TraceHelper) -> None:
+    def __init__(
+        self, handlers: Sequence[InterventionHandler] | None, tracing: TraceHelper[Any, Any, Any]
+    ) -> None:
         self._handlers = handlers if handlers is not None else ()
         self._tracing = tracing
 

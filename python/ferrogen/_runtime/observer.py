@@ -28,6 +28,7 @@ from ferrogen.logging import (
 )
 
 from .envelope import AnswerEnvelope, DirectEnvelope, Envelope, MessageEnvelope, PublishEnvelope
+from .telling import tell
 
 __all__ = ["Observer"]
 
@@ -70,7 +71,10 @@ class Observer:
         if not self.is_tracing:
             return nullcontext()
         return self._tracing.trace_block(
-            "create", receiver, parent=None, extraAttributes={"message_type": type(message).__name__}
+            "create",
+            receiver,
+            parent=None,
+            extraAttributes={"message_type": type(message).__name__},
         )
 
     def sending(self, envelope: DirectEnvelope) -> AbstractContextManager[object | None]:
@@ -99,7 +103,7 @@ class Observer:
             **self._agent_attributes("sender", envelope.sender),
             **self._agent_attributes("recipient", agent_id),
             "message_context": json.dumps(context),
-            "message": self._shown(envelope.message),
+            "message": self._traced(envelope.message),
         }
         return self._tracing.trace_block(
             "process", agent_id, parent=envelope.metadata, attributes=attributes
@@ -115,7 +119,7 @@ class Observer:
         attributes = {
             **self._agent_attributes("sender", envelope.sender),
             **self._agent_attributes("recipient", envelope.recipient),
-            "message": self._shown(envelope.message),
+            "message": self._traced(envelope.message),
         }
         with self._tracing.trace_block(
             "ack", envelope.recipient, parent=envelope.metadata, attributes=attributes
@@ -126,7 +130,14 @@ class Observer:
     def sent(self, message: Any, sender: AgentId | None, receiver: AgentId | TopicId) -> None:
         """A sender handed a message over."""
         if _logger.isEnabledFor(logging.INFO):
-            _logger.info("%s from %s to %s", type(message).__name__, sender or "outside", receiver)
+            tell(
+                _logger,
+                logging.INFO,
+                "%s from %s to %s",
+                type(message).__name__,
+                sender or "outside",
+                receiver,
+            )
         if _events.isEnabledFor(logging.INFO):
             direct = isinstance(receiver, AgentId)
             kind = MessageKind.DIRECT if direct else MessageKind.PUBLISH
@@ -135,7 +146,7 @@ class Observer:
     def delivered(self, agent_id: AgentId, envelope: MessageEnvelope) -> None:
         """A message is about to be given to a handler."""
         if _logger.isEnabledFor(logging.INFO):
-            _logger.info("%s reaches %s", type(envelope.message).__name__, agent_id)
+            tell(_logger, logging.INFO, "%s reaches %s", type(envelope.message).__name__, agent_id)
         if _events.isEnabledFor(logging.INFO):
             message, sender, stage = envelope.message, envelope.sender, DeliveryStage.DELIVER
             if isinstance(envelope, DirectEnvelope):
@@ -162,24 +173,34 @@ class Observer:
                 kind = MessageKind.PUBLISH
             case AnswerEnvelope(recipient=receiver):
                 kind = MessageKind.RESPOND
-        _events.info(
+        tell(
+            _events,
+            logging.INFO,
             MessageDroppedEvent(
                 payload=self._shown(envelope.message),
                 sender=envelope.sender,
                 receiver=receiver,
                 kind=kind,
-            )
+            ),
         )
 
     def failed(self, agent_id: AgentId, envelope: MessageEnvelope, error: BaseException) -> None:
         """A handler raised."""
         if isinstance(envelope, PublishEnvelope):
-            _logger.error("Error processing publish message for %s", agent_id, exc_info=error)
+            tell(
+                _logger,
+                logging.ERROR,
+                "Error processing publish message for %s",
+                agent_id,
+                exc_info=error,
+            )
         if _events.isEnabledFor(logging.INFO):
-            _events.info(
+            tell(
+                _events,
+                logging.INFO,
                 MessageHandlerExceptionEvent(
                     payload=self._shown(envelope.message), handling_agent=agent_id, exception=error
-                )
+                ),
             )
 
     def _message_event(
@@ -190,14 +211,16 @@ class Observer:
         kind: MessageKind,
         stage: DeliveryStage,
     ) -> None:
-        _events.info(
+        tell(
+            _events,
+            logging.INFO,
             MessageEvent(
                 payload=self._shown(message),
                 sender=sender,
                 receiver=receiver,
                 kind=kind,
                 delivery_stage=stage,
-            )
+            ),
         )
 
     def _shown(self, message: Any) -> str:
@@ -208,8 +231,11 @@ class Observer:
                 data_content_type=JSON_DATA_CONTENT_TYPE,
             )
             return encoded.decode("utf-8")
-        except ValueError:
+        except Exception:  # noqa: BLE001 - whatever ails a user's serializer, the message goes on
             return "Message could not be serialized"
+
+    def _traced(self, message: Any) -> str:
+        return "No Message" if message is None else self._shown(message)
 
     def _agent_attributes(self, role: str, agent_id: AgentId | None) -> dict[str, str]:
         if agent_id is None:

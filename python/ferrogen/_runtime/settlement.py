@@ -53,7 +53,10 @@ class Settlement:
         self.end(ticket, Outcome.DEAD_LETTERED)
 
     def keep(
-        self, envelope: DirectEnvelope | PublishEnvelope, receiver: AgentId | TopicId, reason: Exception
+        self,
+        envelope: DirectEnvelope | PublishEnvelope,
+        receiver: AgentId | TopicId,
+        reason: Exception,
     ) -> None:
         """Keep a message as a dead letter, without ending it."""
         self._dead_letters.add(
@@ -99,6 +102,4 @@ class Settlement:
 
     @staticmethod
     def _receiver(envelope: DirectEnvelope | PublishEnvelope) -> Any:
-        return (
-            envelope.recipient if isinstance(envelope, DirectEnvelope) else envelope.topic_id
-        )
+        return envelope.recipient if isinstance(envelope, DirectEnvelope) else envelope.topic_id

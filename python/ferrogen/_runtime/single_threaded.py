@@ -151,6 +151,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             What the handler returned.
 
         Raises:
+            TypeError: If the recipient is not an `AgentId`.
             RecipientNotFoundError: If the recipient's type is not registered.
             MailboxFullError: If the recipient's bounded mailbox has no room.
             MessageDroppedException: If an intervention handler dropped the message or the answer.
@@ -159,6 +160,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             BaseException: Whatever the handler, an intervention handler or the factory raised.
         """
         loop = self._enter_loop()
+        if not isinstance(recipient, AgentId):
+            raise TypeError(f"a message is sent to an AgentId, not to {recipient!r}")
         self._observer.sent(message, sender, recipient)
         with self._observer.creating(message, recipient):
             if not self._agents.is_registered(recipient.type):
@@ -176,8 +179,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
                     metadata=self._observer.metadata(),
                 )
             )
-            token.link_future(answer)
-            return await answer
+            return await token.link_future(answer)
 
     async def publish_message(
         self,
@@ -200,10 +202,13 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             message_id: Names the message in logs and traces; made up when left out.
 
         Raises:
+            TypeError: If the topic is not a `TopicId`.
             RuntimeStoppedError: If the runtime has halted.
             WrongLoopError: If the runtime is busy on another event loop.
         """
         self._enter_loop()
+        if not isinstance(topic_id, TopicId):
+            raise TypeError(f"a message is published to a TopicId, not to {topic_id!r}")
         with self._observer.creating(message, topic_id):
             self._observer.sent(message, sender, topic_id)
             self._inbox.accept(
@@ -238,9 +243,10 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             RuntimeError: If the runtime is started already, or no event loop is running.
             WrongLoopError: If the runtime is busy on another event loop.
         """
-        self._enter_loop()
+        loop = self._enter_loop()
         if self._inbox.is_started:
             raise RuntimeError("Runtime is already started")
+        self._agents.watch_anew(loop)
         self._inbox.start()
 
     async def process_next(self) -> None:
@@ -302,7 +308,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
                 ignored.
         """
         self._require_started()
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the condition may be about anything
             await asyncio.sleep(0.05)
         if self._inbox.is_started:
             await self._inbox.stop()
@@ -320,14 +326,14 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         if self._inbox.is_started:
             try:
                 await self._inbox.stop()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - raised below, if it is the first
                 errors.append(error)
         self._agents.unwatch_all()
         await self._deliveries.cancel()
         for _, agent in self._dispatcher.instances():
             try:
                 await agent.close()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001, PERF203 - raised below, if it is the first
                 errors.append(error)
         if errors:
             raise errors[0]
@@ -338,9 +344,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             raise RuntimeError("Runtime is not started")
 
     def _enter_loop(self) -> asyncio.AbstractEventLoop:
-        return self._loop_binding.enter(
-            busy=self._inbox.is_started or bool(self._deliveries.tasks)
-        )
+        return self._loop_binding.enter(busy=self._inbox.is_started or bool(self._deliveries.tasks))
 
     # Agents.
 
@@ -399,8 +403,10 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         name = agent_type if isinstance(agent_type, str) else agent_type.type
         self._agents.set_options(name, options)
 
-    async def try_get_underlying_agent_instance(  # type: ignore[override]
-        self, id: AgentId, type: type[T] = Agent  # type: ignore[assignment, type-abstract]
+    async def try_get_underlying_agent_instance(
+        self,
+        id: AgentId,
+        type: type[T] = Agent,  # type: ignore[assignment]
     ) -> T:
         """Return the agent itself, making it if need be.
 
@@ -487,9 +493,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             StateError: If the state has an unknown version, a wrong shape, or an agent whose type
                 is not registered. No agent has been changed then.
         """
-        await load_state(
-            state, is_registered=self._agents.is_registered, obtain=self._obtain
-        )
+        await load_state(state, is_registered=self._agents.is_registered, obtain=self._obtain)
 
     async def agent_save_state(self, agent: AgentId) -> Mapping[str, Any]:
         """Return the state of one agent, making it if need be."""

@@ -9,6 +9,8 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use crate::grammar::{AGENT_TYPE_PATTERN, is_valid_agent_type};
 use crate::python;
 
+/// Both parts are plain strings, never of a subclass, and can be read as UTF-8. So comparing and
+/// hashing them runs no code of the user's, and reading them cannot fail while a lock is held.
 #[pyclass(frozen, subclass, weakref, module = "ferrogen")]
 pub(crate) struct AgentId {
     agent_type: Py<PyString>,
@@ -16,7 +18,7 @@ pub(crate) struct AgentId {
 }
 
 impl AgentId {
-    /// An id whose type is known to be valid.
+    /// An id whose parts come from `valid_agent_type` and `valid_key`.
     pub(crate) fn of(agent_type: Py<PyString>, key: Py<PyString>) -> Self {
         Self { agent_type, key }
     }
@@ -39,11 +41,7 @@ impl AgentId {
         let key = key.cast::<PyString>().map_err(|_| {
             PyTypeError::new_err(format!("agent key must be a str, not {}", type_name(key)))
         })?;
-        let text = agent_type.to_str()?;
-        if !is_valid_agent_type(r#type.py(), text)? {
-            return Err(invalid_agent_type(text));
-        }
-        Ok(Self::of(agent_type.unbind(), key.clone().unbind()))
+        Ok(Self::of(valid_agent_type(&agent_type)?.unbind(), valid_key(key)?.unbind()))
     }
 
     #[classmethod]
@@ -112,11 +110,42 @@ pub(crate) fn agent_type_string<'py>(given: &Bound<'py, PyAny>) -> PyResult<Boun
     Err(PyTypeError::new_err(format!("agent type must be a str or an AgentType, not {found}")))
 }
 
-/// The error for a text that cannot be an agent type.
-pub(crate) fn invalid_agent_type(text: &str) -> PyErr {
-    PyValueError::new_err(format!(
-        "Invalid agent type: {text}. Allowed values MUST match the regex: `{AGENT_TYPE_PATTERN}`"
-    ))
+/// The same text as a plain string, if it can be an agent type.
+pub(crate) fn valid_agent_type<'py>(
+    given: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyString>> {
+    let text = plain(given)?;
+    // What cannot be read as UTF-8 is no word character.
+    let valid = text.to_str().map_or(Ok(false), |read| is_valid_agent_type(text.py(), read))?;
+    if valid {
+        return Ok(text);
+    }
+    Err(PyValueError::new_err(format!(
+        "Invalid agent type: {}. Allowed values MUST match the regex: `{AGENT_TYPE_PATTERN}`",
+        text.to_string_lossy()
+    )))
+}
+
+/// The same text as a plain string, if it can be an agent key or the source of a topic.
+pub(crate) fn valid_key<'py>(given: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyString>> {
+    let key = plain(given)?;
+    if key.to_str().is_err() {
+        return Err(PyValueError::new_err(format!(
+            "agent key {} has lone surrogates, so it cannot be encoded as UTF-8; escape or replace \
+             them first",
+            key.repr()?
+        )));
+    }
+    Ok(key)
+}
+
+/// The text of a string, without what a subclass adds: an `Enum` of strings has a hash of its own.
+fn plain<'py>(text: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyString>> {
+    if text.is_exact_instance_of::<PyString>() {
+        return Ok(text.clone());
+    }
+    let copied = text.py().get_type::<PyString>().call_method1("__str__", (text,))?;
+    Ok(copied.cast_into()?)
 }
 
 fn same(py: Python<'_>, one: &Py<PyString>, other: &Py<PyString>) -> PyResult<bool> {

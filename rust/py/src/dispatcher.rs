@@ -60,7 +60,7 @@ impl State {
 }
 
 /// A message to hand to an agent's handler now.
-#[pyclass(frozen, get_all, module = "ferrogen._core")]
+#[pyclass(frozen, generic, get_all, module = "ferrogen._core")]
 pub(crate) struct Delivery {
     agent_id: Py<AgentId>,
     agent: Py<PyAny>,
@@ -76,12 +76,13 @@ impl Delivery {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.agent_id)?;
         visit.call(&self.agent)?;
         visit.call(&self.payload)
     }
 }
 
-#[pyclass(frozen, weakref, module = "ferrogen._core")]
+#[pyclass(frozen, generic, weakref, module = "ferrogen._core")]
 #[derive(Default)]
 pub(crate) struct Dispatcher {
     state: Mutex<State>,
@@ -181,12 +182,7 @@ impl Dispatcher {
         state.machine.answer(slot, given(ticket), answer).map_err(raised)
     }
 
-    fn release(
-        &self,
-        py: Python<'_>,
-        agent_id: &Bound<'_, AgentId>,
-        ticket: u64,
-    ) -> PyResult<()> {
+    fn release(&self, py: Python<'_>, agent_id: &Bound<'_, AgentId>, ticket: u64) -> PyResult<()> {
         let mut state = self.state();
         let slot = state.existing(py, agent_id.get())?;
         state.machine.release(slot, given(ticket)).map_err(raised)
@@ -313,6 +309,8 @@ impl Dispatcher {
         // A collection may start while the state is in use; what is not visited is not collected.
         let Some(state) = self.state.try_lock() else { return Ok(()) };
         for record in state.records.values() {
+            // A subclass of AgentId can hold anything.
+            visit.call(&record.id)?;
             visit.call(&record.instance)?;
         }
         state.machine.payloads().try_for_each(|payload| visit.call(payload))

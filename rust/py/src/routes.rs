@@ -11,9 +11,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::agent_id::AgentId;
+use crate::agent_id::{AgentId, valid_agent_type, valid_key};
 use crate::errors::raised;
-use crate::grammar::is_valid_agent_type;
 use crate::python;
 
 #[derive(Default)]
@@ -65,15 +64,16 @@ impl Routes {
         let kind = kind_of(subscription)?;
         let id: Bound<'_, PyString> = subscription.getattr("id")?.cast_into()?;
         self.refuse_equal(subscription, &kind)?;
+        // Read before the lock: to fail is to make an exception, which can start a collection.
         let id = id.to_str()?;
+        let heard = match &kind {
+            Kind::Exact(heard, _) | Kind::Prefix(heard, _) => heard.to_str()?,
+            Kind::Custom => "",
+        };
         let mut table = self.table.lock();
         let rule = match &kind {
-            Kind::Exact(topic_type, agent_type) => {
-                core::Rule::Exact(topic_type.to_str()?, table.intern(agent_type)?)
-            }
-            Kind::Prefix(prefix, agent_type) => {
-                core::Rule::Prefix(prefix.to_str()?, table.intern(agent_type)?)
-            }
+            Kind::Exact(_, agent_type) => core::Rule::Exact(heard, table.intern(agent_type)?),
+            Kind::Prefix(_, agent_type) => core::Rule::Prefix(heard, table.intern(agent_type)?),
             Kind::Custom => core::Rule::Opaque,
         };
         let route = table.routes.add(id, rule).map_err(raised)?;
@@ -98,7 +98,7 @@ impl Routes {
         if listeners.is_empty() {
             return Ok(Vec::new());
         }
-        let source: Bound<'_, PyString> = topic.getattr("source")?.cast_into()?;
+        let source = valid_key(topic.getattr("source")?.cast()?)?;
         let mut recipients = Vec::with_capacity(listeners.len());
         for listener in listeners {
             match listener {
@@ -184,10 +184,13 @@ fn kind_of<'py>(subscription: &Bound<'py, PyAny>) -> PyResult<Kind<'py>> {
         Ok(subscription.getattr(name)?.cast_into::<PyString>()?)
     };
     if class.is(python::type_subscription(py)?) || class.is(python::default_subscription(py)?) {
-        return Ok(Kind::Exact(text("topic_type")?, valid(text("agent_type")?)?));
+        return Ok(Kind::Exact(text("topic_type")?, valid_agent_type(&text("agent_type")?)?));
     }
     if class.is(python::type_prefix_subscription(py)?) {
-        return Ok(Kind::Prefix(text("topic_type_prefix")?, valid(text("agent_type")?)?));
+        return Ok(Kind::Prefix(
+            text("topic_type_prefix")?,
+            valid_agent_type(&text("agent_type")?)?,
+        ));
     }
     for method in ["is_match", "map_to_agent"] {
         if !subscription.hasattr(method)? {
@@ -198,11 +201,4 @@ fn kind_of<'py>(subscription: &Bound<'py, PyAny>) -> PyResult<Kind<'py>> {
         }
     }
     Ok(Kind::Custom)
-}
-
-fn valid(agent_type: Bound<'_, PyString>) -> PyResult<Bound<'_, PyString>> {
-    if is_valid_agent_type(agent_type.py(), agent_type.to_str()?)? {
-        return Ok(agent_type);
-    }
-    Err(crate::agent_id::invalid_agent_type(agent_type.to_str()?))
 }

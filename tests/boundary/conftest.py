@@ -1,0 +1,35 @@
+"""What the tests of the extension share: programs run in a process of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from textwrap import dedent
+
+import pytest
+
+RunProgram = Callable[[str], str]
+
+
+@pytest.fixture
+def run_program() -> RunProgram:
+    """Run a program, demand that it ends well and in time, return its output.
+
+    A deadlock shows as a timeout, and a crash or a panic as an exit code.
+    """
+
+    def run(program: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-X", "faulthandler", "-c", dedent(program)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
+        assert "panicked" not in done.stderr, done.stderr
+        return done.stdout
+
+    return run

@@ -1,0 +1,115 @@
+"""Dead letters: what could not be delivered can be looked at, and does not pile up."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import pytest
+
+from ferrogen import (
+    AgentId,
+    AgentOptions,
+    DeadLetter,
+    SingleThreadedAgentRuntime,
+    TopicId,
+    TypeSubscription,
+)
+from ferrogen._runtime.dead_letters import DeadLetters
+from ferrogen.exceptions import MailboxFullError, RecipientNotFoundError
+
+from .world import Gate, register
+
+Runtime = SingleThreadedAgentRuntime
+
+
+def letter(message: Any) -> DeadLetter:
+    return DeadLetter(
+        message=message,
+        sender=None,
+        receiver=AgentId("nobody", "1"),
+        message_id=None,
+        reason=RecipientNotFoundError("gone"),
+    )
+
+
+def test_the_newest_are_kept_and_all_are_counted() -> None:
+    letters = DeadLetters(most=3)
+    for number in range(5):
+        letters.add(letter(number))
+    assert [one.message for one in letters] == [2, 3, 4]
+    assert (len(letters), letters.total) == (3, 5)
+    assert (letters[-1].message, [one.message for one in letters[:2]]) == (4, [2, 3])
+
+
+def test_cleared_letters_let_their_messages_go_and_stay_counted() -> None:
+    class Message:
+        pass
+
+    letters, message = DeadLetters(), Message()
+    letters.add(letter(message))
+    gone = weakref.ref(message)
+    del message
+    letters.clear()
+    assert gone() is None
+    assert (len(letters), letters.total) == (0, 1)
+
+
+def test_letters_may_be_added_while_they_are_looked_through() -> None:
+    letters = DeadLetters(most=2)
+    letters.add(letter(0))
+    for one in letters:
+        letters.add(letter(one.message + 1))
+    assert [one.message for one in letters] == [0, 1]
+
+
+async def test_a_letter_does_not_keep_the_senders_variables_alive(runtime: Runtime) -> None:
+    class Big:
+        pass
+
+    async def send() -> weakref.ref[Big]:
+        big = Big()
+        with pytest.raises(RecipientNotFoundError):
+            await runtime.send_message("hello", AgentId("nobody", "1"))
+        return weakref.ref(big)
+
+    gone = await send()
+    assert runtime.dead_letters[-1].reason.args
+    assert gone() is None
+
+
+async def test_a_letter_tells_who_wrote_what_to_whom_and_why(runtime: Runtime) -> None:
+    writer, nobody = AgentId("writer", "1"), AgentId("nobody", "1")
+    with pytest.raises(RecipientNotFoundError) as caught:
+        await runtime.send_message("hello", nobody, sender=writer, message_id="m1")
+    (dead,) = runtime.dead_letters
+    assert (dead.message, dead.sender, dead.receiver, dead.message_id) == (
+        "hello",
+        writer,
+        nobody,
+        "m1",
+    )
+    assert repr(dead.reason) == repr(caught.value)
+
+
+async def test_a_message_that_finds_the_mailbox_full_becomes_a_letter(runtime: Runtime) -> None:
+    gate = Gate()
+    worker = await register(runtime, "worker", gate)
+    runtime.set_agent_options("worker", AgentOptions(concurrency=1, capacity=1))
+    await runtime.add_subscription(TypeSubscription("work", "worker"))
+    for number in range(3):
+        await runtime.publish_message(number, TopicId("work", "default"))
+    await gate.arrived.get()
+    with pytest.raises(MailboxFullError, match="mailbox of the recipient is full"):
+        await runtime.send_message(3, worker())
+    assert [(one.message, str(one.receiver)) for one in runtime.dead_letters] == [
+        (2, "work/default"),
+        (3, "worker/default"),
+    ]
+    gate.open.set()
+
+
+async def test_what_is_stopped_before_it_began_becomes_a_letter(runtime: Runtime) -> None:
+    await runtime.publish_message("never", TopicId("work", "default"))
+    await runtime.stop()
+    assert [type(one.reason).__name__ for one in runtime.dead_letters] == ["RuntimeStoppedError"]

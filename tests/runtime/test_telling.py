@@ -1,0 +1,65 @@
+"""Telling the log: a log handler that raises is shown, and changes nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ferrogen import EVENT_LOGGER_NAME, SingleThreadedAgentRuntime, TopicId, TypeSubscription
+from ferrogen._runtime.telling import tell
+
+from .world import boom, register
+
+Runtime = SingleThreadedAgentRuntime
+
+
+class Broken(logging.Handler):
+    """Raises where logging's own handlers would print."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise ZeroDivisionError(record.name)
+
+
+@pytest.fixture
+def broken_log() -> Iterator[None]:
+    """Everything that the runtime tells goes to a handler that raises."""
+    handler, loggers = Broken(), [logging.getLogger(EVENT_LOGGER_NAME).parent]
+    loggers.append(logging.getLogger(EVENT_LOGGER_NAME))
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@pytest.mark.usefixtures("broken_log")
+async def test_every_message_ends_as_without_the_broken_log(runtime: Runtime, capsys: Any) -> None:
+    a, b = await register(runtime, "a"), await register(runtime, "b", boom)
+    await runtime.register_factory("c", lambda: 1 / 0)
+    for name in ("a", "b", "ghost"):
+        await runtime.add_subscription(TypeSubscription("news", name))
+    assert await runtime.send_message("x", a()) == "x"
+    with pytest.raises(KeyError):
+        await runtime.send_message("x", b())
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
+        await runtime.get("c", lazy=False)
+    await runtime.publish_message("x", TopicId("news", "1"))
+    await runtime.stop_when_idle()
+    tally = runtime._dispatcher.tally()
+    assert (tally["accepted"], tally["answered"], tally["failed"]) == (3, 1, 2)
+    assert "ZeroDivisionError: autogen_core.events" in capsys.readouterr().err
+
+
+def test_the_log_says_who_told_it(caplog: pytest.LogCaptureFixture) -> None:
+    tell(logging.getLogger("autogen_core"), logging.ERROR, "%s and %s", "this", "that")
+    (record,) = caplog.records
+    assert (record.getMessage(), record.funcName) == (
+        "this and that",
+        "test_the_log_says_who_told_it",
+    )

@@ -1,0 +1,76 @@
+"""Agents that the tests of the runtime share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ferrogen import AgentId, BaseAgent, MessageContext, SingleThreadedAgentRuntime
+
+Act = Callable[["Doing", Any, MessageContext], Awaitable[Any]]
+
+
+class Doing(BaseAgent):
+    """An agent that does what a function says, and has a number for a state."""
+
+    def __init__(self, act: Act) -> None:
+        super().__init__("does what it is told")
+        self.act = act
+        self.number = 0
+        self.closed = 0
+
+    async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
+        return await self.act(self, message, ctx)
+
+    async def save_state(self) -> dict[str, Any]:
+        return {"number": self.number}
+
+    async def load_state(self, state: Any) -> None:
+        self.number = state["number"]
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+async def echo(agent: Doing, message: Any, ctx: MessageContext) -> Any:
+    return message
+
+
+async def boom(agent: Doing, message: Any, ctx: MessageContext) -> Any:
+    raise KeyError(message)
+
+
+class Gate:
+    """Handlers that come to the gate wait there until it is opened; who waits can be awaited."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.arrived: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def __call__(self, agent: Doing, message: Any, ctx: MessageContext) -> Any:
+        self.arrived.put_nowait(message)
+        await self.open.wait()
+        return message
+
+
+async def register(
+    runtime: SingleThreadedAgentRuntime, name: str, act: Act = echo
+) -> Callable[..., AgentId]:
+    """Register agents that act so; return what makes an id of one."""
+    await Doing.register(runtime, name, lambda: Doing(act))
+    return lambda key="default": AgentId(name, key)
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Give everybody else turns until the condition holds."""
+    for _ in range(100_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise TimeoutError("what was waited for does not happen")
+
+
+async def until_idle(runtime: SingleThreadedAgentRuntime) -> None:
+    """Wait until all messages have ended."""
+    await until(lambda: runtime._dispatcher.idle)

@@ -1,0 +1,90 @@
+"""Every example in the documentation of the public API is a program that runs."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import ferrogen
+from ferrogen import exceptions, logging
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"(?ms)^(?P<indent> *)```python\n(?P<code>.*?)^(?P=indent)```$")
+
+
+def blocks(text: str | None) -> Iterator[str]:
+    for match in BLOCK.finditer(text or ""):
+        yield textwrap.dedent(match["code"])
+
+
+def public(owner: ModuleType) -> Iterator[tuple[str, Any]]:
+    names = getattr(owner, "__all__", None)
+    for name, value in vars(owner).items():
+        own = getattr(value, "__module__", None) == owner.__name__ and not name.startswith("_")
+        if own if names is None else name in names:
+            yield name, value
+
+
+def documented(owner: ModuleType) -> Iterator[tuple[str, str | None]]:
+    """Give the public classes and functions of a module, and their methods, with docstrings."""
+    yield owner.__name__, owner.__doc__
+    for name, value in public(owner):
+        if inspect.isclass(value):
+            yield f"{owner.__name__}.{name}", value.__doc__
+            for member, found in vars(value).items():
+                yield f"{owner.__name__}.{name}.{member}", getattr(found, "__doc__", None)
+        elif inspect.isfunction(value):
+            yield f"{owner.__name__}.{name}", value.__doc__
+
+
+def in_the_stub() -> Iterator[tuple[str, str | None]]:
+    """Give the docstrings of the stub, which Python never loads."""
+    tree = ast.parse((ROOT / "python/ferrogen/_core.pyi").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            yield f"_core.pyi {node.name}", ast.get_docstring(node)
+
+
+def examples() -> Iterator[Any]:
+    sources = [
+        *documented(ferrogen),
+        *documented(exceptions),
+        *documented(logging),
+        *in_the_stub(),
+        ("README", (ROOT / "README.md").read_text(encoding="utf-8")),
+    ]
+    for name, text in sources:
+        for number, code in enumerate(blocks(text)):
+            yield pytest.param(code, id=f"{name}-{number}" if number else name)
+
+
+EXAMPLES = list(examples())
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_the_example_runs(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if "install()" in code:  # the hook cannot be taken out of a process again
+        subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+    else:
+        exec(compile(code, "<example>", "exec"), {"__name__": "__main__"})
+
+
+def test_every_public_class_has_an_example() -> None:
+    with_example = {example.id for example in EXAMPLES}
+    lacking = [
+        name
+        for name in ferrogen.__all__
+        if inspect.isclass(getattr(ferrogen, name))
+        and not {f"ferrogen.{name}", f"_core.pyi {name}"} & with_example
+    ]
+    assert lacking == []

@@ -1,0 +1,68 @@
+"""The exceptions: the tree that their module draws is the tree that is there."""
+
+from __future__ import annotations
+
+import builtins
+import copy
+import pickle
+import re
+
+import pytest
+
+import ferrogen
+from ferrogen import exceptions
+
+LINE = re.compile(r"^(?P<branch>|[│ ]*[├└]── )(?P<name>[A-Z]\w+)(?: +\((?P<also>\w+)\))?(?: |$)")
+
+
+def drawn() -> dict[str, tuple[str, ...]]:
+    """Read the bases of each exception off the drawing."""
+    drawing = (exceptions.__doc__ or "").split("The tree::")[1]
+    bases: dict[str, tuple[str, ...]] = {}
+    above: list[str] = []
+    for line in drawing.splitlines():
+        match = LINE.match(line.removeprefix("    "))
+        if match is None or not line.startswith("    "):
+            continue
+        depth = len(match["branch"]) // 4
+        del above[depth:]
+        also = (match["also"],) if match["also"] else ()
+        bases[match["name"]] = (*(above[-1:] or ["Exception"]), *also)
+        above.append(match["name"])
+    return bases
+
+
+def real() -> dict[str, tuple[str, ...]]:
+    return {
+        name: tuple(base.__name__ for base in getattr(exceptions, name).__bases__)
+        for name in exceptions.__all__
+    }
+
+
+def test_the_tree_that_is_drawn_is_the_real_one() -> None:
+    assert drawn() == real()
+
+
+def test_every_exception_of_the_module_is_public() -> None:
+    defined = {
+        name
+        for name, value in vars(exceptions).items()
+        if isinstance(value, type) and value.__module__ == exceptions.__name__
+    }
+    assert sorted(defined) == exceptions.__all__
+
+
+@pytest.mark.parametrize("name", exceptions.__all__)
+def test_each_says_what_it_means_and_can_be_copied_and_pickled(name: str) -> None:
+    error = getattr(exceptions, name)("what happened")
+    assert type(error).__doc__
+    for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert (type(again), again.args) == (type(error), error.args)
+    assert not hasattr(builtins, name)
+
+
+def test_upstreams_exceptions_keep_their_names() -> None:
+    import autogen_core.exceptions as upstream
+
+    assert set(upstream.__all__) <= set(exceptions.__all__)
+    assert ferrogen.exceptions is exceptions
