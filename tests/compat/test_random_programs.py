@@ -1,0 +1,114 @@
+"""Random programs of agents that send, publish, wait and fail: the same is heard and answered.
+
+How handlers of unrelated messages take turns is nobody's promise, so what is heard is compared
+without its order.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .harness import same, turns
+
+
+@dataclass(frozen=True)
+class Script:
+    """A message that tells its handler what to do."""
+
+    steps: tuple
+
+
+types, keys, topics = st.sampled_from("abc"), st.sampled_from("xy"), st.sampled_from("tu")
+
+
+def steps(scripts):
+    """Steps of a handler, of which some hand on a script."""
+    return st.one_of(
+        st.tuples(st.just("send"), types, keys, scripts),
+        st.tuples(st.just("spawn"), types, keys, scripts),
+        st.tuples(st.just("publish"), topics, keys, scripts),
+        st.just(("yield",)),
+        st.just(("fail",)),
+    )
+
+
+scripts = st.recursive(
+    st.just(Script(())),
+    lambda inner: st.lists(steps(inner), max_size=3).map(lambda taken: Script(tuple(taken))),
+    max_leaves=8,
+)
+subscriptions = st.lists(st.tuples(topics, types, st.booleans()), max_size=5, unique=True)
+openings = st.lists(
+    st.one_of(
+        st.tuples(st.just("send"), types, keys, scripts),
+        st.tuples(st.just("publish"), topics, keys, scripts),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def actor(core, heard):
+    """Make an agent class that follows scripts and notes what it hears."""
+
+    class Actor(core.BaseAgent):
+        async def on_message_impl(self, message, ctx):
+            heard.append(f"{self.id} {ctx.sender} {ctx.topic_id} {ctx.is_rpc} {message}")
+            answers, spawned = [], []
+            for kind, *where in message.steps:
+                if kind == "fail":
+                    raise ValueError(f"{self.id} failed")
+                if kind == "yield":
+                    await asyncio.sleep(0)
+                    continue
+                name, key, script = where
+                if kind == "publish":
+                    await self.publish_message(script, core.TopicId(name, key))
+                    continue
+                sending = self.send_message(script, core.AgentId(name, key))
+                if kind == "spawn":
+                    spawned.append(asyncio.create_task(outcome_of(sending)))
+                else:
+                    answers.append(str(await outcome_of(sending)))
+            answers.extend([str(await task) for task in spawned])
+            return answers
+
+    return Actor
+
+
+async def outcome_of(work):
+    try:
+        return await work
+    except ValueError as error:
+        return error
+
+
+@given(subscriptions=subscriptions, openings=openings, built=st.booleans())
+@settings(max_examples=30)
+def test_random_programs_hear_and_answer_the_same(subscriptions, openings, built):
+    async def scenario(core, record):
+        heard, runtime = [], core.SingleThreadedAgentRuntime()
+        cls = actor(core, heard)
+        for agent_type in "abc":
+            await cls.register(runtime, agent_type, lambda: cls("acts"))
+            for key in "xy" if built else "":
+                await runtime.get(agent_type, key, lazy=False)
+        for topic, agent_type, is_prefix in subscriptions:
+            kind = core.TypePrefixSubscription if is_prefix else core.TypeSubscription
+            await runtime.add_subscription(kind(topic, agent_type))
+        runtime.start()
+        sends = []
+        for kind, name, key, script in openings:
+            if kind == "send":
+                sending = runtime.send_message(script, core.AgentId(name, key))
+                sends.append(asyncio.create_task(outcome_of(sending)))
+            else:
+                await runtime.publish_message(script, core.TopicId(name, key))
+        record("answers", [str(answer) for answer in await asyncio.gather(*sends)])
+        await turns(200)  # upstream counts as idle too early
+        await runtime.stop()
+        record("heard", sorted(heard))
+
+    same(scenario)

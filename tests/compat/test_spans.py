@@ -1,0 +1,170 @@
+"""Spans: names, kinds, attributes, parents and links, as a tracer provider gets them."""
+
+from dataclasses import dataclass
+
+from opentelemetry.sdk.trace import TracerProvider
+
+from .harness import error_of, same
+from .observers import RecordedSpans
+
+
+@dataclass
+class Note:
+    text: str
+
+
+async def trace(core, record, handle, work, *agent_types, handlers=None):
+    """Run some work under a recording tracer, with agents that are there already."""
+
+    class Agent(core.RoutedAgent):
+        @core.message_handler
+        async def on_note(self, message: Note, ctx: core.MessageContext) -> Note | None:
+            return await handle(self, message)
+
+    spans = RecordedSpans()
+    runtime = core.SingleThreadedAgentRuntime(
+        tracer_provider=spans.provider, intervention_handlers=handlers
+    )
+    for agent_type in agent_types or ("agent",):
+        await Agent.register(runtime, agent_type, lambda: Agent("works"))
+        await runtime.get(agent_type, "k", lazy=False)
+    runtime.start()
+    await work(runtime)
+    await runtime.stop_when_idle()
+    for span in spans.seen():
+        record(span)
+
+
+async def answer(agent, message):
+    return Note(f"answer to {message.text}")
+
+
+def test_a_send_has_spans_for_creating_sending_processing_and_answering():
+    async def scenario(core, record):
+        async def work(runtime):
+            await runtime.send_message(Note("x"), core.AgentId("agent", "k"), message_id="m")
+
+        await trace(core, record, answer, work)
+
+    assert len(same(scenario).entries) == 4
+
+
+def test_a_publish_has_a_span_for_each_handler():
+    async def scenario(core, record):
+        async def work(runtime):
+            for agent_type in ("a", "b"):
+                await runtime.add_subscription(core.TypeSubscription("t", agent_type))
+            await runtime.publish_message(Note("x"), core.TopicId("t", "k"), message_id="m")
+
+        async def handle(agent, message): ...
+
+        await trace(core, record, handle, work, "a", "b")
+
+    assert len(same(scenario).entries) == 4
+
+
+def test_handlers_hang_under_the_publish_even_if_their_agents_had_to_be_built():
+    async def scenario(core, record):
+        async def work(runtime):
+            await runtime.publish_message(Note("x"), core.TopicId("agent:", "new"), message_id="m")
+            await runtime.publish_message(Note("y"), core.TopicId("agent:", "new"), message_id="n")
+
+        await trace(core, record, answer, work)
+
+    same(scenario)
+
+
+def test_a_publish_that_nobody_hears_has_spans_too():
+    async def scenario(core, record):
+        async def work(runtime):
+            await runtime.publish_message(Note("x"), core.TopicId("t", "k"), message_id="m")
+
+        await trace(core, record, answer, work)
+
+    same(scenario)
+
+
+def test_spans_of_what_a_handler_sends_hang_under_its_own():
+    async def scenario(core, record):
+        async def handle(agent, message):
+            if agent.id.type == "b":
+                return None
+            await agent.send_message(Note("inner"), core.AgentId("b", "k"), message_id="inner")
+            return Note("outer")
+
+        async def work(runtime):
+            await runtime.send_message(Note("x"), core.AgentId("a", "k"), message_id="m")
+
+        await trace(core, record, handle, work, "a", "b")
+
+    same(scenario)
+
+
+def test_an_error_marks_the_spans_it_passes():
+    async def scenario(core, record):
+        async def handle(agent, message):
+            raise ValueError("cannot")
+
+        async def work(runtime):
+            await record.outcome(
+                "send",
+                runtime.send_message(Note("x"), core.AgentId("agent", "k"), message_id="m"),
+            )
+            await runtime.publish_message(Note("x"), core.TopicId("agent:", "k"), message_id="p")
+
+        await trace(core, record, handle, work)
+
+    same(scenario)
+
+
+def test_an_unknown_recipient_marks_the_span_of_creation():
+    async def scenario(core, record):
+        async def work(runtime):
+            await error_of(runtime.send_message(Note("x"), core.AgentId("nobody", "k")))
+
+        await trace(core, record, answer, work)
+        # The class of the error and its words differ: see docs/differences.md.
+        record.entries = [
+            (span["name"], span["status"][0], len(span["exceptions"])) for span in record.entries
+        ]
+
+    same(scenario)
+
+
+def test_interventions_have_spans():
+    async def scenario(core, record):
+        class Looking(core.DefaultInterventionHandler):
+            pass
+
+        async def work(runtime):
+            await runtime.send_message(Note("x"), core.AgentId("agent", "k"), message_id="m")
+            await runtime.publish_message(Note("x"), core.TopicId("agent:", "k"), message_id="p")
+
+        await trace(core, record, answer, work, handlers=[Looking()])
+
+    same(scenario)
+
+
+def test_spans_join_the_trace_of_the_user():
+    async def scenario(core, record):
+        async def work(runtime):
+            user = TracerProvider().get_tracer("user")
+            with user.start_as_current_span("the user's"):
+                await runtime.send_message(Note("x"), core.AgentId("agent", "k"), message_id="m")
+
+        await trace(core, record, answer, work)
+        record([span["parent"] for span in record.entries])
+
+    same(scenario)
+
+
+def test_spans_can_be_turned_off(monkeypatch):
+    monkeypatch.setenv("AUTOGEN_DISABLE_RUNTIME_TRACING", "true")
+
+    async def scenario(core, record):
+        async def work(runtime):
+            record(await runtime.send_message(Note("x"), core.AgentId("agent", "k")))
+
+        await trace(core, record, answer, work)
+
+    assert len(same(scenario).entries) == 1

@@ -1,0 +1,114 @@
+"""Agents: mailboxes that can be bounded, sequential and passivated."""
+
+import asyncio
+
+import pytest
+from tests.compat.harness import both, turns
+
+import ferrogen
+
+
+def test_an_agent_can_handle_one_message_after_the_other():
+    async def scenario(core, record):
+        gate = asyncio.Event()
+
+        class Counter(core.BaseAgent):
+            total = 0
+
+            async def on_message_impl(self, message, ctx):
+                before = self.total
+                await gate.wait()
+                self.total = before + 1
+
+        if core is ferrogen:
+            Counter = ferrogen.agent_options(concurrency=1)(Counter)  # noqa: N806
+        runtime = core.SingleThreadedAgentRuntime()
+        await Counter.register(runtime, "counter", lambda: Counter("counts"))
+        agent = core.AgentId("counter", "k")
+        runtime.start()
+        sends = [asyncio.create_task(runtime.send_message("add", agent)) for _ in range(100)]
+        await turns(200)
+        gate.set()
+        await asyncio.gather(*sends)
+        counter = await runtime.try_get_underlying_agent_instance(agent)
+        record("counted", counter.total)
+        await runtime.stop_when_idle()
+
+    assert both(scenario) == ([["counted", 1]], [["counted", 100]])
+
+
+@pytest.mark.parametrize(
+    ("overflow", "handled", "refused"),
+    [("reject", [0, 1, 2], [3, 4]), ("drop_oldest", [0, 3, 4], [1, 2])],
+)
+def test_a_mailbox_can_be_bounded(overflow, handled, refused):
+    async def scenario(core, record):
+        gate, begun = asyncio.Event(), []
+
+        class Slow(core.BaseAgent):
+            async def on_message_impl(self, message, ctx):
+                begun.append(message)
+                await gate.wait()
+
+        if core is ferrogen:
+            Slow = ferrogen.agent_options(  # noqa: N806
+                concurrency=1, capacity=2, overflow=overflow
+            )(Slow)
+        runtime = core.SingleThreadedAgentRuntime()
+        await Slow.register(runtime, "slow", lambda: Slow("is slow"))
+        await runtime.get("slow", "k", lazy=False)
+        runtime.start()
+        sends = [
+            asyncio.create_task(runtime.send_message(n, core.AgentId("slow", "k")))
+            for n in range(5)
+        ]
+        await turns()
+        gate.set()
+        outcomes = await asyncio.gather(*sends, return_exceptions=True)
+        await runtime.stop_when_idle()
+        record("begun", begun)
+        record("refused", [n for n, outcome in enumerate(outcomes) if outcome is not None])
+        record({type(outcome).__name__ for outcome in outcomes if outcome is not None})
+        record("dead", [letter.message for letter in getattr(runtime, "dead_letters", [])])
+
+    upstream, ours = both(scenario)
+    assert upstream == [["begun", [0, 1, 2, 3, 4]], ["refused", []], set(), ["dead", []]]
+    assert ours == [
+        ["begun", handled],
+        ["refused", refused],
+        {"MailboxFullError"},
+        ["dead", refused],
+    ]
+
+
+def test_idle_agents_can_be_passivated():
+    async def scenario(core, record):
+        closed = asyncio.Event()
+
+        class Agent(core.BaseAgent):
+            def __init__(self):
+                super().__init__("comes and goes")
+                record("made")
+
+            async def on_message_impl(self, message, ctx):
+                return message
+
+            async def close(self):
+                closed.set()
+
+        if core is ferrogen:
+            Agent = ferrogen.agent_options(passivate_after=0.01)(Agent)  # noqa: N806
+        runtime = core.SingleThreadedAgentRuntime()
+        await Agent.register(runtime, "agent", Agent)
+        runtime.start()
+        await runtime.send_message("x", core.AgentId("agent", "k"))
+        passivated = asyncio.create_task(closed.wait())
+        await asyncio.wait({passivated}, timeout=0.5)
+        record("closed", closed.is_set())
+        passivated.cancel()
+        await runtime.send_message("x", core.AgentId("agent", "k"))
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    assert upstream == ["made", ["closed", False]]
+    assert ours == ["made", ["closed", True], "made"]

@@ -1,0 +1,56 @@
+"""Cancellation tokens: free of deadlocks, and of what is over."""
+
+import gc
+import subprocess
+import sys
+import weakref
+
+from tests.compat.harness import OURS, UPSTREAM, both
+
+
+def test_a_callback_may_use_its_token():
+    program = """
+import os, sys, threading
+core = __import__(sys.argv[1])
+token, seen = core.CancellationToken(), []
+token.add_callback(lambda: seen.append(token.is_cancelled()))
+thread = threading.Thread(target=token.cancel, daemon=True)
+thread.start()
+thread.join(0.2)
+print("blocked" if thread.is_alive() else seen, flush=True)
+os._exit(0)
+"""
+
+    def told(core):
+        # In a process of its own: upstream's thread is blocked for ever.
+        run = [sys.executable, "-c", program, core.__name__]
+        return subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert (told(UPSTREAM), told(OURS)) == ("blocked", "[True]")
+
+
+def test_a_token_forgets_what_is_done():
+    class Answer:
+        pass
+
+    async def scenario(core, record):
+        class Agent(core.BaseAgent):
+            async def on_message_impl(self, message, ctx):
+                return Answer()
+
+        runtime, token = core.SingleThreadedAgentRuntime(), core.CancellationToken()
+        await Agent.register(runtime, "agent", lambda: Agent("answers"))
+        runtime.start()
+        answers = [
+            weakref.ref(
+                await runtime.send_message(
+                    "x", core.AgentId("agent", "k"), cancellation_token=token
+                )
+            )
+            for _ in range(10)
+        ]
+        await runtime.stop_when_idle()
+        gc.collect()
+        record("answers kept", sum(answer() is not None for answer in answers))
+
+    assert both(scenario) == ([["answers kept", 10]], [["answers kept", 0]])

@@ -1,0 +1,86 @@
+"""Interventions: handlers chain, and dropping a message settles it."""
+
+import pytest
+from tests.compat.harness import both, finishes, turns
+
+
+async def with_interventions(core, record, *handlers):
+    class Echo(core.BaseAgent):
+        async def on_message_impl(self, message, ctx):
+            record("heard", message)
+            return message
+
+    runtime = core.SingleThreadedAgentRuntime(intervention_handlers=list(handlers))
+    await Echo.register(runtime, "echo", lambda: Echo("echoes"))
+    runtime.start()
+    return runtime, core.AgentId("echo", "k")
+
+
+def appending(core, word):
+    class Appending(core.DefaultInterventionHandler):
+        async def on_send(self, message, *, message_context, recipient):
+            return f"{message}+{word}"
+
+        async def on_response(self, message, *, sender, recipient):
+            return f"{message}-{word}"
+
+        async def on_publish(self, message, *, message_context):
+            return f"{message}+{word}"
+
+    return Appending()
+
+
+def test_interventions_chain():
+    async def scenario(core, record):
+        runtime, agent = await with_interventions(
+            core, record, appending(core, 1), appending(core, 2)
+        )
+        record("answer", await runtime.send_message("x", agent))
+        await runtime.publish_message("y", core.TopicId("echo:", "k"))
+        await turns()
+        await runtime.stop()
+
+    upstream, ours = both(scenario)
+    assert upstream == [["heard", "x+2"], ["answer", "x+2-2"], ["heard", "y+2"]]
+    assert ours == [["heard", "x+1+2"], ["answer", "x+1+2-1-2"], ["heard", "y+1+2"]]
+
+
+@pytest.mark.parametrize("how", ["drop", "raise"])
+@pytest.mark.parametrize("hook", ["on_send", "on_publish", "on_response"])
+def test_a_message_that_an_intervention_ends_leaves_the_runtime_idle(hook, how):
+    async def scenario(core, record):
+        class Ending(core.DefaultInterventionHandler):
+            pass
+
+        async def end(self, message, **where):
+            if how == "raise":
+                raise ValueError("no")
+            return core.DropMessage
+
+        setattr(Ending, hook, end)
+        runtime, agent = await with_interventions(core, record, Ending())
+        if hook == "on_publish":
+            await runtime.publish_message("x", core.TopicId("echo:", "k"))
+        else:
+            await record.outcome("send", runtime.send_message("x", agent), words=False)
+        record("idle", await finishes(runtime.stop_when_idle()))
+
+    upstream, ours = both(scenario)
+    assert upstream[-1] == ["idle", False]
+    assert ours[-1] == ["idle", True]
+    assert ours[:-1] == upstream[:-1]
+
+
+def test_an_intervention_that_returns_none_leaves_the_message_as_it_is():
+    async def scenario(core, record):
+        class Looking(core.DefaultInterventionHandler):
+            async def on_send(self, message, *, message_context, recipient):
+                record("looked at", message)
+
+        runtime, agent = await with_interventions(core, record, Looking())
+        record("answer", await runtime.send_message("x", agent))
+        await runtime.stop()
+
+    upstream, ours = both(scenario)
+    assert upstream == [["looked at", "x"], ["heard", None], ["answer", None]]
+    assert ours == [["looked at", "x"], ["heard", "x"], ["answer", "x"]]

@@ -1,0 +1,203 @@
+"""What observers get: nothing is made that nobody asked for, and what is told is what happened."""
+
+from dataclasses import dataclass
+
+import pytest
+from opentelemetry.trace import NoOpTracer
+from tests.compat.harness import both
+from tests.compat.observers import RecordedSpans, logged_events
+
+
+@dataclass
+class Note:
+    text: str
+
+
+class Counting:
+    """A serializer that counts how often it is asked to write."""
+
+    data_content_type = "application/json"
+    type_name = "Note"
+    written = 0
+
+    def serialize(self, message):
+        self.written += 1
+        return b"{}"
+
+    def deserialize(self, payload):
+        raise NotImplementedError
+
+
+async def note_taker(core, handle, **settings):
+    class Agent(core.BaseAgent):
+        async def on_message_impl(self, message, ctx):
+            return await handle(self, message)
+
+    runtime = core.SingleThreadedAgentRuntime(**settings)
+    for agent_type in ("a", "b"):
+        await Agent.register(runtime, agent_type, lambda: Agent("takes notes"))
+        await runtime.add_subscription(core.TypeSubscription("t", agent_type))
+    return runtime
+
+
+async def echo(agent, message):
+    return message
+
+
+def test_nothing_is_serialized_when_nobody_listens():
+    async def scenario(core, record):
+        runtime, serializer = await note_taker(core, echo), Counting()
+        runtime.add_message_serializer(serializer)
+        runtime.start()
+        await runtime.send_message(Note("x"), core.AgentId("a", "k"))
+        record("send", serializer.written)
+        await runtime.publish_message(Note("x"), core.TopicId("t", "k"))
+        await runtime.stop_when_idle()
+        record("publish", serializer.written)
+
+    upstream, ours = both(scenario)
+    assert upstream[0] == ["send", 6]
+    assert upstream[1][1] > upstream[0][1]
+    assert ours == [["send", 0], ["publish", 0]]
+
+
+def test_no_message_is_turned_to_text_when_nobody_listens():
+    class Shown:
+        times = 0
+
+        def __repr__(self):
+            Shown.times += 1
+            return "shown"
+
+    async def scenario(core, record):
+        Shown.times = 0
+        runtime = await note_taker(core, echo)
+        runtime.start()
+        message = Shown()
+        await runtime.send_message({"holds": message}, core.AgentId("a", "k"))
+        record("shown", Shown.times > 0)
+        await runtime.stop_when_idle()
+
+    assert both(scenario) == ([["shown", True]], [["shown", False]])
+
+
+def test_no_span_is_opened_when_no_tracer_records(monkeypatch):
+    opened = []
+    start = NoOpTracer.start_as_current_span
+    monkeypatch.setattr(
+        NoOpTracer,
+        "start_as_current_span",
+        lambda self, name, *rest, **more: opened.append(name) or start(self, name, *rest, **more),
+    )
+
+    async def scenario(core, record):
+        opened.clear()
+        runtime = await note_taker(core, echo)
+        runtime.start()
+        await runtime.send_message(Note("x"), core.AgentId("a", "k"))
+        await runtime.stop_when_idle()
+        record("opened", len(opened))
+
+    upstream, ours = both(scenario)
+    assert upstream == [["opened", 4]]
+    assert ours == [["opened", 0]]
+
+
+def test_a_delivery_is_logged_when_its_handler_starts():
+    async def scenario(core, record):
+        with logged_events() as events:
+
+            async def handle(agent, message):
+                so_far = [event.get("delivery_stage", "") for event in events]
+                record(agent.id.type, so_far.count("DeliveryStage.DELIVER"))
+
+            runtime = await note_taker(core, handle)
+            for agent_type in ("a", "b"):
+                await runtime.get(agent_type, "k", lazy=False)
+            runtime.start()
+            await runtime.publish_message(Note("x"), core.TopicId("t", "k"))
+            await runtime.stop_when_idle()
+
+    assert both(scenario) == ([["a", 2], ["b", 2]], [["a", 1], ["b", 2]])
+
+
+def test_a_message_to_an_agent_that_cannot_be_built_is_logged_as_that_alone():
+    async def scenario(core, record):
+        def build():
+            raise ValueError("no wood")
+
+        runtime = core.SingleThreadedAgentRuntime()
+        await runtime.register_factory("agent", build)
+        runtime.start()
+        with logged_events() as events:
+            await record.outcome("send", runtime.send_message("x", core.AgentId("agent", "k")))
+            await runtime.stop_when_idle()
+        record.entries = [
+            event.get("delivery_stage", event["type"]).rpartition(".")[2] for event in events
+        ]
+
+    upstream, ours = both(scenario)
+    assert upstream == [
+        "SEND",
+        "DELIVER",
+        "AgentConstructionException",
+        "MessageHandlerException",
+    ]
+    assert ours == ["SEND", "AgentConstructionException"]
+
+
+@pytest.mark.parametrize("answer", [0, "", None], ids=["zero", "empty", "none"])
+def test_a_message_is_shown_in_spans_even_if_it_is_false(answer):
+    class Json:
+        data_content_type = "application/json"
+        type_name = type(answer).__name__
+
+        def serialize(self, message):
+            return b"as json"
+
+        def deserialize(self, payload):
+            raise NotImplementedError
+
+    async def scenario(core, record):
+        async def handle(agent, message):
+            return answer
+
+        spans = RecordedSpans()
+        runtime = await note_taker(core, handle, tracer_provider=spans.provider)
+        runtime.add_message_serializer(Json())
+        runtime.start()
+        await runtime.send_message(Note("x"), core.AgentId("a", "k"), sender=core.AgentId("b", "k"))
+        await runtime.stop_when_idle()
+        record(*(s["attributes"]["message"] for s in spans.seen() if " ack " in s["name"]))
+
+    upstream, ours = both(scenario)
+    assert upstream == ["No Message"]
+    assert ours == ["No Message" if answer is None else "as json"]
+
+
+@pytest.mark.parametrize("method", ["serialize", "handle"])
+def test_a_message_that_cannot_be_shown_is_delivered_all_the_same(method):
+    class Broken(Counting):
+        def serialize(self, message):
+            raise KeyError("cannot write")
+
+    async def scenario(core, record):
+        async def handle(agent, message):
+            if method == "handle":
+                raise ValueError("as asked")
+            return message
+
+        runtime = await note_taker(core, handle)
+        runtime.add_message_serializer(Broken())
+        runtime.start()
+        with logged_events() as events:
+            await record.outcome("send", runtime.send_message(Note("x"), core.AgentId("a", "k")))
+            await runtime.stop_when_idle()
+        record({event["payload"] for event in events})
+
+    answer = (
+        ["send", Note("x")] if method == "serialize" else ("send", "raised ValueError: as asked")
+    )
+    upstream, ours = both(scenario)
+    assert upstream == [("send", "raised KeyError: 'cannot write'"), set()]
+    assert ours == [answer, {"Message could not be serialized"}]

@@ -1,0 +1,136 @@
+"""Routes: nothing kept per topic source, and a bad subscription harms nobody else."""
+
+import gc
+import tracemalloc
+
+import pytest
+from tests.compat.harness import both, turns
+
+
+class Asked:
+    """A subscription of the user's own that counts how often it is asked."""
+
+    def __init__(self, core):
+        self.id = "asked"
+        self.core = core
+        self.times = 0
+
+    def is_match(self, topic_id):
+        self.times += 1
+        return False
+
+    def map_to_agent(self, topic_id):
+        raise self.core.exceptions.CantHandleException
+
+
+async def drain(runtime):
+    while runtime.unprocessed_messages_count:
+        await runtime.process_next()
+    await turns()
+
+
+def test_adding_a_subscription_looks_at_no_topic():
+    async def scenario(core, record):
+        runtime, asked = core.SingleThreadedAgentRuntime(), Asked(core)
+        await runtime.add_subscription(asked)
+        for n in range(50):
+            await runtime.publish_message(n, core.TopicId("t", str(n)))
+        await drain(runtime)
+        record("by publishing", asked.times)
+        await runtime.add_subscription(core.TypeSubscription("u", "agent"))
+        await runtime.add_subscription(core.TypePrefixSubscription("u", "agent"))
+        await runtime.remove_subscription("asked")
+        record("in all", asked.times)
+
+    upstream, ours = both(scenario)
+    assert upstream == [["by publishing", 50], ["in all", 150]]
+    assert ours == [["by publishing", 50], ["in all", 50]]
+
+
+def test_topic_sources_leave_nothing_behind():
+    """With nobody subscribed: agents are another matter, see passivation."""
+
+    async def scenario(core, record):
+        runtime = core.SingleThreadedAgentRuntime()
+        await runtime.add_subscription(core.TypeSubscription("other", "agent"))
+
+        async def publish(first, count):
+            for n in range(first, first + count):
+                await runtime.publish_message(None, core.TopicId("t", f"source-{n}"))
+                await runtime.process_next()
+            await turns()
+
+        await publish(0, 100)
+        gc.collect()
+        tracemalloc.start()
+        await publish(100, 1_000)
+        gc.collect()
+        grown, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        record("grows with each source", grown > 1_000 * 100)
+
+    upstream, ours = both(scenario)
+    assert upstream == [["grows with each source", True]]
+    assert ours == [["grows with each source", False]]
+
+
+@pytest.mark.parametrize("ignore", [True, False])
+def test_a_subscription_of_an_unregistered_type_does_not_keep_others_from_a_publish(ignore):
+    async def scenario(core, record):
+        class Agent(core.BaseAgent):
+            async def on_message_impl(self, message, ctx):
+                record("heard", self.id)
+
+        runtime = core.SingleThreadedAgentRuntime(ignore_unhandled_exceptions=ignore)
+        for agent_type in ("a", "nobody", "c"):
+            if agent_type != "nobody":
+                await Agent.register(runtime, agent_type, lambda: Agent("listens"))
+            await runtime.add_subscription(core.TypeSubscription("t", agent_type))
+        runtime.start()
+        await runtime.publish_message("x", core.TopicId("t", "k"))
+        await turns()
+        await record.outcome("stop", runtime.stop())
+        record("dead", [letter.receiver for letter in getattr(runtime, "dead_letters", ())])
+
+    error = None if ignore else "raised LookupError: Agent with name nobody not found."
+    upstream, ours = both(scenario)
+    assert [list(entry) for entry in upstream] == [["stop", error], ["dead", []]]
+    assert [list(entry) for entry in ours] == [
+        ["heard", "AgentId a/k"],
+        ["heard", "AgentId c/k"],
+        ["stop", error],
+        ["dead", ["AgentId nobody/k"]],
+    ]
+
+
+def test_an_agent_type_that_no_id_can_have_is_refused_at_registration():
+    async def scenario(core, record):
+        class Agent(core.BaseAgent):
+            async def on_message_impl(self, message, ctx): ...
+
+        runtime = core.SingleThreadedAgentRuntime()
+        await record.outcome(
+            "factory", runtime.register_factory("not valid", lambda: Agent("x")), words=False
+        )
+        await record.outcome(
+            "subscription",
+            runtime.add_subscription(core.TypeSubscription("t", "not valid")),
+            words=False,
+        )
+
+    upstream, ours = both(scenario)
+    assert [list(entry) for entry in upstream] == [
+        ["factory", "AgentType not valid"],
+        ["subscription", None],
+    ]
+    assert ours == [("factory", "raised ValueError"), ("subscription", "raised ValueError")]
+
+
+def test_the_key_of_an_agent_id_is_text():
+    async def scenario(core, record):
+        try:
+            record(core.AgentId("agent", 1).key)
+        except TypeError as error:
+            record.raised("key", error, words=False)
+
+    assert both(scenario) == ([1], [("key", "raised TypeError")])

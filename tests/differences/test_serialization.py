@@ -1,0 +1,82 @@
+"""Messages as bytes: nested classes come back, and what does not fit is refused by name."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from autogen_core._serialization import DataclassJsonMessageSerializer as Upstream
+from pydantic import BaseModel
+
+from ferrogen._serialization.dataclass_json import DataclassJsonMessageSerializer as Ours
+from ferrogen.exceptions import SerializationError
+
+
+@dataclass
+class Crate:
+    weight: int
+
+
+@dataclass
+class HeavyCrate(Crate):
+    straps: int = 2
+
+
+class Label(BaseModel):
+    text: str
+
+
+@dataclass
+class Cart:
+    crates: list[Crate] = field(default_factory=list)
+
+
+@dataclass
+class Labelled:
+    label: Label
+
+
+@dataclass
+class Word:
+    text: str
+
+
+def test_nested_dataclasses_come_back_as_what_they_were():
+    cart = Cart([Crate(1), Crate(2)])
+    theirs, ours = Upstream(Cart), Ours(Cart)
+    assert theirs.deserialize(theirs.serialize(cart)) == Cart([{"weight": 1}, {"weight": 2}])
+    assert ours.deserialize(ours.serialize(cart)) == cart
+
+
+def test_nested_models_come_back_as_what_they_were():
+    with pytest.raises(ValueError, match="nested dataclasses or base models"):
+        Upstream(Labelled)
+    ours, message = Ours(Labelled), Labelled(Label(text="fragile"))
+    assert ours.deserialize(ours.serialize(message)) == message
+
+
+def test_fields_are_checked_on_reading():
+    assert Upstream(Crate).deserialize(b'{"weight":"heavy"}') == Crate("heavy")
+    with pytest.raises(SerializationError):
+        Ours(Crate).deserialize(b'{"weight":"heavy"}')
+
+
+def test_unknown_fields_are_passed_over():
+    with pytest.raises(TypeError):
+        Upstream(Crate).deserialize(b'{"weight":1,"colour":"red"}')
+    assert Ours(Crate).deserialize(b'{"weight":1,"colour":"red"}') == Crate(1)
+
+
+def test_what_has_no_json_form_is_a_serialization_error():
+    with pytest.raises(TypeError):
+        Upstream(Crate).serialize(Crate(object()))
+    with pytest.raises(SerializationError):
+        Ours(Crate).serialize(Crate(object()))
+
+
+def test_a_nested_subclass_comes_back_as_the_class_that_is_declared():
+    cart, ours = Cart([HeavyCrate(3)]), Ours(Cart)
+    assert ours.deserialize(ours.serialize(cart)) == Cart([Crate(3)])
+
+
+def test_json_is_compact_and_in_utf_8():
+    assert Upstream(Word).serialize(Word("é")) == b'{"text": "\\u00e9"}'
+    assert Ours(Word).serialize(Word("é")) == '{"text":"é"}'.encode()

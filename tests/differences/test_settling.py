@@ -1,0 +1,185 @@
+"""Settling: every message ends, every sender gets an answer, and idle means idle."""
+
+import asyncio
+
+from tests.compat.harness import OURS, UPSTREAM, both, finishes, play, turns
+
+
+async def with_worker(core, record, work, **settings):
+    class Worker(core.BaseAgent):
+        async def on_message_impl(self, message, ctx):
+            return await work(self, message)
+
+    runtime = core.SingleThreadedAgentRuntime(**settings)
+    for agent_type in ("worker", "sibling"):
+        await Worker.register(runtime, agent_type, lambda: Worker("works"))
+        await runtime.get(agent_type, "k", lazy=False)
+    runtime.start()
+    return runtime, core.AgentId("worker", "k")
+
+
+def test_a_handler_that_fails_after_its_sender_gave_up_leaves_the_runtime_idle():
+    async def scenario(core, record):
+        gate = asyncio.Event()
+
+        async def work(agent, message):
+            await gate.wait()
+            raise ValueError("late")
+
+        runtime, agent = await with_worker(core, record, work)
+        sending = asyncio.create_task(runtime.send_message("x", agent))
+        await turns()
+        sending.cancel()
+        gate.set()
+        await turns()
+        record("idle", await finishes(runtime.stop_when_idle()))
+
+    assert both(scenario) == ([["idle", False]], [["idle", True]])
+
+
+def test_idle_waits_for_a_handler_whose_sibling_failed():
+    async def scenario(core, record):
+        gate = asyncio.Event()
+
+        async def work(agent, message):
+            if agent.id.type == "sibling":
+                raise ValueError("at once")
+            await gate.wait()
+
+        runtime, _ = await with_worker(core, record, work)
+        for agent_type in ("worker", "sibling"):
+            await runtime.add_subscription(core.TypeSubscription("t", agent_type))
+        await runtime.publish_message("x", core.TopicId("t", "k"))
+        await turns()
+        stopping = asyncio.create_task(runtime.stop_when_idle())
+        await turns()
+        record("idle while a handler runs", stopping.done())
+        gate.set()
+        await stopping
+
+    upstream, ours = both(scenario)
+    assert upstream == [["idle while a handler runs", True]]
+    assert ours == [["idle while a handler runs", False]]
+
+
+def test_stop_answers_the_senders_of_messages_that_nobody_has_begun():
+    async def scenario(core, record):
+        async def work(agent, message):
+            return message
+
+        runtime, agent = await with_worker(core, record, work)
+        sending = asyncio.create_task(runtime.send_message("x", agent))
+        await asyncio.sleep(0)  # it is queued, and not taken
+        await runtime.stop()
+        done, _ = await asyncio.wait({sending}, timeout=0.2)
+        record("answered", bool(done))
+        for task in done:
+            record(type(task.exception()).__name__)
+        sending.cancel()
+
+    upstream, ours = both(scenario)
+    assert upstream == [["answered", False]]
+    assert ours == [["answered", True], "RuntimeStoppedError"]
+
+
+def test_a_handler_that_outlives_a_stop_still_answers():
+    async def scenario(core, record):
+        gate = asyncio.Event()
+
+        async def work(agent, message):
+            await gate.wait()
+            return "late answer"
+
+        runtime, agent = await with_worker(core, record, work)
+        sending = asyncio.create_task(runtime.send_message("x", agent))
+        await turns()
+        await runtime.stop()
+        gate.set()
+        done, _ = await asyncio.wait({sending}, timeout=0.2)
+        record("answered", [task.result() for task in done])
+        sending.cancel()
+
+    upstream, ours = both(scenario)
+    assert upstream == [["answered", []]]
+    assert ours == [["answered", ["late answer"]]]
+
+
+def test_handlers_that_outlive_a_stop_end_without_stray_errors():
+    async def scenario(core, record):
+        gate = asyncio.Event()
+
+        async def work(agent, message):
+            await gate.wait()
+
+        runtime, _ = await with_worker(core, record, work)
+        await runtime.publish_message("x", core.TopicId("worker:", "k"))
+        await turns()
+        await runtime.stop()
+        gate.set()
+        await turns()
+        record("ran to its end")
+
+    assert play(UPSTREAM, scenario).stray_errors == ["Task exception was never retrieved"]
+    assert play(OURS, scenario).stray_errors == []
+
+
+def test_messages_that_stop_discards_become_dead_letters():
+    async def scenario(core, record):
+        async def work(agent, message): ...
+
+        runtime, _ = await with_worker(core, record, work)
+        await runtime.publish_message("x", core.TopicId("worker:", "k"))
+        await runtime.stop()
+        record(hasattr(runtime, "dead_letters"))
+        for letter in getattr(runtime, "dead_letters", []):
+            record(letter.message, letter.receiver, type(letter.reason).__name__)
+
+    upstream, ours = both(scenario)
+    assert upstream == [False]
+    assert ours == [True, ["x", "TopicId worker:/k", "RuntimeStoppedError"]]
+
+
+def test_a_halted_runtime_refuses_messages_instead_of_keeping_the_sender_waiting():
+    async def scenario(core, record):
+        async def work(agent, message):
+            if message == "x":
+                raise ValueError("halts")
+            return "answer"
+
+        runtime, agent = await with_worker(core, record, work, ignore_unhandled_exceptions=False)
+        await runtime.publish_message("x", core.TopicId("worker:", "k"))
+        await turns()
+        sending = asyncio.create_task(runtime.send_message("y", agent))
+        done, _ = await asyncio.wait({sending}, timeout=0.2)
+        record(*(type(task.exception()).__name__ for task in done), "answered", bool(done))
+        sending.cancel()
+        await record.outcome("stop", runtime.stop())
+
+    upstream, ours = both(scenario)
+    assert upstream == [["answered", False], ("stop", "raised ValueError: halts")]
+    assert ours == [
+        ["RuntimeStoppedError", "answered", True],
+        ("stop", "raised ValueError: halts"),
+    ]
+
+
+def test_idle_takes_the_next_message_of_a_sender_that_was_just_answered():
+    async def scenario(core, record):
+        async def work(agent, message):
+            return message
+
+        runtime, agent = await with_worker(core, record, work)
+
+        async def ask_twice():
+            for number in range(2):
+                record("answer", await runtime.send_message(number, agent))
+
+        asking = asyncio.create_task(ask_twice())
+        await asyncio.sleep(0)  # the first message is queued
+        await runtime.stop_when_idle()
+        record("asked twice", bool((await asyncio.wait({asking}, timeout=0.2))[0]))
+        asking.cancel()
+
+    upstream, ours = both(scenario)
+    assert upstream == [["answer", 0], ["asked twice", False]]
+    assert ours == [["answer", 0], ["answer", 1], ["asked twice", True]]
