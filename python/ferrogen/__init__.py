@@ -5,10 +5,10 @@ live: agents in `_agents`, what passes between them in `_messaging`, the runtime
 bytes in `_serialization`, spans in `_telemetry`, the drop-in for `autogen_core` in `compat`.
 """
 
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from . import exceptions, logging
+from . import exceptions as exceptions
+from . import logging as logging
 from ._agents.agent import Agent
 from ._agents.agent_type import AgentType
 from ._agents.base import BaseAgent
@@ -20,7 +20,7 @@ from ._agents.options import AgentOptions, agent_options
 from ._agents.proxy import AgentProxy
 from ._agents.routed import RoutedAgent
 from ._agents.subscribing import default_subscription, type_subscription
-from ._core import AgentId
+from ._core import AgentId, __version__
 from ._messaging.cancellation import CancellationToken
 from ._messaging.default_subscription import DefaultSubscription
 from ._messaging.function_call import FunctionCall
@@ -51,8 +51,6 @@ from .compat.install import install
 
 if not _TYPE_CHECKING:  # a __getattr__ that type checkers see would let every name through
     from .compat.missing import missing_attribute as __getattr__
-
-__version__ = _version("ferrogen")
 
 __all__ = [
     "EVENT_LOGGER_NAME",
@@ -93,9 +91,7 @@ __all__ = [
     "agent_options",
     "default_subscription",
     "event",
-    "exceptions",
     "install",
-    "logging",
     "message_handler",
     "rpc",
     "trace_create_agent_span",

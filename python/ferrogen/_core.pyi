@@ -5,7 +5,7 @@ A *ticket* is the number under which an accepted message is known until it is se
 """
 
 from types import GenericAlias
-from typing import Any, Generic, TypeVar, final
+from typing import Any, Final, Generic, TypeVar, final
 
 from typing_extensions import Self, disjoint_base
 
@@ -61,6 +61,9 @@ class AgentId:
     def __eq__(self, value: object, /) -> bool: ...
     def __hash__(self) -> int: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
+
+__version__: Final[str]
+"""The version of the package."""
 
 def is_valid_agent_type(value: str) -> bool:
     r"""Whether a text can be an agent type, that is, matches `^[\w\-\.]+\Z`."""

@@ -104,8 +104,9 @@ def test_a_runtime_used_from_another_loop_says_so():
         await asyncio.to_thread(asyncio.run, elsewhere())
         await runtime.stop()
 
+    # Upstream answers or hangs, as chance wakes its loop; it never raises.
     upstream, ours = both(scenario)
-    assert upstream == [["answered", False]]
+    assert ("send", "raised RuntimeError") not in upstream
     assert ours == [
         ("send", "raised RuntimeError"),
         ["with advice", True],

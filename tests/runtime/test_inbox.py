@@ -185,3 +185,22 @@ async def test_an_error_of_a_sent_message_halts_nothing() -> None:
     with pytest.raises(KeyError):
         await runtime.send_message("x", a())
     await runtime.stop_when_idle()
+
+
+async def test_two_stops_at_once_both_return(runtime: Runtime) -> None:
+    await asyncio.gather(runtime.stop(), runtime.stop())
+    runtime.start()
+    heard = await hearing(runtime, "a")
+    await runtime.publish_message("x", NEWS)
+    await runtime.stop_when_idle()
+    assert heard == [("a", "x")]
+
+
+async def test_closing_a_runtime_that_never_started_answers_its_senders() -> None:
+    runtime = SingleThreadedAgentRuntime()
+    await hearing(runtime, "a")
+    asked = asyncio.ensure_future(runtime.send_message("x", AgentId("a", "default")))
+    await until(lambda: runtime.unprocessed_messages_count == 1)
+    await runtime.close()
+    with pytest.raises(RuntimeStoppedError):
+        await asked

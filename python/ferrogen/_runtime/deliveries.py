@@ -81,11 +81,12 @@ class Deliveries:
             return agent
         if not self._agents.is_registered(agent_id.type):
             raise not_registered(agent_id)
-        if agent_id not in self._builds:
+        build = self._builds.get(agent_id)
+        if build is None:
             self._dispatcher.build(agent_id)
-            self._start_build(agent_id, copy_context())
+            build = self._start_build(agent_id, copy_context())
         # Others may wait for the same build, so giving up waiting must not end it.
-        return await asyncio.shield(self._builds[agent_id])
+        return await asyncio.shield(build)
 
     def finish(self, agent_id: AgentId, ticket: int, outcome: Outcome) -> None:
         """Report that a handler ended, and start what waited for it."""
@@ -112,12 +113,13 @@ class Deliveries:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _start_build(self, agent_id: AgentId, context: Context) -> None:
+    def _start_build(self, agent_id: AgentId, context: Context) -> asyncio.Future[Agent]:
         built: asyncio.Future[Agent] = asyncio.get_running_loop().create_future()
         # Whoever waits gets the error; when nobody does, the messages that waited have got it.
         built.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._builds[agent_id] = built
         self._start(self._build(agent_id, built), context)
+        return built
 
     async def _build(self, agent_id: AgentId, built: asyncio.Future[Agent]) -> None:
         try:

@@ -71,6 +71,7 @@ class Inbox:
         # Those who wait for a message. An asyncio.Event would tie the inbox to one event loop.
         self._takers: set[asyncio.Future[None]] = set()
         self._reader: asyncio.Task[None] | None = None
+        self._is_stopping = False
         self._error: BaseException | None = None
         # Handlers that outlived a stop: their answers go straight back.
         self._left_running: WeakSet[asyncio.Task[None]] = WeakSet()
@@ -120,21 +121,28 @@ class Inbox:
             BaseException: An error of a handler that no sender waits for, if such errors are
                 to be raised.
         """
-        reader, self._reader = self._reader, None
+        reader = self._reader
+        self._is_stopping = True
         if reader is not None and reader is not asyncio.current_task():
             self._wake()
             await asyncio.wait([reader])
+        if self._reader is not reader:
+            return  # another stop(), called meanwhile, has seen to the rest
+        self._reader = None
+        self._is_stopping = False
         self._left_running.update(self.deliveries.tasks)
         self._discard("the runtime was stopped before the message was handled")
         self._raise_error()
 
     async def _read(self) -> None:
+        # An eager task factory steps this before `start` has noted the task.
+        await asyncio.sleep(0)
         this_task = asyncio.current_task()
         try:
-            while await self._take(lambda: self._reader is this_task):
+            while await self._take(lambda: self._reader is this_task and not self._is_stopping):
                 pass
         finally:
-            if self._reader is this_task:  # it was not stop() that ended the loop
+            if self._reader is this_task and not self._is_stopping:
                 self._discard("the runtime halted before the message was handled")
 
     async def _take(self, goes_on: Callable[[], bool]) -> bool:

@@ -314,20 +314,19 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             await self._inbox.stop()
 
     async def close(self) -> None:
-        """Stop if started, cancel the handlers that still run, and close every agent.
+        """Stop, cancel the handlers that still run, and close every agent.
 
-        Every agent is closed, even if the closing of another one raises.
+        Messages that no handler has seen become dead letters, as with `stop`. Every agent is closed, even if the closing of another one raises.
 
         Raises:
             BaseException: The first error that an agent's `close` raised.
         """
         self._enter_loop()
         errors: list[BaseException] = []
-        if self._inbox.is_started:
-            try:
-                await self._inbox.stop()
-            except Exception as error:  # noqa: BLE001 - raised below, if it is the first
-                errors.append(error)
+        try:
+            await self._inbox.stop()
+        except Exception as error:  # noqa: BLE001 - raised below, if it is the first
+            errors.append(error)
         self._agents.unwatch_all()
         await self._deliveries.cancel()
         for _, agent in self._dispatcher.instances():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import typer
+
+from ferrogen._core import __version__
 
 
 def print_version(wanted: bool) -> None:
     """Print the version of Ferrogen, if that is wanted."""
     if wanted:
-        typer.echo(f"ferrogen {version('ferrogen')}")
+        typer.echo(f"ferrogen {__version__}")
         raise typer.Exit

@@ -28,4 +28,8 @@ mod core {
     use crate::outcome::Outcome;
     #[pymodule_export]
     use crate::routes::Routes;
+
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "the name that Python packages give their version")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
 }
