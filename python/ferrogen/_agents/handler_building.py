@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
 from types import NoneType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ferrogen._agents.annotations import allows_anything
 from ferrogen._agents.signatures import read_signature
@@ -15,6 +15,28 @@ from ferrogen.exceptions import CantHandleException
 logger = logging.getLogger(ROOT_LOGGER_NAME)
 
 HandlerKind = Literal["message handler", "event handler", "rpc handler"]
+
+
+_WANTS_RPC: dict[HandlerKind, bool | None] = {
+    "message handler": None,
+    "event handler": False,
+    "rpc handler": True,
+}
+
+
+class HandlerPlan(NamedTuple):
+    """What a decorated handler does, in the parts that the extension carries out itself."""
+
+    function: Callable[[Any, Any, MessageContext], Coroutine[Any, Any, Any]]
+    """The method as it was written."""
+    wants_rpc: bool | None
+    """Whether it wants messages that were sent, or published; None is both."""
+    match: Callable[[Any, MessageContext], bool] | None
+    """The user's own condition."""
+    answers: tuple[type[Any], ...] | None
+    """The types that it may return; None is any."""
+    judge: Callable[[Any], Any]
+    """Deals with an answer of another type."""
 
 
 def decorate(
@@ -61,6 +83,14 @@ def _build(
             raise error
         logger.warning("%s", error)
 
+    def judge(answer: Any) -> Any:
+        """Deal with an answer whose type was not declared."""
+        if is_event:
+            report(ValueError(f"Return type {type(answer)} is not None."))
+            return None
+        report(ValueError(f"Return type {type(answer)} not in return types {produces_types}"))
+        return answer
+
     @wraps(func)
     async def handler(self: Any, message: Any, ctx: MessageContext) -> Any:
         if type(message) not in target_types:
@@ -72,17 +102,20 @@ def _build(
         answer = await func(self, message, ctx)
         if any_answer or type(answer) in allowed_answers:
             return answer
-        if is_event:
-            report(ValueError(f"Return type {type(answer)} is not None."))
-            return None
-        report(ValueError(f"Return type {type(answer)} not in return types {produces_types}"))
-        return answer
+        return judge(answer)
 
     built: Any = handler
     built.target_types = list(target_types)
     built.produces_types = list(produces_types)
     built.is_message_handler = True
     built.router = _router(kind, match)
+    built.plan = HandlerPlan(
+        function=func,
+        wants_rpc=_WANTS_RPC[kind],
+        match=match,
+        answers=None if any_answer else tuple(allowed_answers),
+        judge=judge,
+    )
     return built
 
 

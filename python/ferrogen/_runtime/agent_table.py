@@ -141,6 +141,10 @@ class AgentTable:
             )
         return agent
 
+    def is_watched(self, agent_id: AgentId) -> bool:
+        """Whether the idle seconds of an agent are counted."""
+        return agent_id.type in self._passivate_after
+
     def watch(self, agent_id: AgentId, loop: asyncio.AbstractEventLoop) -> None:
         """Begin anew to count the idle seconds after which the agent is passivated, if any."""
         seconds = self._passivate_after.get(agent_id.type)

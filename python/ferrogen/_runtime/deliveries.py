@@ -99,6 +99,11 @@ class Deliveries:
         self._settlement.notice()
         self.carry_out()
 
+    def adopt(self, task: asyncio.Task[None]) -> None:
+        """Keep a task in which a handler is running until it is done."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def cancel(self) -> None:
         """Cancel every handler and factory but the one that calls this, and wait for their end."""
         others = self._tasks - {asyncio.current_task()}
@@ -110,8 +115,7 @@ class Deliveries:
     def _start(self, work: Coroutine[Any, Any, None], context: Context) -> None:
         loop = asyncio.get_running_loop()
         task: asyncio.Task[None] = context.copy().run(loop.create_task, work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.adopt(task)
 
     def _start_build(self, agent_id: AgentId, context: Context) -> asyncio.Future[Agent]:
         built: asyncio.Future[Agent] = asyncio.get_running_loop().create_future()

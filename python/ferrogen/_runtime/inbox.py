@@ -81,6 +81,11 @@ class Inbox:
         """Whether there is a background task that takes messages."""
         return self._reader is not None
 
+    @property
+    def is_overseen(self) -> bool:
+        """Whether intervention handlers want to see the messages."""
+        return bool(self._interception)
+
     def accept(self, envelope: Envelope) -> None:
         """Accept a message.
 

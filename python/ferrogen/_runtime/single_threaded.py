@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar, overload
 
 from opentelemetry.trace import TracerProvider
@@ -13,13 +15,14 @@ from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.metadata import AgentMetadata
 from ferrogen._agents.options import AgentOptions
-from ferrogen._core import AgentId, Dispatcher, Routes, is_valid_agent_type
+from ferrogen._core import AgentId, Dispatcher, Drive, Routes, is_valid_agent_type
 from ferrogen._messaging.cancellation import CancellationToken
 from ferrogen._messaging.intervention import InterventionHandler
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
 from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen._serialization.serializer import MessageSerializer
+from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen._telemetry.tracing import TraceHelper
 from ferrogen._telemetry.tracing_config import MessageRuntimeTracingConfig
 from ferrogen.exceptions import RecipientNotFoundError
@@ -28,6 +31,7 @@ from .agent_table import AgentTable, not_registered
 from .dead_letters import DeadLetter, DeadLetters
 from .envelope import DirectEnvelope, Envelope, PublishEnvelope
 from .inbox import Inbox
+from .inline import InlineHost
 from .interception import Interception
 from .loop_binding import LoopBinding
 from .observer import Observer
@@ -123,7 +127,20 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             raise_unhandled=not ignore_unhandled_exceptions,
         )
         self._deliveries = self._inbox.deliveries
+        self._drive = self._make_drive()
         self._loop_binding = LoopBinding()
+
+    def _make_drive(self) -> Drive | None:
+        """The short cut by which handlers run inside their sender, unless it is switched off."""
+        plain = SingleThreadedAgentRuntime.send_message
+        if os.environ.get("FERROGEN_PLAIN_TASKS") or type(self).send_message is not plain:
+            return None
+        host = InlineHost(
+            send=partial(plain, self), deliveries=self._deliveries, agents=self._agents
+        )
+        drive = Drive(self._dispatcher, host, [ROOT_LOGGER_NAME, EVENT_LOGGER_NAME])
+        self.send_message = drive.send_message  # type: ignore[method-assign]
+        return drive
 
     # Messages.
 
@@ -292,6 +309,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
                 "stop_when_idle() inside a handler would wait for that handler; call stop(), or "
                 "let a task of its own wait"
             )
+        if self._drive is not None:
+            self._drive.idle_is_awaited = True
         await self._settlement.idle()
         if self._inbox.is_started:
             await self._inbox.stop()
@@ -316,7 +335,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
     async def close(self) -> None:
         """Stop, cancel the handlers that still run, and close every agent.
 
-        Messages that no handler has seen become dead letters, as with `stop`. Every agent is closed, even if the closing of another one raises.
+        Messages that no handler has seen become dead letters, as with `stop`. Every agent is
+        closed, even if the closing of another one raises.
 
         Raises:
             BaseException: The first error that an agent's `close` raised.

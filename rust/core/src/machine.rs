@@ -106,6 +106,22 @@ impl<P> Machine<P> {
         ticket
     }
 
+    /// Accepts a message and starts its handler in the same breath, if nothing is ahead of it: no
+    /// message in the inbox, none waiting for the agent, no work due. Else nothing has changed.
+    pub fn start(&mut self, slot: AgentSlot) -> Option<Ticket> {
+        if !self.inbox.is_empty() || !self.steps.is_empty() {
+            return None;
+        }
+        let agent = self.directory.agent_mut(slot).ok()?;
+        let limits = limits_of(&self.limits, agent.agent_type);
+        let free = agent.stage == Stage::Ready && agent.mailbox.is_empty();
+        if !free || !limits.admits(agent.running) {
+            return None;
+        }
+        agent.running += 1;
+        Some(self.ledger.accept())
+    }
+
     /// Takes the oldest entry of the inbox.
     pub fn take(&mut self) -> Option<Arrival<P>> {
         self.inbox.pop_front()
@@ -360,6 +376,12 @@ impl<P> Machine<P> {
     #[must_use]
     pub fn open(&self) -> usize {
         self.ledger.open()
+    }
+
+    /// Whether there is work that the driver has not taken.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        !self.steps.is_empty()
     }
 
     /// Whether every accepted message is settled: nothing waits, nothing is in the driver's hands

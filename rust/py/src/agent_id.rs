@@ -1,6 +1,8 @@
 //! `AgentId`: the address of one agent, an agent type and a key.
 
 use std::hash::{Hash, Hasher};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -15,12 +17,26 @@ use crate::python;
 pub(crate) struct AgentId {
     agent_type: Py<PyString>,
     key: Py<PyString>,
+    /// Where a dispatcher has found the agent: its number, and the agent's place there.
+    found: [AtomicU64; 2],
 }
 
 impl AgentId {
+    /// The place that the dispatcher of this number has noted, if it was the last to note one.
+    pub(crate) fn place(&self, dispatcher: u64) -> Option<u64> {
+        let [by, place] = &self.found;
+        (by.load(Relaxed) == dispatcher).then(|| place.load(Relaxed))
+    }
+
+    /// Notes where a dispatcher has found the agent. Its number is not zero.
+    pub(crate) fn note(&self, dispatcher: u64, place: u64) {
+        self.found[0].store(dispatcher, Relaxed);
+        self.found[1].store(place, Relaxed);
+    }
+
     /// An id whose parts come from `valid_agent_type` and `valid_key`.
     pub(crate) fn of(agent_type: Py<PyString>, key: Py<PyString>) -> Self {
-        Self { agent_type, key }
+        Self { agent_type, key, found: Default::default() }
     }
 
     pub(crate) fn type_str<'a>(&'a self, py: Python<'a>) -> PyResult<&'a str> {

@@ -7,8 +7,11 @@
 
 mod agent_id;
 mod dispatcher;
+#[expect(unsafe_code, reason = "the short cut works below what the binding offers")]
+mod drive;
 mod errors;
 mod grammar;
+mod message_context;
 mod outcome;
 mod python;
 mod routes;
@@ -18,12 +21,18 @@ use pyo3::prelude::*;
 /// The compiled half of Ferrogen.
 #[pymodule(name = "_core")]
 mod core {
+    use super::*;
+
     #[pymodule_export]
     use crate::agent_id::AgentId;
     #[pymodule_export]
     use crate::dispatcher::{Delivery, Dispatcher};
     #[pymodule_export]
+    use crate::drive::{Drive, Handlers, Send};
+    #[pymodule_export]
     use crate::grammar::is_valid_agent_type;
+    #[pymodule_export]
+    use crate::message_context::MessageContext;
     #[pymodule_export]
     use crate::outcome::Outcome;
     #[pymodule_export]
@@ -32,4 +41,10 @@ mod core {
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name that Python packages give their version")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::drive::prepare(module.py())?;
+        module.add("DeliveryTask", crate::drive::delivery_task::class(module.py())?)
+    }
 }

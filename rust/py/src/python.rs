@@ -34,6 +34,7 @@ macro_rules! classes {
 
 classes! {
     agent_type: "ferrogen._agents.agent_type", "AgentType";
+    cancellation_token: "ferrogen._messaging.cancellation", "CancellationToken";
     type_subscription: "ferrogen._messaging.type_subscription", "TypeSubscription";
     default_subscription: "ferrogen._messaging.default_subscription", "DefaultSubscription";
     type_prefix_subscription:

@@ -1,0 +1,139 @@
+"""The Python side of the short cut by which the extension runs handlers inside their sender.
+
+`Drive` asks this host for what it cannot know, and hands over whatever is not simple.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from ferrogen._agents.agent import Agent
+from ferrogen._agents.base import BaseAgent
+from ferrogen._agents.routed import RoutedAgent
+from ferrogen._core import AgentId, DeliveryTask, Dispatcher, Handlers, Outcome, Send
+from ferrogen._messaging.handler_context import MESSAGE_HANDLER_CONTEXT
+from ferrogen._messaging.message_context import MessageContext
+
+from .agent_table import AgentTable
+from .deliveries import Deliveries
+from .envelope import Envelope
+
+__all__ = ["InlineHost"]
+
+Coroutine.register(Send)
+
+_handlers: WeakKeyDictionary[type[Agent], Handlers] = WeakKeyDictionary()
+
+
+class InlineHost:
+    """What the short cut needs of a runtime.
+
+    Args:
+        send: The plain way of `send_message`.
+        dispatcher: Where deliveries are settled.
+        deliveries: Keeps the tasks of handlers that have suspended.
+        agents: Knows whose idle seconds are counted.
+    """
+
+    def __init__(
+        self,
+        *,
+        send: Callable[..., Awaitable[Any]],
+        deliveries: Deliveries,
+        agents: AgentTable,
+    ) -> None:
+        self._send = send
+        self._deliveries = deliveries
+        self._agents = agents
+
+    def send_plainly(
+        self, message: Any, recipient: Any, sender: Any, token: Any, message_id: Any
+    ) -> Awaitable[Any]:
+        """Send a message that cannot take the short cut."""
+        return self._send(
+            message,
+            recipient,
+            sender=sender,
+            cancellation_token=token,
+            message_id=message_id,
+        )
+
+    def equip(self, agent_id: AgentId, agent: Agent) -> tuple[Handlers | None, Context, bool]:
+        """Say how an agent is called: its handlers, where they run, whether it is watched."""
+        context = self._deliveries.context.copy()
+        context.run(MESSAGE_HANDLER_CONTEXT.set, agent_id)
+        return _handlers_of(agent), context, self._agents.is_watched(agent_id)
+
+    def suspended(
+        self,
+        task: asyncio.Task[None],
+        agent_id: AgentId,
+        ticket: int,
+        message: Any,
+        context: MessageContext,
+        event_loop: asyncio.AbstractEventLoop,
+    ) -> tuple[Callable[[Any, BaseException | None], None], asyncio.Future[Any]]:
+        """Take over a handler that has suspended.
+
+        Returns:
+            What to call when it ends, with its answer or its error; and the future that its
+            sender waits for.
+        """
+        answer: asyncio.Future[Any] = event_loop.create_future()
+        context.cancellation_token.link_future(answer)
+        self._deliveries.adopt(task)
+        return partial(self._settle, agent_id, ticket, answer), answer
+
+    def after_handler(self, agent_id: AgentId) -> None:
+        """Do what is due after a handler that ended inline."""
+        self._deliveries.after_handler(agent_id)
+
+    def _settle(
+        self,
+        agent_id: AgentId,
+        ticket: int,
+        answer: asyncio.Future[Any],
+        value: Any,
+        error: BaseException | None,
+    ) -> None:
+        if error is None:
+            if not answer.done():
+                answer.set_result(value)
+            self._deliveries.finish(agent_id, ticket, Outcome.ANSWERED)
+            return
+        if not answer.done():
+            if isinstance(error, asyncio.CancelledError):
+                answer.cancel(*error.args)
+            else:
+                answer.set_exception(error)
+        self._deliveries.finish(agent_id, ticket, Outcome.FAILED)
+
+
+def _handlers_of(agent: Agent) -> Handlers | None:
+    """The handlers of an agent's class; None if the agent has a way of its own with messages."""
+    cls = type(agent)
+    known = _handlers.get(cls)
+    if known is not None:
+        return known
+    routes = (
+        isinstance(agent, RoutedAgent)
+        and cls.on_message is BaseAgent.on_message
+        and cls.on_message_impl is RoutedAgent.on_message_impl
+    )
+    if not routes:
+        return None
+    table = cls._make_handler_table()
+    if not all(hasattr(one, "plan") for handlers in table.values() for one in handlers):
+        return None
+    described = [
+        (message_type, [tuple(handler.plan) for handler in handlers])
+        for message_type, handlers in table.items()
+    ]
+    made = Handlers(described)
+    _handlers[cls] = made
+    return made

@@ -1,0 +1,499 @@
+//! `Drive`: the short cut of one runtime.
+
+use std::ffi::c_ulong;
+use std::sync::Arc;
+
+use ferrogen_core::Outcome;
+use pyo3::exceptions::asyncio::CancelledError;
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::coroutine::{Sent, send};
+use super::current_task;
+use super::delivery_task;
+use super::entered::Entered;
+use super::gil_cell::GilCell;
+use super::handlers::Handler;
+use super::handling::{Ending, Handling};
+use super::loggers::Quiet;
+use super::send::{Request, Send};
+use crate::agent_id::AgentId;
+use crate::dispatcher::{Begun, Dispatcher, Equipment, Inline};
+use crate::message_context::MessageContext;
+
+/// How many handlers may run inside one another before one takes the plain way. Each takes some of
+/// the interpreter's stack.
+const DEEPEST: u32 = 32;
+/// How many messages from inside handlers are handled before the event loop gets a turn.
+const A_TURN: u32 = 2048;
+/// As how many of them a message counts that comes from outside any handler.
+const OUTER_PRICE: u32 = 16;
+
+/// A sleeping task and the handling it would wake with.
+struct Spare {
+    task: Py<PyAny>,
+    handling: Py<Handling>,
+}
+
+struct State {
+    open: bool,
+    thread: c_ulong,
+    event_loop: Option<Py<PyAny>>,
+    depth: u32,
+    left_this_turn: u32,
+    generation: u32,
+    idle_is_awaited: bool,
+    spares: Vec<Spare>,
+}
+
+/// The short cut of one runtime: runs handlers inline, in the order the plain way would.
+#[pyclass(frozen, weakref, module = "ferrogen._core")]
+pub(crate) struct Drive {
+    dispatcher: Py<Dispatcher>,
+    /// `ferrogen._runtime.inline.InlineHost`: what is done in Python.
+    host: Py<PyAny>,
+    quiet: Quiet,
+    state: GilCell<State>,
+}
+
+/// What came of the first step of a message.
+pub(super) enum First<'py> {
+    /// It is not for the short cut.
+    PlainWay,
+    /// Others have not had a turn for a while: yield once, and come again.
+    Pause,
+    /// Its handler ended.
+    Ended(PyResult<Bound<'py, PyAny>>),
+    /// Its handler suspended; the answer will come in this future.
+    Suspended(Bound<'py, PyAny>),
+}
+
+#[pymethods]
+impl Drive {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        dispatcher: Py<Dispatcher>,
+        host: Py<PyAny>,
+        loggers: [String; 2],
+    ) -> PyResult<Self> {
+        Ok(Self {
+            dispatcher,
+            host,
+            quiet: Quiet::find(py, [&loggers[0], &loggers[1]])?,
+            state: GilCell::new(State {
+                open: false,
+                thread: 0,
+                event_loop: None,
+                depth: 0,
+                left_this_turn: A_TURN,
+                generation: 0,
+                idle_is_awaited: false,
+                spares: Vec::new(),
+            }),
+        })
+    }
+
+    fn open(&self, event_loop: Bound<'_, PyAny>) {
+        let py = event_loop.py();
+        let before = unsafe {
+            // SAFETY: fields are exchanged; the loop that was there is dropped outside.
+            self.state.with(py, |state| {
+                state.open = true;
+                state.thread = ffi::PyThread_get_thread_ident();
+                state.generation += 1;
+                state.event_loop.replace(event_loop.unbind())
+            })
+        };
+        drop(before);
+    }
+
+    fn shut(&self, py: Python<'_>) {
+        let before = unsafe {
+            // SAFETY: as in `open`.
+            self.state.with(py, |state| {
+                state.open = false;
+                (state.event_loop.take(), std::mem::take(&mut state.spares))
+            })
+        };
+        drop(before);
+    }
+
+    #[setter]
+    fn set_idle_is_awaited(&self, py: Python<'_>, awaited: bool) {
+        // SAFETY: a flag is set.
+        unsafe { self.state.with(py, |state| state.idle_is_awaited = awaited) }
+    }
+
+    #[pyo3(signature = (message, recipient, *, sender=None, cancellation_token=None, message_id=None))]
+    fn send_message(
+        slf: Py<Self>,
+        message: Py<PyAny>,
+        recipient: Py<PyAny>,
+        sender: Option<Py<PyAny>>,
+        cancellation_token: Option<Py<PyAny>>,
+        message_id: Option<Py<PyAny>>,
+    ) -> Send {
+        Send::new(Request {
+            drive: slf,
+            message,
+            recipient,
+            sender,
+            cancellation_token,
+            message_id,
+        })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.dispatcher)?;
+        visit.call(&self.host)?;
+        self.state.visit(|state| {
+            visit.call(&state.event_loop)?;
+            for spare in &state.spares {
+                visit.call(&spare.task)?;
+                visit.call(&spare.handling)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The right to run one handler inline, given back when dropped.
+struct Seat<'a, 'py> {
+    drive: &'a Drive,
+    py: Python<'py>,
+    event_loop: Bound<'py, PyAny>,
+    generation: u32,
+}
+
+impl Drop for Seat<'_, '_> {
+    fn drop(&mut self) {
+        // SAFETY: a number is changed.
+        unsafe { self.drive.state.with(self.py, |state| state.depth -= 1) }
+    }
+}
+
+enum Admission<'a, 'py> {
+    Refused,
+    Pause,
+    Admitted(Seat<'a, 'py>),
+}
+
+/// What came of running a handler inline.
+enum Ran<'i, 'py> {
+    Ended(PyResult<Bound<'py, PyAny>>),
+    Suspended {
+        coroutine: Bound<'py, PyAny>,
+        pending: Bound<'py, PyAny>,
+        handler: Option<&'i Arc<Handler>>,
+    },
+}
+
+impl Drive {
+    /// Takes the short cut with a message that was sent, if it is open to it.
+    pub(super) fn first_step<'py>(
+        drive: &Bound<'py, Self>,
+        request: &Request,
+    ) -> PyResult<First<'py>> {
+        let (py, this) = (drive.py(), drive.get());
+        let Ok(recipient) = request.recipient.bind(py).cast::<AgentId>() else {
+            return Ok(First::PlainWay);
+        };
+        if !this.quiet.holds(py)? || is_cancelled(py, request.cancellation_token.as_ref())? {
+            return Ok(First::PlainWay);
+        }
+        let seat = match this.admit(py) {
+            Admission::Refused => return Ok(First::PlainWay),
+            Admission::Pause => return Ok(First::Pause),
+            Admission::Admitted(seat) => seat,
+        };
+        let spare = this.spare(py)?;
+        let current = AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?;
+        if current.before.is_none() && !is_running(&seat.event_loop)? {
+            return Ok(First::PlainWay);
+        }
+        let Some(inline) = this.begin(recipient, seat.generation)? else {
+            return Ok(First::PlainWay);
+        };
+        let context = MessageContext::lazy(
+            py,
+            clone(py, request.sender.as_ref()),
+            None,
+            clone(py, request.cancellation_token.as_ref()),
+            clone(py, request.message_id.as_ref()),
+        );
+        let context = Bound::new(py, context);
+        let ran = match &context {
+            Ok(context) => run(&inline, &spare, &seat, request.message.bind(py), context, true),
+            Err(error) => Ran::Ended(Err(error.clone_ref(py))),
+        };
+        drop(current);
+        match ran {
+            Ran::Ended(result) => {
+                this.put_back(py, spare);
+                let result = this.settle(py, &inline, result);
+                let token = context.ok().and_then(|context| context.get().token_if_made(py));
+                if result.is_ok() && is_cancelled(py, token.as_ref())? {
+                    return Ok(First::Ended(Err(CancelledError::new_err(()))));
+                }
+                Ok(First::Ended(result))
+            }
+            Ran::Suspended { coroutine, pending, handler } => {
+                let settle = this.host.bind(py).call_method1(
+                    intern!(py, "suspended"),
+                    (
+                        &spare.task,
+                        &inline.agent_id,
+                        inline.ticket(),
+                        &request.message,
+                        context?,
+                        &seat.event_loop,
+                    ),
+                )?;
+                let (settle, answer): (Py<PyAny>, Bound<'py, PyAny>) = settle.extract()?;
+                let ending = Ending { settle, handler: handler.cloned() };
+                let task = spare.task.bind(py);
+                let early = !delivery_task::is_asleep(task);
+                spare.handling.get().suspend(coroutine, pending, early, ending)?;
+                delivery_task::wake(task)?;
+                Ok(First::Suspended(answer))
+            }
+        }
+    }
+
+    /// The coroutine of the plain way.
+    pub(super) fn plain_way<'py>(
+        drive: &Bound<'py, Self>,
+        request: Request,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = drive.py();
+        let host = drive.get().host.bind(py);
+        let Request { message, recipient, sender, cancellation_token, message_id, .. } = request;
+        let arguments = (message, recipient, sender, cancellation_token, message_id);
+        host.call_method1(intern!(py, "send_plainly"), arguments)
+    }
+
+    fn admit<'py>(&self, py: Python<'py>) -> Admission<'_, 'py> {
+        // SAFETY: numbers are changed and a reference is cloned.
+        let admitted = unsafe {
+            self.state.with(py, |state| {
+                let here = state.open && state.thread == ffi::PyThread_get_thread_ident();
+                if !here || state.depth >= DEEPEST {
+                    return Err(Admission::Refused);
+                }
+                // To break off inside a handler suspends all that wait for it, which is dear.
+                let price = if state.depth == 0 { OUTER_PRICE } else { 1 };
+                if state.left_this_turn < price {
+                    state.left_this_turn = A_TURN;
+                    return Err(Admission::Pause);
+                }
+                state.left_this_turn -= price;
+                state.depth += 1;
+                let event_loop = state.event_loop.as_ref().expect("an open drive has a loop");
+                Ok((event_loop.bind(py).clone(), state.generation))
+            })
+        };
+        match admitted {
+            Ok((event_loop, generation)) => {
+                Admission::Admitted(Seat { drive: self, py, event_loop, generation })
+            }
+            Err(refused) => refused,
+        }
+    }
+
+    /// Accepts the message and begins its delivery, unless something is ahead of it.
+    fn begin<'py>(
+        &self,
+        recipient: &Bound<'py, AgentId>,
+        generation: u32,
+    ) -> PyResult<Option<Inline<'py>>> {
+        let py = recipient.py();
+        let dispatcher = self.dispatcher.get();
+        loop {
+            match dispatcher.begin_inline(py, recipient.get(), generation)? {
+                Begun::Refused => return Ok(None),
+                Begun::Started(inline) => return Ok(Some(inline)),
+                Begun::Unequipped { agent_id, agent } => {
+                    let host = self.host.bind(py);
+                    let equipped = host.call_method1(intern!(py, "equip"), (agent_id, agent))?;
+                    let (handlers, context, is_watched) = equipped.extract()?;
+                    let equipment = Equipment { handlers, context, is_watched, generation };
+                    dispatcher.equip(py, recipient.get(), equipment)?;
+                }
+            }
+        }
+    }
+
+    /// Settles a message whose handler ended in its first step.
+    fn settle<'py>(
+        &self,
+        py: Python<'py>,
+        inline: &Inline<'py>,
+        result: PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let outcome = if result.is_ok() { Outcome::Answered } else { Outcome::Failed };
+        let after = self.dispatcher.get().end_inline(inline, outcome)?;
+        // SAFETY: a flag is read.
+        let idle_is_awaited = unsafe { self.state.with(py, |state| state.idle_is_awaited) };
+        if after.is_due || inline.is_watched || (after.is_idle && idle_is_awaited) {
+            self.host.call_method1(py, intern!(py, "after_handler"), (&inline.agent_id,))?;
+        }
+        result
+    }
+
+    fn spare(&self, py: Python<'_>) -> PyResult<Spare> {
+        // SAFETY: a reference is moved out.
+        if let Some(spare) = unsafe { self.state.with(py, |state| state.spares.pop()) } {
+            return Ok(spare);
+        }
+        let handling = Bound::new(py, Handling::new())?;
+        let task = delivery_task::asleep(py, &handling)?.unbind();
+        Ok(Spare { task, handling: handling.unbind() })
+    }
+
+    /// Keeps a task that nobody has touched, for the next handler.
+    fn put_back(&self, py: Python<'_>, spare: Spare) {
+        spare.handling.get().ended_inline(py);
+        let task = spare.task.bind(py);
+        if delivery_task::is_asleep(task) && delivery_task::is_private(task) {
+            // SAFETY: a reference is moved in; there are never more than run inside one another.
+            unsafe { self.state.with(py, |state| state.spares.push(spare)) }
+        }
+    }
+}
+
+/// Runs the first step of a handler, in its own context and as its own task.
+fn run<'i, 'py>(
+    inline: &'i Inline<'py>,
+    spare: &Spare,
+    seat: &Seat<'_, 'py>,
+    message: &Bound<'py, PyAny>,
+    context: &Bound<'py, MessageContext>,
+    is_rpc: bool,
+) -> Ran<'i, 'py> {
+    let py = message.py();
+    let entered = match Entered::copy(&inline.context).and_then(Entered::enter) {
+        Ok(entered) => entered,
+        Err(error) => return Ran::Ended(Err(error)),
+    };
+    spare.handling.get().begin(entered.context(), &seat.event_loop);
+    let (coroutine, handler) = match call(inline, message, context, is_rpc) {
+        Ok(called) => called,
+        Err(error) => return Ran::Ended(Err(as_raised(py, error))),
+    };
+    match send(&coroutine, py.None().bind(py)) {
+        Sent::Returned(answer) => Ran::Ended(match &handler {
+            Some(handler) => handler.check(answer),
+            None => Ok(answer),
+        }),
+        Sent::Raised(error) => Ran::Ended(Err(error)),
+        Sent::Yielded(pending) => Ran::Suspended { coroutine, pending, handler },
+    }
+}
+
+/// Calls the method that handles the message; it returns its coroutine.
+fn call<'i, 'py>(
+    inline: &'i Inline<'py>,
+    message: &Bound<'py, PyAny>,
+    context: &Bound<'py, MessageContext>,
+    is_rpc: bool,
+) -> PyResult<(Bound<'py, PyAny>, Option<&'i Arc<Handler>>)> {
+    let py = message.py();
+    let agent = &inline.agent;
+    let context = context.as_any();
+    let Some(handlers) = &inline.handlers else {
+        let keywords = PyDict::new(py);
+        keywords.set_item(intern!(py, "ctx"), context)?;
+        let on_message = agent.getattr(intern!(py, "on_message"))?;
+        return Ok((awaited(on_message.call((message,), Some(&keywords))?)?, None));
+    };
+    match handlers.get().find(message, context, is_rpc)? {
+        Some(handler) => {
+            let coroutine = handler.function.bind(py).call1((agent, message, context))?;
+            Ok((awaited(coroutine)?, Some(handler)))
+        }
+        None => {
+            let name = intern!(py, "on_unhandled_message");
+            Ok((awaited(agent.call_method1(name, (message, context))?)?, None))
+        }
+    }
+}
+
+/// What `await` would step: the coroutine itself, or what its `__await__` returns.
+fn awaited(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    let py = awaitable.py();
+    // SAFETY: a live reference is compared with a static type.
+    let (is_coroutine, is_generator) = unsafe {
+        let raw = awaitable.as_ptr();
+        (ffi::PyCoro_CheckExact(raw) != 0, ffi::PyGen_CheckExact(raw) != 0)
+    };
+    if is_coroutine || is_generator && is_coroutine_by_decree(&awaitable)? {
+        return Ok(awaitable);
+    }
+    match awaitable.getattr_opt(intern!(py, "__await__"))? {
+        Some(method) => method.call0(),
+        None => Err(PyTypeError::new_err(format!(
+            "object {} can't be used in 'await' expression",
+            awaitable.get_type().name()?
+        ))),
+    }
+}
+
+/// Whether a generator was made by a function under `types.coroutine`.
+fn is_coroutine_by_decree(generator: &Bound<'_, PyAny>) -> PyResult<bool> {
+    const CO_ITERABLE_COROUTINE: u32 = 0x100;
+    let code = generator.getattr(intern!(generator.py(), "gi_code"))?;
+    let flags: u32 = code.getattr(intern!(generator.py(), "co_flags"))?.extract()?;
+    Ok(flags & CO_ITERABLE_COROUTINE != 0)
+}
+
+/// An error as it leaves a coroutine, in which `StopIteration` would pass for the end.
+fn as_raised(py: Python<'_>, error: PyErr) -> PyErr {
+    if !error.is_instance_of::<PyStopIteration>(py) {
+        return error;
+    }
+    let raised = PyRuntimeError::new_err("coroutine raised StopIteration");
+    raised.set_cause(py, Some(error));
+    raised
+}
+
+/// A task is the current one of its loop for as long as this lives.
+struct AsCurrent<'a, 'py> {
+    event_loop: &'a Bound<'py, PyAny>,
+    before: Option<Bound<'py, PyAny>>,
+}
+
+impl<'a, 'py> AsCurrent<'a, 'py> {
+    fn enter(event_loop: &'a Bound<'py, PyAny>, task: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let before = current_task::enter(event_loop, task)?;
+        Ok(Self { event_loop, before })
+    }
+}
+
+impl Drop for AsCurrent<'_, '_> {
+    fn drop(&mut self) {
+        if let Err(error) = current_task::leave(self.event_loop, self.before.as_ref()) {
+            error.write_unraisable(self.event_loop.py(), None);
+        }
+    }
+}
+
+fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let running = event_loop.py().import("asyncio.events")?.call_method0("_get_running_loop")?;
+    Ok(running.is(event_loop))
+}
+
+fn is_cancelled(py: Python<'_>, token: Option<&Py<PyAny>>) -> PyResult<bool> {
+    match token {
+        Some(token) => token.bind(py).call_method0(intern!(py, "is_cancelled"))?.is_truthy(),
+        None => Ok(false),
+    }
+}
+
+fn clone(py: Python<'_>, one: Option<&Py<PyAny>>) -> Option<Py<PyAny>> {
+    one.map(|one| one.clone_ref(py))
+}

@@ -1,0 +1,109 @@
+//! Which method of an agent's class handles a message of a given type.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+/// One handler, as `ferrogen._agents.handler_building` describes it.
+pub(super) struct Handler {
+    /// The method as it was written, without the checks of its decorator.
+    pub(super) function: Py<PyAny>,
+    /// Whether it wants messages that were sent (`true`), published (`false`), or both.
+    wants_rpc: Option<bool>,
+    /// The user's own condition.
+    matches: Option<Py<PyAny>>,
+    /// The types that it may return; `None` is any.
+    answers: Option<Vec<Py<PyType>>>,
+    /// Judges an answer of another type: raises, or logs and returns what the sender gets.
+    judge: Py<PyAny>,
+}
+
+impl Handler {
+    fn wants(
+        &self,
+        message: &Bound<'_, PyAny>,
+        context: &Bound<'_, PyAny>,
+        is_rpc: bool,
+    ) -> PyResult<bool> {
+        if self.wants_rpc.is_some_and(|wanted| wanted != is_rpc) {
+            return Ok(false);
+        }
+        match &self.matches {
+            Some(matches) => matches.bind(message.py()).call1((message, context))?.is_truthy(),
+            None => Ok(true),
+        }
+    }
+
+    /// Lets an answer through if its type was declared; else its decorator judges it.
+    pub(super) fn check<'py>(&self, answer: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let Some(types) = &self.answers else { return Ok(answer) };
+        let class = answer.get_type();
+        if types.iter().any(|declared| class.is(declared)) {
+            return Ok(answer);
+        }
+        self.judge.bind(answer.py()).call1((answer,))
+    }
+}
+
+type Entry = (Py<PyType>, Vec<Arc<Handler>>);
+type Described = (Py<PyAny>, Option<bool>, Option<Py<PyAny>>, Option<Vec<Py<PyType>>>, Py<PyAny>);
+
+/// The handlers of one agent class, by the exact type of the message.
+#[pyclass(frozen, module = "ferrogen._core")]
+pub(crate) struct Handlers {
+    by_type: HashMap<usize, Entry>,
+}
+
+impl Handlers {
+    /// The handler that takes the message: the first that wants it.
+    pub(super) fn find(
+        &self,
+        message: &Bound<'_, PyAny>,
+        context: &Bound<'_, PyAny>,
+        is_rpc: bool,
+    ) -> PyResult<Option<&Arc<Handler>>> {
+        let Some((_, handlers)) = self.by_type.get(&(message.get_type_ptr() as usize)) else {
+            return Ok(None);
+        };
+        for handler in handlers {
+            if handler.wants(message, context, is_rpc)? {
+                return Ok(Some(handler));
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[pymethods]
+impl Handlers {
+    #[new]
+    fn new(described: Vec<(Py<PyType>, Vec<Described>)>) -> Self {
+        let by_type = described.into_iter().map(|(message_type, handlers)| {
+            let handlers =
+                handlers.into_iter().map(|(function, wants_rpc, matches, answers, judge)| {
+                    Arc::new(Handler { function, wants_rpc, matches, answers, judge })
+                });
+            (message_type.as_ptr() as usize, (message_type, handlers.collect()))
+        });
+        Self { by_type: by_type.collect() }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        for (message_type, handlers) in self.by_type.values() {
+            visit.call(message_type)?;
+            for handler in handlers {
+                // A handler that a suspended delivery keeps, too, is not only ours to visit.
+                if Arc::strong_count(handler) > 1 {
+                    continue;
+                }
+                visit.call(&handler.function)?;
+                visit.call(&handler.matches)?;
+                visit.call(&handler.judge)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,374 @@
+//! A handler that is being run: first inline, in its sender's step, and then, should it suspend,
+//! as the coroutine of a task.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::coroutine::{Sent, Step, as_method, send, throw};
+use super::entered::Entered;
+use super::gil_cell::GilCell;
+use super::handlers::Handler;
+
+/// What is to be done when a handler that suspended ends.
+pub(super) struct Ending {
+    /// `ferrogen._runtime.inline.InlineHost.settle`, with the delivery's particulars bound.
+    pub(super) settle: Py<PyAny>,
+    pub(super) handler: Option<Arc<Handler>>,
+}
+
+/// What the first step yielded, and the task has yet to see.
+enum Pending {
+    /// A future whose `await` yielded it.
+    Future(Py<PyAny>),
+    /// Nothing: the handler gave others a turn. `early` if the task's step was scheduled before.
+    Turn { early: bool },
+    /// Something that no task can wait for.
+    Other(Py<PyAny>),
+}
+
+impl Pending {
+    fn of(yielded: Bound<'_, PyAny>, early: bool) -> PyResult<Self> {
+        if yielded.is_none() {
+            return Ok(Self::Turn { early });
+        }
+        let blocking = yielded.getattr_opt(intern!(yielded.py(), "_asyncio_future_blocking"))?;
+        match blocking {
+            Some(blocking) if blocking.is_truthy()? => Ok(Self::Future(yielded.unbind())),
+            _ => Ok(Self::Other(yielded.unbind())),
+        }
+    }
+}
+
+struct Inner {
+    coroutine: Option<Py<PyAny>>,
+    pending: Option<Pending>,
+    context: Option<Py<PyAny>>,
+    event_loop: Option<Py<PyAny>>,
+    ending: Option<Ending>,
+}
+
+#[pyclass(frozen, weakref, module = "ferrogen._core")]
+pub(super) struct Handling {
+    inner: GilCell<Inner>,
+}
+
+impl Handling {
+    pub(super) fn new() -> Self {
+        Self {
+            inner: GilCell::new(Inner {
+                coroutine: None,
+                pending: None,
+                context: None,
+                event_loop: None,
+                ending: None,
+            }),
+        }
+    }
+
+    /// Says where the handler runs, before its first step.
+    pub(super) fn begin(&self, context: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) {
+        let py = context.py();
+        let before = unsafe {
+            // SAFETY: references are only exchanged; what was there is dropped outside.
+            self.inner.with(py, |inner| {
+                if inner.event_loop.is_none() {
+                    inner.event_loop = Some(event_loop.clone().unbind());
+                }
+                inner.context.replace(context.clone().unbind())
+            })
+        };
+        release(py, before);
+    }
+
+    /// Notes that the handler ended in its first step.
+    pub(super) fn ended_inline(&self, py: Python<'_>) {
+        let before = unsafe {
+            // SAFETY: as in `begin`.
+            self.inner.with(py, |inner| inner.context.take())
+        };
+        release(py, before);
+    }
+
+    /// Notes that the handler suspended in its first step, and what is to be done when it ends.
+    /// `early` says that its task was touched, and so scheduled, before.
+    pub(super) fn suspend(
+        &self,
+        coroutine: Bound<'_, PyAny>,
+        yielded: Bound<'_, PyAny>,
+        early: bool,
+        ending: Ending,
+    ) -> PyResult<()> {
+        let py = coroutine.py();
+        let pending = Pending::of(yielded, early)?;
+        unsafe {
+            // SAFETY: the fields were empty, so nothing is dropped.
+            self.inner.with(py, |inner| {
+                inner.coroutine = Some(coroutine.unbind());
+                inner.pending = Some(pending);
+                inner.ending = Some(ending);
+            });
+        }
+        Ok(())
+    }
+
+    /// Initialises a task with this handling as its coroutine.
+    pub(super) fn become_coroutine_of(
+        handling: &Bound<'_, Self>,
+        task: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let py = handling.py();
+        let (context, event_loop) = unsafe {
+            // SAFETY: references are only cloned.
+            handling.get().inner.with(py, |inner| {
+                let cloned = |one: &Option<Py<PyAny>>| one.as_ref().map(|one| one.clone_ref(py));
+                (cloned(&inner.context), cloned(&inner.event_loop))
+            })
+        };
+        let keywords = PyDict::new(py);
+        keywords.set_item(intern!(py, "loop"), event_loop)?;
+        if py.version_info() >= (3, 11) {
+            keywords.set_item(intern!(py, "context"), context)?;
+        }
+        let arguments = PyTuple::new(py, [task.clone(), handling.clone().into_any()])?;
+        let init = py.import(intern!(py, "asyncio"))?.getattr(intern!(py, "Task"))?;
+        init.getattr(intern!(py, "__init__"))?.call(arguments, Some(&keywords))?;
+        Ok(())
+    }
+}
+
+/// What a step of the task is to do.
+enum Next<'py> {
+    /// Wait for the future that the first step yielded.
+    Wait(Bound<'py, PyAny>),
+    /// Yield this and come again.
+    Yield(Bound<'py, PyAny>),
+    /// Step the handler.
+    Resume(Bound<'py, PyAny>),
+    /// There is no handler any more.
+    Nothing,
+}
+
+impl Handling {
+    fn advance<'py>(&self, py: Python<'py>) -> Next<'py> {
+        let (coroutine, pending) = unsafe {
+            // SAFETY: references are only cloned and moved out.
+            self.inner.with(py, |inner| {
+                let coroutine = inner.coroutine.as_ref().map(|one| one.clone_ref(py));
+                (coroutine, inner.pending.take())
+            })
+        };
+        let Some(coroutine) = coroutine else { return Next::Nothing };
+        match pending {
+            // What is done by now needs no waiting: the handler looks for itself.
+            Some(Pending::Future(future)) if !is_done(future.bind(py)) => {
+                Next::Wait(future.into_bound(py))
+            }
+            // A task that yields is stepped again after whatever was scheduled before it yielded.
+            Some(Pending::Turn { early: true }) => Next::Yield(py.None().into_bound(py)),
+            // The task will say, in the handler, that it cannot.
+            Some(Pending::Other(thing)) => Next::Yield(thing.into_bound(py)),
+            _ => Next::Resume(coroutine.into_bound(py)),
+        }
+    }
+
+    /// Runs one step of the handler where its context variables are.
+    fn in_context<'py>(&self, py: Python<'py>, step: impl FnOnce() -> Sent<'py>) -> Sent<'py> {
+        // From 3.11 on the task runs in the handler's own context. Before, a task can only copy
+        // one, which would lose what the handler sets after it was touched.
+        if py.version_info() >= (3, 11) {
+            return step();
+        }
+        let context = unsafe {
+            // SAFETY: the reference is only cloned.
+            self.inner.with(py, |inner| inner.context.as_ref().map(|one| one.clone_ref(py)))
+        };
+        match context {
+            Some(context) => match Entered::enter(context.into_bound(py)) {
+                Ok(_entered) => step(),
+                Err(error) => Sent::Raised(error),
+            },
+            None => step(),
+        }
+    }
+
+    /// Settles the delivery if this step was the handler's last.
+    fn conclude<'py>(&self, py: Python<'py>, sent: Sent<'py>) -> Sent<'py> {
+        let outcome = match sent {
+            Sent::Yielded(value) => return Sent::Yielded(value),
+            Sent::Returned(value) => Ok(value),
+            Sent::Raised(error) => Err(error),
+        };
+        let (ending, coroutine, context) = unsafe {
+            // SAFETY: references are only moved out.
+            self.inner.with(py, |inner| {
+                (inner.ending.take(), inner.coroutine.take(), inner.context.take())
+            })
+        };
+        drop((coroutine, context));
+        let Some(ending) = ending else { return Sent::Returned(py.None().into_bound(py)) };
+        let outcome = outcome.and_then(|value| match &ending.handler {
+            Some(handler) => handler.check(value),
+            None => Ok(value),
+        });
+        let settled = match outcome {
+            Ok(value) => ending.settle.call1(py, (value, py.None())),
+            Err(error) => ending.settle.call1(py, (py.None(), error.into_value(py))),
+        };
+        match settled {
+            Ok(nothing) => Sent::Returned(nothing.into_bound(py)),
+            Err(error) => Sent::Raised(error),
+        }
+    }
+}
+
+impl Step for Handling {
+    fn step<'py>(this: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> Sent<'py> {
+        let (py, handling) = (this.py(), this.get());
+        match handling.advance(py) {
+            Next::Wait(future) => wait_for(future),
+            Next::Yield(thing) => Sent::Yielded(thing),
+            Next::Resume(coroutine) => {
+                let sent = handling.in_context(py, || send(&coroutine, value));
+                handling.conclude(py, sent)
+            }
+            Next::Nothing => Sent::Returned(py.None().into_bound(py)),
+        }
+    }
+}
+
+#[pymethods]
+impl Handling {
+    fn __await__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        as_method(Self::step(slf, &slf.py().None().into_bound(slf.py())))
+    }
+
+    fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        as_method(Self::step(slf, value))
+    }
+
+    /// A task throws what its `cancel()` asks for.
+    #[pyo3(signature = (error, _value = None, _traceback = None))]
+    fn throw(
+        slf: &Bound<'_, Self>,
+        error: Bound<'_, PyAny>,
+        _value: Option<Bound<'_, PyAny>>,
+        _traceback: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let (py, handling) = (slf.py(), slf.get());
+        match handling.advance(py) {
+            // Cancelled before the first step of the task: it is the future that must be told, as
+            // a task that waits for it would have told it.
+            Next::Wait(future) => {
+                let arguments = error.getattr(intern!(py, "args"))?.cast_into::<PyTuple>()?;
+                if future.call_method1(intern!(py, "cancel"), arguments)?.is_truthy()? {
+                    return as_method(wait_for(future));
+                }
+                handling.throw_in(py, &error)
+            }
+            Next::Yield(_) | Next::Resume(_) => handling.throw_in(py, &error),
+            Next::Nothing => Err(PyErr::from_value(error)),
+        }
+    }
+
+    fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, handling) = (slf.py(), slf.get());
+        match handling.advance(py) {
+            Next::Nothing => Ok(()),
+            _ => {
+                let coroutine = handling.coroutine(py)?;
+                coroutine.call_method0(intern!(py, "close"))?;
+                let closed = pyo3::exceptions::asyncio::CancelledError::new_err(());
+                match handling.conclude(py, Sent::Raised(closed)) {
+                    Sent::Raised(error) => Err(error),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// The handler's own coroutine, which `Task.get_stack()` looks into.
+    #[getter]
+    fn cr_frame(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.of_coroutine(py, "cr_frame")
+    }
+
+    #[getter]
+    fn cr_code(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.of_coroutine(py, "cr_code")
+    }
+
+    #[getter]
+    fn cr_running(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.of_coroutine(py, "cr_running")
+    }
+
+    #[getter]
+    fn cr_await(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.of_coroutine(py, "cr_await")
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.inner.visit(|inner| {
+            visit.call(&inner.coroutine)?;
+            if let Some(Pending::Future(one) | Pending::Other(one)) = &inner.pending {
+                visit.call(one)?;
+            }
+            visit.call(&inner.context)?;
+            visit.call(&inner.event_loop)?;
+            inner.ending.as_ref().map_or(Ok(()), |ending| visit.call(&ending.settle))
+        })
+    }
+}
+
+impl Handling {
+    fn throw_in(&self, py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let coroutine = self.coroutine(py)?;
+        let sent = self.in_context(py, || throw(&coroutine, error.as_any()));
+        as_method(self.conclude(py, sent))
+    }
+
+    fn coroutine<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let coroutine = unsafe {
+            // SAFETY: the reference is only cloned.
+            self.inner.with(py, |inner| inner.coroutine.as_ref().map(|one| one.clone_ref(py)))
+        };
+        let coroutine = coroutine.map(|one| one.into_bound(py));
+        coroutine.ok_or_else(|| PyRuntimeError::new_err("the handler has ended"))
+    }
+
+    fn of_coroutine(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
+        match self.coroutine(py) {
+            Ok(coroutine) => Ok(coroutine.getattr(name)?.unbind()),
+            Err(_) => Ok(py.None()),
+        }
+    }
+}
+
+fn is_done(future: &Bound<'_, PyAny>) -> bool {
+    let done = future.call_method0(intern!(future.py(), "done"));
+    done.and_then(|done| done.is_truthy()).unwrap_or(false)
+}
+
+/// Makes the task wait for a future that the handler's own `await` has yielded before.
+fn wait_for(future: Bound<'_, PyAny>) -> Sent<'_> {
+    match future.setattr(intern!(future.py(), "_asyncio_future_blocking"), true) {
+        Ok(()) => Sent::Yielded(future),
+        Err(error) => Sent::Raised(error),
+    }
+}
+
+/// Lets go of a reference. Dropping it would first look up whether it may.
+fn release(py: Python<'_>, reference: Option<Py<PyAny>>) {
+    if let Some(reference) = reference {
+        reference.drop_ref(py);
+    }
+}

@@ -1,0 +1,43 @@
+//! Whether AutoGen's loggers take INFO records, asked at the price of two dict look-ups.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// Two loggers, with the answers that `logging` keeps of each.
+///
+/// `Logger.isEnabledFor` keeps its answers by level in a dict, which it empties whenever a level or
+/// the manager changes: an answer found there is the answer. Else the logger itself is asked.
+pub(super) struct Quiet {
+    loggers: [(Py<PyAny>, Py<PyDict>); 2],
+    info: Py<PyAny>,
+}
+
+impl Quiet {
+    pub(super) fn find(py: Python<'_>, names: [&str; 2]) -> PyResult<Self> {
+        let logging = py.import("logging")?;
+        let found = |name: &str| -> PyResult<(Py<PyAny>, Py<PyDict>)> {
+            let logger = logging.call_method1("getLogger", (name,))?;
+            let answers = logger.getattr("_cache")?.cast_into::<PyDict>()?;
+            Ok((logger.unbind(), answers.unbind()))
+        };
+        Ok(Self {
+            loggers: [found(names[0])?, found(names[1])?],
+            info: logging.getattr(intern!(py, "INFO"))?.unbind(),
+        })
+    }
+
+    /// Whether both loggers refuse INFO records.
+    pub(super) fn holds(&self, py: Python<'_>) -> PyResult<bool> {
+        for (logger, answers) in &self.loggers {
+            let answer = match answers.bind(py).get_item(&self.info)? {
+                Some(answer) => answer,
+                None => logger.bind(py).call_method1(intern!(py, "isEnabledFor"), (&self.info,))?,
+            };
+            if answer.is_truthy()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

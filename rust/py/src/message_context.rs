@@ -1,0 +1,191 @@
+//! `MessageContext`: what a handler is told about its message, made as far as it is looked at.
+//!
+//! A cancellation token and a message id cost more than delivering the message, and few handlers
+//! read them, so a context that the runtime makes has neither until asked.
+
+use parking_lot::Mutex;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyString};
+
+use crate::python;
+
+#[derive(Default)]
+struct Fields {
+    sender: Option<Py<PyAny>>,
+    topic_id: Option<Py<PyAny>>,
+    is_rpc: Option<Py<PyAny>>,
+    cancellation_token: Option<Py<PyAny>>,
+    message_id: Option<Py<PyAny>>,
+}
+
+#[pyclass(frozen, subclass, weakref, module = "ferrogen")]
+pub(crate) struct MessageContext {
+    fields: Mutex<Fields>,
+}
+
+impl MessageContext {
+    /// The context of a message whose token and id are made when read, unless given.
+    pub(crate) fn lazy(
+        py: Python<'_>,
+        sender: Option<Py<PyAny>>,
+        topic_id: Option<Py<PyAny>>,
+        cancellation_token: Option<Py<PyAny>>,
+        message_id: Option<Py<PyAny>>,
+    ) -> Self {
+        let is_rpc = PyBool::new(py, topic_id.is_none()).to_owned().into_any().unbind();
+        let fields =
+            Fields { sender, topic_id, is_rpc: Some(is_rpc), cancellation_token, message_id };
+        Self { fields: Mutex::new(fields) }
+    }
+
+    /// The token, if there is one by now.
+    pub(crate) fn token_if_made(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.fields.lock().cancellation_token.as_ref().map(|token| token.clone_ref(py))
+    }
+
+    fn read(&self, py: Python<'_>, field: fn(&Fields) -> &Option<Py<PyAny>>) -> Option<Py<PyAny>> {
+        field(&self.fields.lock()).as_ref().map(|value| value.clone_ref(py))
+    }
+
+    /// Reads a field, making its value first if it has none. Making runs without the lock (B1);
+    /// should two threads make one, the first that is put in counts.
+    fn read_or_make(
+        &self,
+        py: Python<'_>,
+        field: fn(&mut Fields) -> &mut Option<Py<PyAny>>,
+        make: impl FnOnce() -> PyResult<Py<PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        if let Some(value) = field(&mut self.fields.lock()).as_ref() {
+            return Ok(value.clone_ref(py));
+        }
+        let made = make()?;
+        let mut fields = self.fields.lock();
+        Ok(field(&mut fields).get_or_insert(made).clone_ref(py))
+    }
+
+    fn write(&self, field: fn(&mut Fields) -> &mut Option<Py<PyAny>>, value: Py<PyAny>) {
+        let before = field(&mut self.fields.lock()).replace(value);
+        drop(before);
+    }
+}
+
+#[pymethods]
+impl MessageContext {
+    #[new]
+    #[pyo3(signature = (sender, topic_id, is_rpc, cancellation_token, message_id))]
+    fn new(
+        sender: Py<PyAny>,
+        topic_id: Py<PyAny>,
+        is_rpc: Py<PyAny>,
+        cancellation_token: Py<PyAny>,
+        message_id: Py<PyAny>,
+    ) -> Self {
+        let fields = Fields {
+            sender: Some(sender),
+            topic_id: Some(topic_id),
+            is_rpc: Some(is_rpc),
+            cancellation_token: Some(cancellation_token),
+            message_id: Some(message_id),
+        };
+        Self { fields: Mutex::new(fields) }
+    }
+
+    #[getter]
+    fn sender(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.read(py, |fields| &fields.sender)
+    }
+
+    #[setter]
+    fn set_sender(&self, value: Py<PyAny>) {
+        self.write(|fields| &mut fields.sender, value);
+    }
+
+    #[getter]
+    fn topic_id(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.read(py, |fields| &fields.topic_id)
+    }
+
+    #[setter]
+    fn set_topic_id(&self, value: Py<PyAny>) {
+        self.write(|fields| &mut fields.topic_id, value);
+    }
+
+    #[getter]
+    fn is_rpc(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.read(py, |fields| &fields.is_rpc)
+    }
+
+    #[setter]
+    fn set_is_rpc(&self, value: Py<PyAny>) {
+        self.write(|fields| &mut fields.is_rpc, value);
+    }
+
+    #[getter]
+    fn cancellation_token(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.read_or_make(
+            py,
+            |fields| &mut fields.cancellation_token,
+            || Ok(python::cancellation_token(py)?.call0()?.unbind()),
+        )
+    }
+
+    #[setter]
+    fn set_cancellation_token(&self, value: Py<PyAny>) {
+        self.write(|fields| &mut fields.cancellation_token, value);
+    }
+
+    #[getter]
+    fn message_id(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.read_or_make(
+            py,
+            |fields| &mut fields.message_id,
+            || {
+                let id = py.import("uuid")?.call_method0("uuid4")?;
+                Ok(id.str()?.into_any().unbind())
+            },
+        )
+    }
+
+    #[setter]
+    fn set_message_id(&self, value: Py<PyAny>) {
+        self.write(|fields| &mut fields.message_id, value);
+    }
+
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let py = slf.py();
+        if !slf.get_type().is(&other.get_type()) {
+            return Ok(py.NotImplemented());
+        }
+        for field in FIELDS {
+            if !slf.getattr(field)?.eq(other.getattr(field)?)? {
+                return Ok(PyBool::new(py, false).to_owned().into_any().unbind());
+            }
+        }
+        Ok(PyBool::new(py, true).to_owned().into_any().unbind())
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let mut parts = Vec::with_capacity(FIELDS.len());
+        for field in FIELDS {
+            let shown: Bound<'_, PyString> = slf.getattr(field)?.repr()?;
+            parts.push(format!("{field}={shown}"));
+        }
+        Ok(format!("{}({})", slf.get_type().qualname()?, parts.join(", ")))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(fields) = self.fields.try_lock() else { return Ok(()) };
+        visit.call(&fields.sender)?;
+        visit.call(&fields.topic_id)?;
+        visit.call(&fields.cancellation_token)?;
+        visit.call(&fields.message_id)
+    }
+
+    fn __clear__(&self) {
+        let cleared = std::mem::take(&mut *self.fields.lock());
+        drop(cleared);
+    }
+}
+
+const FIELDS: [&str; 5] = ["sender", "topic_id", "is_rpc", "cancellation_token", "message_id"];
