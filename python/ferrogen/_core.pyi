@@ -4,6 +4,8 @@ Users meet only [`AgentId`]; the rest is the boundary that `ferrogen._runtime` i
 A *ticket* is the number under which an accepted message is known until it is settled.
 """
 
+import asyncio
+from collections.abc import Coroutine, Generator
 from types import GenericAlias
 from typing import Any, Final, Generic, TypeVar, final
 
@@ -11,6 +13,7 @@ from typing_extensions import Self, disjoint_base
 
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
+from ferrogen._messaging.cancellation import CancellationToken
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
 
@@ -67,6 +70,51 @@ __version__: Final[str]
 
 def is_valid_agent_type(value: str) -> bool:
     r"""Whether a text can be an agent type, that is, matches `^[\w\-\.]+\Z`."""
+
+@disjoint_base
+class MessageContext:
+    """What comes with a message: who sent it, how, and how to give up on it.
+
+    To `dataclasses` it is a dataclass with these five fields. In a context that a runtime made, the
+    token and the id come to be when they are first read.
+
+    Args:
+        sender: The agent that sent the message, or None when it came from outside.
+        topic_id: The topic that the message was published to, or None when it was sent directly.
+        is_rpc: Whether the sender waits for an answer.
+        cancellation_token: Cancelled when the sender gives up on the message.
+        message_id: Names this message in logs and traces.
+
+    Example:
+        ```python
+        from ferrogen import CancellationToken, MessageContext, TopicId
+
+        ctx = MessageContext(
+            sender=None,
+            topic_id=TopicId("orders", "shop-7"),
+            is_rpc=False,
+            cancellation_token=CancellationToken(),
+            message_id="1",
+        )
+        assert not ctx.is_rpc
+        ```
+    """
+
+    sender: AgentId | None
+    topic_id: TopicId | None
+    is_rpc: bool
+    cancellation_token: CancellationToken
+    message_id: str
+
+    def __new__(
+        cls,
+        sender: AgentId | None,
+        topic_id: TopicId | None,
+        is_rpc: bool,
+        cancellation_token: CancellationToken,
+        message_id: str,
+    ) -> Self: ...
+    def __eq__(self, other: object, /) -> bool: ...
 
 @final
 class Outcome:
@@ -126,7 +174,6 @@ class Delivery(Generic[_PayloadT]):
     __match_args__ = ("agent_id", "agent", "ticket", "payload")
 
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
-
     @property
     def agent_id(self) -> AgentId:
         """Whose handler is to be called."""
@@ -271,3 +318,80 @@ class Dispatcher(Generic[_PayloadT]):
 
     def tally(self) -> dict[str, int]:
         """How many messages were accepted, and how many ended in each way."""
+
+@final
+class Handlers:
+    """The handlers of one agent class, as the drive calls them.
+
+    Args:
+        described: The types of message, each with the `HandlerPlan`s of the handlers that take it.
+    """
+
+    def __new__(cls, described: list[tuple[type[Any], list[Any]]]) -> Self: ...
+
+@final
+class Send(Coroutine[Any, Any, Any]):
+    """What `send_message` returns: a coroutine that runs the handler in its first step if it can.
+
+    Like any coroutine it does nothing until it is awaited, and warns if it never is.
+    """
+
+    def __await__(self) -> Generator[Any, Any, Any]: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Any: ...
+    def send(self, value: Any) -> Any: ...
+    def throw(self, error: Any, value: Any = None, traceback: Any = None) -> Any: ...
+    def close(self) -> None: ...
+
+class DeliveryTask(asyncio.Task[Any]):
+    """The task in which a handler runs that the drive has begun.
+
+    It is an `asyncio.Task` that is initialised when an attribute of it is first read, or when its
+    handler suspends.
+    """
+
+@final
+class Drive:
+    """The short cut of one runtime: handlers run inside their sender's `await`.
+
+    A message takes it if nothing is ahead of it, its agent is there, and nobody oversees, logs or
+    traces messages. All others take the plain way, through the inbox. The rules are the same.
+
+    Args:
+        dispatcher: The bookkeeping, shared with the plain way.
+        host: What the drive leaves to Python; see `ferrogen._runtime.inline.InlineHost`.
+        loggers: The names of the loggers that take the plain way as soon as they take INFO records.
+        overseers: The user's intervention handlers.
+    """
+
+    def __new__(
+        cls,
+        *,
+        dispatcher: Dispatcher[Any],
+        host: object,
+        loggers: tuple[str, str],
+        overseers: list[Any],
+    ) -> Self: ...
+    def open(self, event_loop: asyncio.AbstractEventLoop) -> None:
+        """Let messages take the short cut that are sent from this thread's running loop."""
+
+    def shut(self) -> None:
+        """Let all messages take the plain way."""
+
+    def send_message(
+        self,
+        message: Any,
+        recipient: AgentId,
+        *,
+        sender: AgentId | None = None,
+        cancellation_token: CancellationToken | None = None,
+        message_id: str | None = None,
+    ) -> Send:
+        """Make the coroutine that sends a message. See `AgentRuntime.send_message`."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a handler that took the short cut is on the stack."""
+
+    idle_is_awaited: bool
+    """Whether somebody waits for the runtime to be idle. Can only be set."""

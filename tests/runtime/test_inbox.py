@@ -10,6 +10,7 @@ import pytest
 
 from ferrogen import (
     AgentId,
+    AgentOptions,
     SingleThreadedAgentRuntime,
     Subscription,
     TopicId,
@@ -126,6 +127,7 @@ async def test_two_who_wait_by_hand_both_get_a_message() -> None:
 async def test_stopping_leaves_running_handlers_to_answer(runtime: Runtime) -> None:
     gate = Gate()
     a = await register(runtime, "a", gate)
+    runtime.set_agent_options("a", AgentOptions(concurrency=1))
     running = asyncio.ensure_future(runtime.send_message("running", a()))
     await gate.arrived.get()
     waiting = asyncio.ensure_future(runtime.send_message("waiting", a()))

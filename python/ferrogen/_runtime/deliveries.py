@@ -67,7 +67,7 @@ class Deliveries:
                 context = getattr(step.payload, "context", None)
                 self._start(self._deliver(step), self.context if context is None else context)
             else:
-                self._start_build(step, self.context)
+                _ = self._start_build(step, self.context)  # the messages wait for it
 
     async def obtain(self, agent_id: AgentId) -> Agent:
         """Return an agent, making it first if it is not there yet.

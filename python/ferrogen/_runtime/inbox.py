@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from weakref import WeakSet
 
-from ferrogen._core import AgentId, Dispatcher, Routes
+from ferrogen._core import AgentId, Dispatcher, Drive, Routes
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.exceptions import MailboxFullError, MessageDroppedException, RuntimeStoppedError
 
@@ -73,6 +73,8 @@ class Inbox:
         self._reader: asyncio.Task[None] | None = None
         self._is_stopping = False
         self._error: BaseException | None = None
+        self.drive: Drive | None = None
+        """The short cut past the inbox, if there is one; open while the inbox is read."""
         # Handlers that outlived a stop: their answers go straight back.
         self._left_running: WeakSet[asyncio.Task[None]] = WeakSet()
 
@@ -80,11 +82,6 @@ class Inbox:
     def is_started(self) -> bool:
         """Whether there is a background task that takes messages."""
         return self._reader is not None
-
-    @property
-    def is_overseen(self) -> bool:
-        """Whether intervention handlers want to see the messages."""
-        return bool(self._interception)
 
     def accept(self, envelope: Envelope) -> None:
         """Accept a message.
@@ -115,7 +112,10 @@ class Inbox:
     def start(self) -> None:
         """Start the background task that takes messages."""
         self.deliveries.context = copy_context()
-        self._reader = asyncio.get_running_loop().create_task(self._read())
+        loop = asyncio.get_running_loop()
+        self._reader = loop.create_task(self._read())
+        if self.drive is not None and not self._observer.is_tracing:
+            self.drive.open(loop)
 
     async def stop(self) -> None:
         """Stop taking messages. What nobody has begun to handle is answered with an error.
@@ -128,6 +128,7 @@ class Inbox:
         """
         reader = self._reader
         self._is_stopping = True
+        self._shut()
         if reader is not None and reader is not asyncio.current_task():
             self._wake()
             await asyncio.wait([reader])
@@ -148,6 +149,7 @@ class Inbox:
                 pass
         finally:
             if self._reader is this_task and not self._is_stopping:
+                self._shut()
                 self._discard("the runtime halted before the message was handled")
 
     async def _take(self, goes_on: Callable[[], bool]) -> bool:
@@ -258,7 +260,12 @@ class Inbox:
     def _unhandled(self, error: BaseException) -> None:
         if self._raise_unhandled and self._error is None:
             self._error = error
+            self._shut()
             self._wake()
+
+    def _shut(self) -> None:
+        if self.drive is not None:
+            self.drive.shut()
 
     def _raise_error(self) -> None:
         error, self._error = self._error, None

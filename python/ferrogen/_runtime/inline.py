@@ -15,19 +15,20 @@ from weakref import WeakKeyDictionary
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.base import BaseAgent
 from ferrogen._agents.routed import RoutedAgent
-from ferrogen._core import AgentId, DeliveryTask, Dispatcher, Handlers, Outcome, Send
+from ferrogen._core import AgentId, Handlers, Outcome, Send
 from ferrogen._messaging.handler_context import MESSAGE_HANDLER_CONTEXT
 from ferrogen._messaging.message_context import MessageContext
 
 from .agent_table import AgentTable
 from .deliveries import Deliveries
-from .envelope import Envelope
 
 __all__ = ["InlineHost"]
 
+# To asyncio a coroutine is what this class says is one.
 Coroutine.register(Send)
 
 _handlers: WeakKeyDictionary[type[Agent], Handlers] = WeakKeyDictionary()
+"""Of each class of agents, made when the first of them gets a message."""
 
 
 class InlineHost:
@@ -35,7 +36,6 @@ class InlineHost:
 
     Args:
         send: The plain way of `send_message`.
-        dispatcher: Where deliveries are settled.
         deliveries: Keeps the tasks of handlers that have suspended.
         agents: Knows whose idle seconds are counted.
     """
@@ -85,7 +85,7 @@ class InlineHost:
             sender waits for.
         """
         answer: asyncio.Future[Any] = event_loop.create_future()
-        context.cancellation_token.link_future(answer)
+        answer = context.cancellation_token.link_future(answer)
         self._deliveries.adopt(task)
         return partial(self._settle, agent_id, ticket, answer), answer
 
@@ -116,24 +116,20 @@ class InlineHost:
 
 def _handlers_of(agent: Agent) -> Handlers | None:
     """The handlers of an agent's class; None if the agent has a way of its own with messages."""
+    if not isinstance(agent, RoutedAgent):
+        return None
     cls = type(agent)
     known = _handlers.get(cls)
     if known is not None:
         return known
-    routes = (
-        isinstance(agent, RoutedAgent)
-        and cls.on_message is BaseAgent.on_message
-        and cls.on_message_impl is RoutedAgent.on_message_impl
-    )
-    if not routes:
+    if (cls.on_message, cls.on_message_impl) != (BaseAgent.on_message, RoutedAgent.on_message_impl):
         return None
-    table = cls._make_handler_table()
-    if not all(hasattr(one, "plan") for handlers in table.values() for one in handlers):
-        return None
-    described = [
-        (message_type, [tuple(handler.plan) for handler in handlers])
-        for message_type, handlers in table.items()
-    ]
+    described = []
+    for message_type, handlers in cls._make_handler_table().items():
+        plans = [getattr(handler, "plan", None) for handler in handlers]
+        if None in plans:  # somebody made a handler without our decorators
+            return None
+        described.append((message_type, plans))
     made = Handlers(described)
     _handlers[cls] = made
     return made

@@ -43,6 +43,9 @@ __all__ = ["SingleThreadedAgentRuntime"]
 
 T = TypeVar("T", bound=Agent)
 
+PLAIN_TASKS = "FERROGEN_PLAIN_TASKS"
+"""The environment variable that makes every delivery a plain `asyncio.Task`, for debugging."""
+
 _type = type  # parameters named `type` are part of the API, and hide the built-in
 
 
@@ -127,18 +130,24 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             raise_unhandled=not ignore_unhandled_exceptions,
         )
         self._deliveries = self._inbox.deliveries
-        self._drive = self._make_drive()
+        self._drive = self._make_drive(intervention_handlers)
+        self._inbox.drive = self._drive
         self._loop_binding = LoopBinding()
 
-    def _make_drive(self) -> Drive | None:
-        """The short cut by which handlers run inside their sender, unless it is switched off."""
+    def _make_drive(self, overseers: Sequence[InterventionHandler] | None) -> Drive | None:
+        """Make the short cut by which handlers run inside their sender, unless it is off."""
         plain = SingleThreadedAgentRuntime.send_message
-        if os.environ.get("FERROGEN_PLAIN_TASKS") or type(self).send_message is not plain:
+        if os.environ.get(PLAIN_TASKS) or type(self).send_message is not plain:
             return None
-        host = InlineHost(
-            send=partial(plain, self), deliveries=self._deliveries, agents=self._agents
+        drive = Drive(
+            dispatcher=self._dispatcher,
+            host=InlineHost(
+                send=partial(plain, self), deliveries=self._deliveries, agents=self._agents
+            ),
+            loggers=(ROOT_LOGGER_NAME, EVENT_LOGGER_NAME),
+            # The user's own list: a handler that is added to it later counts, too.
+            overseers=overseers if isinstance(overseers, list) else list(overseers or ()),
         )
-        drive = Drive(self._dispatcher, host, [ROOT_LOGGER_NAME, EVENT_LOGGER_NAME])
         self.send_message = drive.send_message  # type: ignore[method-assign]
         return drive
 
@@ -304,7 +313,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
                 ignored.
         """
         self._require_started()
-        if asyncio.current_task() in self._deliveries.tasks:
+        inside = self._drive is not None and self._drive.is_running
+        if inside or asyncio.current_task() in self._deliveries.tasks:
             raise RuntimeError(
                 "stop_when_idle() inside a handler would wait for that handler; call stop(), or "
                 "let a task of its own wait"

@@ -90,6 +90,19 @@ impl State {
         Ok(self.machine.find(agent_type, id.key_str(py)?))
     }
 
+    /// Finds an agent by what was noted in the id, and else notes it there.
+    fn find_noted(&self, py: Python<'_>, id: &AgentId, number: u64) -> PyResult<Option<AgentSlot>> {
+        let noted = id.place(number).map(|place| AgentSlot::from(KeyData::from_ffi(place)));
+        if let Some(slot) = noted.filter(|slot| self.records.contains_key(*slot)) {
+            return Ok(Some(slot));
+        }
+        let found = self.find(py, id)?;
+        if let Some(slot) = found {
+            id.note(number, slot.data().as_ffi());
+        }
+        Ok(found)
+    }
+
     fn existing(&self, py: Python<'_>, id: &AgentId) -> PyResult<AgentSlot> {
         self.find(py, id)?.ok_or_else(|| raised(core::CoreError::AgentMissing))
     }
@@ -153,14 +166,8 @@ impl Dispatcher {
     ) -> PyResult<Begun<'py>> {
         let mut guard = self.state();
         let state = &mut *guard;
-        let noted = recipient.place(self.number).map(|place| KeyData::from_ffi(place).into());
-        let slot = match noted.filter(|slot| state.records.contains_key(*slot)) {
-            Some(slot) => slot,
-            None => {
-                let Some(slot) = state.find(py, recipient)? else { return Ok(Begun::Refused) };
-                recipient.note(self.number, slot.data().as_ffi());
-                slot
-            }
+        let Some(slot) = state.find_noted(py, recipient, self.number)? else {
+            return Ok(Begun::Refused);
         };
         let record = &state.records[slot];
         let Some(agent) = &record.instance else { return Ok(Begun::Refused) };

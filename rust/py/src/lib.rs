@@ -16,12 +16,12 @@ mod outcome;
 mod python;
 mod routes;
 
-use pyo3::prelude::*;
+use pyo3::pymodule;
 
 /// The compiled half of Ferrogen.
 #[pymodule(name = "_core")]
 mod core {
-    use super::*;
+    use pyo3::prelude::*;
 
     #[pymodule_export]
     use crate::agent_id::AgentId;
@@ -44,7 +44,7 @@ mod core {
 
     #[pymodule_init]
     fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::drive::prepare(module.py())?;
+        crate::drive::prepare(module)?;
         module.add("DeliveryTask", crate::drive::delivery_task::class(module.py())?)
     }
 }

@@ -19,6 +19,7 @@ struct Fields {
     message_id: Option<Py<PyAny>>,
 }
 
+/// What comes with a message: who sent it, how, and how to give up on it.
 #[pyclass(frozen, subclass, weakref, module = "ferrogen")]
 pub(crate) struct MessageContext {
     fields: Mutex<Fields>,
@@ -59,9 +60,9 @@ impl MessageContext {
         if let Some(value) = field(&mut self.fields.lock()).as_ref() {
             return Ok(value.clone_ref(py));
         }
-        let made = make()?;
+        let value = make()?;
         let mut fields = self.fields.lock();
-        Ok(field(&mut fields).get_or_insert(made).clone_ref(py))
+        Ok(field(&mut fields).get_or_insert(value).clone_ref(py))
     }
 
     fn write(&self, field: fn(&mut Fields) -> &mut Option<Py<PyAny>>, value: Py<PyAny>) {
@@ -154,7 +155,7 @@ impl MessageContext {
 
     fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let py = slf.py();
-        if !slf.get_type().is(&other.get_type()) {
+        if !slf.get_type().is(other.get_type()) {
             return Ok(py.NotImplemented());
         }
         for field in FIELDS {

@@ -30,7 +30,7 @@ fn exchange(py: Python<'_>) -> PyResult<&'static Exchange> {
 }
 
 /// Makes a task the current one of an event loop and returns the one before, if there was one.
-pub(super) fn enter<'py>(
+fn enter<'py>(
     event_loop: &Bound<'py, PyAny>,
     task: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -46,10 +46,7 @@ pub(super) fn enter<'py>(
 }
 
 /// Makes the task that was the current one before so again.
-pub(super) fn leave<'py>(
-    event_loop: &Bound<'py, PyAny>,
-    before: Option<&Bound<'py, PyAny>>,
-) -> PyResult<()> {
+fn leave<'py>(event_loop: &Bound<'py, PyAny>, before: Option<&Bound<'py, PyAny>>) -> PyResult<()> {
     let py = event_loop.py();
     match (exchange(py)?, before) {
         (Exchange::Swap(function), Some(task)) => swap(function, event_loop, task).map(|_| ()),
@@ -68,4 +65,35 @@ fn swap<'py>(
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let before = function.bind(event_loop.py()).call1((event_loop, task))?;
     Ok(if before.is_none() { None } else { Some(before) })
+}
+
+/// A task is the current one of its loop for as long as this lives.
+pub(super) struct AsCurrent<'a, 'py> {
+    event_loop: &'a Bound<'py, PyAny>,
+    /// The one that was so before.
+    pub(super) before: Option<Bound<'py, PyAny>>,
+}
+
+impl<'a, 'py> AsCurrent<'a, 'py> {
+    pub(super) fn enter(
+        event_loop: &'a Bound<'py, PyAny>,
+        task: &Bound<'py, PyAny>,
+    ) -> PyResult<Self> {
+        let before = enter(event_loop, task)?;
+        Ok(Self { event_loop, before })
+    }
+}
+
+impl Drop for AsCurrent<'_, '_> {
+    fn drop(&mut self) {
+        if let Err(error) = leave(self.event_loop, self.before.as_ref()) {
+            error.write_unraisable(self.event_loop.py(), None);
+        }
+    }
+}
+
+/// Whether an event loop is the running one of this thread.
+pub(super) fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let running = event_loop.py().import("asyncio.events")?.call_method0("_get_running_loop")?;
+    Ok(running.is(event_loop))
 }

@@ -75,7 +75,7 @@ fn allocate<'py>(py: Python<'py>, class: &Bound<'py, PyType>) -> PyResult<Bound<
 
 unsafe fn slot(task: &Bound<'_, PyAny>) -> *mut *mut ffi::PyObject {
     // SAFETY: the caller has a delivery task; the offset was checked when the class was made.
-    unsafe { task.as_ptr().cast::<u8>().add(OFFSET.load(Ordering::Relaxed)).cast() }
+    unsafe { task.as_ptr().byte_add(OFFSET.load(Ordering::Relaxed)).cast() }
 }
 
 /// Makes a task that is asleep until its handling or anybody else needs it.
@@ -102,8 +102,8 @@ pub(super) fn is_private(task: &Bound<'_, PyAny>) -> bool {
     // may be negative where the interpreter keeps the list before the object.
     unsafe {
         let offset = (*ffi::Py_TYPE(raw)).tp_weaklistoffset;
-        let weak = *raw.cast::<u8>().offset(offset).cast::<*mut ffi::PyObject>();
-        ffi::Py_REFCNT(raw) == 1 && weak.is_null()
+        let weak = raw.byte_offset(offset).cast::<*mut ffi::PyObject>();
+        ffi::Py_REFCNT(raw) == 1 && (*weak).is_null()
     }
 }
 

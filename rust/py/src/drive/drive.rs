@@ -1,23 +1,21 @@
 //! `Drive`: the short cut of one runtime.
 
 use std::ffi::c_ulong;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ferrogen_core::Outcome;
 use pyo3::exceptions::asyncio::CancelledError;
-use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::PyList;
 
-use super::coroutine::{Sent, send};
-use super::current_task;
+use super::FORKS;
+use super::current_task::{AsCurrent, is_running};
 use super::delivery_task;
-use super::entered::Entered;
+use super::first_step::{Ran, run};
 use super::gil_cell::GilCell;
-use super::handlers::Handler;
 use super::handling::{Ending, Handling};
 use super::loggers::Quiet;
 use super::send::{Request, Send};
@@ -27,7 +25,7 @@ use crate::message_context::MessageContext;
 
 /// How many handlers may run inside one another before one takes the plain way. Each takes some of
 /// the interpreter's stack.
-const DEEPEST: u32 = 32;
+const DEEPEST: u32 = 16;
 /// How many messages from inside handlers are handled before the event loop gets a turn.
 const A_TURN: u32 = 2048;
 /// As how many of them a message counts that comes from outside any handler.
@@ -42,6 +40,8 @@ struct Spare {
 struct State {
     open: bool,
     thread: c_ulong,
+    /// What [`FORKS`] was when it was opened: a forked process has the state, but not the loop.
+    forks: u32,
     event_loop: Option<Py<PyAny>>,
     depth: u32,
     left_this_turn: u32,
@@ -57,6 +57,8 @@ pub(crate) struct Drive {
     /// `ferrogen._runtime.inline.InlineHost`: what is done in Python.
     host: Py<PyAny>,
     quiet: Quiet,
+    /// The user's intervention handlers: while there are any, messages take the plain way.
+    overseers: Py<PyList>,
     state: GilCell<State>,
 }
 
@@ -75,19 +77,23 @@ pub(super) enum First<'py> {
 #[pymethods]
 impl Drive {
     #[new]
+    #[pyo3(signature = (*, dispatcher, host, loggers, overseers))]
     fn new(
         py: Python<'_>,
         dispatcher: Py<Dispatcher>,
         host: Py<PyAny>,
-        loggers: [String; 2],
+        loggers: (String, String),
+        overseers: Py<PyList>,
     ) -> PyResult<Self> {
         Ok(Self {
             dispatcher,
             host,
-            quiet: Quiet::find(py, [&loggers[0], &loggers[1]])?,
+            quiet: Quiet::find(py, [&loggers.0, &loggers.1])?,
+            overseers,
             state: GilCell::new(State {
                 open: false,
                 thread: 0,
+                forks: 0,
                 event_loop: None,
                 depth: 0,
                 left_this_turn: A_TURN,
@@ -104,7 +110,9 @@ impl Drive {
             // SAFETY: fields are exchanged; the loop that was there is dropped outside.
             self.state.with(py, |state| {
                 state.open = true;
+                state.idle_is_awaited = false;
                 state.thread = ffi::PyThread_get_thread_ident();
+                state.forks = FORKS.load(Ordering::Relaxed);
                 state.generation += 1;
                 state.event_loop.replace(event_loop.unbind())
             })
@@ -121,6 +129,12 @@ impl Drive {
             })
         };
         drop(before);
+    }
+
+    #[getter]
+    fn is_running(&self, py: Python<'_>) -> bool {
+        // SAFETY: a number is read.
+        unsafe { self.state.with(py, |state| state.depth > 0) }
     }
 
     #[setter]
@@ -151,6 +165,7 @@ impl Drive {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.dispatcher)?;
         visit.call(&self.host)?;
+        visit.call(&self.overseers)?;
         self.state.visit(|state| {
             visit.call(&state.event_loop)?;
             for spare in &state.spares {
@@ -183,16 +198,6 @@ enum Admission<'a, 'py> {
     Admitted(Seat<'a, 'py>),
 }
 
-/// What came of running a handler inline.
-enum Ran<'i, 'py> {
-    Ended(PyResult<Bound<'py, PyAny>>),
-    Suspended {
-        coroutine: Bound<'py, PyAny>,
-        pending: Bound<'py, PyAny>,
-        handler: Option<&'i Arc<Handler>>,
-    },
-}
-
 impl Drive {
     /// Takes the short cut with a message that was sent, if it is open to it.
     pub(super) fn first_step<'py>(
@@ -203,7 +208,10 @@ impl Drive {
         let Ok(recipient) = request.recipient.bind(py).cast::<AgentId>() else {
             return Ok(First::PlainWay);
         };
-        if !this.quiet.holds(py)? || is_cancelled(py, request.cancellation_token.as_ref())? {
+        if !this.overseers.bind(py).is_empty()
+            || !this.quiet.holds(py)?
+            || is_cancelled(py, request.cancellation_token.as_ref())?
+        {
             return Ok(First::PlainWay);
         }
         let seat = match this.admit(py) {
@@ -228,7 +236,13 @@ impl Drive {
         );
         let context = Bound::new(py, context);
         let ran = match &context {
-            Ok(context) => run(&inline, &spare, &seat, request.message.bind(py), context, true),
+            Ok(context) => run(
+                &inline,
+                spare.handling.get(),
+                &seat.event_loop,
+                request.message.bind(py),
+                context,
+            ),
             Err(error) => Ran::Ended(Err(error.clone_ref(py))),
         };
         drop(current);
@@ -281,7 +295,9 @@ impl Drive {
         // SAFETY: numbers are changed and a reference is cloned.
         let admitted = unsafe {
             self.state.with(py, |state| {
-                let here = state.open && state.thread == ffi::PyThread_get_thread_ident();
+                let here = state.open
+                    && state.thread == ffi::PyThread_get_thread_ident()
+                    && state.forks == FORKS.load(Ordering::Relaxed);
                 if !here || state.depth >= DEEPEST {
                     return Err(Admission::Refused);
                 }
@@ -364,127 +380,6 @@ impl Drive {
             unsafe { self.state.with(py, |state| state.spares.push(spare)) }
         }
     }
-}
-
-/// Runs the first step of a handler, in its own context and as its own task.
-fn run<'i, 'py>(
-    inline: &'i Inline<'py>,
-    spare: &Spare,
-    seat: &Seat<'_, 'py>,
-    message: &Bound<'py, PyAny>,
-    context: &Bound<'py, MessageContext>,
-    is_rpc: bool,
-) -> Ran<'i, 'py> {
-    let py = message.py();
-    let entered = match Entered::copy(&inline.context).and_then(Entered::enter) {
-        Ok(entered) => entered,
-        Err(error) => return Ran::Ended(Err(error)),
-    };
-    spare.handling.get().begin(entered.context(), &seat.event_loop);
-    let (coroutine, handler) = match call(inline, message, context, is_rpc) {
-        Ok(called) => called,
-        Err(error) => return Ran::Ended(Err(as_raised(py, error))),
-    };
-    match send(&coroutine, py.None().bind(py)) {
-        Sent::Returned(answer) => Ran::Ended(match &handler {
-            Some(handler) => handler.check(answer),
-            None => Ok(answer),
-        }),
-        Sent::Raised(error) => Ran::Ended(Err(error)),
-        Sent::Yielded(pending) => Ran::Suspended { coroutine, pending, handler },
-    }
-}
-
-/// Calls the method that handles the message; it returns its coroutine.
-fn call<'i, 'py>(
-    inline: &'i Inline<'py>,
-    message: &Bound<'py, PyAny>,
-    context: &Bound<'py, MessageContext>,
-    is_rpc: bool,
-) -> PyResult<(Bound<'py, PyAny>, Option<&'i Arc<Handler>>)> {
-    let py = message.py();
-    let agent = &inline.agent;
-    let context = context.as_any();
-    let Some(handlers) = &inline.handlers else {
-        let keywords = PyDict::new(py);
-        keywords.set_item(intern!(py, "ctx"), context)?;
-        let on_message = agent.getattr(intern!(py, "on_message"))?;
-        return Ok((awaited(on_message.call((message,), Some(&keywords))?)?, None));
-    };
-    match handlers.get().find(message, context, is_rpc)? {
-        Some(handler) => {
-            let coroutine = handler.function.bind(py).call1((agent, message, context))?;
-            Ok((awaited(coroutine)?, Some(handler)))
-        }
-        None => {
-            let name = intern!(py, "on_unhandled_message");
-            Ok((awaited(agent.call_method1(name, (message, context))?)?, None))
-        }
-    }
-}
-
-/// What `await` would step: the coroutine itself, or what its `__await__` returns.
-fn awaited(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
-    let py = awaitable.py();
-    // SAFETY: a live reference is compared with a static type.
-    let (is_coroutine, is_generator) = unsafe {
-        let raw = awaitable.as_ptr();
-        (ffi::PyCoro_CheckExact(raw) != 0, ffi::PyGen_CheckExact(raw) != 0)
-    };
-    if is_coroutine || is_generator && is_coroutine_by_decree(&awaitable)? {
-        return Ok(awaitable);
-    }
-    match awaitable.getattr_opt(intern!(py, "__await__"))? {
-        Some(method) => method.call0(),
-        None => Err(PyTypeError::new_err(format!(
-            "object {} can't be used in 'await' expression",
-            awaitable.get_type().name()?
-        ))),
-    }
-}
-
-/// Whether a generator was made by a function under `types.coroutine`.
-fn is_coroutine_by_decree(generator: &Bound<'_, PyAny>) -> PyResult<bool> {
-    const CO_ITERABLE_COROUTINE: u32 = 0x100;
-    let code = generator.getattr(intern!(generator.py(), "gi_code"))?;
-    let flags: u32 = code.getattr(intern!(generator.py(), "co_flags"))?.extract()?;
-    Ok(flags & CO_ITERABLE_COROUTINE != 0)
-}
-
-/// An error as it leaves a coroutine, in which `StopIteration` would pass for the end.
-fn as_raised(py: Python<'_>, error: PyErr) -> PyErr {
-    if !error.is_instance_of::<PyStopIteration>(py) {
-        return error;
-    }
-    let raised = PyRuntimeError::new_err("coroutine raised StopIteration");
-    raised.set_cause(py, Some(error));
-    raised
-}
-
-/// A task is the current one of its loop for as long as this lives.
-struct AsCurrent<'a, 'py> {
-    event_loop: &'a Bound<'py, PyAny>,
-    before: Option<Bound<'py, PyAny>>,
-}
-
-impl<'a, 'py> AsCurrent<'a, 'py> {
-    fn enter(event_loop: &'a Bound<'py, PyAny>, task: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let before = current_task::enter(event_loop, task)?;
-        Ok(Self { event_loop, before })
-    }
-}
-
-impl Drop for AsCurrent<'_, '_> {
-    fn drop(&mut self) {
-        if let Err(error) = current_task::leave(self.event_loop, self.before.as_ref()) {
-            error.write_unraisable(self.event_loop.py(), None);
-        }
-    }
-}
-
-fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let running = event_loop.py().import("asyncio.events")?.call_method0("_get_running_loop")?;
-    Ok(running.is(event_loop))
 }
 
 fn is_cancelled(py: Python<'_>, token: Option<&Py<PyAny>>) -> PyResult<bool> {

@@ -22,13 +22,9 @@ pub(super) struct Handler {
 }
 
 impl Handler {
-    fn wants(
-        &self,
-        message: &Bound<'_, PyAny>,
-        context: &Bound<'_, PyAny>,
-        is_rpc: bool,
-    ) -> PyResult<bool> {
-        if self.wants_rpc.is_some_and(|wanted| wanted != is_rpc) {
+    /// Whether it takes a message that was sent.
+    fn wants(&self, message: &Bound<'_, PyAny>, context: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if self.wants_rpc == Some(false) {
             return Ok(false);
         }
         match &self.matches {
@@ -58,18 +54,17 @@ pub(crate) struct Handlers {
 }
 
 impl Handlers {
-    /// The handler that takes the message: the first that wants it.
+    /// The handler that takes a message that was sent: the first that wants it.
     pub(super) fn find(
         &self,
         message: &Bound<'_, PyAny>,
         context: &Bound<'_, PyAny>,
-        is_rpc: bool,
     ) -> PyResult<Option<&Arc<Handler>>> {
         let Some((_, handlers)) = self.by_type.get(&(message.get_type_ptr() as usize)) else {
             return Ok(None);
         };
         for handler in handlers {
-            if handler.wants(message, context, is_rpc)? {
+            if handler.wants(message, context)? {
                 return Ok(Some(handler));
             }
         }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -281,17 +282,13 @@ impl Handling {
 
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, handling) = (slf.py(), slf.get());
-        match handling.advance(py) {
-            Next::Nothing => Ok(()),
-            _ => {
-                let coroutine = handling.coroutine(py)?;
-                coroutine.call_method0(intern!(py, "close"))?;
-                let closed = pyo3::exceptions::asyncio::CancelledError::new_err(());
-                match handling.conclude(py, Sent::Raised(closed)) {
-                    Sent::Raised(error) => Err(error),
-                    _ => Ok(()),
-                }
-            }
+        if let Next::Nothing = handling.advance(py) {
+            return Ok(());
+        }
+        handling.coroutine(py)?.call_method0(intern!(py, "close"))?;
+        match handling.conclude(py, Sent::Raised(CancelledError::new_err(()))) {
+            Sent::Raised(error) => Err(error),
+            _ => Ok(()),
         }
     }
 

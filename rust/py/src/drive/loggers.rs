@@ -1,4 +1,4 @@
-//! Whether AutoGen's loggers take INFO records, asked at the price of two dict look-ups.
+//! Whether the loggers of messages take INFO records, asked at the price of two dict look-ups.
 
 use pyo3::intern;
 use pyo3::prelude::*;

@@ -7,7 +7,8 @@
 //!
 //! - `drive`: `Drive`, the short cut of one runtime.
 //! - `send`: `Send`, what `send_message` returns.
-//! - `handling`: a handler that is being run.
+//! - `first_step`: a handler is called, and stepped once.
+//! - `handling`: the handler, as the coroutine of its task.
 //! - `delivery_task`: the task that it believes to be in.
 //! - `handlers`: which method handles which message.
 //! - `coroutine`, `entered`, `current_task`, `loggers`, `gil_cell`: what these stand on.
@@ -18,20 +19,37 @@ pub(crate) mod delivery_task;
 #[allow(clippy::module_inception, reason = "the drive of the folder's name")]
 mod drive;
 mod entered;
+mod first_step;
 mod gil_cell;
 mod handlers;
 mod handling;
 mod loggers;
 mod send;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 pub(crate) use drive::Drive;
 pub(crate) use handlers::Handlers;
 pub(crate) use send::Send;
 
+/// How often this process is a fork of one that had the module loaded.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+#[pyfunction]
+fn count_fork() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
 /// Gives the stepped classes their slots. Called once, while the module is made.
-pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+pub(crate) fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
     coroutine::give_slots::<handling::Handling>(py)?;
-    coroutine::give_slots::<Send>(py)
+    coroutine::give_slots::<Send>(py)?;
+    let keywords = PyDict::new(py);
+    keywords.set_item("after_in_child", wrap_pyfunction!(count_fork, module)?)?;
+    py.import("os")?.call_method("register_at_fork", (), Some(&keywords))?;
+    Ok(())
 }

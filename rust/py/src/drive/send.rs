@@ -25,10 +25,8 @@ impl Request {
         self.drive.drop_ref(py);
         self.message.drop_ref(py);
         self.recipient.drop_ref(py);
-        for optional in [self.sender, self.cancellation_token, self.message_id] {
-            if let Some(one) = optional {
-                one.drop_ref(py);
-            }
+        for given in [self.sender, self.cancellation_token, self.message_id].into_iter().flatten() {
+            given.drop_ref(py);
         }
     }
 }

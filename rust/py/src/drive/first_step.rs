@@ -1,0 +1,117 @@
+//! The first step of a handler: its method is called and stepped where its sender stands.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::coroutine::{Sent, send};
+use super::entered::Entered;
+use super::handlers::Handler;
+use super::handling::Handling;
+use crate::dispatcher::Inline;
+use crate::message_context::MessageContext;
+
+/// What came of running a handler inline.
+pub(super) enum Ran<'i, 'py> {
+    /// It ended, with an answer or an error.
+    Ended(PyResult<Bound<'py, PyAny>>),
+    /// It waits for something.
+    Suspended {
+        coroutine: Bound<'py, PyAny>,
+        pending: Bound<'py, PyAny>,
+        handler: Option<&'i Arc<Handler>>,
+    },
+}
+
+/// Runs the first step of a handler, in its own context and as its own task.
+pub(super) fn run<'i, 'py>(
+    inline: &'i Inline<'py>,
+    handling: &Handling,
+    event_loop: &Bound<'py, PyAny>,
+    message: &Bound<'py, PyAny>,
+    context: &Bound<'py, MessageContext>,
+) -> Ran<'i, 'py> {
+    let py = message.py();
+    let entered = match Entered::copy(&inline.context).and_then(Entered::enter) {
+        Ok(entered) => entered,
+        Err(error) => return Ran::Ended(Err(error)),
+    };
+    handling.begin(entered.context(), event_loop);
+    let (coroutine, handler) = match call(inline, message, context) {
+        Ok(called) => called,
+        Err(error) => return Ran::Ended(Err(as_raised(py, error))),
+    };
+    match send(&coroutine, py.None().bind(py)) {
+        Sent::Returned(answer) => Ran::Ended(match &handler {
+            Some(handler) => handler.check(answer),
+            None => Ok(answer),
+        }),
+        Sent::Raised(error) => Ran::Ended(Err(error)),
+        Sent::Yielded(pending) => Ran::Suspended { coroutine, pending, handler },
+    }
+}
+
+/// Calls the method that handles the message; it returns its coroutine.
+fn call<'i, 'py>(
+    inline: &'i Inline<'py>,
+    message: &Bound<'py, PyAny>,
+    context: &Bound<'py, MessageContext>,
+) -> PyResult<(Bound<'py, PyAny>, Option<&'i Arc<Handler>>)> {
+    let py = message.py();
+    let agent = &inline.agent;
+    let context = context.as_any();
+    let Some(handlers) = &inline.handlers else {
+        let keywords = PyDict::new(py);
+        keywords.set_item(intern!(py, "ctx"), context)?;
+        let on_message = agent.getattr(intern!(py, "on_message"))?;
+        return Ok((awaited(on_message.call((message,), Some(&keywords))?)?, None));
+    };
+    if let Some(handler) = handlers.get().find(message, context)? {
+        let coroutine = handler.function.bind(py).call1((agent, message, context))?;
+        return Ok((awaited(coroutine)?, Some(handler)));
+    }
+    let name = intern!(py, "on_unhandled_message");
+    Ok((awaited(agent.call_method1(name, (message, context))?)?, None))
+}
+
+/// What `await` would step: the coroutine itself, or what its `__await__` returns.
+fn awaited(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    let py = awaitable.py();
+    // SAFETY: a live reference is compared with a static type.
+    let (is_coroutine, is_generator) = unsafe {
+        let raw = awaitable.as_ptr();
+        (ffi::PyCoro_CheckExact(raw) != 0, ffi::PyGen_CheckExact(raw) != 0)
+    };
+    if is_coroutine || is_generator && is_coroutine_by_decree(&awaitable)? {
+        return Ok(awaitable);
+    }
+    match awaitable.getattr_opt(intern!(py, "__await__"))? {
+        Some(method) => method.call0(),
+        None => Err(PyTypeError::new_err(format!(
+            "object {} can't be used in 'await' expression",
+            awaitable.get_type().name()?
+        ))),
+    }
+}
+
+/// Whether a generator was made by a function under `types.coroutine`.
+fn is_coroutine_by_decree(generator: &Bound<'_, PyAny>) -> PyResult<bool> {
+    const CO_ITERABLE_COROUTINE: u32 = 0x100;
+    let code = generator.getattr(intern!(generator.py(), "gi_code"))?;
+    let flags: u32 = code.getattr(intern!(generator.py(), "co_flags"))?.extract()?;
+    Ok(flags & CO_ITERABLE_COROUTINE != 0)
+}
+
+/// An error as it leaves a coroutine, in which `StopIteration` would pass for the end.
+fn as_raised(py: Python<'_>, error: PyErr) -> PyErr {
+    if !error.is_instance_of::<PyStopIteration>(py) {
+        return error;
+    }
+    let raised = PyRuntimeError::new_err("coroutine raised StopIteration");
+    raised.set_cause(py, Some(error));
+    raised
+}

@@ -1,0 +1,206 @@
+"""The object that `send_message` returns behaves as a coroutine does."""
+
+import asyncio
+import gc
+import inspect
+import warnings
+import weakref
+from contextlib import contextmanager
+
+import pytest
+
+from .world import Ask, turns, until
+
+
+@contextmanager
+def never_awaited_warnings():
+    """Collect the warnings about coroutines that were never awaited, finalizers included."""
+    gc.collect()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = []
+        yield found
+        gc.collect()
+    found += [w for w in caught if "was never awaited" in str(w.message)]
+
+
+async def echoing_agent(world):
+    started = []
+
+    async def handler(self, message, ctx):
+        started.append(message.value)
+        if message.value == "suspend":
+            await asyncio.sleep(0)
+        return message.value
+
+    await world.agent("a", handler, topic="t")
+    world.start()
+    return started
+
+
+@pytest.mark.parametrize("method", ["send_message", "publish_message"])
+async def test_a_message_that_is_never_awaited_is_warned_about_and_not_sent(world, method):
+    started = await echoing_agent(world)
+    with never_awaited_warnings() as caught:
+        world.ask("a") if method == "send_message" else world.publish("t")
+    assert [w.category for w in caught] == [RuntimeWarning]
+    assert method in str(caught[0].message)
+    await turns()
+    assert started == []
+
+
+@pytest.mark.parametrize("method", ["send_message", "publish_message"])
+async def test_a_message_that_is_closed_instead_is_neither_warned_about_nor_sent(world, method):
+    started = await echoing_agent(world)
+    with never_awaited_warnings() as caught:
+        send = world.ask("a") if method == "send_message" else world.publish("t")
+        send.close()
+        del send
+    assert caught == []
+    await turns()
+    assert started == []
+
+
+async def test_sends_of_agents_are_warned_about_too(world):
+    async def handler(self, message, ctx):
+        self.send_message(Ask(), self.id)
+
+    await world.agent("a", handler)
+    world.start()
+    with never_awaited_warnings() as caught:
+        await world.ask("a")
+    assert len(caught) == 1
+    assert "send_message" in str(caught[0].message)
+
+
+async def test_an_awaited_send_gives_no_warning(world):
+    await echoing_agent(world)
+    with never_awaited_warnings() as caught:
+        await world.ask("a")
+        await world.ask("a", "suspend")
+        await world.publish("t")
+        await turns()
+    assert caught == []
+
+
+async def test_a_send_is_awaited_once(world):
+    await echoing_agent(world)
+    send = world.ask("a", "once")
+    assert await send == "once"
+    with pytest.raises(RuntimeError, match="cannot reuse already awaited"):
+        await send
+
+
+async def test_a_send_is_recognised_as_awaitable(world):
+    await echoing_agent(world)
+    send = world.ask("a")
+    assert inspect.isawaitable(send)
+    assert asyncio.iscoroutine(send)
+    await send
+
+
+async def test_a_send_can_be_driven_by_hand(world):
+    """Its steps are those of a coroutine: `send`, `throw`, `close`."""
+    await echoing_agent(world)
+    send = world.ask("a", "suspend")
+    future = send.send(None)
+    assert future is None or hasattr(future, "_asyncio_future_blocking")
+    with pytest.raises(ValueError, match="thrown in"):
+        send.throw(ValueError("thrown in"))
+    with pytest.raises(RuntimeError, match="cannot reuse already awaited"):
+        send.send(None)
+    await turns()
+
+
+async def test_throwing_into_a_send_that_has_not_begun_ends_it(world):
+    started = await echoing_agent(world)
+    send = world.ask("a")
+    with pytest.raises(ValueError, match="thrown in"):
+        send.throw(ValueError("thrown in"))
+    await turns()
+    assert started == []
+
+
+async def test_closing_a_send_that_has_begun_leaves_its_handler_running(world):
+    gate, ended = asyncio.Event(), []
+
+    async def handler(self, message, ctx):
+        await gate.wait()
+        ended.append(1)
+
+    await world.agent("a", handler)
+    world.start()
+    send = world.ask("a")
+    send.send(None)
+    await turns()
+    send.close()
+    send.close()
+    gate.set()
+    await until(lambda: ended)
+
+
+async def test_a_send_works_through_await_and_yield_from(world):
+    await echoing_agent(world)
+
+    class Forwarding:
+        def __init__(self, send):
+            self.send = send
+
+        def __await__(self):
+            return (yield from self.send.__await__())
+
+    assert await Forwarding(world.ask("a", "suspend")) == "suspend"
+    assert await Forwarding(world.ask("a", "through")) == "through"
+
+
+async def test_a_cycle_through_a_send_that_is_never_awaited_is_collected(world):
+    class Holder:
+        pass
+
+    await echoing_agent(world)
+    with never_awaited_warnings():
+        holder = Holder()
+        holder.send = world.ask("a", holder)
+        dead = weakref.ref(holder)
+        del holder
+        gc.collect()
+        assert dead() is None
+
+
+async def test_a_cycle_through_a_send_that_was_closed_is_collected(world):
+    class Holder:
+        pass
+
+    await echoing_agent(world)
+    holder = Holder()
+    holder.send = world.ask("a", holder)
+    holder.send.close()
+    dead = weakref.ref(holder)
+    del holder
+    gc.collect()
+    assert dead() is None
+
+
+async def test_a_cycle_through_an_abandoned_send_is_collected_when_its_handler_has_ended(world):
+    class Holder:
+        pass
+
+    gate = asyncio.Event()
+
+    async def handler(self, message, ctx):
+        await gate.wait()
+        return message.value
+
+    await world.agent("a", handler)
+    world.start()
+    holder = Holder()
+    holder.send = world.ask("a", holder)
+    holder.send.send(None)
+    await turns()
+    dead = weakref.ref(holder)
+    del holder
+    gate.set()
+    await turns()
+    gc.collect()
+    await turns()
+    assert dead() is None

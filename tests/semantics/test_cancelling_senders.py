@@ -1,0 +1,207 @@
+"""Cancelling whoever waits for an answer: the handler goes on (upstream's rule)."""
+
+import asyncio
+
+import pytest
+
+from .world import Ask, turns, until, words
+
+
+async def slow_agent(world, *, fails=False):
+    gate, ended = asyncio.Event(), []
+
+    async def slow(self, message, ctx):
+        await gate.wait()
+        ended.append(message.value)
+        if fails:
+            raise ValueError
+        return "too late"
+
+    await world.agent("slow", slow)
+    world.start()
+    return gate, ended
+
+
+async def test_the_handler_of_a_cancelled_caller_goes_on(world):
+    gate, ended = await slow_agent(world)
+    asked = asyncio.ensure_future(world.ask("slow", 1))
+    await turns()
+    asked.cancel("given up")
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await asked
+    assert words(caught.value) == "given up"
+    assert ended == []
+    gate.set()
+    await until(lambda: ended)
+    assert await world.ask("slow", 2) == "too late"
+
+
+async def test_the_runtime_becomes_idle_after_the_handler_of_a_cancelled_caller_fails(world):
+    gate, ended = await slow_agent(world, fails=True)
+    asked = asyncio.ensure_future(world.ask("slow"))
+    await turns()
+    asked.cancel()
+    await asyncio.wait({asked})
+    gate.set()
+    await until(lambda: ended)
+    if world.is_upstream:  # A4: it hangs
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(world.runtime.stop_when_idle(), 0.05)
+    else:
+        await world.idle()
+
+
+async def test_a_caller_that_is_cancelled_through_levels_leaves_all_handlers_running(world):
+    gate, ended = await slow_agent(world)
+
+    async def middle(self, message, ctx):
+        try:
+            return await self.send_message(Ask("inner"), world.id("slow"))
+        finally:
+            ended.append("middle")
+
+    await world.agent("middle", middle)
+    asked = asyncio.ensure_future(world.ask("middle"))
+    await turns()
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    await turns()
+    assert ended == []
+    gate.set()
+    await until(lambda: ended == ["inner", "middle"])
+
+
+async def test_a_send_in_a_task_cancelled_before_its_first_step_is_never_sent(world):
+    gate, ended = await slow_agent(world)
+    gate.set()
+    asked = asyncio.get_running_loop().create_task(world.ask("slow", "never"))
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    await turns()
+    assert ended == []
+
+
+async def test_a_handler_can_cancel_its_caller_and_answer(world):
+    """A caller that is never suspended by its send sees the cancellation where it next waits."""
+    answered, reached = [], []
+
+    async def handler(self, message, ctx):
+        message.value.cancel("by the handler")
+        answered.append(1)
+        return "answer"
+
+    async def caller():
+        await world.ask("a", asyncio.current_task())
+        await asyncio.sleep(0)
+        reached.append(1)
+
+    await world.agent("a", handler)
+    world.start()
+    calling = asyncio.ensure_future(caller())
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await calling
+    assert words(caught.value) == "by the handler"
+    assert calling.cancelled()
+    assert answered == [1]
+    assert reached == []
+
+
+async def test_a_handler_that_cancels_its_caller_and_suspends_goes_on(world):
+    ended = []
+
+    async def handler(self, message, ctx):
+        message.value.cancel("by the handler")
+        await turns(3)
+        ended.append(1)
+
+    async def caller():
+        await world.ask("a", asyncio.current_task())
+        ended.append("answered")
+
+    await world.agent("a", handler)
+    world.start()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await asyncio.ensure_future(caller())
+    assert words(caught.value) == "by the handler"
+    await until(lambda: ended)
+    await turns()
+    assert ended == [1]
+
+
+async def test_a_handler_can_cancel_the_handler_that_waits_for_it(world):
+    seen = []
+
+    async def inner(self, message, ctx):
+        message.value.cancel("by the inner one")
+        if message.value.get_name() == "suspend":
+            await turns(3)
+        seen.append("inner ended")
+
+    async def outer(self, message, ctx):
+        asyncio.current_task().set_name(message.value)
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await self.send_message(Ask(asyncio.current_task()), world.id("inner"))
+            await asyncio.sleep(0)
+        seen.append(words(caught.value))
+        return "outer ended"
+
+    await world.agent("inner", inner)
+    await world.agent("outer", outer)
+    world.start()
+    for how in ("run through", "suspend"):
+        seen.clear()
+        assert await world.ask("outer", how) == "outer ended"
+        await until(lambda: len(seen) == 2)
+        assert "by the inner one" in seen
+
+
+async def test_a_caller_cancelled_before_its_send_is_cancelled_at_its_next_wait(world):
+    ran = []
+
+    async def handler(self, message, ctx):
+        ran.append(asyncio.current_task())
+
+    async def caller():
+        asyncio.current_task().cancel()
+        await world.ask("a")
+        await asyncio.sleep(0)
+        raise AssertionError("the cancellation was lost")
+
+    await world.agent("a", handler)
+    world.start()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.ensure_future(caller())
+    await turns()
+    # The cancellation is the caller's, so the handler's own task knows nothing of it.
+    assert len(ran) == 1
+    assert not ran[0].cancelled()
+
+
+async def test_an_answer_and_a_cancellation_in_the_same_turn_leave_no_stray_error(world):
+    gate, ended = await slow_agent(world)
+    for order in ("answer first", "cancellation first"):
+        gate.clear()
+        asked = asyncio.ensure_future(world.ask("slow", order))
+        await turns()
+        actions = [gate.set, asked.cancel]
+        for action in actions if order == "answer first" else reversed(actions):
+            action()
+        await asyncio.wait({asked})
+        await until(lambda order=order: order in ended)
+    await turns()
+    assert ended == ["answer first", "cancellation first"]
+
+
+async def test_many_waiters_cancelled_at_once_leave_their_handlers_running(world):
+    gate, ended = await slow_agent(world)
+    asked = [asyncio.ensure_future(world.ask("slow", number)) for number in range(100)]
+    await turns(250)
+    for waiter in asked:
+        waiter.cancel()
+    await asyncio.wait(asked)
+    assert all(waiter.cancelled() for waiter in asked)
+    gate.set()
+    await until(lambda: len(ended) == 100)
+    assert sorted(ended) == list(range(100))

@@ -1,0 +1,212 @@
+"""Event loops other than the plain one, and the plain one in other moods."""
+
+import asyncio
+import gc
+import logging
+import subprocess
+import sys
+
+import pytest
+import uvloop
+
+from .everyday import everyday
+from .world import Ask, World, turns, until
+
+
+def run(main, *, debug=False, loop=None):
+    """Run in a loop of this kind; what the loop reports to nobody is returned."""
+    strays = []
+
+    async def watched():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: strays.append(context))
+        await main()
+
+    if loop is None:
+        asyncio.run(watched(), debug=debug)
+    else:
+        try:
+            loop.set_debug(debug)
+            loop.run_until_complete(watched())
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+        finally:
+            loop.close()
+    gc.collect()
+    return strays
+
+
+def an_everyday(core, mode):
+    async def main():
+        await everyday(World(core, mode))
+
+    return main
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_plain_loop(core, mode, debug):
+    assert run(an_everyday(core, mode), debug=debug) == []
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_uvloop(core, mode, debug):
+    assert run(an_everyday(core, mode), debug=debug, loop=uvloop.new_event_loop()) == []
+
+
+def test_uvloop_keeps_the_order_and_lets_others_run(core, mode):
+    started, ticks = [], []
+
+    async def main():
+        world = World(core, mode)
+
+        async def handler(self, message, ctx):
+            started.append(message.value)
+
+        async def tick():
+            while len(started) < 500:
+                ticks.append(len(started))
+                await asyncio.sleep(0)
+
+        await world.agent("a", handler, topic="t")
+        world.start()
+        ticking = asyncio.ensure_future(tick())
+        for number in range(500):
+            await (world.publish("t", number) if number % 5 else world.ask("a", number))
+        await until(lambda: len(started) == 500)
+        await ticking
+        await world.idle()
+
+    assert run(main, loop=uvloop.new_event_loop()) == []
+    assert started == list(range(500))
+    assert len(ticks) > 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+def test_eager_tasks(core, mode):
+    loop = asyncio.new_event_loop()
+    loop.set_task_factory(getattr(asyncio, "eager_task_factory", None))
+
+    async def main():
+        world = World(core, mode)
+        if not world.is_upstream:
+            await everyday(world)
+            return
+        # Its background task begins before the runtime is ready for it, and ends at once.
+        world.start()
+        with pytest.raises(AttributeError):
+            await world.stop()
+
+    assert run(main, loop=loop) == []
+
+
+def test_a_task_factory_of_the_users(core, mode):
+    """The tasks of handlers may be made by it or not; those the user makes are."""
+    made = []
+
+    class Mine(asyncio.Task):
+        pass
+
+    def factory(loop, work, **options):
+        made.append(work)
+        return Mine(work, loop=loop, **options)
+
+    async def main():
+        async def nothing():
+            return asyncio.current_task()
+
+        assert type(await asyncio.create_task(nothing())) is Mine
+        await everyday(World(core, mode))
+
+    loop = asyncio.new_event_loop()
+    loop.set_task_factory(factory)
+    assert run(main, loop=loop) == []
+    assert made
+
+
+def test_slow_callbacks_are_reported_in_debug_mode(core, mode, caplog):
+    async def main():
+        asyncio.get_running_loop().slow_callback_duration = 0.0
+        world = World(core, mode)
+
+        async def handler(self, message, ctx):
+            if message.value:
+                await asyncio.sleep(0)
+            sum(range(1_000))
+            if message.value == 1:
+                await self.send_message(Ask(2), world.id("a", "inner"))
+
+        await world.agent("a", handler, topic="t")
+        world.start()
+        for value in (0, 1, 2):
+            await world.ask("a", value)
+            await world.publish("t", value)
+        await turns()
+        await world.idle()
+
+    with caplog.at_level(logging.WARNING, logger="asyncio"):
+        assert run(main, debug=True) == []
+    messages = [record.getMessage() for record in caplog.records if record.name == "asyncio"]
+    assert any(message.startswith("Executing <") for message in messages)
+
+
+def test_the_debug_mode_of_the_environment(core, mode):
+    """A process of its own: the variable is read when asyncio is imported."""
+    program = """
+import asyncio, sys
+from tests.semantics.everyday import everyday
+from tests.semantics.world import World
+import importlib
+async def main():
+    assert asyncio.get_running_loop().get_debug()
+    await everyday(World(importlib.import_module(sys.argv[1]), sys.argv[2]))
+asyncio.run(main())
+"""
+    command = [sys.executable, "-X", "dev", "-W", "ignore::ResourceWarning", "-c", program]
+    ended = subprocess.run(
+        [*command, core.__name__, mode],
+        env={**_environment(), "PYTHONASYNCIODEBUG": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "never awaited" not in ended.stderr
+    assert "never retrieved" not in ended.stderr
+    assert "was destroyed" not in ended.stderr
+
+
+def _environment():
+    import os
+    from pathlib import Path
+
+    root = Path(__file__).parents[2]
+    return {**os.environ, "PYTHONPATH": str(root)}
+
+
+def test_two_runtimes_share_a_loop(core, mode):
+    async def main():
+        first, second = World(core, mode), World(core, mode)
+
+        async def passes_on(self, message, ctx):
+            task = asyncio.current_task()
+            answer = await second.ask("a", message.value)
+            assert asyncio.current_task() is task
+            return answer
+
+        async def answers(self, message, ctx):
+            if message.value:
+                await asyncio.sleep(0)
+            return core.MessageHandlerContext.agent_id().type
+
+        await first.agent("passes_on", passes_on)
+        await second.agent("a", answers)
+        first.start()
+        second.start()
+        assert await first.ask("passes_on", False) == "a"
+        assert await first.ask("passes_on", True) == "a"
+        asked = (first.ask("passes_on", number % 2) for number in range(20))
+        assert await asyncio.gather(*asked) == ["a"] * 20
+        await first.idle()
+        await second.idle()
+
+    assert run(main) == []

@@ -1,0 +1,201 @@
+"""What a handler raises reaches its sender: the same object, with the handler's frames."""
+
+import asyncio
+import sys
+import traceback
+from types import coroutine
+
+import pytest
+
+from .world import Ask
+
+
+class Mine(Exception):
+    pass
+
+
+def functions(error):
+    return [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+
+
+@pytest.mark.parametrize("suspensions", [0, 1, 3])
+async def test_the_sender_gets_the_very_exception_with_its_traceback(world, suspensions):
+    error = Mine("once")
+
+    async def deep():
+        for _ in range(suspensions):
+            await asyncio.sleep(0)
+        raise error
+
+    async def handler(self, message, ctx):
+        await deep()
+
+    await world.agent("a", handler)
+    world.start()
+    with pytest.raises(Mine) as caught:
+        await world.ask("a")
+    assert caught.value is error
+    assert functions(error)[-2:] == ["handler", "deep"]
+    assert error.__cause__ is None
+
+
+@pytest.mark.parametrize("suspend", [False, True])
+async def test_an_exception_passes_twenty_agents_and_keeps_all_their_frames(world, suspend):
+    error = Mine()
+
+    async def hop(self, message, ctx):
+        if message.value == 0:
+            if suspend:
+                await asyncio.sleep(0)
+            raise error
+        await self.send_message(Ask(message.value - 1), world.id("hop", str(message.value)))
+
+    await world.agent("hop", hop, keys=["default", *range(20)])
+    world.start()
+    with pytest.raises(Mine) as caught:
+        await world.ask("hop", 19)
+    assert caught.value is error
+    assert functions(error).count("hop") == 20
+
+
+async def test_the_context_of_an_exception_is_that_of_the_handler(world):
+    async def handler(self, message, ctx):
+        await asyncio.sleep(0)
+        try:
+            raise KeyError("first")
+        except KeyError as first:
+            await asyncio.sleep(0)
+            if message.value == "caused":
+                raise Mine("second") from first
+            raise Mine("second")  # noqa: B904
+
+    await world.agent("a", handler)
+    world.start()
+    with pytest.raises(Mine) as caught:
+        await world.ask("a", "caused")
+    assert isinstance(caught.value.__cause__, KeyError)
+    with pytest.raises(Mine) as caught:
+        await world.ask("a", "only context")
+    assert caught.value.__cause__ is None
+    assert isinstance(caught.value.__context__, KeyError)
+
+
+async def test_a_send_inside_an_except_block_keeps_the_exception_being_handled(world):
+    async def handler(self, message, ctx):
+        seen = sys.exc_info()[1]
+        if message.value:
+            await asyncio.sleep(0)
+        try:
+            raise Mine
+        except Mine:
+            return seen
+
+    await world.agent("a", handler)
+    world.start()
+    for suspend in (False, True):
+        with pytest.raises(KeyError) as caught:
+            try:
+                raise KeyError
+            finally:
+                being_handled = sys.exc_info()[1]
+                seen = await world.ask("a", suspend)
+                assert sys.exc_info()[1] is being_handled
+        # Whether a handler sees what its sender is handling is left open.
+        assert seen in (None, caught.value)
+
+
+@pytest.mark.parametrize("suspend", [False, True])
+@pytest.mark.parametrize("kind", [StopIteration, StopAsyncIteration])
+async def test_stop_iteration_becomes_a_runtime_error_in_the_coroutine(world, kind, suspend):
+    async def handler(self, message, ctx):
+        if suspend:
+            await asyncio.sleep(0)
+        raise kind("value")
+
+    await world.agent("a", handler)
+    world.start()
+    if kind is StopIteration:
+        with pytest.raises(RuntimeError, match="coroutine raised StopIteration") as caught:
+            await world.ask("a")
+        assert isinstance(caught.value.__cause__, StopIteration)
+    else:
+        with pytest.raises(StopAsyncIteration, match="value"):
+            await world.ask("a")
+
+
+async def test_a_plain_function_that_raises_stop_iteration_cannot_pass_for_an_answer(world):
+    def handler(self, message, ctx):
+        raise StopIteration("not an answer")
+
+    await world.agent("a", handler)
+    world.start()
+    with pytest.raises(RuntimeError, match="raised StopIteration"):
+        await world.ask("a")
+
+
+@pytest.mark.parametrize("suspend", [False, True])
+@pytest.mark.parametrize("kind", [GeneratorExit, KeyboardInterrupt, SystemExit])
+async def test_other_base_exceptions_reach_the_sender_as_they_are(world, kind, suspend):
+    error = kind("mine")
+
+    async def handler(self, message, ctx):
+        if suspend:
+            await asyncio.sleep(0)
+        raise error
+
+    await world.agent("a", handler)
+    world.start()
+    with pytest.raises(kind) as caught:
+        await world.ask("a")
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("suspend", [False, True])
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_in_the_handler_of_a_published_message_ends_the_loop(
+    core, mode, kind, suspend
+):
+    from .world import World
+
+    async def main():
+        world = World(core, mode)
+
+        async def handler(self, message, ctx):
+            if suspend:
+                await asyncio.sleep(0)
+            raise kind("stop everything")
+
+        await world.agent("a", handler, topic="t")
+        world.start()
+        await world.publish("t")
+        await asyncio.Event().wait()
+
+    with pytest.raises(kind, match="stop everything"):
+        asyncio.run(main())
+
+
+async def test_a_handler_of_the_old_kind_of_coroutine(world):
+    @coroutine
+    def old(value):
+        yield
+        return value
+
+    def handler(self, message, ctx):
+        return old(message.value)
+
+    await world.agent("a", handler)
+    world.start()
+    assert await world.ask("a", "answer") == "answer"
+
+
+async def test_an_answer_may_be_anything(world):
+    async def handler(self, message, ctx):
+        if message.value:
+            await asyncio.sleep(0)
+        return answer
+
+    await world.agent("a", handler)
+    world.start()
+    for answer in (None, (1, 2), StopIteration(3), ValueError(), (), Exception):
+        assert await world.ask("a", False) is answer
+        assert await world.ask("a", True) is answer

@@ -1,0 +1,184 @@
+"""Nothing of a message stays behind when it has ended."""
+
+import asyncio
+import gc
+import logging
+import sys
+import weakref
+from contextlib import suppress
+
+import pytest
+
+from .world import Ask, turns, until
+
+
+def many(world):
+    """How many messages show that something piles up; upstream takes its time."""
+    return 500 if world.is_upstream else 2_000
+
+
+async def suspending_agent(world):
+    async def handler(self, message, ctx):
+        if message.value == "agent":
+            await self.send_message(Ask("future"), world.id("b"))
+        elif message.value == "future":
+            future = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(future.set_result, None)
+            await future
+        elif message.value == "raise":
+            await asyncio.sleep(0)
+            raise ValueError
+        elif message.value == "cancel":
+            asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
+            await asyncio.sleep(0)
+        elif message.value == "turn":
+            await asyncio.sleep(0)
+        return message.value
+
+    await world.agent("a", handler, topic="t")
+    await world.agent("b", handler)
+    world.start()
+
+
+@pytest.mark.parametrize("how", ["through", "turn", "future", "agent", "raise", "cancel"])
+async def test_no_objects_pile_up(world, how):
+    await suspending_agent(world)
+
+    async def send_many(count):
+        for _ in range(count):
+            with suppress(ValueError, asyncio.CancelledError):
+                await world.ask("a", how)
+        await turns()
+        gc.collect()
+
+    await send_many(50)
+    before = len(gc.get_objects())
+    await send_many(many(world))
+    assert len(gc.get_objects()) - before < many(world) / 10
+
+
+async def test_no_objects_pile_up_in_gathers_and_publishes(world):
+    await suspending_agent(world)
+
+    async def send_many(count):
+        for _ in range(count // 100):
+            await asyncio.gather(*(world.ask("a", "turn") for _ in range(50)))
+            for _ in range(50):
+                await world.publish("t", "turn")
+            await turns(150)
+        gc.collect()
+
+    await send_many(200)
+    before = len(gc.get_objects())
+    await send_many(many(world))
+    assert len(gc.get_objects()) - before < many(world) / 10
+
+
+@pytest.mark.parametrize("how", ["through", "turn", "future", "agent"])
+async def test_reference_counts_are_what_they_were(world, how):
+    """Also for what the collector does not see."""
+    await suspending_agent(world)
+    message, recipient = Ask(how), world.id("a")
+
+    async def send_many(count):
+        for _ in range(count):
+            await world.runtime.send_message(message, recipient)
+        await turns()
+        gc.collect()
+
+    await send_many(20)
+    watched = [message, recipient, asyncio.get_running_loop(), world.runtime, None.__class__]
+    before = [sys.getrefcount(thing) for thing in watched]
+    await send_many(500)
+    for count, was in zip([sys.getrefcount(thing) for thing in watched], before, strict=True):
+        assert abs(count - was) < 50
+
+
+@pytest.mark.parametrize("suspend", [False, True])
+async def test_messages_answers_and_tasks_are_freed(world, suspend):
+    alive = weakref.WeakSet()
+
+    async def handler(self, message, ctx):
+        alive.add(message)
+        alive.add(asyncio.current_task())
+        alive.add(ctx.cancellation_token)
+        if suspend:
+            await asyncio.sleep(0)
+        answer = Ask()
+        alive.add(answer)
+        return answer
+
+    await world.agent("a", handler, topic="t")
+    world.start()
+    for _ in range(100):
+        await world.ask("a")
+        await world.publish("t")
+    await turns(200)
+    gc.collect()
+    # The newest ones may be kept for reuse.
+    assert len(alive) <= 20
+
+
+async def test_a_failed_handler_keeps_nothing_once_its_error_is_gone(world, monkeypatch):
+    # What is logged is kept by pytest.
+    monkeypatch.setattr(logging.getLogger("autogen_core"), "disabled", True)
+    alive = weakref.WeakSet()
+
+    async def handler(self, message, ctx):
+        alive.add(message)
+        await asyncio.sleep(0)
+        raise ValueError
+
+    await world.agent("a", handler, topic="t")
+    world.start()
+    for _ in range(100):
+        with pytest.raises(ValueError, match=r"^$"):
+            await world.ask("a")
+        await world.publish("t")
+    await turns(200)
+    gc.collect()
+    assert len(alive) <= 5
+
+
+async def test_a_runtime_that_is_let_go_is_freed_with_its_agents(world):
+    freed = []
+
+    async def handler(self, message, ctx):
+        await asyncio.sleep(0)
+
+    await world.agent("a", handler)
+    world.start()
+    await world.ask("a")
+    agent = await world.runtime.try_get_underlying_agent_instance(world.id("a"))
+    weakref.finalize(agent, freed.append, "agent")
+    weakref.finalize(world.runtime, freed.append, "runtime")
+    del agent
+    await world.idle()
+    world.rebuild()
+    await turns()
+    gc.collect()
+    assert sorted(freed) == ["agent", "runtime"]
+
+
+async def test_suspended_handlers_are_kept_alive_though_nobody_else_holds_them(world):
+    """A loop has weak references to tasks only: the runtime must hold those of its handlers."""
+    ended, futures = [], weakref.WeakSet()
+
+    async def handler(self, message, ctx):
+        future = asyncio.get_running_loop().create_future()
+        futures.add(future)
+        await future
+        ended.append(message.value)
+
+    await world.agent("a", handler, topic="t")
+    world.start()
+    for number in range(10):
+        await world.publish("t", number)
+    await until(lambda: len(futures) == 10)
+    gc.collect()
+    await turns()
+    assert len(futures) == 10
+    for future in list(futures):
+        future.set_result(None)
+    del future
+    await until(lambda: len(ended) == 10)

@@ -1,0 +1,122 @@
+"""Fork and subinterpreters, from inside a handler: what cannot work is refused or stays apart."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+from .world import Ask, turns
+
+fork_is_here = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+def forked(in_child):
+    """Run something in a forked child, and return how that ended."""
+    with warnings.catch_warnings():
+        # 3.12 and newer warn about threads, which earlier tests may have left in a pool.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if in_child() else 1)
+        except BaseException:  # noqa: BLE001 - a child must not go on with the tests
+            os._exit(2)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@fork_is_here
+@pytest.mark.parametrize("suspend", [False, True])
+async def test_a_child_forked_in_a_handler_leaves_its_parent_alone(world, suspend):
+    async def handler(self, message, ctx):
+        if suspend:
+            await asyncio.sleep(0)
+        task = asyncio.current_task()
+        ended = forked(lambda: True)
+        await asyncio.sleep(0)
+        assert asyncio.current_task() is task
+        return ended
+
+    await world.agent("a", handler)
+    world.start()
+    assert await world.ask("a") == 0
+    assert await world.ask("a") == 0
+
+
+@fork_is_here
+async def test_a_forked_child_can_have_a_runtime_and_a_loop_of_its_own(world):
+    async def handler(self, message, ctx):
+        await turns(message.value)
+        return message.value
+
+    async def anew():
+        runtime = world.core.SingleThreadedAgentRuntime()
+        agent_class = world.agent_class(handler)
+        await runtime.register_factory("fresh", lambda: agent_class("in the child"))
+        runtime.start()
+        answers = [await runtime.send_message(Ask(n), world.id("fresh")) for n in (0, 2)]
+        await runtime.stop_when_idle()
+        return answers == [0, 2]
+
+    def in_child():
+        asyncio._set_running_loop(None)
+        return asyncio.run(anew())
+
+    await world.agent("a", handler)
+    world.start()
+    await world.ask("a", 1)
+    assert forked(in_child) == 0
+    assert await world.ask("a", 1) == 1
+
+
+@fork_is_here
+async def test_the_suspended_handlers_of_the_parent_do_not_run_in_the_child(world, tmp_path):
+    gate, marks = asyncio.Event(), tmp_path / "marks"
+    marks.write_text("")
+
+    async def handler(self, message, ctx):
+        await gate.wait()
+        with marks.open("a") as file:
+            file.write(f"{os.getpid()} ")
+
+    def in_child():
+        asyncio._set_running_loop(None)
+        asyncio.run(turns(5))
+        return True
+
+    await world.agent("a", handler)
+    world.start()
+    asked = asyncio.ensure_future(world.ask("a"))
+    await turns()
+    gate.set()
+    assert forked(in_child) == 0
+    await asked
+    assert marks.read_text().split() == [str(os.getpid())]
+
+
+def test_a_subinterpreter_is_refused_or_works_and_never_crashes(core):
+    """What a subinterpreter prints is not looked at: only that the process ends as it should."""
+    program = f"""
+try:
+    import _xxsubinterpreters as interpreters
+except ImportError:
+    import _interpreters as interpreters
+import {core.__name__}
+number = interpreters.create()
+try:
+    interpreters.run_string(number, "import {core.__name__}")
+except BaseException as error:
+    print("refused:", error)
+else:
+    print("imported")
+interpreters.destroy(number)
+print("the end")
+"""
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1] == "the end"
+    if core.__name__ == "ferrogen" and ended.stdout.startswith("refused"):
+        assert "interpreter" in ended.stdout

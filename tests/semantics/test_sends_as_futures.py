@@ -1,0 +1,211 @@
+"""What `send_message` returns goes wherever asyncio takes an awaitable."""
+
+import asyncio
+
+import pytest
+
+from .world import Ask, turns, until
+
+
+async def doubling_agent(world):
+    async def handler(self, message, ctx):
+        if message.value % 3 == 0:
+            await asyncio.sleep(0)
+        if message.value < 0:
+            raise ValueError(message.value)
+        return message.value * 2
+
+    await world.agent("a", handler, keys=["default", *range(50)])
+    world.start()
+
+
+async def waiting_agent(world):
+    gate, ended = asyncio.Event(), []
+
+    async def waits(self, message, ctx):
+        await gate.wait()
+        ended.append(message.value)
+        return message.value
+
+    await world.agent("waits", waits)
+    world.start()
+    return gate, ended
+
+
+async def test_two_hundred_suspending_sends_are_gathered(world):
+    gate, _ = await waiting_agent(world)
+    gathered = asyncio.gather(*(world.ask("waits", number) for number in range(200)))
+    await turns(450)
+    gate.set()
+    assert await gathered == list(range(200))
+
+
+async def test_gather_returns_errors_when_asked_to(world):
+    await doubling_agent(world)
+    first, error, last = await asyncio.gather(
+        world.ask("a", 1), world.ask("a", -1), world.ask("a", 3), return_exceptions=True
+    )
+    assert (first, last) == (2, 6)
+    assert isinstance(error, ValueError)
+
+
+async def test_gather_raises_the_first_error(world):
+    await doubling_agent(world)
+    with pytest.raises(ValueError, match="-2"):
+        await asyncio.gather(world.ask("a", 1), world.ask("a", -2), world.ask("a", 3))
+
+
+async def test_gather_inside_a_handler(world):
+    async def handler(self, message, ctx):
+        sends = (self.send_message(Ask(n), world.id("a", str(n))) for n in range(message.value))
+        return await asyncio.gather(*sends)
+
+    await doubling_agent(world)
+    await world.agent("gathers", handler)
+    assert await world.ask("gathers", 50) == [number * 2 for number in range(50)]
+
+
+async def test_a_cancelled_gather_cancels_its_sends(world):
+    gate, ended = await waiting_agent(world)
+    gathered = asyncio.gather(*(world.ask("waits", number) for number in range(5)))
+    await turns(30)
+    gathered.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gathered
+    assert ended == []
+    gate.set()
+    await until(lambda: sorted(ended) == [0, 1, 2, 3, 4])
+
+
+async def test_a_send_can_be_a_task(world):
+    await doubling_agent(world)
+    task = asyncio.create_task(world.ask("a", 3))
+    assert isinstance(task, asyncio.Task)
+    assert await task == 6
+    assert await asyncio.create_task(world.ask("a", 1), name="named") == 2
+    assert await asyncio.get_running_loop().create_task(world.ask("a", 4)) == 8
+
+
+async def test_a_send_can_be_ensured_as_a_future(world):
+    await doubling_agent(world)
+    future = asyncio.ensure_future(world.ask("a", 3))
+    assert asyncio.isfuture(future)
+    assert not future.done()
+    called = []
+    future.add_done_callback(called.append)
+    assert await future == 6
+    await turns(2)
+    assert called == [future]
+    assert future.done()
+    assert future.result() == 6
+    assert future.exception() is None
+    assert await future == 6
+
+
+async def test_an_ensured_send_starts_though_nobody_waits_for_it(world):
+    gate, ended = await waiting_agent(world)
+    future = asyncio.ensure_future(world.ask("waits", 1))
+    gate.set()
+    await until(lambda: ended)
+    await until(future.done)
+    assert future.result() == 1
+    later = asyncio.ensure_future(world.ask("waits", 2))
+    assert later.cancel("before it began")
+    with pytest.raises(asyncio.CancelledError):
+        await later
+    assert later.cancelled()
+    await turns()
+    assert ended == [1]
+
+
+async def test_an_ensured_send_that_fails_holds_its_error(world):
+    await doubling_agent(world)
+    future = asyncio.ensure_future(world.ask("a", -1))
+    await asyncio.wait([future])
+    assert isinstance(future.exception(), ValueError)
+    with pytest.raises(ValueError, match="-1"):
+        future.result()
+    with pytest.raises(ValueError, match="-1"):
+        await future
+
+
+async def test_a_shielded_send_outlives_who_waits_for_it(world):
+    gate, _ = await waiting_agent(world)
+    send = asyncio.ensure_future(world.ask("waits", "shielded"))
+    outer = asyncio.shield(send)
+    await turns()
+    outer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await outer
+    assert not send.done()
+    gate.set()
+    assert await send == "shielded"
+    assert await asyncio.shield(world.ask("waits", "again")) == "again"
+
+
+async def test_wait_tells_the_finished_from_the_others(world):
+    await doubling_agent(world)
+    quick = asyncio.ensure_future(world.ask("a", 1))
+    never = asyncio.ensure_future(asyncio.Event().wait())
+    done, pending = await asyncio.wait([quick, never], return_when=asyncio.FIRST_COMPLETED)
+    assert done == {quick}
+    assert pending == {never}
+    never.cancel()
+
+
+async def test_as_completed_gives_the_answers_in_the_order_of_their_coming(world):
+    gates = {name: asyncio.Event() for name in "abc"}
+
+    async def handler(self, message, ctx):
+        await gates[message.value].wait()
+        return message.value
+
+    await world.agent("a", handler)
+    world.start()
+    answers = []
+    for position, waiting in enumerate(asyncio.as_completed([world.ask("a", n) for n in "abc"])):
+        await turns()
+        gates["cab"[position]].set()
+        answers.append(await waiting)
+    assert answers == ["c", "a", "b"]
+
+
+async def test_nothing_runs_before_a_gathered_send_is_waited_for(world):
+    started = []
+
+    async def handler(self, message, ctx):
+        started.append(message.value)
+
+    await world.agent("a", handler)
+    world.start()
+    gathered = asyncio.gather(world.ask("a", 1), world.ask("a", 2))
+    assert started == []
+    await gathered
+    assert started == [1, 2]
+
+
+async def test_a_send_from_another_thread(world):
+    await doubling_agent(world)
+    loop = asyncio.get_running_loop()
+
+    def in_thread():
+        return asyncio.run_coroutine_threadsafe(world.ask("a", 21), loop).result(30)
+
+    assert await asyncio.to_thread(in_thread) == 42
+
+
+async def test_a_publish_goes_into_the_same_places(world):
+    handled = []
+
+    async def handler(self, message, ctx):
+        handled.append(message.value)
+
+    await world.agent("a", handler, topic="t")
+    world.start()
+    assert await world.publish("t", 1) is None
+    assert await asyncio.create_task(world.publish("t", 2)) is None
+    assert await asyncio.wait_for(world.publish("t", 3), 60) is None
+    assert await asyncio.gather(world.publish("t", 4), world.publish("t", 5)) == [None, None]
+    await asyncio.shield(world.publish("t", 6))
+    await until(lambda: len(handled) == 6)
+    assert handled == [1, 2, 3, 4, 5, 6]
