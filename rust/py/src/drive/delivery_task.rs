@@ -44,6 +44,7 @@ fn make(py: Python<'_>) -> PyResult<Py<PyType>> {
         (*raw).tp_getattro = Some(getattro);
         (*(*raw).tp_as_async).am_await = Some(iterate);
         (*raw).tp_iter = Some(iterate);
+        (*raw).tp_repr = Some(repr);
     }
     Ok(made.unbind())
 }
@@ -122,16 +123,30 @@ pub(super) fn wake(task: &Bound<'_, PyAny>) -> PyResult<()> {
     }
 }
 
-/// Awaits the task, which wakes it; the interpreter asks for no attribute first.
+/// Awaits the task, for which the interpreter asks for no attribute.
 unsafe extern "C" fn iterate(task: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: a slot of the class is called with one of its instances, attached. The class it
-    // inherits from has the slot that is passed on to.
+    // inherits from has the slots that are passed on to.
+    unsafe { awake(task, |inherited| (*(*inherited).tp_as_async).am_await) }
+}
+
+/// Shows the task, for which `str` asks for no attribute.
+unsafe extern "C" fn repr(task: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: as in `iterate`.
+    unsafe { awake(task, |inherited| (*inherited).tp_repr) }
+}
+
+/// Wakes the task and passes a call on to the class it inherits from.
+unsafe fn awake(
+    task: *mut ffi::PyObject,
+    slot: unsafe fn(*mut ffi::PyTypeObject) -> Option<ffi::unaryfunc>,
+) -> *mut ffi::PyObject {
+    // SAFETY: the caller has an instance of the class, and is attached.
     unsafe {
         let woken = Python::attach_unchecked(|py| {
             wake(&Bound::from_borrowed_ptr(py, task)).map_err(|error| error.restore(py)).is_ok()
         });
-        let inherited = (*(*(*ffi::Py_TYPE(task)).tp_base).tp_as_async).am_await;
-        match inherited {
+        match slot((*ffi::Py_TYPE(task)).tp_base) {
             Some(inherited) if woken => inherited(task),
             _ => std::ptr::null_mut(),
         }
