@@ -20,7 +20,8 @@ from ._agents.options import AgentOptions, agent_options
 from ._agents.proxy import AgentProxy
 from ._agents.routed import RoutedAgent
 from ._agents.subscribing import default_subscription, type_subscription
-from ._core import AgentId, __version__
+from ._core import AgentId
+from ._core import __version__ as __version__
 from ._messaging.cancellation import CancellationToken
 from ._messaging.default_subscription import DefaultSubscription
 from ._messaging.function_call import FunctionCall
@@ -50,7 +51,7 @@ from ._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME, TRACE_LOGGE
 from .compat.install import install
 
 if not _TYPE_CHECKING:  # a __getattr__ that type checkers see would let every name through
-    from .compat.missing import missing_attribute as __getattr__
+    from .compat.missing import missing_attribute as __getattr__  # noqa: F401 - Python calls it
 
 __all__ = [
     "EVENT_LOGGER_NAME",

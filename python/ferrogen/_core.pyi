@@ -223,6 +223,9 @@ class Dispatcher(Generic[_PayloadT]):
     def step(self) -> Delivery[_PayloadT] | AgentId | None:
         """Take the next piece of work that is due: a delivery, or an agent to build."""
 
+    def begun(self) -> None:
+        """Report that the handler of a delivery has started, or never will; once for each (O1)."""
+
     def finish(self, agent_id: AgentId, ticket: int, outcome: Outcome) -> None:
         """Report that a handler ended and that no answer is to be sent.
 

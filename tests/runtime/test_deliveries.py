@@ -179,3 +179,42 @@ async def test_a_task_that_only_the_runtime_knows_is_not_collected(runtime: Runt
     gate.open.set()
     await runtime.stop_when_idle()
     assert runtime._dispatcher.tally()["handled"] == 1
+
+
+@pytest.mark.parametrize("spread", [1, 3])
+async def test_what_is_cancelled_before_it_begins_is_settled_and_answered(spread: int) -> None:
+    runtime = SingleThreadedAgentRuntime()
+    begun: list[Any] = []
+
+    async def note(agent: Doing, message: Any, ctx: Any) -> None:
+        begun.append(message)
+
+    a = await register(runtime, "a", note)
+    await runtime.get(a(), lazy=False)
+    asked = [asyncio.ensure_future(runtime.send_message(n, a())) for n in range(spread)]
+    await until(lambda: runtime.unprocessed_messages_count == spread)
+    # By hand, so that the handlers' tasks are there and have not made a step.
+    for ticket, envelope in [runtime._dispatcher.take() for _ in range(spread)]:
+        runtime._inbox._admit(ticket, envelope)
+    await runtime.close()
+    assert begun == []
+    assert runtime._dispatcher.idle
+    assert all(isinstance(end, asyncio.CancelledError) for end in await gathered(asked))
+
+
+async def test_a_build_that_is_cancelled_before_it_begins_fails_its_waiters() -> None:
+    runtime = SingleThreadedAgentRuntime()
+    a = await register(runtime, "a", boom)
+    waiting = asyncio.ensure_future(runtime.get(a(), lazy=False))
+    await until(lambda: bool(runtime._deliveries.tasks))
+    for task in runtime._deliveries.tasks:
+        task.cancel()
+    (end,) = await gathered([waiting])
+    assert isinstance(end, asyncio.CancelledError)
+    assert await runtime.get(a(), lazy=False) == a()
+    await runtime.close()
+
+
+async def gathered(futures: list[asyncio.Future[Any]]) -> list[Any]:
+    """How each of them ended: its result or its error."""
+    return await asyncio.gather(*futures, return_exceptions=True)

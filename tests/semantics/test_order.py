@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from .world import Ask, turns, until
 
 
@@ -163,3 +165,18 @@ async def test_answers_come_in_the_order_in_which_handlers_end(world):
         await turns()
     await asyncio.gather(*asking)
     assert ended == ["c", "answer c", "a", "answer a", "b", "answer b"]
+
+
+@pytest.mark.parametrize("taken_for", range(4))
+async def test_a_send_overtakes_no_publish_that_was_taken_before(world, taken_for):
+    order = []
+
+    async def note(self, message, ctx):
+        order.append(message.value)
+
+    await world.agent("a", note, topic="news")
+    world.start()
+    await world.publish("news", 1)
+    await turns(taken_for)
+    await world.ask("a", 2)
+    assert order == [1, 2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Any
 
 from ferrogen._agents.agent import Agent
@@ -52,6 +53,8 @@ class Deliveries:
         # asyncio keeps only weak references to tasks.
         self._tasks: set[asyncio.Task[None]] = set()
         self._builds: dict[AgentId, asyncio.Future[Agent]] = {}
+        # The deliveries whose handlers have not ended, and whether they have begun.
+        self._begun: dict[Delivery[Envelope], bool] = {}
         self.context: Context = copy_context()
         """Handlers run in copies of this, so that none sees what another has set."""
 
@@ -64,8 +67,7 @@ class Deliveries:
         """Start everything that is due."""
         while (step := self._dispatcher.step()) is not None:
             if isinstance(step, Delivery):
-                context = getattr(step.payload, "context", None)
-                self._start(self._deliver(step), self.context if context is None else context)
+                self._start_delivery(step)
             else:
                 _ = self._start_build(step, self.context)  # the messages wait for it
 
@@ -112,32 +114,74 @@ class Deliveries:
         if others:
             await asyncio.wait(others)
 
-    def _start(self, work: Coroutine[Any, Any, None], context: Context) -> None:
+    def _start(
+        self,
+        work: Coroutine[Any, Any, None],
+        context: Context,
+        on_end: Callable[[asyncio.Task[None]], None],
+    ) -> None:
         loop = asyncio.get_running_loop()
         task: asyncio.Task[None] = context.copy().run(loop.create_task, work)
         self.adopt(task)
+        task.add_done_callback(on_end)
+
+    def _start_delivery(self, delivery: Delivery[Envelope]) -> None:
+        context = getattr(delivery.payload, "context", None)
+        self._begun[delivery] = False
+        self._start(
+            self._deliver(delivery),
+            self.context if context is None else context,
+            partial(self._ensure_settled, delivery),
+        )
+
+    def _ensure_settled(self, delivery: Delivery[Envelope], task: asyncio.Task[None]) -> None:
+        """Settle a delivery whose task could not: it was cancelled before its first step, say."""
+        begun = self._begun.pop(delivery, None)
+        if begun is None:
+            return
+        if not begun:
+            self._dispatcher.begun()
+        error = error_of(task)
+        self._settlement.refuse(delivery.payload, error)
+        if isinstance(delivery.payload, PublishEnvelope):
+            self._on_unhandled(error)
+        self.finish(delivery.agent_id, delivery.ticket, Outcome.FAILED)
 
     def _start_build(self, agent_id: AgentId, context: Context) -> asyncio.Future[Agent]:
         built: asyncio.Future[Agent] = asyncio.get_running_loop().create_future()
         # Whoever waits gets the error; when nobody does, the messages that waited have got it.
         built.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._builds[agent_id] = built
-        self._start(self._build(agent_id, built), context)
+        self._start(
+            self._build(agent_id, built), context, partial(self._ensure_built, agent_id, built)
+        )
         return built
+
+    def _ensure_built(
+        self, agent_id: AgentId, built: asyncio.Future[Agent], task: asyncio.Task[None]
+    ) -> None:
+        """Fail a build whose task could not: it was cancelled before its first step, say."""
+        if not built.done():
+            self._fail_build(agent_id, built, error_of(task))
+
+    def _fail_build(
+        self, agent_id: AgentId, built: asyncio.Future[Agent], error: BaseException
+    ) -> None:
+        del self._builds[agent_id]
+        for ticket, envelope in self._dispatcher.build_failed(agent_id):
+            self._settlement.failed(ticket, envelope, error)
+            if isinstance(envelope, PublishEnvelope):
+                self._on_unhandled(error)
+        if isinstance(error, asyncio.CancelledError):
+            built.cancel(*error.args)
+        else:
+            built.set_exception(error)
 
     async def _build(self, agent_id: AgentId, built: asyncio.Future[Agent]) -> None:
         try:
             agent = await self._agents.construct(agent_id)
         except BaseException as error:
-            del self._builds[agent_id]
-            for ticket, envelope in self._dispatcher.build_failed(agent_id):
-                self._settlement.failed(ticket, envelope, error)
-                if isinstance(envelope, PublishEnvelope):
-                    self._on_unhandled(error)
-            if isinstance(error, asyncio.CancelledError):
-                built.cancel(*error.args)
-            else:
-                built.set_exception(error)
+            self._fail_build(agent_id, built, error)
             if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
                 raise
             return
@@ -148,6 +192,8 @@ class Deliveries:
         self.carry_out()
 
     async def _deliver(self, delivery: Delivery[Envelope]) -> None:
+        self._begun[delivery] = True
+        self._dispatcher.begun()
         match delivery.payload:
             case DirectEnvelope() as envelope:
                 await self._ask(delivery, envelope)
@@ -162,7 +208,7 @@ class Deliveries:
             except BaseException as error:  # noqa: BLE001 - it is the sender's
                 self._settlement.refuse(envelope, error)
                 self._observer.failed(agent_id, envelope, error)
-                self.finish(agent_id, ticket, Outcome.FAILED)
+                self._end(delivery, Outcome.FAILED)
                 return
             answer = AnswerEnvelope(
                 message=response,
@@ -172,20 +218,24 @@ class Deliveries:
                 metadata=self._observer.metadata(),
             )
             self._observer.answered(answer, DeliveryStage.SEND)
+        del self._begun[delivery]
         await self._on_answer(agent_id, ticket, answer)
 
     async def _tell(self, delivery: Delivery[Envelope], envelope: PublishEnvelope) -> None:
-        agent_id, ticket = delivery.agent_id, delivery.ticket
         try:
             await self._handle(delivery, envelope)
         except BaseException as error:
-            self._observer.failed(agent_id, envelope, error)
+            self._observer.failed(delivery.agent_id, envelope, error)
             self._on_unhandled(error)
-            self.finish(agent_id, ticket, Outcome.FAILED)
+            self._end(delivery, Outcome.FAILED)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
         else:
-            self.finish(agent_id, ticket, Outcome.HANDLED)
+            self._end(delivery, Outcome.HANDLED)
+
+    def _end(self, delivery: Delivery[Envelope], outcome: Outcome) -> None:
+        del self._begun[delivery]
+        self.finish(delivery.agent_id, delivery.ticket, outcome)
 
     async def _handle(self, delivery: Delivery[Envelope], envelope: MessageEnvelope) -> Any:
         self._observer.delivered(delivery.agent_id, envelope)
@@ -195,3 +245,10 @@ class Deliveries:
             MessageHandlerContext.populate_context(delivery.agent_id),
         ):
             return await delivery.agent.on_message(envelope.message, ctx=context)
+
+
+def error_of(task: asyncio.Task[None]) -> BaseException:
+    """Why a task ended before it had done its work."""
+    if task.cancelled():
+        return asyncio.CancelledError()
+    return task.exception() or RuntimeError("the task ended before its work was done")

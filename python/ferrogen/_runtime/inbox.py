@@ -251,11 +251,12 @@ class Inbox:
         if asyncio.current_task() not in self._left_running:
             self._dispatcher.answer(agent_id, ticket, answer)
             self._wake()
-        else:
-            self._dispatcher.release(agent_id, ticket)
-            if not self._interception or await self._revise(ticket, answer):
-                self._admit(ticket, answer)
+            self.deliveries.after_handler(agent_id)
+            return
+        self._dispatcher.release(agent_id, ticket)
         self.deliveries.after_handler(agent_id)
+        if not self._interception or await self._revise(ticket, answer):
+            self._admit(ticket, answer)
 
     def _unhandled(self, error: BaseException) -> None:
         if self._raise_unhandled and self._error is None:

@@ -82,6 +82,8 @@ pub struct Machine<P> {
     steps: VecDeque<Step<P>>,
     /// How many messages wait in mailboxes.
     parked: usize,
+    /// How many deliveries the driver has taken whose handlers it has not started.
+    unbegun: usize,
 }
 
 impl<P> Default for Machine<P> {
@@ -93,6 +95,7 @@ impl<P> Default for Machine<P> {
             inbox: VecDeque::new(),
             steps: VecDeque::new(),
             parked: 0,
+            unbegun: 0,
         }
     }
 }
@@ -106,10 +109,11 @@ impl<P> Machine<P> {
         ticket
     }
 
-    /// Accepts a message and starts its handler in the same breath, if nothing is ahead of it: no
-    /// message in the inbox, none waiting for the agent, no work due. Else nothing has changed.
+    /// Accepts a message and starts its handler in the same breath, if nothing is ahead of it (O1):
+    /// no message in the inbox or waiting for the agent, no work due, and no delivery whose handler
+    /// has yet to start. Else nothing has changed.
     pub fn start(&mut self, slot: AgentSlot) -> Option<Ticket> {
-        if !self.inbox.is_empty() || !self.steps.is_empty() {
+        if !self.inbox.is_empty() || !self.steps.is_empty() || self.unbegun > 0 {
             return None;
         }
         let agent = self.directory.agent_mut(slot).ok()?;
@@ -169,7 +173,14 @@ impl<P> Machine<P> {
         let agent = self.directory.agent_mut(*slot).expect("an agent with a due step is there");
         agent.due -= 1;
         agent.running += 1;
+        self.unbegun += usize::from(matches!(step, Step::Deliver(..)));
         Some(step)
+    }
+
+    /// Reports that the handler of a delivery has started, or that it never will. A driver that
+    /// starts handlers later than it takes their steps says so for each, once.
+    pub fn begun(&mut self) {
+        self.unbegun = self.unbegun.saturating_sub(1);
     }
 
     /// Reports that a handler ended and no answer is to be sent.

@@ -278,6 +278,10 @@ impl Dispatcher {
         }
     }
 
+    fn begun(&self) {
+        self.state().machine.begun();
+    }
+
     fn finish(
         &self,
         py: Python<'_>,
