@@ -13,7 +13,7 @@ fn writer() -> Symbol {
 
 fn ready() -> (Machine<&'static str>, AgentSlot) {
     let mut machine = Machine::default();
-    let agent = machine.enter(writer(), "default").unwrap();
+    let agent = machine.enter(writer(), "default").expect("a new agent");
     (machine, agent)
 }
 
