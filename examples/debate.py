@@ -3,7 +3,8 @@
     python examples/debate.py "What is 6 times 7?"           runs on AutoGen's own runtime
     ferrogen run examples/debate.py "What is 6 times 7?"     runs on Ferrogen: the same file
 
-OPENAI_BASE_URL, OPENAI_API_KEY and MODEL say which language model the agents think with.
+OPENAI_BASE_URL, OPENAI_API_KEY and MODEL say which language model the agents think with. The file
+debate_model.py beside this one asks it, and shows on the screen what it says.
 """
 
 import argparse
@@ -14,8 +15,7 @@ import signal
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,16 +29,10 @@ from autogen_core import (
     event,
     rpc,
 )
-from openai import AsyncOpenAI
-from openai.types.chat import ChatCompletionMessageParam
+
+from debate_model import Model, ModelError, Replay, Screen
 
 DEFAULT_QUESTIONS = ["What is 6 times 7?", "Is 91 a prime number?"]
-# A small model learns from an example what "short" means.
-MANNERS: list[ChatCompletionMessageParam] = [
-    {"role": "system", "content": "You answer questions in one short sentence."},
-    {"role": "user", "content": "What is 2 plus 3?"},
-    {"role": "assistant", "content": "2 plus 3 is 5."},
-]
 YES_NO = re.compile(r"(is|are|was|were|do|does|did|can|has|have|will)\b", re.IGNORECASE)
 
 # ---- What the agents say to one another ----------------------------------------------------------
@@ -74,6 +68,13 @@ class GaveUp:
 class Verdict:
     votes: dict[str, int]
 
+    def __str__(self) -> str:
+        voters, most = sum(self.votes.values()), max(self.votes.values())
+        leaders = [answer for answer, count in self.votes.items() if count == most]
+        if len(leaders) > 1:
+            return f"undecided between {' and '.join(leaders)}, {most} of {voters} each"
+        return f"{leaders[0]}, said by {most} of {voters}"
+
 
 # ---- The agents ----------------------------------------------------------------------------------
 
@@ -81,7 +82,7 @@ class Verdict:
 class Solver(RoutedAgent):
     """Answers the question, then again each time it has heard all its neighbours."""
 
-    def __init__(self, model: "Model | Replay", delivered: Counter[str], neighbours: int) -> None:
+    def __init__(self, model: Model | Replay, delivered: Counter[str], neighbours: int) -> None:
         super().__init__("answers, listens, thinks again")
         self.model, self.delivered, self.neighbours = model, delivered, neighbours
         self.question: Question | None = None
@@ -159,7 +160,7 @@ class Chair(RoutedAgent):
 
 
 async def seat(
-    runtime: SingleThreadedAgentRuntime, model: "Model | Replay", solvers: int
+    runtime: SingleThreadedAgentRuntime, model: Model | Replay, solvers: int
 ) -> Counter[str]:
     """Registers the agents and says who hears whom; returns the count of messages delivered."""
     # Counted by the handlers: an intervention handler that counts would cost the runtime time of
@@ -191,130 +192,6 @@ def short_answer(question: str, words: str) -> str:
     return " ".join(re.findall(r"\w+", words.lower()))[:40] or "nothing"
 
 
-# ---- The model and the terminal ------------------------------------------------------------------
-
-
-class ModelError(Exception):
-    """The model gave no answer, or only half of one; the text says which model and why."""
-
-
-class Model:
-    """The language model: shows on the screen what it says, and keeps it for the replay."""
-
-    def __init__(self, screen: "Screen", max_tokens: int) -> None:
-        self.name = os.environ.get("MODEL", "gpt-4o-mini")
-        self.client = AsyncOpenAI(api_key=os.environ.get("OPENAI_API_KEY") or "none")
-        self.address = str(self.client.base_url).rstrip("/")
-        self.screen, self.max_tokens = screen, max_tokens
-        self.said: dict[tuple[AgentId, int], str] = {}
-        self.floor = asyncio.Lock()
-        self.calls: set[asyncio.Task[str]] = set()
-        self.closed = False
-        self.busy = self.busy_since = 0.0
-
-    async def ask(self, agent: AgentId, round: int, prompt: str) -> str:
-        if self.closed:
-            raise ModelError("the model was closed")
-        if not self.calls:
-            self.busy_since = time.perf_counter()
-        call = asyncio.create_task(self.answer(f"{agent.type}, round {round}", prompt))
-        self.calls.add(call)
-        try:
-            self.said[agent, round] = await call
-        except asyncio.CancelledError:
-            if self.closed:
-                raise ModelError("the model was closed") from None
-            raise
-        finally:
-            self.calls.discard(call)
-            if not self.calls:
-                self.busy += time.perf_counter() - self.busy_since
-        return self.said[agent, round]
-
-    def close(self) -> None:
-        """Ends the calls in progress with a ModelError."""
-        self.closed = True
-        for call in self.calls:
-            call.cancel()
-
-    async def answer(self, speaker: str, prompt: str) -> str:
-        words, ending = "", ""
-        try:
-            stream = await self.client.chat.completions.create(
-                model=self.name,
-                messages=[*MANNERS, {"role": "user", "content": prompt}],
-                max_tokens=self.max_tokens,
-                stream=True,
-            )
-            # One at a time on the screen; what the others say meanwhile waits in their streams.
-            async with self.floor:
-                with self.screen.speaking(speaker) as say:
-                    async for chunk in stream:
-                        for choice in chunk.choices:
-                            say(choice.delta.content or "")
-                            words += choice.delta.content or ""
-                            ending = choice.finish_reason or ending
-            if not ending:  # the SDK takes a closed connection for the end of the answer
-                raise ModelError("the connection was closed")
-        except Exception as error:  # SDK versions differ in what they raise when a server dies
-            fault = "broke off in the middle of an answer" if words else "gave no answer"
-            # A web page that explains the error is no sentence.
-            reason = " ".join(str(error).partition("<")[0].split()).rstrip(".")[:200]
-            reason = reason or type(error).__name__
-            raise ModelError(f"the model at {self.address} {fault}: {reason}") from error
-        return words.strip()
-
-
-class Replay:
-    """Says at once what a model has said before.
-
-    This is how the runtime's time is measured. In the live debate agents think at the same time, so
-    the runtime delivers messages to some while the model works for others, and no clock can tell
-    the two apart. The same debate from the recorded words is the same messages between the same
-    agents, with nothing to wait for: its time is what the runtime and the agents' own lines take.
-    """
-
-    def __init__(self, said: dict[tuple[AgentId, int], str]) -> None:
-        self.said = said
-
-    async def ask(self, agent: AgentId, round: int, prompt: str) -> str:
-        await asyncio.sleep(0)  # the handler waits here, if not for long, as it does for a model
-        return self.said[agent, round]
-
-    def close(self) -> None:
-        pass
-
-
-class Screen:
-    """The terminal: the words of one speaker a line, and below them how far the debate is."""
-
-    def __init__(self, answers: int) -> None:
-        self.coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        self.answers, self.answered = answers, 0
-
-    @contextmanager
-    def speaking(self, speaker: str) -> Iterator[Callable[[str], None]]:
-        number = int(re.findall(r"\d+", speaker)[0])
-        name = f"\033[{31 + number % 6}m{speaker}\033[0m" if self.coloured else speaker
-        self.progress(shown=False)
-        print(name, end=": ", flush=True)
-        try:
-            yield lambda words: print(re.sub(r"\s+", " ", words), end="", flush=True)
-            self.answered += 1
-        finally:
-            print(flush=True)
-            self.progress()
-
-    def line(self, text: str) -> None:
-        self.progress(shown=False)
-        print(text, flush=True)
-
-    def progress(self, shown: bool = True) -> None:
-        if sys.stderr.isatty():
-            text = f"... {self.answered} of {self.answers} answers" if shown else ""
-            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
 # ---- The debate ----------------------------------------------------------------------------------
 
 
@@ -335,19 +212,11 @@ async def debate(
             outcome = await runtime.send_message(Question(text, arguments.rounds), chair)
             if isinstance(outcome, GaveUp):
                 raise ModelError(outcome.reason)
-            tell(describe(outcome.votes))
+            tell(f"Verdict: {outcome}")
     finally:
         model.close()
         await runtime.stop_when_idle()
     return delivered.total(), time.perf_counter() - start
-
-
-def describe(votes: dict[str, int]) -> str:
-    voters, most = sum(votes.values()), max(votes.values())
-    leaders = [answer for answer, count in votes.items() if count == most]
-    if len(leaders) > 1:
-        return f"Verdict: undecided between {' and '.join(leaders)}, {most} of {voters} each"
-    return f"Verdict: {leaders[0]}, said by {most} of {voters}"
 
 
 async def show(arguments: argparse.Namespace) -> None:
@@ -370,7 +239,7 @@ runtime per message   {runtime_time / messages * 1e6:.0f} microseconds"""
     )
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description="Agents debate questions; the majority decides.")
     parser.add_argument("questions", nargs="*", type=str.strip, metavar="QUESTION")
     parser.add_argument("--solvers", type=positive, default=4, metavar="N")
@@ -381,17 +250,14 @@ def main() -> int:
     if not (os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_KEY")):
         parser.error("set OPENAI_API_KEY, or OPENAI_BASE_URL for a model of your own")
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a model may say anything
+    clear = "\r\033[K" if sys.stderr.isatty() else ""
     try:
         asyncio.run(show(arguments))
     except ModelError as error:
-        failure, status = str(error), 1
+        sys.exit(f"{clear}debate: {error}")
     except (KeyboardInterrupt, asyncio.CancelledError):
-        failure, status = "interrupted", 130
-    else:
-        return 0
-    clear = "\r\033[K" if sys.stderr.isatty() else ""
-    print(f"{clear}debate: {failure}", file=sys.stderr)
-    return status
+        print(f"{clear}debate: interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 def positive(text: str) -> int:
@@ -401,4 +267,4 @@ def positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

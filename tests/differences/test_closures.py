@@ -61,3 +61,19 @@ def test_a_wrong_closure_is_a_type_error_and_leaves_its_type_free():
     upstream, ours = both(scenario)
     assert upstream == ["AssertionError", ("again", "raised ValueError")]
     assert ours == ["TypeError", ["again", "AgentType ear"]]
+
+
+def test_a_closure_agent_class_with_subscriptions_is_told_where_they_go():
+    async def closure(agent, message: Note, ctx) -> None: ...
+
+    async def scenario(core, record):
+        @core.type_subscription("notes")
+        class Subscribed(core.ClosureAgent):
+            pass
+
+        error = await error_of(
+            Subscribed.register_closure(core.SingleThreadedAgentRuntime(), "ear", closure)
+        )
+        record(type(error).__name__, "subscriptions=" in str(error))
+
+    assert both(scenario) == ([["AssertionError", False]], [["TypeError", True]])

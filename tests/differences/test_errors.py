@@ -143,3 +143,27 @@ def test_a_state_that_does_not_fit_is_refused_before_any_agent_changes(state, up
     if isinstance(state, dict):
         assert upstream[-1] == ["count", 1]
     assert ours == [("load", "raised ValueError"), ["StateError", True], ["count", 0]]
+
+
+def test_a_handler_is_an_async_function():
+    async def scenario(core, record):
+        async def use():
+            async def answer(text):
+                return f"later: {text}"
+
+            class Agent(core.RoutedAgent):
+                @core.message_handler
+                def on_text(self, message: str, ctx: core.MessageContext) -> str:
+                    return answer(message)
+
+            runtime = core.SingleThreadedAgentRuntime()
+            await runtime.register_factory("agent", lambda: Agent("is not async"))
+            runtime.start()
+            record("answer", await runtime.send_message("x", core.AgentId("agent", "k")))
+            await runtime.stop_when_idle()
+
+        error = await error_of(use())
+        if error is not None:
+            record(type(error).__name__, "on_text" in str(error))
+
+    assert both(scenario) == ([["answer", "later: x"]], [["TypeError", True]])

@@ -1,8 +1,10 @@
 """What observers get: nothing is made that nobody asked for, and what is told is what happened."""
 
+import logging
 from dataclasses import dataclass
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.trace import NoOpTracer
 from tests.compat.harness import both
 from tests.compat.observers import RecordedSpans, logged_events
@@ -201,3 +203,54 @@ def test_a_message_that_cannot_be_shown_is_delivered_all_the_same(method):
     upstream, ours = both(scenario)
     assert upstream == [("send", "raised KeyError: 'cannot write'"), set()]
     assert ours == [answer, {"Message could not be serialized"}]
+
+
+def test_a_log_handler_that_raises_does_not_fail_the_message(monkeypatch):
+    class Broken(logging.Handler):
+        def emit(self, entry):
+            raise OSError("disk is full")
+
+    # Ours prints the error, as `logging` prints those of its own handlers, unless told not to.
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+
+    async def scenario(core, record):
+        runtime = await note_taker(core, echo)
+        runtime.start()
+        logger, broken = logging.getLogger(core.EVENT_LOGGER_NAME), Broken()
+        level = logger.level
+        logger.addHandler(broken)
+        logger.setLevel(logging.INFO)
+        try:
+            send = runtime.send_message(Note("x"), core.AgentId("a", "k"))
+            await record.outcome("send", send)
+        finally:
+            logger.removeHandler(broken)
+            logger.setLevel(level)
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    assert upstream == [("send", "raised OSError: disk is full")]
+    assert ours == [["send", Note("x")]]
+
+
+def test_whether_a_tracer_records_is_asked_at_the_start(monkeypatch):
+    monkeypatch.delenv("FERROGEN_PLAIN_TASKS", raising=False)
+
+    async def scenario(core, record):
+        monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+        runtime, spans = await note_taker(core, echo), RecordedSpans()
+        await runtime.get("a", "k", lazy=False)
+        runtime.start()
+        monkeypatch.setattr(trace, "_TRACER_PROVIDER", spans.provider)  # as for a program
+        agent = core.AgentId("a", "k")
+        await runtime.send_message(Note("x"), agent)
+        record("running", len(spans.seen()) > 0)
+        await runtime.stop()
+        runtime.start()
+        await runtime.send_message(Note("x"), agent)
+        record("started again", len(spans.seen()) > 0)
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    assert upstream == [["running", True], ["started again", True]]
+    assert ours == [["running", False], ["started again", True]]

@@ -1,5 +1,6 @@
 """Routes: nothing kept per topic source, and a bad subscription harms nobody else."""
 
+import enum
 import gc
 import tracemalloc
 
@@ -134,3 +135,43 @@ def test_the_key_of_an_agent_id_is_text():
             record.raised("key", error, words=False)
 
     assert both(scenario) == ([1], [("key", "raised TypeError")])
+
+
+def test_the_parts_of_an_agent_id_are_plain_text():
+    class Name(str):
+        __slots__ = ()
+
+    class Kind(str, enum.Enum):
+        WRITER = "writer"
+
+    async def scenario(core, record):
+        for part in (Name("writer"), Kind.WRITER):
+            agent_id = core.AgentId(part, part)
+            record(type(agent_id.type).__name__, type(agent_id.key).__name__)
+            record(agent_id == core.AgentId("writer", "writer"))
+
+    upstream, ours = both(scenario)
+    assert upstream == [["Name", "Name"], True, ["Kind", "Kind"], True]
+    assert ours == [["str", "str"], True] * 2
+
+
+def test_a_key_that_cannot_be_encoded_is_refused():
+    async def scenario(core, record):
+        class Agent(core.BaseAgent):
+            async def on_message_impl(self, message, ctx):
+                record("heard", message)
+
+        runtime = core.SingleThreadedAgentRuntime()
+        await Agent.register(runtime, "agent", lambda: Agent("listens"))
+        runtime.start()
+
+        async def send():
+            await runtime.send_message("sent", core.AgentId("agent", "\ud800"))
+
+        await record.outcome("send", send(), words=False)
+        await runtime.publish_message("published", core.TopicId("agent:", "\ud800"))
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    assert upstream == [["heard", "sent"], ["send", None], ["heard", "published"]]
+    assert ours == [("send", "raised ValueError")]

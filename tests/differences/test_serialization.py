@@ -3,9 +3,13 @@
 from dataclasses import dataclass, field
 
 import pytest
+from autogen_core._base_agent import handles as upstream_handles
 from autogen_core._serialization import DataclassJsonMessageSerializer as Upstream
 from pydantic import BaseModel
+from tests.compat.harness import both
 
+import ferrogen
+from ferrogen._agents.base import handles
 from ferrogen._serialization.dataclass_json import DataclassJsonMessageSerializer as Ours
 from ferrogen.exceptions import SerializationError
 
@@ -80,3 +84,36 @@ def test_a_nested_subclass_comes_back_as_the_class_that_is_declared():
 def test_json_is_compact_and_in_utf_8():
     assert Upstream(Word).serialize(Word("é")) == b'{"text": "\\u00e9"}'
     assert Ours(Word).serialize(Word("é")) == '{"text":"é"}'.encode()
+
+
+def test_a_serializer_of_ones_own_serves_a_handler():
+    class Odd:
+        """Neither a dataclass nor a model: no serializer is known for it."""
+
+    class OddJson:
+        data_content_type = "application/json"
+        type_name = "Odd"
+
+        def serialize(self, message):
+            return b"{}"
+
+        def deserialize(self, payload):
+            return Odd()
+
+    async def scenario(core, record):
+        @(handles if core is ferrogen else upstream_handles)(Odd, OddJson())
+        class Agent(core.RoutedAgent):
+            @core.message_handler
+            async def on_odd(self, message: Odd, ctx: core.MessageContext) -> None:
+                record("handled")
+
+        runtime = core.SingleThreadedAgentRuntime()
+        register = Agent.register(runtime, "agent", lambda: Agent("takes odd messages"))
+        await record.outcome("register", register, words=False)
+        runtime.start()
+        await runtime.send_message(Odd(), core.AgentId("agent", "k"))
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    assert upstream == [("register", "raised ValueError"), "handled"]
+    assert ours == [["register", "AgentType agent"], "handled"]

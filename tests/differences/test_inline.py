@@ -1,0 +1,196 @@
+"""Handlers that run inside their sender's `await`, and what can be told from it."""
+
+import asyncio
+import collections.abc
+import copy
+import dataclasses
+import inspect
+import sys
+from typing import Any
+from unittest import mock
+
+import pytest
+from tests.compat.harness import both, turns
+
+
+@pytest.fixture(autouse=True)
+def short_cut(monkeypatch):
+    """These differences are those of the short cut: not of plain tasks."""
+    monkeypatch.delenv("FERROGEN_PLAIN_TASKS", raising=False)
+
+
+async def started(core, handler, *, key="k"):
+    """Return a runtime and the id of an agent that handles text by this function, and is built."""
+
+    async def handle(self, message, ctx):
+        return await handler(self, message, ctx)
+
+    handle.__annotations__ = {"message": str, "ctx": core.MessageContext, "return": Any}
+    agent_class = type("Agent", (core.RoutedAgent,), {"handle": core.message_handler(handle)})
+    runtime = core.SingleThreadedAgentRuntime()
+    await runtime.register_factory("agent", lambda: agent_class("runs one function"))
+    await runtime.get("agent", key, lazy=False)
+    runtime.start()
+    return runtime, core.AgentId("agent", key), agent_class
+
+
+async def echo(agent, message, ctx):
+    return message
+
+
+def test_a_send_need_not_yield_to_the_event_loop():
+    async def scenario(core, record):
+        runtime, agent, _ = await started(core, echo)
+        turn, most = 0, 0
+
+        async def take_turns():
+            nonlocal turn
+            while True:
+                turn += 1
+                await asyncio.sleep(0)
+
+        others = asyncio.create_task(take_turns())
+        await turns(2)
+        before = turn
+        await runtime.send_message("x", agent)
+        record("one message yields", turn > before)
+        for _ in range(500):
+            before = turn
+            await runtime.send_message("x", agent)
+            most = max(most, turn - before)
+        record("some of 500 do", most > 0)
+        others.cancel()
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    assert upstream == [["one message yields", True], ["some of 500 do", True]]
+    assert ours == [["one message yields", False], ["some of 500 do", True]]
+
+
+def test_a_handler_has_the_head_room_that_its_sender_leaves():
+    limit = sys.getrecursionlimit()
+
+    def dig(depth):
+        return depth and 1 + dig(depth - 1)
+
+    async def handler(agent, message, ctx):
+        return dig(limit * 7 // 10)
+
+    async def scenario(core, record):
+        runtime, agent, _ = await started(core, handler)
+
+        async def descend(depth):
+            if depth:
+                return await descend(depth - 1)
+            return await runtime.send_message("x", agent)
+
+        # In tasks: the stack of the test itself does not count.
+        await record.outcome("flat", asyncio.create_task(descend(0)))
+        deep = asyncio.create_task(descend(limit * 4 // 10))
+        await record.outcome("deep", deep, words=False)
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    done = limit * 7 // 10
+    assert upstream == [["flat", done], ["deep", done]]
+    assert ours == [["flat", done], ("deep", "raised RecursionError")]
+
+
+def test_what_send_message_returns_is_a_coroutine_to_asyncio_and_not_to_inspect():
+    async def scenario(core, record):
+        runtime, agent, _ = await started(core, echo)
+        send = runtime.send_message("x", agent)
+        record(asyncio.iscoroutine(send), inspect.isawaitable(send))
+        record(isinstance(send, collections.abc.Coroutine))
+        record(inspect.iscoroutine(send), inspect.iscoroutinefunction(runtime.send_message))
+        record(await asyncio.create_task(send))
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    assert upstream == [[True, True], True, [True, True], "x"]
+    assert ours == [[True, True], True, [False, False], "x"]
+
+
+@pytest.mark.parametrize("where", ["class", "agent"])
+def test_a_way_of_handling_that_is_replaced_after_the_first_message_is_not_seen(where):
+    async def replacement(*arguments, **keywords):
+        return "replaced"
+
+    async def scenario(core, record):
+        runtime, agent_id, agent_class = await started(core, echo)
+        agent = await runtime.try_get_underlying_agent_instance(agent_id)
+        record(await runtime.send_message("first", agent_id))
+        target = agent_class if where == "class" else agent
+        with mock.patch.object(target, "on_message_impl", replacement):
+            record(await runtime.send_message("second", agent_id))
+        await runtime.stop_when_idle()
+
+    assert both(scenario) == (["first", "replaced"], ["first", "second"])
+
+
+def test_handlers_are_looked_up_once_a_class():
+    async def scenario(core, record):
+        runtime, agent, agent_class = await started(core, echo)
+        record(await runtime.send_message("x", agent))
+
+        async def other(self, message: str, ctx: core.MessageContext) -> Any:
+            return "another handler"
+
+        agent_class.handle = core.message_handler(other)
+        record(await runtime.send_message("x", agent))
+        record(await runtime.send_message("x", core.AgentId("agent", "built later")))
+        await runtime.stop_when_idle()
+
+    assert both(scenario) == (["x", "x", "another handler"], ["x", "x", "x"])
+
+
+def test_nothing_can_be_added_to_a_message_context():
+    async def scenario(core, record):
+        async def handler(agent, message, ctx):
+            if message == "add":
+                ctx.note = "mine"
+                return ctx.note
+            if message == "set":
+                ctx.message_id = "mine"
+                return ctx.message_id
+            changed = dataclasses.replace(ctx, message_id="other")
+            record(
+                changed.message_id, changed.sender, changed == ctx, dataclasses.is_dataclass(ctx)
+            )
+            record([field.name for field in dataclasses.fields(ctx)])
+            plain = dataclasses.replace(ctx, cancellation_token=None)
+            record(dataclasses.asdict(plain))
+            return None
+
+        runtime, agent, _ = await started(core, handler)
+        for message in ("set", "look", "add"):
+            send = runtime.send_message(message, agent, message_id="m")
+            await record.outcome(message, send, words=False)
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    assert upstream[-1] == ["add", "mine"]
+    assert ours[-1] == ("add", "raised AttributeError")
+    assert ours[:-1] == upstream[:-1]
+    assert len(ours) == 6
+
+
+def test_a_message_context_is_not_extended_by_fields():
+    async def scenario(core, record):
+        context = core.MessageContext(None, None, True, None, "m")
+        record.call("copy", lambda: copy.copy(context) == context)
+        record("by position", core.MessageContext.__match_args__)
+
+        async def extend():
+            @dataclasses.dataclass
+            class More(core.MessageContext):
+                note: str = ""
+
+            return More(None, None, True, None, "m", "mine").note
+
+        await record.outcome("more fields", extend(), words=False)
+
+    upstream, ours = both(scenario)
+    assert ours[:2] == upstream[:2]
+    assert upstream[2] == ["more fields", "mine"]
+    assert ours[2] == ("more fields", "raised TypeError")
