@@ -22,5 +22,5 @@ class _Fields:
     message_id: str
 
 
-for _name in ("__dataclass_fields__", "__dataclass_params__", "__annotations__"):
+for _name in ("__dataclass_fields__", "__dataclass_params__", "__match_args__", "__annotations__"):
     setattr(MessageContext, _name, getattr(_Fields, _name))

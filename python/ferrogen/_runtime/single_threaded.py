@@ -136,13 +136,13 @@ class SingleThreadedAgentRuntime(AgentRuntime):
 
     def _make_drive(self, overseers: Sequence[InterventionHandler] | None) -> Drive | None:
         """Make the short cut by which handlers run inside their sender, unless it is off."""
-        plain = SingleThreadedAgentRuntime.send_message
-        if os.environ.get(PLAIN_TASKS) or type(self).send_message is not plain:
+        # Of a subclass, or of whoever patches the class, a method of another kind is to be called.
+        if os.environ.get(PLAIN_TASKS) or type(self).send_message is not _SEND_PLAINLY:
             return None
         drive = Drive(
             dispatcher=self._dispatcher,
             host=InlineHost(
-                send=partial(plain, self), deliveries=self._deliveries, agents=self._agents
+                send=partial(_SEND_PLAINLY, self), deliveries=self._deliveries, agents=self._agents
             ),
             loggers=(ROOT_LOGGER_NAME, EVENT_LOGGER_NAME),
             # The user's own list: a handler that is added to it later counts, too.
@@ -555,3 +555,6 @@ class SingleThreadedAgentRuntime(AgentRuntime):
     ) -> None:
         """Add one or more serializers, which events and spans show messages with."""
         self._serialization.add_serializer(serializer)
+
+
+_SEND_PLAINLY = SingleThreadedAgentRuntime.send_message

@@ -6,7 +6,7 @@
 use parking_lot::Mutex;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyString};
+use pyo3::types::{PyBool, PyString, PyTuple};
 
 use crate::python;
 
@@ -173,6 +173,14 @@ impl MessageContext {
             parts.push(format!("{field}={shown}"));
         }
         Ok(format!("{}({})", slf.get_type().qualname()?, parts.join(", ")))
+    }
+
+    /// Copying and pickling make the token and the id, and then carry all five fields.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let py = slf.py();
+        let fields: Vec<_> =
+            FIELDS.iter().map(|field| slf.getattr(*field)).collect::<PyResult<_>>()?;
+        (slf.get_type(), PyTuple::new(py, fields)?).into_pyobject(py)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
