@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast
 from ferrogen._agents.base import BaseAgent
 from ferrogen._agents.handler_building import logger
 from ferrogen._agents.handlers import MessageHandler
+from ferrogen._core import Handlers
 from ferrogen._messaging.message_context import MessageContext
 from ferrogen._serialization.known import try_get_known_serializers_for_type
 from ferrogen._serialization.serializer import MessageSerializer
@@ -61,6 +62,7 @@ class RoutedAgent(BaseAgent):
 
     # Of the class itself only: see `on_message_impl`.
     _handler_table: ClassVar[HandlerTable]
+    _native_handlers: ClassVar[Handlers]
 
     async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any | None:
         """Hand the message to the first handler of its type that wants it.

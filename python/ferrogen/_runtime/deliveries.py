@@ -103,8 +103,8 @@ class Deliveries:
 
     def adopt(self, task: asyncio.Task[None]) -> None:
         """Keep a task in which a handler is running until it is done."""
-        self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        self._tasks.add(task)
 
     async def cancel(self) -> None:
         """Cancel every handler and factory but the one that calls this, and wait for their end."""

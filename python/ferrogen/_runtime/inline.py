@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.base import BaseAgent
@@ -26,10 +25,6 @@ __all__ = ["InlineHost"]
 
 # To asyncio a coroutine is what this class says is one.
 Coroutine.register(Send)
-
-_handlers: WeakKeyDictionary[type[Agent], Handlers] = WeakKeyDictionary()
-"""Of each class of agents, made when the first of them gets a message."""
-
 
 class InlineHost:
     """What the short cut needs of a runtime.
@@ -74,7 +69,6 @@ class InlineHost:
         task: asyncio.Task[None],
         agent_id: AgentId,
         ticket: int,
-        message: Any,
         context: MessageContext,
         event_loop: asyncio.AbstractEventLoop,
     ) -> tuple[Callable[[Any, BaseException | None], None], asyncio.Future[Any]]:
@@ -119,17 +113,23 @@ def _handlers_of(agent: Agent) -> Handlers | None:
     if not isinstance(agent, RoutedAgent):
         return None
     cls = type(agent)
-    known = _handlers.get(cls)
-    if known is not None:
-        return known
     if (cls.on_message, cls.on_message_impl) != (BaseAgent.on_message, RoutedAgent.on_message_impl):
         return None
+    if "on_message" in vars(agent) or "on_message_impl" in vars(agent):
+        return None
+    # Of the class itself only, and gone with it.
+    known: Handlers | None = vars(cls).get("_native_handlers")
+    if known is not None:
+        return known
     described = []
     for message_type, handlers in cls._make_handler_table().items():
         plans = [getattr(handler, "plan", None) for handler in handlers]
-        if None in plans:  # somebody made a handler without our decorators
-            return None
+        for handler, plan in zip(handlers, plans, strict=True):
+            # Somebody made a handler without our decorators, or wrapped one that we made:
+            # functools.wraps then passes the plan on to what does more than the plan says.
+            if plan is None or getattr(handler, "__wrapped__", None) is not plan.function:
+                return None
         described.append((message_type, plans))
     made = Handlers(described)
-    _handlers[cls] = made
+    cls._native_handlers = made
     return made

@@ -340,9 +340,14 @@ impl Dispatcher {
     ) {
         let overflow =
             if drop_oldest { core::Overflow::DropOldest } else { core::Overflow::Reject };
-        let mut state = self.state();
-        let agent_type = state.names.intern(agent_type);
-        state.machine.limit(agent_type, core::Limits { concurrency, capacity, overflow });
+        let outdated: Vec<_> = {
+            let mut state = self.state();
+            let agent_type = state.names.intern(agent_type);
+            state.machine.limit(agent_type, core::Limits { concurrency, capacity, overflow });
+            // Whether an agent is watched goes with its options.
+            state.records.values_mut().map(|record| record.equipment.take()).collect()
+        };
+        drop(outdated);
     }
 
     fn build(&self, agent_id: &Bound<'_, AgentId>) -> PyResult<()> {

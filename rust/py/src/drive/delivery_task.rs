@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyType};
@@ -40,11 +41,16 @@ fn make(py: Python<'_>) -> PyResult<Py<PyType>> {
         let offset = (*task.as_type_ptr()).tp_basicsize;
         OFFSET.store(usize::try_from(offset)?, Ordering::Relaxed);
         check_offset(py, &made)?;
-        // The class is ours and has no instances, so nothing has looked at its slots yet.
+        // From here on only the functions of this file reach the slot.
+        made.delattr("_handling")?;
+        // The class is ours and has no instances, so nothing has looked at its slots yet. Nor will
+        // they change: that could only come from a subclass, or from an attribute set on the class.
         (*raw).tp_getattro = Some(getattro);
         (*(*raw).tp_as_async).am_await = Some(iterate);
         (*raw).tp_iter = Some(iterate);
         (*raw).tp_repr = Some(repr);
+        (*raw).tp_flags &= !ffi::Py_TPFLAGS_BASETYPE;
+        (*raw).tp_flags |= ffi::Py_TPFLAGS_IMMUTABLETYPE;
     }
     Ok(made.unbind())
 }
@@ -108,7 +114,7 @@ pub(super) fn is_private(task: &Bound<'_, PyAny>) -> bool {
     }
 }
 
-/// Initialises a task that is still asleep.
+/// Initialises a task that is still asleep. Should that fail, it sleeps on.
 pub(super) fn wake(task: &Bound<'_, PyAny>) -> PyResult<()> {
     // SAFETY: called with delivery tasks only. The slot is emptied before anything else runs.
     let handling = unsafe {
@@ -117,10 +123,13 @@ pub(super) fn wake(task: &Bound<'_, PyAny>) -> PyResult<()> {
         *place = std::ptr::null_mut();
         handling
     };
-    match handling {
-        Some(handling) => Handling::become_coroutine_of(handling.cast::<Handling>()?, task),
-        None => Ok(()),
-    }
+    let Some(handling) = handling else { return Ok(()) };
+    Handling::become_coroutine_of(handling.cast::<Handling>()?, task).inspect_err(|_| {
+        // Half initialised as it is now, it would complain of never having been finished.
+        let _ = task.setattr(intern!(task.py(), "_log_destroy_pending"), false);
+        // SAFETY: as above; nobody else fills the slot.
+        unsafe { *slot(task) = handling.into_ptr() }
+    })
 }
 
 /// Awaits the task, for which the interpreter asks for no attribute.

@@ -257,26 +257,36 @@ impl Drive {
                 Ok(First::Ended(result))
             }
             Ran::Suspended { coroutine, pending, handler } => {
-                let settle = this.host.bind(py).call_method1(
-                    intern!(py, "suspended"),
-                    (
-                        &spare.task,
-                        &inline.agent_id,
-                        inline.ticket(),
-                        &request.message,
-                        context?,
-                        &seat.event_loop,
-                    ),
-                )?;
-                let (settle, answer): (Py<PyAny>, Bound<'py, PyAny>) = settle.extract()?;
-                let ending = Ending { settle, handler: handler.cloned() };
-                let task = spare.task.bind(py);
-                let early = !delivery_task::is_asleep(task);
-                spare.handling.get().suspend(coroutine, pending, early, ending)?;
-                delivery_task::wake(task)?;
-                Ok(First::Suspended(answer))
+                let handed_over = context.and_then(|context| {
+                    let task = spare.task.bind(py);
+                    let early = !delivery_task::is_asleep(task);
+                    delivery_task::wake(task)?;
+                    let (settle, answer) = this.hand_over(task, &inline, &seat, context)?;
+                    let ending = Ending { settle, handler: handler.cloned() };
+                    spare.handling.get().suspend(coroutine, pending, early, ending)?;
+                    Ok(answer)
+                });
+                match handed_over {
+                    Ok(answer) => Ok(First::Suspended(answer)),
+                    // The handler cannot go on: its coroutine is gone, its task finds nothing to do.
+                    Err(error) => Ok(First::Ended(this.settle(py, &inline, Err(error)))),
+                }
             }
         }
+    }
+
+    /// Gives a handler that has suspended into the host's keeping. Returns what to call when it
+    /// ends, and the future that its sender waits for.
+    fn hand_over<'py>(
+        &self,
+        task: &Bound<'py, PyAny>,
+        inline: &Inline<'py>,
+        seat: &Seat<'_, 'py>,
+        context: Bound<'py, MessageContext>,
+    ) -> PyResult<(Py<PyAny>, Bound<'py, PyAny>)> {
+        let py = task.py();
+        let about = (task, &inline.agent_id, inline.ticket(), context, &seat.event_loop);
+        self.host.bind(py).call_method1(intern!(py, "suspended"), about)?.extract()
     }
 
     /// The coroutine of the plain way.
@@ -375,10 +385,21 @@ impl Drive {
     fn put_back(&self, py: Python<'_>, spare: Spare) {
         spare.handling.get().ended_inline(py);
         let task = spare.task.bind(py);
-        if delivery_task::is_asleep(task) && delivery_task::is_private(task) {
-            // SAFETY: a reference is moved in; there are never more than run inside one another.
-            unsafe { self.state.with(py, |state| state.spares.push(spare)) }
+        if !delivery_task::is_asleep(task) || !delivery_task::is_private(task) {
+            return;
         }
+        let left = unsafe {
+            // SAFETY: references are moved, in or out; there are never more than run inside one
+            // another. Once it is shut, the next loop may be another one.
+            self.state.with(py, |state| {
+                if !state.open {
+                    return Some(spare);
+                }
+                state.spares.push(spare);
+                None
+            })
+        };
+        drop(left);
     }
 }
 

@@ -96,6 +96,7 @@ impl Handlers {
                 }
                 visit.call(&handler.function)?;
                 visit.call(&handler.matches)?;
+                handler.answers.iter().flatten().try_for_each(|answer| visit.call(answer))?;
                 visit.call(&handler.judge)?;
             }
         }

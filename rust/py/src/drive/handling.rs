@@ -136,8 +136,9 @@ impl Handling {
             keywords.set_item(intern!(py, "context"), context)?;
         }
         let arguments = PyTuple::new(py, [task.clone(), handling.clone().into_any()])?;
-        let init = py.import(intern!(py, "asyncio"))?.getattr(intern!(py, "Task"))?;
-        init.getattr(intern!(py, "__init__"))?.call(arguments, Some(&keywords))?;
+        // The class's own, whatever `asyncio.Task` has been replaced with meanwhile.
+        let init = task.get_type().getattr(intern!(py, "__init__"))?;
+        init.call(arguments, Some(&keywords))?;
         Ok(())
     }
 }

@@ -169,7 +169,8 @@ impl Send {
                 visit.call(&request.message)?;
                 visit.call(&request.recipient)?;
                 visit.call(&request.sender)?;
-                visit.call(&request.cancellation_token)
+                visit.call(&request.cancellation_token)?;
+                visit.call(&request.message_id)
             }
             Stage::Waiting(inner) => visit.call(inner),
             Stage::Taken => Ok(()),
@@ -185,11 +186,18 @@ impl Drop for Send {
     /// Warns, as a coroutine does, if nobody awaited it.
     fn drop(&mut self) {
         Python::attach(|py| {
-            if let Stage::Fresh(_) = self.take(py) {
+            if let Stage::Fresh(request) = self.take(py) {
+                // It may be on its way out of a frame that an exception leaves. Python must not
+                // run with that one set.
+                let leaving = PyErr::take(py);
                 let class = py.get_type::<PyRuntimeWarning>();
                 let text = c"coroutine 'SingleThreadedAgentRuntime.send_message' was never awaited";
                 if let Err(error) = PyErr::warn(py, &class, text, 1) {
                     error.write_unraisable(py, None);
+                }
+                request.release(py);
+                if let Some(error) = leaving {
+                    error.restore(py);
                 }
             }
         });
