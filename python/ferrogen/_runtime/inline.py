@@ -26,6 +26,7 @@ __all__ = ["InlineHost"]
 # To asyncio a coroutine is what this class says is one.
 Coroutine.register(Send)
 
+
 class InlineHost:
     """What the short cut needs of a runtime.
 
