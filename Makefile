@@ -116,9 +116,29 @@ test: test-rust test-python ## run all tests; ARGS="-k words" goes to pytest
 test-rust: | check-rust ## run the tests of the Rust core
 	cargo test --locked --quiet --package ferrogen-core
 
+# The tests that mostly wait for programs they start run beside the others. Each part is shown when it has ended.
+PROGRAMS := tests/cli tests/compat_hook tests/examples tests/test_guide_examples.py
+PYTHON_PARTS := test-programs test-library test-plain
+
 .PHONY: test-python
-test-python: $(MADE)/development $(MADE)/extension ## run the Python tests
+test-python: $(MADE)/development $(MADE)/extension ## run the Python tests, on the drive and on plain tasks
+ifeq ($(strip $(ARGS)),)
+	@echo "running the Python tests in $(words $(PYTHON_PARTS)) parts: about a minute"
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target $(PYTHON_PARTS)
+else
 	"$(BIN)/python" -m pytest $(ARGS)
+endif
+
+.PHONY: $(PYTHON_PARTS)
+test-programs: $(MADE)/development $(MADE)/extension
+	"$(BIN)/python" -m pytest $(PROGRAMS)
+
+test-library: $(MADE)/development $(MADE)/extension
+	"$(BIN)/python" -m pytest $(PROGRAMS:%=--ignore=%)
+
+# tests/semantics choose the mode by themselves; these run in whichever the environment names.
+test-plain: $(MADE)/development $(MADE)/extension
+	FERROGEN_PLAIN_TASKS=1 "$(BIN)/python" -m pytest tests/agents tests/compat tests/differences tests/runtime
 
 .PHONY: test-all
 test-all: | check-python ## run the Python tests on every CPython 3.10 to 3.13 that is here
@@ -156,11 +176,14 @@ bench: $(MADE)/development $(MADE)/extension ## measure: every file of benches/,
 wheel: dist/.proved/$(notdir $(VENV)) ## build a manylinux wheel for this Python and prove it in an empty venv without Rust
 	@printf '%s\n' dist/*.whl
 
+# What panics and debuggers say about places in the code must not name folders of this machine.
+REMAPPED = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo --remap-path-prefix=$(CURDIR)=ferrogen
+
 # Only a proved wheel reaches dist.
 dist/.proved/$(notdir $(VENV)): $(RUST_SOURCES) $(PYTHON_SOURCES) $(wildcard README.md) LICENSE pyproject.toml tools/prove_wheel.py tools/proof.py $(MADE)/wheel-tools | check-rust
 	@echo "building the wheel"
 	@rm -rf $(MADE)/wheel
-	@$(call quietly,$(MATURIN) build --release --locked --zig --compatibility manylinux2014 --interpreter "$(BIN)/python" --out $(MADE)/wheel,the wheel could not be built: the reason is above)
+	@$(call quietly,RUSTFLAGS="$(strip $(RUSTFLAGS) $(REMAPPED))" $(MATURIN) build --release --locked --zig --compatibility manylinux2014 --interpreter "$(BIN)/python" --out $(MADE)/wheel,the wheel could not be built: the reason is above)
 	@"$(BIN)/python" tools/prove_wheel.py $(MADE)/wheel/*.whl
 	@mkdir -p $(@D)
 	@mv $(MADE)/wheel/*.whl dist/

@@ -1,5 +1,6 @@
-"""What all tests share: how property tests choose their examples."""
+"""What all tests share: how property tests choose their examples, and what is not collected."""
 
+import gc
 import os
 
 from hypothesis import settings
@@ -9,3 +10,12 @@ settings.register_profile("local", deadline=None)
 # In CI the same examples each time: a red build is about the change it is for.
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_collection_finish() -> None:
+    """Takes what is there before the first test out of the sight of the collector.
+
+    Many tests collect garbage, and would look through every imported module each time.
+    """
+    gc.collect()
+    gc.freeze()

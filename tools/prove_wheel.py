@@ -21,15 +21,27 @@ def require(holds: bool, otherwise: str) -> None:
         sys.exit(f"the wheel is not proved: {otherwise}")
 
 
+def named(folder: Path, contents: bytes) -> bool:
+    """Returns whether a path in this folder stands in a file."""
+    return f"{folder}/".encode() in contents
+
+
 def check_contents(wheel: Path) -> None:
     """Looks into the wheel: one extension for this very Python, the types, the licence."""
     require("manylinux" in wheel.name, f"{wheel.name} is not a manylinux wheel")
-    names = zipfile.ZipFile(wheel).namelist()
+    archive = zipfile.ZipFile(wheel)
+    names = archive.namelist()
     extensions = [name for name in names if name.endswith(".so")]
     expected = f"ferrogen/_core{sysconfig.get_config_var('EXT_SUFFIX')}"
     require(extensions == [expected], f"its extensions are {extensions}, not [{expected!r}]")
     for needed in ("ferrogen/py.typed", "ferrogen/_core.pyi", "licenses/LICENSE", ".pth"):
         require(any(name.endswith(needed) for name in names), f"{needed} is missing")
+    for folder in (Path.home(), Path.cwd()):
+        # A short one, such as /, stands in any file without meaning the folder.
+        told = [
+            name for name in names if len(folder.parts) > 1 and named(folder, archive.read(name))
+        ]
+        require(not told, f"{', '.join(told)} name {folder}, a folder of this machine")
 
 
 class EmptyEnvironment:

@@ -270,7 +270,7 @@ def test_a_value_without_json_form_is_refused_with_the_type_named() -> None:
 def test_a_message_that_holds_itself_is_refused() -> None:
     tree = Tree([])
     tree.branches.append(tree)
-    with pytest.raises(SerializationError, match="recursion|Circular reference"):
+    with pytest.raises(SerializationError, match=r"recursion|Circular reference"):
         DataclassJsonMessageSerializer(Tree).serialize(tree)
 
 

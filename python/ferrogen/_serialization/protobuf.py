@@ -8,7 +8,7 @@ from ferrogen._serialization.serializer import PROTOBUF_DATA_CONTENT_TYPE, type_
 from ferrogen.exceptions import SerializationError
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message  # type: ignore[import-untyped]
+    from google.protobuf.message import Message
 
 ProtobufT = TypeVar("ProtobufT", bound="Message")
 
@@ -24,7 +24,7 @@ class ProtobufMessageSerializer(Generic[ProtobufT]):
     """
 
     def __init__(self, cls: type[ProtobufT]) -> None:
-        from google.protobuf import any_pb2  # type: ignore[import-untyped]
+        from google.protobuf import any_pb2
 
         self.cls = cls
         self._any: Any = any_pb2.Any
