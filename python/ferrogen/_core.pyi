@@ -100,6 +100,8 @@ class MessageContext:
         ```
     """
 
+    __match_args__ = ("sender", "topic_id", "is_rpc", "cancellation_token", "message_id")
+
     sender: AgentId | None
     topic_id: TopicId | None
     is_rpc: bool
@@ -347,6 +349,7 @@ class Send(Coroutine[Any, Any, Any]):
     def throw(self, error: Any, value: Any = None, traceback: Any = None) -> Any: ...
     def close(self) -> None: ...
 
+@final
 class DeliveryTask(asyncio.Task[Any]):
     """The task in which a handler runs that the drive has begun.
 

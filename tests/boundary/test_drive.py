@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+import sys
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -106,3 +108,31 @@ async def test_a_send_can_be_closed_and_thrown_into_at_every_stage() -> None:
                 send.send(None)
     gate.set()
     await runtime.stop_when_idle()
+
+
+def test_a_subinterpreter_is_refused() -> None:
+    interpreters = pytest.importorskip(
+        "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
+    )
+    program = dedent(
+        """
+        try:
+            import ferrogen._core
+        except ImportError as error:
+            assert "main interpreter" in str(error) or "subinterpreter" in str(error), error
+        else:
+            raise AssertionError("imported")
+        """
+    )
+    inside = f"import sys; sys.path[:] = {sys.path!r}\n{program}"
+    other = interpreters.create()
+    try:
+        failed = interpreters.run_string(other, inside)
+        assert failed is None, failed
+    finally:
+        interpreters.destroy(other)
+
+
+async def test_a_method_called_on_the_class_finds_the_coroutine_of_a_sleeping_task() -> None:
+    coroutine = await in_a_handler(asyncio.Task.get_coro)
+    assert asyncio.iscoroutine(coroutine)

@@ -20,6 +20,10 @@ static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 /// Where in the object the reference to its [`Handling`] lies, for as long as it is asleep.
 static OFFSET: AtomicUsize = AtomicUsize::new(0);
 
+/// Where in the object `asyncio.Task` keeps its coroutine. A method that is called on the class,
+/// past the attributes that wake a task, takes it for granted that there is one.
+static COROUTINE: AtomicUsize = AtomicUsize::new(0);
+
 /// The class of delivery tasks.
 pub(crate) fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     let class = CLASS.get_or_try_init(py, || make(py))?;
@@ -41,6 +45,7 @@ fn make(py: Python<'_>) -> PyResult<Py<PyType>> {
         let offset = (*task.as_type_ptr()).tp_basicsize;
         OFFSET.store(usize::try_from(offset)?, Ordering::Relaxed);
         check_offset(py, &made)?;
+        COROUTINE.store(find_coroutine(py, &task)?, Ordering::Relaxed);
         // From here on only the functions of this file reach the slot.
         made.delattr("_handling")?;
         // The class is ours and has no instances, so nothing has looked at its slots yet. Nor will
@@ -69,6 +74,41 @@ unsafe fn check_offset(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<()
     ))
 }
 
+/// Makes a task of a known coroutine, on a loop that goes nowhere, and looks where it keeps it.
+fn find_coroutine(py: Python<'_>, class: &Bound<'_, PyType>) -> PyResult<usize> {
+    let source = c"
+class Nowhere:
+    def get_debug(self):
+        return False
+
+    def call_soon(self, *args, **kwargs):
+        pass
+
+async def known():
+    pass
+
+coroutine = known()
+";
+    let probe = PyModule::from_code(py, source, c"probe.py", c"ferrogen_probe")?;
+    let coroutine = probe.getattr("coroutine")?;
+    let keywords = PyDict::new(py);
+    keywords.set_item("loop", probe.getattr("Nowhere")?.call0()?)?;
+    keywords.set_item("name", "probe")?; // the names that are counted belong to the program
+    let task = class.call((&coroutine,), Some(&keywords))?;
+    task.setattr("_log_destroy_pending", false)?;
+    // SAFETY: the struct of a task is `tp_basicsize` bytes long, and only read.
+    let found = unsafe {
+        let size = usize::try_from((*class.as_type_ptr()).tp_basicsize)?;
+        let fields = task.as_ptr().cast::<*mut ffi::PyObject>();
+        (2..size / size_of::<usize>()).find(|&index| *fields.add(index) == coroutine.as_ptr())
+    };
+    drop(task);
+    coroutine.call_method0("close")?;
+    found.map(|index| index * size_of::<usize>()).ok_or_else(|| {
+        PyRuntimeError::new_err("this Python keeps the coroutine of a task in no known place")
+    })
+}
+
 /// Allocates a task without initialising it.
 fn allocate<'py>(py: Python<'py>, class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
     let raw = class.as_type_ptr();
@@ -91,8 +131,13 @@ pub(super) fn asleep<'py>(
     handling: &Bound<'py, Handling>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let task = allocate(py, class(py)?)?;
-    // SAFETY: a delivery task, fresh: its slot is empty. The class drops what is in its slot.
-    unsafe { *slot(&task) = handling.clone().into_any().into_ptr() };
+    // SAFETY: a delivery task, fresh: slot and coroutine are empty. The class drops what is in
+    // them, and `Task.__init__` the coroutine that it finds.
+    unsafe {
+        *slot(&task) = handling.clone().into_any().into_ptr();
+        *task.as_ptr().byte_add(COROUTINE.load(Ordering::Relaxed)).cast() =
+            handling.clone().into_any().into_ptr();
+    }
     Ok(task)
 }
 

@@ -28,6 +28,8 @@ mod send;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -46,6 +48,12 @@ fn count_fork() {
 /// Gives the stepped classes their slots. Called once, while the module is made.
 pub(crate) fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
+    // SAFETY: attached, so there is a current interpreter.
+    if unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) } != 0 {
+        return Err(PyImportError::new_err(
+            "ferrogen runs in the main interpreter only; use a process instead of a subinterpreter",
+        ));
+    }
     coroutine::give_slots::<handling::Handling>(py)?;
     coroutine::give_slots::<Send>(py)?;
     let keywords = PyDict::new(py);
