@@ -1,7 +1,10 @@
 """Under the import hook: which version answers, and what a missing part says."""
 
+import pickle
 import subprocess
 import sys
+
+from autogen_core import AgentId
 
 
 def run(program, *hook):
@@ -26,3 +29,11 @@ def test_the_version_of_the_package_is_ferrogens_and_that_of_the_release_stays()
     own, release = run(program, INSTALL).split()
     assert own == run("import ferrogen; print(ferrogen.__version__)") != "0.7.5"
     assert release == "0.7.5"
+
+
+def test_an_agent_id_that_upstream_pickled_is_not_loaded():
+    pickled = pickle.dumps(AgentId("a", "k")).hex()
+    load = f"import pickle; print(pickle.loads(bytes.fromhex('{pickled}')))"
+    assert run(load) == "a/k"
+    refused = f"try:\n    {load}\nexcept TypeError as error:\n    print('TypeError')"
+    assert run(refused, INSTALL) == "TypeError"
