@@ -16,7 +16,7 @@ from ferrogen.logging import DeliveryStage
 from .agent_table import AgentTable, not_registered
 from .envelope import AnswerEnvelope, DirectEnvelope, Envelope, MessageEnvelope, PublishEnvelope
 from .observer import Observer
-from .settlement import Settlement
+from .settlement import Settlement, fail
 
 __all__ = ["Deliveries"]
 
@@ -172,10 +172,7 @@ class Deliveries:
             self._settlement.failed(ticket, envelope, error)
             if isinstance(envelope, PublishEnvelope):
                 self._on_unhandled(error)
-        if isinstance(error, asyncio.CancelledError):
-            built.cancel(*error.args)
-        else:
-            built.set_exception(error)
+        fail(built, error)
 
     async def _build(self, agent_id: AgentId, built: asyncio.Future[Agent]) -> None:
         try:

@@ -20,6 +20,7 @@ from ferrogen._messaging.message_context import MessageContext
 
 from .agent_table import AgentTable
 from .deliveries import Deliveries
+from .settlement import fail
 
 __all__ = ["InlineHost"]
 
@@ -101,11 +102,7 @@ class InlineHost:
                 answer.set_result(value)
             self._deliveries.finish(agent_id, ticket, Outcome.ANSWERED)
             return
-        if not answer.done():
-            if isinstance(error, asyncio.CancelledError):
-                answer.cancel(*error.args)
-            else:
-                answer.set_exception(error)
+        fail(answer, error)
         self._deliveries.finish(agent_id, ticket, Outcome.FAILED)
 
 

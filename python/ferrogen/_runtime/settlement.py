@@ -11,7 +11,17 @@ from ferrogen._messaging.topic import TopicId
 from .dead_letters import DeadLetter, DeadLetters
 from .envelope import AnswerEnvelope, DirectEnvelope, Envelope, PublishEnvelope
 
-__all__ = ["Settlement"]
+__all__ = ["Settlement", "fail"]
+
+
+def fail(future: asyncio.Future[Any], error: BaseException) -> None:
+    """End a future with an error, unless it has ended; a cancellation cancels it."""
+    if future.done():
+        return
+    if isinstance(error, asyncio.CancelledError):
+        future.cancel(*error.args)
+    else:
+        future.set_exception(error)
 
 
 class Settlement:
@@ -71,12 +81,8 @@ class Settlement:
 
     def refuse(self, envelope: Envelope, error: BaseException) -> None:
         """Give the waiting sender, if there is one, an error for an answer."""
-        if isinstance(envelope, PublishEnvelope) or envelope.answer.done():
-            return
-        if isinstance(error, asyncio.CancelledError):
-            envelope.answer.cancel(*error.args)
-        else:
-            envelope.answer.set_exception(error)
+        if not isinstance(envelope, PublishEnvelope):
+            fail(envelope.answer, error)
 
     def end(self, ticket: int, outcome: Outcome) -> None:
         """End a ticket for which no handler is running."""

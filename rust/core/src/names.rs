@@ -21,7 +21,6 @@ impl Symbol {
 #[derive(Debug, Default)]
 pub struct Names {
     by_text: HashMap<Box<str>, Symbol>,
-    texts: Vec<Box<str>>,
 }
 
 impl Names {
@@ -34,9 +33,8 @@ impl Names {
         if let Some(symbol) = self.by_text.get(text) {
             return *symbol;
         }
-        let index = u32::try_from(self.texts.len()).expect("fewer than 2^32 agent types");
+        let index = u32::try_from(self.by_text.len()).expect("fewer than 2^32 agent types");
         let symbol = Symbol(index);
-        self.texts.push(text.into());
         self.by_text.insert(text.into(), symbol);
         symbol
     }
@@ -45,16 +43,6 @@ impl Names {
     #[must_use]
     pub fn get(&self, text: &str) -> Option<Symbol> {
         self.by_text.get(text).copied()
-    }
-
-    /// Returns the text that `symbol` stands for.
-    ///
-    /// # Panics
-    ///
-    /// May panic if `symbol` comes from another table.
-    #[must_use]
-    pub fn text(&self, symbol: Symbol) -> &str {
-        &self.texts[symbol.index()]
     }
 }
 
@@ -69,7 +57,8 @@ mod tests {
         let other = names.intern("critic");
         assert_eq!(names.intern("writer"), first);
         assert_ne!(first, other);
-        assert_eq!(names.text(other), "critic");
+        assert_eq!(names.get("critic"), Some(other));
+        assert_eq!((first.index(), other.index()), (0, 1));
         assert_eq!(names.get("editor"), None);
     }
 }
