@@ -7,7 +7,7 @@ from pathlib import Path
 FOLDER = Path("requirements")
 # dev.txt comes first: the others take their versions from it, so that all fit into one environment.
 SOURCES = {
-    "dev": ["pyproject.toml", "requirements/dev.in", "--extra", "protobuf"],
+    "dev": ["pyproject.toml", "requirements/dev.in", "--all-extras"],
     "build": ["pyproject.toml", "requirements/build.in"],
     "demo": ["requirements/demo.in"],
     "demo-model": ["requirements/demo-model.in", "--no-deps"],
