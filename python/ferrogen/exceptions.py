@@ -13,6 +13,10 @@ The tree::
     ├── AgentNotFoundError               (LookupError)  nothing is registered under this agent type
     ├── StateError                       (ValueError)   a saved state cannot be loaded
     ├── SerializationError               (ValueError)   bytes and message do not fit each other
+    ├── SchemaConversionError            a JSON Schema cannot be made a pydantic model
+    │   ├── FormatNotSupportedError      a property has an unknown format
+    │   ├── ReferenceNotFoundError       a $ref leads nowhere
+    │   └── UnsupportedKeywordError      a part has no usable type, or contradicts another
     ├── WrongLoopError                   (RuntimeError) used from another event loop than its own
     ├── AlreadyImportedError             (RuntimeError) the real autogen_core is imported already
     └── NotProvidedError                 (ModuleNotFoundError)  a name of autogen_core that
@@ -29,15 +33,19 @@ __all__ = [
     "AlreadyImportedError",
     "CantHandleException",
     "FerrogenError",
+    "FormatNotSupportedError",
     "MailboxFullError",
     "MessageDroppedException",
     "NotAccessibleError",
     "NotProvidedError",
     "RecipientNotFoundError",
+    "ReferenceNotFoundError",
     "RuntimeStoppedError",
+    "SchemaConversionError",
     "SerializationError",
     "StateError",
     "UndeliverableException",
+    "UnsupportedKeywordError",
     "WrongLoopError",
 ]
 
@@ -84,6 +92,22 @@ class StateError(FerrogenError, ValueError):
 
 class SerializationError(FerrogenError, ValueError):
     """A message cannot be turned into bytes, or bytes cannot be turned into a message."""
+
+
+class SchemaConversionError(FerrogenError):
+    """A JSON Schema cannot be turned into a pydantic model."""
+
+
+class FormatNotSupportedError(SchemaConversionError):
+    """A property of a JSON Schema has a format that is not known."""
+
+
+class ReferenceNotFoundError(SchemaConversionError):
+    """A reference in a JSON Schema leads nowhere."""
+
+
+class UnsupportedKeywordError(SchemaConversionError):
+    """A part of a JSON Schema has no usable type, or contradicts another part."""
 
 
 class WrongLoopError(FerrogenError, RuntimeError):

@@ -105,4 +105,16 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
     "_type_prefix_subscription": _at(_PUBLIC, "TypePrefixSubscription"),
     "_type_subscription": _at(_PUBLIC, "TypeSubscription"),
     "_types": _at(_PUBLIC, "FunctionCall"),
+    "utils._json_to_pydantic": {
+        **_at(
+            "ferrogen.exceptions",
+            "FormatNotSupportedError",
+            "ReferenceNotFoundError",
+            "SchemaConversionError",
+            "UnsupportedKeywordError",
+        ),
+        **_at("ferrogen._json_schema.types", "FORMAT_MAPPING", "TYPE_MAPPING"),
+        **_at("ferrogen.utils", "schema_to_pydantic_model"),
+        "_JSONSchemaToPydantic": "ferrogen._json_schema.builder:SchemaModels",
+    },
 }

@@ -1,0 +1,1 @@
+"""Pydantic models made from JSON Schema."""
