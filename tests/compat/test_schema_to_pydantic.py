@@ -60,6 +60,7 @@ SCHEMAS = {
     "formats": required(
         u={"type": "string", "format": "uuid"}, d={"type": "string", "format": "date-time"}
     ),
+    "format beside enum": required(color={"enum": ["red"], "type": "string", "format": "date"}),
     "nothing": {"type": "object"},
 }
 INSTANCES = [

@@ -66,3 +66,14 @@ def test_any_property_name_goes_in_and_comes_out(name):
 def test_what_cannot_be_converted_is_named(schema, error, words):
     with pytest.raises(error, match=words):
         model_of(schema)
+
+
+@pytest.mark.parametrize("loop", [{"$ref": "#/$defs/x"}, {"allOf": [{"$ref": "#/$defs/x"}]}])
+def test_a_reference_that_leads_to_nothing_but_itself_is_refused(loop):
+    with pytest.raises(UnsupportedKeywordError, match="leads back to itself"):
+        model_of({"$ref": "#/$defs/x"}, **{"$defs": {"x": loop}})
+
+
+def test_a_format_beside_several_types_leaves_null_allowed():
+    model = model_of({"type": ["string", "null"], "format": "date"})
+    assert model.model_validate({"a": None}).a is None

@@ -9,12 +9,14 @@ from pydantic import BaseModel, Field, RootModel, create_model
 from ferrogen._json_schema.choices import one_of_values
 from ferrogen._json_schema.constraints import constrained
 from ferrogen._json_schema.fields import field_name, model_config
+from ferrogen._json_schema.flattening import flatten
 from ferrogen._json_schema.merging import ANNOTATIONS, Schema, merge
 from ferrogen._json_schema.references import look_up
 from ferrogen._json_schema.types import FORMAT_MAPPING, TYPE_MAPPING
 from ferrogen.exceptions import FormatNotSupportedError, UnsupportedKeywordError
 
 _ALTERNATIVES = ("anyOf", "oneOf")
+_COMPOSED = frozenset(("$ref", "allOf", "const", "enum", *_ALTERNATIVES))
 
 
 class SchemaModels:
@@ -34,7 +36,7 @@ class SchemaModels:
     ) -> type[BaseModel]:
         """Build the model of a schema whose references point into the root schema."""
         self._root = schema if root_schema is None else root_schema
-        flat = self._flat(schema)
+        flat = flatten(schema, self._root)
         model = self._named(flat, model_name)
         types = {self._placeholders[ref]: self._references[ref] for ref in self._placeholders}
         for built in self._models:
@@ -87,7 +89,10 @@ class SchemaModels:
 
     def _property_type(self, key: str, schema: Any, name: str) -> Any:
         inner = f"{name}_{key}"
-        if schema is False or "format" not in schema or _ALTERNATIVES[0] in schema:
+        plain = (
+            bool(schema) and isinstance(schema.get("type"), str) and not _COMPOSED & schema.keys()
+        )
+        if not (plain and "format" in schema):
             kind = self._type(schema, inner)
         elif schema["format"] in FORMAT_MAPPING:
             return FORMAT_MAPPING[schema["format"]]
@@ -107,7 +112,7 @@ class SchemaModels:
             return Any
         if schema.keys() - ANNOTATIONS == {"$ref"}:
             return self._referred(schema["$ref"])
-        flat = self._flat(schema)
+        flat = flatten(schema, self._root)
         for keyword in _ALTERNATIVES:
             if keyword in flat:
                 rest = {key: flat[key] for key in flat.keys() - ANNOTATIONS - {keyword}}
@@ -123,7 +128,7 @@ class SchemaModels:
     def _union(self, branches: list[Any], rest: Schema, name: str) -> Any:
         kinds = []
         for number, branch in enumerate(branches):
-            whole = merge(rest, self._flat(branch)) if rest else branch
+            whole = merge(rest, flatten(branch, self._root)) if rest else branch
             kinds.append(self._type(whole, f"{name}_{number}"))
         return Union[tuple(kinds)]  # noqa: UP007 - as many as there are
 
@@ -154,7 +159,7 @@ class SchemaModels:
             target = look_up(reference, self._root)
             self._references[reference] = None
             name = reference.rpartition("/")[2]
-            flat = self._flat(target)
+            flat = flatten(target, self._root)
             kind = self._type(flat, name)
             if reference in self._placeholders and not _is_model(flat):
                 # It contains itself, so it needs a name of its own.
@@ -167,20 +172,6 @@ class SchemaModels:
                 self._placeholders.setdefault(reference, f"Reference{len(self._placeholders)}")
             )
         return self._references[reference]
-
-    def _flat(self, schema: Any) -> dict[str, Any]:
-        """Write out the reference and the allOf of a schema, so that its own keywords say all."""
-        if isinstance(schema, bool):
-            if not schema:
-                raise UnsupportedKeywordError("a schema that allows no value has no model")
-            return {}
-        own = {key: schema[key] for key in schema if key not in ("$ref", "allOf")}
-        flat: dict[str, Any] = {}
-        if "$ref" in schema:
-            flat = merge(flat, self._flat(look_up(schema["$ref"], self._root)))
-        for part in schema.get("allOf", ()):
-            flat = merge(flat, self._flat(part))
-        return merge(flat, own)
 
 
 def _is_model(flat: Schema) -> bool:

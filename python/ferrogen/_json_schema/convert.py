@@ -21,8 +21,8 @@ def schema_to_pydantic_model(
     - Without ``strict``, pydantic converts: ``"3"`` is taken for an integer.
     - With ``strict``, ``1.0`` is no integer.
     - ``null`` is taken for a property that is neither required nor has a default.
-    - The ``format`` of a property is checked and gives the field its type, in place of length and
-      pattern; elsewhere it is not looked at.
+    - The ``format`` of a property with one type is checked and gives the field its type, in place
+      of its limits; elsewhere it is not looked at.
     - ``oneOf`` is read as ``anyOf``.
     - ``not``, ``if``, ``prefixItems``, ``contains``, ``patternProperties``, ``propertyNames`` and
       the ``dependent...`` and ``unevaluated...`` keywords are not looked at, nor is the number of
