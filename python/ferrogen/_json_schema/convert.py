@@ -23,7 +23,7 @@ def schema_to_pydantic_model(
     - ``null`` is taken for a property that is neither required nor has a default.
     - The ``format`` of a property with one type is checked and gives the field its type, in place
       of its limits; elsewhere it is not looked at.
-    - ``oneOf`` is read as ``anyOf``.
+    - ``oneOf`` is read as ``anyOf``; beside the properties of the root neither is looked at.
     - ``not``, ``if``, ``prefixItems``, ``contains``, ``patternProperties``, ``propertyNames`` and
       the ``dependent...`` and ``unevaluated...`` keywords are not looked at, nor is the number of
       properties where they are named.
