@@ -172,6 +172,11 @@ bench: $(MADE)/development $(MADE)/extension ## measure: every file of benches/,
 		echo "== $$bench"; "$(BIN)/python" "$$bench" $(ARGS) || exit 1; \
 	done
 
+.PHONY: bench-core
+bench-core: $(MADE)/venv | check-rust ## time the core by criterion, compare its instruction counts; ARGS=--accept keeps them
+	cargo bench --locked --quiet --package ferrogen-core --bench timed -- --warm-up-time 0.5 --measurement-time 1
+	"$(BIN)/python" tools/count_instructions.py $(ARGS)
+
 .PHONY: wheel
 wheel: dist/.proved/$(notdir $(VENV)) ## build a manylinux wheel for this Python and prove it in an empty venv without Rust
 	@printf '%s\n' dist/*.whl
