@@ -25,9 +25,12 @@ class ProtobufMessageSerializer(Generic[ProtobufT]):
 
     def __init__(self, cls: type[ProtobufT]) -> None:
         from google.protobuf import any_pb2
+        from google.protobuf.message import DecodeError, EncodeError
 
         self.cls = cls
         self._any: Any = any_pb2.Any
+        self._decode_error = DecodeError
+        self._encode_error = EncodeError
 
     @property
     def data_content_type(self) -> str:
@@ -51,14 +54,12 @@ class ProtobufMessageSerializer(Generic[ProtobufT]):
         Raises:
             SerializationError: When the bytes are damaged or hold another message type.
         """
-        from google.protobuf.message import DecodeError
-
         envelope = self._any()
         message: ProtobufT = self.cls()
         try:
             envelope.ParseFromString(payload)
             fits = envelope.Unpack(message)
-        except DecodeError as error:
+        except self._decode_error as error:
             raise SerializationError(f'cannot read "{self.type_name}": {error}') from error
         if not fits:
             held = envelope.type_url or "nothing"
@@ -77,12 +78,10 @@ class ProtobufMessageSerializer(Generic[ProtobufT]):
         Raises:
             SerializationError: When a required field is missing.
         """
-        from google.protobuf.message import EncodeError
-
         envelope = self._any()
         try:
             envelope.Pack(message)
-        except EncodeError as error:
+        except self._encode_error as error:
             raise SerializationError(f'cannot write "{self.type_name}": {error}') from error
         payload: bytes = envelope.SerializeToString()
         return payload

@@ -21,7 +21,14 @@ class PydanticJsonMessageSerializer(Generic[PydanticT]):
     """
 
     def __init__(self, cls: type[PydanticT]) -> None:
+        # A model class is there, so its library is loaded: importing it again for each message
+        # would cost as much as the message.
+        from pydantic import ValidationError
+        from pydantic_core import PydanticSerializationError
+
         self.cls = cls
+        self._read_error = ValidationError
+        self._write_errors = (PydanticSerializationError, UnicodeEncodeError)
 
     @property
     def data_content_type(self) -> str:
@@ -45,11 +52,9 @@ class PydanticJsonMessageSerializer(Generic[PydanticT]):
         Raises:
             SerializationError: When the bytes are no JSON or do not fit the model.
         """
-        from pydantic import ValidationError
-
         try:
             return self.cls.model_validate_json(payload)
-        except ValidationError as error:
+        except self._read_error as error:
             raise SerializationError(
                 f'cannot read "{self.type_name}" from JSON: {describe(error)}'
             ) from error
@@ -66,11 +71,9 @@ class PydanticJsonMessageSerializer(Generic[PydanticT]):
         Raises:
             SerializationError: When the model holds what JSON cannot.
         """
-        from pydantic_core import PydanticSerializationError
-
         try:
             return message.model_dump_json().encode("utf-8")
-        except (PydanticSerializationError, UnicodeEncodeError) as error:
+        except self._write_errors as error:
             raise SerializationError(f'cannot write "{self.type_name}" as JSON: {error}') from error
 
 
