@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import ferrogen
-from ferrogen import exceptions, logging
+from ferrogen import _image, exceptions, logging, models, utils
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(?ms)^(?P<indent> *)```python\n(?P<code>.*?)^(?P=indent)```$")
@@ -60,6 +60,9 @@ def examples() -> Iterator[Any]:
         *documented(ferrogen),
         *documented(exceptions),
         *documented(logging),
+        *documented(_image),
+        *documented(models),
+        *documented(utils),
         *in_the_stub(),
         ("README", (ROOT / "README.md").read_text(encoding="utf-8")),
     ]

@@ -17,6 +17,9 @@ The tree::
     │   ├── FormatNotSupportedError      a property has an unknown format
     │   ├── ReferenceNotFoundError       a $ref leads nowhere
     │   └── UnsupportedKeywordError      a part has no usable type, or contradicts another
+    ├── ImageError                       (ValueError)   this is not where an image can come from
+    ├── ModelInfoError                   (ValueError)   the description of a model lacks something
+    ├── MissingDependencyError           (ImportError)  an optional package is not installed
     ├── WrongLoopError                   (RuntimeError) used from another event loop than its own
     ├── AlreadyImportedError             (RuntimeError) the real autogen_core is imported already
     └── NotProvidedError                 (ModuleNotFoundError)  a name of autogen_core that
@@ -34,8 +37,11 @@ __all__ = [
     "CantHandleException",
     "FerrogenError",
     "FormatNotSupportedError",
+    "ImageError",
     "MailboxFullError",
     "MessageDroppedException",
+    "MissingDependencyError",
+    "ModelInfoError",
     "NotAccessibleError",
     "NotProvidedError",
     "RecipientNotFoundError",
@@ -108,6 +114,18 @@ class ReferenceNotFoundError(SchemaConversionError):
 
 class UnsupportedKeywordError(SchemaConversionError):
     """A part of a JSON Schema has no usable type, or contradicts another part."""
+
+
+class ImageError(FerrogenError, ValueError):
+    """An image cannot be read from what was given."""
+
+
+class ModelInfoError(FerrogenError, ValueError):
+    """What is said of a model lacks something that agents need to know."""
+
+
+class MissingDependencyError(FerrogenError, ImportError):
+    """A feature needs an optional package that is not installed."""
 
 
 class WrongLoopError(FerrogenError, RuntimeError):

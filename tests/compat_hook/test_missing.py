@@ -8,13 +8,12 @@ import pytest
 RunProgram = Callable[..., str]
 
 ATTEMPTS = {
-    "import autogen_core.models": "models",
-    "from autogen_core import models": "models",
-    "from autogen_core.models import ChatCompletionClient": "models",
-    "from autogen_core.models._types import LLMMessage": "models",
+    "import autogen_core._queue": "_queue",
+    "from autogen_core import _queue": "_queue",
+    "from autogen_core._queue import Queue": "_queue",
+    "import autogen_core._queue._deeper": "_queue",
     "from autogen_core import Image": "Image",
     "from autogen_core import AgentId, Image as Picture": "Image",
-    "from autogen_core import _image": "_image",
     "from autogen_core._component_config import Component": "_component_config",
 }
 
@@ -40,7 +39,7 @@ def test_optional_import_of_a_missing_part_can_be_caught_as_not_found(run_progra
         import ferrogen
         ferrogen.install()
         try:
-            import autogen_core.models
+            import autogen_core._queue
         except ModuleNotFoundError:
             pass
         """)
@@ -52,7 +51,7 @@ def test_missing_attribute_names_itself_and_hasattr_says_no(run_program: RunProg
         ferrogen.install()
         import autogen_core
         assert not hasattr(autogen_core, "Image")
-        assert getattr(autogen_core, "models", None) is None
+        assert getattr(autogen_core, "_queue", None) is None
         try:
             autogen_core.Image
         except AttributeError as error:
@@ -89,8 +88,7 @@ def test_a_package_built_on_upstream_fails_at_the_part_it_misses(
 ):
     (tmp_path / "autogen_agentchat").mkdir()
     (tmp_path / "autogen_agentchat" / "__init__.py").write_text(
-        "from autogen_core import CancellationToken\n"
-        "from autogen_core.models import ChatCompletionClient\n"
+        "from autogen_core import CancellationToken\nfrom autogen_core._queue import Queue\n"
     )
     output = run_program("""
         import traceback
@@ -101,8 +99,8 @@ def test_a_package_built_on_upstream_fails_at_the_part_it_misses(
         except ImportError:
             traceback.print_exc(file=__import__("sys").stdout)
         """)
-    assert "from autogen_core.models import ChatCompletionClient" in output
+    assert "from autogen_core._queue import Queue" in output
     last = output.splitlines()[-1]
     assert last == (
-        "ferrogen.exceptions.NotProvidedError: ferrogen does not provide autogen_core.models yet"
+        "ferrogen.exceptions.NotProvidedError: ferrogen does not provide autogen_core._queue yet"
     )

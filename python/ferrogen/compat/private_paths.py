@@ -13,6 +13,7 @@ def _at(home: str, *names: str) -> dict[str, str]:
 
 
 _PUBLIC = "ferrogen"
+_MODELS = "ferrogen.models"
 _LOGGERS = _at(_PUBLIC, "EVENT_LOGGER_NAME", "ROOT_LOGGER_NAME", "TRACE_LOGGER_NAME")
 _GENAI = _at(_PUBLIC, "trace_create_agent_span", "trace_invoke_agent_span", "trace_tool_span")
 _PROPAGATION = _at(
@@ -117,4 +118,22 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
         **_at("ferrogen.utils", "schema_to_pydantic_model"),
         "_JSONSchemaToPydantic": "ferrogen._json_schema.builder:SchemaModels",
     },
+    "models._model_client": _at(
+        _MODELS, "ModelCapabilities", "ModelFamily", "ModelInfo", "validate_model_info"
+    ),
+    "models._types": _at(
+        _MODELS,
+        "AssistantMessage",
+        "ChatCompletionTokenLogprob",
+        "CreateResult",
+        "FinishReasons",
+        "FunctionExecutionResult",
+        "FunctionExecutionResultMessage",
+        "LLMMessage",
+        "RequestUsage",
+        "SystemMessage",
+        "TopLogprob",
+        "UserMessage",
+    ),
+    "utils._load_json": _at("ferrogen.utils", "extract_json_from_str"),
 }

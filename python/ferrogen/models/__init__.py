@@ -1,0 +1,37 @@
+"""What passes between agents and models: messages, results, and what is known of a model."""
+
+from ferrogen.models.families import ModelFamily
+from ferrogen.models.messages import (
+    AssistantMessage,
+    FunctionExecutionResult,
+    FunctionExecutionResultMessage,
+    LLMMessage,
+    SystemMessage,
+    UserMessage,
+)
+from ferrogen.models.model_info import ModelCapabilities, ModelInfo, validate_model_info
+from ferrogen.models.results import (
+    ChatCompletionTokenLogprob,
+    CreateResult,
+    FinishReasons,
+    RequestUsage,
+    TopLogprob,
+)
+
+__all__ = [
+    "AssistantMessage",
+    "ChatCompletionTokenLogprob",
+    "CreateResult",
+    "FinishReasons",
+    "FunctionExecutionResult",
+    "FunctionExecutionResultMessage",
+    "LLMMessage",
+    "ModelCapabilities",
+    "ModelFamily",
+    "ModelInfo",
+    "RequestUsage",
+    "SystemMessage",
+    "TopLogprob",
+    "UserMessage",
+    "validate_model_info",
+]

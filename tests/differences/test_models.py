@@ -1,0 +1,34 @@
+"""Messages of models: what is written can be read, and what is wrong is named."""
+
+import autogen_core
+import autogen_core.models as upstream
+import pytest
+from PIL import Image as PillowImage
+from PIL import UnidentifiedImageError
+from pydantic import ValidationError
+
+import ferrogen.models as ours
+from ferrogen._image import Image
+
+NO_IMAGE = '{"content": ["look", {"data": "bm9uZQ=="}], "source": "user"}'
+
+
+def test_text_beside_an_image_is_read_from_json():
+    picture = PillowImage.new("RGB", (2, 1), "red")
+    theirs = upstream.UserMessage(content=["look", autogen_core.Image(picture)], source="user")
+    mine = ours.UserMessage(content=["look", Image(picture)], source="user")
+    written = mine.model_dump_json()
+    assert written == theirs.model_dump_json()
+    with pytest.raises(TypeError):
+        upstream.UserMessage.model_validate_json(written)
+    text, image = ours.UserMessage.model_validate_json(written).content
+    assert text == "look"
+    assert isinstance(image, Image)
+    assert image.image == picture
+
+
+def test_what_is_no_image_is_a_validation_error():
+    with pytest.raises((TypeError, UnidentifiedImageError)):
+        upstream.UserMessage.model_validate_json(NO_IMAGE)
+    with pytest.raises(ValidationError, match="'data' is not a picture in base64"):
+        ours.UserMessage.model_validate_json(NO_IMAGE)
