@@ -20,6 +20,7 @@ The tree::
     ├── ImageError                       (ValueError)   this is not where an image can come from
     ├── ModelInfoError                   (ValueError)   the description of a model lacks something
     ├── MissingDependencyError           (ImportError)  an optional package is not installed
+    ├── FunctionSourceError              (ValueError)   source text does not make one function
     ├── WrongLoopError                   (RuntimeError) used from another event loop than its own
     ├── AlreadyImportedError             (RuntimeError) the real autogen_core is imported already
     └── NotProvidedError                 (ModuleNotFoundError)  a name of autogen_core that
@@ -37,6 +38,7 @@ __all__ = [
     "CantHandleException",
     "FerrogenError",
     "FormatNotSupportedError",
+    "FunctionSourceError",
     "ImageError",
     "MailboxFullError",
     "MessageDroppedException",
@@ -126,6 +128,10 @@ class ModelInfoError(FerrogenError, ValueError):
 
 class MissingDependencyError(FerrogenError, ImportError):
     """A feature needs an optional package that is not installed."""
+
+
+class FunctionSourceError(FerrogenError, ValueError):
+    """Source text does not run, or does not define exactly one function."""
 
 
 class WrongLoopError(FerrogenError, RuntimeError):

@@ -136,4 +136,23 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
         "UserMessage",
     ),
     "utils._load_json": _at("ferrogen.utils", "extract_json_from_str"),
+    "code_executor._base": _at("ferrogen.code_executor", "CodeBlock", "CodeResult"),
+    "code_executor._func_with_reqs": {
+        **_at(
+            "ferrogen.code_executor",
+            "Alias",
+            "FunctionWithRequirements",
+            "FunctionWithRequirementsStr",
+            "Import",
+            "ImportFromModule",
+            "with_requirements",
+        ),
+        **_at("ferrogen.code_executor.imports", "import_to_str"),
+        **_at(
+            "ferrogen.code_executor.functions_file",
+            "build_python_functions_file",
+            "to_code",
+            "to_stub",
+        ),
+    },
 }

@@ -1,0 +1,47 @@
+"""Execution owns what goes into an executor of generated code, and what comes out."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class CodeBlock:
+    """A piece of code that a model wrote.
+
+    Example:
+        ```python
+        from ferrogen.code_executor import CodeBlock
+
+        block = CodeBlock(code="print(6 * 7)", language="python")
+        assert block.language == "python"
+        ```
+    """
+
+    __module__ = "ferrogen.code_executor"
+
+    code: str
+    """The code itself."""
+
+    language: str
+    """What it is written in, as the fence of a Markdown block names it."""
+
+
+@dataclass
+class CodeResult:
+    """How the execution of code blocks ended.
+
+    Example:
+        ```python
+        from ferrogen.code_executor import CodeResult
+
+        result = CodeResult(exit_code=0, output="42")
+        assert result.exit_code == 0
+        ```
+    """
+
+    __module__ = "ferrogen.code_executor"
+
+    exit_code: int
+    """0 if all went well."""
+
+    output: str
+    """What the code wrote."""

@@ -1,0 +1,178 @@
+"""Requirements own the tie between a function and the packages and imports it cannot do without."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import FunctionType, ModuleType
+from typing import Any, Generic, TypeVar
+
+from typing_extensions import ParamSpec
+
+from ferrogen.code_executor.imports import Import
+from ferrogen.exceptions import FunctionSourceError
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+_MODULE = "func_module"
+
+
+@dataclass(init=False)
+class FunctionWithRequirementsStr:
+    r"""A function that is given as source text, with what it needs.
+
+    The text is executed when the object is made, to find the function and its signature: give it
+    only text that you would run.
+
+    Args:
+        func: Python source that defines exactly one function.
+        python_packages: What to install for it, as pip would be told.
+        global_imports: What it expects to have been imported.
+
+    Raises:
+        FunctionSourceError: The text does not run, or does not define exactly one function.
+
+    Example:
+        ```python
+        from ferrogen.code_executor import FunctionWithRequirements
+
+        double = FunctionWithRequirements.from_str("def double(n: int) -> int:\n    return 2 * n")
+        assert double.compiled_func(4) == 8
+        ```
+    """
+
+    __module__ = "ferrogen.code_executor"
+
+    func: str
+    compiled_func: Callable[..., Any]
+    _func_name: str
+    python_packages: Sequence[str] = field(default_factory=list)
+    global_imports: Sequence[Import] = field(default_factory=list)
+
+    def __init__(
+        self,
+        func: str,
+        python_packages: Sequence[str] = [],
+        global_imports: Sequence[Import] = [],
+    ) -> None:
+        self.func = func
+        self.python_packages = python_packages
+        self.global_imports = global_imports
+        self._func_name, self.compiled_func = _only_function(func)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse: only a code executor runs the text, as it has the packages.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(
+            "String based function with requirement objects are not directly callable"
+        )
+
+
+@dataclass
+class FunctionWithRequirements(Generic[T, P]):
+    """A function with what it needs; called, it does what the function does.
+
+    `with_requirements` makes these.
+
+    Example:
+        ```python
+        from ferrogen.code_executor import FunctionWithRequirements
+
+
+        def area(radius: float) -> float:
+            return math.pi * radius**2
+
+
+        packed = FunctionWithRequirements.from_callable(area, global_imports=["math"])
+        assert packed.global_imports == ["math"]
+        ```
+    """
+
+    __module__ = "ferrogen.code_executor"
+
+    func: Callable[P, T]
+    """The function itself."""
+
+    python_packages: Sequence[str] = field(default_factory=list)
+    """What to install for it, as pip would be told."""
+
+    global_imports: Sequence[Import] = field(default_factory=list)
+    """What it expects to have been imported."""
+
+    @classmethod
+    def from_callable(
+        cls,
+        func: Callable[P, T],
+        python_packages: Sequence[str] = [],
+        global_imports: Sequence[Import] = [],
+    ) -> "FunctionWithRequirements[T, P]":
+        """Tie a function to what it needs."""
+        return cls(func, python_packages, global_imports)
+
+    @staticmethod
+    def from_str(
+        func: str, python_packages: Sequence[str] = [], global_imports: Sequence[Import] = []
+    ) -> FunctionWithRequirementsStr:
+        """Tie source text to what it needs.
+
+        Raises:
+            FunctionSourceError: The text does not run, or does not define exactly one function.
+        """
+        return FunctionWithRequirementsStr(func, python_packages, global_imports)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the function."""
+        return self.func(*args, **kwargs)
+
+
+def with_requirements(
+    python_packages: Sequence[str] = [], global_imports: Sequence[Import] = []
+) -> Callable[[Callable[P, T]], FunctionWithRequirements[T, P]]:
+    """Declare what a function needs, so that a code executor can offer it to generated code.
+
+    Args:
+        python_packages: What the executor installs for it, as pip would be told.
+        global_imports: What the executor imports before it.
+
+    Returns:
+        A decorator. The decorated function can still be called.
+
+    Example:
+        ```python
+        from ferrogen.code_executor import ImportFromModule, with_requirements
+
+
+        @with_requirements(global_imports=[ImportFromModule("math", ("pi",))])
+        def area(radius: float) -> float:
+            return pi * radius**2
+
+
+        assert area.python_packages == []
+        ```
+    """
+
+    def decorate(func: Callable[P, T]) -> FunctionWithRequirements[T, P]:
+        decorated = FunctionWithRequirements(func, python_packages, global_imports)
+        functools.update_wrapper(decorated, func)
+        return decorated
+
+    return decorate
+
+
+def _only_function(source: str) -> tuple[str, Callable[..., Any]]:
+    module = ModuleType(_MODULE)
+    try:
+        exec(compile(source, f"<{_MODULE}>", "exec"), module.__dict__)
+    except Exception as error:
+        raise FunctionSourceError(f"Could not compile function: {error}") from error
+    functions = [
+        (name, value)
+        for name, value in vars(module).items()
+        if isinstance(value, FunctionType) and value.__module__ == _MODULE
+    ]
+    if len(functions) != 1:
+        raise FunctionSourceError("The string must contain exactly one function")
+    return functions[0]
