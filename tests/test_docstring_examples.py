@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import ferrogen
-from ferrogen import _image, code_executor, exceptions, logging, models, utils
+from ferrogen import _image, code_executor, exceptions, logging, models, tools, utils
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(?ms)^(?P<indent> *)```python\n(?P<code>.*?)^(?P=indent)```$")
@@ -62,6 +62,7 @@ def examples() -> Iterator[Any]:
         *documented(logging),
         *documented(_image),
         *documented(models),
+        *documented(tools),
         *documented(utils),
         *documented(code_executor),
         *in_the_stub(),

@@ -20,6 +20,7 @@ The tree::
     ├── ImageError                       (ValueError)   this is not where an image can come from
     ├── ModelInfoError                   (ValueError)   the description of a model lacks something
     ├── MissingDependencyError           (ImportError)  an optional package is not installed
+    ├── ToolSchemaError                  (ValueError, KeyError)  a tool cannot be described
     ├── FunctionSourceError              (ValueError)   source text does not make one function
     ├── WrongLoopError                   (RuntimeError) used from another event loop than its own
     ├── AlreadyImportedError             (RuntimeError) the real autogen_core is imported already
@@ -52,6 +53,7 @@ __all__ = [
     "SchemaConversionError",
     "SerializationError",
     "StateError",
+    "ToolSchemaError",
     "UndeliverableException",
     "UnsupportedKeywordError",
     "WrongLoopError",
@@ -128,6 +130,13 @@ class ModelInfoError(FerrogenError, ValueError):
 
 class MissingDependencyError(FerrogenError, ImportError):
     """A feature needs an optional package that is not installed."""
+
+
+class ToolSchemaError(FerrogenError, ValueError, KeyError):
+    """A function or a tool cannot be described to a model."""
+
+    def __str__(self) -> str:
+        return ValueError.__str__(self)  # a KeyError would show its words as a quoted key
 
 
 class FunctionSourceError(FerrogenError, ValueError):

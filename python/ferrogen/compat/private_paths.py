@@ -135,6 +135,12 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
         "TopLogprob",
         "UserMessage",
     ),
+    "_function_utils": _at(
+        "ferrogen.tools.function_signature",
+        "args_base_model_from_signature",
+        "get_typed_signature",
+        "normalize_annotated_type",
+    ),
     "utils._load_json": _at("ferrogen.utils", "extract_json_from_str"),
     "code_executor._base": _at("ferrogen.code_executor", "CodeBlock", "CodeResult"),
     "code_executor._func_with_reqs": {
