@@ -1,0 +1,64 @@
+"""Results own what came of a tool call, as a workbench hands it to a model."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from ferrogen._image import Image
+
+
+class TextResultContent(BaseModel):
+    """A part of a result that is text.
+
+    Example:
+        ```python
+        from ferrogen.tools import TextResultContent
+
+        assert TextResultContent(content="42").type == "TextResultContent"
+        ```
+    """
+
+    type: Literal["TextResultContent"] = "TextResultContent"
+    content: str
+
+
+class ImageResultContent(BaseModel):
+    """A part of a result that is an image."""
+
+    type: Literal["ImageResultContent"] = "ImageResultContent"
+    content: Image
+
+
+ResultContent = Annotated[TextResultContent | ImageResultContent, Field(discriminator="type")]
+
+
+class ToolResult(BaseModel):
+    """What came of a tool call.
+
+    Example:
+        ```python
+        from ferrogen.tools import TextResultContent, ToolResult
+
+        result = ToolResult(name="add", result=[TextResultContent(content="3")])
+        assert result.to_text() == "3"
+        ```
+    """
+
+    type: Literal["ToolResult"] = "ToolResult"
+    name: str
+    result: list[ResultContent]
+    is_error: bool = False
+
+    def to_text(self, replace_image: str | None = None) -> str:
+        """Write the parts as lines of text.
+
+        Args:
+            replace_image: What stands for an image; if not given, the image in base64.
+        """
+        return "\n".join(_text(part, replace_image) for part in self.result)
+
+
+def _text(part: TextResultContent | ImageResultContent, replace_image: str | None) -> str:
+    if isinstance(part, TextResultContent):
+        return part.content
+    return f"[Image: {part.content.to_base64()}]" if replace_image is None else replace_image
