@@ -86,7 +86,7 @@ async def test_a_cancellation_cancels_the_asker(books: Books) -> None:
 
 
 async def test_a_published_message_has_nobody_to_tell(books: Books) -> None:
-    envelope = PublishEnvelope("hello", TopicId("a", "b"), WRITER, CancellationToken(), "m1")
+    envelope = PublishEnvelope("hello", TopicId("a", "b"), WRITER, message_id="m1")
     books.settlement.undeliverable(
         books.dispatcher.accept(envelope), envelope, RuntimeStoppedError("over")
     )

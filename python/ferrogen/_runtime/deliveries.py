@@ -95,6 +95,20 @@ class Deliveries:
         self._dispatcher.finish(agent_id, ticket, outcome)
         self.after_handler(agent_id)
 
+    def publish_failed(
+        self, agent_id: AgentId, ticket: int, envelope: PublishEnvelope, error: BaseException
+    ) -> None:
+        """Report that a handler of a published message ended with an error.
+
+        Raises:
+            BaseException: That error, if it is to end the program.
+        """
+        self._observer.failed(agent_id, envelope, error)
+        self._on_unhandled(error)
+        self.finish(agent_id, ticket, Outcome.FAILED)
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise error
+
     def after_handler(self, agent_id: AgentId) -> None:
         """Do what is due once the dispatcher knows that a handler ended."""
         self._agents.watch(agent_id, asyncio.get_running_loop())
@@ -221,12 +235,9 @@ class Deliveries:
     async def _tell(self, delivery: Delivery[Envelope], envelope: PublishEnvelope) -> None:
         try:
             await self._handle(delivery, envelope)
-        except BaseException as error:
-            self._observer.failed(delivery.agent_id, envelope, error)
-            self._on_unhandled(error)
-            self._end(delivery, Outcome.FAILED)
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                raise
+        except BaseException as error:  # noqa: BLE001 - nobody waits for it
+            del self._begun[delivery]
+            self.publish_failed(delivery.agent_id, delivery.ticket, envelope, error)
         else:
             self._end(delivery, Outcome.HANDLED)
 

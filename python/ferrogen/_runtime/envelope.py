@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ferrogen._core import AgentId
+from ferrogen._core import AgentId, PublishEnvelope
 from ferrogen._messaging.cancellation import CancellationToken
 from ferrogen._messaging.message_context import MessageContext
-from ferrogen._messaging.topic import TopicId
 from ferrogen._telemetry.propagation import EnvelopeMetadata
 
 __all__ = ["AnswerEnvelope", "DirectEnvelope", "Envelope", "MessageEnvelope", "PublishEnvelope"]
@@ -34,30 +32,6 @@ class DirectEnvelope:
             sender=self.sender,
             topic_id=None,
             is_rpc=True,
-            cancellation_token=self.cancellation_token,
-            message_id=self.message_id,
-        )
-
-
-@dataclass(slots=True, eq=False)
-class PublishEnvelope:
-    """A message to whoever is subscribed to its topic; nobody waits."""
-
-    message: Any
-    topic_id: TopicId
-    sender: AgentId | None
-    cancellation_token: CancellationToken
-    message_id: str
-    metadata: EnvelopeMetadata | None = None
-    context: Context | None = None
-    """Where its handlers run, if not in a copy of the runtime's context: inside its span."""
-
-    def message_context(self) -> MessageContext:
-        """Make the context that handlers and interventions see."""
-        return MessageContext(
-            sender=self.sender,
-            topic_id=self.topic_id,
-            is_rpc=False,
             cancellation_token=self.cancellation_token,
             message_id=self.message_id,
         )

@@ -95,7 +95,11 @@ class Inbox:
                 "the runtime has halted; stop it, and start it again to go on"
             ) from self._error
         self._dispatcher.accept(envelope)
-        self._wake()
+        self.wake()
+
+    def notice(self) -> None:
+        """Wake those who wait for idleness, if it has come about."""
+        self._settlement.notice()
 
     async def take(self) -> None:
         """Take the next message by hand, waiting for one if there is none.
@@ -130,7 +134,7 @@ class Inbox:
         self._is_stopping = True
         self._shut()
         if reader is not None and reader is not asyncio.current_task():
-            self._wake()
+            self.wake()
             await asyncio.wait([reader])
         if self._reader is not reader:
             return  # another stop(), called meanwhile, has seen to the rest
@@ -147,6 +151,8 @@ class Inbox:
         try:
             while await self._take(lambda: self._reader is this_task and not self._is_stopping):
                 pass
+            # What was admitted beside the message that failed is on its way after one turn.
+            await asyncio.sleep(0)
         finally:
             if self._reader is this_task and not self._is_stopping:
                 self._shut()
@@ -155,7 +161,7 @@ class Inbox:
     async def _take(self, goes_on: Callable[[], bool]) -> bool:
         """Take one message; `False` if there is an error to raise instead, or it is time to go."""
         while self._error is None and goes_on():
-            taken = self._dispatcher.take()
+            taken = None if self._is_for_the_drive() else self._dispatcher.take()
             if taken is None:
                 await self._wait()
                 continue
@@ -167,6 +173,12 @@ class Inbox:
             return True
         return False
 
+    def _is_for_the_drive(self) -> bool:
+        """Whether the next message was published, and the short cut will hand it out."""
+        if self.drive is None or asyncio.current_task() is not self._reader:
+            return False
+        return self.drive.will_hand_out()
+
     async def _wait(self) -> None:
         taker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._takers.add(taker)
@@ -175,7 +187,8 @@ class Inbox:
         finally:
             self._takers.discard(taker)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let whoever waits for a message look again."""
         for taker in self._takers:
             if not taker.done():
                 taker.set_result(None)
@@ -205,14 +218,15 @@ class Inbox:
                 if self._observer.is_tracing:
                     with self._observer.publishing(envelope):
                         envelope.context = copy_context()
-                        self._publish(ticket, envelope)
+                        self.publish(ticket, envelope)
                 else:
-                    self._publish(ticket, envelope)
+                    self.publish(ticket, envelope)
             case AnswerEnvelope():
                 with self._observer.answering(envelope):
                     self._settlement.answered(ticket, envelope)
 
-    def _publish(self, ticket: int, envelope: PublishEnvelope) -> None:
+    def publish(self, ticket: int, envelope: PublishEnvelope) -> None:
+        """Give a published message, which was taken, to all who hear its topic."""
         try:
             recipients = self._routes.recipients(envelope.topic_id)
         except Exception as error:  # noqa: BLE001 - from a custom subscription
@@ -221,15 +235,17 @@ class Inbox:
             self._settlement.failed(ticket, envelope, error)
             self._unhandled(error)
             return
-        reachable = []
+        others = [agent_id for agent_id in recipients if agent_id != envelope.sender]
+        self.admit(ticket, envelope, others)
+
+    def admit(self, ticket: int, envelope: PublishEnvelope, recipients: list[AgentId]) -> None:
+        """Give a published message, which was taken, to these agents."""
+        registered = [one for one in recipients if self._agents.is_registered(one.type)]
+        # These first: an error may halt the runtime, and the others are to be on their way by then.
+        self._place(ticket, envelope, registered)
         for agent_id in recipients:
-            if agent_id == envelope.sender:
-                continue
-            if self._agents.is_registered(agent_id.type):
-                reachable.append(agent_id)
-            else:
+            if not self._agents.is_registered(agent_id.type):
                 self._unreachable(agent_id, envelope)
-        self._place(ticket, envelope, reachable)
 
     def _unreachable(self, agent_id: AgentId, envelope: PublishEnvelope) -> None:
         error = not_registered(agent_id)
@@ -250,7 +266,7 @@ class Inbox:
     async def _send_back(self, agent_id: AgentId, ticket: int, answer: AnswerEnvelope) -> None:
         if asyncio.current_task() not in self._left_running:
             self._dispatcher.answer(agent_id, ticket, answer)
-            self._wake()
+            self.wake()
             self.deliveries.after_handler(agent_id)
             return
         self._dispatcher.release(agent_id, ticket)
@@ -262,7 +278,7 @@ class Inbox:
         if self._raise_unhandled and self._error is None:
             self._error = error
             self._shut()
-            self._wake()
+            self.wake()
 
     def _shut(self) -> None:
         if self.drive is not None:

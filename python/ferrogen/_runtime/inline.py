@@ -19,7 +19,8 @@ from ferrogen._messaging.handler_context import MESSAGE_HANDLER_CONTEXT
 from ferrogen._messaging.message_context import MessageContext
 
 from .agent_table import AgentTable
-from .deliveries import Deliveries
+from .envelope import PublishEnvelope
+from .inbox import Inbox
 from .settlement import fail
 
 __all__ = ["InlineHost"]
@@ -33,7 +34,8 @@ class InlineHost:
 
     Args:
         send: The plain way of `send_message`.
-        deliveries: Keeps the tasks of handlers that have suspended.
+        publish: The plain way of `publish_message`.
+        inbox: Takes over what is not for the short cut.
         agents: Knows whose idle seconds are counted.
     """
 
@@ -41,12 +43,21 @@ class InlineHost:
         self,
         *,
         send: Callable[..., Awaitable[Any]],
-        deliveries: Deliveries,
+        publish: Callable[..., Awaitable[None]],
+        inbox: Inbox,
         agents: AgentTable,
     ) -> None:
         self._send = send
-        self._deliveries = deliveries
+        self._publish = publish
+        self._inbox = inbox
+        self._deliveries = inbox.deliveries
         self._agents = agents
+        # The drive calls these by their names here.
+        self.wake = inbox.wake
+        self.publish_taken = inbox.publish
+        self.admit_published = inbox.admit
+        self.notice = inbox.notice
+        self.publish_failed = self._deliveries.publish_failed
 
     def send_plainly(
         self, message: Any, recipient: Any, sender: Any, token: Any, message_id: Any
@@ -55,6 +66,18 @@ class InlineHost:
         return self._send(
             message,
             recipient,
+            sender=sender,
+            cancellation_token=token,
+            message_id=message_id,
+        )
+
+    def publish_plainly(
+        self, message: Any, topic_id: Any, sender: Any, token: Any, message_id: Any
+    ) -> Awaitable[None]:
+        """Publish a message that cannot take the short cut."""
+        return self._publish(
+            message,
+            topic_id,
             sender=sender,
             cancellation_token=token,
             message_id=message_id,
@@ -85,9 +108,37 @@ class InlineHost:
         self._deliveries.adopt(task)
         return partial(self._settle, agent_id, ticket, answer), answer
 
+    def publish_suspended(
+        self,
+        task: asyncio.Task[None],
+        agent_id: AgentId,
+        ticket: int,
+        envelope: PublishEnvelope,
+    ) -> Callable[[Any, BaseException | None], None]:
+        """Take over a handler of a published message that has suspended.
+
+        Returns:
+            What to call when it ends, with what it returned or its error.
+        """
+        self._deliveries.adopt(task)
+        return partial(self._settle_publish, agent_id, ticket, envelope)
+
     def after_handler(self, agent_id: AgentId) -> None:
         """Do what is due after a handler that ended inline."""
         self._deliveries.after_handler(agent_id)
+
+    def _settle_publish(
+        self,
+        agent_id: AgentId,
+        ticket: int,
+        envelope: PublishEnvelope,
+        _value: Any,
+        error: BaseException | None,
+    ) -> None:
+        if error is None:
+            self._deliveries.finish(agent_id, ticket, Outcome.HANDLED)
+        else:
+            self.publish_failed(agent_id, ticket, envelope, error)
 
     def _settle(
         self,

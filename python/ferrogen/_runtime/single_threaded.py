@@ -137,18 +137,24 @@ class SingleThreadedAgentRuntime(AgentRuntime):
     def _make_drive(self, overseers: Sequence[InterventionHandler] | None) -> Drive | None:
         """Make the short cut by which handlers run inside their sender, unless it is off."""
         # Of a subclass, or of whoever patches the class, a method of another kind is to be called.
-        if os.environ.get(PLAIN_TASKS) or type(self).send_message is not _SEND_PLAINLY:
+        ways = (type(self).send_message, type(self).publish_message)
+        if os.environ.get(PLAIN_TASKS) or ways != (_SEND_PLAINLY, _PUBLISH_PLAINLY):
             return None
         drive = Drive(
             dispatcher=self._dispatcher,
+            routes=self._routes,
             host=InlineHost(
-                send=partial(_SEND_PLAINLY, self), deliveries=self._deliveries, agents=self._agents
+                send=partial(_SEND_PLAINLY, self),
+                publish=partial(_PUBLISH_PLAINLY, self),
+                inbox=self._inbox,
+                agents=self._agents,
             ),
             loggers=(ROOT_LOGGER_NAME, EVENT_LOGGER_NAME),
             # The user's own list: a handler that is added to it later counts, too.
             overseers=overseers if isinstance(overseers, list) else list(overseers or ()),
         )
         self.send_message = drive.send_message  # type: ignore[method-assign]
+        self.publish_message = drive.publish_message  # type: ignore[method-assign]
         return drive
 
     # Messages.
@@ -242,10 +248,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
                     message=message,
                     topic_id=topic_id,
                     sender=sender,
-                    cancellation_token=(
-                        CancellationToken() if cancellation_token is None else cancellation_token
-                    ),
-                    message_id=str(uuid.uuid4()) if message_id is None else message_id,
+                    cancellation_token=cancellation_token,
+                    message_id=message_id,
                     metadata=self._observer.metadata(),
                 )
             )
@@ -558,3 +562,4 @@ class SingleThreadedAgentRuntime(AgentRuntime):
 
 
 _SEND_PLAINLY = SingleThreadedAgentRuntime.send_message
+_PUBLISH_PLAINLY = SingleThreadedAgentRuntime.publish_message

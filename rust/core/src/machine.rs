@@ -115,17 +115,52 @@ impl<P> Machine<P> {
     /// no message in the inbox or waiting for the agent, no work due, and no delivery whose handler
     /// has yet to start. Else nothing has changed.
     pub fn start(&mut self, slot: AgentSlot) -> Option<Ticket> {
-        if !self.inbox.is_empty() || !self.steps.is_empty() || self.unbegun > 0 {
-            return None;
+        (self.is_inbox_empty() && self.occupy(slot)).then(|| self.ledger.accept())
+    }
+
+    /// Starts a handler of a message that was taken and has more recipients to come, as a piece of
+    /// its own, if nothing is ahead of it (O1). Returns whether; if not, nothing has changed.
+    ///
+    /// The one piece that the message has had since it was accepted stays open meanwhile: the
+    /// driver ends it, or spreads it over the recipients that are left.
+    ///
+    /// # Errors
+    ///
+    /// [`CoreError::TicketNotOpen`] if the message is settled already (L1).
+    pub fn start_piece(&mut self, slot: AgentSlot, ticket: Ticket) -> Result<bool, CoreError> {
+        if !self.ledger.is_open(ticket) {
+            return Err(CoreError::TicketNotOpen);
         }
-        let agent = self.directory.agent_mut(slot).ok()?;
+        let started = self.occupy(slot);
+        if started {
+            self.ledger.spread(ticket, 2)?;
+        }
+        Ok(started)
+    }
+
+    /// Counts a handler of the agent as running, if there is no work due, no delivery whose handler
+    /// has yet to start, and no message that waits for the agent. Returns whether.
+    fn occupy(&mut self, slot: AgentSlot) -> bool {
+        if !self.steps.is_empty() || self.unbegun > 0 {
+            return false;
+        }
+        let Ok(agent) = self.directory.agent_mut(slot) else { return false };
         let limits = limits_of(&self.limits, agent.agent_type);
         let free = agent.stage == Stage::Ready && agent.mailbox.is_empty();
         if !free || !limits.admits(agent.running) {
-            return None;
+            return false;
         }
         agent.running += 1;
-        Some(self.ledger.accept())
+        true
+    }
+
+    /// The message that is next to be taken; `None` if there is none, or if it is an answer.
+    #[must_use]
+    pub fn front(&self) -> Option<&P> {
+        match self.inbox.front()? {
+            Arrival::Message(_, payload) => Some(payload),
+            Arrival::Answer(..) => None,
+        }
     }
 
     /// Takes the oldest entry of the inbox.
@@ -280,6 +315,12 @@ impl<P> Machine<P> {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.inbox.len() + self.parked
+    }
+
+    /// Whether there is nothing to be taken.
+    #[must_use]
+    pub fn is_inbox_empty(&self) -> bool {
+        self.inbox.is_empty()
     }
 
     /// How many messages are accepted and not settled.

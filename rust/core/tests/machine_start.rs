@@ -4,7 +4,7 @@ mod sending;
 
 use std::num::NonZeroUsize;
 
-use ferrogen_core::{AgentSlot, Limits, Machine, Names, Outcome, Symbol};
+use ferrogen_core::{AgentSlot, Arrival, CoreError, Limits, Machine, Names, Outcome, Step, Symbol};
 use sending::send;
 
 fn writer() -> Symbol {
@@ -27,6 +27,47 @@ fn a_message_that_is_started_is_accepted_and_settled_like_any_other() {
     assert_eq!(machine.finish(agent, ticket, Outcome::Answered), Ok(Some(Outcome::Answered)));
     assert!(machine.is_idle());
     assert_eq!((machine.tally().accepted, machine.tally().answered), (1, 1));
+}
+
+#[test]
+fn pieces_that_are_started_one_by_one_settle_with_the_message() {
+    let (mut machine, agent) = ready();
+    let other = machine.enter(writer(), "other").expect("a new agent");
+    machine.accept("news");
+    assert_eq!(machine.front(), Some(&"news"));
+    let Some(Arrival::Message(ticket, _)) = machine.take() else { unreachable!() };
+    assert_eq!(machine.start_piece(agent, ticket), Ok(true));
+    assert_eq!(machine.finish(agent, ticket, Outcome::Failed), Ok(None));
+    assert_eq!(machine.start_piece(other, ticket), Ok(true));
+    assert_eq!(machine.end(ticket, Outcome::Handled), Ok(None));
+    assert!(!machine.is_idle());
+    assert_eq!(machine.finish(other, ticket, Outcome::Handled), Ok(Some(Outcome::Failed)));
+    assert!(machine.is_idle());
+}
+
+#[test]
+fn a_piece_is_not_started_ahead_of_others_nor_for_a_settled_message() {
+    let (mut machine, agent) = ready();
+    send(&mut machine, agent, "first");
+    machine.accept("news");
+    let Some(Arrival::Message(ticket, _)) = machine.take() else { unreachable!() };
+    assert_eq!(machine.start_piece(agent, ticket), Ok(false));
+    let Some(Step::Deliver(_, first, _)) = machine.step() else { unreachable!() };
+    assert_eq!(machine.start_piece(agent, ticket), Ok(false));
+    machine.begun();
+    machine.finish(agent, first, Outcome::Answered).unwrap();
+    machine.end(ticket, Outcome::Handled).unwrap();
+    assert_eq!(machine.start_piece(agent, ticket), Err(CoreError::TicketNotOpen));
+    assert!(machine.passivate(agent), "a refused start leaves no handler running");
+}
+
+#[test]
+fn an_answer_is_not_a_message_at_the_front() {
+    let (mut machine, agent) = ready();
+    let ticket = machine.start(agent).unwrap();
+    assert_eq!(machine.front(), None);
+    machine.answer(agent, ticket, "answer").unwrap();
+    assert_eq!(machine.front(), None);
 }
 
 #[test]

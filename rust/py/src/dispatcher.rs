@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use slotmap::{Key, KeyData, SecondaryMap};
 
-pub(crate) use self::inline::{Begun, Equipment, Inline};
+pub(crate) use self::inline::{Begun, Equipment, Front, Inline, Start};
 use crate::agent_id::AgentId;
 use crate::errors::raised;
 use crate::outcome::Outcome;
@@ -125,7 +125,7 @@ impl Dispatcher {
 
     // Messages: from acceptance to settlement.
 
-    fn accept(&self, payload: Payload) -> u64 {
+    pub(crate) fn accept(&self, payload: Payload) -> u64 {
         number(self.state().machine.accept(payload))
     }
 
@@ -214,7 +214,7 @@ impl Dispatcher {
         state.machine.release(slot, given(ticket)).map_err(raised)
     }
 
-    fn end(&self, ticket: u64, outcome: Outcome) -> PyResult<()> {
+    pub(crate) fn end(&self, ticket: u64, outcome: Outcome) -> PyResult<()> {
         self.state().machine.end(given(ticket), outcome.into()).map_err(raised)?;
         Ok(())
     }
@@ -320,7 +320,7 @@ impl Dispatcher {
     }
 
     #[getter]
-    fn idle(&self) -> bool {
+    pub(crate) fn idle(&self) -> bool {
         self.state().machine.is_idle()
     }
 

@@ -11,8 +11,10 @@ mod dispatcher;
 mod drive;
 mod errors;
 mod grammar;
+mod lazy_field;
 mod message_context;
 mod outcome;
+mod publish_envelope;
 mod python;
 mod routes;
 
@@ -35,6 +37,8 @@ mod core {
     use crate::message_context::MessageContext;
     #[pymodule_export]
     use crate::outcome::Outcome;
+    #[pymodule_export]
+    use crate::publish_envelope::PublishEnvelope;
     #[pymodule_export]
     use crate::routes::Routes;
 

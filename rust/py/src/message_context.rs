@@ -8,6 +8,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString, PyTuple};
 
+use crate::lazy_field::read_or_make;
+use crate::publish_envelope::PublishEnvelope;
 use crate::python;
 
 #[derive(Default)]
@@ -17,6 +19,8 @@ struct Fields {
     is_rpc: Option<Py<PyAny>>,
     cancellation_token: Option<Py<PyAny>>,
     message_id: Option<Py<PyAny>>,
+    /// Whence the token and the id of a published message come, which all its recipients share.
+    envelope: Option<Py<PublishEnvelope>>,
 }
 
 /// What comes with a message: who sent it, how, and how to give up on it.
@@ -35,9 +39,32 @@ impl MessageContext {
         message_id: Option<Py<PyAny>>,
     ) -> Self {
         let is_rpc = PyBool::new(py, topic_id.is_none()).to_owned().into_any().unbind();
-        let fields =
-            Fields { sender, topic_id, is_rpc: Some(is_rpc), cancellation_token, message_id };
-        Self { fields: Mutex::new(fields) }
+        Self {
+            fields: Mutex::new(Fields {
+                sender,
+                topic_id,
+                is_rpc: Some(is_rpc),
+                cancellation_token,
+                message_id,
+                envelope: None,
+            }),
+        }
+    }
+
+    /// The context of a published message; the envelope has its token and id.
+    pub(crate) fn of_publication(
+        py: Python<'_>,
+        sender: Option<Py<PyAny>>,
+        topic_id: Py<PyAny>,
+        envelope: Py<PublishEnvelope>,
+    ) -> Self {
+        let context = Self::lazy(py, sender, Some(topic_id), None, None);
+        context.fields.lock().envelope = Some(envelope);
+        context
+    }
+
+    fn envelope(&self, py: Python<'_>) -> Option<Py<PublishEnvelope>> {
+        self.fields.lock().envelope.as_ref().map(|envelope| envelope.clone_ref(py))
     }
 
     /// The token, if there is one by now.
@@ -47,22 +74,6 @@ impl MessageContext {
 
     fn read(&self, py: Python<'_>, field: fn(&Fields) -> &Option<Py<PyAny>>) -> Option<Py<PyAny>> {
         field(&self.fields.lock()).as_ref().map(|value| value.clone_ref(py))
-    }
-
-    /// Reads a field, making its value first if it has none. Making runs without the lock (B1);
-    /// should two threads make one, the first that is put in counts.
-    fn read_or_make(
-        &self,
-        py: Python<'_>,
-        field: fn(&mut Fields) -> &mut Option<Py<PyAny>>,
-        make: impl FnOnce() -> PyResult<Py<PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
-        if let Some(value) = field(&mut self.fields.lock()).as_ref() {
-            return Ok(value.clone_ref(py));
-        }
-        let value = make()?;
-        let mut fields = self.fields.lock();
-        Ok(field(&mut fields).get_or_insert(value).clone_ref(py))
     }
 
     fn write(&self, field: fn(&mut Fields) -> &mut Option<Py<PyAny>>, value: Py<PyAny>) {
@@ -88,6 +99,7 @@ impl MessageContext {
             is_rpc: Some(is_rpc),
             cancellation_token: Some(cancellation_token),
             message_id: Some(message_id),
+            envelope: None,
         };
         Self { fields: Mutex::new(fields) }
     }
@@ -124,10 +136,14 @@ impl MessageContext {
 
     #[getter]
     fn cancellation_token(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.read_or_make(
+        read_or_make(
+            &self.fields,
             py,
             |fields| &mut fields.cancellation_token,
-            || Ok(python::cancellation_token(py)?.call0()?.unbind()),
+            || match self.envelope(py) {
+                Some(envelope) => envelope.get().cancellation_token(py),
+                None => new_token(py),
+            },
         )
     }
 
@@ -138,12 +154,13 @@ impl MessageContext {
 
     #[getter]
     fn message_id(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.read_or_make(
+        read_or_make(
+            &self.fields,
             py,
             |fields| &mut fields.message_id,
-            || {
-                let id = py.import("uuid")?.call_method0("uuid4")?;
-                Ok(id.str()?.into_any().unbind())
+            || match self.envelope(py) {
+                Some(envelope) => envelope.get().message_id(py),
+                None => new_message_id(py),
             },
         )
     }
@@ -188,13 +205,25 @@ impl MessageContext {
         visit.call(&fields.sender)?;
         visit.call(&fields.topic_id)?;
         visit.call(&fields.cancellation_token)?;
-        visit.call(&fields.message_id)
+        visit.call(&fields.message_id)?;
+        visit.call(&fields.envelope)
     }
 
     fn __clear__(&self) {
         let cleared = std::mem::take(&mut *self.fields.lock());
         drop(cleared);
     }
+}
+
+/// A token that nobody has given.
+pub(crate) fn new_token(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    Ok(python::cancellation_token(py)?.call0()?.unbind())
+}
+
+/// A name for a message that nobody has named.
+pub(crate) fn new_message_id(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    let id = py.import("uuid")?.call_method0("uuid4")?;
+    Ok(id.str()?.into_any().unbind())
 }
 
 const FIELDS: [&str; 5] = ["sender", "topic_id", "is_rpc", "cancellation_token", "message_id"];

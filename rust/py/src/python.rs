@@ -35,6 +35,8 @@ macro_rules! classes {
 classes! {
     agent_type: "ferrogen._agents.agent_type", "AgentType";
     cancellation_token: "ferrogen._messaging.cancellation", "CancellationToken";
+    topic_id: "ferrogen._messaging.topic", "TopicId";
+    default_topic_id: "ferrogen._messaging.topic", "DefaultTopicId";
     type_subscription: "ferrogen._messaging.type_subscription", "TypeSubscription";
     default_subscription: "ferrogen._messaging.default_subscription", "DefaultSubscription";
     type_prefix_subscription:

@@ -3,6 +3,7 @@
 //! The three built-in kinds of subscription become rules of the core; any other object is asked.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ferrogen_core as core;
 use parking_lot::Mutex;
@@ -51,6 +52,8 @@ enum Listener {
 #[derive(Default)]
 pub(crate) struct Routes {
     table: Mutex<Table>,
+    /// Counts the changes.
+    edition: AtomicU64,
 }
 
 #[pymethods]
@@ -78,6 +81,7 @@ impl Routes {
         };
         let route = table.routes.add(id, rule).map_err(raised)?;
         table.subscriptions.insert(route, subscription.clone().unbind());
+        self.edition.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -85,13 +89,17 @@ impl Routes {
         let removed: Vec<Option<Py<PyAny>>> = {
             let mut table = self.table.lock();
             let routes = table.routes.remove(id).map_err(raised)?;
+            self.edition.fetch_add(1, Ordering::Relaxed);
             routes.iter().map(|route| table.subscriptions.remove(route)).collect()
         };
         drop(removed);
         Ok(())
     }
 
-    fn recipients<'py>(&self, topic: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, AgentId>>> {
+    pub(crate) fn recipients<'py>(
+        &self,
+        topic: &Bound<'py, PyAny>,
+    ) -> PyResult<Vec<Bound<'py, AgentId>>> {
         let py = topic.py();
         let topic_type: Bound<'_, PyString> = topic.getattr("type")?.cast_into()?;
         let listeners = self.listeners(py, topic_type.to_str()?);
@@ -140,6 +148,14 @@ impl Routes {
 }
 
 impl Routes {
+    /// Another number after each change. `None` while there is a subscription that must be asked
+    /// about each message: what was heard once may not be heard again.
+    pub(crate) fn edition(&self) -> Option<u64> {
+        let table = self.table.lock();
+        let is_certain = table.routes.opaque().next().is_none();
+        is_certain.then(|| self.edition.load(Ordering::Relaxed))
+    }
+
     fn listeners(&self, py: Python<'_>, topic_type: &str) -> Vec<Listener> {
         let table = self.table.lock();
         let mut hits = Vec::new();

@@ -4,10 +4,11 @@ use ferrogen_core as core;
 use ferrogen_core::{AgentSlot, Ticket};
 use pyo3::prelude::*;
 
-use super::{Dispatcher, number};
+use super::{Dispatcher, State, given, number};
 use crate::agent_id::AgentId;
 use crate::drive::Handlers;
 use crate::errors::raised;
+use crate::publish_envelope::PublishEnvelope;
 
 /// What the drive needs to call an agent's handlers itself.
 pub(crate) struct Equipment {
@@ -49,6 +50,24 @@ pub(crate) enum Begun<'py> {
     Started(Inline<'py>),
 }
 
+/// What a delivery is begun for.
+#[derive(Clone, Copy)]
+pub(crate) enum Start {
+    /// A message that comes just now, and is accepted thereby.
+    Message,
+    /// One recipient of a message that was accepted and taken.
+    Piece(u64),
+}
+
+/// What is next in the inbox.
+pub(crate) enum Front<'py> {
+    Nothing,
+    /// It is for the plain way.
+    Other,
+    /// It was published, and has been taken.
+    Published(u64, Bound<'py, PublishEnvelope>),
+}
+
 /// What is to be seen to after a handler.
 pub(crate) struct After {
     pub(crate) is_due: bool,
@@ -56,11 +75,31 @@ pub(crate) struct After {
 }
 
 impl Dispatcher {
-    /// Accepts a message and begins to deliver it, if nothing is ahead of it.
+    /// Whether the next message was published.
+    pub(crate) fn is_published_next(&self, py: Python<'_>) -> bool {
+        is_published_next(py, &self.state())
+    }
+
+    /// Takes the next message, if it was published.
+    pub(crate) fn take_published<'py>(&self, py: Python<'py>) -> Front<'py> {
+        let mut state = self.state();
+        if !is_published_next(py, &state) {
+            return if state.machine.is_inbox_empty() { Front::Nothing } else { Front::Other };
+        }
+        let Some(core::Arrival::Message(ticket, payload)) = state.machine.take() else {
+            return Front::Nothing;
+        };
+        drop(state);
+        let envelope = payload.into_bound(py).cast_into_exact();
+        Front::Published(number(ticket), envelope.expect("it was looked at under the same lock"))
+    }
+
+    /// Begins to deliver a message to one agent, if nothing is ahead of it.
     pub(crate) fn begin_inline<'py>(
         &self,
         py: Python<'py>,
         recipient: &AgentId,
+        start: Start,
         generation: u32,
     ) -> PyResult<Begun<'py>> {
         let mut guard = self.state();
@@ -77,7 +116,14 @@ impl Dispatcher {
         if equipment.generation != generation {
             return Ok(Begun::Unequipped { agent_id, agent });
         }
-        let Some(ticket) = state.machine.start(slot) else { return Ok(Begun::Refused) };
+        let started = match start {
+            Start::Message => state.machine.start(slot),
+            Start::Piece(ticket) => {
+                let ticket = given(ticket);
+                state.machine.start_piece(slot, ticket).map_err(raised)?.then_some(ticket)
+            }
+        };
+        let Some(ticket) = started else { return Ok(Begun::Refused) };
         Ok(Begun::Started(Inline {
             slot,
             ticket,
@@ -110,4 +156,9 @@ impl Dispatcher {
         state.machine.finish(inline.slot, inline.ticket, outcome).map_err(raised)?;
         Ok(After { is_due: state.machine.is_due(), is_idle: state.machine.is_idle() })
     }
+}
+
+fn is_published_next(py: Python<'_>, state: &State) -> bool {
+    let next = state.machine.front();
+    next.is_some_and(|payload| payload.bind(py).cast_exact::<PublishEnvelope>().is_ok())
 }

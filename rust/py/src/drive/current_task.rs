@@ -94,6 +94,10 @@ impl Drop for AsCurrent<'_, '_> {
 
 /// Whether an event loop is the running one of this thread.
 pub(super) fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let running = event_loop.py().import("asyncio.events")?.call_method0("_get_running_loop")?;
-    Ok(running.is(event_loop))
+    static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = event_loop.py();
+    let get = GET.get_or_try_init(py, || {
+        PyResult::Ok(py.import("asyncio.events")?.getattr("_get_running_loop")?.unbind())
+    })?;
+    Ok(get.bind(py).call0()?.is(event_loop))
 }

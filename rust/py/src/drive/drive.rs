@@ -17,11 +17,13 @@ use super::delivery_task;
 use super::first_step::{Ran, run};
 use super::gil_cell::GilCell;
 use super::handling::{Ending, Handling};
+use super::heard::Heard;
 use super::loggers::Quiet;
-use super::send::{Request, Send};
+use super::send::{Errand, Request, Send};
 use crate::agent_id::AgentId;
-use crate::dispatcher::{Begun, Dispatcher, Equipment, Inline};
+use crate::dispatcher::{Begun, Dispatcher, Equipment, Inline, Start};
 use crate::message_context::MessageContext;
+use crate::routes::Routes;
 
 /// How many handlers may run inside one another before one takes the plain way. Each takes some of
 /// the interpreter's stack.
@@ -32,34 +34,48 @@ const A_TURN: u32 = 2048;
 const OUTER_PRICE: u32 = 16;
 
 /// A sleeping task and the handling it would wake with.
-struct Spare {
-    task: Py<PyAny>,
-    handling: Py<Handling>,
+pub(super) struct Spare {
+    pub(super) task: Py<PyAny>,
+    pub(super) handling: Py<Handling>,
 }
 
-struct State {
-    open: bool,
+pub(super) struct State {
+    pub(super) open: bool,
     thread: c_ulong,
     /// What [`FORKS`] was when it was opened: a forked process has the state, but not the loop.
     forks: u32,
-    event_loop: Option<Py<PyAny>>,
-    depth: u32,
+    pub(super) event_loop: Option<Py<PyAny>>,
+    pub(super) depth: u32,
     left_this_turn: u32,
     generation: u32,
-    idle_is_awaited: bool,
+    pub(super) idle_is_awaited: bool,
     spares: Vec<Spare>,
+    /// Whether the event loop has been asked to call [`Drive::pump`].
+    pub(super) is_armed: bool,
+    pub(super) heard: Heard,
+}
+
+impl State {
+    /// Whether it is open to this thread of this process.
+    pub(super) fn is_open_here(&self) -> bool {
+        // SAFETY: asks for a number, which every thread has.
+        self.open
+            && self.thread == unsafe { ffi::PyThread_get_thread_ident() }
+            && self.forks == FORKS.load(Ordering::Relaxed)
+    }
 }
 
 /// The short cut of one runtime: runs handlers inline, in the order the plain way would.
 #[pyclass(frozen, weakref, module = "ferrogen._core")]
 pub(crate) struct Drive {
-    dispatcher: Py<Dispatcher>,
+    pub(super) dispatcher: Py<Dispatcher>,
+    pub(super) routes: Py<Routes>,
     /// `ferrogen._runtime.inline.InlineHost`: what is done in Python.
-    host: Py<PyAny>,
+    pub(super) host: Py<PyAny>,
     quiet: Quiet,
     /// The user's intervention handlers: while there are any, messages take the plain way.
     overseers: Py<PyList>,
-    state: GilCell<State>,
+    pub(super) state: GilCell<State>,
 }
 
 /// What came of the first step of a message.
@@ -77,16 +93,18 @@ pub(super) enum First<'py> {
 #[pymethods]
 impl Drive {
     #[new]
-    #[pyo3(signature = (*, dispatcher, host, loggers, overseers))]
+    #[pyo3(signature = (*, dispatcher, routes, host, loggers, overseers))]
     fn new(
         py: Python<'_>,
         dispatcher: Py<Dispatcher>,
+        routes: Py<Routes>,
         host: Py<PyAny>,
         loggers: (String, String),
         overseers: Py<PyList>,
     ) -> PyResult<Self> {
         Ok(Self {
             dispatcher,
+            routes,
             host,
             quiet: Quiet::find(py, [&loggers.0, &loggers.1])?,
             overseers,
@@ -100,6 +118,8 @@ impl Drive {
                 generation: 0,
                 idle_is_awaited: false,
                 spares: Vec::new(),
+                is_armed: false,
+                heard: Heard::default(),
             }),
         })
     }
@@ -111,6 +131,7 @@ impl Drive {
             self.state.with(py, |state| {
                 state.open = true;
                 state.idle_is_awaited = false;
+                state.is_armed = false;
                 state.thread = ffi::PyThread_get_thread_ident();
                 state.forks = FORKS.load(Ordering::Relaxed);
                 state.generation += 1;
@@ -153,17 +174,48 @@ impl Drive {
         message_id: Option<Py<PyAny>>,
     ) -> Send {
         Send::new(Request {
+            errand: Errand::Send,
             drive: slf,
             message,
-            recipient,
+            to: recipient,
             sender,
             cancellation_token,
             message_id,
         })
     }
 
+    #[pyo3(signature = (message, topic_id, *, sender=None, cancellation_token=None, message_id=None))]
+    fn publish_message(
+        slf: Py<Self>,
+        message: Py<PyAny>,
+        topic_id: Py<PyAny>,
+        sender: Option<Py<PyAny>>,
+        cancellation_token: Option<Py<PyAny>>,
+        message_id: Option<Py<PyAny>>,
+    ) -> Send {
+        Send::new(Request {
+            errand: Errand::Publish,
+            drive: slf,
+            message,
+            to: topic_id,
+            sender,
+            cancellation_token,
+            message_id,
+        })
+    }
+
+    /// Hands out what was published. The event loop calls it.
+    fn pump(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::hand_out(slf)
+    }
+
+    fn will_hand_out(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Self::takes_over(slf)
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.dispatcher)?;
+        visit.call(&self.routes)?;
         visit.call(&self.host)?;
         visit.call(&self.overseers)?;
         self.state.visit(|state| {
@@ -178,11 +230,11 @@ impl Drive {
 }
 
 /// The right to run one handler inline, given back when dropped.
-struct Seat<'a, 'py> {
+pub(super) struct Seat<'a, 'py> {
     drive: &'a Drive,
     py: Python<'py>,
-    event_loop: Bound<'py, PyAny>,
-    generation: u32,
+    pub(super) event_loop: Bound<'py, PyAny>,
+    pub(super) generation: u32,
 }
 
 impl Drop for Seat<'_, '_> {
@@ -205,13 +257,10 @@ impl Drive {
         request: &Request,
     ) -> PyResult<First<'py>> {
         let (py, this) = (drive.py(), drive.get());
-        let Ok(recipient) = request.recipient.bind(py).cast::<AgentId>() else {
+        let Ok(recipient) = request.to.bind(py).cast::<AgentId>() else {
             return Ok(First::PlainWay);
         };
-        if !this.overseers.bind(py).is_empty()
-            || !this.quiet.holds(py)?
-            || is_cancelled(py, request.cancellation_token.as_ref())?
-        {
+        if !this.is_unobserved(py)? || is_cancelled(py, request.cancellation_token.as_ref())? {
             return Ok(First::PlainWay);
         }
         let seat = match this.admit(py) {
@@ -224,7 +273,7 @@ impl Drive {
         if current.before.is_none() && !is_running(&seat.event_loop)? {
             return Ok(First::PlainWay);
         }
-        let Some(inline) = this.begin(recipient, seat.generation)? else {
+        let Some(inline) = this.begin(recipient, Start::Message, seat.generation)? else {
             return Ok(First::PlainWay);
         };
         let context = MessageContext::lazy(
@@ -242,6 +291,7 @@ impl Drive {
                 &seat.event_loop,
                 request.message.bind(py),
                 context,
+                true,
             ),
             Err(error) => Ran::Ended(Err(error.clone_ref(py))),
         };
@@ -296,19 +346,36 @@ impl Drive {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = drive.py();
         let host = drive.get().host.bind(py);
-        let Request { message, recipient, sender, cancellation_token, message_id, .. } = request;
-        let arguments = (message, recipient, sender, cancellation_token, message_id);
-        host.call_method1(intern!(py, "send_plainly"), arguments)
+        let Request { message, to, sender, cancellation_token, message_id, .. } = request;
+        let name = match request.errand {
+            Errand::Send => intern!(py, "send_plainly"),
+            Errand::Publish => intern!(py, "publish_plainly"),
+        };
+        host.call_method1(name, (message, to, sender, cancellation_token, message_id))
+    }
+
+    /// The seat of a handler that the event loop itself calls, for which it has given a turn;
+    /// `None` if the drive is not open here.
+    pub(super) fn first_seat<'py>(&self, py: Python<'py>) -> Option<Seat<'_, 'py>> {
+        unsafe {
+            // SAFETY: numbers are changed and a reference is cloned.
+            self.state.with(py, |state| {
+                if !state.is_open_here() {
+                    return None;
+                }
+                let event_loop = state.event_loop.as_ref()?.bind(py).clone();
+                state.left_this_turn = A_TURN;
+                state.depth += 1;
+                Some(Seat { drive: self, py, event_loop, generation: state.generation })
+            })
+        }
     }
 
     fn admit<'py>(&self, py: Python<'py>) -> Admission<'_, 'py> {
         // SAFETY: numbers are changed and a reference is cloned.
         let admitted = unsafe {
             self.state.with(py, |state| {
-                let here = state.open
-                    && state.thread == ffi::PyThread_get_thread_ident()
-                    && state.forks == FORKS.load(Ordering::Relaxed);
-                if !here || state.depth >= DEEPEST {
+                if !state.is_open_here() || state.depth >= DEEPEST {
                     return Err(Admission::Refused);
                 }
                 // To break off inside a handler suspends all that wait for it, which is dear.
@@ -331,16 +398,17 @@ impl Drive {
         }
     }
 
-    /// Accepts the message and begins its delivery, unless something is ahead of it.
-    fn begin<'py>(
+    /// Begins the delivery of a message, unless something is ahead of it.
+    pub(super) fn begin<'py>(
         &self,
         recipient: &Bound<'py, AgentId>,
+        start: Start,
         generation: u32,
     ) -> PyResult<Option<Inline<'py>>> {
         let py = recipient.py();
         let dispatcher = self.dispatcher.get();
         loop {
-            match dispatcher.begin_inline(py, recipient.get(), generation)? {
+            match dispatcher.begin_inline(py, recipient.get(), start, generation)? {
                 Begun::Refused => return Ok(None),
                 Begun::Started(inline) => return Ok(Some(inline)),
                 Begun::Unequipped { agent_id, agent } => {
@@ -362,16 +430,32 @@ impl Drive {
         result: PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let outcome = if result.is_ok() { Outcome::Answered } else { Outcome::Failed };
+        self.conclude(py, inline, outcome)?;
+        result
+    }
+
+    /// Reports how a handler that ended in its first step has ended, and sees to what that allows.
+    pub(super) fn conclude<'py>(
+        &self,
+        py: Python<'py>,
+        inline: &Inline<'py>,
+        outcome: Outcome,
+    ) -> PyResult<()> {
         let after = self.dispatcher.get().end_inline(inline, outcome)?;
         // SAFETY: a flag is read.
         let idle_is_awaited = unsafe { self.state.with(py, |state| state.idle_is_awaited) };
         if after.is_due || inline.is_watched || (after.is_idle && idle_is_awaited) {
             self.host.call_method1(py, intern!(py, "after_handler"), (&inline.agent_id,))?;
         }
-        result
+        Ok(())
     }
 
-    fn spare(&self, py: Python<'_>) -> PyResult<Spare> {
+    /// Whether nobody oversees, logs or traces messages.
+    pub(super) fn is_unobserved(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.overseers.bind(py).is_empty() && self.quiet.holds(py)?)
+    }
+
+    pub(super) fn spare(&self, py: Python<'_>) -> PyResult<Spare> {
         // SAFETY: a reference is moved out.
         if let Some(spare) = unsafe { self.state.with(py, |state| state.spares.pop()) } {
             return Ok(spare);
@@ -382,7 +466,7 @@ impl Drive {
     }
 
     /// Keeps a task that nobody has touched, for the next handler.
-    fn put_back(&self, py: Python<'_>, spare: Spare) {
+    pub(super) fn put_back(&self, py: Python<'_>, spare: Spare) {
         spare.handling.get().ended_inline(py);
         let task = spare.task.bind(py);
         if !delivery_task::is_asleep(task) || !delivery_task::is_private(task) {

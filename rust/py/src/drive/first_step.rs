@@ -34,6 +34,7 @@ pub(super) fn run<'i, 'py>(
     event_loop: &Bound<'py, PyAny>,
     message: &Bound<'py, PyAny>,
     context: &Bound<'py, MessageContext>,
+    is_rpc: bool,
 ) -> Ran<'i, 'py> {
     let py = message.py();
     let entered = match Entered::copy(&inline.context).and_then(Entered::enter) {
@@ -41,7 +42,7 @@ pub(super) fn run<'i, 'py>(
         Err(error) => return Ran::Ended(Err(error)),
     };
     handling.begin(entered.context(), event_loop);
-    let (coroutine, handler) = match call(inline, message, context) {
+    let (coroutine, handler) = match call(inline, message, context, is_rpc) {
         Ok(called) => called,
         Err(error) => return Ran::Ended(Err(as_raised(py, error))),
     };
@@ -60,6 +61,7 @@ fn call<'i, 'py>(
     inline: &'i Inline<'py>,
     message: &Bound<'py, PyAny>,
     context: &Bound<'py, MessageContext>,
+    is_rpc: bool,
 ) -> PyResult<(Bound<'py, PyAny>, Option<&'i Arc<Handler>>)> {
     let py = message.py();
     let agent = &inline.agent;
@@ -70,7 +72,7 @@ fn call<'i, 'py>(
         let on_message = agent.getattr(intern!(py, "on_message"))?;
         return Ok((awaited(on_message.call((message,), Some(&keywords))?)?, None));
     };
-    if let Some(handler) = handlers.get().find(message, context)? {
+    if let Some(handler) = handlers.get().find(message, context, is_rpc)? {
         let coroutine = handler.function.bind(py).call1((agent, message, context))?;
         return Ok((awaited(coroutine)?, Some(handler)));
     }

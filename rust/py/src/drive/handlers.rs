@@ -22,9 +22,14 @@ pub(super) struct Handler {
 }
 
 impl Handler {
-    /// Whether it takes a message that was sent.
-    fn wants(&self, message: &Bound<'_, PyAny>, context: &Bound<'_, PyAny>) -> PyResult<bool> {
-        if self.wants_rpc == Some(false) {
+    /// Whether it takes a message that was sent (`is_rpc`) or published.
+    fn wants(
+        &self,
+        message: &Bound<'_, PyAny>,
+        context: &Bound<'_, PyAny>,
+        is_rpc: bool,
+    ) -> PyResult<bool> {
+        if self.wants_rpc == Some(!is_rpc) {
             return Ok(false);
         }
         match &self.matches {
@@ -54,17 +59,18 @@ pub(crate) struct Handlers {
 }
 
 impl Handlers {
-    /// The handler that takes a message that was sent: the first that wants it.
+    /// The handler that takes a message: the first that wants it.
     pub(super) fn find(
         &self,
         message: &Bound<'_, PyAny>,
         context: &Bound<'_, PyAny>,
+        is_rpc: bool,
     ) -> PyResult<Option<&Arc<Handler>>> {
         let Some((_, handlers)) = self.by_type.get(&(message.get_type_ptr() as usize)) else {
             return Ok(None);
         };
         for handler in handlers {
-            if handler.wants(message, context)? {
+            if handler.wants(message, context, is_rpc)? {
                 return Ok(Some(handler));
             }
         }

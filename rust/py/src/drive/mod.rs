@@ -6,7 +6,8 @@
 //! set of rules. One file a native type:
 //!
 //! - `drive`: `Drive`, the short cut of one runtime.
-//! - `send`: `Send`, what `send_message` returns.
+//! - `send`: `Send`, what `send_message` and `publish_message` return.
+//! - `publishing`: handing out what was published; `heard`: to whom.
 //! - `first_step`: a handler is called, and stepped once.
 //! - `handling`: the handler, as the coroutine of its task.
 //! - `delivery_task`: the task that it believes to be in.
@@ -23,7 +24,9 @@ mod first_step;
 mod gil_cell;
 mod handlers;
 mod handling;
+mod heard;
 mod loggers;
+mod publishing;
 mod send;
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,7 @@
-//! `Send`: what `send_message` returns; a coroutine that takes the short cut if it can.
+//! `Send`: what `send_message` and `publish_message` return; a coroutine that takes the short cut if
+//! it can.
+
+use std::ffi::CStr;
 
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -9,11 +12,33 @@ use super::coroutine::{Sent, Step, as_method, send, throw};
 use super::drive::{Drive, First};
 use super::gil_cell::GilCell;
 
+/// What a message is sent as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// A message to one agent, whose answer the sender waits for.
+    Send,
+    /// A message to a topic.
+    Publish,
+}
+
+impl Errand {
+    fn never_awaited(self) -> &'static CStr {
+        match self {
+            Self::Send => c"coroutine 'SingleThreadedAgentRuntime.send_message' was never awaited",
+            Self::Publish => {
+                c"coroutine 'SingleThreadedAgentRuntime.publish_message' was never awaited"
+            }
+        }
+    }
+}
+
 /// What was asked for.
 pub(super) struct Request {
+    pub(super) errand: Errand,
     pub(super) drive: Py<Drive>,
     pub(super) message: Py<PyAny>,
-    pub(super) recipient: Py<PyAny>,
+    /// The agent or the topic.
+    pub(super) to: Py<PyAny>,
     pub(super) sender: Option<Py<PyAny>>,
     pub(super) cancellation_token: Option<Py<PyAny>>,
     pub(super) message_id: Option<Py<PyAny>>,
@@ -24,7 +49,7 @@ impl Request {
     fn release(self, py: Python<'_>) {
         self.drive.drop_ref(py);
         self.message.drop_ref(py);
-        self.recipient.drop_ref(py);
+        self.to.drop_ref(py);
         for given in [self.sender, self.cancellation_token, self.message_id].into_iter().flatten() {
             given.drop_ref(py);
         }
@@ -78,7 +103,11 @@ impl Send {
     fn begin<'py>(&self, py: Python<'py>, request: Request) -> Sent<'py> {
         let drive = request.drive.bind(py).clone();
         let none = py.None().into_bound(py);
-        match Drive::first_step(&drive, &request) {
+        let came_of_it = match request.errand {
+            Errand::Send => Drive::first_step(&drive, &request),
+            Errand::Publish => Drive::publish(&drive, &request),
+        };
+        match came_of_it {
             Ok(First::Ended(result)) => {
                 request.release(py);
                 match result {
@@ -167,7 +196,7 @@ impl Send {
             Stage::Fresh(request) => {
                 visit.call(&request.drive)?;
                 visit.call(&request.message)?;
-                visit.call(&request.recipient)?;
+                visit.call(&request.to)?;
                 visit.call(&request.sender)?;
                 visit.call(&request.cancellation_token)?;
                 visit.call(&request.message_id)
@@ -191,7 +220,7 @@ impl Drop for Send {
                 // run with that one set.
                 let leaving = PyErr::take(py);
                 let class = py.get_type::<PyRuntimeWarning>();
-                let text = c"coroutine 'SingleThreadedAgentRuntime.send_message' was never awaited";
+                let text = request.errand.never_awaited();
                 if let Err(error) = PyErr::warn(py, &class, text, 1) {
                     error.write_unraisable(py, None);
                 }

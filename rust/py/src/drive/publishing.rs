@@ -1,0 +1,288 @@
+//! Handing out what was published: a batch in each turn of the event loop, handlers run inline.
+
+use std::time::{Duration, Instant};
+
+use ferrogen_core::Outcome;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::current_task::{AsCurrent, is_running};
+use super::delivery_task;
+use super::drive::{Drive, First, Seat};
+use super::first_step::{Ran, run};
+use super::handling::Ending;
+use super::send::Request;
+use crate::agent_id::AgentId;
+use crate::dispatcher::{Front, Inline, Start};
+use crate::outcome;
+use crate::publish_envelope::PublishEnvelope;
+use crate::python;
+
+/// How long messages are handed out before the event loop gets a turn.
+const A_BATCH: Duration = Duration::from_millis(1);
+/// After how many recipients the clock is looked at.
+const BETWEEN_LOOKS: usize = 16;
+
+/// How far a recipient has come with a message.
+enum Told {
+    /// Its handler has ended.
+    Ended,
+    /// Its handler waits for something.
+    Waits,
+    /// It was not for the short cut.
+    NotYet,
+}
+
+impl Drive {
+    /// Accepts a message that is published, if the short cut is open to it. It is handed out in the
+    /// next turn of the event loop.
+    pub(super) fn publish<'py>(
+        drive: &Bound<'py, Self>,
+        request: &Request,
+    ) -> PyResult<First<'py>> {
+        let (py, this) = (drive.py(), drive.get());
+        let class = request.to.bind(py).get_type();
+        let is_topic = class.is(python::topic_id(py)?) || class.is(python::default_topic_id(py)?);
+        if !is_topic || !this.is_unobserved(py)? || !this.is_entered(py)? {
+            return Ok(First::PlainWay);
+        }
+        let given = |one: &Option<Py<PyAny>>| one.as_ref().map(|one| one.clone_ref(py));
+        let envelope = PublishEnvelope::new(
+            request.message.clone_ref(py),
+            request.to.clone_ref(py),
+            given(&request.sender),
+            given(&request.cancellation_token),
+            given(&request.message_id),
+            None,
+        );
+        let envelope = Bound::new(py, envelope)?;
+        Self::arm(drive)?;
+        this.dispatcher.get().accept(envelope.into_any().unbind());
+        Ok(First::Ended(Ok(py.None().into_bound(py))))
+    }
+
+    /// Whether it is open, and its event loop is the one that runs here.
+    fn is_entered(&self, py: Python<'_>) -> PyResult<bool> {
+        let event_loop = unsafe {
+            // SAFETY: a reference is cloned.
+            self.state.with(py, |state| {
+                let event_loop = state.event_loop.as_ref().filter(|_| state.is_open_here());
+                event_loop.map(|event_loop| event_loop.bind(py).clone())
+            })
+        };
+        event_loop.map_or(Ok(false), |event_loop| is_running(&event_loop))
+    }
+
+    /// Asks the event loop to call [`Drive::pump`] in its next turn, unless it was asked before.
+    fn arm(drive: &Bound<'_, Self>) -> PyResult<()> {
+        let py = drive.py();
+        let event_loop = unsafe {
+            // SAFETY: a flag is exchanged and a reference is cloned.
+            drive.get().state.with(py, |state| {
+                let event_loop = state.event_loop.as_ref().filter(|_| !state.is_armed);
+                state.is_armed = true;
+                event_loop.map(|event_loop| event_loop.bind(py).clone())
+            })
+        };
+        let Some(event_loop) = event_loop else { return Ok(()) };
+        let asked = drive
+            .getattr(intern!(py, "pump"))
+            .and_then(|pump| event_loop.call_method1(intern!(py, "call_soon"), (pump,)));
+        if asked.is_err() {
+            drive.get().disarm(py);
+        }
+        asked.map(|_| ())
+    }
+
+    fn disarm(&self, py: Python<'_>) {
+        // SAFETY: a flag is set.
+        unsafe { self.state.with(py, |state| state.is_armed = false) }
+    }
+
+    /// Hands out what was published, until nothing is left, or something else is ahead of it, or
+    /// others are to have a turn.
+    pub(super) fn hand_out(drive: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (drive.py(), drive.get());
+        this.disarm(py);
+        let Some(seat) = this.first_seat(py) else { return Ok(()) };
+        if !is_running(&seat.event_loop)? {
+            return Ok(());
+        }
+        let done = this.hand_out_a_batch(&seat);
+        if !matches!(done, Ok(true)) {
+            Self::arm(drive)?;
+        }
+        done.map(|_| ())
+    }
+
+    /// Returns whether nothing is left to be handed out here. What runs in tasks from here on,
+    /// handlers that wait and agents that are built, gets its turn before the next message.
+    fn hand_out_a_batch(&self, seat: &Seat<'_, '_>) -> PyResult<bool> {
+        let py = seat.event_loop.py();
+        let began = Instant::now();
+        let mut told = 0;
+        loop {
+            // SAFETY: a flag is read.
+            if !unsafe { self.state.with(py, |state| state.open) } {
+                return Ok(true);
+            }
+            let front = match self.is_unobserved(py)? {
+                true => self.dispatcher.get().take_published(py),
+                false => Front::Other,
+            };
+            match front {
+                Front::Nothing => return Ok(true),
+                Front::Other => {
+                    self.host.call_method0(py, intern!(py, "wake"))?;
+                    return Ok(true);
+                }
+                Front::Published(ticket, envelope) => {
+                    if !self.tell(seat, ticket, &envelope, &mut told)? {
+                        return Ok(false);
+                    }
+                }
+            }
+            if told >= BETWEEN_LOOKS {
+                told = 0;
+                if began.elapsed() >= A_BATCH {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    /// Whether the next message is one that will be handed out here. If so, the event loop has been
+    /// asked for a turn.
+    pub(super) fn takes_over(drive: &Bound<'_, Self>) -> PyResult<bool> {
+        let (py, this) = (drive.py(), drive.get());
+        let takes_over = this.is_entered(py)?
+            && this.is_unobserved(py)?
+            && this.dispatcher.get().is_published_next(py);
+        if takes_over {
+            Self::arm(drive)?;
+        }
+        Ok(takes_over)
+    }
+
+    /// Tells a message to all who hear its topic. Returns whether all their handlers have ended.
+    fn tell(
+        &self,
+        seat: &Seat<'_, '_>,
+        ticket: u64,
+        envelope: &Bound<'_, PublishEnvelope>,
+        told: &mut usize,
+    ) -> PyResult<bool> {
+        let py = envelope.py();
+        let host = self.host.bind(py);
+        let Ok(recipients) = self.recipients(envelope.get().topic_id(py).bind(py)) else {
+            // The plain way asks again, and knows whom to tell of the error.
+            host.call_method1(intern!(py, "publish_taken"), (ticket, envelope))?;
+            return Ok(false);
+        };
+        *told += recipients.len().max(1);
+        let sender = envelope.get().sender(py);
+        let mut later = Vec::new();
+        let mut result = Ok(true);
+        for recipient in recipients.iter() {
+            let recipient = recipient.bind(py);
+            if is_same(recipient, sender.as_ref())? {
+                continue;
+            }
+            match self.tell_one(seat, recipient, ticket, envelope) {
+                Ok(Told::Ended) => {}
+                Ok(Told::Waits) => result = result.map(|_| false),
+                Ok(Told::NotYet) => later.push(recipient),
+                Err(error) => result = result.and(Err(error)),
+            }
+        }
+        if later.is_empty() {
+            self.dispatcher.get().end(ticket, outcome::Outcome::Handled)?;
+            // SAFETY: a flag is read.
+            let idle_is_awaited = unsafe { self.state.with(py, |state| state.idle_is_awaited) };
+            if idle_is_awaited {
+                host.call_method0(intern!(py, "notice"))?;
+            }
+        } else {
+            host.call_method1(intern!(py, "admit_published"), (ticket, envelope, later))?;
+            result = result.map(|_| false);
+        }
+        result
+    }
+
+    /// Runs one recipient's handler, if nothing is ahead of the message.
+    fn tell_one<'py>(
+        &self,
+        seat: &Seat<'_, 'py>,
+        recipient: &Bound<'py, AgentId>,
+        ticket: u64,
+        envelope: &Bound<'py, PublishEnvelope>,
+    ) -> PyResult<Told> {
+        let py = envelope.py();
+        let spare = self.spare(py)?;
+        let current = AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?;
+        let Some(inline) = self.begin(recipient, Start::Piece(ticket), seat.generation)? else {
+            drop(current);
+            self.put_back(py, spare);
+            return Ok(Told::NotYet);
+        };
+        let ran = match Bound::new(py, PublishEnvelope::message_context(envelope)) {
+            Ok(context) => run(
+                &inline,
+                spare.handling.get(),
+                &seat.event_loop,
+                envelope.get().message(py).bind(py),
+                &context,
+                false,
+            ),
+            Err(error) => Ran::Ended(Err(error)),
+        };
+        drop(current);
+        let failed = match ran {
+            Ran::Ended(Ok(_)) => {
+                self.put_back(py, spare);
+                self.conclude(py, &inline, Outcome::Handled)?;
+                return Ok(Told::Ended);
+            }
+            Ran::Ended(Err(error)) => {
+                self.put_back(py, spare);
+                error
+            }
+            Ran::Suspended { coroutine, pending, handler } => {
+                let task = spare.task.bind(py);
+                let early = !delivery_task::is_asleep(task);
+                let handed_over = delivery_task::wake(task).and_then(|()| {
+                    let settle = self.keep(task, &inline, envelope)?;
+                    let ending = Ending { settle, handler: handler.cloned() };
+                    spare.handling.get().suspend(coroutine, pending, early, ending)
+                });
+                match handed_over {
+                    Ok(()) => return Ok(Told::Waits),
+                    Err(error) => error,
+                }
+            }
+        };
+        let about = (&inline.agent_id, ticket, envelope, failed.into_value(py));
+        self.host.call_method1(py, intern!(py, "publish_failed"), about)?;
+        Ok(Told::Ended)
+    }
+
+    /// Gives a handler that has suspended into the host's keeping. Returns what to call when it ends.
+    fn keep(
+        &self,
+        task: &Bound<'_, PyAny>,
+        inline: &Inline<'_>,
+        envelope: &Bound<'_, PublishEnvelope>,
+    ) -> PyResult<Py<PyAny>> {
+        let py = task.py();
+        let about = (task, &inline.agent_id, inline.ticket(), envelope);
+        self.host.call_method1(py, intern!(py, "publish_suspended"), about)
+    }
+}
+
+/// Whether an agent is the one that published.
+fn is_same(recipient: &Bound<'_, AgentId>, sender: Option<&Py<PyAny>>) -> PyResult<bool> {
+    match sender {
+        Some(sender) => Ok(recipient.is(sender) || recipient.eq(sender)?),
+        None => Ok(false),
+    }
+}

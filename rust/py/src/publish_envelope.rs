@@ -1,0 +1,115 @@
+//! `PublishEnvelope`: a published message on its way to whoever hears its topic.
+//!
+//! One serves all recipients, so what they share and seldom read, the token and the message's id, is
+//! made here when first asked for.
+
+use parking_lot::Mutex;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+
+use crate::lazy_field::read_or_make;
+use crate::message_context::{MessageContext, new_message_id, new_token};
+
+/// What is made when read, or may be changed under way.
+struct Fields {
+    message: Py<PyAny>,
+    context: Option<Py<PyAny>>,
+    cancellation_token: Option<Py<PyAny>>,
+    message_id: Option<Py<PyAny>>,
+}
+
+#[pyclass(frozen, weakref, module = "ferrogen._core")]
+pub(crate) struct PublishEnvelope {
+    fields: Mutex<Fields>,
+    topic_id: Py<PyAny>,
+    sender: Option<Py<PyAny>>,
+    metadata: Option<Py<PyAny>>,
+}
+
+#[pymethods]
+impl PublishEnvelope {
+    #[new]
+    #[pyo3(signature = (message, topic_id, sender, *, cancellation_token=None, message_id=None, metadata=None))]
+    pub(crate) fn new(
+        message: Py<PyAny>,
+        topic_id: Py<PyAny>,
+        sender: Option<Py<PyAny>>,
+        cancellation_token: Option<Py<PyAny>>,
+        message_id: Option<Py<PyAny>>,
+        metadata: Option<Py<PyAny>>,
+    ) -> Self {
+        Self {
+            fields: Mutex::new(Fields { message, context: None, cancellation_token, message_id }),
+            topic_id,
+            sender,
+            metadata,
+        }
+    }
+
+    #[getter]
+    pub(crate) fn message(&self, py: Python<'_>) -> Py<PyAny> {
+        self.fields.lock().message.clone_ref(py)
+    }
+
+    #[setter]
+    fn set_message(&self, message: Py<PyAny>) {
+        let before = std::mem::replace(&mut self.fields.lock().message, message);
+        drop(before);
+    }
+
+    #[getter]
+    fn context(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.fields.lock().context.as_ref().map(|context| context.clone_ref(py))
+    }
+
+    #[setter]
+    fn set_context(&self, context: Option<Py<PyAny>>) {
+        let before = std::mem::replace(&mut self.fields.lock().context, context);
+        drop(before);
+    }
+
+    #[getter]
+    fn metadata(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.metadata.as_ref().map(|metadata| metadata.clone_ref(py))
+    }
+
+    #[getter]
+    pub(crate) fn topic_id(&self, py: Python<'_>) -> Py<PyAny> {
+        self.topic_id.clone_ref(py)
+    }
+
+    #[getter]
+    pub(crate) fn sender(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.sender.as_ref().map(|sender| sender.clone_ref(py))
+    }
+
+    #[getter]
+    pub(crate) fn cancellation_token(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        read_or_make(&self.fields, py, |fields| &mut fields.cancellation_token, || new_token(py))
+    }
+
+    #[getter]
+    pub(crate) fn message_id(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        read_or_make(&self.fields, py, |fields| &mut fields.message_id, || new_message_id(py))
+    }
+
+    pub(crate) fn message_context(slf: &Bound<'_, Self>) -> MessageContext {
+        let (py, envelope) = (slf.py(), slf.get());
+        MessageContext::of_publication(
+            py,
+            envelope.sender(py),
+            envelope.topic_id(py),
+            slf.clone().unbind(),
+        )
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(fields) = self.fields.try_lock() else { return Ok(()) };
+        visit.call(&fields.message)?;
+        visit.call(&fields.context)?;
+        visit.call(&fields.cancellation_token)?;
+        visit.call(&self.topic_id)?;
+        visit.call(&self.sender)?;
+        visit.call(&self.metadata)
+    }
+}
