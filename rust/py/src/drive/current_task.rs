@@ -92,6 +92,17 @@ impl Drop for AsCurrent<'_, '_> {
     }
 }
 
+/// Whether an event loop is the running one of this thread, told by its current task where that is
+/// a look-up: 3.10 and 3.11 make a system call each time they are asked for the running loop.
+pub(super) fn is_entered(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if let Exchange::Table(table) = exchange(event_loop.py())?
+        && table.bind(event_loop.py()).contains(event_loop)?
+    {
+        return Ok(true);
+    }
+    is_running(event_loop)
+}
+
 /// Whether an event loop is the running one of this thread.
 pub(super) fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();

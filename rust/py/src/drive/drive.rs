@@ -17,6 +17,7 @@ use super::delivery_task;
 use super::first_step::{Ran, run};
 use super::gil_cell::GilCell;
 use super::handling::{Ending, Handling};
+use super::headroom::is_ample;
 use super::heard::Heard;
 use super::loggers::Quiet;
 use super::send::{Errand, Request, Send};
@@ -25,9 +26,11 @@ use crate::dispatcher::{Begun, Dispatcher, Equipment, Inline, Start};
 use crate::message_context::MessageContext;
 use crate::routes::Routes;
 
-/// How many handlers may run inside one another before one takes the plain way. Each takes some of
-/// the interpreter's stack.
-const DEEPEST: u32 = 16;
+/// How many handlers may run inside one another, whatever else stands on the interpreter's stack.
+const DEEP: u32 = 16;
+/// How many may while at least half of the recursion limit is left. One more takes the plain way, and
+/// begins on an empty stack.
+const DEEPEST: u32 = 200;
 /// How many messages from inside handlers are handled before the event loop gets a turn.
 const A_TURN: u32 = 2048;
 /// As how many of them a message counts that comes from outside any handler.
@@ -372,10 +375,13 @@ impl Drive {
     }
 
     fn admit<'py>(&self, py: Python<'py>) -> Admission<'_, 'py> {
+        // SAFETY: a number is read.
+        let depth = unsafe { self.state.with(py, |state| state.depth) };
+        let allowed = if depth < DEEP || is_ample(py) { DEEPEST } else { DEEP };
         // SAFETY: numbers are changed and a reference is cloned.
         let admitted = unsafe {
             self.state.with(py, |state| {
-                if !state.is_open_here() || state.depth >= DEEPEST {
+                if !state.is_open_here() || state.depth >= allowed {
                     return Err(Admission::Refused);
                 }
                 // To break off inside a handler suspends all that wait for it, which is dear.

@@ -1,5 +1,6 @@
 //! Whether the loggers of messages take INFO records, asked at the price of two dict look-ups.
 
+use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -30,11 +31,17 @@ impl Quiet {
     /// Whether both loggers refuse INFO records.
     pub(super) fn holds(&self, py: Python<'_>) -> PyResult<bool> {
         for (logger, answers) in &self.loggers {
-            let answer = match answers.bind(py).get_item(&self.info)? {
-                Some(answer) => answer,
-                None => logger.bind(py).call_method1(intern!(py, "isEnabledFor"), (&self.info,))?,
-            };
-            if answer.is_truthy()? {
+            // SAFETY: both are live references. Hashing and comparing an int runs no Python; what is
+            // found is only compared.
+            let answer =
+                unsafe { ffi::PyDict_GetItemWithError(answers.as_ptr(), self.info.as_ptr()) };
+            // SAFETY: a constant of the interpreter.
+            if answer == unsafe { ffi::Py_False() } {
+                continue;
+            }
+            // Not asked before, or not refused: the logger itself says.
+            let asked = logger.bind(py).call_method1(intern!(py, "isEnabledFor"), (&self.info,))?;
+            if asked.is_truthy()? {
                 return Ok(false);
             }
         }

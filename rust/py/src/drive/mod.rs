@@ -12,7 +12,7 @@
 //! - `handling`: the handler, as the coroutine of its task.
 //! - `delivery_task`: the task that it believes to be in.
 //! - `handlers`: which method handles which message.
-//! - `coroutine`, `entered`, `current_task`, `loggers`, `gil_cell`: what these stand on.
+//! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `gil_cell`: what these stand on.
 
 mod coroutine;
 mod current_task;
@@ -24,6 +24,7 @@ mod first_step;
 mod gil_cell;
 mod handlers;
 mod handling;
+mod headroom;
 mod heard;
 mod loggers;
 mod publishing;

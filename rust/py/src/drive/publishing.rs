@@ -6,7 +6,7 @@ use ferrogen_core::Outcome;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::current_task::{AsCurrent, is_running};
+use super::current_task::{AsCurrent, is_entered, is_running};
 use super::delivery_task;
 use super::drive::{Drive, First, Seat};
 use super::first_step::{Ran, run};
@@ -70,7 +70,7 @@ impl Drive {
                 event_loop.map(|event_loop| event_loop.bind(py).clone())
             })
         };
-        event_loop.map_or(Ok(false), |event_loop| is_running(&event_loop))
+        event_loop.map_or(Ok(false), |event_loop| is_entered(&event_loop))
     }
 
     /// Asks the event loop to call [`Drive::pump`] in its next turn, unless it was asked before.
@@ -126,9 +126,10 @@ impl Drive {
             if !unsafe { self.state.with(py, |state| state.open) } {
                 return Ok(true);
             }
-            let front = match self.is_unobserved(py)? {
-                true => self.dispatcher.get().take_published(py),
-                false => Front::Other,
+            let front = if self.is_unobserved(py)? {
+                self.dispatcher.get().take_published(py)
+            } else {
+                Front::Other
             };
             match front {
                 Front::Nothing => return Ok(true),
