@@ -111,8 +111,8 @@ def test_work_that_a_handler_links_to_the_token_is_cancelled_with_it():
         sending = asyncio.create_task(runtime.send_message("x", agent, cancellation_token=token))
         await turns()
         token.cancel()
-        await record.outcome("sent", sending)
         record(await runtime.stop_when_idle())
+        await record.outcome("sent", sending)
 
     same(scenario)
 

@@ -60,8 +60,9 @@ def test_a_closure_answers_sends_and_publishes():
         for agent_type in ("root", "leaf"):
             await core.ClosureAgent.register_closure(runtime, agent_type, relay)
         runtime.start()
-        record(await runtime.send_message(Note("relay"), core.AgentId("root", "x")))
+        answer = await runtime.send_message(Note("relay"), core.AgentId("root", "x"))
         await runtime.stop_when_idle()
+        record(answer)
 
     same(scenario)
 

@@ -141,6 +141,7 @@ def test_a_running_handler_is_a_task_that_can_be_timed_out():
     async def scenario(core, record):
         async def work(agent, message):
             task = asyncio.current_task()
+            await asyncio.sleep(0)
             record(isinstance(task, asyncio.Task), task in asyncio.all_tasks())
             try:
                 await asyncio.wait_for(asyncio.Event().wait(), 0.01)

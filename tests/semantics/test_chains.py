@@ -1,13 +1,14 @@
 """Agents that ask agents that ask agents, and agents that ask themselves."""
 
 import asyncio
+import sys
 
 import pytest
 
 from .world import Ask, Switch, turns, until, words
 
 # Around where inlining stops, and deeper than any Python stack.
-DEPTHS = [1, 15, 17, 31, 33, 127, 129, 5_000]
+DEPTHS = [1, 15, 17, 31, 33, 199, 201, 5_000]
 
 
 async def chain(world, depth, at_the_end):
@@ -60,6 +61,17 @@ async def test_a_deep_chain_through_ordinary_coroutines(world):
 
     await world.agent("link", link, keys=["default", *range(301)])
     world.start()
+    assert await world.ask("link", 300) == 300
+
+
+async def test_the_last_of_a_deep_chain_has_half_of_the_recursion_limit(world):
+    def recurse(levels):
+        return recurse(levels - 1) if levels else 0
+
+    async def zero():
+        return recurse(sys.getrecursionlimit() // 2 - 30)
+
+    await chain(world, 300, zero)
     assert await world.ask("link", 300) == 300
 
 

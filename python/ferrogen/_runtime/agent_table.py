@@ -97,8 +97,12 @@ class AgentTable:
         if options.passivate_after is not None:
             self._passivate_after[agent_type] = options.passivate_after
 
-    async def construct(self, agent_id: AgentId) -> Agent:
+    async def construct(self, agent_id: AgentId, begun: Awaitable[Agent] | None = None) -> Agent:
         """Make an agent with its factory, which finds its id in `AgentInstantiationContext`.
+
+        Args:
+            agent_id: The agent.
+            begun: What `begin` returned, if it was called already.
 
         Raises:
             AgentNotFoundError: If nothing is registered under the type.
@@ -107,15 +111,32 @@ class AgentTable:
             BaseException: Whatever the factory raises.
         """
         try:
-            return await self._construct(agent_id)
+            with AgentInstantiationContext.populate_context((self._runtime, agent_id)):
+                made = self._call_factory(agent_id) if begun is None else begun
+                agent = await made if inspect.isawaitable(made) else made
+            return self.approve(agent_id, agent)
         except BaseException as error:
-            if _events.isEnabledFor(logging.INFO):
-                event = AgentConstructionExceptionEvent(agent_id=agent_id, exception=error)
-                tell(_events, logging.INFO, event)
-            tell(_logger, logging.ERROR, "could not build agent %s", agent_id, exc_info=error)
+            self.complain(agent_id, error)
             raise
 
-    async def _construct(self, agent_id: AgentId) -> Agent:
+    def begin(self, agent_id: AgentId) -> Agent | Awaitable[Agent]:
+        """Call the factory of an agent.
+
+        Raises:
+            AgentNotFoundError: If nothing is registered under the type.
+            BaseException: Whatever the factory raises.
+        """
+        with AgentInstantiationContext.populate_context((self._runtime, agent_id)):
+            return self._call_factory(agent_id)
+
+    def complain(self, agent_id: AgentId, error: BaseException) -> None:
+        """Log that an agent could not be made."""
+        if _events.isEnabledFor(logging.INFO):
+            event = AgentConstructionExceptionEvent(agent_id=agent_id, exception=error)
+            tell(_events, logging.INFO, event)
+        tell(_logger, logging.ERROR, "could not build agent %s", agent_id, exc_info=error)
+
+    def _call_factory(self, agent_id: AgentId) -> Agent | Awaitable[Agent]:
         agent_type = agent_id.type
         if agent_type not in self._factories:
             raise not_registered(agent_id)
@@ -127,10 +148,16 @@ class AgentTable:
                 "instance. A topic reaches the agent whose key is the topic's source: register "
                 "that instance, or leave out the class subscriptions (skip_class_subscriptions)"
             )
-        with AgentInstantiationContext.populate_context((self._runtime, agent_id)):
-            agent = factory()
-            if inspect.isawaitable(agent):
-                agent = await agent
+        return factory()
+
+    def approve(self, agent_id: AgentId, agent: Agent | None) -> Agent:
+        """Let what a factory has made pass, if it is what it was registered to make.
+
+        Raises:
+            TypeError: If it is `None`.
+            ValueError: If it is of another class.
+        """
+        agent_type = agent_id.type
         if agent is None:
             raise TypeError(f'the factory of agent type "{agent_type}" returned None, not an agent')
         expected = self._expected.get(agent_type)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
@@ -53,6 +54,8 @@ class Deliveries:
         # asyncio keeps only weak references to tasks.
         self._tasks: set[asyncio.Task[None]] = set()
         self._builds: dict[AgentId, asyncio.Future[Agent]] = {}
+        # What factories returned that wait, for builds that are still to be asked for.
+        self._begun_builds: dict[AgentId, Any] = {}
         # The deliveries whose handlers have not ended, and whether they have begun.
         self._begun: dict[Delivery[Envelope], bool] = {}
         self.context: Context = copy_context()
@@ -90,6 +93,35 @@ class Deliveries:
         # Others may wait for the same build, so giving up waiting must not end it.
         return await asyncio.shield(build)
 
+    def build_at_once(self, agent_id: AgentId) -> bool:
+        """Make an agent that is not there, here and now, if its factory does not wait.
+
+        What a factory that waits has returned is kept for the build that the message will ask for
+        on the plain way, so that the sender hears how it went.
+
+        Returns:
+            Whether the agent is there.
+
+        Raises:
+            BaseException: Whatever its factory raises.
+        """
+        if not self._agents.is_registered(agent_id.type) or agent_id in self._begun_builds:
+            return False
+        self._dispatcher.build(agent_id)
+        try:
+            made = self.context.copy().run(self._agents.begin, agent_id)
+            agent = None if inspect.isawaitable(made) else self._agents.approve(agent_id, made)
+        except BaseException as error:
+            self._agents.complain(agent_id, error)
+            self._fail_waiting(agent_id, error)
+            raise
+        if agent is None:
+            self._dispatcher.build_failed(agent_id)  # no message was placed since it began
+            self._begun_builds[agent_id] = made
+            return False
+        self._enter(agent_id, agent)
+        return True
+
     def finish(self, agent_id: AgentId, ticket: int, outcome: Outcome) -> None:
         """Report that a handler ended, and start what waited for it."""
         self._dispatcher.finish(agent_id, ticket, outcome)
@@ -122,6 +154,10 @@ class Deliveries:
 
     async def cancel(self) -> None:
         """Cancel every handler and factory but the one that calls this, and wait for their end."""
+        for begun in self._begun_builds.values():
+            if inspect.iscoroutine(begun):
+                begun.close()
+        self._begun_builds.clear()
         others = self._tasks - {asyncio.current_task()}
         for task in others:
             task.cancel()
@@ -167,7 +203,9 @@ class Deliveries:
         built.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._builds[agent_id] = built
         self._start(
-            self._build(agent_id, built), context, partial(self._ensure_built, agent_id, built)
+            self._build(agent_id, built, self._begun_builds.pop(agent_id, None)),
+            context,
+            partial(self._ensure_built, agent_id, built),
         )
         return built
 
@@ -182,24 +220,33 @@ class Deliveries:
         self, agent_id: AgentId, built: asyncio.Future[Agent], error: BaseException
     ) -> None:
         del self._builds[agent_id]
+        self._fail_waiting(agent_id, error)
+        fail(built, error)
+
+    def _fail_waiting(self, agent_id: AgentId, error: BaseException) -> None:
+        """Report that an agent could not be made, and end the messages that waited for it."""
         for ticket, envelope in self._dispatcher.build_failed(agent_id):
             self._settlement.failed(ticket, envelope, error)
             if isinstance(envelope, PublishEnvelope):
                 self._on_unhandled(error)
-        fail(built, error)
 
-    async def _build(self, agent_id: AgentId, built: asyncio.Future[Agent]) -> None:
+    async def _build(
+        self, agent_id: AgentId, built: asyncio.Future[Agent], begun: Awaitable[Agent] | None
+    ) -> None:
         try:
-            agent = await self._agents.construct(agent_id)
+            agent = await self._agents.construct(agent_id, begun)
         except BaseException as error:
             self._fail_build(agent_id, built, error)
             if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
                 raise
             return
         del self._builds[agent_id]
+        built.set_result(agent)
+        self._enter(agent_id, agent)
+
+    def _enter(self, agent_id: AgentId, agent: Agent) -> None:
         self._dispatcher.built(agent_id, agent)
         self._agents.watch(agent_id, asyncio.get_running_loop())
-        built.set_result(agent)
         self.carry_out()
 
     async def _deliver(self, delivery: Delivery[Envelope]) -> None:

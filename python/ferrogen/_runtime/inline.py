@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from functools import partial
-from typing import Any
+from types import FunctionType
+from typing import Any, TypeAlias
 
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.base import BaseAgent
@@ -24,6 +25,10 @@ from .inbox import Inbox
 from .settlement import fail
 
 __all__ = ["InlineHost"]
+
+# The handlers of an agent's class; a function of the class to call instead of its `on_message`,
+# which would only pass the message on to it; or None, for `on_message` itself.
+Way: TypeAlias = Handlers | FunctionType | None
 
 # To asyncio a coroutine is what this class says is one.
 Coroutine.register(Send)
@@ -58,6 +63,7 @@ class InlineHost:
         self.admit_published = inbox.admit
         self.notice = inbox.notice
         self.publish_failed = self._deliveries.publish_failed
+        self.build = self._deliveries.build_at_once
 
     def send_plainly(
         self, message: Any, recipient: Any, sender: Any, token: Any, message_id: Any
@@ -83,11 +89,11 @@ class InlineHost:
             message_id=message_id,
         )
 
-    def equip(self, agent_id: AgentId, agent: Agent) -> tuple[Handlers | None, Context, bool]:
-        """Say how an agent is called: its handlers, where they run, whether it is watched."""
+    def equip(self, agent_id: AgentId, agent: Agent) -> tuple[Way, Context, bool]:
+        """Say how an agent is called, where its handlers run, whether it is watched."""
         context = self._deliveries.context.copy()
         context.run(MESSAGE_HANDLER_CONTEXT.set, agent_id)
-        return _handlers_of(agent), context, self._agents.is_watched(agent_id)
+        return _way_to(agent), context, self._agents.is_watched(agent_id)
 
     def suspended(
         self,
@@ -157,15 +163,21 @@ class InlineHost:
         self._deliveries.finish(agent_id, ticket, Outcome.FAILED)
 
 
-def _handlers_of(agent: Agent) -> Handlers | None:
-    """The handlers of an agent's class; None if the agent has a way of its own with messages."""
-    if not isinstance(agent, RoutedAgent):
-        return None
-    cls = type(agent)
-    if (cls.on_message, cls.on_message_impl) != (BaseAgent.on_message, RoutedAgent.on_message_impl):
+def _way_to(agent: Agent) -> Way:
+    """The handlers of an agent's class, or its `on_message_impl` if it has a way of its own."""
+    cls: type[Any] = type(agent)
+    if getattr(cls, "on_message", None) is not BaseAgent.on_message:
         return None
     if "on_message" in vars(agent) or "on_message_impl" in vars(agent):
         return None
+    implementation = cls.on_message_impl
+    if implementation is not RoutedAgent.on_message_impl:
+        return implementation if isinstance(implementation, FunctionType) else None
+    return _handlers_of(cls) or RoutedAgent.on_message_impl
+
+
+def _handlers_of(cls: type[RoutedAgent]) -> Handlers | None:
+    """The handlers of a class; None if one of them is more than its plan says."""
     # Of the class itself only, and gone with it.
     known: Handlers | None = vars(cls).get("_native_handlers")
     if known is not None:

@@ -323,6 +323,12 @@ impl<P> Machine<P> {
         self.inbox.is_empty()
     }
 
+    /// Whether nothing would be ahead of a message that came now: see [`Machine::start`].
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.inbox.is_empty() && self.steps.is_empty() && self.unbegun == 0
+    }
+
     /// How many messages are accepted and not settled.
     #[must_use]
     pub fn open(&self) -> usize {

@@ -83,12 +83,15 @@ fn nothing_starts_before_what_is_in_the_inbox() {
 #[test]
 fn nothing_starts_before_work_that_is_due_or_has_yet_to_begin() {
     let (mut machine, agent) = ready();
+    assert!(machine.is_clear());
     send(&mut machine, agent, "first");
-    assert!(machine.is_due());
+    assert!(machine.is_due() && !machine.is_clear());
     assert_eq!(machine.start(agent), None);
     machine.step();
+    assert!(!machine.is_clear());
     assert_eq!(machine.start(agent), None);
     machine.begun();
+    assert!(machine.is_clear());
     assert!(machine.start(agent).is_some());
 }
 

@@ -344,7 +344,7 @@ impl Dispatcher {
             visit.call(&record.id)?;
             visit.call(&record.instance)?;
             if let Some(equipment) = &record.equipment {
-                visit.call(&equipment.handlers)?;
+                equipment.way.visit(&visit)?;
                 visit.call(&equipment.context)?;
             }
         }

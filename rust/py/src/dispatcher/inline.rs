@@ -6,14 +6,13 @@ use pyo3::prelude::*;
 
 use super::{Dispatcher, State, given, number};
 use crate::agent_id::AgentId;
-use crate::drive::Handlers;
+use crate::drive::Way;
 use crate::errors::raised;
 use crate::publish_envelope::PublishEnvelope;
 
 /// What the drive needs to call an agent's handlers itself.
 pub(crate) struct Equipment {
-    /// `None` if the agent handles messages in a way of its own.
-    pub(crate) handlers: Option<Py<Handlers>>,
+    pub(crate) way: Way,
     /// The context of which each handler gets a copy.
     pub(crate) context: Py<PyAny>,
     /// Whether somebody counts the seconds that the agent is idle.
@@ -28,7 +27,7 @@ pub(crate) struct Inline<'py> {
     ticket: Ticket,
     pub(crate) agent_id: Bound<'py, AgentId>,
     pub(crate) agent: Bound<'py, PyAny>,
-    pub(crate) handlers: Option<Bound<'py, Handlers>>,
+    pub(crate) way: Way,
     pub(crate) context: Bound<'py, PyAny>,
     pub(crate) is_watched: bool,
 }
@@ -42,6 +41,8 @@ impl Inline<'_> {
 /// Whether the drive may deliver a message at once.
 pub(crate) enum Begun<'py> {
     Refused,
+    /// It might, if the agent were there. Nobody builds it.
+    Missing,
     /// It may, once it has what it needs of the agent.
     Unequipped {
         agent_id: Bound<'py, AgentId>,
@@ -105,7 +106,8 @@ impl Dispatcher {
         let mut guard = self.state();
         let state = &mut *guard;
         let Some(slot) = state.find_noted(py, recipient, self.number)? else {
-            return Ok(Begun::Refused);
+            let may_be_built = matches!(start, Start::Message) && state.machine.is_clear();
+            return Ok(if may_be_built { Begun::Missing } else { Begun::Refused });
         };
         let record = &state.records[slot];
         let Some(agent) = &record.instance else { return Ok(Begun::Refused) };
@@ -129,7 +131,7 @@ impl Dispatcher {
             ticket,
             agent_id,
             agent,
-            handlers: equipment.handlers.as_ref().map(|handlers| handlers.bind(py).clone()),
+            way: equipment.way.clone_ref(py),
             context: equipment.context.bind(py).clone(),
             is_watched: equipment.is_watched,
         }))

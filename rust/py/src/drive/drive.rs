@@ -16,6 +16,7 @@ use super::current_task::{AsCurrent, is_running};
 use super::delivery_task;
 use super::first_step::{Ran, run};
 use super::gil_cell::GilCell;
+use super::handlers::Way;
 use super::handling::{Ending, Handling};
 use super::headroom::is_ample;
 use super::heard::Heard;
@@ -416,12 +417,21 @@ impl Drive {
         loop {
             match dispatcher.begin_inline(py, recipient.get(), start, generation)? {
                 Begun::Refused => return Ok(None),
+                Begun::Missing => {
+                    let host = self.host.bind(py);
+                    let built = host.call_method1(intern!(py, "build"), (recipient,))?;
+                    if !built.is_truthy()? {
+                        return Ok(None);
+                    }
+                }
                 Begun::Started(inline) => return Ok(Some(inline)),
                 Begun::Unequipped { agent_id, agent } => {
                     let host = self.host.bind(py);
                     let equipped = host.call_method1(intern!(py, "equip"), (agent_id, agent))?;
-                    let (handlers, context, is_watched) = equipped.extract()?;
-                    let equipment = Equipment { handlers, context, is_watched, generation };
+                    let (way, context, is_watched): (Bound<'_, PyAny>, _, _) =
+                        equipped.extract()?;
+                    let equipment =
+                        Equipment { way: Way::of(way), context, is_watched, generation };
                     dispatcher.equip(py, recipient.get(), equipment)?;
                 }
             }

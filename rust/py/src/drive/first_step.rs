@@ -10,7 +10,7 @@ use pyo3::types::PyDict;
 
 use super::coroutine::{Sent, send};
 use super::entered::Entered;
-use super::handlers::Handler;
+use super::handlers::{Handler, Way};
 use super::handling::Handling;
 use crate::dispatcher::Inline;
 use crate::message_context::MessageContext;
@@ -66,11 +66,18 @@ fn call<'i, 'py>(
     let py = message.py();
     let agent = &inline.agent;
     let context = context.as_any();
-    let Some(handlers) = &inline.handlers else {
-        let keywords = PyDict::new(py);
-        keywords.set_item(intern!(py, "ctx"), context)?;
-        let on_message = agent.getattr(intern!(py, "on_message"))?;
-        return Ok((awaited(on_message.call((message,), Some(&keywords))?)?, None));
+    let handlers = match &inline.way {
+        Way::Handlers(handlers) => handlers,
+        Way::Function(function) => {
+            let coroutine = function.bind(py).call1((agent, message, context))?;
+            return Ok((awaited(coroutine)?, None));
+        }
+        Way::OnMessage => {
+            let keywords = PyDict::new(py);
+            keywords.set_item(intern!(py, "ctx"), context)?;
+            let on_message = agent.getattr(intern!(py, "on_message"))?;
+            return Ok((awaited(on_message.call((message,), Some(&keywords))?)?, None));
+        }
     };
     if let Some(handler) = handlers.get().find(message, context, is_rpc)? {
         let coroutine = handler.function.bind(py).call1((agent, message, context))?;

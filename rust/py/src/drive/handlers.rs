@@ -49,6 +49,45 @@ impl Handler {
     }
 }
 
+/// How an agent is given a message.
+pub(crate) enum Way {
+    /// Its class's handlers are looked up here, and called.
+    Handlers(Py<Handlers>),
+    /// A function of its class is called, in place of `on_message`, which would do no more.
+    Function(Py<PyAny>),
+    /// `on_message` is called.
+    OnMessage,
+}
+
+impl Way {
+    /// Reads what `ferrogen._runtime.inline.InlineHost.equip` says.
+    pub(super) fn of(said: Bound<'_, PyAny>) -> Self {
+        match said.cast_into::<Handlers>() {
+            Ok(handlers) => Self::Handlers(handlers.unbind()),
+            Err(error) => match error.into_inner() {
+                nothing if nothing.is_none() => Self::OnMessage,
+                function => Self::Function(function.unbind()),
+            },
+        }
+    }
+
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Handlers(handlers) => Self::Handlers(handlers.clone_ref(py)),
+            Self::Function(function) => Self::Function(function.clone_ref(py)),
+            Self::OnMessage => Self::OnMessage,
+        }
+    }
+
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Handlers(handlers) => visit.call(handlers),
+            Self::Function(function) => visit.call(function),
+            Self::OnMessage => Ok(()),
+        }
+    }
+}
+
 type Entry = (Py<PyType>, Vec<Arc<Handler>>);
 type Described = (Py<PyAny>, Option<bool>, Option<Py<PyAny>>, Option<Vec<Py<PyType>>>, Py<PyAny>);
 

@@ -38,7 +38,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 pub(crate) use drive::Drive;
-pub(crate) use handlers::Handlers;
+pub(crate) use handlers::{Handlers, Way};
 pub(crate) use send::Send;
 
 /// How often this process is a fork of one that had the module loaded.
