@@ -95,19 +95,19 @@ def test_a_runtime_whose_handler_still_runs_cannot_change_loops() -> None:
     runtime = SingleThreadedAgentRuntime()
     loop = asyncio.new_event_loop()
 
-    async def first() -> asyncio.Future[Any]:
+    async def first() -> tuple[asyncio.Future[Any], Gate]:
         gate = Gate()
         a = await register(runtime, "a", gate)
         runtime.start()
         asking = asyncio.ensure_future(runtime.send_message("x", a()))
         await gate.arrived.get()
         await runtime.stop()
-        gate.open.set()
-        return asking
+        return asking, gate
 
-    asking = loop.run_until_complete(first())
+    asking, gate = loop.run_until_complete(first())
     with pytest.raises(WrongLoopError, match=ELSEWHERE):
         asyncio.run(runtime.publish_message("x", TopicId("news", "1")))
+    gate.open.set()
     assert loop.run_until_complete(asking) == "x"
     loop.close()
 

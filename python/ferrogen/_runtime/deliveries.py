@@ -51,8 +51,11 @@ class Deliveries:
         self._observer = observer
         self._on_answer = on_answer
         self._on_unhandled = on_unhandled
-        # asyncio keeps only weak references to tasks.
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.kept: set[asyncio.Task[None]] = set()
+        """The tasks in which a handler or a factory is running: asyncio keeps only weak references.
+
+        The short cut adds the handlers that wait in it.
+        """
         self._builds: dict[AgentId, asyncio.Future[Agent]] = {}
         # What factories returned that wait, for builds that are still to be asked for.
         self._begun_builds: dict[AgentId, Any] = {}
@@ -63,8 +66,8 @@ class Deliveries:
 
     @property
     def tasks(self) -> frozenset[asyncio.Task[None]]:
-        """The tasks in which a handler or a factory is running."""
-        return frozenset(self._tasks)
+        """The tasks in which a handler or a factory is running, as they are now."""
+        return frozenset(self.kept)
 
     def carry_out(self) -> None:
         """Start everything that is due."""
@@ -143,14 +146,15 @@ class Deliveries:
 
     def after_handler(self, agent_id: AgentId) -> None:
         """Do what is due once the dispatcher knows that a handler ended."""
-        self._agents.watch(agent_id, asyncio.get_running_loop())
+        if self._agents.is_watched(agent_id):
+            self._agents.watch(agent_id, asyncio.get_running_loop())
         self._settlement.notice()
         self.carry_out()
 
     def adopt(self, task: asyncio.Task[None]) -> None:
         """Keep a task in which a handler is running until it is done."""
-        task.add_done_callback(self._tasks.discard)
-        self._tasks.add(task)
+        task.add_done_callback(self.kept.discard)
+        self.kept.add(task)
 
     async def cancel(self) -> None:
         """Cancel every handler and factory but the one that calls this, and wait for their end."""
@@ -158,7 +162,7 @@ class Deliveries:
             if inspect.iscoroutine(begun):
                 begun.close()
         self._begun_builds.clear()
-        others = self._tasks - {asyncio.current_task()}
+        others = self.kept - {asyncio.current_task()}
         for task in others:
             task.cancel()
         if others:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from functools import partial
@@ -17,7 +16,6 @@ from ferrogen._agents.base import BaseAgent
 from ferrogen._agents.routed import RoutedAgent
 from ferrogen._core import AgentId, Handlers, Outcome, Send
 from ferrogen._messaging.handler_context import MESSAGE_HANDLER_CONTEXT
-from ferrogen._messaging.message_context import MessageContext
 
 from .agent_table import AgentTable
 from .envelope import PublishEnvelope
@@ -64,6 +62,7 @@ class InlineHost:
         self.notice = inbox.notice
         self.publish_failed = self._deliveries.publish_failed
         self.build = self._deliveries.build_at_once
+        self.fail = fail
 
     def send_plainly(
         self, message: Any, recipient: Any, sender: Any, token: Any, message_id: Any
@@ -95,38 +94,10 @@ class InlineHost:
         context.run(MESSAGE_HANDLER_CONTEXT.set, agent_id)
         return _way_to(agent), context, self._agents.is_watched(agent_id)
 
-    def suspended(
-        self,
-        task: asyncio.Task[None],
-        agent_id: AgentId,
-        ticket: int,
-        context: MessageContext,
-        event_loop: asyncio.AbstractEventLoop,
-    ) -> tuple[Callable[[Any, BaseException | None], None], asyncio.Future[Any]]:
-        """Take over a handler that has suspended.
-
-        Returns:
-            What to call when it ends, with its answer or its error; and the future that its
-            sender waits for.
-        """
-        answer: asyncio.Future[Any] = event_loop.create_future()
-        answer = context.cancellation_token.link_future(answer)
-        self._deliveries.adopt(task)
-        return partial(self._settle, agent_id, ticket, answer), answer
-
     def publish_suspended(
-        self,
-        task: asyncio.Task[None],
-        agent_id: AgentId,
-        ticket: int,
-        envelope: PublishEnvelope,
+        self, agent_id: AgentId, ticket: int, envelope: PublishEnvelope
     ) -> Callable[[Any, BaseException | None], None]:
-        """Take over a handler of a published message that has suspended.
-
-        Returns:
-            What to call when it ends, with what it returned or its error.
-        """
-        self._deliveries.adopt(task)
+        """Return what to call when a handler that has suspended ends, with its result or error."""
         return partial(self._settle_publish, agent_id, ticket, envelope)
 
     def after_handler(self, agent_id: AgentId) -> None:
@@ -145,22 +116,6 @@ class InlineHost:
             self._deliveries.finish(agent_id, ticket, Outcome.HANDLED)
         else:
             self.publish_failed(agent_id, ticket, envelope, error)
-
-    def _settle(
-        self,
-        agent_id: AgentId,
-        ticket: int,
-        answer: asyncio.Future[Any],
-        value: Any,
-        error: BaseException | None,
-    ) -> None:
-        if error is None:
-            if not answer.done():
-                answer.set_result(value)
-            self._deliveries.finish(agent_id, ticket, Outcome.ANSWERED)
-            return
-        fail(answer, error)
-        self._deliveries.finish(agent_id, ticket, Outcome.FAILED)
 
 
 def _way_to(agent: Agent) -> Way:

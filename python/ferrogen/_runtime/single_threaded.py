@@ -151,6 +151,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             ),
             loggers=(ROOT_LOGGER_NAME, EVENT_LOGGER_NAME),
             # The user's own list: a handler that is added to it later counts, too.
+            tasks=self._deliveries.kept,
             overseers=overseers if isinstance(overseers, list) else list(overseers or ()),
         )
         self.send_message = drive.send_message  # type: ignore[method-assign]
@@ -377,7 +378,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             raise RuntimeError("Runtime is not started")
 
     def _enter_loop(self) -> asyncio.AbstractEventLoop:
-        return self._loop_binding.enter(busy=self._inbox.is_started or bool(self._deliveries.tasks))
+        return self._loop_binding.enter(busy=self._inbox.is_started or bool(self._deliveries.kept))
 
     # Agents.
 

@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use slotmap::{Key, KeyData, SecondaryMap};
 
-pub(crate) use self::inline::{Begun, Equipment, Front, Inline, Start};
+pub(crate) use self::inline::{Begun, Equipment, Front, Inline, Place, Start};
 use crate::agent_id::AgentId;
 use crate::errors::raised;
 use crate::outcome::Outcome;

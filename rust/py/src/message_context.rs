@@ -5,6 +5,7 @@
 
 use parking_lot::Mutex;
 use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString, PyTuple};
 
@@ -21,6 +22,8 @@ struct Fields {
     message_id: Option<Py<PyAny>>,
     /// Whence the token and the id of a published message come, which all its recipients share.
     envelope: Option<Py<PublishEnvelope>>,
+    /// The future in which the sender waits for the answer. A token that is made later cancels it.
+    answer: Option<Py<PyAny>>,
 }
 
 /// What comes with a message: who sent it, how, and how to give up on it.
@@ -47,6 +50,7 @@ impl MessageContext {
                 cancellation_token,
                 message_id,
                 envelope: None,
+                answer: None,
             }),
         }
     }
@@ -65,6 +69,16 @@ impl MessageContext {
 
     fn envelope(&self, py: Python<'_>) -> Option<Py<PublishEnvelope>> {
         self.fields.lock().envelope.as_ref().map(|envelope| envelope.clone_ref(py))
+    }
+
+    /// Lets the token cancel the future in which the sender waits, now or as soon as there is one.
+    pub(crate) fn link(&self, answer: &Bound<'_, PyAny>) -> PyResult<()> {
+        let token = {
+            let mut fields = self.fields.lock();
+            fields.answer = Some(answer.clone().unbind());
+            fields.cancellation_token.as_ref().map(|token| token.clone_ref(answer.py()))
+        };
+        token.map_or(Ok(()), |token| link(token.bind(answer.py()), answer))
     }
 
     /// The token, if there is one by now.
@@ -100,6 +114,7 @@ impl MessageContext {
             cancellation_token: Some(cancellation_token),
             message_id: Some(message_id),
             envelope: None,
+            answer: None,
         };
         Self { fields: Mutex::new(fields) }
     }
@@ -142,7 +157,12 @@ impl MessageContext {
             |fields| &mut fields.cancellation_token,
             || match self.envelope(py) {
                 Some(envelope) => envelope.get().cancellation_token(py),
-                None => new_token(py),
+                None => {
+                    let token = new_token(py)?;
+                    let answer = self.read(py, |fields| &fields.answer);
+                    answer.map_or(Ok(()), |answer| link(token.bind(py), answer.bind(py)))?;
+                    Ok(token)
+                }
             },
         )
     }
@@ -206,13 +226,18 @@ impl MessageContext {
         visit.call(&fields.topic_id)?;
         visit.call(&fields.cancellation_token)?;
         visit.call(&fields.message_id)?;
-        visit.call(&fields.envelope)
+        visit.call(&fields.envelope)?;
+        visit.call(&fields.answer)
     }
 
     fn __clear__(&self) {
         let cleared = std::mem::take(&mut *self.fields.lock());
         drop(cleared);
     }
+}
+
+fn link(token: &Bound<'_, PyAny>, answer: &Bound<'_, PyAny>) -> PyResult<()> {
+    token.call_method1(intern!(answer.py(), "link_future"), (answer,)).map(|_| ())
 }
 
 /// A token that nobody has given.

@@ -21,21 +21,21 @@ pub(crate) struct Equipment {
     pub(crate) generation: u32,
 }
 
-/// A delivery that the drive has begun.
-pub(crate) struct Inline<'py> {
+/// Which delivery it is, to the machine.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
     slot: AgentSlot,
     ticket: Ticket,
+}
+
+/// A delivery that the drive has begun.
+pub(crate) struct Inline<'py> {
+    pub(crate) place: Place,
     pub(crate) agent_id: Bound<'py, AgentId>,
     pub(crate) agent: Bound<'py, PyAny>,
     pub(crate) way: Way,
     pub(crate) context: Bound<'py, PyAny>,
     pub(crate) is_watched: bool,
-}
-
-impl Inline<'_> {
-    pub(crate) fn ticket(&self) -> u64 {
-        number(self.ticket)
-    }
 }
 
 /// Whether the drive may deliver a message at once.
@@ -127,8 +127,7 @@ impl Dispatcher {
         };
         let Some(ticket) = started else { return Ok(Begun::Refused) };
         Ok(Begun::Started(Inline {
-            slot,
-            ticket,
+            place: Place { slot, ticket },
             agent_id,
             agent,
             way: equipment.way.clone_ref(py),
@@ -149,13 +148,9 @@ impl Dispatcher {
     }
 
     /// Reports that a handler which the drive began has ended.
-    pub(crate) fn end_inline(
-        &self,
-        inline: &Inline<'_>,
-        outcome: core::Outcome,
-    ) -> PyResult<After> {
+    pub(crate) fn end_inline(&self, place: Place, outcome: core::Outcome) -> PyResult<After> {
         let mut state = self.state();
-        state.machine.finish(inline.slot, inline.ticket, outcome).map_err(raised)?;
+        state.machine.finish(place.slot, place.ticket, outcome).map_err(raised)?;
         Ok(After { is_due: state.machine.is_due(), is_idle: state.machine.is_idle() })
     }
 }

@@ -9,7 +9,7 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PySet};
 
 use super::FORKS;
 use super::current_task::{AsCurrent, is_running};
@@ -17,13 +17,13 @@ use super::delivery_task;
 use super::first_step::{Ran, run};
 use super::gil_cell::GilCell;
 use super::handlers::Way;
-use super::handling::{Ending, Handling};
+use super::handling::{Ending, Handling, Waiter};
 use super::headroom::is_ample;
 use super::heard::Heard;
 use super::loggers::Quiet;
 use super::send::{Errand, Request, Send};
 use crate::agent_id::AgentId;
-use crate::dispatcher::{Begun, Dispatcher, Equipment, Inline, Start};
+use crate::dispatcher::{Begun, Dispatcher, Equipment, Inline, Place, Start};
 use crate::message_context::MessageContext;
 use crate::routes::Routes;
 
@@ -79,6 +79,8 @@ pub(crate) struct Drive {
     quiet: Quiet,
     /// The user's intervention handlers: while there are any, messages take the plain way.
     overseers: Py<PyList>,
+    /// The tasks of handlers that wait: asyncio itself keeps only weak references to tasks.
+    pub(super) tasks: Py<PySet>,
     pub(super) state: GilCell<State>,
 }
 
@@ -97,7 +99,7 @@ pub(super) enum First<'py> {
 #[pymethods]
 impl Drive {
     #[new]
-    #[pyo3(signature = (*, dispatcher, routes, host, loggers, overseers))]
+    #[pyo3(signature = (*, dispatcher, routes, host, loggers, overseers, tasks))]
     fn new(
         py: Python<'_>,
         dispatcher: Py<Dispatcher>,
@@ -105,6 +107,7 @@ impl Drive {
         host: Py<PyAny>,
         loggers: (String, String),
         overseers: Py<PyList>,
+        tasks: Py<PySet>,
     ) -> PyResult<Self> {
         Ok(Self {
             dispatcher,
@@ -112,6 +115,7 @@ impl Drive {
             host,
             quiet: Quiet::find(py, [&loggers.0, &loggers.1])?,
             overseers,
+            tasks,
             state: GilCell::new(State {
                 open: false,
                 thread: 0,
@@ -222,6 +226,7 @@ impl Drive {
         visit.call(&self.routes)?;
         visit.call(&self.host)?;
         visit.call(&self.overseers)?;
+        visit.call(&self.tasks)?;
         self.state.visit(|state| {
             visit.call(&state.event_loop)?;
             for spare in &state.spares {
@@ -234,24 +239,23 @@ impl Drive {
 }
 
 /// The right to run one handler inline, given back when dropped.
-pub(super) struct Seat<'a, 'py> {
-    drive: &'a Drive,
-    py: Python<'py>,
+pub(super) struct Seat<'py> {
+    pub(super) drive: Bound<'py, Drive>,
     pub(super) event_loop: Bound<'py, PyAny>,
     pub(super) generation: u32,
 }
 
-impl Drop for Seat<'_, '_> {
+impl Drop for Seat<'_> {
     fn drop(&mut self) {
         // SAFETY: a number is changed.
-        unsafe { self.drive.state.with(self.py, |state| state.depth -= 1) }
+        unsafe { self.drive.get().state.with(self.drive.py(), |state| state.depth -= 1) }
     }
 }
 
-enum Admission<'a, 'py> {
+enum Admission<'py> {
     Refused,
     Pause,
-    Admitted(Seat<'a, 'py>),
+    Admitted(Seat<'py>),
 }
 
 impl Drive {
@@ -267,7 +271,7 @@ impl Drive {
         if !this.is_unobserved(py)? || is_cancelled(py, request.cancellation_token.as_ref())? {
             return Ok(First::PlainWay);
         }
-        let seat = match this.admit(py) {
+        let seat = match Self::admit(drive) {
             Admission::Refused => return Ok(First::PlainWay),
             Admission::Pause => return Ok(First::Pause),
             Admission::Admitted(seat) => seat,
@@ -315,9 +319,18 @@ impl Drive {
                     let task = spare.task.bind(py);
                     let early = !delivery_task::is_asleep(task);
                     delivery_task::wake(task)?;
-                    let (settle, answer) = this.hand_over(task, &inline, &seat, context)?;
-                    let ending = Ending { settle, handler: handler.cloned() };
+                    let create = intern!(py, "create_future");
+                    let answer = seat.event_loop.call_method0(create)?;
+                    context.get().link(&answer)?;
+                    let ending = Ending::of(
+                        drive,
+                        task,
+                        &inline,
+                        handler,
+                        Waiter::Sender(answer.clone().unbind()),
+                    );
                     spare.handling.get().suspend(coroutine, pending, early, ending)?;
+                    this.tasks.bind(py).add(task)?;
                     Ok(answer)
                 });
                 match handed_over {
@@ -327,20 +340,6 @@ impl Drive {
                 }
             }
         }
-    }
-
-    /// Gives a handler that has suspended into the host's keeping. Returns what to call when it
-    /// ends, and the future that its sender waits for.
-    fn hand_over<'py>(
-        &self,
-        task: &Bound<'py, PyAny>,
-        inline: &Inline<'py>,
-        seat: &Seat<'_, 'py>,
-        context: Bound<'py, MessageContext>,
-    ) -> PyResult<(Py<PyAny>, Bound<'py, PyAny>)> {
-        let py = task.py();
-        let about = (task, &inline.agent_id, inline.ticket(), context, &seat.event_loop);
-        self.host.bind(py).call_method1(intern!(py, "suspended"), about)?.extract()
     }
 
     /// The coroutine of the plain way.
@@ -360,28 +359,31 @@ impl Drive {
 
     /// The seat of a handler that the event loop itself calls, for which it has given a turn;
     /// `None` if the drive is not open here.
-    pub(super) fn first_seat<'py>(&self, py: Python<'py>) -> Option<Seat<'_, 'py>> {
-        unsafe {
+    pub(super) fn first_seat<'py>(drive: &Bound<'py, Self>) -> Option<Seat<'py>> {
+        let py = drive.py();
+        let (event_loop, generation) = unsafe {
             // SAFETY: numbers are changed and a reference is cloned.
-            self.state.with(py, |state| {
+            drive.get().state.with(py, |state| {
                 if !state.is_open_here() {
                     return None;
                 }
                 let event_loop = state.event_loop.as_ref()?.bind(py).clone();
                 state.left_this_turn = A_TURN;
                 state.depth += 1;
-                Some(Seat { drive: self, py, event_loop, generation: state.generation })
+                Some((event_loop, state.generation))
             })
-        }
+        }?;
+        Some(Seat { drive: drive.clone(), event_loop, generation })
     }
 
-    fn admit<'py>(&self, py: Python<'py>) -> Admission<'_, 'py> {
+    fn admit<'py>(drive: &Bound<'py, Self>) -> Admission<'py> {
+        let (py, this) = (drive.py(), drive.get());
         // SAFETY: a number is read.
-        let depth = unsafe { self.state.with(py, |state| state.depth) };
+        let depth = unsafe { this.state.with(py, |state| state.depth) };
         let allowed = if depth < DEEP || is_ample(py) { DEEPEST } else { DEEP };
         // SAFETY: numbers are changed and a reference is cloned.
         let admitted = unsafe {
-            self.state.with(py, |state| {
+            this.state.with(py, |state| {
                 if !state.is_open_here() || state.depth >= allowed {
                     return Err(Admission::Refused);
                 }
@@ -399,7 +401,7 @@ impl Drive {
         };
         match admitted {
             Ok((event_loop, generation)) => {
-                Admission::Admitted(Seat { drive: self, py, event_loop, generation })
+                Admission::Admitted(Seat { drive: drive.clone(), event_loop, generation })
             }
             Err(refused) => refused,
         }
@@ -446,22 +448,24 @@ impl Drive {
         result: PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let outcome = if result.is_ok() { Outcome::Answered } else { Outcome::Failed };
-        self.conclude(py, inline, outcome)?;
+        self.conclude(&inline.agent_id, inline.place, inline.is_watched, outcome)?;
         result
     }
 
-    /// Reports how a handler that ended in its first step has ended, and sees to what that allows.
-    pub(super) fn conclude<'py>(
+    /// Reports how a handler has ended, and sees to what that allows.
+    pub(super) fn conclude(
         &self,
-        py: Python<'py>,
-        inline: &Inline<'py>,
+        agent_id: &Bound<'_, AgentId>,
+        place: Place,
+        is_watched: bool,
         outcome: Outcome,
     ) -> PyResult<()> {
-        let after = self.dispatcher.get().end_inline(inline, outcome)?;
+        let py = agent_id.py();
+        let after = self.dispatcher.get().end_inline(place, outcome)?;
         // SAFETY: a flag is read.
         let idle_is_awaited = unsafe { self.state.with(py, |state| state.idle_is_awaited) };
-        if after.is_due || inline.is_watched || (after.is_idle && idle_is_awaited) {
-            self.host.call_method1(py, intern!(py, "after_handler"), (&inline.agent_id,))?;
+        if after.is_due || is_watched || (after.is_idle && idle_is_awaited) {
+            self.host.call_method1(py, intern!(py, "after_handler"), (agent_id,))?;
         }
         Ok(())
     }

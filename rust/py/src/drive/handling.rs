@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use ferrogen_core::Outcome;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -11,15 +12,92 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::coroutine::{Sent, Step, as_method, send, throw};
+use super::drive::Drive;
 use super::entered::Entered;
 use super::gil_cell::GilCell;
 use super::handlers::Handler;
+use crate::agent_id::AgentId;
+use crate::dispatcher::{Inline, Place};
+
+/// Who is to hear how a handler that suspended has ended.
+pub(super) enum Waiter {
+    /// The sender, by this future.
+    Sender(Py<PyAny>),
+    /// The runtime, since the message was published: this is called with the result and the error.
+    Runtime(Py<PyAny>),
+}
 
 /// What is to be done when a handler that suspended ends.
 pub(super) struct Ending {
-    /// `ferrogen._runtime.inline.InlineHost.settle`, with the delivery's particulars bound.
-    pub(super) settle: Py<PyAny>,
-    pub(super) handler: Option<Arc<Handler>>,
+    drive: Py<Drive>,
+    task: Py<PyAny>,
+    agent_id: Py<AgentId>,
+    place: Place,
+    is_watched: bool,
+    handler: Option<Arc<Handler>>,
+    waiter: Waiter,
+}
+
+impl Ending {
+    pub(super) fn of(
+        drive: &Bound<'_, Drive>,
+        task: &Bound<'_, PyAny>,
+        inline: &Inline<'_>,
+        handler: Option<&Arc<Handler>>,
+        waiter: Waiter,
+    ) -> Self {
+        Self {
+            drive: drive.clone().unbind(),
+            task: task.clone().unbind(),
+            agent_id: inline.agent_id.clone().unbind(),
+            place: inline.place,
+            is_watched: inline.is_watched,
+            handler: handler.cloned(),
+            waiter,
+        }
+    }
+
+    /// Tells how the handler has ended.
+    fn tell(&self, py: Python<'_>, outcome: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
+        let drive = self.drive.get();
+        drive.tasks.bind(py).discard(&self.task)?;
+        let outcome = outcome.and_then(|value| match &self.handler {
+            Some(handler) => handler.check(value),
+            None => Ok(value),
+        });
+        let answer = match &self.waiter {
+            Waiter::Sender(answer) => answer.bind(py),
+            Waiter::Runtime(settle) => {
+                let (value, error) = match outcome {
+                    Ok(value) => (value.unbind(), None),
+                    Err(error) => (py.None(), Some(error.into_value(py))),
+                };
+                return settle.call1(py, (value, error)).map(|_| ());
+            }
+        };
+        let outcome = match outcome {
+            Ok(value) => {
+                if !is_done(answer) {
+                    answer.call_method1(intern!(py, "set_result"), (value,))?;
+                }
+                Outcome::Answered
+            }
+            Err(error) => {
+                let about = (answer, error.into_value(py));
+                drive.host.call_method1(py, intern!(py, "fail"), about)?;
+                Outcome::Failed
+            }
+        };
+        drive.conclude(self.agent_id.bind(py), self.place, self.is_watched, outcome)
+    }
+
+    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.drive)?;
+        visit.call(&self.task)?;
+        visit.call(&self.agent_id)?;
+        let (Waiter::Sender(one) | Waiter::Runtime(one)) = &self.waiter;
+        visit.call(one)
+    }
 }
 
 /// What the first step yielded, and the task has yet to see.
@@ -213,16 +291,8 @@ impl Handling {
         };
         drop((coroutine, context));
         let Some(ending) = ending else { return Sent::Returned(py.None().into_bound(py)) };
-        let outcome = outcome.and_then(|value| match &ending.handler {
-            Some(handler) => handler.check(value),
-            None => Ok(value),
-        });
-        let settled = match outcome {
-            Ok(value) => ending.settle.call1(py, (value, py.None())),
-            Err(error) => ending.settle.call1(py, (py.None(), error.into_value(py))),
-        };
-        match settled {
-            Ok(nothing) => Sent::Returned(nothing.into_bound(py)),
+        match ending.tell(py, outcome) {
+            Ok(()) => Sent::Returned(py.None().into_bound(py)),
             Err(error) => Sent::Raised(error),
         }
     }
@@ -322,7 +392,7 @@ impl Handling {
             }
             visit.call(&inner.context)?;
             visit.call(&inner.event_loop)?;
-            inner.ending.as_ref().map_or(Ok(()), |ending| visit.call(&ending.settle))
+            inner.ending.as_ref().map_or(Ok(()), |ending| ending.visit(&visit))
         })
     }
 }

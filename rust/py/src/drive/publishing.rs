@@ -10,10 +10,10 @@ use super::current_task::{AsCurrent, is_entered, is_running};
 use super::delivery_task;
 use super::drive::{Drive, First, Seat};
 use super::first_step::{Ran, run};
-use super::handling::Ending;
+use super::handling::{Ending, Waiter};
 use super::send::Request;
 use crate::agent_id::AgentId;
-use crate::dispatcher::{Front, Inline, Start};
+use crate::dispatcher::{Front, Start};
 use crate::outcome;
 use crate::publish_envelope::PublishEnvelope;
 use crate::python;
@@ -104,7 +104,7 @@ impl Drive {
     pub(super) fn hand_out(drive: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (drive.py(), drive.get());
         this.disarm(py);
-        let Some(seat) = this.first_seat(py) else { return Ok(()) };
+        let Some(seat) = Self::first_seat(drive) else { return Ok(()) };
         if !is_running(&seat.event_loop)? {
             return Ok(());
         }
@@ -117,7 +117,7 @@ impl Drive {
 
     /// Returns whether nothing is left to be handed out here. What runs in tasks from here on,
     /// handlers that wait and agents that are built, gets its turn before the next message.
-    fn hand_out_a_batch(&self, seat: &Seat<'_, '_>) -> PyResult<bool> {
+    fn hand_out_a_batch(&self, seat: &Seat<'_>) -> PyResult<bool> {
         let py = seat.event_loop.py();
         let began = Instant::now();
         let mut told = 0;
@@ -168,7 +168,7 @@ impl Drive {
     /// Tells a message to all who hear its topic. Returns whether all their handlers have ended.
     fn tell(
         &self,
-        seat: &Seat<'_, '_>,
+        seat: &Seat<'_>,
         ticket: u64,
         envelope: &Bound<'_, PublishEnvelope>,
         told: &mut usize,
@@ -213,7 +213,7 @@ impl Drive {
     /// Runs one recipient's handler, if nothing is ahead of the message.
     fn tell_one<'py>(
         &self,
-        seat: &Seat<'_, 'py>,
+        seat: &Seat<'py>,
         recipient: &Bound<'py, AgentId>,
         ticket: u64,
         envelope: &Bound<'py, PublishEnvelope>,
@@ -241,7 +241,7 @@ impl Drive {
         let failed = match ran {
             Ran::Ended(Ok(_)) => {
                 self.put_back(py, spare);
-                self.conclude(py, &inline, Outcome::Handled)?;
+                self.conclude(&inline.agent_id, inline.place, inline.is_watched, Outcome::Handled)?;
                 return Ok(Told::Ended);
             }
             Ran::Ended(Err(error)) => {
@@ -252,9 +252,13 @@ impl Drive {
                 let task = spare.task.bind(py);
                 let early = !delivery_task::is_asleep(task);
                 let handed_over = delivery_task::wake(task).and_then(|()| {
-                    let settle = self.keep(task, &inline, envelope)?;
-                    let ending = Ending { settle, handler: handler.cloned() };
-                    spare.handling.get().suspend(coroutine, pending, early, ending)
+                    let about = (&inline.agent_id, ticket, envelope);
+                    let settle =
+                        self.host.call_method1(py, intern!(py, "publish_suspended"), about)?;
+                    let waiter = Waiter::Runtime(settle);
+                    let ending = Ending::of(&seat.drive, task, &inline, handler, waiter);
+                    spare.handling.get().suspend(coroutine, pending, early, ending)?;
+                    self.tasks.bind(py).add(task)
                 });
                 match handed_over {
                     Ok(()) => return Ok(Told::Waits),
@@ -265,18 +269,6 @@ impl Drive {
         let about = (&inline.agent_id, ticket, envelope, failed.into_value(py));
         self.host.call_method1(py, intern!(py, "publish_failed"), about)?;
         Ok(Told::Ended)
-    }
-
-    /// Gives a handler that has suspended into the host's keeping. Returns what to call when it ends.
-    fn keep(
-        &self,
-        task: &Bound<'_, PyAny>,
-        inline: &Inline<'_>,
-        envelope: &Bound<'_, PublishEnvelope>,
-    ) -> PyResult<Py<PyAny>> {
-        let py = task.py();
-        let about = (task, &inline.agent_id, inline.ticket(), envelope);
-        self.host.call_method1(py, intern!(py, "publish_suspended"), about)
     }
 }
 
