@@ -6,6 +6,7 @@ A *ticket* is the number under which an accepted message is known until it is se
 
 import asyncio
 from collections.abc import Coroutine, Generator
+from contextvars import Context
 from types import GenericAlias
 from typing import Any, Final, Generic, TypeVar, final
 
@@ -16,6 +17,7 @@ from ferrogen._agents.agent_type import AgentType
 from ferrogen._messaging.cancellation import CancellationToken
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
+from ferrogen._telemetry.propagation import EnvelopeMetadata
 
 _PayloadT = TypeVar("_PayloadT")
 
@@ -169,6 +171,61 @@ class Routes:
         """All subscriptions, in the order of subscribing."""
 
     def __len__(self) -> int: ...
+
+@final
+class PublishEnvelope:
+    """A published message on its way to whoever is subscribed to its topic; nobody waits.
+
+    All its recipients share the token and the message's id, which are made when first read, unless
+    they are given.
+
+    Args:
+        message: The message.
+        topic_id: Its topic.
+        sender: The agent that published it, or None when it came from outside.
+        cancellation_token: The token that came with it.
+        message_id: Its name in logs and traces.
+        metadata: The span that it was published in, for those that handle it.
+    """
+
+    def __new__(
+        cls,
+        message: Any,
+        topic_id: TopicId,
+        sender: AgentId | None,
+        *,
+        cancellation_token: CancellationToken | None = None,
+        message_id: str | None = None,
+        metadata: EnvelopeMetadata | None = None,
+    ) -> Self: ...
+
+    message: Any
+    """The message; interventions may put another in its place."""
+    context: Context | None
+    """Where its handlers run, if not in a copy of the runtime's context: inside its span."""
+
+    @property
+    def topic_id(self) -> TopicId:
+        """Its topic."""
+
+    @property
+    def sender(self) -> AgentId | None:
+        """The agent that published it."""
+
+    @property
+    def cancellation_token(self) -> CancellationToken:
+        """The token that all its handlers see."""
+
+    @property
+    def message_id(self) -> str:
+        """Its name in logs and traces."""
+
+    @property
+    def metadata(self) -> EnvelopeMetadata | None:
+        """The span that it was published in."""
+
+    def message_context(self) -> MessageContext:
+        """Make the context that one recipient, or an intervention, sees."""
 
 @final
 class Delivery(Generic[_PayloadT]):
@@ -337,7 +394,9 @@ class Handlers:
 
 @final
 class Send(Coroutine[Any, Any, Any]):
-    """What `send_message` returns: a coroutine that runs the handler in its first step if it can.
+    """What `send_message` and `publish_message` return: a coroutine, on the short cut if it can be.
+
+    The first step of a send runs the handler; that of a publish puts the message into the inbox.
 
     Like any coroutine it does nothing until it is awaited, and warns if it never is.
     """
@@ -361,23 +420,29 @@ class DeliveryTask(asyncio.Task[Any]):
 class Drive:
     """The short cut of one runtime: handlers run inside their sender's `await`.
 
+    Those of published messages run in batches, one batch in a turn of the event loop.
+
     A message takes it if nothing is ahead of it, its agent is there, and nobody oversees, logs or
     traces messages. All others take the plain way, through the inbox. The rules are the same.
 
     Args:
         dispatcher: The bookkeeping, shared with the plain way.
+        routes: Says who hears a topic.
         host: What the drive leaves to Python; see `ferrogen._runtime.inline.InlineHost`.
         loggers: The names of the loggers that take the plain way as soon as they take INFO records.
         overseers: The user's intervention handlers.
+        tasks: Where the tasks of handlers that wait are kept.
     """
 
     def __new__(
         cls,
         *,
         dispatcher: Dispatcher[Any],
+        routes: Routes,
         host: object,
         loggers: tuple[str, str],
         overseers: list[Any],
+        tasks: set[asyncio.Task[None]],
     ) -> Self: ...
     def open(self, event_loop: asyncio.AbstractEventLoop) -> None:
         """Let messages take the short cut that are sent from this thread's running loop."""
@@ -395,6 +460,26 @@ class Drive:
         message_id: str | None = None,
     ) -> Send:
         """Make the coroutine that sends a message. See `AgentRuntime.send_message`."""
+
+    def publish_message(
+        self,
+        message: Any,
+        topic_id: TopicId,
+        *,
+        sender: AgentId | None = None,
+        cancellation_token: CancellationToken | None = None,
+        message_id: str | None = None,
+    ) -> Send:
+        """Make the coroutine that publishes a message. See `AgentRuntime.publish_message`."""
+
+    def pump(self) -> None:
+        """Hand out what was published, for about a millisecond. The event loop calls it."""
+
+    def will_hand_out(self) -> bool:
+        """Whether the next message was published and `pump` will hand it out.
+
+        If so, the event loop has been asked to call `pump`.
+        """
 
     @property
     def is_running(self) -> bool:

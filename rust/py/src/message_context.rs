@@ -155,14 +155,14 @@ impl MessageContext {
             &self.fields,
             py,
             |fields| &mut fields.cancellation_token,
-            || match self.envelope(py) {
-                Some(envelope) => envelope.get().cancellation_token(py),
-                None => {
-                    let token = new_token(py)?;
-                    let answer = self.read(py, |fields| &fields.answer);
-                    answer.map_or(Ok(()), |answer| link(token.bind(py), answer.bind(py)))?;
-                    Ok(token)
+            || {
+                if let Some(envelope) = self.envelope(py) {
+                    return envelope.get().cancellation_token(py);
                 }
+                let token = new_token(py)?;
+                let answer = self.read(py, |fields| &fields.answer);
+                answer.map_or(Ok(()), |answer| link(token.bind(py), answer.bind(py)))?;
+                Ok(token)
             },
         )
     }

@@ -307,7 +307,7 @@ impl Drive {
         match ran {
             Ran::Ended(result) => {
                 this.put_back(py, spare);
-                let result = this.settle(py, &inline, result);
+                let result = this.settle(&inline, result);
                 let token = context.ok().and_then(|context| context.get().token_if_made(py));
                 if result.is_ok() && is_cancelled(py, token.as_ref())? {
                     return Ok(First::Ended(Err(CancelledError::new_err(()))));
@@ -336,7 +336,7 @@ impl Drive {
                 match handed_over {
                     Ok(answer) => Ok(First::Suspended(answer)),
                     // The handler cannot go on: its coroutine is gone, its task finds nothing to do.
-                    Err(error) => Ok(First::Ended(this.settle(py, &inline, Err(error)))),
+                    Err(error) => Ok(First::Ended(this.settle(&inline, Err(error)))),
                 }
             }
         }
@@ -443,7 +443,6 @@ impl Drive {
     /// Settles a message whose handler ended in its first step.
     fn settle<'py>(
         &self,
-        py: Python<'py>,
         inline: &Inline<'py>,
         result: PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
