@@ -104,11 +104,82 @@ def test_what_send_message_returns_is_a_coroutine_to_asyncio_and_not_to_inspect(
         record(isinstance(send, collections.abc.Coroutine))
         record(inspect.iscoroutine(send), inspect.iscoroutinefunction(runtime.send_message))
         record(await asyncio.create_task(send))
+        publish = runtime.publish_message("x", core.TopicId("silence", "s"))
+        record(asyncio.iscoroutine(publish), inspect.iscoroutine(publish))
+        record(await publish)
         await runtime.stop_when_idle()
 
     upstream, ours = both(scenario)
-    assert upstream == [[True, True], True, [True, True], "x"]
-    assert ours == [[True, True], True, [False, False], "x"]
+    assert upstream == [[True, True], True, [True, True], "x", [True, True], None]
+    assert ours == [[True, True], True, [False, False], "x", [True, False], None]
+
+
+def test_several_published_messages_may_be_handled_in_one_turn_of_the_event_loop():
+    async def scenario(core, record):
+        turn, heard_at = 0, []
+
+        async def note(agent, message, ctx):
+            heard_at.append(turn)
+
+        runtime, agent, _ = await started(core, note)
+        await runtime.add_subscription(core.TypeSubscription("news", "agent"))
+        await runtime.send_message("x", agent)
+        heard_at.clear()
+        for _ in range(10):
+            await runtime.publish_message("x", core.TopicId("news", "k"))
+        while len(heard_at) < 10:
+            turn += 1
+            await asyncio.sleep(0)
+        await runtime.stop_when_idle()
+        record("turns that something was heard in", len(set(heard_at)))
+
+    upstream, ours = both(scenario)
+    assert upstream == [["turns that something was heard in", 10]]
+    assert ours == [["turns that something was heard in", 1]]
+
+
+def test_an_agent_may_be_built_in_the_task_of_whoever_sends_to_it_first():
+    async def scenario(core, record):
+        class Agent(core.BaseAgent):
+            async def on_message_impl(self, message, ctx):
+                return message
+
+        async def build():
+            return make()
+
+        def make():
+            built_in.append(asyncio.current_task())
+            return Agent("built")
+
+        for name, factory in (("at once", make), ("waits", build)):
+            built_in = []
+            runtime = core.SingleThreadedAgentRuntime()
+            await runtime.register_factory("agent", factory)
+            runtime.start()
+            record(await runtime.send_message("x", core.AgentId("agent", "k")))
+            record(name, built_in == [asyncio.current_task()])
+            await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    assert upstream == ["x", ["at once", False], "x", ["waits", False]]
+    assert ours == ["x", ["at once", True], "x", ["waits", False]]
+
+
+def test_a_handler_that_has_not_waited_yet_is_not_among_all_tasks():
+    async def scenario(core, record):
+        async def look(agent, message, ctx):
+            task = asyncio.current_task()
+            record(isinstance(task, asyncio.Task), task in asyncio.all_tasks())
+            await asyncio.sleep(0)
+            record(asyncio.current_task() is task, task in asyncio.all_tasks())
+
+        runtime, agent, _ = await started(core, look)
+        await runtime.send_message("x", agent)
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    assert upstream == [[True, True], [True, True]]
+    assert ours == [[True, False], [True, True]]
 
 
 @pytest.mark.parametrize("where", ["class", "agent"])

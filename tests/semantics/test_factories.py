@@ -166,3 +166,26 @@ async def test_a_factory_may_ask_another_agent_before_it_is_done(world):
     await world.agent("configuration", configuration)
     await register(world, build)
     assert await world.ask("a") == "configured"
+
+
+async def test_a_sender_hears_of_its_own_first_build_however_the_factory_fails(world):
+    class Odd(BaseException):
+        pass
+
+    def at_once():
+        raise failures.pop(0)
+
+    async def waits():
+        await asyncio.sleep(0)
+        raise failures.pop(0)
+
+    for name, factory in (("quick", at_once), ("slow", waits)):
+        failures = [ValueError("first"), Odd("second"), ValueError("third")]
+        await world.runtime.register_factory(name, factory)
+        if not world.is_started:
+            world.start()
+        for error, text in ((ValueError, "first"), (Odd, "second"), (ValueError, "third")):
+            with pytest.raises(error, match=text):
+                await world.ask(name)
+        assert failures == []
+    await world.idle()

@@ -252,6 +252,15 @@ impl Drop for Seat<'_> {
     }
 }
 
+/// Whether a delivery has begun.
+pub(super) enum Beginning<'py> {
+    /// Something is ahead of it, or the agent is not ready.
+    Refused,
+    /// Nothing is ahead of it, and the agent is not there.
+    Missing,
+    Begun(Inline<'py>),
+}
+
 enum Admission<'py> {
     Refused,
     Pause,
@@ -277,12 +286,23 @@ impl Drive {
             Admission::Admitted(seat) => seat,
         };
         let spare = this.spare(py)?;
-        let current = AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?;
-        if current.before.is_none() && !is_running(&seat.event_loop)? {
-            return Ok(First::PlainWay);
-        }
-        let Some(inline) = this.begin(recipient, Start::Message, seat.generation)? else {
-            return Ok(First::PlainWay);
+        let (current, inline) = loop {
+            let current = AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?;
+            if current.before.is_none() && !is_running(&seat.event_loop)? {
+                return Ok(First::PlainWay);
+            }
+            match this.begin(recipient, Start::Message, seat.generation)? {
+                Beginning::Refused => return Ok(First::PlainWay),
+                Beginning::Begun(inline) => break (current, inline),
+                Beginning::Missing => {
+                    // The factory runs in the sender's task, not in the handler's.
+                    drop(current);
+                    let built = this.host.call_method1(py, intern!(py, "build"), (recipient,))?;
+                    if !built.is_truthy(py)? {
+                        return Ok(First::PlainWay);
+                    }
+                }
+            }
         };
         let context = MessageContext::lazy(
             py,
@@ -413,20 +433,14 @@ impl Drive {
         recipient: &Bound<'py, AgentId>,
         start: Start,
         generation: u32,
-    ) -> PyResult<Option<Inline<'py>>> {
+    ) -> PyResult<Beginning<'py>> {
         let py = recipient.py();
         let dispatcher = self.dispatcher.get();
         loop {
             match dispatcher.begin_inline(py, recipient.get(), start, generation)? {
-                Begun::Refused => return Ok(None),
-                Begun::Missing => {
-                    let host = self.host.bind(py);
-                    let built = host.call_method1(intern!(py, "build"), (recipient,))?;
-                    if !built.is_truthy()? {
-                        return Ok(None);
-                    }
-                }
-                Begun::Started(inline) => return Ok(Some(inline)),
+                Begun::Refused => return Ok(Beginning::Refused),
+                Begun::Missing => return Ok(Beginning::Missing),
+                Begun::Started(inline) => return Ok(Beginning::Begun(inline)),
                 Begun::Unequipped { agent_id, agent } => {
                     let host = self.host.bind(py);
                     let equipped = host.call_method1(intern!(py, "equip"), (agent_id, agent))?;

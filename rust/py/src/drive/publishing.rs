@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use super::current_task::{AsCurrent, is_entered, is_running};
 use super::delivery_task;
-use super::drive::{Drive, First, Seat};
+use super::drive::{Beginning, Drive, First, Seat};
 use super::first_step::{Ran, run};
 use super::handling::{Ending, Waiter};
 use super::send::Request;
@@ -221,7 +221,8 @@ impl Drive {
         let py = envelope.py();
         let spare = self.spare(py)?;
         let current = AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?;
-        let Some(inline) = self.begin(recipient, Start::Piece(ticket), seat.generation)? else {
+        let beginning = self.begin(recipient, Start::Piece(ticket), seat.generation)?;
+        let Beginning::Begun(inline) = beginning else {
             drop(current);
             self.put_back(py, spare);
             return Ok(Told::NotYet);

@@ -1,0 +1,213 @@
+"""Published messages: handlers run as in tasks of their own, however they are handed out."""
+
+import asyncio
+import contextvars
+
+import pytest
+
+import ferrogen
+
+from .world import Ask, World, turns, until
+
+VARIABLE = contextvars.ContextVar("variable", default="untouched")
+
+
+async def test_a_publish_returns_before_any_handler_has_begun(world):
+    heard = []
+
+    async def handler(self, message, ctx):
+        heard.append(message.value)
+
+    await world.agent("a", handler, topic="t")
+    world.start()
+    assert await world.publish("t", 1) is None
+    assert heard == []
+    await world.idle()
+    assert heard == [1]
+
+
+async def test_handlers_of_a_batch_have_a_task_and_context_variables_each(world):
+    seen = []
+
+    async def handler(self, message, ctx):
+        seen.append((VARIABLE.get(), isinstance(asyncio.current_task(), asyncio.Task)))
+        VARIABLE.set("touched")
+
+    await world.agent("a", handler, topic="t")
+    world.start()
+    for _ in range(5):
+        await world.publish("t")
+    await world.idle()
+    assert seen == [("untouched", True)] * 5
+    assert VARIABLE.get() == "untouched"
+
+
+async def test_a_published_message_that_waits_goes_on_while_others_are_handled(world):
+    events, gate = [], asyncio.Event()
+
+    async def handler(self, message, ctx):
+        events.append(("begin", message.value))
+        if message.value == 0:
+            await gate.wait()
+        events.append(("end", message.value))
+
+    await world.agent("a", handler, topic="t")
+    world.start()
+    for number in range(3):
+        await world.publish("t", number)
+    await until(lambda: ("end", 2) in events)
+    assert ("end", 0) not in events
+    gate.set()
+    await world.idle()
+    assert events[-1] == ("end", 0)
+
+
+async def test_messages_are_heard_in_the_order_of_publishing_and_subscribing(world):
+    heard = []
+
+    async def handler(self, message, ctx):
+        heard.append((message.value, self.id.type))
+
+    for name in "ab":
+        await world.agent(name, handler, topic="t")
+    world.start()
+    for number in range(3):
+        await world.publish("t", number)
+    await world.idle()
+    assert heard == [(number, name) for number in range(3) for name in "ab"]
+
+
+async def test_sends_between_publishes_keep_their_place(world):
+    heard = []
+
+    async def handler(self, message, ctx):
+        heard.append(message.value)
+
+    await world.agent("a", handler, topic="t")
+    world.start()
+    await world.publish("t", 1)
+    await world.publish("t", 2)
+    await world.ask("a", 3)
+    await world.publish("t", 4)
+    await world.ask("a", 5)
+    await world.idle()
+    assert heard == [1, 2, 3, 4, 5]
+
+
+async def test_who_publishes_does_not_hear_itself(world):
+    heard = []
+
+    async def handler(self, message, ctx):
+        heard.append((self.id.type, message.value))
+        if message.value == "ask":
+            topic = world.core.TopicId("t", "default")
+            await self.publish_message(type(message)("told"), topic)
+
+    await world.agent("a", handler, topic="t")
+    await world.agent("b", handler, topic="t")
+    world.start()
+    await world.ask("a", "ask")
+    await world.idle()
+    assert heard == [("a", "ask"), ("b", "told")]
+
+
+async def test_all_recipients_get_the_same_token_and_message_id(world):
+    seen = []
+
+    async def handler(self, message, ctx):
+        seen.append((ctx.cancellation_token, ctx.message_id, ctx.sender, ctx.topic_id, ctx.is_rpc))
+
+    for name in "ab":
+        await world.agent(name, handler, topic="t")
+    world.start()
+    await world.publish("t")
+    await world.publish("t", message_id="mine")
+    await world.idle()
+    first, second, third, fourth = seen
+    assert first == second
+    assert third == fourth
+    assert first[0] is not third[0]
+    assert first[1] != third[1] == "mine"
+    assert first[2:] == (None, world.core.TopicId("t", "default"), False)
+
+
+async def test_a_subscription_counts_for_messages_that_are_taken_after_it(world):
+    heard = []
+
+    async def handler(self, message, ctx):
+        heard.append((self.id.type, message.value))
+
+    await world.agent("a", handler, topic="t")
+    await world.agent("b", handler)
+    world.start()
+    await world.publish("t", 1)
+    await turns()
+    late = world.core.TypeSubscription("t", "b")
+    await world.runtime.add_subscription(late)
+    await world.publish("t", 2)
+    await turns()
+    await world.runtime.remove_subscription(late.id)
+    await world.publish("t", 3)
+    await world.idle()
+    assert heard == [("a", 1), ("a", 2), ("b", 2), ("a", 3)]
+
+
+async def test_more_topics_than_are_remembered_reach_their_own_agents(world):
+    heard = []
+
+    async def handler(self, message, ctx):
+        heard.append((self.id.key, message.value))
+
+    await world.agent("a", handler, topic="t", keys=range(100))
+    world.start()
+    for around in range(2):
+        for number in range(100):
+            topic = world.core.TopicId("t", str(number))
+            await world.runtime.publish_message(Ask(around), topic)
+    await world.idle()
+    assert sorted(heard) == sorted((str(n), around) for around in range(2) for n in range(100))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_error_that_ends_the_program_leaves_the_loop_and_the_rest_is_handled_later(error):
+    heard = []
+
+    async def handler(self, message, ctx):
+        heard.append(message.value)
+        if message.value == 1:
+            raise error
+
+    loop = asyncio.new_event_loop()
+    world = World(ferrogen, "native")
+
+    async def publish():
+        await world.agent("a", handler)
+        await world.runtime.add_subscription(ferrogen.TypeSubscription("t", "a"))
+        world.start()
+        for number in range(3):
+            await world.runtime.publish_message(Ask(number), ferrogen.TopicId("t", "default"))
+        await asyncio.Event().wait()
+
+    with pytest.raises(error):
+        loop.run_until_complete(publish())
+    assert heard == [0, 1]
+    loop.run_until_complete(world.runtime.stop_when_idle())
+    assert heard == [0, 1, 2]
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(turns())
+    loop.close()
+
+
+async def test_a_publish_that_is_not_awaited_does_nothing_and_warns(world):
+    heard = []
+
+    async def handler(self, message, ctx):
+        heard.append(message.value)
+
+    await world.agent("a", handler, topic="t")
+    world.start()
+    with pytest.warns(RuntimeWarning, match="publish_message' was never awaited"):
+        world.publish("t")
+    await world.idle()
+    assert heard == []
