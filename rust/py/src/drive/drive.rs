@@ -14,28 +14,19 @@ use pyo3::types::{PyList, PySet};
 use super::FORKS;
 use super::current_task::{AsCurrent, is_running};
 use super::delivery_task;
+use super::ending::{Ending, Waiter};
 use super::first_step::{Ran, run};
 use super::gil_cell::GilCell;
 use super::handlers::Way;
-use super::handling::{Ending, Handling, Waiter};
-use super::headroom::is_ample;
+use super::handling::Handling;
 use super::heard::Heard;
 use super::loggers::Quiet;
+use super::seats::{A_TURN, Admission};
 use super::send::{Errand, Request, Send};
 use crate::agent_id::AgentId;
 use crate::dispatcher::{Begun, Dispatcher, Equipment, Inline, Place, Start};
 use crate::message_context::MessageContext;
 use crate::routes::Routes;
-
-/// How many handlers may run inside one another, whatever else stands on the interpreter's stack.
-const DEEP: u32 = 16;
-/// How many may while at least half of the recursion limit is left. One more takes the plain way, and
-/// begins on an empty stack.
-const DEEPEST: u32 = 200;
-/// How many messages from inside handlers are handled before the event loop gets a turn.
-const A_TURN: u32 = 2048;
-/// As how many of them a message counts that comes from outside any handler.
-const OUTER_PRICE: u32 = 16;
 
 /// A sleeping task and the handling it would wake with.
 pub(super) struct Spare {
@@ -50,8 +41,8 @@ pub(super) struct State {
     forks: u32,
     pub(super) event_loop: Option<Py<PyAny>>,
     pub(super) depth: u32,
-    left_this_turn: u32,
-    generation: u32,
+    pub(super) left_this_turn: u32,
+    pub(super) generation: u32,
     pub(super) idle_is_awaited: bool,
     spares: Vec<Spare>,
     /// Whether the event loop has been asked to call [`Drive::pump`].
@@ -238,20 +229,6 @@ impl Drive {
     }
 }
 
-/// The right to run one handler inline, given back when dropped.
-pub(super) struct Seat<'py> {
-    pub(super) drive: Bound<'py, Drive>,
-    pub(super) event_loop: Bound<'py, PyAny>,
-    pub(super) generation: u32,
-}
-
-impl Drop for Seat<'_> {
-    fn drop(&mut self) {
-        // SAFETY: a number is changed.
-        unsafe { self.drive.get().state.with(self.drive.py(), |state| state.depth -= 1) }
-    }
-}
-
 /// Whether a delivery has begun.
 pub(super) enum Beginning<'py> {
     /// Something is ahead of it, or the agent is not ready.
@@ -259,12 +236,6 @@ pub(super) enum Beginning<'py> {
     /// Nothing is ahead of it, and the agent is not there.
     Missing,
     Begun(Inline<'py>),
-}
-
-enum Admission<'py> {
-    Refused,
-    Pause,
-    Admitted(Seat<'py>),
 }
 
 impl Drive {
@@ -375,56 +346,6 @@ impl Drive {
             Errand::Publish => intern!(py, "publish_plainly"),
         };
         host.call_method1(name, (message, to, sender, cancellation_token, message_id))
-    }
-
-    /// The seat of a handler that the event loop itself calls, for which it has given a turn;
-    /// `None` if the drive is not open here.
-    pub(super) fn first_seat<'py>(drive: &Bound<'py, Self>) -> Option<Seat<'py>> {
-        let py = drive.py();
-        let (event_loop, generation) = unsafe {
-            // SAFETY: numbers are changed and a reference is cloned.
-            drive.get().state.with(py, |state| {
-                if !state.is_open_here() {
-                    return None;
-                }
-                let event_loop = state.event_loop.as_ref()?.bind(py).clone();
-                state.left_this_turn = A_TURN;
-                state.depth += 1;
-                Some((event_loop, state.generation))
-            })
-        }?;
-        Some(Seat { drive: drive.clone(), event_loop, generation })
-    }
-
-    fn admit<'py>(drive: &Bound<'py, Self>) -> Admission<'py> {
-        let (py, this) = (drive.py(), drive.get());
-        // SAFETY: a number is read.
-        let depth = unsafe { this.state.with(py, |state| state.depth) };
-        let allowed = if depth < DEEP || is_ample(py) { DEEPEST } else { DEEP };
-        // SAFETY: numbers are changed and a reference is cloned.
-        let admitted = unsafe {
-            this.state.with(py, |state| {
-                if !state.is_open_here() || state.depth >= allowed {
-                    return Err(Admission::Refused);
-                }
-                // To break off inside a handler suspends all that wait for it, which is dear.
-                let price = if state.depth == 0 { OUTER_PRICE } else { 1 };
-                if state.left_this_turn < price {
-                    state.left_this_turn = A_TURN;
-                    return Err(Admission::Pause);
-                }
-                state.left_this_turn -= price;
-                state.depth += 1;
-                let event_loop = state.event_loop.as_ref().expect("an open drive has a loop");
-                Ok((event_loop.bind(py).clone(), state.generation))
-            })
-        };
-        match admitted {
-            Ok((event_loop, generation)) => {
-                Admission::Admitted(Seat { drive: drive.clone(), event_loop, generation })
-            }
-            Err(refused) => refused,
-        }
     }
 
     /// Begins the delivery of a message, unless something is ahead of it.

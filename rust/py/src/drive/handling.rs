@@ -1,9 +1,6 @@
 //! A handler that is being run: first inline, in its sender's step, and then, should it suspend,
 //! as the coroutine of a task.
 
-use std::sync::Arc;
-
-use ferrogen_core::Outcome;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -12,93 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::coroutine::{Sent, Step, as_method, send, throw};
-use super::drive::Drive;
+use super::ending::Ending;
 use super::entered::Entered;
 use super::gil_cell::GilCell;
-use super::handlers::Handler;
-use crate::agent_id::AgentId;
-use crate::dispatcher::{Inline, Place};
-
-/// Who is to hear how a handler that suspended has ended.
-pub(super) enum Waiter {
-    /// The sender, by this future.
-    Sender(Py<PyAny>),
-    /// The runtime, since the message was published: this is called with the result and the error.
-    Runtime(Py<PyAny>),
-}
-
-/// What is to be done when a handler that suspended ends.
-pub(super) struct Ending {
-    drive: Py<Drive>,
-    task: Py<PyAny>,
-    agent_id: Py<AgentId>,
-    place: Place,
-    is_watched: bool,
-    handler: Option<Arc<Handler>>,
-    waiter: Waiter,
-}
-
-impl Ending {
-    pub(super) fn of(
-        drive: &Bound<'_, Drive>,
-        task: &Bound<'_, PyAny>,
-        inline: &Inline<'_>,
-        handler: Option<&Arc<Handler>>,
-        waiter: Waiter,
-    ) -> Self {
-        Self {
-            drive: drive.clone().unbind(),
-            task: task.clone().unbind(),
-            agent_id: inline.agent_id.clone().unbind(),
-            place: inline.place,
-            is_watched: inline.is_watched,
-            handler: handler.cloned(),
-            waiter,
-        }
-    }
-
-    /// Tells how the handler has ended.
-    fn tell(&self, py: Python<'_>, outcome: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
-        let drive = self.drive.get();
-        drive.tasks.bind(py).discard(&self.task)?;
-        let outcome = outcome.and_then(|value| match &self.handler {
-            Some(handler) => handler.check(value),
-            None => Ok(value),
-        });
-        let answer = match &self.waiter {
-            Waiter::Sender(answer) => answer.bind(py),
-            Waiter::Runtime(settle) => {
-                let (value, error) = match outcome {
-                    Ok(value) => (value.unbind(), None),
-                    Err(error) => (py.None(), Some(error.into_value(py))),
-                };
-                return settle.call1(py, (value, error)).map(|_| ());
-            }
-        };
-        let outcome = match outcome {
-            Ok(value) => {
-                if !is_done(answer) {
-                    answer.call_method1(intern!(py, "set_result"), (value,))?;
-                }
-                Outcome::Answered
-            }
-            Err(error) => {
-                let about = (answer, error.into_value(py));
-                drive.host.call_method1(py, intern!(py, "fail"), about)?;
-                Outcome::Failed
-            }
-        };
-        drive.conclude(self.agent_id.bind(py), self.place, self.is_watched, outcome)
-    }
-
-    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.drive)?;
-        visit.call(&self.task)?;
-        visit.call(&self.agent_id)?;
-        let (Waiter::Sender(one) | Waiter::Runtime(one)) = &self.waiter;
-        visit.call(one)
-    }
-}
 
 /// What the first step yielded, and the task has yet to see.
 enum Pending {
@@ -421,7 +334,7 @@ impl Handling {
     }
 }
 
-fn is_done(future: &Bound<'_, PyAny>) -> bool {
+pub(super) fn is_done(future: &Bound<'_, PyAny>) -> bool {
     let done = future.call_method0(intern!(future.py(), "done"));
     done.and_then(|done| done.is_truthy()).unwrap_or(false)
 }

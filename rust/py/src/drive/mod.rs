@@ -6,6 +6,8 @@
 //! set of rules. One file a native type:
 //!
 //! - `drive`: `Drive`, the short cut of one runtime.
+//! - `seats`: who may run a handler inline.
+//! - `ending`: what is done when a handler that suspended ends.
 //! - `send`: `Send`, what `send_message` and `publish_message` return.
 //! - `publishing`: handing out what was published; `heard`: to whom.
 //! - `first_step`: a handler is called, and stepped once.
@@ -19,6 +21,7 @@ mod current_task;
 pub(crate) mod delivery_task;
 #[allow(clippy::module_inception, reason = "the drive of the folder's name")]
 mod drive;
+mod ending;
 mod entered;
 mod first_step;
 mod gil_cell;
@@ -28,6 +31,7 @@ mod headroom;
 mod heard;
 mod loggers;
 mod publishing;
+mod seats;
 mod send;
 
 use std::sync::atomic::{AtomicU32, Ordering};

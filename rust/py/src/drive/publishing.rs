@@ -8,9 +8,10 @@ use pyo3::prelude::*;
 
 use super::current_task::{AsCurrent, is_entered, is_running};
 use super::delivery_task;
-use super::drive::{Beginning, Drive, First, Seat};
+use super::drive::{Beginning, Drive, First};
+use super::ending::{Ending, Waiter};
 use super::first_step::{Ran, run};
-use super::handling::{Ending, Waiter};
+use super::seats::Seat;
 use super::send::Request;
 use crate::agent_id::AgentId;
 use crate::dispatcher::{Front, Start};

@@ -1,0 +1,95 @@
+//! What is to be done when a handler that suspended ends.
+
+use std::sync::Arc;
+
+use ferrogen_core::Outcome;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::drive::Drive;
+use super::handlers::Handler;
+use super::handling::is_done;
+use crate::agent_id::AgentId;
+use crate::dispatcher::{Inline, Place};
+
+/// Who is to hear how a handler that suspended has ended.
+pub(super) enum Waiter {
+    /// The sender, by this future.
+    Sender(Py<PyAny>),
+    /// The runtime, since the message was published: this is called with the result and the error.
+    Runtime(Py<PyAny>),
+}
+
+/// What is to be done when a handler that suspended ends.
+pub(super) struct Ending {
+    drive: Py<Drive>,
+    task: Py<PyAny>,
+    agent_id: Py<AgentId>,
+    place: Place,
+    is_watched: bool,
+    handler: Option<Arc<Handler>>,
+    waiter: Waiter,
+}
+
+impl Ending {
+    pub(super) fn of(
+        drive: &Bound<'_, Drive>,
+        task: &Bound<'_, PyAny>,
+        inline: &Inline<'_>,
+        handler: Option<&Arc<Handler>>,
+        waiter: Waiter,
+    ) -> Self {
+        Self {
+            drive: drive.clone().unbind(),
+            task: task.clone().unbind(),
+            agent_id: inline.agent_id.clone().unbind(),
+            place: inline.place,
+            is_watched: inline.is_watched,
+            handler: handler.cloned(),
+            waiter,
+        }
+    }
+
+    /// Tells how the handler has ended.
+    pub(super) fn tell(&self, py: Python<'_>, outcome: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
+        let drive = self.drive.get();
+        drive.tasks.bind(py).discard(&self.task)?;
+        let outcome = outcome.and_then(|value| match &self.handler {
+            Some(handler) => handler.check(value),
+            None => Ok(value),
+        });
+        let answer = match &self.waiter {
+            Waiter::Sender(answer) => answer.bind(py),
+            Waiter::Runtime(settle) => {
+                let (value, error) = match outcome {
+                    Ok(value) => (value.unbind(), None),
+                    Err(error) => (py.None(), Some(error.into_value(py))),
+                };
+                return settle.call1(py, (value, error)).map(|_| ());
+            }
+        };
+        let outcome = match outcome {
+            Ok(value) => {
+                if !is_done(answer) {
+                    answer.call_method1(intern!(py, "set_result"), (value,))?;
+                }
+                Outcome::Answered
+            }
+            Err(error) => {
+                let about = (answer, error.into_value(py));
+                drive.host.call_method1(py, intern!(py, "fail"), about)?;
+                Outcome::Failed
+            }
+        };
+        drive.conclude(self.agent_id.bind(py), self.place, self.is_watched, outcome)
+    }
+
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.drive)?;
+        visit.call(&self.task)?;
+        visit.call(&self.agent_id)?;
+        let (Waiter::Sender(one) | Waiter::Runtime(one)) = &self.waiter;
+        visit.call(one)
+    }
+}
