@@ -182,3 +182,15 @@ async def test_a_context_variable_set_by_the_caller_is_still_set_after_a_send(wo
         await world.ask("a", suspensions)
         assert variable.get() == "during"
         variable.reset(token)
+
+
+async def test_thousands_of_agents_each_run_where_their_own_id_is(world):
+    async def handler(self, message, ctx):
+        return world.core.MessageHandlerContext.agent_id() == self.id
+
+    await world.agent("a", handler)
+    world.start()
+    for _ in range(2):
+        for number in range(2_100):
+            assert await world.ask("a", key=str(number))
+    await world.idle()

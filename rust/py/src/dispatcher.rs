@@ -5,6 +5,7 @@
 
 mod inline;
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -38,6 +39,8 @@ struct State {
     names: core::Names,
     machine: Machine,
     records: SecondaryMap<AgentSlot, Record>,
+    /// The agents that have equipment, in the order of getting it.
+    equipped: VecDeque<AgentSlot>,
 }
 
 impl State {

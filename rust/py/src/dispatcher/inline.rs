@@ -10,6 +10,10 @@ use crate::drive::Way;
 use crate::errors::raised;
 use crate::publish_envelope::PublishEnvelope;
 
+/// How many agents keep what the drive needs of them. It takes more memory than the rest of an agent,
+/// and is made anew for less than the price of a task.
+const MOST_EQUIPPED: usize = 2048;
+
 /// What the drive needs to call an agent's handlers itself.
 pub(crate) struct Equipment {
     pub(crate) way: Way,
@@ -136,12 +140,20 @@ impl Dispatcher {
         }))
     }
 
-    /// Gives the drive's needs a place beside the agent.
+    /// Gives the drive's needs a place beside the agent. Whoever has kept them longest loses them, if
+    /// there are too many.
     pub(crate) fn equip(&self, py: Python<'_>, id: &AgentId, equipment: Equipment) -> PyResult<()> {
         let before = {
             let mut state = self.state();
             let slot = state.existing(py, id)?;
-            state.records[slot].equipment.replace(equipment)
+            let outdated = state.records[slot].equipment.replace(equipment);
+            state.equipped.push_back(slot);
+            let crowded = state.equipped.len() > MOST_EQUIPPED;
+            let oldest = crowded.then(|| state.equipped.pop_front()).flatten();
+            let taken = oldest
+                .and_then(|oldest| state.records.get_mut(oldest))
+                .and_then(|record| record.equipment.take());
+            (outdated, taken)
         };
         drop(before);
         Ok(())
