@@ -223,3 +223,23 @@ async def test_a_class_of_agents_goes_when_nobody_needs_it(world):
     await turns()
     gc.collect()
     assert gone() is None
+
+
+async def test_a_context_that_a_handler_keeps_is_not_used_again(world):
+    kept = []
+
+    async def keeps(self, message, ctx):
+        kept.append((ctx, ctx.message_id))
+
+    async def forgets(self, message, ctx):
+        return ctx.message_id
+
+    await world.agent("keeps", keeps)
+    await world.agent("forgets", forgets)
+    world.start()
+    for number in range(3):
+        await world.ask("keeps", message_id=f"kept-{number}")
+        assert await world.ask("forgets", message_id=f"other-{number}") == f"other-{number}"
+    await world.idle()
+    assert [ctx.message_id for ctx, _ in kept] == [message_id for _, message_id in kept]
+    assert [message_id for _, message_id in kept] == ["kept-0", "kept-1", "kept-2"]

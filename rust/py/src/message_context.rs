@@ -26,6 +26,27 @@ struct Fields {
     answer: Option<Py<PyAny>>,
 }
 
+impl Fields {
+    fn lazy(
+        py: Python<'_>,
+        sender: Option<Py<PyAny>>,
+        topic_id: Option<Py<PyAny>>,
+        cancellation_token: Option<Py<PyAny>>,
+        message_id: Option<Py<PyAny>>,
+    ) -> Self {
+        let is_rpc = PyBool::new(py, topic_id.is_none()).to_owned().into_any().unbind();
+        Self {
+            sender,
+            topic_id,
+            is_rpc: Some(is_rpc),
+            cancellation_token,
+            message_id,
+            envelope: None,
+            answer: None,
+        }
+    }
+}
+
 /// What comes with a message: who sent it, how, and how to give up on it.
 #[pyclass(frozen, subclass, weakref, module = "ferrogen")]
 pub(crate) struct MessageContext {
@@ -41,18 +62,27 @@ impl MessageContext {
         cancellation_token: Option<Py<PyAny>>,
         message_id: Option<Py<PyAny>>,
     ) -> Self {
-        let is_rpc = PyBool::new(py, topic_id.is_none()).to_owned().into_any().unbind();
-        Self {
-            fields: Mutex::new(Fields {
-                sender,
-                topic_id,
-                is_rpc: Some(is_rpc),
-                cancellation_token,
-                message_id,
-                envelope: None,
-                answer: None,
-            }),
-        }
+        let fields = Fields::lazy(py, sender, topic_id, cancellation_token, message_id);
+        Self { fields: Mutex::new(fields) }
+    }
+
+    /// Makes a context of one that nobody holds any more, as `lazy` makes a new one.
+    pub(crate) fn renew(
+        &self,
+        py: Python<'_>,
+        sender: Option<Py<PyAny>>,
+        cancellation_token: Option<Py<PyAny>>,
+        message_id: Option<Py<PyAny>>,
+    ) {
+        let fields = Fields::lazy(py, sender, None, cancellation_token, message_id);
+        let before = std::mem::replace(&mut *self.fields.lock(), fields);
+        drop(before);
+    }
+
+    /// Lets go of everything.
+    pub(crate) fn empty(&self) {
+        let before = std::mem::take(&mut *self.fields.lock());
+        drop(before);
     }
 
     /// The context of a published message; the envelope has its token and id.

@@ -72,7 +72,7 @@ pub(super) trait Step: PyClass {
 
 /// Gives a class the slots that `await` steps it by, which the binding's macros cannot.
 ///
-/// `am_send` returns a result without an exception (all versions from a C task, `await` up to
+/// `am_await` returns the object without a detour through its method. `am_send` returns a result without an exception (all versions from a C task, `await` up to
 /// 3.11); `tp_iternext` is what `await` calls from 3.12, and everywhere under a tracer.
 pub(super) fn give_slots<T: Step>(py: Python<'_>) -> PyResult<()> {
     let class = py.get_type::<T>();
@@ -85,9 +85,16 @@ pub(super) fn give_slots<T: Step>(py: Python<'_>) -> PyResult<()> {
             return Err(pyo3::exceptions::PyRuntimeError::new_err("class without async slots"));
         }
         (*table).am_send = Some(am_send::<T>);
+        (*table).am_await = Some(itself);
         (*raw).tp_iternext = Some(iternext::<T>);
     }
     Ok(())
+}
+
+/// What `await` steps is the object itself.
+unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a slot of the class is called with one of its live instances.
+    unsafe { ffi::Py_NewRef(this) }
 }
 
 unsafe extern "C" fn am_send<T: Step>(

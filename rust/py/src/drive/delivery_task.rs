@@ -147,18 +147,6 @@ pub(super) fn is_asleep(task: &Bound<'_, PyAny>) -> bool {
     unsafe { !(*slot(task)).is_null() }
 }
 
-/// Whether nobody but the caller knows of a sleeping task, so that it can be used again.
-pub(super) fn is_private(task: &Bound<'_, PyAny>) -> bool {
-    let raw = task.as_ptr();
-    // SAFETY: a live object; the offset of its list of weak references is its class's to tell, and
-    // may be negative where the interpreter keeps the list before the object.
-    unsafe {
-        let offset = (*ffi::Py_TYPE(raw)).tp_weaklistoffset;
-        let weak = raw.byte_offset(offset).cast::<*mut ffi::PyObject>();
-        ffi::Py_REFCNT(raw) == 1 && (*weak).is_null()
-    }
-}
-
 /// Initialises a task that is still asleep. Should that fail, it sleeps on.
 pub(super) fn wake(task: &Bound<'_, PyAny>) -> PyResult<()> {
     // SAFETY: called with delivery tasks only. The slot is emptied before anything else runs.

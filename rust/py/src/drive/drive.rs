@@ -21,6 +21,7 @@ use super::handlers::Way;
 use super::handling::Handling;
 use super::heard::Heard;
 use super::loggers::Quiet;
+use super::private::is_private;
 use super::seats::{A_TURN, Admission};
 use super::send::{Errand, Request, Send};
 use crate::agent_id::AgentId;
@@ -30,8 +31,37 @@ use crate::routes::Routes;
 
 /// A sleeping task and the handling it would wake with.
 pub(super) struct Spare {
+    /// The context of the last message, if nobody holds it any more.
+    pub(super) context: Option<Py<MessageContext>>,
     pub(super) task: Py<PyAny>,
     pub(super) handling: Py<Handling>,
+}
+
+impl Spare {
+    /// What the handler of a message that was sent is told about it.
+    fn context_of<'py>(
+        &mut self,
+        py: Python<'py>,
+        request: &Request,
+    ) -> PyResult<Bound<'py, MessageContext>> {
+        let sender = clone(py, request.sender.as_ref());
+        let token = clone(py, request.cancellation_token.as_ref());
+        let message_id = clone(py, request.message_id.as_ref());
+        let Some(context) = self.context.take() else {
+            return Bound::new(py, MessageContext::lazy(py, sender, None, token, message_id));
+        };
+        let context = context.into_bound(py);
+        context.get().renew(py, sender, token, message_id);
+        Ok(context)
+    }
+
+    /// Keeps a context for the next message, unless somebody else holds it.
+    fn keep(&mut self, context: Option<Bound<'_, MessageContext>>) {
+        self.context = context.filter(is_private).map(|context| {
+            context.get().empty();
+            context.unbind()
+        });
+    }
 }
 
 pub(super) struct State {
@@ -221,6 +251,7 @@ impl Drive {
         self.state.visit(|state| {
             visit.call(&state.event_loop)?;
             for spare in &state.spares {
+                visit.call(&spare.context)?;
                 visit.call(&spare.task)?;
                 visit.call(&spare.handling)?;
             }
@@ -256,7 +287,7 @@ impl Drive {
             Admission::Pause => return Ok(First::Pause),
             Admission::Admitted(seat) => seat,
         };
-        let spare = this.spare(py)?;
+        let mut spare = this.spare(py)?;
         let (current, inline) = loop {
             let current = AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?;
             if current.before.is_none() && !is_running(&seat.event_loop)? {
@@ -275,14 +306,7 @@ impl Drive {
                 }
             }
         };
-        let context = MessageContext::lazy(
-            py,
-            clone(py, request.sender.as_ref()),
-            None,
-            clone(py, request.cancellation_token.as_ref()),
-            clone(py, request.message_id.as_ref()),
-        );
-        let context = Bound::new(py, context);
+        let context = spare.context_of(py, request);
         let ran = match &context {
             Ok(context) => run(
                 &inline,
@@ -297,9 +321,11 @@ impl Drive {
         drop(current);
         match ran {
             Ran::Ended(result) => {
+                let context = context.ok();
+                let token = context.as_ref().and_then(|one| one.get().token_if_made(py));
+                spare.keep(context);
                 this.put_back(py, spare);
                 let result = this.settle(&inline, result);
-                let token = context.ok().and_then(|context| context.get().token_if_made(py));
                 if result.is_ok() && is_cancelled(py, token.as_ref())? {
                     return Ok(First::Ended(Err(CancelledError::new_err(()))));
                 }
@@ -416,14 +442,14 @@ impl Drive {
         }
         let handling = Bound::new(py, Handling::new())?;
         let task = delivery_task::asleep(py, &handling)?.unbind();
-        Ok(Spare { task, handling: handling.unbind() })
+        Ok(Spare { context: None, task, handling: handling.unbind() })
     }
 
     /// Keeps a task that nobody has touched, for the next handler.
     pub(super) fn put_back(&self, py: Python<'_>, spare: Spare) {
         spare.handling.get().ended_inline(py);
         let task = spare.task.bind(py);
-        if !delivery_task::is_asleep(task) || !delivery_task::is_private(task) {
+        if !delivery_task::is_asleep(task) || !is_private(task) {
             return;
         }
         let left = unsafe {

@@ -14,7 +14,7 @@
 //! - `handling`: the handler, as the coroutine of its task.
 //! - `delivery_task`: the task that it believes to be in.
 //! - `handlers`: which method handles which message.
-//! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `gil_cell`: what these stand on.
+//! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `private`, `gil_cell`: what these stand on.
 
 mod coroutine;
 mod current_task;
@@ -30,6 +30,7 @@ mod handling;
 mod headroom;
 mod heard;
 mod loggers;
+mod private;
 mod publishing;
 mod seats;
 mod send;
