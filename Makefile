@@ -21,6 +21,9 @@ MAKEFLAGS += --no-builtin-rules
 MADE := $(VENV)/.made
 BIN := $(abspath $(VENV))/bin
 LOCKS := requirements
+# What others wrote on top of autogen_core has pins of its own, and so an environment of its own.
+WORLD := $(if $(filter .venv,$(VENV)),.venvs/world,$(VENV)-world)
+export WORLD_PYTHON := $(abspath $(WORLD))/bin/python
 
 # Folders are listed too: their time changes when a file is added or removed.
 RUST_SOURCES := $(shell find rust -name target -prune -o -print) Cargo.toml $(wildcard Cargo.lock)
@@ -102,6 +105,21 @@ $(MADE)/wheel-tools: $(LOCKS)/wheel.txt $(MADE)/build-tools
 	@$(call install,$(LOCKS)/wheel.txt)
 	@touch $@
 
+$(WORLD)/.made/packages: $(LOCKS)/world.txt | $(MADE)/venv
+	@echo "making $(WORLD)"
+	@mkdir -p $(@D)
+	@$(call quietly,"$(BIN)/python" -m venv "$(WORLD)",could not make $(WORLD): the reason is above)
+	@$(call quietly,"$(WORLD_PYTHON)" -m pip install --disable-pip-version-check --no-input --require-hashes -r $<,\
+		could not install $<: the reason is above; check the network and run the same command again)
+	@touch $@
+
+# Nothing is compiled again: both environments point at the same sources and the same extension.
+$(WORLD)/.made/ferrogen: $(MADE)/extension $(WORLD)/.made/packages
+	@site='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+	from=$$("$(BIN)/python" -c "$$site"); to=$$("$(WORLD_PYTHON)" -c "$$site"); \
+	rm -rf "$$to"/ferrogen*; cp -R "$$from"/ferrogen*.pth "$$from"/ferrogen-*.dist-info "$$to"
+	@touch $@
+
 # ---- what people run
 
 .PHONY: demo
@@ -118,10 +136,10 @@ test-rust: | check-rust ## run the tests of the Rust core
 
 # The tests that mostly wait for programs they start run beside the others. Each part is shown when it has ended.
 PROGRAMS := tests/cli tests/compat_hook tests/examples tests/test_guide_examples.py
-PYTHON_PARTS := test-programs test-library test-plain
+PYTHON_PARTS := test-programs test-library test-plain test-world
 
 .PHONY: test-python
-test-python: $(MADE)/development $(MADE)/extension ## run the Python tests, on the drive and on plain tasks
+test-python: $(MADE)/development $(MADE)/extension $(WORLD)/.made/ferrogen ## run the Python tests, on the drive and on plain tasks
 ifeq ($(strip $(ARGS)),)
 	@echo "running the Python tests in $(words $(PYTHON_PARTS)) parts: about a minute"
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target $(PYTHON_PARTS)
@@ -134,7 +152,10 @@ test-programs: $(MADE)/development $(MADE)/extension
 	"$(BIN)/python" -m pytest $(PROGRAMS)
 
 test-library: $(MADE)/development $(MADE)/extension
-	"$(BIN)/python" -m pytest $(PROGRAMS:%=--ignore=%)
+	"$(BIN)/python" -m pytest $(PROGRAMS:%=--ignore=%) --ignore=tests/world
+
+test-world: $(MADE)/development $(WORLD)/.made/ferrogen
+	"$(BIN)/python" -m pytest tests/world
 
 # tests/semantics choose the mode by themselves; these run in whichever the environment names.
 test-plain: $(MADE)/development $(MADE)/extension

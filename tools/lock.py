@@ -12,6 +12,7 @@ SOURCES = {
     "demo": ["requirements/demo.in"],
     "demo-model": ["requirements/demo-model.in", "--no-deps"],
     "wheel": ["requirements/wheel.in"],
+    "world": ["pyproject.toml", "requirements/world.in"],
     "lock": ["requirements/lock.in"],
 }
 # Where packages come from is the machine's affair: no address is written.

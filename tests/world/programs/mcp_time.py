@@ -1,0 +1,55 @@
+"""Tools of an MCP server that runs beside the program: listed, called, and given to an agent."""
+
+import asyncio
+import sys
+
+from autogen_agentchat.agents import AssistantAgent
+from autogen_core import FunctionCall
+from autogen_core.models import CreateResult, ModelFamily, ModelInfo, RequestUsage
+from autogen_ext.models.replay import ReplayChatCompletionClient
+from autogen_ext.tools.mcp import McpWorkbench, StdioServerParams, mcp_server_tools
+
+SERVER = StdioServerParams(
+    command=sys.executable, args=["-m", "mcp_server_time", "--local-timezone", "UTC"]
+)
+ABLE = ModelInfo(
+    vision=False,
+    function_calling=True,
+    json_output=False,
+    family=ModelFamily.UNKNOWN,
+    structured_output=False,
+)
+NOON = '{"source_timezone": "Europe/Oslo", "time": "12:00", "target_timezone": "Asia/Tokyo"}'
+CONVERSION = {"source_timezone": "Asia/Tokyo", "time": "12:00", "target_timezone": "Asia/Seoul"}
+
+
+async def main() -> None:
+    async with McpWorkbench(SERVER) as workbench:
+        for tool in await workbench.list_tools():
+            print(tool["name"], tool["parameters"])
+        result = await workbench.call_tool("convert_time", CONVERSION)
+        print(result.name, result.is_error, '"+0.0h"' in result.to_text())
+        result = await workbench.call_tool("convert_time", {**CONVERSION, "time": "noon"})
+        print(result.is_error, result.to_text())
+
+        call = CreateResult(
+            finish_reason="function_calls",
+            content=[FunctionCall(id="1", name="convert_time", arguments=NOON)],
+            usage=RequestUsage(prompt_tokens=10, completion_tokens=5),
+            cached=False,
+        )
+        agent = AssistantAgent(
+            "clock",
+            ReplayChatCompletionClient([call, "It is evening there."], model_info=ABLE),
+            workbench=workbench,
+            reflect_on_tool_use=True,
+        )
+        answered = await agent.run(task="Noon in Oslo is when in Tokyo?")
+        print([type(message).__name__ for message in answered.messages])
+        print(answered.messages[-1].to_text())
+
+    tools = await mcp_server_tools(SERVER)
+    print([(tool.name, sorted(tool.schema["parameters"]["properties"])) for tool in tools])
+
+
+asyncio.run(main())

@@ -1,0 +1,70 @@
+"""A swarm hands over to a human, who answers; the run goes on where it was."""
+
+import asyncio
+
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.base import Handoff
+from autogen_agentchat.conditions import HandoffTermination, TextMentionTermination
+from autogen_agentchat.messages import HandoffMessage
+from autogen_agentchat.teams import Swarm
+from autogen_core import FunctionCall
+from autogen_core.models import CreateResult, ModelFamily, ModelInfo, RequestUsage
+from autogen_ext.models.replay import ReplayChatCompletionClient
+
+ABLE = ModelInfo(
+    vision=False,
+    function_calling=True,
+    json_output=False,
+    family=ModelFamily.UNKNOWN,
+    structured_output=False,
+)
+
+
+def call(number: int, name: str, arguments: str = "{}") -> CreateResult:
+    return CreateResult(
+        finish_reason="function_calls",
+        content=[FunctionCall(id=f"call-{number}", name=name, arguments=arguments)],
+        usage=RequestUsage(prompt_tokens=10, completion_tokens=5),
+        cached=False,
+    )
+
+
+async def refund(flight: str) -> str:
+    """Refund a flight."""
+    return f"{flight} refunded"
+
+
+async def main() -> None:
+    desk = AssistantAgent(
+        "desk",
+        ReplayChatCompletionClient(
+            [call(1, "transfer_to_refunds"), "All done. TERMINATE"], model_info=ABLE
+        ),
+        handoffs=["refunds", "user"],
+    )
+    refunds = AssistantAgent(
+        "refunds",
+        ReplayChatCompletionClient(
+            [
+                call(2, "ask_the_customer"),
+                call(3, "refund", '{"flight": "FR 7"}'),
+                call(4, "transfer_to_desk"),
+            ],
+            model_info=ABLE,
+        ),
+        handoffs=["desk", Handoff(target="user", name="ask_the_customer", message="Which flight?")],
+        tools=[refund],
+    )
+    end = HandoffTermination(target="user") | TextMentionTermination("TERMINATE")
+    team = Swarm([desk, refunds], termination_condition=end)
+
+    result = await team.run(task="I want my money back.")
+    print([(type(m).__name__, m.source, m.to_text()) for m in result.messages], result.stop_reason)
+    question = result.messages[-1]
+    assert isinstance(question, HandoffMessage)
+    answer = HandoffMessage(source="user", target=question.source, content="FR 7")
+    result = await team.run(task=answer)
+    print([(type(m).__name__, m.source, m.to_text()) for m in result.messages], result.stop_reason)
+
+
+asyncio.run(main())

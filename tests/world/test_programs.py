@@ -1,0 +1,32 @@
+"""Programs of AgentChat users, unmodified: what they print on upstream, they print on Ferrogen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAMS = sorted(Path(__file__).with_name("programs").glob("*.py"))
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_a_program_has_the_same_outcome_on_ferrogen(program: Path, run_program: Any) -> None:
+    expected = run_program(program, "upstream")
+    assert expected.strip()
+    assert run_program(program, "ferrogen") == expected
+
+
+def test_the_world_stands_on_ferrogen_when_it_is_run_on_it(
+    tmp_path: Path, run_program: Any
+) -> None:
+    program = tmp_path / "which.py"
+    program.write_text(
+        "import sys\n"
+        "from autogen_agentchat.teams import RoundRobinGroupChat\n"
+        "from autogen_ext.models.replay import ReplayChatCompletionClient\n"
+        "import autogen_core\n"
+        "print(autogen_core.__file__.split('/')[-2], 'ferrogen' in sys.modules)\n"
+    )
+    assert run_program(program, "upstream") == "autogen_core False\n"
+    assert run_program(program, "ferrogen") == "ferrogen True\n"
