@@ -12,7 +12,7 @@ import pytest
 import ferrogen
 from ferrogen import exceptions
 
-LINE = re.compile(r"^(?P<branch>|[│ ]*[├└]── )(?P<name>[A-Z]\w+)(?: +\((?P<also>\w+)\))?(?: |$)")
+LINE = re.compile(r"^(?P<branch>|[│ ]*[├└]── )(?P<name>[A-Z]\w+)(?: +\((?P<also>[\w, ]+)\))?(?: |$)")
 
 
 def drawn() -> dict[str, tuple[str, ...]]:
@@ -26,7 +26,7 @@ def drawn() -> dict[str, tuple[str, ...]]:
             continue
         depth = len(match["branch"]) // 4
         del above[depth:]
-        also = (match["also"],) if match["also"] else ()
+        also = tuple(match["also"].split(", ")) if match["also"] else ()
         bases[match["name"]] = (*(above[-1:] or ["Exception"]), *also)
         above.append(match["name"])
     return bases

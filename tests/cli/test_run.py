@@ -116,9 +116,9 @@ def test_missing_program_is_one_sentence(ferrogen: Call):
 
 
 def test_missing_part_of_upstream_is_named(ferrogen: Call, program: Program):
-    ours = ferrogen("run", program("import autogen_core.models"))
+    ours = ferrogen("run", program("import autogen_core._queue"))
     assert ours.returncode == 1
-    assert ours.stderr.endswith("ferrogen does not provide autogen_core.models yet\n")
+    assert ours.stderr.endswith("ferrogen does not provide autogen_core._queue yet\n")
 
 
 def test_without_the_startup_file_it_refuses_instead_of_running_on_upstream(
