@@ -12,7 +12,9 @@ import pytest
 import ferrogen
 from ferrogen import exceptions
 
-LINE = re.compile(r"^(?P<branch>|[│ ]*[├└]── )(?P<name>[A-Z]\w+)(?: +\((?P<also>[\w, ]+)\))?(?: |$)")
+LINE = re.compile(
+    r"^(?P<branch>|[│ ]*[├└]── )(?P<name>[A-Z]\w+)(?: +\((?P<also>[\w, ]+)\))?(?: |$)"
+)
 
 
 def drawn() -> dict[str, tuple[str, ...]]:
