@@ -29,7 +29,8 @@ def blocks(text: str | None) -> Iterator[str]:
 
 def public(owner: ModuleType) -> Iterator[tuple[str, Any]]:
     names = getattr(owner, "__all__", None)
-    for name, value in vars(owner).items():
+    for name in dir(owner):
+        value = getattr(owner, name)
         own = getattr(value, "__module__", None) == owner.__name__ and not name.startswith("_")
         if own if names is None else name in names:
             yield name, value

@@ -50,8 +50,20 @@ from ._telemetry.genai import (
 from ._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME, TRACE_LOGGER_NAME
 from .compat.install import install
 
-if not _TYPE_CHECKING:  # a __getattr__ that type checkers see would let every name through
-    from .compat.missing import missing_attribute as __getattr__  # noqa: F401 - Python calls it
+if _TYPE_CHECKING:  # these are imported when they are first used
+    from ._components.cache_store import CacheStore, InMemoryStore
+    from ._components.component import (
+        Component,
+        ComponentBase,
+        is_component_class,
+        is_component_instance,
+    )
+    from ._components.config import ComponentFromConfig, ComponentSchemaType, ComponentToConfig
+    from ._components.loader import ComponentLoader
+    from ._components.model import ComponentModel, ComponentType
+else:  # a __getattr__ that type checkers see would let every name through
+    from ._late_names import late_attribute as __getattr__  # noqa: F401 - Python calls it
+    from ._late_names import listed_names as __dir__  # noqa: F401 - and this
 
 __all__ = [
     "EVENT_LOGGER_NAME",
@@ -68,15 +80,25 @@ __all__ = [
     "AgentRuntime",
     "AgentType",
     "BaseAgent",
+    "CacheStore",
     "CancellationToken",
     "ClosureAgent",
     "ClosureContext",
+    "Component",
+    "ComponentBase",
+    "ComponentFromConfig",
+    "ComponentLoader",
+    "ComponentModel",
+    "ComponentSchemaType",
+    "ComponentToConfig",
+    "ComponentType",
     "DeadLetter",
     "DefaultInterventionHandler",
     "DefaultSubscription",
     "DefaultTopicId",
     "DropMessage",
     "FunctionCall",
+    "InMemoryStore",
     "InterventionHandler",
     "MessageContext",
     "MessageHandlerContext",
@@ -93,6 +115,8 @@ __all__ = [
     "default_subscription",
     "event",
     "install",
+    "is_component_class",
+    "is_component_instance",
     "message_handler",
     "rpc",
     "trace_create_agent_span",

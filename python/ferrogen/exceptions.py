@@ -22,6 +22,11 @@ The tree::
     ├── MissingDependencyError           (ImportError)  an optional package is not installed
     ├── ToolSchemaError                  (ValueError, KeyError)  a tool cannot be described
     ├── FunctionSourceError              (ValueError)   source text does not make one function
+    ├── ComponentError                   a component cannot be dumped or loaded
+    │   ├── ProviderError                (ValueError)  a provider string is wrong, or not trusted
+    │   ├── ComponentTypeError           (TypeError)   this is no component, or not the one expected
+    │   ├── ComponentDefinitionError     (AttributeError)  its class lacks a class variable
+    │   └── ComponentVersionError        (NotImplementedError)  the config is of a past version
     ├── WrongLoopError                   (RuntimeError) used from another event loop than its own
     ├── AlreadyImportedError             (RuntimeError) the real autogen_core is imported already
     └── NotProvidedError                 (ModuleNotFoundError)  a name of autogen_core that
@@ -37,6 +42,10 @@ __all__ = [
     "AgentNotFoundError",
     "AlreadyImportedError",
     "CantHandleException",
+    "ComponentDefinitionError",
+    "ComponentError",
+    "ComponentTypeError",
+    "ComponentVersionError",
     "FerrogenError",
     "FormatNotSupportedError",
     "FunctionSourceError",
@@ -47,6 +56,7 @@ __all__ = [
     "ModelInfoError",
     "NotAccessibleError",
     "NotProvidedError",
+    "ProviderError",
     "RecipientNotFoundError",
     "ReferenceNotFoundError",
     "RuntimeStoppedError",
@@ -141,6 +151,26 @@ class ToolSchemaError(FerrogenError, ValueError, KeyError):
 
 class FunctionSourceError(FerrogenError, ValueError):
     """Source text does not run, or does not define exactly one function."""
+
+
+class ComponentError(FerrogenError):
+    """A component cannot be dumped or loaded."""
+
+
+class ProviderError(ComponentError, ValueError):
+    """A provider string is no dotted path, or names something outside the trusted namespaces."""
+
+
+class ComponentTypeError(ComponentError, TypeError):
+    """What a provider names is no component class, a local one, or not of the expected class."""
+
+
+class ComponentDefinitionError(ComponentError, AttributeError):
+    """A component class lacks a class variable that says what it is."""
+
+
+class ComponentVersionError(ComponentError, NotImplementedError):
+    """A config is of a past version, and its class does not say how to read that."""
 
 
 class WrongLoopError(FerrogenError, RuntimeError):

@@ -14,7 +14,6 @@ ATTEMPTS = {
     "import autogen_core._queue._deeper": "_queue",
     "from autogen_core import Image": "Image",
     "from autogen_core import AgentId, Image as Picture": "Image",
-    "from autogen_core._component_config import Component": "_component_config",
 }
 
 

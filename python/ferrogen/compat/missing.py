@@ -12,7 +12,7 @@ from ferrogen.exceptions import NotProvidedError
 
 
 def missing_attribute(name: str) -> object:
-    """Serve as the module-level ``__getattr__`` of ``ferrogen``.
+    """Answer for a name that ``ferrogen`` has not, neither at once nor late.
 
     It raises what ``hasattr`` understands. The statement ``from autogen_core import name`` gets
     to read the same words, as a `NotProvidedError`, through the import hook.

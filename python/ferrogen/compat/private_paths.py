@@ -40,6 +40,27 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
     },
     "_cancellation_token": _at(_PUBLIC, "CancellationToken"),
     "_closure_agent": _at(_PUBLIC, "ClosureAgent", "ClosureContext"),
+    "_cache_store": {
+        **_at(_PUBLIC, "CacheStore", "InMemoryStore"),
+        **_at("ferrogen._components.cache_store", "InMemoryStoreConfig"),
+    },
+    "_component_config": {
+        **_at(
+            _PUBLIC,
+            "Component",
+            "ComponentBase",
+            "ComponentFromConfig",
+            "ComponentLoader",
+            "ComponentModel",
+            "ComponentSchemaType",
+            "ComponentToConfig",
+            "ComponentType",
+            "is_component_class",
+            "is_component_instance",
+        ),
+        **_at("ferrogen._components.providers", "WELL_KNOWN_PROVIDERS"),
+        "_type_to_provider_str": "ferrogen._components.providers:provider_of",
+    },
     "_constants": _LOGGERS,
     "_default_subscription": _at(
         _PUBLIC, "DefaultSubscription", "default_subscription", "type_subscription"

@@ -1,0 +1,1 @@
+"""Components: objects that can be written down as a config, and made again from it."""

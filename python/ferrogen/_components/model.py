@@ -1,0 +1,47 @@
+"""The config of a component as data: what `dump_component` writes and `load_component` reads."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+KnownComponentType = Literal["model", "agent", "tool", "termination", "token_provider", "workbench"]
+ComponentType = KnownComponentType | str
+
+
+class ComponentModel(BaseModel):
+    """What it takes to make a component again: which class, and its config.
+
+    Example:
+        ```python
+        from ferrogen import CacheStore, ComponentModel
+
+        store = CacheStore.load_component(
+            ComponentModel(provider="autogen_core.InMemoryStore", config={})
+        )
+        store.set("answer", 42)
+        assert store.get("answer") == 42
+        ```
+    """
+
+    provider: str
+    """The dotted path of the class, or one of the well-known short names."""
+
+    component_type: ComponentType | None = None
+    """What kind of thing it is; by default what its class says."""
+
+    version: int | None = None
+    """The version of this model's own layout."""
+
+    component_version: int | None = None
+    """The version of ``config``; by default the one that the class has now."""
+
+    description: str | None = None
+    """What the component is for, in words."""
+
+    label: str | None = None
+    """A name to show; by default that of the class."""
+
+    config: dict[str, Any]
+    """The component's own part, as its ``component_config_schema`` describes it."""
