@@ -61,6 +61,7 @@ if _TYPE_CHECKING:  # these are imported when they are first used
     from ._components.config import ComponentFromConfig, ComponentSchemaType, ComponentToConfig
     from ._components.loader import ComponentLoader
     from ._components.model import ComponentModel, ComponentType
+    from ._image import Image
 else:  # a __getattr__ that type checkers see would let every name through
     from ._late_names import late_attribute as __getattr__  # noqa: F401 - Python calls it
     from ._late_names import listed_names as __dir__  # noqa: F401 - and this
@@ -98,6 +99,7 @@ __all__ = [
     "DefaultTopicId",
     "DropMessage",
     "FunctionCall",
+    "Image",
     "InMemoryStore",
     "InterventionHandler",
     "MessageContext",

@@ -24,6 +24,7 @@ LATE_NAMES = {
     "ComponentSchemaType": f"{_COMPONENTS}.config",
     "ComponentToConfig": f"{_COMPONENTS}.config",
     "ComponentType": f"{_COMPONENTS}.model",
+    "Image": "ferrogen._image",
     "InMemoryStore": f"{_COMPONENTS}.cache_store",
     "is_component_class": f"{_COMPONENTS}.component",
     "is_component_instance": f"{_COMPONENTS}.component",
