@@ -32,3 +32,31 @@ def test_what_is_no_image_is_a_validation_error():
         upstream.UserMessage.model_validate_json(NO_IMAGE)
     with pytest.raises(ValidationError, match="'data' is not a picture in base64"):
         ours.UserMessage.model_validate_json(NO_IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("models", "left", "words"),
+    [
+        (upstream, {"vision": True, "family": "unknown"}, "Model client in use"),
+        (ours, {"vision": True}, "Old does not implement model_info"),
+    ],
+)
+def test_capabilities_are_left_as_they_are(models, left, words):
+    said = {"vision": True}
+
+    class Old(models.ChatCompletionClient):
+        capabilities = said
+
+        @property
+        def model_info(self):
+            return super().model_info
+
+    Old.__abstractmethods__ = frozenset()  # the rest is not asked here
+    with pytest.warns(UserWarning, match=words):
+        assert Old().model_info == {"vision": True, "family": "unknown"}
+    assert said == left
+
+
+def test_a_client_is_a_model_without_saying_so():
+    assert not hasattr(upstream.ChatCompletionClient, "component_type")
+    assert ours.ChatCompletionClient.component_type == "model"

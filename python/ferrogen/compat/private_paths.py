@@ -140,7 +140,12 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
         "_JSONSchemaToPydantic": "ferrogen._json_schema.builder:SchemaModels",
     },
     "models._model_client": _at(
-        _MODELS, "ModelCapabilities", "ModelFamily", "ModelInfo", "validate_model_info"
+        _MODELS,
+        "ChatCompletionClient",
+        "ModelCapabilities",
+        "ModelFamily",
+        "ModelInfo",
+        "validate_model_info",
     ),
     "models._types": _at(
         _MODELS,

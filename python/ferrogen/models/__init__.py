@@ -1,5 +1,6 @@
-"""What passes between agents and models: messages, results, and what is known of a model."""
+"""Models as agents see them: clients, messages, results, and what is known of a model."""
 
+from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.families import ModelFamily
 from ferrogen.models.messages import (
     AssistantMessage,
@@ -20,6 +21,7 @@ from ferrogen.models.results import (
 
 __all__ = [
     "AssistantMessage",
+    "ChatCompletionClient",
     "ChatCompletionTokenLogprob",
     "CreateResult",
     "FinishReasons",

@@ -1,0 +1,174 @@
+"""The client owns what agents ask of a model; packages such as autogen-ext implement it."""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, Literal, Optional, Union, cast
+
+from pydantic import BaseModel
+
+from ferrogen._components.component import ComponentBase
+from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen.models.families import ModelFamily
+from ferrogen.models.messages import LLMMessage
+from ferrogen.models.model_info import ModelCapabilities, ModelInfo
+from ferrogen.models.results import CreateResult, RequestUsage
+from ferrogen.tools.protocol import Tool
+from ferrogen.tools.schema import ToolSchema
+
+# ruff: noqa: UP007, UP045 - annotations are part of the surface that is compared
+
+
+class ChatCompletionClient(ComponentBase[BaseModel], ABC):
+    """What agents ask a model through; whoever serves a model implements it.
+
+    Clients are components: `load_component` makes one from a config.
+
+    Example:
+        ```python
+        import asyncio
+
+        from ferrogen.models import (
+            ChatCompletionClient,
+            CreateResult,
+            ModelFamily,
+            ModelInfo,
+            RequestUsage,
+            UserMessage,
+        )
+
+
+        class Parrot(ChatCompletionClient):
+            async def create(self, messages, **options):
+                return CreateResult(
+                    finish_reason="stop",
+                    content=messages[-1].content,
+                    usage=self.total_usage(),
+                    cached=False,
+                )
+
+            async def create_stream(self, messages, **options):
+                yield await self.create(messages)
+
+            async def close(self):
+                pass
+
+            def actual_usage(self):
+                return RequestUsage(prompt_tokens=0, completion_tokens=0)
+
+            def total_usage(self):
+                return RequestUsage(prompt_tokens=0, completion_tokens=0)
+
+            def count_tokens(self, messages, *, tools=()):
+                return sum(len(message.content.split()) for message in messages)
+
+            def remaining_tokens(self, messages, *, tools=()):
+                return 100 - self.count_tokens(messages)
+
+            @property
+            def capabilities(self):
+                return self.model_info
+
+            @property
+            def model_info(self):
+                return ModelInfo(
+                    vision=False,
+                    function_calling=False,
+                    json_output=False,
+                    structured_output=False,
+                    family=ModelFamily.UNKNOWN,
+                )
+
+
+        answer = asyncio.run(Parrot().create([UserMessage(content="Ciao", source="me")]))
+        assert answer.content == "Ciao"
+        ```
+    """
+
+    __module__ = "ferrogen.models"
+
+    component_type = "model"
+
+    @abstractmethod
+    async def create(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = [],
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: Optional[bool | type[BaseModel]] = None,
+        extra_create_args: Mapping[str, Any] = {},
+        cancellation_token: Optional[CancellationToken] = None,
+    ) -> CreateResult:
+        """Ask the model once, and wait for the whole answer.
+
+        Args:
+            messages: The conversation so far, the oldest message first.
+            tools: What the model may ask to have run.
+            tool_choice: A tool that it has to call, or whether it may call any (``"auto"``), has
+                to call one (``"required"``) or must not (``"none"``).
+            json_output: A model class that the answer has to fit; ``True`` for JSON of whatever
+                shape, which the messages should then ask for.
+            extra_create_args: What is passed on to the service behind the client as it is.
+            cancellation_token: Ends the request when it is cancelled.
+        """
+
+    @abstractmethod
+    def create_stream(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = [],
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: Optional[bool | type[BaseModel]] = None,
+        extra_create_args: Mapping[str, Any] = {},
+        cancellation_token: Optional[CancellationToken] = None,
+    ) -> AsyncGenerator[Union[str, CreateResult], None]:
+        """Ask the model like `create`, and yield the answer in pieces as it is written.
+
+        The pieces are text; the last item is the result as a whole.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of connections; the client is not used any more."""
+
+    @abstractmethod
+    def actual_usage(self) -> RequestUsage:
+        """Return the tokens that were paid for, without answers that came from a cache."""
+
+    @abstractmethod
+    def total_usage(self) -> RequestUsage:
+        """Return the tokens of all requests."""
+
+    @abstractmethod
+    def count_tokens(
+        self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []
+    ) -> int:
+        """Count the tokens that a request of these messages and tools would take."""
+
+    @abstractmethod
+    def remaining_tokens(
+        self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []
+    ) -> int:
+        """Return how many tokens are left beside these; below zero, they are too many."""
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> ModelCapabilities:
+        """What the model can do, as it was said before there was `model_info`."""
+
+    @property
+    @abstractmethod
+    def model_info(self) -> ModelInfo:
+        """What the model can do.
+
+        A client that leaves it to this class gets its `capabilities`, of an unknown family, and
+        a warning.
+        """
+        warnings.warn(
+            f"{type(self).__name__} does not implement model_info, so its deprecated "
+            "capabilities are used; implement model_info",
+            stacklevel=2,
+        )
+        return cast("ModelInfo", {**self.capabilities, "family": ModelFamily.UNKNOWN})
