@@ -19,6 +19,7 @@ The tree::
     │   └── UnsupportedKeywordError      a part has no usable type, or contradicts another
     ├── ImageError                       (ValueError)   this is not where an image can come from
     ├── ModelInfoError                   (ValueError)   the description of a model lacks something
+    ├── ContextLimitError                (ValueError)   a model context could send nothing at all
     ├── MissingDependencyError           (ImportError)  an optional package is not installed
     ├── ToolSchemaError                  (ValueError, KeyError)  a tool cannot be described
     ├── FunctionSourceError              (ValueError)   source text does not make one function
@@ -46,6 +47,7 @@ __all__ = [
     "ComponentError",
     "ComponentTypeError",
     "ComponentVersionError",
+    "ContextLimitError",
     "FerrogenError",
     "FormatNotSupportedError",
     "FunctionSourceError",
@@ -136,6 +138,10 @@ class ImageError(FerrogenError, ValueError):
 
 class ModelInfoError(FerrogenError, ValueError):
     """What is said of a model lacks something that agents need to know."""
+
+
+class ContextLimitError(FerrogenError, ValueError):
+    """The limit of a model context is not above zero, so that it could send nothing."""
 
 
 class MissingDependencyError(FerrogenError, ImportError):

@@ -13,6 +13,7 @@ def _at(home: str, *names: str) -> dict[str, str]:
 
 
 _PUBLIC = "ferrogen"
+_CONTEXTS = "ferrogen.model_context"
 _MODELS = "ferrogen.models"
 _LOGGERS = _at(_PUBLIC, "EVENT_LOGGER_NAME", "ROOT_LOGGER_NAME", "TRACE_LOGGER_NAME")
 _GENAI = _at(_PUBLIC, "trace_create_agent_span", "trace_invoke_agent_span", "trace_tool_span")
@@ -139,6 +140,25 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
         **_at("ferrogen.utils", "schema_to_pydantic_model"),
         "_JSONSchemaToPydantic": "ferrogen._json_schema.builder:SchemaModels",
     },
+    "model_context._buffered_chat_completion_context": {
+        **_at(_CONTEXTS, "BufferedChatCompletionContext"),
+        **_at(f"{_CONTEXTS}.buffered", "BufferedChatCompletionContextConfig"),
+    },
+    "model_context._head_and_tail_chat_completion_context": {
+        **_at(_CONTEXTS, "HeadAndTailChatCompletionContext"),
+        **_at(f"{_CONTEXTS}.head_and_tail", "HeadAndTailChatCompletionContextConfig"),
+    },
+    "model_context._token_limited_chat_completion_context": {
+        **_at(_CONTEXTS, "TokenLimitedChatCompletionContext"),
+        **_at(f"{_CONTEXTS}.token_limited", "TokenLimitedChatCompletionContextConfig"),
+    },
+    "model_context._unbounded_chat_completion_context": {
+        **_at(_CONTEXTS, "UnboundedChatCompletionContext"),
+        **_at(f"{_CONTEXTS}.unbounded", "UnboundedChatCompletionContextConfig"),
+    },
+    "model_context._chat_completion_context": _at(
+        _CONTEXTS, "ChatCompletionContext", "ChatCompletionContextState"
+    ),
     "models._model_client": _at(
         _MODELS,
         "ChatCompletionClient",

@@ -1,0 +1,108 @@
+"""The context that sends as much as fits into a number of tokens."""
+
+from typing import List  # noqa: UP035 - upstream's spelling
+
+from pydantic import BaseModel
+from typing_extensions import Self
+
+from ferrogen._components.component import Component
+from ferrogen._components.model import ComponentModel
+from ferrogen.exceptions import ContextLimitError
+from ferrogen.model_context.context import ChatCompletionContext
+from ferrogen.model_context.exchanges import exchange_at, from_a_beginning
+from ferrogen.models.client import ChatCompletionClient
+from ferrogen.models.messages import LLMMessage
+from ferrogen.tools.schema import ToolSchema
+
+# ruff: noqa: UP006 - annotations are part of the surface that is compared
+
+
+class TokenLimitedChatCompletionContextConfig(BaseModel):
+    """The config of a `TokenLimitedChatCompletionContext`."""
+
+    model_client: ComponentModel
+    token_limit: int | None = None
+    tool_schema: List[ToolSchema] | None = None
+    initial_messages: List[LLMMessage] | None = None
+
+
+class TokenLimitedChatCompletionContext(
+    ChatCompletionContext, Component[TokenLimitedChatCompletionContextConfig]
+):
+    """A context that leaves messages out, from the middle, until the rest fits.
+
+    Calls of functions are left out together with their results. If not even one message fits,
+    none is sent.
+
+    Example:
+        ```python
+        from ferrogen.model_context import TokenLimitedChatCompletionContext
+        from ferrogen.models import ChatCompletionClient
+
+
+        def short_memory(client: ChatCompletionClient) -> TokenLimitedChatCompletionContext:
+            return TokenLimitedChatCompletionContext(client, token_limit=1000)
+        ```
+    """
+
+    __module__ = "ferrogen.model_context"
+
+    component_config_schema = TokenLimitedChatCompletionContextConfig
+    component_provider_override = "autogen_core.model_context.TokenLimitedChatCompletionContext"
+
+    def __init__(
+        self,
+        model_client: ChatCompletionClient,
+        *,
+        token_limit: int | None = None,
+        tool_schema: List[ToolSchema] | None = None,
+        initial_messages: List[LLMMessage] | None = None,
+    ) -> None:
+        """Choose how many tokens are sent.
+
+        Args:
+            model_client: Counts the tokens.
+            token_limit: The most tokens that are sent; by default what the client says that its
+                model has room for.
+            tool_schema: The tools that are sent along, which take tokens too.
+            initial_messages: What is there from the beginning.
+
+        Raises:
+            ContextLimitError: The limit is not above zero.
+        """
+        super().__init__(initial_messages)
+        if token_limit is not None and token_limit <= 0:
+            raise ContextLimitError(f"token_limit must be greater than 0, not {token_limit}")
+        self._token_limit = token_limit
+        self._model_client = model_client
+        self._tool_schema = tool_schema or []
+
+    async def get_messages(self) -> List[LLMMessage]:
+        """Return the messages that fit; those in the middle go first."""
+        messages = list(self._messages)
+        while messages and not self._fits(messages):
+            del messages[exchange_at(messages, len(messages) // 2)]
+        return from_a_beginning(messages)
+
+    def _fits(self, messages: List[LLMMessage]) -> bool:
+        if self._token_limit is None:
+            return self._model_client.remaining_tokens(messages, tools=self._tool_schema) >= 0
+        count = self._model_client.count_tokens(messages, tools=self._tool_schema)
+        return count <= self._token_limit
+
+    def _to_config(self) -> TokenLimitedChatCompletionContextConfig:
+        return TokenLimitedChatCompletionContextConfig(
+            model_client=self._model_client.dump_component(),
+            token_limit=self._token_limit,
+            tool_schema=self._tool_schema,
+            initial_messages=self._initial_messages,
+        )
+
+    @classmethod
+    def _from_config(cls, config: TokenLimitedChatCompletionContextConfig) -> Self:
+        return cls(
+            ChatCompletionClient.load_component(config.model_client),
+            token_limit=config.token_limit,
+            tool_schema=config.tool_schema,
+            initial_messages=config.initial_messages,
+        )
