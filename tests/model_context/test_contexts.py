@@ -126,3 +126,19 @@ async def test_a_token_limited_context_is_loaded_with_its_client(monkeypatch):
     await context.add_message(*said("a b"))
     await context.add_message(*said("c d"))
     assert await contents(context) == ["a b"]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        UnboundedChatCompletionContext(said("one")),
+        BufferedChatCompletionContext(2, said("one", "two", "three")),
+        HeadAndTailChatCompletionContext(1, 2, said("one", "two", "three", "four")),
+    ],
+    ids=lambda context: type(context).__name__,
+)
+async def test_a_context_comes_back_from_its_dump(context):
+    loaded = ChatCompletionContext.load_component(context.dump_component())
+    assert type(loaded) is type(context)
+    assert await contents(loaded) == await contents(context)
+    assert loaded.dump_component() == context.dump_component()

@@ -6,9 +6,9 @@ from pydantic import BaseModel
 from typing_extensions import Self
 
 from ferrogen._components.component import Component
-from ferrogen.exceptions import ContextLimitError
 from ferrogen.model_context.context import ChatCompletionContext
 from ferrogen.model_context.exchanges import from_a_beginning
+from ferrogen.model_context.limits import checked_limit
 from ferrogen.models.messages import LLMMessage
 
 # ruff: noqa: UP006 - annotations are part of the surface that is compared
@@ -57,9 +57,7 @@ class BufferedChatCompletionContext(
             ContextLimitError: The size is not above zero.
         """
         super().__init__(initial_messages)
-        if buffer_size <= 0:
-            raise ContextLimitError(f"buffer_size must be greater than 0, not {buffer_size}")
-        self._buffer_size = buffer_size
+        self._buffer_size = checked_limit("buffer_size", buffer_size)
 
     async def get_messages(self) -> List[LLMMessage]:
         """Return at most ``buffer_size`` messages, the newest."""
@@ -72,4 +70,4 @@ class BufferedChatCompletionContext(
 
     @classmethod
     def _from_config(cls, config: BufferedChatCompletionContextConfig) -> Self:
-        return cls(buffer_size=config.buffer_size, initial_messages=config.initial_messages)
+        return cls(**dict(config))

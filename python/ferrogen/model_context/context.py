@@ -68,7 +68,8 @@ class ChatCompletionContext(ABC, ComponentBase[BaseModel]):
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return all messages in a form that `load_state` takes."""
-        return ChatCompletionContextState(messages=self._messages).model_dump()
+        state = ChatCompletionContextState(messages=self._messages)
+        return state.model_dump()
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         """Remember the messages of a saved state, and none but those.
@@ -76,7 +77,8 @@ class ChatCompletionContext(ABC, ComponentBase[BaseModel]):
         Raises:
             pydantic.ValidationError: This is no such state; the context stays as it was.
         """
-        self._messages = ChatCompletionContextState.model_validate(state).messages
+        loaded = ChatCompletionContextState.model_validate(state)
+        self._messages = loaded.messages
 
 
 class ChatCompletionContextState(BaseModel):

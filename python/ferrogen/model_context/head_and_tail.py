@@ -6,9 +6,9 @@ from pydantic import BaseModel
 from typing_extensions import Self
 
 from ferrogen._components.component import Component
-from ferrogen.exceptions import ContextLimitError
 from ferrogen.model_context.context import ChatCompletionContext
 from ferrogen.model_context.exchanges import from_a_beginning, up_to_an_end
+from ferrogen.model_context.limits import checked_limit
 from ferrogen.models.messages import LLMMessage, UserMessage
 
 # ruff: noqa: UP006 - annotations are part of the surface that is compared
@@ -63,11 +63,8 @@ class HeadAndTailChatCompletionContext(
             ContextLimitError: A size is not above zero.
         """
         super().__init__(initial_messages)
-        for name, size in (("head_size", head_size), ("tail_size", tail_size)):
-            if size <= 0:
-                raise ContextLimitError(f"{name} must be greater than 0, not {size}")
-        self._head_size = head_size
-        self._tail_size = tail_size
+        self._head_size = checked_limit("head_size", head_size)
+        self._tail_size = checked_limit("tail_size", tail_size)
 
     async def get_messages(self) -> List[LLMMessage]:
         """Return all messages if they fit, else the first, a note, and the last."""
@@ -88,4 +85,4 @@ class HeadAndTailChatCompletionContext(
 
     @classmethod
     def _from_config(cls, config: HeadAndTailChatCompletionContextConfig) -> Self:
-        return cls(config.head_size, config.tail_size, config.initial_messages)
+        return cls(**dict(config))

@@ -7,9 +7,9 @@ from typing_extensions import Self
 
 from ferrogen._components.component import Component
 from ferrogen._components.model import ComponentModel
-from ferrogen.exceptions import ContextLimitError
 from ferrogen.model_context.context import ChatCompletionContext
 from ferrogen.model_context.exchanges import exchange_at, from_a_beginning
+from ferrogen.model_context.limits import checked_limit
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.messages import LLMMessage
 from ferrogen.tools.schema import ToolSchema
@@ -71,9 +71,9 @@ class TokenLimitedChatCompletionContext(
             ContextLimitError: The limit is not above zero.
         """
         super().__init__(initial_messages)
-        if token_limit is not None and token_limit <= 0:
-            raise ContextLimitError(f"token_limit must be greater than 0, not {token_limit}")
-        self._token_limit = token_limit
+        self._token_limit = (
+            None if token_limit is None else checked_limit("token_limit", token_limit)
+        )
         self._model_client = model_client
         self._tool_schema = tool_schema or []
 
@@ -100,9 +100,5 @@ class TokenLimitedChatCompletionContext(
 
     @classmethod
     def _from_config(cls, config: TokenLimitedChatCompletionContextConfig) -> Self:
-        return cls(
-            ChatCompletionClient.load_component(config.model_client),
-            token_limit=config.token_limit,
-            tool_schema=config.tool_schema,
-            initial_messages=config.initial_messages,
-        )
+        client = ChatCompletionClient.load_component(config.model_client)
+        return cls(**{**dict(config), "model_client": client})

@@ -49,4 +49,4 @@ class UnboundedChatCompletionContext(
 
     @classmethod
     def _from_config(cls, config: UnboundedChatCompletionContextConfig) -> Self:
-        return cls(initial_messages=config.initial_messages)
+        return cls(**dict(config))
