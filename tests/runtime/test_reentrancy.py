@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import subprocess
 import sys
@@ -278,3 +279,20 @@ def test_a_runtime_works_while_everything_is_collected_all_the_time() -> None:
         check=False,
     )
     assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+async def test_a_sender_that_cannot_be_compared_fails_its_message_and_no_more(
+    runtime: Runtime,
+) -> None:
+    class Odd(AgentId):
+        __hash__ = AgentId.__hash__
+
+        def __eq__(self, value: object) -> bool:
+            raise ValueError("not to be compared")
+
+    await register(runtime, "a", swallow)
+    await runtime.add_subscription(TypeSubscription("news", "a"))
+    await runtime.publish_message("odd", NEWS, sender=Odd("b", "c"))
+    await asyncio.wait_for(runtime.stop_when_idle(), 5)
+    tally = runtime._dispatcher.tally()
+    assert (tally["accepted"], tally["failed"]) == (1, 1)

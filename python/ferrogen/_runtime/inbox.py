@@ -228,14 +228,14 @@ class Inbox:
     def publish(self, ticket: int, envelope: PublishEnvelope) -> None:
         """Give a published message, which was taken, to all who hear its topic."""
         try:
-            recipients = self._routes.recipients(envelope.topic_id)
-        except Exception as error:  # noqa: BLE001 - from a custom subscription
+            heard = self._routes.recipients(envelope.topic_id)
+            others = [agent_id for agent_id in heard if agent_id != envelope.sender]
+        except Exception as error:  # noqa: BLE001 - from a custom subscription or a sender of its own kind
             text = "no recipients could be found for topic %s"
             tell(_logger, logging.ERROR, text, envelope.topic_id, exc_info=error)
             self._settlement.failed(ticket, envelope, error)
             self._unhandled(error)
             return
-        others = [agent_id for agent_id in recipients if agent_id != envelope.sender]
         self.admit(ticket, envelope, others)
 
     def admit(self, ticket: int, envelope: PublishEnvelope, recipients: list[AgentId]) -> None:

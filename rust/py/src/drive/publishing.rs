@@ -1,5 +1,6 @@
 //! Handing out what was published: a batch in each turn of the event loop, handlers run inline.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ferrogen_core::Outcome;
@@ -176,20 +177,18 @@ impl Drive {
     ) -> PyResult<bool> {
         let py = envelope.py();
         let host = self.host.bind(py);
-        let Ok(recipients) = self.recipients(envelope.get().topic_id(py).bind(py)) else {
+        let heard = self.recipients(envelope.get().topic_id(py).bind(py));
+        let sender = envelope.get().sender(py);
+        let Ok(recipients) = heard.and_then(|heard| without(py, heard, sender.as_ref())) else {
             // The plain way asks again, and knows whom to tell of the error.
             host.call_method1(intern!(py, "publish_taken"), (ticket, envelope))?;
             return Ok(false);
         };
         *told += recipients.len().max(1);
-        let sender = envelope.get().sender(py);
         let mut later = Vec::new();
         let mut result = Ok(true);
         for recipient in recipients.iter() {
             let recipient = recipient.bind(py);
-            if is_same(recipient, sender.as_ref())? {
-                continue;
-            }
             match self.tell_one(seat, recipient, ticket, envelope) {
                 Ok(Told::Ended) => {}
                 Ok(Told::Waits) => result = result.map(|_| false),
@@ -274,10 +273,18 @@ impl Drive {
     }
 }
 
-/// Whether an agent is the one that published.
-fn is_same(recipient: &Bound<'_, AgentId>, sender: Option<&Py<PyAny>>) -> PyResult<bool> {
-    match sender {
-        Some(sender) => Ok(recipient.is(sender) || recipient.eq(sender)?),
-        None => Ok(false),
+/// All recipients but the one that published. Comparing may run a subclass's own code.
+fn without(
+    py: Python<'_>,
+    recipients: Arc<[Py<AgentId>]>,
+    sender: Option<&Py<PyAny>>,
+) -> PyResult<Arc<[Py<AgentId>]>> {
+    let Some(sender) = sender else { return Ok(recipients) };
+    let mut others = Vec::with_capacity(recipients.len());
+    for recipient in recipients.iter() {
+        if !recipient.is(sender) && !recipient.bind(py).eq(sender)? {
+            others.push(recipient.clone_ref(py));
+        }
     }
+    Ok(others.into())
 }
