@@ -63,6 +63,35 @@ def test_each_says_what_it_means_and_can_be_copied_and_pickled(name: str) -> Non
     assert not hasattr(builtins, name)
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (exceptions.ModelStatusError("down", status=503, retry_after=2.5), (503, 2.5)),
+        (exceptions.ModelRateLimitError("slow down", retry_after=1.0), (429, 1.0)),
+    ],
+)
+def test_a_status_survives_copies_and_pickles(error, told):
+    for again in (error, copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert (again.status, again.retry_after) == told
+        assert str(again) == error.args[0]
+
+
+def test_the_errors_of_all_clients_survive_a_pickle():
+    error = exceptions.AllClientsFailedError("2 clients failed", errors=[KeyError("a"), OSError()])
+    again = pickle.loads(pickle.dumps(error))
+    assert [type(each) for each in again.errors] == [KeyError, OSError]
+
+
+@pytest.mark.parametrize(
+    ("name", "builtin"),
+    [("ModelConnectionError", ConnectionError), ("ModelTimeoutError", TimeoutError)],
+)
+def test_connection_and_timeout_are_caught_as_pythons_own(name, builtin):
+    error = getattr(exceptions, name)("no answer")
+    assert isinstance(error, builtin)
+    assert str(error) == "no answer"
+
+
 def test_upstreams_exceptions_keep_their_names() -> None:
     import autogen_core.exceptions as upstream
 

@@ -19,6 +19,17 @@ The tree::
     │   └── UnsupportedKeywordError      a part has no usable type, or contradicts another
     ├── ImageError                       (ValueError)   this is not where an image can come from
     ├── ModelInfoError                   (ValueError)   the description of a model lacks something
+    ├── ModelError                       (RuntimeError) a model gave no answer that can be used
+    │   ├── ModelConnectionError         (ConnectionError)  its service cannot be reached
+    │   ├── ModelTimeoutError            (TimeoutError)     its service took too long
+    │   ├── ModelStatusError             its service answered with an error status
+    │   │   └── ModelRateLimitError      its service wants fewer requests: status 429
+    │   ├── ModelResponseError           its answer cannot be read
+    │   ├── AllClientsFailedError        every client of a fallback failed
+    │   ├── BudgetExceededError          the next call would cost more than is left
+    │   └── ReplayMismatchError          a request is not the one that was recorded
+    ├── ClientSetupError                 (ValueError)   a client cannot work as it was set up
+    ├── CassetteError                    (ValueError)   a file holds no recorded requests
     ├── ContextLimitError                (ValueError)   a model context could send nothing at all
     ├── MissingDependencyError           (ImportError)  an optional package is not installed
     ├── ToolSchemaError                  (ValueError, KeyError)  a tool cannot be described
@@ -39,10 +50,16 @@ existing ``except`` clause keeps catching it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "AgentNotFoundError",
+    "AllClientsFailedError",
     "AlreadyImportedError",
+    "BudgetExceededError",
     "CantHandleException",
+    "CassetteError",
+    "ClientSetupError",
     "ComponentDefinitionError",
     "ComponentError",
     "ComponentTypeError",
@@ -55,12 +72,19 @@ __all__ = [
     "MailboxFullError",
     "MessageDroppedException",
     "MissingDependencyError",
+    "ModelConnectionError",
+    "ModelError",
     "ModelInfoError",
+    "ModelRateLimitError",
+    "ModelResponseError",
+    "ModelStatusError",
+    "ModelTimeoutError",
     "NotAccessibleError",
     "NotProvidedError",
     "ProviderError",
     "RecipientNotFoundError",
     "ReferenceNotFoundError",
+    "ReplayMismatchError",
     "RuntimeStoppedError",
     "SchemaConversionError",
     "SerializationError",
@@ -138,6 +162,81 @@ class ImageError(FerrogenError, ValueError):
 
 class ModelInfoError(FerrogenError, ValueError):
     """What is said of a model lacks something that agents need to know."""
+
+
+class ModelError(FerrogenError, RuntimeError):
+    """A model gave no answer that can be used."""
+
+
+class ModelConnectionError(ModelError, ConnectionError):
+    """The service of a model cannot be reached, or the connection to it was lost."""
+
+
+class ModelTimeoutError(ModelError, TimeoutError):
+    """The service of a model took longer to answer than it was given."""
+
+
+class ModelStatusError(ModelError):
+    """The service of a model answered with an error status.
+
+    Args:
+        message: What happened.
+        status: The HTTP status; 0 if it is not known.
+        retry_after: The seconds after which the service said to ask again, if it said so.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class ModelRateLimitError(ModelStatusError):
+    """The service of a model wants to be asked less often.
+
+    Args:
+        message: What happened.
+        status: The HTTP status.
+        retry_after: The seconds after which the service said to ask again, if it said so.
+    """
+
+    def __init__(
+        self, message: str, *, status: int = 429, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, status=status, retry_after=retry_after)
+
+
+class ModelResponseError(ModelError):
+    """The answer of a model cannot be read: it breaks off, is no JSON, or lacks a part."""
+
+
+class AllClientsFailedError(ModelError):
+    """Every client of a fallback failed.
+
+    Args:
+        message: What happened.
+        errors: What each client raised, in the order in which they were asked.
+    """
+
+    def __init__(self, message: str, *, errors: Sequence[Exception] = ()) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
+
+
+class BudgetExceededError(ModelError):
+    """The next call of a model would take more than is left of a budget, so it was not made."""
+
+
+class ReplayMismatchError(ModelError):
+    """A request is not one that was recorded, so that there is no answer to replay."""
+
+
+class ClientSetupError(FerrogenError, ValueError):
+    """A client of a model, or a wrapper of one, cannot work as it was set up."""
+
+
+class CassetteError(FerrogenError, ValueError):
+    """A file cannot be read as a recording of requests to a model."""
 
 
 class ContextLimitError(FerrogenError, ValueError):
