@@ -1,4 +1,4 @@
-"""Messages and results that upstream pickled become our objects."""
+"""Messages, results and memories that upstream pickled become our objects."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -11,6 +11,7 @@ RunProgram = Callable[..., str]
 VALUES = """
 from PIL import Image as Pillow
 from autogen_core._image import Image
+from autogen_core.memory import MemoryContent, MemoryMimeType
 from autogen_core.models import *
 values = [
     SystemMessage(content="be brief"),
@@ -25,6 +26,7 @@ values = [
             token="red", logprob=-1, top_logprobs=[TopLogprob(logprob=-2, bytes=[1])]
         )],
     ),
+    MemoryContent(content="likes tea", mime_type=MemoryMimeType.TEXT),
 ]
 """
 
@@ -44,7 +46,9 @@ ferrogen.install()
 {VALUES}
 import pathlib, pickle
 read = pickle.loads(pathlib.Path({made!r}).read_bytes())
-assert {{type(value).__module__ for value in read}} == {{"ferrogen.models"}}
+assert {{type(value).__module__ for value in read}} == {{
+    "ferrogen.models", "ferrogen.memory"
+}}
 assert [value.model_dump_json() for value in read] == [
     value.model_dump_json() for value in values
 ]

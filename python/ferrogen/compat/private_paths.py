@@ -140,6 +140,21 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
         **_at("ferrogen.utils", "schema_to_pydantic_model"),
         "_JSONSchemaToPydantic": "ferrogen._json_schema.builder:SchemaModels",
     },
+    "memory._base_memory": {
+        **_at(
+            "ferrogen.memory",
+            "Memory",
+            "MemoryContent",
+            "MemoryMimeType",
+            "MemoryQueryResult",
+            "UpdateContextResult",
+        ),
+        **_at("ferrogen.memory.content", "ContentType"),
+    },
+    "memory._list_memory": {
+        **_at("ferrogen.memory", "ListMemory"),
+        **_at("ferrogen.memory.list_memory", "ListMemoryConfig"),
+    },
     "model_context._buffered_chat_completion_context": {
         **_at(_CONTEXTS, "BufferedChatCompletionContext"),
         **_at(f"{_CONTEXTS}.buffered", "BufferedChatCompletionContextConfig"),

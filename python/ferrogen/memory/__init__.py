@@ -1,0 +1,16 @@
+"""Memory: what agents keep beyond a conversation, and bring into one when it is of use."""
+
+from ferrogen.memory.content import MemoryContent
+from ferrogen.memory.list_memory import ListMemory
+from ferrogen.memory.memory import Memory
+from ferrogen.memory.mime_types import MemoryMimeType
+from ferrogen.memory.results import MemoryQueryResult, UpdateContextResult
+
+__all__ = [
+    "ListMemory",
+    "Memory",
+    "MemoryContent",
+    "MemoryMimeType",
+    "MemoryQueryResult",
+    "UpdateContextResult",
+]

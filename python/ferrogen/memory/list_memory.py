@@ -1,0 +1,129 @@
+"""The memory that is a list: it tells all that it knows, in the order it learned it."""
+
+from typing import Any, List  # noqa: UP035 - upstream's spelling
+
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, field_serializer
+from typing_extensions import Self
+
+from ferrogen._components.component import Component
+from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen.memory.content import MemoryContent, in_text
+from ferrogen.memory.memory import Memory
+from ferrogen.memory.results import MemoryQueryResult, UpdateContextResult
+from ferrogen.model_context.context import ChatCompletionContext
+from ferrogen.models.messages import SystemMessage
+
+# ruff: noqa: UP006 - annotations are part of the surface that is compared
+
+
+class ListMemoryConfig(BaseModel):
+    """The config of a `ListMemory`."""
+
+    name: str | None = None
+    memory_contents: List[MemoryContent] = Field(default_factory=list)
+
+    @field_serializer("memory_contents", mode="wrap")
+    def _write_contents(
+        self, contents: List[MemoryContent], write: SerializerFunctionWrapHandler
+    ) -> Any:
+        # A config ends up in JSON, though by way of a dict.
+        return [{**one, "content": in_text(one["content"])} for one in write(contents)]
+
+
+class ListMemory(Memory, Component[ListMemoryConfig]):
+    """A memory in a list, for a few things that a model should always know.
+
+    It does not search: `query` finds everything, whatever is asked, and every `update_context`
+    adds a message with everything, also if an earlier one is still there. For more than fits into
+    a prompt, use a memory that searches.
+
+    Example:
+        ```python
+        import asyncio
+
+        from ferrogen.memory import ListMemory, MemoryContent
+        from ferrogen.model_context import UnboundedChatCompletionContext
+
+
+        async def main() -> None:
+            memory, context = ListMemory("tastes"), UnboundedChatCompletionContext()
+            await memory.add(MemoryContent(content="likes tea", mime_type="text/plain"))
+            await memory.update_context(context)
+            (message,) = await context.get_messages()
+            assert "1. likes tea" in message.content
+
+
+        asyncio.run(main())
+        ```
+    """
+
+    __module__ = "ferrogen.memory"
+
+    component_type = "memory"
+    component_config_schema = ListMemoryConfig
+    component_provider_override = "autogen_core.memory.ListMemory"
+
+    def __init__(
+        self, name: str | None = None, memory_contents: List[MemoryContent] | None = None
+    ) -> None:
+        """Start with contents.
+
+        Args:
+            name: What to call this memory; by default ``"default_list_memory"``.
+            memory_contents: What it knows from the beginning; the list itself becomes the memory.
+        """
+        self._name = name or "default_list_memory"
+        self._contents = [] if memory_contents is None else memory_contents
+
+    @property
+    def name(self) -> str:
+        """What this memory is called."""
+        return self._name
+
+    @property
+    def content(self) -> List[MemoryContent]:
+        """The contents, the oldest first; the list may be changed and replaced."""
+        return self._contents
+
+    @content.setter
+    def content(self, value: List[MemoryContent]) -> None:
+        self._contents = value
+
+    async def update_context(self, model_context: ChatCompletionContext) -> UpdateContextResult:
+        """Add one system message that numbers all contents; none if there are none."""
+        told = map(str, (one.content for one in self._contents))
+        lines = [f"{number}. {text}" for number, text in enumerate(told, start=1)]
+        if lines:
+            heading = "\nRelevant memory content (in chronological order):"
+            message = SystemMessage(content="\n".join([heading, *lines, ""]))
+            await model_context.add_message(message)
+        return UpdateContextResult(memories=MemoryQueryResult(results=self._contents))
+
+    async def query(
+        self,
+        query: str | MemoryContent = "",
+        cancellation_token: CancellationToken | None = None,
+        **kwargs: Any,
+    ) -> MemoryQueryResult:
+        """Return all contents, whatever is asked."""
+        return MemoryQueryResult(results=self._contents)
+
+    async def add(
+        self, content: MemoryContent, cancellation_token: CancellationToken | None = None
+    ) -> None:
+        """Remember a content, after all others."""
+        self._contents.append(content)
+
+    async def clear(self) -> None:
+        """Forget everything; a list that was given stays as it is."""
+        self._contents = []
+
+    async def close(self) -> None:
+        """Do nothing: a list needs no end."""
+
+    def _to_config(self) -> ListMemoryConfig:
+        return ListMemoryConfig(name=self._name, memory_contents=self._contents)
+
+    @classmethod
+    def _from_config(cls, config: ListMemoryConfig) -> Self:
+        return cls(**dict(config))

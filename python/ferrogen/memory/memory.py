@@ -1,0 +1,113 @@
+"""The memory owns what agents ask of one; where the contents lie is left to who implements it."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from pydantic import BaseModel
+
+from ferrogen._components.component import ComponentBase
+from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen.memory.content import MemoryContent
+from ferrogen.memory.results import MemoryQueryResult, UpdateContextResult
+from ferrogen.model_context.context import ChatCompletionContext
+
+
+class Memory(ABC, ComponentBase[BaseModel]):
+    """What an agent keeps beyond a conversation, and how it comes back into one.
+
+    Before an agent asks its model, it lets each of its memories add to the context what the
+    memory holds to be of use there (`update_context`). A memory may keep its contents in a list,
+    a database or a service, and find them by whatever means.
+
+    Example:
+        ```python
+        import asyncio
+
+        from ferrogen.memory import (
+            Memory,
+            MemoryContent,
+            MemoryQueryResult,
+            UpdateContextResult,
+        )
+        from ferrogen.model_context import UnboundedChatCompletionContext
+        from ferrogen.models import SystemMessage
+
+
+        class LatestOnly(Memory):
+            latest = MemoryContent(content="nothing yet", mime_type="text/plain")
+
+            async def update_context(self, model_context) -> UpdateContextResult:
+                await model_context.add_message(SystemMessage(content=self.latest.content))
+                return UpdateContextResult(memories=await self.query(""))
+
+            async def query(self, query, cancellation_token=None, **kwargs):
+                return MemoryQueryResult(results=[self.latest])
+
+            async def add(self, content, cancellation_token=None) -> None:
+                self.latest = content
+
+            async def clear(self) -> None:
+                del self.latest
+
+            async def close(self) -> None: ...
+
+
+        async def main() -> None:
+            memory, context = LatestOnly(), UnboundedChatCompletionContext()
+            await memory.add(MemoryContent(content="likes tea", mime_type="text/plain"))
+            await memory.update_context(context)
+            assert [message.content for message in await context.get_messages()] == ["likes tea"]
+
+
+        asyncio.run(main())
+        ```
+    """
+
+    __module__ = "ferrogen.memory"
+
+    component_type = "memory"
+
+    @abstractmethod
+    async def update_context(self, model_context: ChatCompletionContext) -> UpdateContextResult:
+        """Add what is of use to a context.
+
+        Args:
+            model_context: What the model is about to be sent; it is changed.
+
+        Returns:
+            The contents that the model is told of.
+        """
+
+    @abstractmethod
+    async def query(
+        self,
+        query: str | MemoryContent,
+        cancellation_token: CancellationToken | None = None,
+        **kwargs: Any,
+    ) -> MemoryQueryResult:
+        """Find contents.
+
+        Args:
+            query: What they should have to do with.
+            cancellation_token: Ends the search when it is cancelled.
+            **kwargs: What else the memory understands, such as how many to find.
+        """
+
+    @abstractmethod
+    async def add(
+        self, content: MemoryContent, cancellation_token: CancellationToken | None = None
+    ) -> None:
+        """Remember a content.
+
+        Args:
+            content: What to remember.
+            cancellation_token: Gives the attempt up when it is cancelled.
+        """
+
+    @abstractmethod
+    async def clear(self) -> None:
+        """Forget everything."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of files and connections; the memory is not used any more."""
