@@ -1,6 +1,7 @@
-"""Code execution: blocks of code, and the functions that an executor offers to them."""
+"""Code execution: executors, blocks of code, and the functions that are offered to them."""
 
 from .execution import CodeBlock, CodeResult
+from .executor import CodeExecutor
 from .imports import Alias, Import, ImportFromModule
 from .requirements import (
     FunctionWithRequirements,
@@ -11,6 +12,7 @@ from .requirements import (
 __all__ = [
     "Alias",
     "CodeBlock",
+    "CodeExecutor",
     "CodeResult",
     "FunctionWithRequirements",
     "FunctionWithRequirementsStr",

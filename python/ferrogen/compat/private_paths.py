@@ -203,7 +203,7 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
         "normalize_annotated_type",
     ),
     "utils._load_json": _at("ferrogen.utils", "extract_json_from_str"),
-    "code_executor._base": _at("ferrogen.code_executor", "CodeBlock", "CodeResult"),
+    "code_executor._base": _at("ferrogen.code_executor", "CodeBlock", "CodeExecutor", "CodeResult"),
     "code_executor._func_with_reqs": {
         **_at(
             "ferrogen.code_executor",
