@@ -1,7 +1,11 @@
 """The structured events: the same facts as upstream's, as JSON when asked."""
 
+import copy
+import gc
 import inspect
 import json
+import pickle
+import weakref
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +15,13 @@ from ferrogen import logging as events
 from ferrogen._core import AgentId
 from ferrogen._messaging.handler_context import MessageHandlerContext
 from ferrogen._messaging.topic import TopicId
-from ferrogen.logging import DeliveryStage, LLMCallEvent, MessageKind, ToolCallEvent
+from ferrogen.logging import (
+    DeliveryStage,
+    LLMCallEvent,
+    MessageEvent,
+    MessageKind,
+    ToolCallEvent,
+)
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 FACTS: dict[str, dict[str, Any]] = {
@@ -73,8 +83,9 @@ def build(module: ModuleType, agent_id: type, topic_id: type, name: str) -> Any:
 
 
 def test_every_event_class_is_compared() -> None:
-    classes = {name for name, _ in inspect.getmembers(events, inspect.isclass)}
-    assert {name for name in classes if name.endswith("Event")} == set(FACTS)
+    classes = inspect.getmembers(events, inspect.isclass)
+    own = {name for name, cls in classes if cls.__module__ == events.__name__}
+    assert {name for name in own if name.endswith("Event")} == set(FACTS)
 
 
 @pytest.mark.parametrize("name", FACTS)
@@ -83,8 +94,78 @@ def test_facts_and_text_are_those_of_upstream(name: str) -> None:
     upstream = pytest.importorskip("autogen_core.logging")
     theirs = build(upstream, core.AgentId, core.TopicId, name)
     ours = build(events, AgentId, TopicId, name)
+    assert str(ours) == str(theirs)
     assert ours.kwargs == theirs.kwargs
     assert str(ours) == str(theirs)
+
+
+def message_event(payload: Any, **more: Any) -> MessageEvent:
+    return MessageEvent(
+        payload=payload,
+        sender=None,
+        receiver=AgentId("a", "k"),
+        kind=MessageKind.DIRECT,
+        delivery_stage=DeliveryStage.SEND,
+        **more,
+    )
+
+
+@pytest.mark.parametrize("more", [{}, {"extra": 3}], ids=["plain", "with more facts"])
+def test_a_payload_is_asked_for_once_and_only_when_it_is_needed(more: dict[str, Any]) -> None:
+    asked = []
+
+    def payload() -> str:
+        asked.append(1)
+        return '"é\\'
+
+    event = message_event(payload, **more)
+    assert asked == []
+    text = str(event)
+    assert event.kwargs["payload"] == '"é\\'
+    assert json.loads(str(event)) == json.loads(text) == event.kwargs
+    assert asked == [1]
+
+
+def test_an_event_that_was_shown_holds_its_message_no_longer() -> None:
+    class Payload:
+        def __call__(self) -> str:
+            return "shown"
+
+    payload = Payload()
+    gone = weakref.ref(payload)
+    event = message_event(payload)
+    assert "shown" in str(event)
+    del payload
+    gc.collect()
+    assert gone() is None
+
+
+def test_facts_are_a_dict_that_may_be_changed() -> None:
+    event = message_event("p")
+    event.kwargs["payload"] = {"hidden": True}
+    assert json.loads(str(event))["payload"] == {"hidden": True}
+    event.kwargs = {"type": "Other"}
+    assert str(event) == '{"type": "Other"}'
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))]
+)
+def test_copies_hold_the_facts(copied: Any) -> None:
+    event = message_event(lambda: "p", extra=3)
+    assert copied(event).kwargs == event.kwargs
+
+
+def test_an_exception_that_cannot_be_shown_is_no_matter_until_it_is_shown() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise LookupError("no words")
+
+    event = events.MessageHandlerExceptionEvent(
+        payload="p", handling_agent=AgentId("a", "k"), exception=Mute()
+    )
+    with pytest.raises(LookupError):
+        str(event)
 
 
 def test_the_agent_whose_handler_runs_is_named() -> None:

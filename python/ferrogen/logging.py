@@ -1,19 +1,23 @@
 """The structured events that the runtime, model clients and tools log.
 
 They go to the logger named by ``EVENT_LOGGER_NAME``. Each event keeps its facts in ``kwargs`` and
-renders itself as one line of JSON only when a handler asks for its text. Which logger hears what
-is decided by the code that logs, not here.
+renders itself as one line of JSON only when a handler asks for its text. Events that the runtime
+logs for messages make even these facts only when somebody reads them, and may be given a function
+in place of the payload's text. Which logger hears what is decided by the code that logs, not here.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, cast
 
 from ferrogen._core import AgentId
 from ferrogen._messaging.handler_context import MessageHandlerContext
 from ferrogen._messaging.topic import TopicId
+from ferrogen._telemetry.late_event import LateEvent, as_json, quoted
+
+_FACTS_OF_A_MESSAGE = 6
 
 
 class LLMCallEvent:
@@ -72,7 +76,7 @@ class LLMCallEvent:
         return cast(int, self.kwargs["completion_tokens"])
 
     def __str__(self) -> str:
-        return _as_json(self.kwargs)
+        return as_json(self.kwargs)
 
 
 class LLMStreamStartEvent:
@@ -102,7 +106,7 @@ class LLMStreamStartEvent:
         kwargs["agent_id"] = _handling_agent()
 
     def __str__(self) -> str:
-        return _as_json(self.kwargs)
+        return as_json(self.kwargs)
 
 
 class LLMStreamEndEvent:
@@ -153,7 +157,7 @@ class LLMStreamEndEvent:
         return cast(int, self.kwargs["completion_tokens"])
 
     def __str__(self) -> str:
-        return _as_json(self.kwargs)
+        return as_json(self.kwargs)
 
 
 class ToolCallEvent:
@@ -187,7 +191,7 @@ class ToolCallEvent:
         }
 
     def __str__(self) -> str:
-        return _as_json(self.kwargs)
+        return as_json(self.kwargs)
 
 
 class MessageKind(Enum):
@@ -205,11 +209,11 @@ class DeliveryStage(Enum):
     DELIVER = 2
 
 
-class MessageEvent:
+class MessageEvent(LateEvent):
     """A message was accepted by the runtime, or is handed to its recipient.
 
     Args:
-        payload: The message as text.
+        payload: The message as text, or a function that is asked for the text when it is needed.
         sender: The agent that sent it, if an agent did.
         receiver: The agent or topic it goes to.
         kind: Direct, published, or an answer.
@@ -233,33 +237,44 @@ class MessageEvent:
         ```
     """
 
+    _become_text = ("sender", "receiver", "kind", "delivery_stage")
+
     def __init__(
         self,
         *,
-        payload: str,
+        payload: str | Callable[[], str],
         sender: AgentId | None,
         receiver: AgentId | TopicId | None,
         kind: MessageKind,
         delivery_stage: DeliveryStage,
         **kwargs: Any,
     ) -> None:
-        self.kwargs = kwargs
         kwargs["payload"] = payload
-        kwargs["sender"] = _text_or_none(sender)
-        kwargs["receiver"] = _text_or_none(receiver)
-        kwargs["kind"] = str(kind)
-        kwargs["delivery_stage"] = str(delivery_stage)
+        kwargs["sender"] = sender
+        kwargs["receiver"] = receiver
+        kwargs["kind"] = kind
+        kwargs["delivery_stage"] = delivery_stage
         kwargs["type"] = "Message"
+        self._given = kwargs
 
     def __str__(self) -> str:
-        return _as_json(self.kwargs)
+        given = vars(self).get("_given")
+        if given is None or len(given) > _FACTS_OF_A_MESSAGE:
+            return super().__str__()
+        # Four of these are rendered for one answered message: a line made by hand costs a third.
+        payload = self._settle_payload(given)
+        return (
+            f'{{"payload": {quoted(payload)}, "sender": {quoted(given["sender"])}, '
+            f'"receiver": {quoted(given["receiver"])}, "kind": {quoted(given["kind"])}, '
+            f'"delivery_stage": {quoted(given["delivery_stage"])}, "type": "Message"}}'
+        )
 
 
-class MessageDroppedEvent:
+class MessageDroppedEvent(LateEvent):
     """An intervention handler dropped a message.
 
     Args:
-        payload: The message as text.
+        payload: The message as text, or a function that is asked for the text when it is needed.
         sender: The agent that sent it, if an agent did.
         receiver: The agent or topic it was meant for.
         kind: Direct, published, or an answer.
@@ -281,31 +296,30 @@ class MessageDroppedEvent:
         ```
     """
 
+    _become_text = ("sender", "receiver", "kind")
+
     def __init__(
         self,
         *,
-        payload: str,
+        payload: str | Callable[[], str],
         sender: AgentId | None,
         receiver: AgentId | TopicId | None,
         kind: MessageKind,
         **kwargs: Any,
     ) -> None:
-        self.kwargs = kwargs
         kwargs["payload"] = payload
-        kwargs["sender"] = _text_or_none(sender)
-        kwargs["receiver"] = _text_or_none(receiver)
-        kwargs["kind"] = str(kind)
+        kwargs["sender"] = sender
+        kwargs["receiver"] = receiver
+        kwargs["kind"] = kind
         kwargs["type"] = "MessageDropped"
-
-    def __str__(self) -> str:
-        return _as_json(self.kwargs)
+        self._given = kwargs
 
 
-class MessageHandlerExceptionEvent:
+class MessageHandlerExceptionEvent(LateEvent):
     """A message handler raised.
 
     Args:
-        payload: The message as text.
+        payload: The message as text, or a function that is asked for the text when it is needed.
         handling_agent: The agent whose handler raised.
         exception: What it raised.
         **kwargs: Further facts to log beside these.
@@ -325,25 +339,24 @@ class MessageHandlerExceptionEvent:
         ```
     """
 
+    _become_text = ("handling_agent", "exception")
+
     def __init__(
         self,
         *,
-        payload: str,
+        payload: str | Callable[[], str],
         handling_agent: AgentId,
         exception: BaseException,
         **kwargs: Any,
     ) -> None:
-        self.kwargs = kwargs
         kwargs["payload"] = payload
-        kwargs["handling_agent"] = str(handling_agent)
-        kwargs["exception"] = str(exception)
+        kwargs["handling_agent"] = handling_agent
+        kwargs["exception"] = exception
         kwargs["type"] = "MessageHandlerException"
-
-    def __str__(self) -> str:
-        return _as_json(self.kwargs)
+        self._given = kwargs
 
 
-class AgentConstructionExceptionEvent:
+class AgentConstructionExceptionEvent(LateEvent):
     """An agent could not be built.
 
     Args:
@@ -364,27 +377,13 @@ class AgentConstructionExceptionEvent:
         ```
     """
 
+    _become_text = ("agent_id", "exception")
+
     def __init__(self, *, agent_id: AgentId, exception: BaseException, **kwargs: Any) -> None:
-        self.kwargs = kwargs
-        kwargs["agent_id"] = str(agent_id)
-        kwargs["exception"] = str(exception)
+        kwargs["agent_id"] = agent_id
+        kwargs["exception"] = exception
         kwargs["type"] = "AgentConstructionException"
-
-    def __str__(self) -> str:
-        return _as_json(self.kwargs)
-
-
-def _as_json(facts: dict[str, Any]) -> str:
-    """Render the facts; what JSON cannot hold becomes text, so that logging never fails on it."""
-    try:
-        return json.dumps(facts, default=str)
-    except (TypeError, ValueError):
-        # Keys that are no strings, or a value that contains itself: default= is not asked there.
-        return json.dumps({str(key): str(value) for key, value in facts.items()})
-
-
-def _text_or_none(party: AgentId | TopicId | None) -> str | None:
-    return None if party is None else str(party)
+        self._given = kwargs
 
 
 def _handling_agent() -> str | None:

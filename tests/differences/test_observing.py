@@ -1,6 +1,8 @@
 """What observers get: nothing is made that nobody asked for, and what is told is what happened."""
 
+import json
 import logging
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -61,6 +63,85 @@ def test_nothing_is_serialized_when_nobody_listens():
     assert upstream[0] == ["send", 6]
     assert upstream[1][1] > upstream[0][1]
     assert ours == [["send", 0], ["publish", 0]]
+
+
+class Keeping(logging.Handler):
+    """A log handler that keeps the records without looking at them."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = []
+
+    def emit(self, entry):
+        self.kept.append(entry)
+
+
+@contextmanager
+def kept_records(core):
+    logger, handler = logging.getLogger(core.EVENT_LOGGER_NAME), Keeping()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield handler.kept
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def test_an_event_is_serialized_when_a_handler_looks_at_it():
+    async def scenario(core, record):
+        runtime, serializer = await note_taker(core, echo), Counting()
+        runtime.add_message_serializer(serializer)
+        runtime.start()
+        with kept_records(core) as kept:
+            await runtime.send_message(Note("x"), core.AgentId("a", "k"))
+            await runtime.stop_when_idle()
+        record("logged", len(kept), serializer.written)
+        payloads = [entry.msg.kwargs["payload"] for entry in kept]
+        lines = [entry.getMessage() for entry in kept]
+        assert all(json.loads(line)["payload"] == payloads[0] for line in lines)
+        record("read", payloads, serializer.written)
+
+    upstream, ours = both(scenario)
+    assert upstream == [["logged", 4, 6], ["read", ["{}"] * 4, 6]]
+    assert ours == [["logged", 4, 0], ["read", ["{}"] * 4, 4]]
+
+
+def test_a_message_that_changes_is_shown_as_it_is_when_a_kept_record_is_first_read():
+    async def scenario(core, record):
+        runtime, message = await note_taker(core, echo), Note("as sent")
+        runtime.add_message_serializer(core.try_get_known_serializers_for_type(Note))
+        runtime.start()
+        with kept_records(core) as kept, logged_events() as events:
+            await runtime.send_message(message, core.AgentId("a", "k"))
+        kept_only = Note("as sent")
+        with kept_records(core) as unread:
+            await runtime.send_message(kept_only, core.AgentId("a", "k"))
+        message.text = kept_only.text = "changed"
+        await runtime.stop_when_idle()
+        record("formatted when logged", {event["payload"]["text"] for event in events})
+        for name, entries in (("formatted when logged, too", kept), ("first read later", unread)):
+            record(name, {json.loads(entry.msg.kwargs["payload"])["text"] for entry in entries})
+
+    upstream, ours = both(scenario)
+    told = [["formatted when logged", {"as sent"}], ["formatted when logged, too", {"as sent"}]]
+    assert upstream == [*told, ["first read later", {"as sent"}]]
+    assert ours == [*told, ["first read later", {"changed"}]]
+
+
+def test_the_record_of_an_event_names_the_place_where_all_events_are_logged():
+    async def scenario(core, record):
+        runtime = await note_taker(core, echo)
+        runtime.start()
+        with kept_records(core) as kept:
+            await runtime.send_message(Note("x"), core.AgentId("a", "k"))
+            await runtime.stop_when_idle()
+        record(sorted({entry.funcName for entry in kept}))
+
+    upstream, ours = both(scenario)
+    assert upstream == [["_process_response", "_process_send", "send_message"]]
+    assert ours == [["tell_event"]]
 
 
 def test_no_message_is_turned_to_text_when_nobody_listens():

@@ -138,7 +138,7 @@ class Deliveries:
         Raises:
             BaseException: That error, if it is to end the program.
         """
-        self._observer.failed(agent_id, envelope, error)
+        self._observer.failed(agent_id, envelope.message, error, direct=False)
         self._on_unhandled(error)
         self.finish(agent_id, ticket, Outcome.FAILED)
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
@@ -269,7 +269,7 @@ class Deliveries:
                 response = await self._handle(delivery, envelope)
             except BaseException as error:  # noqa: BLE001 - it is the sender's
                 self._settlement.refuse(envelope, error)
-                self._observer.failed(agent_id, envelope, error)
+                self._observer.failed(agent_id, envelope.message, error, direct=True)
                 self._end(delivery, Outcome.FAILED)
                 return
             answer = AnswerEnvelope(
@@ -279,7 +279,7 @@ class Deliveries:
                 answer=envelope.answer,
                 metadata=self._observer.metadata(),
             )
-            self._observer.answered(answer, DeliveryStage.SEND)
+            self._observer.answered(response, agent_id, envelope.sender, DeliveryStage.SEND)
         del self._begun[delivery]
         await self._on_answer(agent_id, ticket, answer)
 
@@ -297,7 +297,12 @@ class Deliveries:
         self.finish(delivery.agent_id, delivery.ticket, outcome)
 
     async def _handle(self, delivery: Delivery[Envelope], envelope: MessageEnvelope) -> Any:
-        self._observer.delivered(delivery.agent_id, envelope)
+        self._observer.delivered(
+            delivery.agent_id,
+            envelope.message,
+            envelope.sender,
+            direct=isinstance(envelope, DirectEnvelope),
+        )
         context = envelope.message_context()
         with (
             self._observer.processing(delivery.agent_id, envelope),

@@ -1,7 +1,8 @@
 """What others see of the runtime: events on AutoGen's loggers and spans. Nothing unless asked (B2).
 
-The event logger gets one structured event for each stage of a message. A payload is encoded only
-when that logger takes INFO records, and spans are opened only when a tracer records them.
+The event logger gets one structured event for each stage of a message, if it takes INFO records.
+The event encodes its payload when a log handler wants it. Spans are opened only when a tracer
+records them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 from ferrogen._core import AgentId, Dispatcher
@@ -28,7 +30,7 @@ from ferrogen.logging import (
 )
 
 from .envelope import AnswerEnvelope, DirectEnvelope, Envelope, MessageEnvelope, PublishEnvelope
-from .telling import tell
+from .telling import tell, tell_event
 
 __all__ = ["Observer"]
 
@@ -113,7 +115,7 @@ class Observer:
     def answering(self, envelope: AnswerEnvelope) -> Iterator[None]:
         """The span and the event of an answer that reaches its asker."""
         if not self.is_tracing:
-            self.answered(envelope, DeliveryStage.DELIVER)
+            self._arrived(envelope)
             yield
             return
         attributes = {
@@ -124,7 +126,7 @@ class Observer:
         with self._tracing.trace_block(
             "ack", envelope.recipient, parent=envelope.metadata, attributes=attributes
         ):
-            self.answered(envelope, DeliveryStage.DELIVER)
+            self._arrived(envelope)
             yield
 
     def sent(self, message: Any, sender: AgentId | None, receiver: AgentId | TopicId) -> None:
@@ -143,23 +145,23 @@ class Observer:
             kind = MessageKind.DIRECT if direct else MessageKind.PUBLISH
             self._message_event(message, sender, receiver, kind, DeliveryStage.SEND)
 
-    def delivered(self, agent_id: AgentId, envelope: MessageEnvelope) -> None:
+    def delivered(
+        self, agent_id: AgentId, message: Any, sender: AgentId | None, *, direct: bool
+    ) -> None:
         """A message is about to be given to a handler."""
         if _logger.isEnabledFor(logging.INFO):
-            tell(_logger, logging.INFO, "%s reaches %s", type(envelope.message).__name__, agent_id)
+            tell(_logger, logging.INFO, "%s reaches %s", type(message).__name__, agent_id)
         if _events.isEnabledFor(logging.INFO):
-            message, sender, stage = envelope.message, envelope.sender, DeliveryStage.DELIVER
-            if isinstance(envelope, DirectEnvelope):
-                self._message_event(message, sender, agent_id, MessageKind.DIRECT, stage)
-            else:
-                self._message_event(message, sender, None, MessageKind.PUBLISH, stage)
+            kind = MessageKind.DIRECT if direct else MessageKind.PUBLISH
+            receiver = agent_id if direct else None
+            self._message_event(message, sender, receiver, kind, DeliveryStage.DELIVER)
 
-    def answered(self, envelope: AnswerEnvelope, stage: DeliveryStage) -> None:
+    def answered(
+        self, message: Any, sender: AgentId, recipient: AgentId | None, stage: DeliveryStage
+    ) -> None:
         """A handler returned an answer, or the answer reached its asker."""
         if _events.isEnabledFor(logging.INFO):
-            self._message_event(
-                envelope.message, envelope.sender, envelope.recipient, MessageKind.RESPOND, stage
-            )
+            self._message_event(message, sender, recipient, MessageKind.RESPOND, stage)
 
     def dropped(self, envelope: Envelope) -> None:
         """An intervention handler dropped a message or an answer."""
@@ -173,20 +175,19 @@ class Observer:
                 kind = MessageKind.PUBLISH
             case AnswerEnvelope(recipient=receiver):
                 kind = MessageKind.RESPOND
-        tell(
-            _events,
-            logging.INFO,
-            MessageDroppedEvent(
-                payload=self._shown(envelope.message),
-                sender=envelope.sender,
-                receiver=receiver,
-                kind=kind,
-            ),
+        event = MessageDroppedEvent(
+            payload=partial(self._shown, envelope.message),
+            sender=envelope.sender,
+            receiver=receiver,
+            kind=kind,
         )
+        tell_event(_events, event)
 
-    def failed(self, agent_id: AgentId, envelope: MessageEnvelope, error: BaseException) -> None:
-        """A handler raised."""
-        if isinstance(envelope, PublishEnvelope):
+    def failed(
+        self, agent_id: AgentId, message: Any, error: BaseException, *, direct: bool
+    ) -> None:
+        """A handler raised; of a direct message the sender gets the error, and the log need not."""
+        if not direct:
             tell(
                 _logger,
                 logging.ERROR,
@@ -195,13 +196,13 @@ class Observer:
                 exc_info=error,
             )
         if _events.isEnabledFor(logging.INFO):
-            tell(
-                _events,
-                logging.INFO,
-                MessageHandlerExceptionEvent(
-                    payload=self._shown(envelope.message), handling_agent=agent_id, exception=error
-                ),
+            event = MessageHandlerExceptionEvent(
+                payload=partial(self._shown, message), handling_agent=agent_id, exception=error
             )
+            tell_event(_events, event)
+
+    def _arrived(self, envelope: AnswerEnvelope) -> None:
+        self.answered(envelope.message, envelope.sender, envelope.recipient, DeliveryStage.DELIVER)
 
     def _message_event(
         self,
@@ -211,17 +212,14 @@ class Observer:
         kind: MessageKind,
         stage: DeliveryStage,
     ) -> None:
-        tell(
-            _events,
-            logging.INFO,
-            MessageEvent(
-                payload=self._shown(message),
-                sender=sender,
-                receiver=receiver,
-                kind=kind,
-                delivery_stage=stage,
-            ),
+        event = MessageEvent(
+            payload=partial(self._shown, message),
+            sender=sender,
+            receiver=receiver,
+            kind=kind,
+            delivery_stage=stage,
         )
+        tell_event(_events, event)
 
     def _shown(self, message: Any) -> str:
         try:

@@ -6,7 +6,7 @@ import logging
 import traceback
 from typing import Any
 
-__all__ = ["tell"]
+__all__ = ["tell", "tell_event"]
 
 
 def tell(
@@ -27,3 +27,22 @@ def tell(
     except Exception:  # noqa: BLE001 - printed, as logging prints the errors of its handlers
         if logging.raiseExceptions:
             traceback.print_exc()
+
+
+def tell_event(logger: logging.Logger, event: object) -> None:
+    """Log an event at the level INFO, which the logger is known to take.
+
+    The record is made without looking for its caller, which is always the runtime: that would cost
+    as much as the event.
+    """
+    try:
+        record = logger.makeRecord(
+            logger.name, logging.INFO, __file__, _EVENT_LINE, event, (), None, tell_event.__name__
+        )
+        logger.handle(record)
+    except Exception:  # noqa: BLE001 - printed, as logging prints the errors of its handlers
+        if logging.raiseExceptions:
+            traceback.print_exc()
+
+
+_EVENT_LINE = tell_event.__code__.co_firstlineno
