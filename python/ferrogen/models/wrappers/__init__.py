@@ -1,0 +1,7 @@
+"""Clients around clients: each adds one thing, and they go around each other in any order."""
+
+from ferrogen.models.wrappers.clock import Clock
+from ferrogen.models.wrappers.failures import TRANSIENT, FailureKind
+from ferrogen.models.wrappers.retrying import Retrying
+
+__all__ = ["TRANSIENT", "Clock", "FailureKind", "Retrying"]

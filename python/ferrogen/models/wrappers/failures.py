@@ -1,0 +1,110 @@
+"""Failures own what kinds of error there are, whoever's client raised them.
+
+The clients of Ferrogen raise a `ModelError`. Other clients let the errors of their SDK through;
+those are told by the HTTP status they carry, or by their class if that library is loaded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Collection
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from math import isfinite
+from typing import Any, Literal
+
+from ferrogen.exceptions import (
+    AllClientsFailedError,
+    BudgetExceededError,
+    ModelResponseError,
+    ModelStatusError,
+)
+
+FailureKind = Literal[
+    "rate_limit", "server", "timeout", "connection", "response", "refused", "budget", "other"
+]
+"""What went wrong: status 429; another status that may pass, such as 503; no answer in time; no
+connection; an unreadable answer; a status that will not pass, such as 401; a budget is spent."""
+
+TRANSIENT: tuple[FailureKind, ...] = ("rate_limit", "server", "timeout", "connection")
+"""What may be gone a moment later."""
+
+_CLASSES: tuple[tuple[str, str, FailureKind], ...] = (
+    ("openai", "APITimeoutError", "timeout"),  # each before the class it is a kind of
+    ("openai", "APIConnectionError", "connection"),
+    ("anthropic", "APITimeoutError", "timeout"),
+    ("anthropic", "APIConnectionError", "connection"),
+    ("httpx", "TimeoutException", "timeout"),
+    ("httpx", "TransportError", "connection"),
+    ("httpx2", "TimeoutException", "timeout"),
+    ("httpx2", "TransportError", "connection"),
+)
+_STATUSES: dict[int, FailureKind] = {408: "timeout", 409: "server", 429: "rate_limit"}
+
+
+def kind_of(error: BaseException) -> FailureKind:
+    """Tell what kind of failure an error is."""
+    if isinstance(error, ModelResponseError):
+        return "response"
+    if isinstance(error, BudgetExceededError):
+        return "budget"
+    if status := status_of(error):
+        return _STATUSES.get(status) or ("server" if status >= 500 else "refused")
+    if isinstance(error, (TimeoutError, asyncio.TimeoutError)):  # two classes before 3.11
+        return "timeout"
+    if isinstance(error, ConnectionError):
+        return "connection"
+    for module, name, kind in _CLASSES:
+        known = getattr(sys.modules.get(module), name, None)
+        if known is not None and isinstance(error, known):
+            return kind
+    return "other"
+
+
+def is_one_of(error: Exception, kinds: Collection[FailureKind]) -> bool:
+    """Tell whether a failure is of one of these kinds; of several together, whether any is."""
+    if isinstance(error, AllClientsFailedError):
+        return any(is_one_of(each, kinds) for each in error.errors)
+    return kind_of(error) in kinds
+
+
+def status_of(error: BaseException) -> int:
+    """Return the HTTP status that an error stands for, or 0."""
+    status = error.status if isinstance(error, ModelStatusError) else None
+    if status is None:
+        status = getattr(error, "status_code", None)  # how the SDKs call it
+    return status if isinstance(status, int) else 0
+
+
+def retry_after(error: BaseException, now: float) -> float | None:
+    """Return after how many seconds the service said to ask again, if it did.
+
+    Args:
+        error: What a client raised. Of several together, the soonest counts.
+        now: Seconds since 1970.
+    """
+    if isinstance(error, AllClientsFailedError):
+        told = (retry_after(each, now) for each in error.errors)
+        return min((seconds for seconds in told if seconds is not None), default=None)
+    if isinstance(error, ModelStatusError):
+        return error.retry_after
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    return None if headers is None else _read(headers, now)
+
+
+def _read(headers: Any, now: float) -> float | None:
+    """Read seconds, or a date, as RFC 9110 has it; anything else is as good as no header."""
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name, "")) * unit
+        except ValueError:
+            continue
+        return max(0.0, seconds) if isfinite(seconds) else None
+    try:
+        date = parsedate_to_datetime(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=timezone.utc)
+    return max(0.0, (date - datetime.fromtimestamp(now, timezone.utc)).total_seconds())

@@ -1,0 +1,35 @@
+"""Settings of wrappers are checked when they are made, not when the first request fails."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from ferrogen.exceptions import ClientSetupError
+
+Number = TypeVar("Number", int, float)
+
+
+def at_least(least: Number, **settings: Number | None) -> None:
+    """Check numbers; ``None`` stands for no limit.
+
+    Args:
+        least: What each has to reach.
+        settings: The numbers under the names that the user knows them by.
+
+    Raises:
+        ClientSetupError: One is too low.
+    """
+    for name, value in settings.items():
+        if value is not None and value < least:
+            raise ClientSetupError(f"{name} must be at least {least}, not {value}")
+
+
+def above_zero(**settings: float | None) -> None:
+    """Check numbers; ``None`` stands for no limit.
+
+    Raises:
+        ClientSetupError: One is zero or lower.
+    """
+    for name, value in settings.items():
+        if value is not None and value <= 0:
+            raise ClientSetupError(f"{name} must be above 0, not {value}")

@@ -1,0 +1,86 @@
+"""The scripted client answers what it was told to."""
+
+import asyncio
+
+import pytest
+
+from ferrogen import CancellationToken, FunctionCall
+from ferrogen.exceptions import ClientSetupError, ModelError
+from ferrogen.models import (
+    ChatCompletionClient,
+    CreateResult,
+    FunctionExecutionResult,
+    FunctionExecutionResultMessage,
+    RequestUsage,
+    SystemMessage,
+    UserMessage,
+)
+from ferrogen.models.scripted import ScriptedClient
+
+QUESTION = [
+    SystemMessage(content="Be brief."),
+    FunctionExecutionResultMessage(
+        content=[FunctionExecutionResult(content="two words", name="f", call_id="1")]
+    ),
+    UserMessage(content=["Which way?"], source="traveller"),
+]
+CALL = CreateResult(
+    finish_reason="function_calls",
+    content=[FunctionCall(id="1", arguments="{}", name="map")],
+    usage=RequestUsage(5, 7),
+    cached=False,
+)
+
+
+async def test_answers_come_in_their_order_and_words_are_counted():
+    client = ScriptedClient(["straight on", CALL])
+    first, second = [await client.create(QUESTION) for _ in range(2)]
+    assert (first.content, first.usage) == ("straight on", RequestUsage(6, 2))
+    assert second is CALL
+    assert client.total_usage() == client.actual_usage() == RequestUsage(11, 9)
+    assert client.remaining_tokens(QUESTION) == 8192 - client.count_tokens(QUESTION)
+    assert client.requests == [QUESTION] * 2
+
+
+async def test_text_is_streamed_word_by_word_or_as_it_was_cut():
+    client = ScriptedClient([" straight  on\n", ["stra", "ight"], CALL])
+    *words, first = [item async for item in client.create_stream(QUESTION)]
+    *pieces, second = [item async for item in client.create_stream(QUESTION)]
+    assert (words, first.content) == ([" ", "straight  ", "on\n"], " straight  on\n")
+    assert (pieces, second.content) == (["stra", "ight"], "straight")
+    assert [item async for item in client.create_stream(QUESTION)] == [CALL]
+
+
+async def test_it_fails_where_it_was_told_to_and_when_it_has_no_more_answers():
+    client = ScriptedClient([["stra", TimeoutError("late")]])
+    stream = client.create_stream(QUESTION)
+    assert await anext(stream) == "stra"
+    with pytest.raises(TimeoutError, match="late"):
+        await anext(stream)
+    with pytest.raises(ModelError, match="answered all"):
+        await client.create(QUESTION)
+
+
+async def test_a_function_answers_every_request():
+    client = ScriptedClient(lambda messages: messages[-1].content[0].upper())
+    assert [(await client.create(QUESTION)).content for _ in range(2)] == ["WHICH WAY?"] * 2
+
+
+async def test_a_cancelled_request_is_not_answered():
+    token = CancellationToken()
+    token.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ScriptedClient(["left"]).create(QUESTION, cancellation_token=token)
+
+
+def test_it_is_loaded_with_what_it_has_yet_to_answer():
+    dumped = ScriptedClient(["left", ["ri", "ght"], CALL], context_length=9).dump_component()
+    loaded = ChatCompletionClient.load_component(dumped)
+    assert loaded.dump_component() == dumped
+    assert loaded.remaining_tokens([]) == 9
+
+
+@pytest.mark.parametrize("lines", [[TimeoutError()], [["a", TimeoutError()]], len])
+def test_what_cannot_be_written_is_not_dumped(lines):
+    with pytest.raises(ClientSetupError, match="cannot be dumped"):
+        ScriptedClient(lines).dump_component()

@@ -1,0 +1,88 @@
+"""What the tests of wrappers are played on: a clock set by hand, clients that wait for a sign."""
+
+import asyncio
+import heapq
+from itertools import count
+
+from ferrogen.models import UserMessage
+from ferrogen.models.scripted import ScriptedClient
+from ferrogen.models.wrappers import Clock
+
+QUESTION = [UserMessage(content="Which way to Turin?", source="traveller")]
+
+
+def asking(text):
+    return [UserMessage(content=text, source="traveller")]
+
+
+class HandClock(Clock):
+    """A clock that moves when it is told to; with `runs`, whoever waits moves it."""
+
+    def __init__(self, *, runs=False):
+        self.now = 1_000.0
+        self.waits = []
+        self._runs = runs
+        self._sleepers = []
+        self._order = count()
+
+    def monotonic(self):
+        return self.now
+
+    def time(self):
+        return self.now
+
+    async def sleep(self, seconds):
+        self.waits.append(seconds)
+        if self._runs:
+            self.now += seconds
+            return
+        woken = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.now + seconds, next(self._order), woken))
+        await woken
+
+    async def advance(self, seconds):
+        """Move, and wake on the way whoever wanted to be woken."""
+        end = self.now + seconds
+        await settled()
+        while self._sleepers and self._sleepers[0][0] <= end:
+            self.now, _, woken = heapq.heappop(self._sleepers)
+            if not woken.done():
+                woken.set_result(None)
+            await settled()
+        self.now = end
+
+
+async def settled():
+    """Let everything go on that does not wait for something outside."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+class GatedClient(ScriptedClient):
+    """Begins each answer when it is let through, and counts who stands before the gate."""
+
+    def __init__(self, lines, **options):
+        super().__init__(lines, **options)
+        self.gate = asyncio.Event()
+        self.before = 0
+        self.broken_off = 0
+
+    async def _answer(self, request):
+        self.before += 1
+        waiting = asyncio.ensure_future(self.gate.wait())
+        if request.cancellation_token is not None:
+            request.cancellation_token.link_future(waiting)
+        try:
+            await waiting
+        except asyncio.CancelledError:
+            self.broken_off += 1
+            raise
+        finally:
+            self.before -= 1
+        async for item in super()._answer(request):
+            yield item
+
+
+async def text_and_result(stream):
+    *pieces, result = [item async for item in stream]
+    return "".join(pieces), result
