@@ -1,12 +1,16 @@
 """Spans of tools and agents, compared with upstream's."""
 
 import asyncio
+import importlib
 from types import ModuleType
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
+from tests.compat.harness import Record, same
+from tests.compat.observers import RecordedSpans
 
 from ferrogen._telemetry import genai
 
@@ -51,7 +55,7 @@ def run(
 
 def looks(span: ReadableSpan) -> tuple[object, ...]:
     attributes = dict(span.attributes)
-    attributes.pop(genai.GEN_AI_PROVIDER_NAME, None)
+    attributes.pop("gen_ai.provider.name", None)
     return (span.name, span.kind, attributes, span.status.status_code, span.status.description)
 
 
@@ -62,6 +66,11 @@ def test_spans_are_those_of_upstream(
 ) -> None:
     upstream = pytest.importorskip("autogen_core._telemetry")
     assert looks(run(genai, name, settings, error)) == looks(run(upstream, name, settings, error))
+
+
+@pytest.fixture(autouse=True)
+def no_opt_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OTEL_SEMCONV_STABILITY_OPT_IN", raising=False)
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in CASES}))
@@ -80,3 +89,77 @@ def test_an_exception_is_written_into_the_span_once(name: str) -> None:
 @pytest.mark.parametrize("name", sorted({name for name, _ in CASES}))
 def test_a_given_parent_is_used(name: str) -> None:
     run(genai, name, {}, with_parent=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("trace_tool_span", SpanKind.INTERNAL),
+        ("trace_create_agent_span", SpanKind.CLIENT),
+        ("trace_invoke_agent_span", SpanKind.INTERNAL),
+    ],
+)
+@pytest.mark.parametrize(
+    "wanted", ["gen_ai_latest_experimental", "http, gen_ai_latest_experimental"]
+)
+def test_the_latest_conventions_alone_are_written_when_asked_for(
+    name: str, kind: SpanKind, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", wanted)
+    span = run(genai, name, {})
+    assert span.kind is kind
+    assert "gen_ai.system" not in span.attributes
+    assert span.attributes["gen_ai.provider.name"] == "autogen"
+    assert span.attributes.get("gen_ai.tool.type") == (
+        "function" if name == "trace_tool_span" else None
+    )
+
+
+def test_other_conventions_that_are_asked_for_change_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database/dup")
+    assert "gen_ai.system" in run(genai, "trace_invoke_agent_span", {}).attributes
+
+
+def test_every_attribute_is_one_that_the_conventions_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    semconv = "opentelemetry.semconv"
+    known = vars(importlib.import_module(f"{semconv}._incubating.attributes.gen_ai_attributes"))
+    errors = vars(importlib.import_module(f"{semconv}.attributes.error_attributes"))
+    names = {value for value in {**known, **errors}.values() if isinstance(value, str)}
+    operations = {member.value for member in known["GenAiOperationNameValues"]}
+    for wanted in ("", "gen_ai_latest_experimental"):
+        monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", wanted)
+        for name, settings in CASES:
+            attributes = run(genai, name, settings, ValueError("boom")).attributes
+            assert set(attributes) <= names
+            assert attributes["gen_ai.operation.name"] in operations
+
+
+def test_an_agent_that_is_being_built_is_named_as_upstream_names_it() -> None:
+    async def scenario(core: ModuleType, record: Record) -> None:
+        spans = RecordedSpans()
+        tracer = spans.provider.get_tracer("test")
+
+        class Agent(core.BaseAgent):
+            def __init__(self) -> None:
+                with core.trace_create_agent_span("greeter", tracer=tracer):
+                    super().__init__("greets")
+
+            async def on_message_impl(self, message: object, ctx: object) -> object:
+                with (
+                    core.trace_invoke_agent_span("greeter", tracer=tracer),
+                    core.trace_tool_span("wave", tracer=tracer),
+                ):
+                    return message
+
+        runtime = core.SingleThreadedAgentRuntime()
+        await Agent.register(runtime, "greeter", Agent)
+        runtime.start()
+        await runtime.send_message("hello", core.AgentId("greeter", "k"))
+        await runtime.stop_when_idle()
+        for span in spans.seen():
+            span["attributes"].pop("gen_ai.provider.name", None)
+            record(span)
+
+    assert len(same(scenario).entries) == 3

@@ -65,3 +65,27 @@ def test_metadata_of_another_kind_is_refused_or_passed_over() -> None:
     with pytest.raises(ValueError, match="Unknown metadata type"):
         get_telemetry_context(5)
     assert get_telemetry_links(5) is None
+
+
+@pytest.mark.parametrize("given", [None, {"user": "me"}, {"traceparent": "stale"}], ids=repr)
+def test_headers_are_those_of_upstream(span: Span, given: dict[str, str] | None) -> None:
+    upstream = pytest.importorskip("autogen_core._telemetry")
+    assert get_telemetry_grpc_metadata(given) == upstream.get_telemetry_grpc_metadata(given)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"traceparent": TRACEPARENT, "tracestate": "vendor=1"}, {"traceparent": "no trace"}],
+    ids=["none", "a trace", "damaged"],
+)
+def test_what_upstream_reads_from_headers_we_read(headers: dict[str, str]) -> None:
+    upstream = pytest.importorskip("autogen_core._telemetry._propagation")
+    ours, theirs = (
+        get_current_span(read(headers)).get_span_context()
+        for read in (get_telemetry_context, upstream.get_telemetry_context)
+    )
+    assert (ours.trace_id, ours.span_id) == (theirs.trace_id, theirs.span_id)
+    assert ours.trace_state == theirs.trace_state
+    assert [link.context for link in get_telemetry_links(headers)] == [
+        link.context for link in upstream.get_telemetry_links(headers)
+    ]

@@ -4,37 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from enum import Enum
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import Span
 
-# The conventions' names are written out: their package is still unstable, and large.
-GEN_AI_AGENT_DESCRIPTION = "gen_ai.agent.description"
-GEN_AI_AGENT_ID = "gen_ai.agent.id"
-GEN_AI_AGENT_NAME = "gen_ai.agent.name"
-GEN_AI_OPERATION_NAME = "gen_ai.operation.name"
-GEN_AI_PROVIDER_NAME = "gen_ai.provider.name"
-GEN_AI_SYSTEM = "gen_ai.system"
-GEN_AI_TOOL_CALL_ID = "gen_ai.tool.call.id"
-GEN_AI_TOOL_DESCRIPTION = "gen_ai.tool.description"
-GEN_AI_TOOL_NAME = "gen_ai.tool.name"
-ERROR_TYPE = "error.type"
-
-GENAI_SYSTEM_AUTOGEN = "autogen"
-
-
-class GenAiOperationNameValues(Enum):
-    """The operations that the conventions name."""
-
-    CHAT = "chat"
-    CREATE_AGENT = "create_agent"
-    EMBEDDINGS = "embeddings"
-    EXECUTE_TOOL = "execute_tool"
-    GENERATE_CONTENT = "generate_content"
-    INVOKE_AGENT = "invoke_agent"
-    TEXT_COMPLETION = "text_completion"
+from ferrogen._telemetry import genai_conventions as convention
+from ferrogen._telemetry.genai_conventions import GenAiOperationNameValues
 
 
 @contextmanager
@@ -71,13 +47,12 @@ def trace_tool_span(
     with _genai_span(
         GenAiOperationNameValues.EXECUTE_TOOL,
         tool_name,
-        SpanKind.INTERNAL,
         tracer,
         parent,
         {
-            GEN_AI_TOOL_NAME: tool_name,
-            GEN_AI_TOOL_DESCRIPTION: tool_description,
-            GEN_AI_TOOL_CALL_ID: tool_call_id,
+            convention.TOOL_NAME: tool_name,
+            convention.TOOL_DESCRIPTION: tool_description,
+            convention.TOOL_CALL_ID: tool_call_id,
         },
     ) as span:
         yield span
@@ -117,13 +92,12 @@ def trace_create_agent_span(
     with _genai_span(
         GenAiOperationNameValues.CREATE_AGENT,
         agent_name,
-        SpanKind.CLIENT,
         tracer,
         parent,
         {
-            GEN_AI_AGENT_NAME: agent_name,
-            GEN_AI_AGENT_ID: _agent_under_construction() if agent_id is None else agent_id,
-            GEN_AI_AGENT_DESCRIPTION: agent_description,
+            convention.AGENT_NAME: agent_name,
+            convention.AGENT_ID: _agent_under_construction() if agent_id is None else agent_id,
+            convention.AGENT_DESCRIPTION: agent_description,
         },
     ) as span:
         yield span
@@ -163,13 +137,12 @@ def trace_invoke_agent_span(
     with _genai_span(
         GenAiOperationNameValues.INVOKE_AGENT,
         agent_name,
-        SpanKind.CLIENT,
         tracer,
         parent,
         {
-            GEN_AI_AGENT_NAME: agent_name,
-            GEN_AI_AGENT_ID: agent_id,
-            GEN_AI_AGENT_DESCRIPTION: agent_description,
+            convention.AGENT_NAME: agent_name,
+            convention.AGENT_ID: agent_id,
+            convention.AGENT_DESCRIPTION: agent_description,
         },
     ) as span:
         yield span
@@ -179,21 +152,18 @@ def trace_invoke_agent_span(
 def _genai_span(
     operation: GenAiOperationNameValues,
     subject: str,
-    kind: SpanKind,
     tracer: trace.Tracer | None,
     parent: Span | None,
     details: dict[str, str | None],
 ) -> Generator[Span, Any, None]:
+    latest = convention.wants_latest()
     attributes = {
-        GEN_AI_OPERATION_NAME: operation.value,
-        # The conventions renamed the first to the second; readers of either find it.
-        GEN_AI_SYSTEM: GENAI_SYSTEM_AUTOGEN,
-        GEN_AI_PROVIDER_NAME: GENAI_SYSTEM_AUTOGEN,
+        **convention.common_attributes(operation, latest=latest),
         **{name: value for name, value in details.items() if value is not None},
     }
     with (tracer or trace.get_tracer("autogen-core")).start_as_current_span(
         f"{operation.value} {subject}",
-        kind=kind,
+        kind=convention.kind_of(operation, latest=latest),
         context=None if parent is None else trace.set_span_in_context(parent),
         attributes=attributes,
     ) as span:
@@ -201,7 +171,7 @@ def _genai_span(
             yield span
         except Exception as error:
             # Event and status are written once, by start_as_current_span.
-            span.set_attribute(ERROR_TYPE, type(error).__name__)
+            span.set_attribute(convention.ERROR_TYPE, type(error).__name__)
             raise
 
 
