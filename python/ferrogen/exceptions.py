@@ -33,12 +33,18 @@ The tree::
     ├── ContextLimitError                (ValueError)   a model context could send nothing at all
     ├── MissingDependencyError           (ImportError)  an optional package is not installed
     ├── ToolSchemaError                  (ValueError, KeyError)  a tool cannot be described
+    ├── ToolStreamError                  (AssertionError, TypeError)  a tool's stream ends without
+    │                                    a result, or with one of another type
     ├── FunctionSourceError              (ValueError)   source text does not make one function
     ├── ComponentError                   a component cannot be dumped or loaded
     │   ├── ProviderError                (ValueError)  a provider string is wrong, or not trusted
     │   ├── ComponentTypeError           (TypeError)   this is no component, or not the one expected
     │   ├── ComponentDefinitionError     (AttributeError)  its class lacks a class variable
-    │   └── ComponentVersionError        (NotImplementedError)  the config is of a past version
+    │   ├── ComponentVersionError        (NotImplementedError)  the config is of a past version
+    │   ├── FunctionDumpError            (TypeError, OSError)  a function has no usable source text
+    │   ├── SourceTextRefusedError       (PermissionError)  nobody allowed to run source text
+    │   └── SourceImportError            (ModuleNotFoundError, RuntimeError)  source text needs a
+    │                                    module that cannot be imported
     ├── WrongLoopError                   (RuntimeError) used from another event loop than its own
     ├── AlreadyImportedError             (RuntimeError) the real autogen_core is imported already
     └── NotProvidedError                 (ModuleNotFoundError)  a name of autogen_core that
@@ -67,6 +73,7 @@ __all__ = [
     "ContextLimitError",
     "FerrogenError",
     "FormatNotSupportedError",
+    "FunctionDumpError",
     "FunctionSourceError",
     "ImageError",
     "MailboxFullError",
@@ -88,8 +95,11 @@ __all__ = [
     "RuntimeStoppedError",
     "SchemaConversionError",
     "SerializationError",
+    "SourceImportError",
+    "SourceTextRefusedError",
     "StateError",
     "ToolSchemaError",
+    "ToolStreamError",
     "UndeliverableException",
     "UnsupportedKeywordError",
     "WrongLoopError",
@@ -254,6 +264,10 @@ class ToolSchemaError(FerrogenError, ValueError, KeyError):
         return ValueError.__str__(self)  # a KeyError would show its words as a quoted key
 
 
+class ToolStreamError(FerrogenError, AssertionError, TypeError):
+    """The stream of a tool ended without a result, or with one of another type than it says."""
+
+
 class FunctionSourceError(FerrogenError, ValueError):
     """Source text does not run, or does not define exactly one function."""
 
@@ -276,6 +290,18 @@ class ComponentDefinitionError(ComponentError, AttributeError):
 
 class ComponentVersionError(ComponentError, NotImplementedError):
     """A config is of a past version, and its class does not say how to read that."""
+
+
+class FunctionDumpError(ComponentError, TypeError, OSError):
+    """A function cannot be written into a config: no source text would make it again."""
+
+
+class SourceTextRefusedError(ComponentError, PermissionError):
+    """A config holds source text, and the caller did not allow it to be run."""
+
+
+class SourceImportError(ComponentError, ModuleNotFoundError, RuntimeError):
+    """Something that a function in source text needs cannot be imported."""
 
 
 class WrongLoopError(FerrogenError, RuntimeError):

@@ -15,6 +15,7 @@ def _at(home: str, *names: str) -> dict[str, str]:
 _PUBLIC = "ferrogen"
 _CONTEXTS = "ferrogen.model_context"
 _MODELS = "ferrogen.models"
+_TOOLS = "ferrogen.tools"
 _LOGGERS = _at(_PUBLIC, "EVENT_LOGGER_NAME", "ROOT_LOGGER_NAME", "TRACE_LOGGER_NAME")
 _GENAI = _at(_PUBLIC, "trace_create_agent_span", "trace_invoke_agent_span", "trace_tool_span")
 _PROPAGATION = _at(
@@ -196,6 +197,21 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
         "TopLogprob",
         "UserMessage",
     ),
+    "tools._base": _at(
+        _TOOLS,
+        "BaseStreamTool",
+        "BaseTool",
+        "BaseToolWithState",
+        "ParametersSchema",
+        "StreamTool",
+        "Tool",
+        "ToolOverride",
+        "ToolSchema",
+    ),
+    "tools._function_tool": {
+        **_at(_TOOLS, "FunctionTool"),
+        **_at(f"{_TOOLS}.function_tool", "FunctionToolConfig"),
+    },
     "_function_utils": _at(
         "ferrogen.tools.function_signature",
         "args_base_model_from_signature",

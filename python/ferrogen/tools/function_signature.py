@@ -18,20 +18,26 @@ def get_typed_signature(call: Callable[..., Any]) -> inspect.Signature:
     """Get the signature of a function, its annotations resolved.
 
     Args:
-        call: A function or a partial; ``Annotated`` is kept.
+        call: A function, a method, a partial, or an object that can be called; ``Annotated`` is
+            kept.
 
     Raises:
-        ToolSchemaError: A parameter has no annotation.
+        ToolSchemaError: A parameter has no annotation, or takes arguments without names.
         NameError: An annotation names something that its module does not have.
     """
     signature = inspect.signature(call)
-    function = call.func if isinstance(call, partial) else call
+    function = _annotated(call)
     hints = get_type_hints(function, include_extras=True)
     for name in signature.parameters:
         if name not in hints:
             raise ToolSchemaError(
                 f"parameter {name!r} of {_name(function)} has no annotation; annotate it, as the"
                 " model is told its type"
+            )
+        if signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:
+            raise ToolSchemaError(
+                f"parameter *{name} of {_name(function)} takes arguments without names, and models"
+                " give every argument a name; take a list instead"
             )
     return inspect.Signature(
         [
@@ -64,6 +70,36 @@ def args_base_model_from_signature(name: str, sig: inspect.Signature) -> type[Ba
 def normalize_annotated_type(type_hint: Any) -> Any:
     """Take the type out of an ``Annotated``; anything else is returned as it is."""
     return get_args(type_hint)[0] if get_origin(type_hint) is Annotated else type_hint
+
+
+def name_of(call: Callable[..., Any]) -> str:
+    """Name a function; an object that can be called goes by its class."""
+    function = _unbound(call)
+    name: str = getattr(function, "__name__", type(function).__name__)
+    return name
+
+
+def waits(call: Callable[..., Any]) -> bool:
+    """Tell whether calling it makes a coroutine."""
+    function = _unbound(call)
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - asks for what it is, not whether it is
+    )
+
+
+def _unbound(call: Callable[..., Any]) -> Callable[..., Any]:
+    return call.func if isinstance(call, partial) else call
+
+
+def _annotated(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Find the function that carries the annotations: an object's are at its ``__call__``."""
+    function = _unbound(call)
+    if inspect.isroutine(function) or isinstance(function, type):
+        return function
+    if hasattr(function, "__wrapped__"):  # it has taken on the annotations of what it wraps
+        return function
+    method: Callable[..., Any] = getattr(function, "__call__")  # noqa: B004, B009 - mypy sees none
+    return method
 
 
 def _field(parameter: inspect.Parameter) -> tuple[Any, Any]:

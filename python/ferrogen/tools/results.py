@@ -18,12 +18,16 @@ class TextResultContent(BaseModel):
         ```
     """
 
+    __module__ = "ferrogen.tools"
+
     type: Literal["TextResultContent"] = "TextResultContent"
     content: str
 
 
 class ImageResultContent(BaseModel):
     """A part of a result that is an image."""
+
+    __module__ = "ferrogen.tools"
 
     type: Literal["ImageResultContent"] = "ImageResultContent"
     content: Image
@@ -43,6 +47,8 @@ class ToolResult(BaseModel):
         assert result.to_text() == "3"
         ```
     """
+
+    __module__ = "ferrogen.tools"
 
     type: Literal["ToolResult"] = "ToolResult"
     name: str

@@ -59,6 +59,8 @@ class ToolOverride(BaseModel):
         ```
     """
 
+    __module__ = "ferrogen.tools"
+
     name: str | None = None
     """None keeps the name."""
 

@@ -1,0 +1,172 @@
+"""The base of tools: arguments checked by pydantic, a span and an event for each call."""
+
+import json
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from ferrogen._components.component import ComponentBase
+from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._telemetry.genai import trace_tool_span
+from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME
+from ferrogen.logging import ToolCallEvent
+from ferrogen.tools.function_signature import normalize_annotated_type
+from ferrogen.tools.protocol import Tool
+from ferrogen.tools.schema import ToolSchema, parameters_of
+
+ArgsT = TypeVar("ArgsT", bound=BaseModel, contravariant=True)  # noqa: PLC0105 - upstream's name
+ReturnT = TypeVar("ReturnT", bound=BaseModel, covariant=True)  # noqa: PLC0105 - upstream's name
+
+_events = logging.getLogger(EVENT_LOGGER_NAME)
+
+
+class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
+    """The base of tools whose arguments are a pydantic model.
+
+    Args:
+        args_type: The model of the arguments.
+        return_type: The type of the results.
+        name: What the model calls the tool by.
+        description: What the model is told that it does.
+        strict: Whether the model service is asked to hold to the schema.
+
+    Example:
+        ```python
+        import asyncio
+
+        from pydantic import BaseModel
+
+        from ferrogen import CancellationToken
+        from ferrogen.tools import BaseTool
+
+
+        class Product(BaseModel):
+            price: float
+            pieces: int
+
+
+        class Total(BaseTool[Product, float]):
+            def __init__(self) -> None:
+                super().__init__(Product, float, "total", "Tells what an order costs.")
+
+            async def run(self, args: Product, cancellation_token: CancellationToken) -> float:
+                return args.price * args.pieces
+
+
+        order = {"price": 1.5, "pieces": 4}
+        assert asyncio.run(Total().run_json(order, CancellationToken())) == 6.0
+        ```
+    """
+
+    __module__ = "ferrogen.tools"
+
+    component_type = "tool"
+
+    def __init__(
+        self,
+        args_type: type[ArgsT],
+        return_type: type[ReturnT],
+        name: str,
+        description: str,
+        strict: bool = False,
+    ) -> None:
+        self._args_type = args_type
+        self._return_type: Any = normalize_annotated_type(return_type)
+        self._name = name
+        self._description = description
+        self._strict = strict
+
+    @property
+    def schema(self) -> ToolSchema:
+        """All that the model is told.
+
+        Raises:
+            ToolSchemaError: The arguments do not fit strict mode, or contain themselves.
+        """
+        return ToolSchema(
+            name=self._name,
+            description=self._description,
+            parameters=parameters_of(self._args_type, self._strict),
+            strict=self._strict,
+        )
+
+    @property
+    def name(self) -> str:
+        """What the model calls it by."""
+        return self._name
+
+    @property
+    def description(self) -> str:
+        """What the model is told that it does."""
+        return self._description
+
+    def args_type(self) -> type[BaseModel]:
+        """Return the model of its arguments."""
+        return self._args_type
+
+    def return_type(self) -> type[Any]:
+        """Return the type of its results, without what ``Annotated`` adds."""
+        declared: type[Any] = self._return_type
+        return declared
+
+    def state_type(self) -> type[BaseModel] | None:
+        """Return the model of its state: none, unless a subclass says otherwise."""
+        return None
+
+    def return_value_as_string(self, value: Any) -> str:
+        """Put a result in the words that the model will read: JSON of models, else ``str``."""
+        if not isinstance(value, BaseModel):
+            return str(value)
+        dumped: object = value.model_dump()
+        if not isinstance(dumped, dict):  # a RootModel's may be anything
+            return str(dumped)
+        return json.dumps(dumped, default=to_jsonable_python)
+
+    @abstractmethod
+    async def run(self, args: ArgsT, cancellation_token: CancellationToken) -> ReturnT:
+        """Do what the tool is for.
+
+        Args:
+            args: The arguments, checked.
+            cancellation_token: Tells that nobody wants the result any more.
+        """
+
+    async def run_json(
+        self,
+        args: Mapping[str, Any],
+        cancellation_token: CancellationToken,
+        call_id: str | None = None,
+    ) -> Any:
+        """Check the arguments and run the tool, in a span; a run that ends well is logged.
+
+        Args:
+            args: The arguments by name, as decoded from JSON.
+            cancellation_token: Handed on to `run`.
+            call_id: The id that the model gave to the call, for the span.
+
+        Returns:
+            What `run` returned.
+
+        Raises:
+            pydantic.ValidationError: The arguments do not fit.
+        """
+        with trace_tool_span(self._name, tool_description=self._description, tool_call_id=call_id):
+            value = await self.run(self._args_type.model_validate(args), cancellation_token)
+        self._log_call(args, value)
+        return value
+
+    async def save_state_json(self) -> Mapping[str, Any]:
+        """Return the state, which is empty unless a subclass has one."""
+        return {}
+
+    async def load_state_json(self, state: Mapping[str, Any]) -> None:
+        """Take on a state that was saved; without a state of its own, the tool passes it over."""
+
+    def _log_call(self, args: Mapping[str, Any], value: Any) -> None:
+        if _events.isEnabledFor(logging.INFO):  # B2
+            result = self.return_value_as_string(value)
+            _events.info(ToolCallEvent(tool_name=self.name, arguments=dict(args), result=result))

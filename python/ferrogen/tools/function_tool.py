@@ -1,0 +1,164 @@
+"""The function tool: a Python function as a tool, its arguments read off its signature."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel
+from typing_extensions import Self
+
+from ferrogen._components.component import Component
+from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen.code_executor.imports import Import
+from ferrogen.tools.base import BaseTool
+from ferrogen.tools.function_signature import (
+    CANCELLATION,
+    args_base_model_from_signature,
+    get_typed_signature,
+    name_of,
+    waits,
+)
+from ferrogen.tools.source_text import function_from_source, source_of
+from ferrogen.tools.thread_call import run_in_thread
+
+
+class FunctionToolConfig(BaseModel):
+    """The config of a `FunctionTool`: its function as source text."""
+
+    source_code: str
+    name: str
+    description: str
+    global_imports: Sequence[Import]
+    has_cancellation_support: bool
+    strict: bool | None = None
+    """Left out unless true, as upstream's configs have no such field."""
+
+
+class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]):
+    """A function as a tool.
+
+    Every parameter needs an annotation, from which the model learns its type; in
+    ``Annotated[int, "The year."]`` the text is the description. A parameter that is called
+    ``cancellation_token`` gets the caller's token, and the model does not see it.
+
+    A coroutine function runs in the event loop, any other one in a thread. To cancel the call of
+    the latter frees the caller; the function learns of it from `tool_call_cancelled`, or from its
+    token, for which the caller waits. What is awaitable among its results is awaited.
+
+    Args:
+        func: The function: also a partial, a method, or an object that can be called.
+        description: What the model is told that it does.
+        name: What the model calls it by; by default the function's name.
+        global_imports: What the function needs to have been imported, for its config.
+        strict: Whether the model service is asked to hold to the schema. There may be no
+            defaults then.
+
+    Raises:
+        ToolSchemaError: A parameter cannot be described to a model.
+
+    Example:
+        ```python
+        import asyncio
+        from typing import Annotated
+
+        from ferrogen import CancellationToken
+        from ferrogen.tools import FunctionTool
+
+
+        async def weather(city: Annotated[str, "In English."], days: int = 1) -> str:
+            return f"{city} will be sunny for {days} days."
+
+
+        tool = FunctionTool(weather, "Tells the weather.")
+        parameters = tool.schema["parameters"]
+        assert parameters["properties"]["city"]["description"] == "In English."
+        assert parameters["required"] == ["city"]
+        words = asyncio.run(tool.run_json({"city": "Turin"}, CancellationToken()))
+        assert words == "Turin will be sunny for 1 days."
+        ```
+    """
+
+    __module__ = "ferrogen.tools"
+
+    component_provider_override = "autogen_core.tools.FunctionTool"
+    component_config_schema = FunctionToolConfig
+
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        description: str,
+        name: str | None = None,
+        global_imports: Sequence[Import] = [],
+        strict: bool = False,
+    ) -> None:
+        self._func = func
+        self._global_imports = global_imports
+        self._signature = get_typed_signature(func)
+        self._has_cancellation_support = CANCELLATION in self._signature.parameters
+        self._source: str | None = None
+        own_name = name or name_of(func)
+        super().__init__(
+            args_base_model_from_signature(own_name + "args", self._signature),
+            self._signature.return_annotation,
+            own_name,
+            description,
+            strict,
+        )
+
+    async def run(self, args: BaseModel, cancellation_token: CancellationToken) -> Any:
+        """Call the function.
+
+        Args:
+            args: The arguments, checked.
+            cancellation_token: Frees the caller of a synchronous function. A function that has a
+                parameter for it gets it.
+
+        Returns:
+            What the function returned.
+        """
+        call = self._call(args, cancellation_token)
+        if waits(self._func):
+            return await call()
+        value = await run_in_thread(
+            call, cancellation_token, takes_token=self._has_cancellation_support
+        )
+        return await value if inspect.isawaitable(value) else value
+
+    def _call(self, args: BaseModel, token: CancellationToken) -> Callable[[], Any]:
+        by_position: list[Any] = []
+        by_name: dict[str, Any] = {}
+        for name, parameter in self._signature.parameters.items():
+            if name == CANCELLATION:
+                value: Any = token
+            elif hasattr(args, name):
+                value = getattr(args, name)
+            else:
+                continue
+            if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+                by_position.append(value)
+            else:
+                by_name[name] = value
+        return partial(self._func, *by_position, **by_name)
+
+    def _to_config(self) -> FunctionToolConfig:
+        return FunctionToolConfig(
+            source_code=source_of(self._func) if self._source is None else self._source,
+            name=self.name,
+            description=self.description,
+            global_imports=self._global_imports,
+            has_cancellation_support=self._has_cancellation_support,
+            strict=self._strict or None,
+        )
+
+    @classmethod
+    def _from_config(cls, config: FunctionToolConfig) -> Self:
+        tool = cls(
+            function_from_source(config.source_code, config.global_imports),
+            name=config.name,
+            description=config.description,
+            global_imports=config.global_imports,
+            strict=bool(config.strict),
+        )
+        tool._source = config.source_code
+        return tool

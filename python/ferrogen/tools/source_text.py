@@ -1,0 +1,131 @@
+"""Source text of functions: written into configs, and run again only where the caller allows it.
+
+A config that holds source text could hold any, so whoever loads one says so first (A17).
+"""
+
+import ast
+import inspect
+import os
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from textwrap import dedent
+from typing import Any
+
+from ferrogen.code_executor.functions_file import to_code
+from ferrogen.code_executor.imports import Import, import_to_str
+from ferrogen.exceptions import (
+    ComponentTypeError,
+    FunctionDumpError,
+    FunctionSourceError,
+    SourceImportError,
+    SourceTextRefusedError,
+)
+
+SOURCE_TEXT_VARIABLE = "FERROGEN_ALLOW_SOURCE_TEXT"
+"""An environment variable: any text but the empty one allows source text in the whole process."""
+
+_allowed: ContextVar[bool] = ContextVar("ferrogen_source_text_allowed", default=False)
+
+
+@contextmanager
+def allow_source_text() -> Generator[None, None, None]:
+    r"""Let configs that are loaded inside the ``with`` block run the source text they contain.
+
+    The config of a `FunctionTool` is Python code. Allow it for configs that you wrote, or have
+    read. Only the current task is concerned, and the tasks it starts inside the block.
+
+    Example:
+        ```python
+        from ferrogen.tools import FunctionTool, allow_source_text
+
+        config = {
+            "provider": "autogen_core.tools.FunctionTool",
+            "config": {
+                "source_code": "def double(n: int) -> int:\n    return 2 * n\n",
+                "name": "double",
+                "description": "Doubles a number.",
+                "global_imports": [],
+                "has_cancellation_support": False,
+            },
+        }
+        with allow_source_text():
+            tool = FunctionTool.load_component(config)
+        assert tool.name == "double"
+        ```
+    """
+    before = _allowed.set(True)
+    try:
+        yield
+    finally:
+        _allowed.reset(before)
+
+
+def source_of(function: Callable[..., Any]) -> str:
+    """Write a function down, so that `function_from_source` makes it again.
+
+    Raises:
+        FunctionDumpError: It has no source text that would make it again.
+    """
+    if inspect.ismethod(function):
+        raise FunctionDumpError(
+            f"{function.__qualname__} is a method, whose object source text cannot hold; make the"
+            " tool of a function"
+        )
+    try:
+        source = dedent(to_code(function))
+        _first_function(ast.parse(source))
+    except (TypeError, OSError, SyntaxError, FunctionSourceError) as error:
+        raise FunctionDumpError(
+            f"{function!r} cannot be written down: {error}; make the tool of a function that is"
+            " defined by def in a file"
+        ) from error
+    return source
+
+
+def function_from_source(source: str, imports: Sequence[Import]) -> Callable[..., Any]:
+    """Run source text, where that is allowed, and return the first function it defines.
+
+    Args:
+        source: Python text with a function at its top level.
+        imports: What is imported before it.
+
+    Raises:
+        SourceTextRefusedError: The caller did not allow source text; nothing was run.
+        SourceImportError: One of the imports failed.
+        FunctionSourceError: The text does not run, or defines no function.
+        ComponentTypeError: What it defines cannot be called.
+    """
+    if not _allowed.get() and not os.environ.get(SOURCE_TEXT_VARIABLE):
+        raise SourceTextRefusedError(
+            "the config of a FunctionTool is Python source text, which loading runs; if you trust"
+            " it, load it inside `with ferrogen.tools.allow_source_text():`, or set the"
+            f" environment variable {SOURCE_TEXT_VARIABLE}=1"
+        )
+    namespace: dict[str, Any] = {"__name__": "loaded_tool"}
+    for needed in imports:
+        _import(import_to_str(needed), namespace)
+    try:
+        tree = ast.parse(source)
+        name = _first_function(tree)
+        exec(compile(tree, "<source text of a tool>", "exec"), namespace)
+    except Exception as error:
+        raise FunctionSourceError(f"Could not compile and load function: {error}") from error
+    function: Callable[..., Any] = namespace[name]
+    if not callable(function):
+        raise ComponentTypeError(f"Expected function but got {type(function)}")
+    return function
+
+
+def _import(statement: str, namespace: dict[str, Any]) -> None:
+    try:
+        exec(statement, namespace)
+    except Exception as error:
+        raise SourceImportError(f"Failed to import {statement}: {error}") from error
+
+
+def _first_function(tree: ast.Module) -> str:
+    for statement in tree.body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return statement.name
+    raise FunctionSourceError("the text defines no function at its top level")

@@ -1,0 +1,116 @@
+"""The base of tools that show parts of a result before all of it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from ferrogen._components.component import ComponentBase
+from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._telemetry.genai import trace_tool_span
+from ferrogen.exceptions import ToolStreamError
+from ferrogen.tools.base import ArgsT, BaseTool, ReturnT
+from ferrogen.tools.protocol import StreamTool
+
+StreamT = TypeVar("StreamT", bound=BaseModel, covariant=True)  # noqa: PLC0105 - upstream's name
+
+
+class BaseStreamTool(
+    BaseTool[ArgsT, ReturnT],
+    StreamTool,
+    ABC,
+    Generic[ArgsT, StreamT, ReturnT],
+    ComponentBase[BaseModel],
+):
+    """The base of tools that show parts of a result before all of it.
+
+    Example:
+        ```python
+        import asyncio
+        from collections.abc import AsyncGenerator
+
+        from pydantic import BaseModel
+
+        from ferrogen import CancellationToken
+        from ferrogen.tools import BaseStreamTool
+
+
+        class Number(BaseModel):
+            number: int
+
+
+        class Countdown(BaseStreamTool[Number, Number, Number]):
+            def __init__(self) -> None:
+                super().__init__(Number, Number, "countdown", "Counts down to nought.")
+
+            async def run(self, args: Number, cancellation_token: CancellationToken) -> Number:
+                return Number(number=0)
+
+            async def run_stream(
+                self, args: Number, cancellation_token: CancellationToken
+            ) -> AsyncGenerator[Number, None]:
+                for number in range(args.number, -1, -1):
+                    yield Number(number=number)
+
+
+        async def main() -> None:
+            stream = Countdown().run_json_stream({"number": 2}, CancellationToken())
+            assert [part.number async for part in stream] == [2, 1, 0]
+
+
+        asyncio.run(main())
+        ```
+    """
+
+    __module__ = "ferrogen.tools"
+
+    component_type = "tool"
+
+    @abstractmethod
+    def run_stream(
+        self, args: ArgsT, cancellation_token: CancellationToken
+    ) -> AsyncGenerator[StreamT | ReturnT, None]:
+        """Do what the tool is for, and yield parts of the result; the last item is the result.
+
+        Args:
+            args: The arguments, checked.
+            cancellation_token: Tells that nobody wants the result any more.
+        """
+
+    async def run_json_stream(
+        self,
+        args: Mapping[str, Any],
+        cancellation_token: CancellationToken,
+        call_id: str | None = None,
+    ) -> AsyncGenerator[StreamT | ReturnT, None]:
+        """Check the arguments and hand on what `run_stream` yields, in a span.
+
+        Args:
+            args: The arguments by name, as decoded from JSON.
+            cancellation_token: Handed on to `run_stream`.
+            call_id: The id that the model gave to the call, for the span.
+
+        Raises:
+            pydantic.ValidationError: The arguments do not fit.
+            ToolStreamError: The stream yielded nothing, or ended with something else than a
+                result.
+        """
+        last: StreamT | ReturnT | None = None
+        with trace_tool_span(self._name, tool_description=self._description, tool_call_id=call_id):
+            checked = self._args_type.model_validate(args)
+            # A caller that stops listening ends the tool's generator there and then.
+            async with aclosing(self.run_stream(checked, cancellation_token)) as parts:
+                async for last in parts:
+                    yield last
+        if last is None:
+            raise ToolStreamError(
+                "The tool must yield a final return value at the end of the stream."
+            )
+        if not isinstance(last, self._return_type):
+            wanted = getattr(self._return_type, "__name__", self._return_type)
+            raise ToolStreamError(
+                f"Expected return value of type {wanted}, but got {type(last).__name__}"
+            )
+        self._log_call(args, last)

@@ -1,0 +1,126 @@
+"""Source text is run only where it is allowed, and written so that it can be run again."""
+
+import asyncio
+import functools
+import math
+
+import pytest
+
+from ferrogen.code_executor import Alias, ImportFromModule, with_requirements
+from ferrogen.exceptions import (
+    ComponentTypeError,
+    FunctionDumpError,
+    FunctionSourceError,
+    SourceImportError,
+    SourceTextRefusedError,
+)
+from ferrogen.tools import allow_source_text
+from ferrogen.tools.source_text import SOURCE_TEXT_VARIABLE, function_from_source, source_of
+
+SOURCE = "def one() -> int:\n    return 1\n"
+
+
+def plain(function):
+    return function
+
+
+@plain
+@functools.cache
+def decorated(n: int) -> int:
+    return n
+
+
+@with_requirements(global_imports=["math"])
+def area(radius: float) -> float:
+    return math.pi * radius**2
+
+
+class Callable:
+    def __call__(self) -> int: ...
+
+
+def test_source_text_is_refused_before_anything_is_imported():
+    with pytest.raises(SourceTextRefusedError) as refused:
+        function_from_source(SOURCE, ["no_such_module"])
+    assert isinstance(refused.value, PermissionError)
+    assert SOURCE_TEXT_VARIABLE in str(refused.value)
+
+
+def test_the_environment_can_allow_it_for_the_process(monkeypatch):
+    monkeypatch.setenv(SOURCE_TEXT_VARIABLE, "1")
+    assert function_from_source(SOURCE, [])() == 1
+    monkeypatch.setenv(SOURCE_TEXT_VARIABLE, "")
+    with pytest.raises(SourceTextRefusedError):
+        function_from_source(SOURCE, [])
+
+
+async def test_allowing_concerns_the_task_and_what_it_starts_only():
+    inside, leave = asyncio.Event(), asyncio.Event()
+
+    async def child():
+        return function_from_source(SOURCE, [])()
+
+    async def allows():
+        with allow_source_text():
+            inside.set()
+            await leave.wait()
+            return await asyncio.create_task(child())
+
+    task = asyncio.create_task(allows())
+    await inside.wait()
+    with pytest.raises(SourceTextRefusedError):
+        function_from_source(SOURCE, [])
+    leave.set()
+    assert await task == 1
+
+
+def test_allowing_ends_with_the_block_even_when_it_raises():
+    with pytest.raises(LookupError), allow_source_text():
+        raise LookupError
+    with pytest.raises(SourceTextRefusedError):
+        function_from_source(SOURCE, [])
+
+
+def test_imports_of_every_kind_are_there_for_the_function():
+    source = "def all_of_it() -> tuple:\n    return math.pi, root(4), moment.date.min.year\n"
+    root = ImportFromModule("math", (Alias("sqrt", "root"),))
+    imports = ["math", root, Alias("datetime", "moment")]
+    with allow_source_text():
+        assert function_from_source(source, imports)() == (math.pi, 2.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("source", "imports", "kind", "words"),
+    [
+        ("x = 1", [], FunctionSourceError, "defines no function at its top level"),
+        ("class A:\n    def f(self): ...", [], FunctionSourceError, "no function"),
+        ("def f(:", [], FunctionSourceError, "Could not compile and load function"),
+        ("1 / 0\ndef f(): ...", [], FunctionSourceError, "division by zero"),
+        ("@int\ndef f(): ...", [], FunctionSourceError, "Could not compile and load function"),
+        ("@repr\ndef f(): ...", [], ComponentTypeError, "Expected function but got"),
+        (SOURCE, ["no_such_module"], SourceImportError, "Failed to import import no_such_module"),
+        (SOURCE, [ImportFromModule("math", ("no",))], SourceImportError, "cannot import name"),
+    ],
+)
+def test_a_fault_in_the_text_has_a_name(source, imports, kind, words):
+    with allow_source_text(), pytest.raises(kind, match=words):
+        function_from_source(source, imports)
+
+
+def test_a_function_is_written_without_its_first_decorator_and_indentation():
+    def inner() -> int:
+        return 1
+
+    assert source_of(inner) == "def inner() -> int:\n    return 1\n"
+    assert source_of(area).startswith("def area(radius: float)")
+    assert source_of(decorated).startswith("@functools.cache\ndef decorated(n: int)")
+
+
+@pytest.mark.parametrize(
+    "function",
+    [functools.partial(decorated, 1), Callable(), Callable().__call__, math.sqrt, lambda: 1],
+    ids=["partial", "object", "method", "builtin", "lambda"],
+)
+def test_what_has_no_source_of_its_own_is_named_and_told_what_to_do(function):
+    with pytest.raises(FunctionDumpError, match="make the tool of a function"):
+        source_of(function)
