@@ -17,6 +17,7 @@ import pytest
 
 import ferrogen
 from ferrogen import _image, code_executor, exceptions, logging, models, tools, utils
+from ferrogen.models import scripted, wrappers
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(?ms)^(?P<indent> *)```python\n(?P<code>.*?)^(?P=indent)```$")
@@ -63,6 +64,8 @@ def examples() -> Iterator[Any]:
         *documented(logging),
         *documented(_image),
         *documented(models),
+        *documented(scripted),
+        *documented(wrappers),
         *documented(tools),
         *documented(utils),
         *documented(code_executor),

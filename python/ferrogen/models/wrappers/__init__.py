@@ -2,6 +2,8 @@
 
 from ferrogen.models.wrappers.clock import Clock
 from ferrogen.models.wrappers.failures import TRANSIENT, FailureKind
+from ferrogen.models.wrappers.rate_limited import RateLimited
+from ferrogen.models.wrappers.rate_limiter import RateLimiter
 from ferrogen.models.wrappers.retrying import Retrying
 
-__all__ = ["TRANSIENT", "Clock", "FailureKind", "Retrying"]
+__all__ = ["TRANSIENT", "Clock", "FailureKind", "RateLimited", "RateLimiter", "Retrying"]

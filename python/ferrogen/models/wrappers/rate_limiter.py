@@ -1,0 +1,177 @@
+"""The rate limiter owns who may ask now, and who has to wait for how long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen.exceptions import ClientSetupError
+from ferrogen.models.wrappers.clock import Clock
+from ferrogen.models.wrappers.settings import at_least
+
+_MINUTE = 60.0
+_named: WeakValueDictionary[str, RateLimiter] = WeakValueDictionary()
+
+
+@dataclass(eq=False)
+class Passage:
+    """A request that was let through: when, and how many tokens it takes as far as is known."""
+
+    at: float
+    tokens: int
+
+
+class RateLimiter:
+    """Lets through so many requests and tokens, and no more, in whatever minute one looks at.
+
+    Whoever comes first is let through first: a small request does not overtake a large one. A
+    request of more tokens than a minute has waits until nothing of the last minute counts.
+
+    Args:
+        requests_per_minute: How many requests; ``None`` for any number.
+        tokens_per_minute: How many tokens, prompts and answers together; ``None`` for any number.
+        clock: Tells the time and waits.
+
+    Raises:
+        ClientSetupError: A number is below 1.
+
+    Example:
+        ```python
+        from ferrogen.models.wrappers import RateLimiter
+
+        account = RateLimiter.named("our-account", requests_per_minute=500)
+        assert RateLimiter.named("our-account", requests_per_minute=500) is account
+        ```
+    """
+
+    __module__ = "ferrogen.models.wrappers"
+
+    def __init__(
+        self,
+        *,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        at_least(1, requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute)
+        self.requests_per_minute = requests_per_minute
+        self.tokens_per_minute = tokens_per_minute
+        self.name: str | None = None
+        self._clock = clock or Clock()
+        self._passages: deque[Passage] = deque()
+        self._tokens = 0  # of all passages
+        # A limiter may outlive the loop it was first used in, a lock may not.
+        self._doors: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            WeakKeyDictionary()
+        )
+        self._waiting: asyncio.Task[None] | None = None
+
+    @classmethod
+    def named(
+        cls,
+        name: str,
+        *,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+    ) -> RateLimiter:
+        """Give the limiter of this name, which all clients of a process share; made when asked for.
+
+        It is there as long as anybody holds it.
+
+        Raises:
+            ClientSetupError: There is one of this name with other limits.
+        """
+        limiter = _named.get(name)
+        if limiter is None:
+            limiter = cls(
+                requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute
+            )
+            limiter.name = name
+            _named[name] = limiter
+        has = (limiter.requests_per_minute, limiter.tokens_per_minute)
+        if has != (requests_per_minute, tokens_per_minute):
+            raise ClientSetupError(
+                f"the rate limiter {name!r} is there already, with {has[0]} requests and {has[1]} "
+                "tokens per minute; use another name or the same limits"
+            )
+        return limiter
+
+    async def enter(self, tokens: int, token: CancellationToken | None = None) -> Passage:
+        """Wait for a turn, and take it.
+
+        Args:
+            tokens: What the request will take, by an estimate.
+            token: Ends the wait when it is cancelled.
+
+        Returns:
+            What to give to `correct` when it is known.
+
+        Raises:
+            asyncio.CancelledError: The token was cancelled.
+        """
+        entering = asyncio.ensure_future(self._enter(tokens))
+        try:
+            return await (entering if token is None else token.link_future(entering))
+        except asyncio.CancelledError:
+            if entering.done() and not entering.cancelled():  # cancelled just behind the door
+                self.withdraw(entering.result())
+            raise
+
+    async def _enter(self, tokens: int) -> Passage:
+        door = self._doors.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        async with door:  # which is passed in the order of coming
+            while (delay := self._delay(tokens)) > 0:
+                await self._wait(delay)
+            passage = Passage(self._clock.monotonic(), tokens)
+            self._passages.append(passage)
+            self._tokens += tokens
+            return passage
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait so long, or until something was corrected."""
+        self._waiting = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait([self._waiting])
+        finally:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def correct(self, passage: Passage, tokens: int) -> None:
+        """Say what a request really took, which lets others through earlier or later."""
+        if passage in self._passages:
+            self._tokens += tokens - passage.tokens
+        passage.tokens = tokens
+        self._look_again()
+
+    def withdraw(self, passage: Passage) -> None:
+        """Say that a request never reached the service."""
+        with suppress(ValueError):  # it is a minute ago
+            self._passages.remove(passage)
+            self._tokens -= passage.tokens
+            self._look_again()
+
+    def _look_again(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def _delay(self, tokens: int) -> float:
+        """Return the seconds until so many tokens may pass, if nothing is corrected meanwhile."""
+        now = self._clock.monotonic()
+        while self._passages and self._passages[0].at + _MINUTE <= now:
+            self._tokens -= self._passages.popleft().tokens
+        requests, used, then = len(self._passages), self._tokens, now
+        for passage in self._passages:
+            if self._has_room(requests, used + tokens):
+                break
+            requests, used, then = requests - 1, used - passage.tokens, passage.at + _MINUTE
+        return then - now
+
+    def _has_room(self, requests: int, tokens: int) -> bool:
+        most_requests, most_tokens = self.requests_per_minute, self.tokens_per_minute
+        return (most_requests is None or requests < most_requests) and (
+            most_tokens is None or tokens <= most_tokens
+        )
