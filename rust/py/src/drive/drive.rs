@@ -1,5 +1,6 @@
 //! `Drive`: the short cut of one runtime.
 
+use std::collections::VecDeque;
 use std::ffi::c_ulong;
 use std::sync::atomic::Ordering;
 
@@ -78,6 +79,8 @@ pub(super) struct State {
     /// Whether the event loop has been asked to call [`Drive::pump`].
     pub(super) is_armed: bool,
     pub(super) heard: Heard,
+    /// What `asyncio.gather` waits for and has not begun.
+    pub(super) gathered: VecDeque<Py<Send>>,
 }
 
 impl State {
@@ -149,6 +152,7 @@ impl Drive {
                 spares: Vec::new(),
                 is_armed: false,
                 heard: Heard::default(),
+                gathered: VecDeque::new(),
             }),
         })
     }
@@ -238,6 +242,11 @@ impl Drive {
         Self::hand_out(slf)
     }
 
+    /// Begins what is gathered. The event loop calls it.
+    fn begin_gathered(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::begin_all_gathered(slf)
+    }
+
     fn will_hand_out(slf: &Bound<'_, Self>) -> PyResult<bool> {
         Self::takes_over(slf)
     }
@@ -255,6 +264,9 @@ impl Drive {
                 visit.call(&spare.task)?;
                 visit.call(&spare.handling)?;
             }
+            for send in &state.gathered {
+                visit.call(send)?;
+            }
             Ok(())
         })
     }
@@ -270,10 +282,12 @@ pub(super) enum Beginning<'py> {
 }
 
 impl Drive {
-    /// Takes the short cut with a message that was sent, if it is open to it.
+    /// Takes the short cut with a message that was sent, if it is open to it. `may_build` says that
+    /// the sender's task is the current one, in which a factory may run.
     pub(super) fn first_step<'py>(
         drive: &Bound<'py, Self>,
         request: &Request,
+        may_build: bool,
     ) -> PyResult<First<'py>> {
         let (py, this) = (drive.py(), drive.get());
         let Ok(recipient) = request.to.bind(py).cast::<AgentId>() else {
@@ -296,6 +310,7 @@ impl Drive {
             match this.begin(recipient, Start::Message, seat.generation)? {
                 Beginning::Refused => return Ok(First::PlainWay),
                 Beginning::Begun(inline) => break (current, inline),
+                Beginning::Missing if !may_build => return Ok(First::PlainWay),
                 Beginning::Missing => {
                     // The factory runs in the sender's task, not in the handler's.
                     drop(current);

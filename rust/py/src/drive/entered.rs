@@ -21,6 +21,12 @@ impl<'py> Entered<'py> {
         unsafe { Bound::from_owned_ptr_or_err(context.py(), ffi::PyContext_Copy(context.as_ptr())) }
     }
 
+    /// A copy of the context that is entered now.
+    pub(super) fn copy_of_current(py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        // SAFETY: attached.
+        unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()) }
+    }
+
     pub(super) fn context(&self) -> &Bound<'py, PyAny> {
         &self.0
     }

@@ -9,6 +9,7 @@
 //! - `seats`: who may run a handler inline.
 //! - `ending`: what is done when a handler that suspended ends.
 //! - `send`: `Send`, what `send_message` and `publish_message` return.
+//! - `gathered`: a `Send` that `asyncio.gather` waits for; `gathering`: beginning it.
 //! - `publishing`: handing out what was published; `heard`: to whom.
 //! - `first_step`: a handler is called, and stepped once.
 //! - `handling`: the handler, as the coroutine of its task.
@@ -24,6 +25,8 @@ mod drive;
 mod ending;
 mod entered;
 mod first_step;
+mod gathered;
+mod gathering;
 mod gil_cell;
 mod handlers;
 mod handling;

@@ -65,6 +65,11 @@ impl Drive {
 
     /// Whether it is open, and its event loop is the one that runs here.
     fn is_entered(&self, py: Python<'_>) -> PyResult<bool> {
+        self.entered_loop(py).map(|event_loop| event_loop.is_some())
+    }
+
+    /// Its event loop, if it is open and that is the one that runs here.
+    pub(super) fn entered_loop<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let event_loop = unsafe {
             // SAFETY: a reference is cloned.
             self.state.with(py, |state| {
@@ -72,7 +77,10 @@ impl Drive {
                 event_loop.map(|event_loop| event_loop.bind(py).clone())
             })
         };
-        event_loop.map_or(Ok(false), |event_loop| is_entered(&event_loop))
+        match event_loop {
+            Some(event_loop) if is_entered(&event_loop)? => Ok(Some(event_loop)),
+            _ => Ok(None),
+        }
     }
 
     /// Asks the event loop to call [`Drive::pump`] in its next turn, unless it was asked before.

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 
 use super::coroutine::{Sent, Step, as_method, send, throw};
 use super::drive::{Drive, First};
+use super::gathered::{Gathered, Phase};
 use super::gil_cell::GilCell;
 
 /// What a message is sent as.
@@ -46,13 +47,22 @@ pub(super) struct Request {
 
 impl Request {
     /// Lets go of everything. Dropping a field would first look up whether it may.
-    fn release(self, py: Python<'_>) {
+    pub(super) fn release(self, py: Python<'_>) {
         self.drive.drop_ref(py);
         self.message.drop_ref(py);
         self.to.drop_ref(py);
         for given in [self.sender, self.cancellation_token, self.message_id].into_iter().flatten() {
             given.drop_ref(py);
         }
+    }
+
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.drive)?;
+        visit.call(&self.message)?;
+        visit.call(&self.to)?;
+        visit.call(&self.sender)?;
+        visit.call(&self.cancellation_token)?;
+        visit.call(&self.message_id)
     }
 }
 
@@ -63,6 +73,8 @@ enum Stage {
     Taken,
     /// Its steps are those of this coroutine or future.
     Waiting(Py<PyAny>),
+    /// `asyncio.gather` waits for it as for a future.
+    Gathered(Box<Gathered>),
 }
 
 #[pyclass(frozen, weakref, name = "Send", module = "ferrogen._core")]
@@ -104,7 +116,7 @@ impl Send {
         let drive = request.drive.bind(py).clone();
         let none = py.None().into_bound(py);
         let came_of_it = match request.errand {
-            Errand::Send => Drive::first_step(&drive, &request),
+            Errand::Send => Drive::first_step(&drive, &request, true),
             Errand::Publish => Drive::publish(&drive, &request),
         };
         match came_of_it {
@@ -140,10 +152,68 @@ impl Step for Send {
             Stage::Waiting(inner) => {
                 this.get().delegate(inner.into_bound(py), |inner| send(inner, value))
             }
-            Stage::Taken => {
+            gathered_or_taken => {
+                this.get().put(py, gathered_or_taken);
                 Sent::Raised(PyRuntimeError::new_err("cannot reuse already awaited coroutine"))
             }
         }
+    }
+}
+
+/// The way into being gathered and, as long as it has not begun, through it.
+impl Send {
+    pub(super) fn if_gathered<R>(
+        &self,
+        py: Python<'_>,
+        look: impl FnOnce(&mut Gathered) -> R,
+    ) -> Option<R> {
+        // SAFETY: those who look move or clone references, and drop none.
+        unsafe {
+            self.stage.with(py, |stage| match stage {
+                Stage::Gathered(gathered) => Some(look(gathered)),
+                _ => None,
+            })
+        }
+    }
+
+    /// Becomes a future, unless something was done with it before.
+    pub(super) fn become_gathered(
+        &self,
+        py: Python<'_>,
+        make: impl FnOnce(Request) -> Gathered,
+    ) -> bool {
+        let (stage, done) = match self.take(py) {
+            Stage::Fresh(request) => (Stage::Gathered(Box::new(make(request))), true),
+            other => (other, false),
+        };
+        self.put(py, stage);
+        done
+    }
+
+    /// Takes what was asked for, if it has not begun.
+    pub(super) fn take_queued(&self, py: Python<'_>, next: Phase) -> Option<Request> {
+        self.if_gathered(py, |gathered| match std::mem::replace(&mut gathered.phase, next) {
+            Phase::Queued(request) => Some(request),
+            other => {
+                // What was put in has no reference to drop.
+                gathered.phase = other;
+                None
+            }
+        })?
+    }
+
+    /// Puts back what was asked for: it is yet to begin.
+    pub(super) fn queue_again(&self, py: Python<'_>, request: Request) {
+        let queued = Phase::Queued(request);
+        drop(self.if_gathered(py, |gathered| std::mem::replace(&mut gathered.phase, queued)));
+    }
+
+    /// With which exception it was cancelled during its first step.
+    pub(super) fn cancelled_meanwhile(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.if_gathered(py, |gathered| match &mut gathered.phase {
+            Phase::Running { cancelled } => cancelled.take(),
+            _ => None,
+        })?
     }
 }
 
@@ -180,28 +250,102 @@ impl Send {
                 let inner = inner.into_bound(py);
                 as_method(slf.get().delegate(inner, |inner| throw(inner, &error)))
             }
+            gathered @ Stage::Gathered(_) => {
+                slf.get().put(py, gathered);
+                Err(PyErr::from_value(error))
+            }
         }
     }
 
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        if let Stage::Waiting(inner) = slf.get().take(py) {
-            inner.call_method0(py, intern!(py, "close"))?;
+        match slf.get().take(py) {
+            Stage::Waiting(inner) => inner.call_method0(py, intern!(py, "close")).map(|_| ()),
+            gathered @ Stage::Gathered(_) => {
+                slf.get().put(py, gathered);
+                Ok(())
+            }
+            Stage::Fresh(_) | Stage::Taken => Ok(()),
         }
-        Ok(())
+    }
+
+    // A future is what has this attribute, and not None for it. `gather` asks.
+    #[getter(_asyncio_future_blocking)]
+    fn is_future(slf: &Bound<'_, Self>) -> PyResult<Option<bool>> {
+        let py = slf.py();
+        // SAFETY: a reference is cloned.
+        let drive = unsafe {
+            slf.get().stage.with(py, |stage| match stage {
+                Stage::Fresh(request) => Some(Ok(request.drive.bind(py).clone())),
+                Stage::Gathered(_) => Some(Err(())),
+                Stage::Taken | Stage::Waiting(_) => None,
+            })
+        };
+        Ok(match drive {
+            Some(Ok(drive)) => Drive::gather(&drive, slf)?.then_some(false),
+            Some(Err(())) => Some(false),
+            None => None,
+        })
+    }
+
+    fn get_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.event_loop(py)
+    }
+
+    fn done(&self, py: Python<'_>) -> PyResult<bool> {
+        self.is_done(py)
+    }
+
+    fn cancelled(&self, py: Python<'_>) -> PyResult<bool> {
+        self.cancellation(py).map(|error| error.is_some())
+    }
+
+    fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.error_or_answer(py)?.map_err(|error| PyErr::from_value(error.into_bound(py)))
+    }
+
+    fn exception(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.error_or_answer(py).map(Result::err)
+    }
+
+    #[pyo3(signature = (callback, *, context = None))]
+    fn add_done_callback(
+        slf: &Bound<'_, Self>,
+        callback: &Bound<'_, PyAny>,
+        context: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        Self::add_callback(slf, callback, context)
+    }
+
+    fn remove_done_callback(&self, callback: &Bound<'_, PyAny>) -> PyResult<usize> {
+        self.remove_callback(callback)
+    }
+
+    #[pyo3(signature = (msg = None))]
+    fn cancel(slf: &Bound<'_, Self>, msg: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+        Self::cancel_gathered(slf, msg)
+    }
+
+    fn _make_cancelled_error(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.cancellation(py)
+    }
+
+    #[getter]
+    fn _cancel_message<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(error) = self.cancellation(py)? else { return Ok(None) };
+        error.bind(py).getattr(intern!(py, "args"))?.try_iter()?.next().transpose()
+    }
+
+    #[pyo3(name = "_followed")]
+    fn hear(slf: &Bound<'_, Self>, one: &Bound<'_, PyAny>) -> PyResult<()> {
+        Self::followed(slf, one)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.stage.visit(|stage| match stage {
-            Stage::Fresh(request) => {
-                visit.call(&request.drive)?;
-                visit.call(&request.message)?;
-                visit.call(&request.to)?;
-                visit.call(&request.sender)?;
-                visit.call(&request.cancellation_token)?;
-                visit.call(&request.message_id)
-            }
+            Stage::Fresh(request) => request.visit(&visit),
             Stage::Waiting(inner) => visit.call(inner),
+            Stage::Gathered(gathered) => gathered.visit(&visit),
             Stage::Taken => Ok(()),
         })
     }

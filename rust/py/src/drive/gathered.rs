@@ -1,0 +1,294 @@
+//! A `Send` that `asyncio.gather` waits for: a future of its own, and no task.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::entered::Entered;
+use super::send::{Request, Send};
+
+/// How far it has come.
+pub(super) enum Phase {
+    /// It begins in the next turn of the event loop.
+    Queued(Request),
+    /// Its first step runs. If it is cancelled meanwhile, then with this exception.
+    Running { cancelled: Option<Py<PyAny>> },
+    /// Its outcome will be that of this future or task.
+    Following(Py<PyAny>),
+    Done(Outcome),
+}
+
+pub(super) enum Outcome {
+    Answer(Py<PyAny>),
+    Error(Py<PyAny>),
+    Cancelled(Py<PyAny>),
+}
+
+impl Outcome {
+    /// The outcome of a coroutine that ended so.
+    pub(super) fn of(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> Self {
+        match result {
+            Ok(answer) => Self::Answer(answer.unbind()),
+            Err(error) if error.is_instance_of::<CancelledError>(py) => {
+                Self::Cancelled(error.into_value(py).into_any())
+            }
+            Err(error) => Self::Error(error.into_value(py).into_any()),
+        }
+    }
+
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Answer(one) => Self::Answer(one.clone_ref(py)),
+            Self::Error(one) => Self::Error(one.clone_ref(py)),
+            Self::Cancelled(one) => Self::Cancelled(one.clone_ref(py)),
+        }
+    }
+}
+
+/// What a `Send` is once it was gathered.
+pub(super) struct Gathered {
+    pub(super) phase: Phase,
+    event_loop: Py<PyAny>,
+    /// A copy of the context in which it was gathered.
+    context: Py<PyAny>,
+    /// What to call once it is done, each with the context to call it in.
+    callbacks: Vec<(Py<PyAny>, Py<PyAny>)>,
+}
+
+impl Gathered {
+    pub(super) fn queued(
+        request: Request,
+        event_loop: &Bound<'_, PyAny>,
+        context: &Bound<'_, PyAny>,
+    ) -> Self {
+        Self {
+            phase: Phase::Queued(request),
+            event_loop: event_loop.clone().unbind(),
+            context: context.clone().unbind(),
+            callbacks: Vec::new(),
+        }
+    }
+
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match &self.phase {
+            Phase::Queued(request) => request.visit(visit)?,
+            Phase::Running { cancelled } => visit.call(cancelled)?,
+            Phase::Following(one)
+            | Phase::Done(Outcome::Answer(one) | Outcome::Error(one) | Outcome::Cancelled(one)) => {
+                visit.call(one)?;
+            }
+        }
+        visit.call(&self.event_loop)?;
+        visit.call(&self.context)?;
+        for (callback, context) in &self.callbacks {
+            visit.call(callback)?;
+            visit.call(context)?;
+        }
+        Ok(())
+    }
+}
+
+/// The methods of `asyncio.Future` that `gather` calls.
+impl Send {
+    fn gathered<R>(
+        &self,
+        py: Python<'_>,
+        look: impl FnOnce(&mut Gathered) -> R,
+    ) -> PyResult<R> {
+        self.if_gathered(py, look)
+            .ok_or_else(|| PyRuntimeError::new_err("only a send that is gathered is a future"))
+    }
+
+    pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.gathered(py, |gathered| gathered.event_loop.bind(py).clone())
+    }
+
+    pub(super) fn context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.gathered(py, |gathered| gathered.context.bind(py).clone())
+    }
+
+    fn outcome(&self, py: Python<'_>) -> PyResult<Option<Outcome>> {
+        self.gathered(py, |gathered| match &gathered.phase {
+            Phase::Done(outcome) => Some(outcome.clone_ref(py)),
+            _ => None,
+        })
+    }
+
+    pub(super) fn is_done(&self, py: Python<'_>) -> PyResult<bool> {
+        self.gathered(py, |gathered| matches!(gathered.phase, Phase::Done(_)))
+    }
+
+    /// The exception that says it was cancelled, if it was.
+    pub(super) fn cancellation(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(match self.outcome(py)? {
+            Some(Outcome::Cancelled(error)) => Some(error),
+            _ => None,
+        })
+    }
+
+    /// The error, or else the answer.
+    pub(super) fn error_or_answer(&self, py: Python<'_>) -> PyResult<Result<Py<PyAny>, Py<PyAny>>> {
+        match self.outcome(py)? {
+            Some(Outcome::Answer(answer)) => Ok(Ok(answer)),
+            Some(Outcome::Error(error)) => Ok(Err(error)),
+            Some(Outcome::Cancelled(error)) => Err(PyErr::from_value(error.into_bound(py))),
+            None => Err(InvalidStateError::new_err("the answer is not there yet")),
+        }
+    }
+
+    /// Calls something once it is done: in the next turn of the loop if it is done by now.
+    pub(super) fn add_callback(
+        slf: &Bound<'_, Self>,
+        callback: &Bound<'_, PyAny>,
+        context: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let context = context.map_or_else(|| Entered::copy_of_current(py), Ok)?;
+        if this.is_done(py)? {
+            return call_soon(slf, callback, &context);
+        }
+        let added = (callback.clone().unbind(), context.unbind());
+        this.gathered(py, |gathered| gathered.callbacks.push(added))
+    }
+
+    /// Forgets a callback; returns how often it had been added.
+    pub(super) fn remove_callback(&self, callback: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let py = callback.py();
+        let all = self.gathered(py, |gathered| std::mem::take(&mut gathered.callbacks))?;
+        let before = all.len();
+        let mut kept = Vec::with_capacity(before);
+        for one in all {
+            if !one.0.bind(py).eq(callback)? {
+                kept.push(one);
+            }
+        }
+        let removed = before - kept.len();
+        self.gathered(py, |gathered| gathered.callbacks.append(&mut kept))?;
+        Ok(removed)
+    }
+
+    /// Asks it to end with a `CancelledError`. Returns whether there was anything to ask.
+    pub(super) fn cancel_gathered(
+        slf: &Bound<'_, Self>,
+        message: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let (py, this) = (slf.py(), slf.get());
+        let following = this.gathered(py, |gathered| match &gathered.phase {
+            Phase::Following(one) => Some(one.clone_ref(py)),
+            _ => None,
+        })?;
+        if let Some(following) = following {
+            let keywords = PyDict::new(py);
+            keywords.set_item(intern!(py, "msg"), message)?;
+            let cancel = intern!(py, "cancel");
+            return following.bind(py).call_method(cancel, (), Some(&keywords))?.is_truthy();
+        }
+        let error = cancelled_error(py, message)?;
+        let (before, is_over) = this.gathered(py, |gathered| match &mut gathered.phase {
+            Phase::Running { cancelled } => (Before::Asked(cancelled.replace(error)), false),
+            Phase::Done(_) => (Before::Nothing(error), false),
+            phase => {
+                let over = Phase::Done(Outcome::Cancelled(error));
+                (Before::Queued(std::mem::replace(phase, over)), true)
+            }
+        })?;
+        if is_over {
+            for (callback, context) in this.take_callbacks(py)? {
+                call_soon(slf, callback.bind(py), context.bind(py))?;
+            }
+        }
+        let had_effect = !matches!(before, Before::Nothing(_));
+        drop(before);
+        Ok(had_effect)
+    }
+
+    fn take_callbacks(&self, py: Python<'_>) -> PyResult<Vec<(Py<PyAny>, Py<PyAny>)>> {
+        self.gathered(py, |gathered| std::mem::take(&mut gathered.callbacks))
+    }
+
+    /// Ends, and tells who waits. Called from the event loop, so that they need no turn of their own.
+    pub(super) fn end(slf: &Bound<'_, Self>, outcome: Outcome) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let before = this
+            .gathered(py, |gathered| std::mem::replace(&mut gathered.phase, Phase::Done(outcome)))?;
+        drop(before);
+        for (callback, context) in this.take_callbacks(py)? {
+            let called = Entered::enter(context.into_bound(py))
+                .and_then(|_entered| callback.bind(py).call1((slf,)));
+            if let Err(error) = called {
+                call_exception_handler(slf, error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows a future or a task: its outcome will be ours.
+    pub(super) fn follow(slf: &Bound<'_, Self>, one: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let following = Phase::Following(one.clone().unbind());
+        let before =
+            this.gathered(py, |gathered| std::mem::replace(&mut gathered.phase, following))?;
+        let heard = slf.getattr(intern!(py, "_followed"))?;
+        one.call_method1(intern!(py, "add_done_callback"), (heard,))?;
+        if let Phase::Running { cancelled: Some(error) } = before {
+            let arguments = error.bind(py).getattr(intern!(py, "args"))?;
+            let arguments = arguments.cast_into::<pyo3::types::PyTuple>()?;
+            one.call_method1(intern!(py, "cancel"), arguments)?;
+        }
+        Ok(())
+    }
+
+    /// What is followed is done.
+    pub(super) fn followed(slf: &Bound<'_, Self>, one: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        let result = one.call_method0(intern!(py, "result"));
+        Self::end(slf, Outcome::of(py, result))
+    }
+}
+
+/// What a cancellation replaced; dropped where Python may run.
+#[allow(dead_code, reason = "held only to be dropped later")]
+enum Before {
+    Asked(Option<Py<PyAny>>),
+    Queued(Phase),
+    Nothing(Py<PyAny>),
+}
+
+fn cancelled_error(py: Python<'_>, message: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+    let class = py.get_type::<CancelledError>();
+    let error = match message {
+        Some(message) => class.call1((message,))?,
+        None => class.call0()?,
+    };
+    Ok(error.unbind())
+}
+
+fn call_soon(
+    send: &Bound<'_, Send>,
+    callback: &Bound<'_, PyAny>,
+    context: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let py = send.py();
+    let keywords = PyDict::new(py);
+    keywords.set_item(intern!(py, "context"), context)?;
+    let event_loop = send.get().event_loop(py)?;
+    event_loop.call_method(intern!(py, "call_soon"), (callback, send), Some(&keywords))?;
+    Ok(())
+}
+
+/// Tells the event loop of an error in a callback, as it would itself. One that ends the program goes on.
+fn call_exception_handler(send: &Bound<'_, Send>, error: PyErr) -> PyResult<()> {
+    let py = send.py();
+    if !error.is_instance_of::<pyo3::exceptions::PyException>(py) {
+        return Err(error);
+    }
+    let about = PyDict::new(py);
+    about.set_item("message", "Exception in a callback of a send that was gathered")?;
+    about.set_item("exception", error.into_value(py))?;
+    about.set_item("future", send)?;
+    send.get().event_loop(py)?.call_method1("call_exception_handler", (about,))?;
+    Ok(())
+}
