@@ -1,0 +1,365 @@
+"""Sends that `asyncio.gather` waits for: what a task each would do, they do without."""
+
+import asyncio
+import contextvars
+import gc
+import weakref
+
+import pytest
+
+from .world import Ask, Switch, turns, until, words
+
+SENDER = contextvars.ContextVar("sender", default="nobody")
+
+
+async def echo(self, message, ctx):
+    return message.value
+
+
+async def test_gathered_messages_begin_in_their_order_and_after_what_was_there(world):
+    began = []
+
+    async def handler(self, message, ctx):
+        began.append(message.value)
+        await Switch()
+        began.append(-message.value)
+
+    async def other(name):
+        began.append(name)
+
+    await world.agent("a", handler, keys=range(4))
+    world.start()
+    before = asyncio.ensure_future(other("before"))
+    gathered = asyncio.gather(*(world.ask("a", n, key=str(n)) for n in range(1, 4)))
+    after = asyncio.ensure_future(other("after"))
+    await asyncio.gather(before, gathered, after)
+    if world.mode == "native":
+        assert began[:5] == ["before", 1, 2, 3, "after"]
+    assert [one for one in began if one in (1, 2, 3)] == [1, 2, 3]
+    assert sorted(one for one in began if one in (-1, -2, -3)) == [-3, -2, -1]
+
+
+async def test_more_than_a_turn_allows_are_all_answered_and_others_get_turns_meanwhile(world):
+    turn = 0
+
+    async def handler(self, message, ctx):
+        return turn
+
+    async def count():
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    await world.agent("a", handler)
+    world.start()
+    counting = asyncio.ensure_future(count())
+    answers = await asyncio.gather(*(world.ask("a", number) for number in range(500)))
+    counting.cancel()
+    assert len(answers) == 500
+    assert answers == sorted(answers)
+    assert answers[-1] > answers[0]
+
+
+async def test_agents_that_are_not_there_yet_are_built_in_a_task_and_overtaken_by_none(world):
+    began, tasks = [], []
+
+    async def handler(self, message, ctx):
+        began.append(message.value)
+        return message.value
+
+    agent_class = world.agent_class(handler)
+
+    def factory():
+        tasks.append(asyncio.current_task())
+        return agent_class("is built late")
+
+    await world.runtime.register_factory("late", factory)
+    await world.agent("a", handler, keys=["1", "3"])
+    world.start()
+    names = ("a", "late", "a")
+    sends = [world.ask(name, number, key=str(number)) for number, name in enumerate(names, start=1)]
+    assert await asyncio.gather(*sends) == [1, 2, 3]
+    assert isinstance(tasks[0], asyncio.Task)
+    if world.mode == "native":
+        assert began == [1, 2, 3]
+
+
+async def test_one_send_given_twice_is_sent_once(world):
+    handled = []
+
+    async def handler(self, message, ctx):
+        handled.append(message.value)
+        return message.value
+
+    await world.agent("a", handler)
+    world.start()
+    send = world.ask("a", 1)
+    assert await asyncio.gather(send, send) == [1, 1]
+    assert handled == [1]
+
+
+async def test_a_gathered_send_cannot_be_awaited_as_well(world):
+    await world.agent("a", echo)
+    world.start()
+    send = world.ask("a", 1)
+    gathered = asyncio.gather(send)
+    assert await gathered == [1]
+    with pytest.raises(RuntimeError, match="already awaited"):
+        await send
+
+
+async def test_a_send_is_a_coroutine_to_all_who_ask(world):
+    await world.agent("a", echo)
+    world.start()
+    send = world.ask("a", 1)
+    assert asyncio.iscoroutine(send)
+    assert not asyncio.isfuture(send)
+    task = asyncio.ensure_future(send)
+    assert isinstance(task, asyncio.Task)
+    assert await task == 1
+
+
+async def test_a_gather_that_is_cancelled_before_it_begins_sends_nothing(world):
+    handled = []
+
+    async def handler(self, message, ctx):
+        handled.append(message.value)
+
+    await world.agent("a", handler)
+    world.start()
+    gathered = asyncio.gather(world.ask("a", 1), world.ask("a", 2))
+    gathered.cancel("not now")
+    with pytest.raises(asyncio.CancelledError) as raised:
+        await gathered
+    assert words(raised.value) == "not now"
+    await turns()
+    assert handled == []
+
+
+async def test_a_handler_may_cancel_the_gather_it_is_part_of(world):
+    gathered = None
+
+    async def handler(self, message, ctx):
+        if message.value == "cancels":
+            gathered.cancel()
+        return message.value
+
+    await world.agent("a", handler)
+    world.start()
+    gathered = asyncio.gather(world.ask("a", "cancels"), world.ask("a", "another"))
+    with pytest.raises(asyncio.CancelledError):
+        await gathered
+    # The runtime is none the worse for it.
+    assert await world.ask("a", "later") == "later"
+    await world.idle()
+
+
+async def test_a_handler_that_is_cancelled_cancels_the_gather(world):
+    async def handler(self, message, ctx):
+        raise asyncio.CancelledError("by itself")
+
+    await world.agent("a", handler)
+    world.start()
+    if world.is_upstream:
+        pytest.skip("upstream's queue ends with the handler")
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.gather(world.ask("a"))
+    results = await asyncio.gather(world.ask("a"), return_exceptions=True)
+    assert isinstance(results[0], asyncio.CancelledError)
+
+
+async def test_a_token_ends_the_waiting_of_a_gathered_send(world):
+    gate = asyncio.Event()
+
+    async def handler(self, message, ctx):
+        await gate.wait()
+
+    await world.agent("a", handler)
+    world.start()
+    token = world.core.CancellationToken()
+    gathered = asyncio.gather(world.ask("a", 1, cancellation_token=token), return_exceptions=True)
+    await turns()
+    token.cancel()
+    results = await gathered
+    assert isinstance(results[0], asyncio.CancelledError)
+    gate.set()
+    await world.idle()
+
+
+async def test_all_errors_and_answers_come_at_their_places(world):
+    async def handler(self, message, ctx):
+        if message.value % 2:
+            await Switch()
+        if message.value % 3 == 0:
+            raise KeyError(message.value)
+        return message.value
+
+    await world.agent("a", handler)
+    world.start()
+    results = await asyncio.gather(
+        *(world.ask("a", number) for number in range(12)), return_exceptions=True
+    )
+    for number, result in enumerate(results):
+        if number % 3 == 0:
+            assert isinstance(result, KeyError)
+            assert result.args == (number,)
+        else:
+            assert result == number
+
+
+async def test_an_error_that_nobody_is_left_to_hear_is_not_reported(world):
+    world.watch_loop()
+
+    async def handler(self, message, ctx):
+        raise ValueError(message.value)
+
+    await world.agent("a", handler)
+    world.start()
+    with pytest.raises(ValueError, match="first"):
+        await asyncio.gather(world.ask("a", "first"), world.ask("a", "second"))
+    await turns()
+    gc.collect()
+    assert world.strays == []
+
+
+async def test_publishes_and_sends_are_gathered_together(world):
+    handled = []
+
+    async def handler(self, message, ctx):
+        handled.append(message.value)
+        return message.value
+
+    await world.agent("a", handler, topic="t")
+    world.start()
+    results = await asyncio.gather(
+        world.publish("t", 1), world.ask("a", 2), world.publish("t", 3), world.ask("a", 4)
+    )
+    assert results == [None, 2, None, 4]
+    await until(lambda: len(handled) == 4)
+    assert handled == [1, 2, 3, 4]
+
+
+async def test_handlers_that_gather_may_be_gathered(world):
+    async def handler(self, message, ctx):
+        depth, width = message.value
+        if depth == 0:
+            return 1
+        return sum(
+            await asyncio.gather(
+                *(
+                    self.send_message(Ask((depth - 1, width)), world.id("a", str(number)))
+                    for number in range(width)
+                )
+            )
+        )
+
+    await world.agent("a", handler, keys=range(3))
+    world.start()
+    gathered = asyncio.gather(world.ask("a", (3, 3)), world.ask("a", (2, 2)))
+    assert await asyncio.wait_for(gathered, 10) == [27, 4]
+
+
+async def test_what_is_gathered_when_the_runtime_stops_is_refused(world):
+    if world.is_upstream:
+        pytest.skip("upstream lets them wait for ever")
+    await world.agent("a", echo)
+    world.start()
+    gathered = asyncio.gather(*(world.ask("a", n) for n in range(3)), return_exceptions=True)
+    await world.stop()
+    refusals = await asyncio.wait_for(gathered, 5)
+    assert [type(one) for one in refusals] == [world.exceptions.RuntimeStoppedError] * 3
+
+
+async def test_a_loop_that_makes_its_own_tasks_makes_them_for_a_gather(world):
+    made = []
+
+    def factory(loop, coroutine, **options):
+        made.append(coroutine)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    await world.agent("a", echo)
+    world.start()
+    await turns()
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(factory)
+    try:
+        sends = [world.ask("a", number) for number in range(3)]
+        assert await asyncio.gather(*sends) == [0, 1, 2]
+        assert all(send in made for send in sends)
+    finally:
+        loop.set_task_factory(None)
+
+
+async def test_callbacks_of_a_gather_run_in_the_context_it_was_made_in(world):
+    seen = []
+
+    async def handler(self, message, ctx):
+        SENDER.set("the handler")
+
+    await world.agent("a", handler)
+    world.start()
+    SENDER.set("who gathers")
+    gathered = asyncio.gather(world.ask("a"))
+    gathered.add_done_callback(lambda _: seen.append(SENDER.get()))
+    await gathered
+    await turns()
+    assert seen == ["who gathers"]
+    assert SENDER.get() == "who gathers"
+
+
+@pytest.mark.parametrize("ending", [SystemExit, KeyboardInterrupt])
+def test_what_ends_the_program_leaves_the_loop(core, ending):
+
+    async def program():
+        class Ends(core.BaseAgent):
+            async def on_message_impl(self, message, ctx):
+                raise ending("enough")
+
+        runtime = core.SingleThreadedAgentRuntime()
+        await Ends("ends it").register_instance(runtime, core.AgentId("a", "b"))
+        runtime.start()
+        await asyncio.gather(runtime.send_message(Ask(), core.AgentId("a", "b")))
+
+    with pytest.raises(ending, match="enough"):
+        asyncio.run(program())
+
+
+async def test_messages_and_answers_of_a_gather_are_freed(world):
+    class Thing:
+        pass
+
+    seen = []
+
+    async def handler(self, message, ctx):
+        answer = Thing()
+        seen.append(weakref.ref(answer))
+        return answer
+
+    await world.agent("a", handler)
+    world.start()
+    message = Ask(Thing())
+    seen.append(weakref.ref(message.value))
+    gathered = asyncio.gather(world.runtime.send_message(message, world.id("a")))
+    del message
+    await gathered
+    del gathered
+    await turns()
+    gc.collect()
+    assert [one() for one in seen] == [None, None]
+
+
+async def test_nothing_of_a_gather_is_kept(world):
+    if world.mode != "native":
+        pytest.skip("a task is kept by its loop")
+    await world.agent("a", echo)
+    world.start()
+    message = Ask(1)
+    freed = weakref.ref(message)
+    gathered = asyncio.gather(world.runtime.send_message(message, world.id("a")))
+    del message
+    await gathered
+    del gathered
+    await turns()
+    gc.collect()
+    assert freed() is None
