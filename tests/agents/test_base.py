@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -197,3 +198,14 @@ async def test_a_class_without_options_needs_no_such_runtime(plain_runtime):
 def test_a_type_that_no_serializer_is_known_for_cannot_be_declared():
     with pytest.raises(ValueError, match="No serializers found for type <class 'int'>"):
         handles(int)(Derived)
+
+
+async def test_a_mock_of_an_agent_can_be_awaited() -> None:
+    agent = Clerk("is bound to nothing")
+    with (
+        mock.patch.object(agent, "send_message") as send,
+        mock.patch.object(agent, "publish_message"),
+    ):
+        send.return_value = "mocked"
+        assert await agent.send_message("x", AgentId("a", "b")) == "mocked"
+        await agent.publish_message("x", TopicId("t", "s"))

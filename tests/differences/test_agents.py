@@ -8,6 +8,25 @@ from tests.compat.harness import both, turns
 import ferrogen
 
 
+def test_an_agent_without_a_runtime_refuses_to_send_when_called():
+    async def scenario(core, record):
+        class Lonely(core.BaseAgent):
+            async def on_message_impl(self, message, ctx):
+                return message
+
+        lonely = Lonely("has no runtime")
+        try:
+            sending = lonely.send_message("x", core.AgentId("a", "b"))
+        except AttributeError:
+            return record("when called")
+        try:
+            await sending
+        except AttributeError:
+            record("when awaited")
+
+    assert both(scenario) == (["when awaited"], ["when called"])
+
+
 def test_an_agent_can_handle_one_message_after_the_other():
     async def scenario(core, record):
         gate = asyncio.Event()

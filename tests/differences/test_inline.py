@@ -182,6 +182,21 @@ def test_a_handler_that_has_not_waited_yet_is_not_among_all_tasks():
     assert ours == [[True, False], [True, True]]
 
 
+def test_gathered_sends_are_not_among_all_tasks():
+    async def scenario(core, record):
+        runtime, agent, _ = await started(core, echo)
+        await runtime.send_message("first", agent)
+        before = asyncio.all_tasks()
+        gathered = asyncio.gather(*(runtime.send_message("x", agent) for _ in range(3)))
+        record(len(asyncio.all_tasks() - before))
+        record(await gathered)
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    assert upstream == [3, ["x", "x", "x"]]
+    assert ours == [0, ["x", "x", "x"]]
+
+
 @pytest.mark.parametrize("where", ["class", "agent"])
 def test_a_way_of_handling_that_is_replaced_after_the_first_message_is_not_seen(where):
     async def replacement(*arguments, **keywords):
