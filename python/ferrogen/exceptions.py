@@ -33,6 +33,7 @@ The tree::
     ├── ContextLimitError                (ValueError)   a model context could send nothing at all
     ├── MissingDependencyError           (ImportError)  an optional package is not installed
     ├── ToolSchemaError                  (ValueError, KeyError)  a tool cannot be described
+    ├── ToolNameError                    (ValueError)   a name would stand for two tools
     ├── ToolStreamError                  (AssertionError, TypeError)  a tool's stream ends without
     │                                    a result, or with one of another type
     ├── FunctionSourceError              (ValueError)   source text does not make one function
@@ -98,6 +99,7 @@ __all__ = [
     "SourceImportError",
     "SourceTextRefusedError",
     "StateError",
+    "ToolNameError",
     "ToolSchemaError",
     "ToolStreamError",
     "UndeliverableException",
@@ -262,6 +264,10 @@ class ToolSchemaError(FerrogenError, ValueError, KeyError):
 
     def __str__(self) -> str:
         return ValueError.__str__(self)  # a KeyError would show its words as a quoted key
+
+
+class ToolNameError(FerrogenError, ValueError):
+    """A workbench would have two tools under one name."""
 
 
 class ToolStreamError(FerrogenError, AssertionError, TypeError):

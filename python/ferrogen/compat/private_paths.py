@@ -212,6 +212,22 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
         **_at(_TOOLS, "FunctionTool"),
         **_at(f"{_TOOLS}.function_tool", "FunctionToolConfig"),
     },
+    "tools._static_workbench": {
+        **_at(_TOOLS, "StaticStreamWorkbench", "StaticWorkbench"),
+        **_at(f"{_TOOLS}.static_workbench", "StaticWorkbenchConfig"),
+        "StateicWorkbenchState": f"{_TOOLS}.static_workbench:StaticWorkbenchState",
+    },
+    "tools._workbench": {
+        **_at(
+            _TOOLS,
+            "ImageResultContent",
+            "StreamWorkbench",
+            "TextResultContent",
+            "ToolResult",
+            "Workbench",
+        ),
+        **_at(f"{_TOOLS}.results", "ResultContent"),
+    },
     "_function_utils": _at(
         "ferrogen.tools.function_signature",
         "args_base_model_from_signature",

@@ -7,8 +7,11 @@ from .results import ImageResultContent, TextResultContent, ToolResult
 from .schema import ParametersSchema, ToolOverride, ToolSchema
 from .source_text import allow_source_text
 from .stateful import BaseToolWithState
+from .static_stream_workbench import StaticStreamWorkbench
+from .static_workbench import StaticWorkbench
 from .streaming import BaseStreamTool
 from .thread_call import tool_call_cancelled
+from .workbench import StreamWorkbench, Workbench
 
 __all__ = [
     "BaseStreamTool",
@@ -17,12 +20,16 @@ __all__ = [
     "FunctionTool",
     "ImageResultContent",
     "ParametersSchema",
+    "StaticStreamWorkbench",
+    "StaticWorkbench",
     "StreamTool",
+    "StreamWorkbench",
     "TextResultContent",
     "Tool",
     "ToolOverride",
     "ToolResult",
     "ToolSchema",
+    "Workbench",
     "allow_source_text",
     "tool_call_cancelled",
 ]

@@ -1,0 +1,202 @@
+"""The static workbench: tools that are there from the start and do not change."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from typing_extensions import Self
+
+from ferrogen._components.component import Component
+from ferrogen._components.model import ComponentModel
+from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen.tools.base import BaseTool
+from ferrogen.tools.overriding import names_behind, overridden
+from ferrogen.tools.results import TextResultContent, ToolResult
+from ferrogen.tools.schema import ToolOverride, ToolSchema
+from ferrogen.tools.workbench import Workbench
+
+
+class StaticWorkbenchConfig(BaseModel):
+    """The config of a `StaticWorkbench`: its tools, dumped, and their overrides."""
+
+    tools: list[ComponentModel] = []
+    tool_overrides: dict[str, ToolOverride] = {}
+
+
+class StaticWorkbenchState(BaseModel):
+    """The state of a `StaticWorkbench`: that of each tool, under the tool's own name."""
+
+    type: Literal["StaticWorkbenchState"] = "StaticWorkbenchState"
+    tools: dict[str, Mapping[str, Any]] = {}
+
+
+class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
+    """A workbench of tools that are given to it, and stay.
+
+    Args:
+        tools: The tools.
+        tool_overrides: Other names and descriptions, under the tools' own names. A tool can be
+            called by both of its names.
+
+    Raises:
+        ToolNameError: A name would stand for two tools.
+
+    Example:
+        ```python
+        import asyncio
+
+        from ferrogen.tools import FunctionTool, StaticWorkbench, ToolOverride
+
+
+        def add(a: int, b: int) -> int:
+            return a + b
+
+
+        async def main() -> None:
+            other = {"add": ToolOverride(name="sum", description="Adds two integers.")}
+            async with StaticWorkbench([FunctionTool(add, "Adds.")], other) as workbench:
+                assert [tool["name"] for tool in await workbench.list_tools()] == ["sum"]
+                result = await workbench.call_tool("sum", {"a": 1, "b": 2})
+                assert result.to_text() == "3"
+                result = await workbench.call_tool("sum", {"a": "one"})
+                assert result.is_error
+
+
+        asyncio.run(main())
+        ```
+    """
+
+    __module__ = "ferrogen.tools"
+
+    component_provider_override = "autogen_core.tools.StaticWorkbench"
+    component_config_schema = StaticWorkbenchConfig
+
+    def __init__(
+        self,
+        tools: list[BaseTool[Any, Any]],
+        tool_overrides: dict[str, ToolOverride] | None = None,
+    ) -> None:
+        self._tools = tools
+        self._tool_overrides = tool_overrides or {}
+        self._names_behind = names_behind(self._tool_overrides, {tool.name for tool in tools})
+
+    async def list_tools(self) -> list[ToolSchema]:
+        """Describe the tools, by their overrides where they have some.
+
+        Raises:
+            ToolSchemaError: A tool cannot be described.
+        """
+        return [
+            overridden(tool.schema, self._tool_overrides.get(tool.name)) for tool in self._tools
+        ]
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        cancellation_token: CancellationToken | None = None,
+        call_id: str | None = None,
+    ) -> ToolResult:
+        """Call a tool.
+
+        Args:
+            name: The tool, by either of its names.
+            arguments: The arguments by name; none if not given.
+            cancellation_token: Cancels the call.
+            call_id: The id that the model gave to the call, for traces.
+
+        Returns:
+            What came of it. A tool that fails or is not there is a result with ``is_error``.
+
+        Raises:
+            asyncio.CancelledError: The token was cancelled.
+        """
+        tool = self._find(name)
+        if tool is None:
+            return not_found(name)
+        try:
+            token = cancellation_token or CancellationToken()
+            value = await self._run(tool, arguments or {}, token, call_id)
+        except Exception as error:  # noqa: BLE001 - the model is told, and may do better
+            return failed(name, error)
+        return answer(name, tool, value)
+
+    async def start(self) -> None:
+        """Do nothing: the tools are ready."""
+
+    async def stop(self) -> None:
+        """Do nothing: the tools stay."""
+
+    async def reset(self) -> None:
+        """Do nothing: what the tools remember is theirs."""
+
+    async def save_state(self) -> Mapping[str, Any]:
+        """Return the states of the tools in a form that JSON can hold."""
+        states = {tool.name: await tool.save_state_json() for tool in self._tools}
+        return StaticWorkbenchState(tools=states).model_dump()
+
+    async def load_state(self, state: Mapping[str, Any]) -> None:
+        """Hand each tool the state it has there; a tool that has none keeps its own.
+
+        Raises:
+            pydantic.ValidationError: It is no state of a static workbench, or a tool's part of it
+                is none of that tool.
+        """
+        states = StaticWorkbenchState.model_validate(state).tools
+        for tool in self._tools:
+            if tool.name in states:
+                await tool.load_state_json(states[tool.name])
+
+    def _find(self, name: str) -> BaseTool[Any, Any] | None:
+        own_name = self._names_behind.get(name, name)
+        return next((tool for tool in self._tools if tool.name == own_name), None)
+
+    @staticmethod
+    async def _run(
+        tool: BaseTool[Any, Any],
+        arguments: Mapping[str, Any],
+        token: CancellationToken,
+        call_id: str | None,
+    ) -> Any:
+        run = asyncio.ensure_future(tool.run_json(arguments, token, call_id=call_id))
+        return await token.link_future(run)
+
+    def _to_config(self) -> StaticWorkbenchConfig:
+        return StaticWorkbenchConfig(
+            tools=[tool.dump_component() for tool in self._tools],
+            tool_overrides=self._tool_overrides,
+        )
+
+    @classmethod
+    def _from_config(cls, config: StaticWorkbenchConfig) -> Self:
+        return cls([BaseTool.load_component(tool) for tool in config.tools], config.tool_overrides)
+
+
+def answer(name: str, tool: BaseTool[Any, Any], value: Any) -> ToolResult:
+    """Pack up what a tool returned, or why the tool cannot put it in words."""
+    try:
+        words = tool.return_value_as_string(value)
+    except Exception as error:  # noqa: BLE001 - see above
+        return failed(name, error)
+    return ToolResult(name=name, result=[TextResultContent(content=words)])
+
+
+def not_found(name: str) -> ToolResult:
+    """Pack up that there is no such tool."""
+    words = TextResultContent(content=f"Tool {name} not found.")
+    return ToolResult(name=name, result=[words], is_error=True)
+
+
+def failed(name: str, error: Exception) -> ToolResult:
+    """Pack up why a tool failed."""
+    words = TextResultContent(content=_words(error))
+    return ToolResult(name=name, result=[words], is_error=True)
+
+
+def _words(error: BaseException) -> str:
+    """Say what went wrong; each error of a group, also one of the package for Python 3.10."""
+    members: object = getattr(error, "exceptions", None)
+    if isinstance(members, (tuple, list)) and members:
+        return "\n".join(_words(member) for member in members)
+    return str(error).strip() or type(error).__name__

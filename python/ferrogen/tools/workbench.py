@@ -1,0 +1,127 @@
+"""The workbench: a set of tools behind one door, which may share what they work with."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping
+from types import TracebackType
+from typing import Any
+
+from pydantic import BaseModel
+from typing_extensions import Self
+
+from ferrogen._components.component import ComponentBase
+from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen.tools.results import ToolResult
+from ferrogen.tools.schema import ToolSchema
+
+
+class Workbench(ABC, ComponentBase[BaseModel]):
+    """A set of tools that may share resources and state, and may change from call to call.
+
+    ``async with`` starts it, and stops it in the end.
+
+    Example:
+        ```python
+        from ferrogen.tools import Workbench
+
+
+        async def menu(workbench: Workbench) -> list[str]:
+            async with workbench:
+                return [tool["name"] for tool in await workbench.list_tools()]
+        ```
+    """
+
+    __module__ = "ferrogen.tools"
+
+    component_type = "workbench"
+
+    @abstractmethod
+    async def list_tools(self) -> list[ToolSchema]:
+        """Describe the tools that are there now; after a call there may be others."""
+
+    @abstractmethod
+    async def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        cancellation_token: CancellationToken | None = None,
+        call_id: str | None = None,
+    ) -> ToolResult:
+        """Call a tool.
+
+        Args:
+            name: The tool, by the name that `list_tools` gives it.
+            arguments: The arguments by name; none if not given.
+            cancellation_token: Ends the call when it is cancelled.
+            call_id: The id that the model gave to the call, for traces.
+
+        Returns:
+            What came of it. A tool that fails or is not there is a result with ``is_error``.
+        """
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Get ready what the tools need, before the first call."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Let go of what the tools needed, after the last call."""
+
+    @abstractmethod
+    async def reset(self) -> None:
+        """Go back to how it was after `start`."""
+
+    @abstractmethod
+    async def save_state(self) -> Mapping[str, Any]:
+        """Return the state in a form that JSON can hold."""
+
+    @abstractmethod
+    async def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take on a state that was saved."""
+
+    async def __aenter__(self) -> Self:
+        """Start it."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        """Stop it."""
+        await self.stop()
+
+
+class StreamWorkbench(Workbench, ABC):
+    """A workbench that can show what its tools have so far, before the result.
+
+    Example:
+        ```python
+        from ferrogen.tools import StreamWorkbench, ToolResult
+
+
+        async def show(workbench: StreamWorkbench, name: str) -> None:
+            async for part in workbench.call_tool_stream(name):
+                print("in the end" if isinstance(part, ToolResult) else "so far", part)
+        ```
+    """
+
+    __module__ = "ferrogen.tools"
+
+    @abstractmethod
+    def call_tool_stream(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        cancellation_token: CancellationToken | None = None,
+        call_id: str | None = None,
+    ) -> AsyncGenerator[Any | ToolResult, None]:
+        """Call a tool like `call_tool` and yield what it shows; the last item is the result.
+
+        Args:
+            name: The tool, by the name that `list_tools` gives it.
+            arguments: The arguments by name; none if not given.
+            cancellation_token: Ends the call when it is cancelled.
+            call_id: The id that the model gave to the call, for traces.
+        """
