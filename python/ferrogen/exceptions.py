@@ -28,6 +28,7 @@ The tree::
     │   ├── AllClientsFailedError        every client of a fallback failed
     │   ├── BudgetExceededError          the next call would cost more than is left
     │   └── ReplayMismatchError          a request is not the one that was recorded
+    ├── CacheStoreError                  (RuntimeError) a file cannot be used as a cache
     ├── ClientSetupError                 (ValueError)   a client cannot work as it was set up
     ├── CassetteError                    (ValueError)   a file holds no recorded requests
     ├── ContextLimitError                (ValueError)   a model context could send nothing at all
@@ -64,6 +65,7 @@ __all__ = [
     "AllClientsFailedError",
     "AlreadyImportedError",
     "BudgetExceededError",
+    "CacheStoreError",
     "CantHandleException",
     "CassetteError",
     "ClientSetupError",
@@ -241,6 +243,10 @@ class BudgetExceededError(ModelError):
 
 class ReplayMismatchError(ModelError):
     """A request is not one that was recorded, so that there is no answer to replay."""
+
+
+class CacheStoreError(FerrogenError, RuntimeError):
+    """A file cannot be read or written as a cache."""
 
 
 class ClientSetupError(FerrogenError, ValueError):

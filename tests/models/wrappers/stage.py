@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from contextlib import aclosing
 from itertools import count
 
 from ferrogen.models import UserMessage
@@ -59,15 +60,27 @@ async def settled():
 
 
 class GatedClient(ScriptedClient):
-    """Begins each answer when it is let through, and counts who stands before the gate."""
+    """Goes on with an answer, after so many items, when its gate is open."""
 
-    def __init__(self, lines, **options):
+    def __init__(self, lines, *, after=0, **options):
         super().__init__(lines, **options)
         self.gate = asyncio.Event()
-        self.before = 0
+        self.before = 0  # how many stand before the gate
         self.broken_off = 0
+        self._after = after
 
     async def _answer(self, request):
+        number = 0
+        async with aclosing(super()._answer(request)) as items:
+            if not self._after:
+                await self._pass(request)
+            async for item in items:
+                yield item
+                number += 1
+                if number == self._after:
+                    await self._pass(request)
+
+    async def _pass(self, request):
         self.before += 1
         waiting = asyncio.ensure_future(self.gate.wait())
         if request.cancellation_token is not None:
@@ -79,8 +92,6 @@ class GatedClient(ScriptedClient):
             raise
         finally:
             self.before -= 1
-        async for item in super()._answer(request):
-            yield item
 
 
 async def text_and_result(stream):

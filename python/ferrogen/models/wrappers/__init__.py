@@ -1,9 +1,20 @@
 """Clients around clients: each adds one thing, and they go around each other in any order."""
 
+from ferrogen.models.wrappers.cached import Cached
 from ferrogen.models.wrappers.clock import Clock
 from ferrogen.models.wrappers.failures import TRANSIENT, FailureKind
 from ferrogen.models.wrappers.rate_limited import RateLimited
 from ferrogen.models.wrappers.rate_limiter import RateLimiter
 from ferrogen.models.wrappers.retrying import Retrying
+from ferrogen.models.wrappers.sqlite_store import SqliteCacheStore
 
-__all__ = ["TRANSIENT", "Clock", "FailureKind", "RateLimited", "RateLimiter", "Retrying"]
+__all__ = [
+    "TRANSIENT",
+    "Cached",
+    "Clock",
+    "FailureKind",
+    "RateLimited",
+    "RateLimiter",
+    "Retrying",
+    "SqliteCacheStore",
+]

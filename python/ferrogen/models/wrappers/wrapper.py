@@ -80,6 +80,10 @@ class Wrapper(AnsweringClient):
         """The client within."""
         return self._client
 
+    def within(self) -> Sequence[ChatCompletionClient]:
+        """Return all clients within, in the order in which they are asked."""
+        return [self._client]
+
     async def close(self) -> None:
         """Close the client within."""
         await self._client.close()
