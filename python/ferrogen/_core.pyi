@@ -66,6 +66,13 @@ class AgentId:
     def __eq__(self, value: object, /) -> bool: ...
     def __hash__(self) -> int: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was pickled beside the parts, or, of an id that upstream pickled, the parts.
+
+        Raises:
+            TypeError: The state of an id without parts has no type and key of text.
+            ValueError: They are not valid.
+        """
 
 __version__: Final[str]
 """The version of the package."""

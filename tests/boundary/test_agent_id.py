@@ -159,6 +159,71 @@ def test_a_pickled_id_comes_back_equal_and_names_the_public_class(protocol: int)
     assert b"_core" not in pickled
 
 
+def upstreams_state(agent_type: object = "writer", key: object = "1") -> dict[str, object]:
+    return {"_type": agent_type, "_key": key}
+
+
+def test_an_id_that_is_being_unpickled_gets_its_parts_once() -> None:
+    agent_id: Any = AgentId.__new__(AgentId)  # type: ignore[call-arg] # as upstream's pickles do
+    agent_id.__setstate__(upstreams_state())
+    assert agent_id == AgentId("writer", "1")
+    with pytest.raises(AttributeError):
+        agent_id.__setstate__(upstreams_state("reader"))
+    assert agent_id == AgentId("writer", "1")
+
+
+def test_a_subclass_gets_what_upstream_pickled_beside_the_parts() -> None:
+    special: Any = Special.__new__(Special)  # type: ignore[call-arg]
+    special.__setstate__({**upstreams_state(), "mood": "bright"})
+    assert (special.shout(), vars(special)) == ("WRITER/1", {"mood": "bright"})
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        ({}, TypeError),
+        ({"_type": "writer"}, TypeError),
+        (upstreams_state(1), TypeError),
+        (upstreams_state("no type"), ValueError),
+        (upstreams_state(key="\ud800"), ValueError),
+        (None, TypeError),
+    ],
+)
+def test_a_state_that_makes_no_id_is_refused(state: Any, error: type[Exception]) -> None:
+    agent_id: Any = AgentId.__new__(AgentId)  # type: ignore[call-arg]
+    with pytest.raises(error):
+        agent_id.__setstate__(state)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        *(str, repr, hash, pickle.dumps, copy.copy),
+        lambda made: made.type,
+        lambda made: made.key,
+        lambda made: made == AgentId("writer", "1"),
+        lambda made: AgentId("writer", "1") == made,
+    ],
+)
+def test_an_id_that_never_got_its_parts_cannot_be_used(use: Any) -> None:
+    with pytest.raises(TypeError, match="this AgentId has no type and key yet"):
+        use(AgentId.__new__(AgentId))  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("arguments", [(), ("writer",), (None, None)])
+def test_calling_the_class_without_a_part_is_refused(arguments: Any) -> None:
+    with pytest.raises(TypeError):
+        AgentId(*arguments)
+
+
+def test_a_subclass_may_take_other_arguments() -> None:
+    class Numbered(AgentId):
+        def __new__(cls, number: int) -> Any:
+            return super().__new__(cls, "writer", str(number))
+
+    assert str(Numbered(1)) == "writer/1"
+
+
 def test_an_id_has_the_public_path_of_its_class() -> None:
     assert (AgentId.__module__, AgentId.__qualname__) == ("ferrogen", "AgentId")
 

@@ -44,31 +44,33 @@ def test_hooked_and_unhooked_processes_read_each_other(run_program: RunProgram, 
 
 
 @pytest.mark.skipif(find_spec("autogen_core") is None, reason="needs the released package")
-def test_pickles_made_by_upstream_become_our_objects(run_program: RunProgram, tmp_path: Path):
-    made = tmp_path / "made"
-    run_program(f"""
-        import pathlib, pickle
-        from autogen_core import AgentType, DefaultTopicId, TopicId, TypeSubscription
-        values = [
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_pickles_made_by_upstream_become_our_objects(
+    run_program: RunProgram, tmp_path: Path, protocol: int
+):
+    values = """[
+            AgentId("writer", "chapter/1"),
+            {AgentId("writer", "chapter/1"): AgentId("reader", "")},
             AgentType("writer"),
             TopicId("news", "today"),
             DefaultTopicId("news", "today"),
             TypeSubscription("news", "reader", id="one"),
-        ]
-        assert type(values[0]).__module__ == "autogen_core._agent_type"
-        pathlib.Path({str(made)!r}).write_bytes(pickle.dumps(values))
+        ]"""
+    names = "AgentId, AgentType, DefaultTopicId, TopicId, TypeSubscription"
+    made = tmp_path / "made"
+    run_program(f"""
+        import pathlib, pickle
+        from autogen_core import {names}
+        values = {values}
+        assert type(values[0]).__module__ == "autogen_core._agent_id"
+        pathlib.Path({str(made)!r}).write_bytes(pickle.dumps(values, {protocol}))
         """)
     run_program(f"""
         import pathlib, pickle
         import ferrogen
         ferrogen.install()
-        from ferrogen import AgentType, DefaultTopicId, TopicId, TypeSubscription
+        from ferrogen import {names}
         values = pickle.loads(pathlib.Path({str(made)!r}).read_bytes())
-        assert values == [
-            AgentType("writer"),
-            TopicId("news", "today"),
-            DefaultTopicId("news", "today"),
-            TypeSubscription("news", "reader", id="one"),
-        ]
-        assert {{type(value).__module__ for value in values}} == {{"ferrogen"}}
+        assert values == {values}
+        assert {{type(value).__module__ for value in values}} == {{"ferrogen", "builtins"}}
         """)

@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 
+import pytest
 from autogen_core import AgentId
 
 
@@ -31,8 +32,9 @@ def test_the_version_of_the_package_is_ferrogens_and_that_of_the_release_stays()
     assert release == "0.7.5"
 
 
-def test_an_agent_id_that_upstream_pickled_is_not_loaded():
-    pickled = pickle.dumps(AgentId("a", "k")).hex()
+@pytest.mark.parametrize("protocol", [0, 1])
+def test_an_agent_id_in_an_ancient_pickle_is_not_loaded(protocol):
+    pickled = pickle.dumps(AgentId("a", "k"), protocol).hex()
     load = f"import pickle; print(pickle.loads(bytes.fromhex('{pickled}')))"
     assert run(load) == "a/k"
     refused = f"try:\n    {load}\nexcept TypeError as error:\n    print('TypeError')"

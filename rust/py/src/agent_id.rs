@@ -1,6 +1,7 @@
 //! `AgentId`: the address of one agent, an agent type and a key.
 
 use std::hash::{Hash, Hasher};
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -11,14 +12,31 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use crate::grammar::{AGENT_TYPE_PATTERN, is_valid_agent_type};
 use crate::python;
 
-/// Both parts are plain strings, never of a subclass, and can be read as UTF-8. So comparing and
-/// hashing them runs no code of the user's, and reading them cannot fail while a lock is held.
+/// The parts are there from the beginning, and never change. Only what `AgentId.__new__(AgentId)`
+/// makes has none yet: upstream's pickles call it, and hand the parts to `__setstate__`.
 #[pyclass(frozen, subclass, weakref, module = "ferrogen")]
 pub(crate) struct AgentId {
-    agent_type: Py<PyString>,
-    key: Py<PyString>,
+    parts: OnceLock<Parts>,
     /// Where a dispatcher has found the agent: its number, and the agent's place there.
     found: [AtomicU64; 2],
+}
+
+/// Both are plain strings, never of a subclass, and can be read as UTF-8. So comparing and
+/// hashing them runs no code of the user's, and reading them cannot fail while a lock is held.
+struct Parts {
+    agent_type: Py<PyString>,
+    key: Py<PyString>,
+}
+
+impl Parts {
+    fn checked(agent_type: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let agent_type = agent_type_string(agent_type)?;
+        let key = key.cast::<PyString>().map_err(|_| {
+            PyTypeError::new_err(format!("agent key must be a str, not {}", type_name(key)))
+        })?;
+        let agent_type = valid_agent_type(&agent_type)?.unbind();
+        Ok(Self { agent_type, key: valid_key(key)?.unbind() })
+    }
 }
 
 impl AgentId {
@@ -36,28 +54,56 @@ impl AgentId {
 
     /// An id whose parts come from `valid_agent_type` and `valid_key`.
     pub(crate) fn of(agent_type: Py<PyString>, key: Py<PyString>) -> Self {
-        Self { agent_type, key, found: Default::default() }
+        Self { parts: Parts { agent_type, key }.into(), found: Default::default() }
+    }
+
+    fn parts(&self) -> PyResult<&Parts> {
+        self.parts.get().ok_or_else(|| {
+            PyTypeError::new_err(
+                "this AgentId has no type and key yet: make it by calling the class",
+            )
+        })
     }
 
     pub(crate) fn type_str<'a>(&'a self, py: Python<'a>) -> PyResult<&'a str> {
-        self.agent_type.to_str(py)
+        self.parts()?.agent_type.to_str(py)
     }
 
     pub(crate) fn key_str<'a>(&'a self, py: Python<'a>) -> PyResult<&'a str> {
-        self.key.to_str(py)
+        self.parts()?.key.to_str(py)
     }
 }
 
 #[pymethods]
 impl AgentId {
     #[new]
-    #[pyo3(signature = (r#type, key))]
-    fn new(r#type: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let agent_type = agent_type_string(r#type)?;
-        let key = key.cast::<PyString>().map_err(|_| {
-            PyTypeError::new_err(format!("agent key must be a str, not {}", type_name(key)))
-        })?;
-        Ok(Self::of(valid_agent_type(&agent_type)?.unbind(), valid_key(key)?.unbind()))
+    #[pyo3(signature = (r#type=None, key=None), text_signature = "(type, key)")]
+    fn new(
+        py: Python<'_>,
+        r#type: Option<&Bound<'_, PyAny>>,
+        key: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let none = py.None();
+        let none = none.bind(py);
+        let parts = match (r#type, key) {
+            (None, None) => OnceLock::new(),
+            _ => Parts::checked(r#type.unwrap_or(none), key.unwrap_or(none))?.into(),
+        };
+        Ok(Self { parts, found: Default::default() })
+    }
+
+    /// Calling the class comes by here, unpickling does not. The arguments are those of `new`, or
+    /// of a subclass.
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn __init__(
+        &self,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        match self.parts.get() {
+            Some(_) => Ok(()),
+            None => Err(PyTypeError::new_err("an AgentId needs a type and a key")),
+        }
     }
 
     #[classmethod]
@@ -69,26 +115,27 @@ impl AgentId {
     }
 
     #[getter(r#type)]
-    fn get_type(&self, py: Python<'_>) -> Py<PyString> {
-        self.agent_type.clone_ref(py)
+    fn get_type(&self, py: Python<'_>) -> PyResult<Py<PyString>> {
+        Ok(self.parts()?.agent_type.clone_ref(py))
     }
 
     #[getter]
-    fn key(&self, py: Python<'_>) -> Py<PyString> {
-        self.key.clone_ref(py)
+    fn key(&self, py: Python<'_>) -> PyResult<Py<PyString>> {
+        Ok(self.parts()?.key.clone_ref(py))
     }
 
     fn __eq__(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = value.py();
         let Ok(other) = value.cast::<AgentId>() else { return Ok(false) };
-        let other = other.get();
-        Ok(same(py, &self.key, &other.key)? && same(py, &self.agent_type, &other.agent_type)?)
+        let (own, other) = (self.parts()?, other.get().parts()?);
+        Ok(same(py, &own.key, &other.key)? && same(py, &own.agent_type, &other.agent_type)?)
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<u64> {
+        let parts = self.parts()?;
         let mut hasher = std::hash::DefaultHasher::new();
-        self.agent_type.bind(py).hash()?.hash(&mut hasher);
-        self.key.bind(py).hash()?.hash(&mut hasher);
+        parts.agent_type.bind(py).hash()?.hash(&mut hasher);
+        parts.key.bind(py).hash()?.hash(&mut hasher);
         Ok(hasher.finish())
     }
 
@@ -103,14 +150,30 @@ impl AgentId {
     /// Pickling and copying rebuild the id from its parts, and keep what a subclass has added.
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let py = slf.py();
-        let id = slf.get();
-        let parts = (id.agent_type.clone_ref(py), id.key.clone_ref(py));
+        let Parts { agent_type, key } = slf.get().parts()?;
+        let parts = (agent_type.clone_ref(py), key.clone_ref(py));
         match slf.as_any().getattr_opt("__dict__")? {
             Some(added) if !added.cast::<PyDict>()?.is_empty() => {
                 (slf.get_type(), parts, added).into_pyobject(py)
             }
             _ => (slf.get_type(), parts).into_pyobject(py),
         }
+    }
+
+    /// What is pickled beside the parts: what a subclass has added. Upstream pickles the parts
+    /// here, too, under the names of its attributes.
+    fn __setstate__(slf: &Bound<'_, Self>, state: &Bound<'_, PyDict>) -> PyResult<()> {
+        let added = state.copy()?;
+        let parts = &slf.get().parts;
+        if parts.get().is_none() {
+            let take = |name| added.as_any().call_method1("pop", (name, slf.py().None()));
+            // Whoever is first counts, and what was made twice is the same.
+            let _ = parts.set(Parts::checked(&take("_type")?, &take("_key")?)?);
+        }
+        if !added.is_empty() {
+            slf.as_any().getattr("__dict__")?.call_method1("update", (added,))?;
+        }
+        Ok(())
     }
 }
 
