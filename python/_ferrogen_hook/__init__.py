@@ -100,7 +100,8 @@ class Backstop:
     """Stands behind all finders: what nobody found and upstream has, is missing in ferrogen.
 
     It hears of names, too: ``from autogen_core import Image`` tries the module ``ferrogen.Image``
-    when there is no such attribute, and what is raised here is what the user gets to read.
+    when there is no such attribute, and what is raised here is what the user gets to read. Who
+    only asks whether a module is there, by ``importlib.util.find_spec``, hears that it is not.
     """
 
     refuse: Callable[[str], None] | None = None
@@ -110,8 +111,15 @@ class Backstop:
     ) -> None:
         """Raise NotProvidedError for a module or name that only upstream has."""
         root, _, inner = name.partition(".")
-        if inner and root in (ALIAS, REAL) and self.refuse is not None:
+        if inner and root in (ALIAS, REAL) and self.refuse is not None and _is_imported():
             self.refuse(inner)
+
+
+def _is_imported() -> bool:
+    """Tell whether a finder is asked because of an import statement, and not out of curiosity."""
+    # The frames: this one, the finder's, that of importlib which goes through the finders, and the
+    # one that has it do so. Finders are not told, and find_spec must answer None, not raise.
+    return sys._getframe(3).f_code.co_name == "_find_and_load_unlocked"
 
 
 def _alias(name: str, loader: AliasLoader, path: Sequence[str] | None) -> ModuleSpec | None:

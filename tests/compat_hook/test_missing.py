@@ -59,6 +59,86 @@ def test_missing_attribute_names_itself_and_hasattr_says_no(run_program: RunProg
         """)
 
 
+def test_a_missing_name_of_a_private_path_names_itself_and_hasattr_says_no(
+    run_program: RunProgram,
+):
+    run_program("""
+        import ferrogen
+        ferrogen.install()
+        from autogen_core import _serialization, _topic
+        for module, path in ((_topic, "_topic"), (_serialization, "_serialization")):
+            assert not hasattr(module, "unheard")
+            try:
+                module.unheard
+            except AttributeError as error:
+                assert str(error) == f"ferrogen does not provide autogen_core.{path}.unheard yet"
+            else:
+                raise SystemExit("found")
+        """)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("_topic", "is_valid_topic_type"),
+        ("_telemetry._tracing", "trace"),
+        ("_serialization", "unheard"),
+    ],
+)
+def test_import_of_a_missing_name_of_a_private_path_names_it(
+    run_program: RunProgram, path: str, name: str
+):
+    run_program(f"""
+        import ferrogen
+        ferrogen.install()
+        try:
+            from autogen_core.{path} import {name}
+        except ImportError as error:
+            assert isinstance(error, ferrogen.exceptions.NotProvidedError)
+            assert str(error) == "ferrogen does not provide autogen_core.{path}.{name} yet"
+            assert error.name == "autogen_core.{path}"
+        else:
+            raise SystemExit("imported")
+        """)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "autogen_core._queue",
+        "autogen_core._topic.unheard",
+        "autogen_core.nonsense",
+        "autogen_core.models.nonsense",
+        "ferrogen._queue",
+    ],
+)
+def test_asking_whether_a_missing_part_is_there_gets_no_for_an_answer(
+    run_program: RunProgram, name: str
+):
+    run_program(f"""
+        import importlib.util, pkgutil
+        import ferrogen
+        ferrogen.install()
+        import autogen_core
+        assert importlib.util.find_spec({name!r}) is None
+        assert importlib.util.find_spec("autogen_core._topic").name == "autogen_core._topic"
+        assert importlib.util.find_spec("autogen_core.models") is not None
+        """)
+
+
+def test_asking_before_anything_of_autogen_core_is_imported_gets_no_for_an_answer(
+    run_program: RunProgram,
+):
+    run_program(
+        """
+        import importlib.util
+        assert importlib.util.find_spec("autogen_core") is not None
+        assert importlib.util.find_spec("autogen_core._queue") is None
+        """,
+        FERROGEN_INSTALL="1",
+    )
+
+
 def test_names_that_nobody_has_are_ordinary_errors(run_program: RunProgram):
     run_program("""
         import ferrogen

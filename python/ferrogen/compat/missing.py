@@ -7,7 +7,7 @@ from importlib import import_module
 
 from _ferrogen_hook import ALIAS, REAL
 from ferrogen.compat.private_paths import PRIVATE_PATHS
-from ferrogen.compat.upstream_names import MODULES, NAMES
+from ferrogen.compat.upstream_names import MODULES, NAMES, not_provided
 from ferrogen.exceptions import NotProvidedError
 
 
@@ -30,7 +30,7 @@ def missing_attribute(name: str) -> object:
     if name in PRIVATE_PATHS and sys.modules.get(ALIAS) is module:
         return import_module(f"{ALIAS}.{name}")
     if name in MODULES or name in NAMES:
-        raise AttributeError(_sentence(name))
+        raise AttributeError(not_provided(name))
     raise AttributeError(f"module {REAL!r} has no attribute {name!r}", name=name, obj=module)
 
 
@@ -41,13 +41,12 @@ def refuse(name: str) -> None:
         name: The dotted name below ``autogen_core``.
 
     Raises:
-        NotProvidedError: Upstream has it.
+        NotProvidedError: Upstream has it, or may have it, as it is below a private path.
     """
-    if name in MODULES or name in NAMES:
-        # The import system drops a ModuleNotFoundError that names what it looked for itself,
-        # which would be ferrogen.name here.
-        raise NotProvidedError(_sentence(name), name=f"{ALIAS}.{name}")
-
-
-def _sentence(name: str) -> str:
-    return f"{REAL} does not provide {ALIAS}.{name} yet"
+    module, _, _ = name.rpartition(".")
+    if name in MODULES or name in NAMES or module in PRIVATE_PATHS:
+        # The import system drops a ModuleNotFoundError that names what it looked for itself. That
+        # is ferrogen.name, not this one; below a private path it is this one, so name the module,
+        # as ImportErrors about names do.
+        at = module if module in PRIVATE_PATHS else name
+        raise NotProvidedError(not_provided(name), name=f"{ALIAS}.{at}")

@@ -9,7 +9,6 @@ it gets to answer to upstream's names as well.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from importlib import import_module
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
@@ -19,20 +18,23 @@ from typing import Any
 
 from _ferrogen_hook import ALIAS, REAL
 from ferrogen.compat.private_paths import PRIVATE_PATHS
+from ferrogen.compat.upstream_names import not_provided
 
 
 def private_spec(path: str) -> ModuleSpec | None:
     """Describe the module that serves a private path, or tell that none does."""
     if path not in PRIVATE_PATHS:
         return None
-    return ModuleSpec(f"{ALIAS}.{path}", PrivatePathLoader(path), origin=__name__)
+    # As a package, since only from packages does an import of a missing name reach the backstop.
+    loader = PrivatePathLoader(path)
+    return ModuleSpec(f"{ALIAS}.{path}", loader, origin=__name__, is_package=True)
 
 
 def extend_shared_packages() -> None:
     """Let the packages whose names upstream uses, too, answer to upstream's names in them."""
     own = {module.name for module in iter_modules(sys.modules[REAL].__path__)}
     for path in own & PRIVATE_PATHS.keys():
-        _serve(import_module(f"{REAL}.{path}"), PRIVATE_PATHS[path])
+        _serve(import_module(f"{REAL}.{path}"), path)
 
 
 def resolve(home: str) -> Any:
@@ -45,7 +47,7 @@ class PrivatePathLoader(Loader):
     """Fills a new module with the names that upstream has at its path."""
 
     def __init__(self, path: str) -> None:
-        self._names = PRIVATE_PATHS[path]
+        self._path = path
 
     def create_module(self, spec: ModuleSpec) -> None:
         """Let the import system make a plain module."""
@@ -53,17 +55,16 @@ class PrivatePathLoader(Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Let the module answer to the names."""
         module.__doc__ = f"Upstream's private path {module.__name__}; use the public names instead."
-        _serve(module, self._names)
+        _serve(module, self._path)
 
 
-def _serve(module: ModuleType, names: Mapping[str, str]) -> None:
+def _serve(module: ModuleType, path: str) -> None:
     """Give a module names that are looked up when first used, as some need optional packages."""
+    names = PRIVATE_PATHS[path]
 
     def look_up(name: str) -> Any:
         if name not in names:
-            raise AttributeError(
-                f"module {module.__name__!r} has no attribute {name!r}", name=name, obj=module
-            )
+            raise AttributeError(not_provided(f"{path}.{name}"), name=name, obj=module)
         found = resolve(names[name])
         setattr(module, name, found)
         return found

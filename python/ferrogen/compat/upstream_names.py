@@ -37,3 +37,8 @@ trace_tool_span try_get_known_serializers_for_type type_subscription
 
 MODULES = frozenset(_MODULES.split())
 NAMES = frozenset(_NAMES.split())
+
+
+def not_provided(name: str) -> str:
+    """Say that ferrogen has not got what has this dotted name below ``autogen_core``."""
+    return f"ferrogen does not provide autogen_core.{name} yet"
