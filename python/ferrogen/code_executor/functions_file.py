@@ -13,6 +13,7 @@ from ferrogen.code_executor.requirements import (
 )
 
 Function = FunctionWithRequirements[Any, ...] | FunctionWithRequirementsStr | Callable[..., Any]
+_WITH_REQUIREMENTS = (FunctionWithRequirements, FunctionWithRequirementsStr)
 
 
 def build_python_functions_file(funcs: Sequence[Function]) -> str:
@@ -20,7 +21,7 @@ def build_python_functions_file(funcs: Sequence[Function]) -> str:
     imports = dict.fromkeys(
         needed
         for func in funcs
-        if isinstance(func, (FunctionWithRequirements, FunctionWithRequirementsStr))
+        if isinstance(func, _WITH_REQUIREMENTS)
         for needed in func.global_imports
     )
     return "\n\n".join(["\n".join(map(import_to_str, imports)), *map(to_code, funcs), ""])

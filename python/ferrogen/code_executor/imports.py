@@ -49,8 +49,7 @@ class ImportFromModule:
     imports: tuple[str | Alias, ...]
 
     def __init__(self, module: str, imports: tuple[str | Alias, ...] | list[str | Alias]) -> None:
-        object.__setattr__(self, "module", module)
-        object.__setattr__(self, "imports", tuple(imports))
+        vars(self).update(module=module, imports=tuple(imports))
 
 
 Import = str | ImportFromModule | Alias

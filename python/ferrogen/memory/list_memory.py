@@ -97,7 +97,7 @@ class ListMemory(Memory, Component[ListMemoryConfig]):
             heading = "\nRelevant memory content (in chronological order):"
             message = SystemMessage(content="\n".join([heading, *lines, ""]))
             await model_context.add_message(message)
-        return UpdateContextResult(memories=MemoryQueryResult(results=self._contents))
+        return UpdateContextResult(memories=self._everything())
 
     async def query(
         self,
@@ -106,7 +106,7 @@ class ListMemory(Memory, Component[ListMemoryConfig]):
         **kwargs: Any,
     ) -> MemoryQueryResult:
         """Return all contents, whatever is asked."""
-        return MemoryQueryResult(results=self._contents)
+        return self._everything()
 
     async def add(
         self, content: MemoryContent, cancellation_token: CancellationToken | None = None
@@ -121,8 +121,11 @@ class ListMemory(Memory, Component[ListMemoryConfig]):
     async def close(self) -> None:
         """Do nothing: a list needs no end."""
 
+    def _everything(self) -> MemoryQueryResult:
+        return MemoryQueryResult(results=self.content)
+
     def _to_config(self) -> ListMemoryConfig:
-        return ListMemoryConfig(name=self._name, memory_contents=self._contents)
+        return ListMemoryConfig(memory_contents=self.content, name=self.name)
 
     @classmethod
     def _from_config(cls, config: ListMemoryConfig) -> Self:

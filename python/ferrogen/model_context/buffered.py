@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from typing_extensions import Self
 
 from ferrogen._components.component import Component
+from ferrogen.model_context.config_fields import config_of
 from ferrogen.model_context.context import ChatCompletionContext
 from ferrogen.model_context.exchanges import from_a_beginning
 from ferrogen.model_context.limits import checked_limit
@@ -64,9 +65,7 @@ class BufferedChatCompletionContext(
         return from_a_beginning(self._messages[-self._buffer_size :])
 
     def _to_config(self) -> BufferedChatCompletionContextConfig:
-        return BufferedChatCompletionContextConfig(
-            buffer_size=self._buffer_size, initial_messages=self._initial_messages
-        )
+        return config_of(self, BufferedChatCompletionContextConfig)
 
     @classmethod
     def _from_config(cls, config: BufferedChatCompletionContextConfig) -> Self:

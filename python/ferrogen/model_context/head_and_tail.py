@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from typing_extensions import Self
 
 from ferrogen._components.component import Component
+from ferrogen.model_context.config_fields import config_of
 from ferrogen.model_context.context import ChatCompletionContext
 from ferrogen.model_context.exchanges import from_a_beginning, up_to_an_end
 from ferrogen.model_context.limits import checked_limit
@@ -77,11 +78,7 @@ class HeadAndTailChatCompletionContext(
         return [*head, note, *tail]
 
     def _to_config(self) -> HeadAndTailChatCompletionContextConfig:
-        return HeadAndTailChatCompletionContextConfig(
-            head_size=self._head_size,
-            tail_size=self._tail_size,
-            initial_messages=self._initial_messages,
-        )
+        return config_of(self, HeadAndTailChatCompletionContextConfig)
 
     @classmethod
     def _from_config(cls, config: HeadAndTailChatCompletionContextConfig) -> Self:

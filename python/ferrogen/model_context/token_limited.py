@@ -7,6 +7,7 @@ from typing_extensions import Self
 
 from ferrogen._components.component import Component
 from ferrogen._components.model import ComponentModel
+from ferrogen.model_context.config_fields import config_of
 from ferrogen.model_context.context import ChatCompletionContext
 from ferrogen.model_context.exchanges import exchange_at, from_a_beginning
 from ferrogen.model_context.limits import checked_limit
@@ -87,18 +88,17 @@ class TokenLimitedChatCompletionContext(
     def _fits(self, messages: List[LLMMessage]) -> bool:
         if self._token_limit is None:
             return self._model_client.remaining_tokens(messages, tools=self._tool_schema) >= 0
-        count = self._model_client.count_tokens(messages, tools=self._tool_schema)
-        return count <= self._token_limit
+        counted = self._model_client.count_tokens(messages, tools=self._tool_schema)
+        return counted <= self._token_limit
 
     def _to_config(self) -> TokenLimitedChatCompletionContextConfig:
-        return TokenLimitedChatCompletionContextConfig(
+        return config_of(
+            self,
+            TokenLimitedChatCompletionContextConfig,
             model_client=self._model_client.dump_component(),
-            token_limit=self._token_limit,
-            tool_schema=self._tool_schema,
-            initial_messages=self._initial_messages,
         )
 
     @classmethod
     def _from_config(cls, config: TokenLimitedChatCompletionContextConfig) -> Self:
-        client = ChatCompletionClient.load_component(config.model_client)
-        return cls(**{**dict(config), "model_client": client})
+        counter = ChatCompletionClient.load_component(config.model_client)
+        return cls(counter, **{name: kept for name, kept in config if name != "model_client"})

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from typing_extensions import Self
 
 from ferrogen._components.component import Component
+from ferrogen.model_context.config_fields import config_of
 from ferrogen.model_context.context import ChatCompletionContext
 from ferrogen.models.messages import LLMMessage
 
@@ -45,7 +46,7 @@ class UnboundedChatCompletionContext(
         return list(self._messages)
 
     def _to_config(self) -> UnboundedChatCompletionContextConfig:
-        return UnboundedChatCompletionContextConfig(initial_messages=self._initial_messages)
+        return config_of(self, UnboundedChatCompletionContextConfig)
 
     @classmethod
     def _from_config(cls, config: UnboundedChatCompletionContextConfig) -> Self:

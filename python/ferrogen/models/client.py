@@ -18,6 +18,9 @@ from ferrogen.tools.schema import ToolSchema
 
 # ruff: noqa: UP007, UP045 - annotations are part of the surface that is compared
 
+ToolChoice = Tool | Literal["auto", "required", "none"]
+JsonOutput = Optional[bool | type[BaseModel]]
+
 
 class ChatCompletionClient(ComponentBase[BaseModel], ABC):
     """What agents ask a model through; whoever serves a model implements it.
@@ -95,8 +98,8 @@ class ChatCompletionClient(ComponentBase[BaseModel], ABC):
         messages: Sequence[LLMMessage],
         *,
         tools: Sequence[Tool | ToolSchema] = [],
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: Optional[bool | type[BaseModel]] = None,
+        tool_choice: ToolChoice = "auto",
+        json_output: JsonOutput = None,
         extra_create_args: Mapping[str, Any] = {},
         cancellation_token: Optional[CancellationToken] = None,
     ) -> CreateResult:
@@ -119,8 +122,8 @@ class ChatCompletionClient(ComponentBase[BaseModel], ABC):
         messages: Sequence[LLMMessage],
         *,
         tools: Sequence[Tool | ToolSchema] = [],
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: Optional[bool | type[BaseModel]] = None,
+        tool_choice: ToolChoice = "auto",
+        json_output: JsonOutput = None,
         extra_create_args: Mapping[str, Any] = {},
         cancellation_token: Optional[CancellationToken] = None,
     ) -> AsyncGenerator[Union[str, CreateResult], None]:

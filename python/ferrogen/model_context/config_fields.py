@@ -1,0 +1,19 @@
+"""How contexts are written down: each field of the config is an attribute with a `_` before it."""
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
+
+
+def config_of(context: object, schema: type[ConfigT], **written: Any) -> ConfigT:
+    """Write the config of a context.
+
+    Args:
+        context: The context, with an attribute ``_x`` for each field ``x``.
+        schema: What the config is an instance of.
+        **written: Fields whose attributes are not data, in the form that the config has them in.
+    """
+    plain = schema.model_fields.keys() - written.keys()
+    return schema(**written, **{name: getattr(context, f"_{name}") for name in plain})
