@@ -107,7 +107,8 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
     "_telemetry._constants": _at("ferrogen._telemetry.constants", "NAMESPACE"),
     "_telemetry._genai": {
         **_GENAI,
-        **_at("ferrogen._telemetry.genai", "GENAI_SYSTEM_AUTOGEN", "GenAiOperationNameValues"),
+        **_at("ferrogen._telemetry.genai_conventions", "GenAiOperationNameValues"),
+        "GENAI_SYSTEM_AUTOGEN": "ferrogen._telemetry.genai_conventions:AUTOGEN",
     },
     "_telemetry._propagation": {
         **_PROPAGATION,
