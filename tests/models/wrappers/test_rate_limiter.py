@@ -165,7 +165,7 @@ def test_a_limiter_serves_one_loop_after_another():
 def test_a_name_stands_for_one_limiter_as_long_as_somebody_holds_it():
     first = RateLimiter.named("account", requests_per_minute=3)
     assert RateLimiter.named("account", requests_per_minute=3) is first
-    with pytest.raises(ClientSetupError, match="'account' is there already, with 3 requests"):
+    with pytest.raises(ClientSetupError, match="there is a rate limiter 'account' already"):
         RateLimiter.named("account", requests_per_minute=4)
     del first
     gc.collect()

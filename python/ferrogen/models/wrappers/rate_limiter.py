@@ -6,15 +6,14 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary
 
 from ferrogen._messaging.cancellation import CancellationToken
-from ferrogen.exceptions import ClientSetupError
 from ferrogen.models.wrappers.clock import Clock
+from ferrogen.models.wrappers.named import Names
 from ferrogen.models.wrappers.settings import at_least
 
 _MINUTE = 60.0
-_named: WeakValueDictionary[str, RateLimiter] = WeakValueDictionary()
 
 
 @dataclass(eq=False)
@@ -85,20 +84,19 @@ class RateLimiter:
         Raises:
             ClientSetupError: There is one of this name with other limits.
         """
-        limiter = _named.get(name)
-        if limiter is None:
-            limiter = cls(
+        return _names.find(
+            name,
+            lambda: cls(
                 requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute
-            )
-            limiter.name = name
-            _named[name] = limiter
-        has = (limiter.requests_per_minute, limiter.tokens_per_minute)
-        if has != (requests_per_minute, tokens_per_minute):
-            raise ClientSetupError(
-                f"the rate limiter {name!r} is there already, with {has[0]} requests and {has[1]} "
-                "tokens per minute; use another name or the same limits"
-            )
-        return limiter
+            ),
+        )
+
+    def limits(self) -> dict[str, float | None]:
+        """Return the limits by their names."""
+        return {
+            "requests_per_minute": self.requests_per_minute,
+            "tokens_per_minute": self.tokens_per_minute,
+        }
 
     async def enter(self, tokens: int, token: CancellationToken | None = None) -> Passage:
         """Wait for a turn, and take it.
@@ -175,3 +173,6 @@ class RateLimiter:
         return (most_requests is None or requests < most_requests) and (
             most_tokens is None or tokens <= most_tokens
         )
+
+
+_names: Names[RateLimiter] = Names("rate limiter")
