@@ -22,7 +22,7 @@ AMOUNTS = st.builds(
         ({"tokens": 120}, "the call may take 70 tokens, but of the budget of 120 there are 50"),
         (
             {"cost": 0.6},
-            r"the call may take 0\.5 dollars, but of the budget of 0\.6 there are 0\.1",
+            r"take 0\.5 dollars, but of the budget of 0\.6 there are 0\.1 left",
         ),
     ],
 )

@@ -139,8 +139,8 @@ class Budget:
             needed, left = getattr(most, name), limit - getattr(taken, name)
             if needed > left:
                 raise BudgetExceededError(
-                    f"the call may take {needed:g} {_UNITS[name]}, but of the budget of {limit:g} there "
-                    f"are {max(left, 0):g} left; raise the budget, or ask for less"
+                    f"the call may take {needed:g} {_UNITS[name]}, but of the budget of {limit:g} "
+                    f"there are {max(left, 0):g} left; raise the budget, or ask for less"
                 )
         reservation = Reservation(self, most)
         self._reservations.add(reservation)
