@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import ferrogen
-from ferrogen import _image, code_executor, exceptions, logging, models, tools, utils
+from ferrogen import _image, code_executor, exceptions, logging, models, tool_agent, tools, utils
 from ferrogen.models import scripted, wrappers
 
 ROOT = Path(__file__).parent.parent
@@ -67,6 +67,7 @@ def examples() -> Iterator[Any]:
         *documented(scripted),
         *documented(wrappers),
         *documented(tools),
+        *documented(tool_agent),
         *documented(utils),
         *documented(code_executor),
         *in_the_stub(),

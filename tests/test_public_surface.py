@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
 import ferrogen
 from ferrogen._late_names import LATE_NAMES
+from ferrogen.compat.upstream_names import MODULES
 
+PUBLIC_MODULES = [path for path in sorted(MODULES) if not path.startswith("_") and "._" not in path]
 HEAVY = ["pydantic", "pydantic_core", "google.protobuf", "opentelemetry.sdk", "typer", "numpy"]
 
 
@@ -35,6 +38,20 @@ def test_upstreams_names_are_all_there() -> None:
     import autogen_core
 
     assert set(autogen_core.__all__) <= set(ferrogen.__all__)
+
+
+@pytest.mark.parametrize("path", PUBLIC_MODULES)
+def test_upstreams_public_modules_have_all_their_names(path: str) -> None:
+    upstream = import_module(f"autogen_core.{path}")
+    own = import_module(f"ferrogen.{path}")
+    defined = [
+        name
+        for name, value in vars(upstream).items()
+        if getattr(value, "__module__", None) == upstream.__name__
+    ]
+    names = getattr(upstream, "__all__", defined)
+    assert names
+    assert [name for name in names if not hasattr(own, name)] == []
 
 
 @pytest.mark.parametrize("name", ferrogen.__all__)

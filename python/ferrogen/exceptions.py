@@ -53,7 +53,8 @@ The tree::
                                          Ferrogen does not have
 
 Where upstream raised a built-in exception, ours is a kind of that exception too, so that an
-existing ``except`` clause keeps catching it.
+existing ``except`` clause keeps catching it. Those of a tool agent, which tell of a call, stand
+in `ferrogen.tool_agent`.
 """
 
 from __future__ import annotations

@@ -11,12 +11,14 @@ from typing import Annotated, Literal
 import autogen_core
 import autogen_core.tools
 import pytest
+from opentelemetry import trace
 from pydantic import BaseModel
 
 import ferrogen
 from ferrogen.tools import allow_source_text
 
 from .harness import same, submodule
+from .observers import RecordedSpans
 
 
 class Colour(enum.Enum):
@@ -347,3 +349,37 @@ def test_source_text_with_a_fault_raises_what_upstreams_users_catch(fault):
         autogen_core.tools.FunctionTool.load_component(model)
     with allow_source_text(), pytest.raises(type(upstream.value)):
         ferrogen.tools.FunctionTool.load_component(model)
+
+
+@pytest.fixture
+def spans(monkeypatch):
+    """Record the spans that tools open with OpenTelemetry's global tracer."""
+
+    def record_again():
+        recorded = RecordedSpans()
+        monkeypatch.setattr(trace, "get_tracer", recorded.provider.get_tracer)
+        return recorded
+
+    return record_again
+
+
+def test_a_call_is_a_span_with_its_error(spans):
+    async def scenario(core, record):
+        recorded, token = spans(), core.CancellationToken()
+        tools = submodule(core, "tools")
+        workbench = tools.StaticStreamWorkbench(
+            [tools.FunctionTool(plain, "joins"), tools.FunctionTool(fails, "fails")]
+        )
+        await tools.FunctionTool(plain, "joins").run_json({"a": 1}, token)
+        await workbench.call_tool("plain", {"a": 1}, call_id="1")
+        await workbench.call_tool("plain", {"a": "x"}, call_id="2")
+        await workbench.call_tool("fails", {"a": 1}, call_id="3")
+        _, total, _, counter_class = make_tools(core)
+        counter = tools.StaticStreamWorkbench([counter_class(total(total=1))])
+        async for _ in counter.call_tool_stream("counter", {"number": 1}, call_id="4"):
+            pass
+        for span in recorded.seen():
+            span["attributes"].pop("gen_ai.provider.name", None)
+            record({key: span[key] for key in ("name", "kind", "attributes", "status", "scope")})
+
+    assert len(same(scenario).entries) == 5

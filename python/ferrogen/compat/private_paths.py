@@ -16,6 +16,7 @@ _PUBLIC = "ferrogen"
 _CONTEXTS = "ferrogen.model_context"
 _MODELS = "ferrogen.models"
 _TOOLS = "ferrogen.tools"
+_TOOL_AGENT = "ferrogen.tool_agent"
 _LOGGERS = _at(_PUBLIC, "EVENT_LOGGER_NAME", "ROOT_LOGGER_NAME", "TRACE_LOGGER_NAME")
 _GENAI = _at(_PUBLIC, "trace_create_agent_span", "trace_invoke_agent_span", "trace_tool_span")
 _PROPAGATION = _at(
@@ -229,6 +230,15 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
         ),
         **_at(f"{_TOOLS}.results", "ResultContent"),
     },
+    "tool_agent._caller_loop": _at(_TOOL_AGENT, "tool_agent_caller_loop"),
+    "tool_agent._tool_agent": _at(
+        _TOOL_AGENT,
+        "InvalidToolArgumentsException",
+        "ToolAgent",
+        "ToolException",
+        "ToolExecutionException",
+        "ToolNotFoundException",
+    ),
     "_function_utils": _at(
         "ferrogen.tools.function_signature",
         "args_base_model_from_signature",

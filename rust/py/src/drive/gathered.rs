@@ -15,7 +15,9 @@ pub(super) enum Phase {
     /// It begins in the next turn of the event loop.
     Queued(Request),
     /// Its first step runs. If it is cancelled meanwhile, then with this exception.
-    Running { cancelled: Option<Py<PyAny>> },
+    Running {
+        cancelled: Option<Py<PyAny>>,
+    },
     /// Its outcome will be that of this future or task.
     Following(Py<PyAny>),
     Done(Outcome),
@@ -93,11 +95,7 @@ impl Gathered {
 
 /// The methods of `asyncio.Future` that `gather` calls.
 impl Send {
-    fn gathered<R>(
-        &self,
-        py: Python<'_>,
-        look: impl FnOnce(&mut Gathered) -> R,
-    ) -> PyResult<R> {
+    fn gathered<R>(&self, py: Python<'_>, look: impl FnOnce(&mut Gathered) -> R) -> PyResult<R> {
         self.if_gathered(py, look)
             .ok_or_else(|| PyRuntimeError::new_err("only a send that is gathered is a future"))
     }
@@ -212,8 +210,9 @@ impl Send {
     /// Ends, and tells who waits. Called from the event loop, so that they need no turn of their own.
     pub(super) fn end(slf: &Bound<'_, Self>, outcome: Outcome) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        let before = this
-            .gathered(py, |gathered| std::mem::replace(&mut gathered.phase, Phase::Done(outcome)))?;
+        let before = this.gathered(py, |gathered| {
+            std::mem::replace(&mut gathered.phase, Phase::Done(outcome))
+        })?;
         drop(before);
         for (callback, context) in this.take_callbacks(py)? {
             let called = Entered::enter(context.into_bound(py))

@@ -77,7 +77,10 @@ impl Drive {
         if is_first {
             Self::call_begin_gathered(drive, &event_loop)?;
         }
-        if !send.get().become_gathered(py, |request| Gathered::queued(request, &event_loop, &context)) {
+        if !send
+            .get()
+            .become_gathered(py, |request| Gathered::queued(request, &event_loop, &context))
+        {
             return Ok(false);
         }
         let send = send.clone().unbind();

@@ -1,0 +1,102 @@
+"""The tool agent: runs the tool that a message calls for, and answers with the result."""
+
+import json
+from typing import List  # noqa: UP035 - upstream's spelling
+
+from ferrogen._agents.handlers import message_handler
+from ferrogen._agents.routed import RoutedAgent
+from ferrogen._messaging.function_call import FunctionCall
+from ferrogen._messaging.message_context import MessageContext
+from ferrogen.models.messages import FunctionExecutionResult
+from ferrogen.tool_agent.exceptions import (
+    InvalidToolArgumentsException,
+    ToolExecutionException,
+    ToolNotFoundException,
+)
+from ferrogen.tools.protocol import Tool
+
+# ruff: noqa: UP006 - annotations are part of the surface that is compared
+
+
+class ToolAgent(RoutedAgent):
+    """An agent that runs tools: sent a `FunctionCall`, it answers a `FunctionExecutionResult`.
+
+    Args:
+        description: What the agent is for.
+        tools: The tools that it runs.
+
+    Example:
+        ```python
+        import asyncio
+
+        from ferrogen import AgentId, FunctionCall, SingleThreadedAgentRuntime
+        from ferrogen.tool_agent import ToolAgent
+        from ferrogen.tools import FunctionTool
+
+
+        def add(a: int, b: int) -> int:
+            return a + b
+
+
+        async def main() -> None:
+            runtime = SingleThreadedAgentRuntime()
+            tools = [FunctionTool(add, "Adds.")]
+            await ToolAgent.register(runtime, "tools", lambda: ToolAgent("Runs tools.", tools))
+            runtime.start()
+            call = FunctionCall(id="call-1", arguments='{"a": 1, "b": 2}', name="add")
+            result = await runtime.send_message(call, AgentId("tools", "default"))
+            assert result.content == "3"
+            await runtime.stop_when_idle()
+
+
+        asyncio.run(main())
+        ```
+    """
+
+    __module__ = "ferrogen.tool_agent"
+
+    def __init__(self, description: str, tools: List[Tool]) -> None:
+        super().__init__(description)
+        self._tools = tools
+
+    @property
+    def tools(self) -> List[Tool]:
+        """The tools that it runs."""
+        return self._tools
+
+    @message_handler
+    async def handle_function_call(
+        self, message: FunctionCall, ctx: MessageContext
+    ) -> FunctionExecutionResult:
+        """Run the tool that a call names.
+
+        Args:
+            message: The call; its arguments are the text of a JSON object.
+            ctx: Its token is handed to the tool.
+
+        Raises:
+            ToolNotFoundException: There is no such tool.
+            InvalidToolArgumentsException: The arguments are no JSON.
+            ToolExecutionException: The tool failed, or the arguments do not fit it.
+        """
+        tool = next((tool for tool in self._tools if tool.name == message.name), None)
+        if tool is None:
+            raise ToolNotFoundException(
+                message.id, f"Error: Tool not found: {message.name}", message.name
+            )
+        try:
+            arguments = json.loads(message.arguments)
+        except json.JSONDecodeError as error:
+            raise InvalidToolArgumentsException(
+                message.id, f"Error: Invalid arguments: {message.arguments}", message.name
+            ) from error
+        try:
+            value = await tool.run_json(
+                args=arguments, cancellation_token=ctx.cancellation_token, call_id=message.id
+            )
+            content = tool.return_value_as_string(value)
+        except Exception as error:
+            raise ToolExecutionException(message.id, f"Error: {error}", message.name) from error
+        return FunctionExecutionResult(
+            content=content, call_id=message.id, is_error=False, name=message.name
+        )

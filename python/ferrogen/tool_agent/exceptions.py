@@ -1,0 +1,72 @@
+"""The exceptions of tool agents: each tells which call it is about.
+
+The tree::
+
+    FerrogenError
+    └── ToolException                        a call of a tool came to nothing
+        ├── ToolNotFoundException            the agent has no such tool
+        ├── InvalidToolArgumentsException    the arguments are no JSON
+        └── ToolExecutionException           the tool failed, or the arguments do not fit it
+"""
+
+from dataclasses import dataclass
+
+from ferrogen.exceptions import FerrogenError
+
+
+@dataclass
+class ToolException(FerrogenError):
+    """A call of a tool came to nothing.
+
+    Example:
+        ```python
+        from ferrogen.tool_agent import ToolException, ToolNotFoundException
+
+        try:
+            raise ToolNotFoundException(call_id="call-1", content="Error: no such tool", name="add")
+        except ToolException as error:
+            assert (error.name, error.call_id, str(error)) == (
+                "add",
+                "call-1",
+                "Error: no such tool",
+            )
+        ```
+    """
+
+    __module__ = "ferrogen.tool_agent"
+
+    call_id: str
+    """The id that the model gave to the call."""
+
+    content: str
+    """What to tell the model."""
+
+    name: str
+    """The tool that was called."""
+
+    def __post_init__(self) -> None:
+        self.args = (self.call_id, self.content, self.name)  # what copies and pickles are made of
+
+    def __str__(self) -> str:
+        return self.content
+
+
+@dataclass
+class ToolNotFoundException(ToolException):
+    """The agent has no tool of that name."""
+
+    __module__ = "ferrogen.tool_agent"
+
+
+@dataclass
+class InvalidToolArgumentsException(ToolException):
+    """The arguments of a call are no JSON."""
+
+    __module__ = "ferrogen.tool_agent"
+
+
+@dataclass
+class ToolExecutionException(ToolException):
+    """A tool failed, or its arguments do not fit; the cause is the ``__cause__``."""
+
+    __module__ = "ferrogen.tool_agent"

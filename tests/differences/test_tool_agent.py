@@ -1,0 +1,61 @@
+"""Tool agents: what is mended about their errors."""
+
+import pickle
+
+import autogen_core.tool_agent
+import pytest
+from tests.compat.harness import both, submodule
+from tests.compat.test_tool_agent import make_client, make_tools, start
+
+import ferrogen.tool_agent
+
+
+async def results(core, record, answers):
+    """Note what the model is told after its first answer."""
+    runtime, agent = await start(core)
+    client = make_client(core, answers, lambda _facts: None)
+    messages = await submodule(core, "tool_agent").tool_agent_caller_loop(
+        runtime, agent, client, [], make_tools(core)
+    )
+    for message in messages[1:-1]:
+        record([result.content for result in message.content])
+    await runtime.stop_when_idle()
+
+
+def test_the_model_is_told_why_a_call_failed():
+    async def scenario(core, record):
+        await results(core, record, [[("fail", {"words": "broken"}), ("unknown", {})], "sorry"])
+
+    upstream, ours = both(scenario)
+    assert upstream == [["Error: ", "Error: "]]
+    assert ours == [["Error: broken", "Error: Tool not found: unknown"]]
+
+
+def test_an_answer_without_calls_ends_the_loop():
+    async def scenario(core, record):
+        answers = [[], "done"]
+        await results(core, record, answers)
+        record(answers)
+
+    assert both(scenario) == ([[], []], [["done"]])
+
+
+def test_the_exceptions_of_a_tool_agent_are_exceptions():
+    upstream, ours = autogen_core.tool_agent, ferrogen.tool_agent
+    assert not issubclass(upstream.ToolException, Exception)
+    assert issubclass(ours.ToolException, ferrogen.exceptions.FerrogenError)
+
+
+@pytest.mark.parametrize("name", ["ToolException", "ToolNotFoundException"])
+def test_the_exceptions_of_a_tool_agent_are_pickled_and_say_what_they_are_about(name):
+    facts = {"call_id": "c", "content": "Error: so", "name": "add"}
+
+    upstream = getattr(autogen_core.tool_agent, name)(**facts)
+    assert str(upstream) == ""
+    with pytest.raises(TypeError, match="missing 3 required"):
+        pickle.loads(pickle.dumps(upstream))
+
+    ours = getattr(ferrogen.tool_agent, name)(**facts)
+    again = pickle.loads(pickle.dumps(ours))
+    assert again == ours
+    assert (str(again), vars(again)) == ("Error: so", facts)
