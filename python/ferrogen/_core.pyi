@@ -470,8 +470,11 @@ class Drive:
         overseers: list[Any],
         tasks: set[asyncio.Task[None]],
     ) -> Self: ...
-    def open(self, event_loop: asyncio.AbstractEventLoop) -> None:
-        """Let messages take the short cut that are sent from this thread's running loop."""
+    def open(self, event_loop: asyncio.AbstractEventLoop, *, is_traced: bool) -> None:
+        """Let messages take the short cut that are sent from this thread's running loop.
+
+        `is_traced` says whether spans are recorded.
+        """
 
     def shut(self) -> None:
         """Let all messages take the plain way."""

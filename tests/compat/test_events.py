@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from .harness import same
+from .harness import same, turns
 from .observers import logged_events
 
 
@@ -72,11 +72,15 @@ def test_senders_are_named():
         async def handle(agent, message):
             if message == Note("first"):
                 await agent.send_message(Model(number=1), core.AgentId("b", "k"))
+            if message == Note("second"):
                 await agent.publish_message(Model(number=2), core.TopicId("b:", "k"))
+                # Which is handled first, the answer or what was published, is not the matter here.
+                await turns(30)
             return message
 
         async def work(runtime):
             await runtime.send_message(Note("first"), core.AgentId("a", "k"))
+            await runtime.send_message(Note("second"), core.AgentId("a", "k"))
 
         await listen(core, record, handle, work, "a", "b")
 

@@ -118,8 +118,8 @@ class Inbox:
         self.deliveries.context = copy_context()
         loop = asyncio.get_running_loop()
         self._reader = loop.create_task(self._read())
-        if self.drive is not None and not self._observer.is_tracing:
-            self.drive.open(loop)
+        if self.drive is not None:
+            self.drive.open(loop, is_traced=self._observer.is_tracing)
 
     async def stop(self) -> None:
         """Stop taking messages. What nobody has begun to handle is answered with an error.

@@ -20,7 +20,9 @@ from ferrogen._messaging.handler_context import MESSAGE_HANDLER_CONTEXT
 from .agent_table import AgentTable
 from .envelope import PublishEnvelope
 from .inbox import Inbox
+from .observer import Observer
 from .settlement import fail
+from .watch import Watch
 
 __all__ = ["InlineHost"]
 
@@ -40,6 +42,7 @@ class InlineHost:
         publish: The plain way of `publish_message`.
         inbox: Takes over what is not for the short cut.
         agents: Knows whose idle seconds are counted.
+        observer: Is told of messages that somebody looks at.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class InlineHost:
         publish: Callable[..., Awaitable[None]],
         inbox: Inbox,
         agents: AgentTable,
+        observer: Observer,
     ) -> None:
         self._send = send
         self._publish = publish
@@ -63,6 +67,7 @@ class InlineHost:
         self.publish_failed = self._deliveries.publish_failed
         self.build = self._deliveries.build_at_once
         self.fail = fail
+        self.watch = partial(Watch, observer)
 
     def send_plainly(
         self, message: Any, recipient: Any, sender: Any, token: Any, message_id: Any

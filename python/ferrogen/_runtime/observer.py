@@ -54,13 +54,13 @@ class Observer:
         dispatcher: Dispatcher[Envelope],
     ) -> None:
         self._registry = registry
-        self._tracing = tracing
+        self.tracing = tracing
         self._dispatcher = dispatcher
 
     @property
     def is_tracing(self) -> bool:
         """Whether a span opened now would be seen."""
-        return self._tracing.is_recording()
+        return self.tracing.is_recording()
 
     def metadata(self) -> EnvelopeMetadata | None:
         """The current span in the form that travels with a message, if spans are seen."""
@@ -72,7 +72,7 @@ class Observer:
         """The span in which a sender hands a message over."""
         if not self.is_tracing:
             return nullcontext()
-        return self._tracing.trace_block(
+        return self.tracing.trace_block(
             "create",
             receiver,
             parent=None,
@@ -83,11 +83,11 @@ class Observer:
         """The span of a direct delivery, its handler included."""
         if not self.is_tracing:
             return nullcontext()
-        return self._tracing.trace_block("send", envelope.recipient, parent=envelope.metadata)
+        return self.tracing.trace_block("send", envelope.recipient, parent=envelope.metadata)
 
     def publishing(self, envelope: PublishEnvelope) -> AbstractContextManager[object | None]:
         """The span in which a published message finds its recipients."""
-        return self._tracing.trace_block("publish", envelope.topic_id, parent=envelope.metadata)
+        return self.tracing.trace_block("publish", envelope.topic_id, parent=envelope.metadata)
 
     def processing(
         self, agent_id: AgentId, envelope: MessageEnvelope
@@ -95,21 +95,49 @@ class Observer:
         """The span of a handler."""
         if not self.is_tracing:
             return nullcontext()
-        context = {
-            "sender": str(envelope.sender),
-            "topic_id": str(envelope.topic_id if isinstance(envelope, PublishEnvelope) else None),
-            "is_rpc": isinstance(envelope, DirectEnvelope),
-            "message_id": envelope.message_id,
-        }
-        attributes = {
-            **self._agent_attributes("sender", envelope.sender),
-            **self._agent_attributes("recipient", agent_id),
-            "message_context": json.dumps(context),
-            "message": self._traced(envelope.message),
-        }
-        return self._tracing.trace_block(
+        attributes = self.process_attributes(
+            envelope.message,
+            envelope.sender,
+            agent_id,
+            topic_id=envelope.topic_id if isinstance(envelope, PublishEnvelope) else None,
+            message_id=envelope.message_id,
+        )
+        return self.tracing.trace_block(
             "process", agent_id, parent=envelope.metadata, attributes=attributes
         )
+
+    def process_attributes(
+        self,
+        message: Any,
+        sender: AgentId | None,
+        agent_id: AgentId,
+        *,
+        topic_id: TopicId | None,
+        message_id: str | None,
+    ) -> dict[str, str]:
+        """What the span of a handler says of its message."""
+        context = {
+            "sender": str(sender),
+            "topic_id": str(topic_id),
+            "is_rpc": topic_id is None,
+            "message_id": message_id,
+        }
+        return {
+            **self._agent_attributes("sender", sender),
+            **self._agent_attributes("recipient", agent_id),
+            "message_context": json.dumps(context),
+            "message": self._traced(message),
+        }
+
+    def answer_attributes(
+        self, message: Any, sender: AgentId, recipient: AgentId | None
+    ) -> dict[str, str]:
+        """What the span of an answer that reaches its asker says of it."""
+        return {
+            **self._agent_attributes("sender", sender),
+            **self._agent_attributes("recipient", recipient),
+            "message": self._traced(message),
+        }
 
     @contextmanager
     def answering(self, envelope: AnswerEnvelope) -> Iterator[None]:
@@ -118,12 +146,8 @@ class Observer:
             self._arrived(envelope)
             yield
             return
-        attributes = {
-            **self._agent_attributes("sender", envelope.sender),
-            **self._agent_attributes("recipient", envelope.recipient),
-            "message": self._traced(envelope.message),
-        }
-        with self._tracing.trace_block(
+        attributes = self.answer_attributes(envelope.message, envelope.sender, envelope.recipient)
+        with self.tracing.trace_block(
             "ack", envelope.recipient, parent=envelope.metadata, attributes=attributes
         ):
             self._arrived(envelope)

@@ -148,6 +148,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
                 publish=partial(_PUBLISH_PLAINLY, self),
                 inbox=self._inbox,
                 agents=self._agents,
+                observer=self._observer,
             ),
             loggers=(ROOT_LOGGER_NAME, EVENT_LOGGER_NAME),
             # The user's own list: a handler that is added to it later counts, too.

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Generic
 
+from opentelemetry.context import Context
 from opentelemetry.trace import (
+    Link,
     NoOpTracerProvider,
     ProxyTracerProvider,
     Span,
+    SpanContext,
     SpanKind,
+    Status,
+    StatusCode,
     TracerProvider,
     get_tracer_provider,
 )
@@ -74,6 +79,52 @@ class TraceHelper(Generic[Operation, Destination, ExtraAttributes]):
                 self._waits_for_provider = False
                 self._records = not isinstance(provider, NoOpTracerProvider)
         return self._records
+
+    def start_span(
+        self,
+        operation: Operation,
+        destination: Destination,
+        *,
+        link: SpanContext | None = None,
+        context: Context | None = None,
+        extraAttributes: ExtraAttributes | None = None,  # noqa: N803 - upstream's name
+        attributes: Mapping[str, types.AttributeValue] | None = None,
+    ) -> Span:
+        """Open a span that is neither made the current one nor ended by a block.
+
+        Args:
+            operation: What is done.
+            destination: With whom or what.
+            link: The span that the message comes from.
+            context: Where the parent of the span is found, if not in the current context.
+            extraAttributes: What more is known, given to the tracing configuration.
+            attributes: Further attributes, written as they are.
+
+        Returns:
+            The span. End it with `end_span`.
+        """
+        config = self.instrumentation_builder_config
+        described = config.build_attributes(operation, destination, extraAttributes)
+        return self.tracer.start_span(
+            config.get_span_name(operation, destination),
+            context,
+            kind=config.get_span_kind(operation),
+            attributes={**(attributes or {}), **described},
+            links=None if link is None else [Link(link)],
+        )
+
+    @staticmethod
+    def end_span(span: Span, error: BaseException | None = None) -> None:
+        """End a span, as `trace_block` ends its own.
+
+        Args:
+            span: The span.
+            error: What went wrong in it. Only an `Exception` is written into the span.
+        """
+        if isinstance(error, Exception) and span.is_recording():
+            span.record_exception(error)
+            span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+        span.end()
 
     @contextmanager
     def trace_block(

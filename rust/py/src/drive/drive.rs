@@ -25,6 +25,7 @@ use super::loggers::Quiet;
 use super::private::is_private;
 use super::seats::{A_TURN, Admission};
 use super::send::{Errand, Request, Send};
+use super::watch::Watch;
 use crate::agent_id::AgentId;
 use crate::dispatcher::{Begun, Dispatcher, Equipment, Inline, Place, Start};
 use crate::message_context::MessageContext;
@@ -67,6 +68,8 @@ impl Spare {
 
 pub(super) struct State {
     pub(super) open: bool,
+    /// Whether somebody records spans.
+    is_traced: bool,
     thread: c_ulong,
     /// What [`FORKS`] was when it was opened: a forked process has the state, but not the loop.
     forks: u32,
@@ -142,6 +145,7 @@ impl Drive {
             tasks,
             state: GilCell::new(State {
                 open: false,
+                is_traced: false,
                 thread: 0,
                 forks: 0,
                 event_loop: None,
@@ -157,12 +161,14 @@ impl Drive {
         })
     }
 
-    fn open(&self, event_loop: Bound<'_, PyAny>) {
+    #[pyo3(signature = (event_loop, *, is_traced))]
+    fn open(&self, event_loop: Bound<'_, PyAny>, is_traced: bool) {
         let py = event_loop.py();
         let before = unsafe {
             // SAFETY: fields are exchanged; the loop that was there is dropped outside.
             self.state.with(py, |state| {
                 state.open = true;
+                state.is_traced = is_traced;
                 state.idle_is_awaited = false;
                 state.is_armed = false;
                 state.thread = ffi::PyThread_get_thread_ident();
@@ -293,9 +299,10 @@ impl Drive {
         let Ok(recipient) = request.to.bind(py).cast::<AgentId>() else {
             return Ok(First::PlainWay);
         };
-        if !this.is_unobserved(py)? || is_cancelled(py, request.cancellation_token.as_ref())? {
+        if this.is_overseen(py) || is_cancelled(py, request.cancellation_token.as_ref())? {
             return Ok(First::PlainWay);
         }
+        let is_watched = this.is_watched(py)?;
         let seat = match Self::admit(drive) {
             Admission::Refused => return Ok(First::PlainWay),
             Admission::Pause => return Ok(First::Pause),
@@ -310,7 +317,8 @@ impl Drive {
             match this.begin(recipient, Start::Message, seat.generation)? {
                 Beginning::Refused => return Ok(First::PlainWay),
                 Beginning::Begun(inline) => break (current, inline),
-                Beginning::Missing if !may_build => return Ok(First::PlainWay),
+                // What is built is reported after the message that asked for it.
+                Beginning::Missing if !may_build || is_watched => return Ok(First::PlainWay),
                 Beginning::Missing => {
                     // The factory runs in the sender's task, not in the handler's.
                     drop(current);
@@ -321,14 +329,23 @@ impl Drive {
                 }
             }
         };
-        let context = spare.context_of(py, request);
-        let ran = match &context {
-            Ok(context) => run(
+        let (current, watch) = if is_watched {
+            // That a message is handed over is reported by its sender, not by the handler.
+            drop(current);
+            let watch = Watch::over(this.host.bind(py), request);
+            (AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?, watch)
+        } else {
+            (current, Ok(Watch::NOBODY))
+        };
+        let prepared = watch.and_then(|watch| Ok((spare.context_of(py, request)?, watch)));
+        let ran = match &prepared {
+            Ok((context, watch)) => run(
                 &inline,
                 spare.handling.get(),
                 &seat.event_loop,
                 request.message.bind(py),
                 context,
+                watch,
                 true,
             ),
             Err(error) => Ran::Ended(Err(error.clone_ref(py))),
@@ -336,18 +353,19 @@ impl Drive {
         drop(current);
         match ran {
             Ran::Ended(result) => {
-                let context = context.ok();
+                let (context, watch) = prepared
+                    .map_or((None, Watch::NOBODY), |(context, watch)| (Some(context), watch));
                 let token = context.as_ref().and_then(|one| one.get().token_if_made(py));
                 spare.keep(context);
                 this.put_back(py, spare);
-                let result = this.settle(&inline, result);
+                let result = this.settle(&inline, watch.end(py, result));
                 if result.is_ok() && is_cancelled(py, token.as_ref())? {
                     return Ok(First::Ended(Err(CancelledError::new_err(()))));
                 }
                 Ok(First::Ended(result))
             }
             Ran::Suspended { coroutine, pending, handler } => {
-                let handed_over = context.and_then(|context| {
+                let handed_over = prepared.and_then(|(context, watch)| {
                     let task = spare.task.bind(py);
                     let early = !delivery_task::is_asleep(task);
                     delivery_task::wake(task)?;
@@ -359,7 +377,7 @@ impl Drive {
                         task,
                         &inline,
                         handler,
-                        Waiter::Sender(answer.clone().unbind()),
+                        Waiter::Sender(answer.clone().unbind(), watch),
                     );
                     spare.handling.get().suspend(coroutine, pending, early, ending)?;
                     this.tasks.bind(py).add(task)?;
@@ -447,7 +465,18 @@ impl Drive {
 
     /// Whether nobody oversees, logs or traces messages.
     pub(super) fn is_unobserved(&self, py: Python<'_>) -> PyResult<bool> {
-        Ok(self.overseers.bind(py).is_empty() && self.quiet.holds(py)?)
+        Ok(!self.is_overseen(py) && !self.is_watched(py)?)
+    }
+
+    /// Whether the user's intervention handlers may change what is sent.
+    fn is_overseen(&self, py: Python<'_>) -> bool {
+        !self.overseers.bind(py).is_empty()
+    }
+
+    /// Whether somebody logs or traces messages.
+    fn is_watched(&self, py: Python<'_>) -> PyResult<bool> {
+        // SAFETY: a flag is read.
+        Ok(unsafe { self.state.with(py, |state| state.is_traced) } || !self.quiet.holds(py)?)
     }
 
     pub(super) fn spare(&self, py: Python<'_>) -> PyResult<Spare> {

@@ -10,13 +10,14 @@ use pyo3::prelude::*;
 use super::drive::Drive;
 use super::handlers::Handler;
 use super::handling::is_done;
+use super::watch::Watch;
 use crate::agent_id::AgentId;
 use crate::dispatcher::{Inline, Place};
 
 /// Who is to hear how a handler that suspended has ended.
 pub(super) enum Waiter {
-    /// The sender, by this future.
-    Sender(Py<PyAny>),
+    /// The sender, by this future, and whoever looks at the message.
+    Sender(Py<PyAny>, Watch),
     /// The runtime, since the message was published: this is called with the result and the error.
     Runtime(Py<PyAny>),
 }
@@ -59,8 +60,8 @@ impl Ending {
             Some(handler) => handler.check(value),
             None => Ok(value),
         });
-        let answer = match &self.waiter {
-            Waiter::Sender(answer) => answer.bind(py),
+        let (answer, outcome) = match &self.waiter {
+            Waiter::Sender(answer, watch) => (answer.bind(py), watch.end(py, outcome)),
             Waiter::Runtime(settle) => {
                 let (value, error) = match outcome {
                     Ok(value) => (value.unbind(), None),
@@ -89,7 +90,12 @@ impl Ending {
         visit.call(&self.drive)?;
         visit.call(&self.task)?;
         visit.call(&self.agent_id)?;
-        let (Waiter::Sender(one) | Waiter::Runtime(one)) = &self.waiter;
-        visit.call(one)
+        match &self.waiter {
+            Waiter::Sender(answer, watch) => {
+                visit.call(answer)?;
+                watch.visit(visit)
+            }
+            Waiter::Runtime(settle) => visit.call(settle),
+        }
     }
 }

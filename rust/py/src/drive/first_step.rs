@@ -12,6 +12,7 @@ use super::coroutine::{Sent, send};
 use super::entered::Entered;
 use super::handlers::{Handler, Way};
 use super::handling::Handling;
+use super::watch::Watch;
 use crate::dispatcher::Inline;
 use crate::message_context::MessageContext;
 
@@ -34,6 +35,7 @@ pub(super) fn run<'i, 'py>(
     event_loop: &Bound<'py, PyAny>,
     message: &Bound<'py, PyAny>,
     context: &Bound<'py, MessageContext>,
+    watch: &Watch,
     is_rpc: bool,
 ) -> Ran<'i, 'py> {
     let py = message.py();
@@ -42,7 +44,8 @@ pub(super) fn run<'i, 'py>(
         Err(error) => return Ran::Ended(Err(error)),
     };
     handling.begin(entered.context(), event_loop);
-    let (coroutine, handler) = match call(inline, message, context, is_rpc) {
+    let called = watch.begin(context).and_then(|()| call(inline, message, context, is_rpc));
+    let (coroutine, handler) = match called {
         Ok(called) => called,
         Err(error) => return Ran::Ended(Err(as_raised(py, error))),
     };

@@ -15,6 +15,7 @@
 //! - `handling`: the handler, as the coroutine of its task.
 //! - `delivery_task`: the task that it believes to be in.
 //! - `handlers`: which method handles which message.
+//! - `watch`: who looks at a message that was sent.
 //! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `private`, `gil_cell`: what these stand on.
 
 mod coroutine;
@@ -37,6 +38,7 @@ mod private;
 mod publishing;
 mod seats;
 mod send;
+mod watch;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

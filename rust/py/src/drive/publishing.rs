@@ -14,6 +14,7 @@ use super::ending::{Ending, Waiter};
 use super::first_step::{Ran, run};
 use super::seats::Seat;
 use super::send::Request;
+use super::watch::Watch;
 use crate::agent_id::AgentId;
 use crate::dispatcher::{Front, Start};
 use crate::outcome;
@@ -242,6 +243,7 @@ impl Drive {
                 &seat.event_loop,
                 envelope.get().message(py).bind(py),
                 &context,
+                &Watch::NOBODY,
                 false,
             ),
             Err(error) => Ran::Ended(Err(error)),

@@ -1,0 +1,224 @@
+"""Messages that somebody looks at: the short cut reports of them what plain tasks do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+from tests.compat.observers import RecordedSpans, logged_events
+
+from ferrogen import (
+    EVENT_LOGGER_NAME,
+    ROOT_LOGGER_NAME,
+    AgentId,
+    SingleThreadedAgentRuntime,
+    try_get_known_serializers_for_type,
+)
+
+from .world import register
+
+A, B = AgentId("a", "1"), AgentId("b", "1")
+
+
+@dataclass
+class Note:
+    text: str
+
+
+async def answers(agent: Any, message: Note, ctx: Any) -> Note:
+    return Note(message.text.upper())
+
+
+async def waits(agent: Any, message: Note, ctx: Any) -> Note:
+    await asyncio.sleep(0)
+    return Note(message.text.upper())
+
+
+async def raises(agent: Any, message: Note, ctx: Any) -> Note:
+    raise ValueError(message.text)
+
+
+async def waits_and_raises(agent: Any, message: Note, ctx: Any) -> Note:
+    await asyncio.sleep(0)
+    raise ValueError(message.text)
+
+
+async def is_cancelled(agent: Any, message: Note, ctx: Any) -> Note:
+    raise asyncio.CancelledError(message.text)
+
+
+async def asks_another(agent: Any, message: Note, ctx: Any) -> Any:
+    return await agent.send_message(message, B)
+
+
+HANDLERS = [answers, waits, raises, waits_and_raises, is_cancelled, asks_another]
+
+
+async def reported(act: Any, monkeypatch: pytest.MonkeyPatch, plain: bool) -> tuple[Any, Any, Any]:
+    """Send a message twice; return its outcome, and what the log and the spans say."""
+    monkeypatch.setenv("FERROGEN_PLAIN_TASKS", "1" if plain else "")
+    spans = RecordedSpans()
+    runtime = SingleThreadedAgentRuntime(tracer_provider=spans.provider)
+    await register(runtime, "a", act)
+    await register(runtime, "b", waits)
+    runtime.add_message_serializer(try_get_known_serializers_for_type(Note))
+    for agent_id in (A, B):
+        await runtime.try_get_underlying_agent_instance(agent_id)
+    runtime.start()
+    with logged_events() as events:
+        outcomes = [await outcome(runtime, text) for text in ("first", "second")]
+        await runtime.stop_when_idle()
+    if not plain:
+        assert runtime._drive is not None
+    return outcomes, events, [without_ids(span) for span in spans.seen()]
+
+
+async def outcome(runtime: SingleThreadedAgentRuntime, text: str) -> Any:
+    try:
+        return await runtime.send_message(Note(text), A, message_id=text)
+    except (ValueError, asyncio.CancelledError) as error:
+        return repr(error)
+
+
+def without_ids(span: dict[str, Any]) -> dict[str, Any]:
+    """A span without the id that is made up for the message that a handler sends."""
+    context = span["attributes"].get("message_context")
+    if isinstance(context, dict) and context["sender"] != "None":
+        del context["message_id"]
+    return span
+
+
+@pytest.mark.parametrize("act", HANDLERS)
+async def test_the_short_cut_reports_what_plain_tasks_do(
+    act: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    native = await reported(act, monkeypatch, plain=False)
+    plain = await reported(act, monkeypatch, plain=True)
+    assert native == plain
+
+
+async def test_a_message_that_is_looked_at_still_takes_the_short_cut(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    spans = RecordedSpans()
+    runtime = SingleThreadedAgentRuntime(tracer_provider=spans.provider)
+    caplog.set_level(logging.INFO, logger=EVENT_LOGGER_NAME)
+
+    async def runs_inside(agent: Any, message: Any, ctx: Any) -> bool:
+        return runtime._drive is not None and runtime._drive.is_running
+
+    await register(runtime, "a", runs_inside)
+    await runtime.try_get_underlying_agent_instance(A)
+    runtime.start()
+    assert await runtime.send_message(Note("x"), A)
+    await runtime.stop_when_idle()
+
+
+async def test_the_span_that_is_current_around_a_send_is_so_again_afterwards() -> None:
+    spans = RecordedSpans()
+    runtime = SingleThreadedAgentRuntime(tracer_provider=spans.provider)
+    inside = []
+
+    async def looks(agent: Any, message: Any, ctx: Any) -> None:
+        inside.append(trace.get_current_span())
+
+    await register(runtime, "a", looks)
+    await runtime.try_get_underlying_agent_instance(A)
+    runtime.start()
+    with spans.provider.get_tracer("test").start_as_current_span("outside") as outside:
+        await runtime.send_message(Note("x"), A)
+        assert trace.get_current_span() is outside
+    assert inside[0] is not outside
+    assert inside[0].is_recording() is False  # it has ended
+    await runtime.stop_when_idle()
+
+
+class Unruly(logging.Handler):
+    """A log handler that raises."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._error = error
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise self._error
+
+
+@pytest.fixture
+def listen() -> Any:
+    """Gives a function that adds a handler to both loggers."""
+    added = []
+
+    def add(handler: logging.Handler) -> None:
+        for name in (ROOT_LOGGER_NAME, EVENT_LOGGER_NAME):
+            logger = logging.getLogger(name)
+            added.append((logger, logger.level, handler))
+            logger.setLevel(logging.INFO)
+            logger.addHandler(handler)
+
+    yield add
+    for logger, level, handler in added:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+async def test_a_log_handler_that_raises_changes_nothing(listen: Any, capsys: Any) -> None:
+    runtime = SingleThreadedAgentRuntime()
+    await register(runtime, "a", answers)
+    await runtime.try_get_underlying_agent_instance(A)
+    runtime.start()
+    listen(Unruly(RuntimeError("the disk is full")))
+    assert await runtime.send_message(Note("x"), A) == Note("X")
+    await asyncio.wait_for(runtime.stop_when_idle(), 5)
+    assert "the disk is full" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("act", [answers, waits])
+def test_a_log_handler_that_ends_the_program_leaves_no_message_open(act: Any, listen: Any) -> None:
+    kept: list[SingleThreadedAgentRuntime] = []
+
+    async def program() -> None:
+        runtime = SingleThreadedAgentRuntime()
+        kept.append(runtime)
+        await register(runtime, "a", act)
+        await runtime.try_get_underlying_agent_instance(A)
+        runtime.start()
+        listen(Unruly(KeyboardInterrupt("stop")))
+        await runtime.send_message(Note("x"), A)
+
+    with pytest.raises(KeyboardInterrupt, match="stop"):
+        asyncio.run(program())
+    assert kept[0].unprocessed_messages_count == 0
+
+
+async def test_a_handler_may_turn_the_log_on_and_off(listen: Any) -> None:
+    lines: list[str] = []
+
+    class Keeping(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    keeping = Keeping()
+    runtime = SingleThreadedAgentRuntime()
+
+    async def turns_on(agent: Any, message: Note, ctx: Any) -> None:
+        if message.text == "on":
+            listen(keeping)
+        else:
+            logging.getLogger(EVENT_LOGGER_NAME).setLevel(logging.WARNING)
+
+    await register(runtime, "a", turns_on)
+    await runtime.try_get_underlying_agent_instance(A)
+    runtime.start()
+    await runtime.send_message(Note("on"), A)
+    assert lines == []  # nobody listened when it began
+    await runtime.send_message(Note("off"), A)
+    # It was handed over and delivered: a line and an event each, which the other logger hears of as
+    # well. Its answer is nobody's any more.
+    assert len(lines) == 6
+    await runtime.stop_when_idle()
