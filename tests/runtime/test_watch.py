@@ -75,7 +75,7 @@ async def reported(act: Any, monkeypatch: pytest.MonkeyPatch, plain: bool) -> tu
         await runtime.stop_when_idle()
     if not plain:
         assert runtime._drive is not None
-    return outcomes, events, [without_ids(span) for span in spans.seen()]
+    return outcomes, events, sorted(map(without_ids, spans.seen()), key=repr)
 
 
 async def outcome(runtime: SingleThreadedAgentRuntime, text: str) -> Any:

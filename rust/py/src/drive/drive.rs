@@ -67,12 +67,12 @@ impl Spare {
 }
 
 pub(super) struct State {
-    pub(super) open: bool,
     /// Whether somebody records spans.
     is_traced: bool,
     thread: c_ulong,
     /// What [`FORKS`] was when it was opened: a forked process has the state, but not the loop.
     forks: u32,
+    /// Its event loop, as long as it is open.
     pub(super) event_loop: Option<Py<PyAny>>,
     pub(super) depth: u32,
     pub(super) left_this_turn: u32,
@@ -90,7 +90,7 @@ impl State {
     /// Whether it is open to this thread of this process.
     pub(super) fn is_open_here(&self) -> bool {
         // SAFETY: asks for a number, which every thread has.
-        self.open
+        self.event_loop.is_some()
             && self.thread == unsafe { ffi::PyThread_get_thread_ident() }
             && self.forks == FORKS.load(Ordering::Relaxed)
     }
@@ -144,7 +144,6 @@ impl Drive {
             overseers,
             tasks,
             state: GilCell::new(State {
-                open: false,
                 is_traced: false,
                 thread: 0,
                 forks: 0,
@@ -167,7 +166,6 @@ impl Drive {
         let before = unsafe {
             // SAFETY: fields are exchanged; the loop that was there is dropped outside.
             self.state.with(py, |state| {
-                state.open = true;
                 state.is_traced = is_traced;
                 state.idle_is_awaited = false;
                 state.is_armed = false;
@@ -183,10 +181,8 @@ impl Drive {
     fn shut(&self, py: Python<'_>) {
         let before = unsafe {
             // SAFETY: as in `open`.
-            self.state.with(py, |state| {
-                state.open = false;
-                (state.event_loop.take(), std::mem::take(&mut state.spares))
-            })
+            self.state
+                .with(py, |state| (state.event_loop.take(), std::mem::take(&mut state.spares)))
         };
         drop(before);
     }
@@ -500,7 +496,7 @@ impl Drive {
             // SAFETY: references are moved, in or out; there are never more than run inside one
             // another. Once it is shut, the next loop may be another one.
             self.state.with(py, |state| {
-                if !state.open {
+                if state.event_loop.is_none() {
                     return Some(spare);
                 }
                 state.spares.push(spare);

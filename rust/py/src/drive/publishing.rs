@@ -134,7 +134,7 @@ impl Drive {
         let mut told = 0;
         loop {
             // SAFETY: a flag is read.
-            if !unsafe { self.state.with(py, |state| state.open) } {
+            if !unsafe { self.state.with(py, |state| state.event_loop.is_some()) } {
                 return Ok(true);
             }
             let front = if self.is_unobserved(py)? {
