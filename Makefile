@@ -32,9 +32,11 @@ STARTUP_FILES := $(wildcard startup/*/*)
 
 # $(call quietly,command,what to say when it fails): the command's output is shown only then.
 quietly = log="$(MADE)/log.$$$$"; $(1) >"$$log" 2>&1 || { tail -n 40 "$$log" >&2; rm -f "$$log"; echo "$(strip $(2))" >&2; exit 1; }; rm -f "$$log"
-# $(call install,lock file and options): exactly the locked files, or nothing.
-install = $(call quietly,"$(BIN)/python" -m pip install --disable-pip-version-check --no-input --require-hashes -r $(1),\
-	could not install $(firstword $(1)): the reason is above; check the network and run the same command again)
+# $(call install-with,python,lock file and options): exactly the locked files, or nothing.
+install-with = $(call quietly,"$(1)" -m pip install --disable-pip-version-check --no-input --require-hashes -r $(2),\
+	could not install $(firstword $(2)): the reason is above; check the network and run the same command again)
+install = $(call install-with,$(BIN)/python,$(1))
+install-world = $(call install-with,$(WORLD_PYTHON),$(1))
 # maturin refuses to choose between two environments, and compiles for the one named here.
 MATURIN = env -u CONDA_PREFIX VIRTUAL_ENV="$(abspath $(VENV))" PATH="$(BIN):$$PATH" "$(BIN)/maturin"
 CARGO = PYO3_PYTHON="$(BIN)/python" cargo
@@ -105,12 +107,12 @@ $(MADE)/wheel-tools: $(LOCKS)/wheel.txt $(MADE)/build-tools
 	@$(call install,$(LOCKS)/wheel.txt)
 	@touch $@
 
-$(WORLD)/.made/packages: $(LOCKS)/world.txt | $(MADE)/venv
+$(WORLD)/.made/packages: $(LOCKS)/world.txt $(LOCKS)/world-studio.txt | $(MADE)/venv
 	@echo "making $(WORLD)"
 	@mkdir -p $(@D)
 	@$(call quietly,"$(BIN)/python" -m venv "$(WORLD)",could not make $(WORLD): the reason is above)
-	@$(call quietly,"$(WORLD_PYTHON)" -m pip install --disable-pip-version-check --no-input --require-hashes -r $<,\
-		could not install $<: the reason is above; check the network and run the same command again)
+	@$(call install-world,$(LOCKS)/world.txt)
+	@$(call install-world,$(LOCKS)/world-studio.txt --no-deps)
 	@touch $@
 
 # Nothing is compiled again: both environments point at the same sources and the same extension.

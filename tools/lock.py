@@ -13,6 +13,7 @@ SOURCES = {
     "demo-model": ["requirements/demo-model.in", "--no-deps"],
     "wheel": ["requirements/wheel.in"],
     "world": ["pyproject.toml", "requirements/world.in"],
+    "world-studio": ["requirements/world-studio.in", "--no-deps"],
     "lock": ["requirements/lock.in"],
 }
 # Where packages come from is the machine's affair: no address is written.

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import re
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 
 from autogen_agentchat import EVENT_LOGGER_NAME as CHAT_EVENTS
@@ -17,7 +19,13 @@ from autogen_agentchat.messages import (
 )
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_agentchat.ui import Console
-from autogen_core import EVENT_LOGGER_NAME, CancellationToken, SingleThreadedAgentRuntime
+from autogen_core import (
+    EVENT_LOGGER_NAME,
+    CancellationToken,
+    FunctionCall,
+    SingleThreadedAgentRuntime,
+)
+from autogen_core.models import CreateResult, ModelFamily, ModelInfo, RequestUsage
 from autogen_ext.models.replay import ReplayChatCompletionClient
 from pydantic import BaseModel
 
@@ -52,32 +60,53 @@ class Judge(BaseChatAgent):
         pass
 
 
-class Types(logging.Handler):
-    """Collects the types of the events."""
+class Kept(logging.Handler):
+    """Keeps what a logger is told, without what differs from run to run."""
 
-    def __init__(self) -> None:
+    def __init__(self, logger: str, level: int) -> None:
         super().__init__()
-        self.seen: list[str] = []
+        self.said: list[str] = []
+        logging.getLogger(logger).addHandler(self)
+        logging.getLogger(logger).setLevel(level)
 
     def emit(self, record: logging.LogRecord) -> None:
-        said = record.msg if isinstance(record.msg, str) else str(record.msg)
-        try:
-            self.seen.append(json.loads(said)["type"])
-        except (ValueError, KeyError):
-            self.seen.append(type(record.msg).__name__)
+        event = record.msg
+        text = event.model_dump_json() if isinstance(event, BaseModel) else record.getMessage()
+        text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", text)
+        text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "NOW", text)
+        self.said.append(f"{record.levelname} {type(event).__name__} {text}")
+
+
+def words(text: str) -> int:
+    """Count the words of a text."""
+    return len(text.split())
+
+
+def author() -> AssistantAgent:
+    call = FunctionCall(id="1", name="words", arguments=json.dumps({"text": "a longer text"}))
+    calling = CreateResult(
+        finish_reason="function_calls",
+        content=[call],
+        usage=RequestUsage(prompt_tokens=10, completion_tokens=5),
+        cached=False,
+    )
+    able = ModelInfo(
+        vision=False,
+        function_calling=True,
+        json_output=False,
+        family=ModelFamily.UNKNOWN,
+        structured_output=False,
+    )
+    client = ReplayChatCompletionClient(["short", calling], model_info=able)
+    return AssistantAgent("author", client, tools=[words])
 
 
 async def main() -> None:
-    core, chat = Types(), Types()
-    for name, handler in ((EVENT_LOGGER_NAME, core), (CHAT_EVENTS, chat)):
-        logging.getLogger(name).addHandler(handler)
-        logging.getLogger(name).setLevel(logging.INFO)
-
+    core, chat = Kept(EVENT_LOGGER_NAME, logging.INFO), Kept(CHAT_EVENTS, logging.DEBUG)
     runtime = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False)
     runtime.start()
-    author = AssistantAgent("author", ReplayChatCompletionClient(["short", "a longer text"]))
     pair = RoundRobinGroupChat(
-        [author],
+        [author()],
         max_turns=1,
         name="pair",
         description="writes",
@@ -92,8 +121,11 @@ async def main() -> None:
     result = await Console(team.run_stream(task=[TextMessage(content="Write.", source="user")]))
     print([message.to_text() for message in result.messages], result.stop_reason)
     await runtime.stop_when_idle()
-    # How many of each runtime event there are is the runtime's affair; that there are some is not.
-    print(sorted(set(core.seen)), sorted(set(chat.seen)))
+
+    print(*chat.said, sep="\n")
+    # Which of two messages that travel at the same time is logged first is nobody's promise.
+    for event, times in sorted(Counter(core.said).items()):
+        print(times, event)
 
 
 asyncio.run(main())
