@@ -1,0 +1,98 @@
+"""A team of three as a user of AgentChat writes it; prints how many seconds a turn took.
+
+Nothing in it knows which package is behind the name autogen_core: agentchat.py runs it on both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from autogen_agentchat.agents import AssistantAgent, BaseChatAgent
+from autogen_agentchat.base import Response
+from autogen_agentchat.messages import BaseChatMessage, TextMessage
+from autogen_agentchat.teams import RoundRobinGroupChat
+from autogen_core import CancellationToken
+from autogen_ext.models.replay import ReplayChatCompletionClient
+
+TURNS = 30
+CONVERSATIONS = 10
+WORDS = "a sentence of twenty words which an agent says to the others so that they have something to think about"
+NAMES = ("one", "two", "three")
+
+
+class Speaker(BaseChatAgent):
+    """Says the same at each turn, and keeps nothing."""
+
+    produced_message_types = (TextMessage,)
+
+    async def on_messages(
+        self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
+    ) -> Response:
+        await asyncio.sleep(0)  # it waits here, if not for long, as it does for a model
+        return Response(chat_message=TextMessage(content=WORDS, source=self.name))
+
+    async def on_reset(self, cancellation_token: CancellationToken) -> None:
+        pass
+
+
+def speakers() -> list[BaseChatAgent]:
+    return [Speaker(name, "speaks") for name in NAMES]
+
+
+def assistants(streaming: bool = False) -> list[BaseChatAgent]:
+    return [
+        AssistantAgent(
+            name, ReplayChatCompletionClient([WORDS] * TURNS), model_client_stream=streaming
+        )
+        for name in NAMES
+    ]
+
+
+MEMBERS: dict[str, Callable[[], list[BaseChatAgent]]] = {
+    "speakers": speakers,
+    "assistants": assistants,
+    "streaming": lambda: assistants(streaming=True),
+}
+
+
+async def as_a_team(members: list[BaseChatAgent]) -> int:
+    """The three take turns in a group chat."""
+    team = RoundRobinGroupChat(members, max_turns=TURNS)
+    result = await team.run(task="Talk.")
+    return len(result.messages) - 1
+
+
+async def by_hand(members: list[BaseChatAgent]) -> int:
+    """The three are asked in turn, each with what was said since its last turn: no runtime."""
+    said: list[BaseChatMessage] = [TextMessage(content="Talk.", source="user")]
+    for turn in range(TURNS):
+        news = said[-len(members) + 1 :] if turn >= len(members) else said[:]
+        async for item in members[turn % len(members)].on_messages_stream(
+            news, CancellationToken()
+        ):
+            if isinstance(item, Response):
+                said.append(item.chat_message)
+    return len(said) - 1
+
+
+async def main(kind: str, way: str) -> None:
+    converse = {"team": as_a_team, "floor": by_hand}[way]
+    await converse(MEMBERS[kind]())
+    gc.collect()
+    gc.freeze()
+    elapsed = 0.0
+    for _ in range(CONVERSATIONS):
+        members = MEMBERS[kind]()
+        start = time.perf_counter()
+        turns = await converse(members)
+        elapsed += time.perf_counter() - start
+        assert turns == TURNS
+    print(elapsed / (CONVERSATIONS * TURNS))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

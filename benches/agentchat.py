@@ -1,0 +1,75 @@
+"""Measures a turn of an unmodified AgentChat team: by hand, on upstream, on Ferrogen.
+
+Both packages serve the name autogen_core, so each sample comes from an interpreter of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from _measure import Result, announce, duration, options, save, show_table, times
+
+TEAM = Path(__file__).with_name("_team.py")
+ROWS = {
+    "three who say one line": "speakers",
+    "three assistants, replay model": "assistants",
+    "the same, each word streamed": "streaming",
+}
+# How the conversation is held, and what the interpreter is told about who serves autogen_core.
+COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
+    "floor": ("floor", {}),
+    "upstream": ("team", {}),
+    "ours": ("team", {"FERROGEN_INSTALL": "1"}),
+    "plain": ("team", {"FERROGEN_INSTALL": "1", "FERROGEN_PLAIN_TASKS": "1"}),
+}
+
+
+def sample(kind: str, column: str) -> float:
+    """Holds the conversations in a new interpreter; returns the seconds of one turn."""
+    way, changes = COLUMNS[column]
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("FERROGEN_")}
+    command = [sys.executable, str(TEAM), kind, way]
+    environment = {**kept, **changes}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+    return float(done.stdout)
+
+
+def take(name: str, kind: str, rounds: int) -> Result:
+    """Takes every column once a round."""
+    samples: dict[str, list[float]] = {column: [] for column in COLUMNS}
+    for _ in range(rounds):
+        for column, taken in samples.items():
+            taken.append(sample(kind, column))
+        print(".", end="", flush=True, file=sys.stderr)
+    return Result(name, samples, "asked in turn, by hand")
+
+
+def main() -> None:
+    chosen = options(__doc__ or "")
+    announce()
+    rounds = 3 if chosen.quick else 9
+    results = [take(name, kind, rounds) for name, kind in ROWS.items() if chosen.only in name]
+    print(file=sys.stderr)
+    head = ["a turn of a team", "floor", "upstream", "ours", "plain tasks"]
+    show_table(
+        [*head, "x upstream", "x floor", "bound", "spread"],
+        [
+            [
+                result.name,
+                *(duration(result.median(column)) for column in COLUMNS),
+                times(result.ratio("upstream", "ours")),
+                times(result.ratio("ours", "floor")),
+                times(result.ratio("upstream", "floor")),
+                f"{max(result.spread('upstream'), result.spread('ours')):.0%}",
+            ]
+            for result in results
+        ],
+    )
+    save(chosen.json, results)
+
+
+if __name__ == "__main__":
+    main()
