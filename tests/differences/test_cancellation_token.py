@@ -1,5 +1,6 @@
 """Cancellation tokens: free of deadlocks, and of what is over."""
 
+import asyncio
 import gc
 import subprocess
 import sys
@@ -54,3 +55,23 @@ def test_a_token_forgets_what_is_done():
         record("answers kept", sum(answer() is not None for answer in answers))
 
     assert both(scenario) == ([["answers kept", 10]], [["answers kept", 0]])
+
+
+def test_cancelling_passes_over_a_coroutine_that_was_linked():
+    async def scenario(core, record):
+        token = core.CancellationToken()
+        # autogen-ext links the calls of MCP tools so.
+        work = token.link_future(asyncio.sleep(0, "done"))
+        try:
+            token.cancel()
+        except AttributeError as error:
+            record("the one who cancels gets", str(error))
+        record("the work is", await work)
+
+    assert both(scenario) == (
+        [
+            ["the one who cancels gets", "'coroutine' object has no attribute 'cancel'"],
+            ["the work is", "done"],
+        ],
+        [["the work is", "done"]],
+    )

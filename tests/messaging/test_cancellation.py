@@ -103,6 +103,14 @@ async def test_settled_futures_leave_nothing_behind():
     assert not token._callbacks
 
 
+async def test_a_coroutine_is_left_to_whoever_awaits_it():
+    token = CancellationToken()
+    work = asyncio.sleep(0, "done")
+    assert token.link_future(work) is work
+    token.cancel()
+    assert await work == "done"
+
+
 def test_concurrent_futures_can_be_linked_too():
     token = CancellationToken()
     future: concurrent.futures.Future[None] = concurrent.futures.Future()

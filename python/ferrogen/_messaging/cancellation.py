@@ -83,7 +83,8 @@ class CancellationToken:
 
         A future that belongs to the loop of another thread is cancelled in that thread. One that
         settles is forgotten. Anything with asyncio's or concurrent.futures' ``done``, ``cancel``
-        and ``add_done_callback`` will do.
+        and ``add_done_callback`` will do. A coroutine is left alone: it runs inside whoever
+        awaits it, and only that can be cancelled.
 
         Args:
             future: The pending work.
@@ -91,7 +92,7 @@ class CancellationToken:
         Returns:
             The same future.
         """
-        if future.done():
+        if asyncio.iscoroutine(future) or future.done():
             return future
         key = object()
         self._add(key, lambda: _cancel_in_its_loop(future))

@@ -96,15 +96,18 @@ def serving() -> Iterator[str]:
 
 
 class Calls(logging.Handler):
-    """Prints what is logged of calls of the model."""
+    """Keeps what is logged of calls of the model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[object] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         event = record.msg
-        if isinstance(event, LLMCallEvent | LLMStreamEndEvent):
+        if isinstance(event, LLMCallEvent | LLMStreamStartEvent | LLMStreamEndEvent):
             said = json.loads(str(event))
-            print(said["type"], event.prompt_tokens, event.completion_tokens, sorted(said))
-        elif isinstance(event, LLMStreamStartEvent):
-            print(json.loads(str(event))["type"], len(json.loads(str(event))["messages"]))
+            usage = (event.prompt_tokens, event.completion_tokens) if "response" in said else ()
+            self.said.append((said["type"], len(said.get("messages", [])), *usage, sorted(said)))
 
 
 async def main(address: str) -> None:
@@ -113,7 +116,8 @@ async def main(address: str) -> None:
             model=model, base_url=address, api_key="none", model_info=ABLE, max_retries=0
         )
 
-    logging.getLogger(EVENT_LOGGER_NAME).addHandler(Calls())
+    calls = Calls()
+    logging.getLogger(EVENT_LOGGER_NAME).addHandler(calls)
     logging.getLogger(EVENT_LOGGER_NAME).setLevel(logging.INFO)
     asked = [SystemMessage(content="Be brief."), UserMessage(content="Hello", source="user")]
     model = client()
@@ -131,13 +135,14 @@ async def main(address: str) -> None:
     print(isinstance(said, StructuredMessage), said.to_text())
 
     dumped = model.dump_component()
-    print(dumped.model_dump_json())
+    print({**dumped.model_dump(), "config": sorted(dumped.config)})
     loaded = OpenAIChatCompletionClient.load_component(dumped)
     print((await loaded.create(asked)).content)
     try:
         await client("none").create(asked)
     except Exception as error:  # noqa: BLE001  # it is the SDK's, and only its name is looked at
         print(type(error).__name__, error)
+    print(*calls.said, sep="\n")
 
 
 with serving() as where:
