@@ -28,8 +28,9 @@ class ScriptedRequest(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked: list[dict[str, str]] = body["messages"]
         self.close_connection = True
-        type(self).answer(self, body["messages"][-1]["content"])
+        type(self).answer(self, self.asked[-1]["content"])
 
     def log_message(self, format: str, *args: object) -> None:
         """Keeps quiet."""
@@ -102,24 +103,31 @@ def environment() -> Environment:
 
 @pytest.fixture(params=["upstream", "ferrogen"])
 def runtime(request: pytest.FixtureRequest) -> str:
-    """Names the runtime that a test's debate runs on: each test runs on both."""
+    """Names the runtime that a test's program runs on: each test runs on both."""
     return str(request.param)
+
+
+def command(runtime: str, name: str) -> list[str]:
+    runner = {"upstream": [], "ferrogen": ["-m", "ferrogen", "run"]}[runtime]
+    return [sys.executable, *runner, str(EXAMPLES / name)]
 
 
 @pytest.fixture
 def debate_command(runtime: str) -> list[str]:
     """The command that runs the debate on that runtime, to which its arguments are added."""
-    runner = {"upstream": [], "ferrogen": ["-m", "ferrogen", "run"]}[runtime]
-    return [sys.executable, *runner, str(EXAMPLES / "debate.py")]
+    return command(runtime, "debate.py")
 
 
 @pytest.fixture
-def debate(debate_command: list[str], environment: Environment) -> Program:
-    """Gives a function that runs the debate to its end."""
+def team_command(runtime: str) -> list[str]:
+    """The command that lets the writer and the critic talk on that runtime."""
+    return command(runtime, "team.py")
 
+
+def run_with(command: list[str], environment: Environment) -> Program:
     def run(base_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*debate_command, *arguments],
+            [*command, *arguments],
             env=environment(OPENAI_BASE_URL=base_url),
             capture_output=True,
             text=True,
@@ -128,3 +136,15 @@ def debate(debate_command: list[str], environment: Environment) -> Program:
         )
 
     return run
+
+
+@pytest.fixture
+def debate(debate_command: list[str], environment: Environment) -> Program:
+    """Gives a function that runs the debate to its end."""
+    return run_with(debate_command, environment)
+
+
+@pytest.fixture
+def team(team_command: list[str], environment: Environment) -> Program:
+    """Gives a function that runs the conversation of the team to its end."""
+    return run_with(team_command, environment)

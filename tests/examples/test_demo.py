@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import socket
@@ -114,10 +115,18 @@ def stage(tmp_path: Path, environment: Any) -> Stage:
     return Stage(tmp_path, environment)
 
 
-def test_it_starts_the_model_debates_and_leaves_nothing_behind(stage: Stage) -> None:
-    status, output, errors = stage.run("healthy", "What is 6 times 7?", "--rounds", "2")
+def test_it_plays_both_acts_and_leaves_nothing_behind(stage: Stage) -> None:
+    status, output, errors = stage.run(
+        "healthy", "What is 6 times 7?", "--rounds", "2", FERROGEN_INSTALL="1"
+    )
     assert (status, errors) == (0, "")
     assert "Verdict: 42, said by 4 of 4" in output
+    acts = re.findall(r"^A writer and a critic on (.*)$|^runtime +(\w+)$", output, re.MULTILINE)
+    assert ["".join(each) for each in acts] == [
+        "ferrogen",
+        *("AutoGen's own runtime", "autogen_core"),
+        *("Ferrogen", "ferrogen"),
+    ]
     assert "noise" not in output
     stage.wait_until_the_model_is_gone()
     assert not list(stage.temporary.iterdir())
@@ -167,7 +176,7 @@ def test_a_model_that_dies_in_the_debate_ends_it_and_is_named(stage: Stage) -> N
     assert status == 1
     said_by_debate, said_by_demo = errors.splitlines()
     assert said_by_debate.startswith("debate: the model at http://127.0.0.1:")
-    assert "the local model died during the debate (exit status 9)" in said_by_demo
+    assert "the local model died while the agents talked (exit status 9)" in said_by_demo
 
 
 def test_a_package_that_is_missing_is_one_sentence(stage: Stage) -> None:

@@ -48,10 +48,6 @@ def run_program(interpreter: str, tmp_path: Path) -> RunProgram:
             timeout=50,
             check=False,
         )
-        missing = ("NotProvidedError", "ImportError: cannot import name")
-        if runtime == "ferrogen" and any(words in done.stderr for words in missing):
-            # Until all of the surface is there; nothing raises it for a surface that is complete.
-            pytest.xfail(done.stderr.strip().splitlines()[-1])
         assert done.returncode == 0, f"on {runtime}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
