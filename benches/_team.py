@@ -20,7 +20,7 @@ from autogen_ext.models.replay import ReplayChatCompletionClient
 
 TURNS = 30
 CONVERSATIONS = 10
-WORDS = "a sentence of twenty words which an agent says to the others so that they have something to think about"
+WORDS = "word " * 20
 NAMES = ("one", "two", "three")
 
 
@@ -71,11 +71,8 @@ async def by_hand(members: list[BaseChatAgent]) -> int:
     said: list[BaseChatMessage] = [TextMessage(content="Talk.", source="user")]
     for turn in range(TURNS):
         news = said[-len(members) + 1 :] if turn >= len(members) else said[:]
-        async for item in members[turn % len(members)].on_messages_stream(
-            news, CancellationToken()
-        ):
-            if isinstance(item, Response):
-                said.append(item.chat_message)
+        stream = members[turn % len(members)].on_messages_stream(news, CancellationToken())
+        said += [item.chat_message async for item in stream if isinstance(item, Response)]
     return len(said) - 1
 
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.base import ChatAgent, Team
 from autogen_agentchat.messages import TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_agentchat.ui import Console
@@ -42,7 +43,7 @@ REPLAYS = 20
 
 def team_of(clients: Mapping[str, ChatCompletionClient], turns: int) -> RoundRobinGroupChat:
     """Seats the writer and the critic, each with its client."""
-    members = [
+    members: list[ChatAgent | Team] = [
         AssistantAgent(name, clients[name], system_message=role, model_client_stream=True)
         for name, role in ROLES.items()
     ]

@@ -1,5 +1,4 @@
-"""autogen-ext's client of OpenAI's interface talks to a server that speaks it: whole answers,
-streams, tools, structured answers, and a server that refuses."""
+"""The client of OpenAI's interface in autogen-ext, with a server that answers, and one refusal."""
 
 import asyncio
 import json

@@ -47,7 +47,7 @@ async def main() -> None:
         print(database.initialize_database().message)
 
         file = Path(folder, "poets.json")
-        file.write_text(poets().dump_component().model_dump_json())
+        file.write_text(poets().dump_component().model_dump_json())  # noqa: ASYNC240
         imported = await database.import_team(file, USER)
         again = await database.import_team(file, USER, check_exists=True)
         print(imported.message, imported.data["id"], "|", again.message, again.data)

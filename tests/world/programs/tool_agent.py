@@ -13,6 +13,7 @@ from autogen_core import (
 )
 from autogen_core.models import (
     CreateResult,
+    FunctionExecutionResultMessage,
     LLMMessage,
     ModelFamily,
     ModelInfo,
@@ -85,7 +86,11 @@ class Waiter(RoutedAgent):
             cancellation_token=ctx.cancellation_token,
         )
         for each in produced:
-            print(each.type, each.content)
+            if isinstance(each, FunctionExecutionResultMessage):
+                # How an error is worded is the agent's affair.
+                print([(got.name, got.is_error or got.content) for got in each.content])
+            else:
+                print(each.type, each.content)
         return str(produced[-1].content)
 
 
@@ -118,11 +123,11 @@ async def main() -> None:
         try:
             await runtime.send_message(call, AgentId("tools", "table-1"))
         except ToolNotFoundException as error:
-            print("not found:", error.tool_name, error.call_id)
+            print("not found:", error.name, error.call_id)
         except InvalidToolArgumentsException as error:
-            print("invalid:", error.tool_name, error.tool_arguments)
+            print("invalid:", error.name, error.call_id)
         except ToolExecutionException as error:
-            print("failed:", type(error).__name__, error.call_id)
+            print("failed:", error.name, error.call_id)
     await runtime.stop_when_idle()
 
 
