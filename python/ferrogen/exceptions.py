@@ -13,6 +13,7 @@ The tree::
     ├── AgentNotFoundError               (LookupError)  nothing is registered under this agent type
     ├── StateError                       (ValueError)   a saved state cannot be loaded
     ├── SerializationError               (ValueError)   bytes and message do not fit each other
+    │   └── MessageVersionError          the message is of a version that nobody here can read
     ├── SchemaConversionError            a JSON Schema cannot be made a pydantic model
     │   ├── FormatNotSupportedError      a property has an unknown format
     │   ├── ReferenceNotFoundError       a $ref leads nowhere
@@ -82,6 +83,7 @@ __all__ = [
     "ImageError",
     "MailboxFullError",
     "MessageDroppedException",
+    "MessageVersionError",
     "MissingDependencyError",
     "ModelConnectionError",
     "ModelError",
@@ -153,6 +155,10 @@ class StateError(FerrogenError, ValueError):
 
 class SerializationError(FerrogenError, ValueError):
     """A message cannot be turned into bytes, or bytes cannot be turned into a message."""
+
+
+class MessageVersionError(SerializationError):
+    """A message is of a version that its class cannot read, or versions are declared wrongly."""
 
 
 class SchemaConversionError(FerrogenError):

@@ -1,17 +1,24 @@
 """Messages as bytes: nested classes come back, and what does not fit is refused by name."""
 
 from dataclasses import dataclass, field
+from typing import TypedDict
 
+import attrs
+import msgspec
 import pytest
 from autogen_core._base_agent import handles as upstream_handles
 from autogen_core._serialization import DataclassJsonMessageSerializer as Upstream
+from autogen_core._serialization import SerializationRegistry as UpstreamRegistry
+from autogen_core._serialization import try_get_known_serializers_for_type as upstream_known
 from pydantic import BaseModel
 from tests.compat.harness import both
 
 import ferrogen
 from ferrogen._agents.base import handles
 from ferrogen._serialization.dataclass_json import DataclassJsonMessageSerializer as Ours
+from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen.exceptions import SerializationError
+from ferrogen.serialization import message_version
 
 
 @dataclass
@@ -117,3 +124,41 @@ def test_a_serializer_of_ones_own_serves_a_handler():
     upstream, ours = both(scenario)
     assert upstream == [("register", "raised ValueError"), "handled"]
     assert ours == [["register", "AgentType agent"], "handled"]
+
+
+def test_more_kinds_of_classes_are_messages():
+    class Struct(msgspec.Struct):
+        text: str
+
+    @attrs.define
+    class Attrs:
+        text: str
+
+    class Dict(TypedDict):
+        text: str
+
+    for cls in (Struct, Attrs, Dict):
+        assert upstream_known(cls) == []
+        [serializer] = ferrogen.try_get_known_serializers_for_type(cls)
+        assert serializer.serialize(cls(text="x")) == b'{"text":"x"}'
+
+
+def test_what_has_json_has_messagepack_too():
+    how = {"type_name": "Crate", "data_content_type": "application/msgpack"}
+    theirs, ours = UpstreamRegistry(), SerializationRegistry()
+    theirs.add_serializer(upstream_known(Crate))
+    ours.add_serializer(ferrogen.try_get_known_serializers_for_type(Crate))
+    with pytest.raises(ValueError, match="application/msgpack"):
+        theirs.serialize(Crate(1), **how)
+    assert ours.deserialize(ours.serialize(Crate(1), **how), **how) == Crate(1)
+
+
+def test_upstream_does_not_take_a_later_version_for_the_first():
+    @message_version(2)
+    @dataclass
+    class Bale:
+        weight: int
+
+    payload = ferrogen.try_get_known_serializers_for_type(Bale)[0].serialize(Bale(1))
+    with pytest.raises(TypeError, match=r"\$version"):
+        Upstream(Bale).deserialize(payload)

@@ -18,7 +18,7 @@ from ferrogen._messaging.message_context import MessageContext
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
 from ferrogen._runtime.protocol import AgentRuntime
-from ferrogen._serialization.known import try_get_known_serializers_for_type
+from ferrogen._serialization.known import serializers_of_handled_type
 from ferrogen.exceptions import CantHandleException
 
 T = TypeVar("T")
@@ -202,6 +202,7 @@ class ClosureAgent(BaseAgent, ClosureContext):
 
         Raises:
             TypeError: The closure cannot be an agent; says what to do. Nothing is registered.
+            SerializationError: Its message is a ``TypedDict``. Nothing is registered.
         """
         # Before anything is registered, so that a wrong closure leaves nothing behind.
         handled_types = get_handled_types_from_closure(closure)
@@ -210,6 +211,11 @@ class ClosureAgent(BaseAgent, ClosureContext):
                 f'closure agent class "{cls.__qualname__}" has class subscriptions, which closure '
                 "agents do not use: pass subscriptions= to register_closure instead"
             )
+        serializers = (
+            []
+            if allows_anything(handled_types)
+            else [serializers_of_handled_type(message_type) for message_type in handled_types]
+        )
         any_closure: Callable[[ClosureContext, Any, MessageContext], Awaitable[Any]] = closure
         agent_type = await cls.register(
             runtime=runtime,
@@ -221,7 +227,6 @@ class ClosureAgent(BaseAgent, ClosureContext):
         if subscriptions is not None:
             for subscription in await bind_subscriptions(agent_type, [subscriptions]):
                 await runtime.add_subscription(subscription)
-        if not allows_anything(handled_types):
-            for message_type in handled_types:
-                runtime.add_message_serializer(try_get_known_serializers_for_type(message_type))
+        for known in serializers:
+            runtime.add_message_serializer(known)
         return agent_type

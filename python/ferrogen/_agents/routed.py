@@ -8,7 +8,7 @@ from ferrogen._agents.handler_building import logger
 from ferrogen._agents.handlers import MessageHandler
 from ferrogen._core import Handlers
 from ferrogen._messaging.message_context import MessageContext
-from ferrogen._serialization.known import try_get_known_serializers_for_type
+from ferrogen._serialization.known import serializers_of_handled_type
 from ferrogen._serialization.serializer import MessageSerializer
 
 HandlerTable = dict[type[Any], tuple[MessageHandler[Any, Any, Any], ...]]
@@ -114,7 +114,7 @@ class RoutedAgent(BaseAgent):
         declared = {message_type for message_type, _serializers in types}
         handled = (t for handler in cls._discover_handlers() for t in handler.target_types)
         for message_type in dict.fromkeys(handled):
-            serializers = try_get_known_serializers_for_type(message_type)
+            serializers = serializers_of_handled_type(message_type)
             if serializers:
                 types.append((message_type, serializers))
             elif message_type not in declared:

@@ -1,9 +1,11 @@
-"""Tell pydantic models and protobuf messages apart without loading either library."""
+"""Tell kinds of message classes apart without loading the libraries that they come from."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
+
+from typing_extensions import is_typeddict
 
 
 def is_model(cls: type[Any]) -> bool:
@@ -28,6 +30,42 @@ def is_protobuf(cls: type[Any]) -> bool:
         True for subclasses of ``google.protobuf.message.Message``.
     """
     return _descends(cls, "google.protobuf.message", "Message")
+
+
+def is_struct(cls: type[Any]) -> bool:
+    """Tell whether a class is a struct of msgspec.
+
+    Args:
+        cls: Any class.
+
+    Returns:
+        True for subclasses of ``msgspec.Struct``.
+    """
+    return _descends(cls, "msgspec", "Struct")
+
+
+def is_attrs(cls: type[Any]) -> bool:
+    """Tell whether a class was made by attrs.
+
+    Args:
+        cls: Any class.
+
+    Returns:
+        True for classes with fields of attrs, their own or inherited.
+    """
+    return hasattr(cls, "__attrs_attrs__")
+
+
+def is_typed_dict(cls: type[Any]) -> bool:
+    """Tell whether a class is a typed dict, whose instances are plain dicts.
+
+    Args:
+        cls: Any class.
+
+    Returns:
+        True for ``TypedDict`` classes of `typing` and of `typing_extensions`.
+    """
+    return is_typeddict(cls)
 
 
 def _descends(cls: type[Any], module_name: str, base_name: str) -> bool:

@@ -25,7 +25,7 @@ def reads_every_type(cls: type[Any]) -> bool:
     Raises:
         TypeError: When msgspec refuses the dataclass.
     """
-    for node in _mentioned(cls):
+    for node in mentioned(cls):
         if isinstance(node, inspect.CustomType) and not _is_known_custom(node.cls):
             return False
         if isinstance(node, inspect.DataclassType) and is_validated(node.cls):
@@ -46,7 +46,7 @@ def may_hold_floats(cls: type[Any]) -> bool:
         TypeError: When msgspec refuses the dataclass.
     """
     kinds = (inspect.FloatType, inspect.AnyType, inspect.CustomType)
-    return any(isinstance(node, kinds) for node in _mentioned(cls))
+    return any(isinstance(node, kinds) for node in mentioned(cls))
 
 
 def is_validated(cls: type[Any]) -> bool:
@@ -61,7 +61,18 @@ def is_validated(cls: type[Any]) -> bool:
     return "__pydantic_validator__" in vars(cls)
 
 
-def _mentioned(cls: type[Any]) -> Iterator[inspect.Type]:
+def mentioned(cls: type[Any]) -> Iterator[inspect.Type]:
+    """Go through every type that a class mentions, itself included, each once.
+
+    Args:
+        cls: A class that msgspec knows.
+
+    Yields:
+        What msgspec says of the type.
+
+    Raises:
+        TypeError: When msgspec refuses the class.
+    """
     seen: set[int] = set()
     waiting: list[Any] = [inspect.type_info(cls)]
     while waiting:

@@ -29,7 +29,7 @@ class MsgspecCodec:
         self._cls = cls
         self._name = type_name(cls)
         self._decode = msgspec.json.Decoder(cls, dec_hook=_read_custom).decode
-        self._own_init = _has_own_init(cls)
+        self._own_init = has_own_init(cls)
         self._floats = may_hold_floats(cls)
 
     def encode(self, message: Any) -> bytes:
@@ -113,8 +113,15 @@ def _write_custom(value: Any) -> Any:
     raise TypeError(f"objects of type {type(value).__name__} have no JSON form")
 
 
-def _has_own_init(cls: type[Any]) -> bool:
-    """Tell whether ``__init__`` was written by hand, not made by the decorator."""
+def has_own_init(cls: type[Any]) -> bool:
+    """Tell whether the ``__init__`` of a dataclass was written by hand, not made by the decorator.
+
+    Args:
+        cls: The dataclass.
+
+    Returns:
+        True for one that was written, which may do more than fill the fields.
+    """
     owner = next(base for base in cls.__mro__ if "__init__" in vars(base))
     params = vars(owner).get("__dataclass_params__")
     return params is None or not params.init

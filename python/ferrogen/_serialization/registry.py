@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ferrogen._serialization.dataclass_json import DataclassJsonMessageSerializer
+from ferrogen._serialization.messagepack import messagepack_beside
 from ferrogen._serialization.serializer import MessageSerializer, UnknownPayload, type_name
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.exceptions import SerializationError
@@ -24,6 +25,8 @@ class SerializationRegistry:
         self, serializer: MessageSerializer[Any] | Sequence[MessageSerializer[Any]]
     ) -> None:
         """Add a serializer, or several. A later one takes the place of an earlier one.
+
+        One of Ferrogen's for JSON brings one for MessagePack along.
 
         When the place belonged to another message class of the same name, a warning is logged:
         messages of the earlier class are read as the later one from then on.
@@ -50,6 +53,16 @@ class SerializationRegistry:
                     before,
                 )
         self._serializers[key] = serializer
+        self._add_messagepack(serializer)
+
+    def _add_messagepack(self, serializer: MessageSerializer[Any]) -> None:
+        beside = messagepack_beside(serializer)
+        if beside is None:
+            return
+        key = (beside.type_name, beside.data_content_type)
+        # Someone else's own serializer for MessagePack is left where it is.
+        if key not in self._serializers or isinstance(self._serializers[key], type(beside)):
+            self._serializers[key] = beside
 
     def deserialize(self, payload: bytes, *, type_name: str, data_content_type: str) -> Any:
         """Read a message.

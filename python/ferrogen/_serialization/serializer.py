@@ -12,6 +12,9 @@ T = TypeVar("T")
 JSON_DATA_CONTENT_TYPE = "application/json"
 """The content type of messages written as JSON."""
 
+MSGPACK_DATA_CONTENT_TYPE = "application/msgpack"
+"""The content type of messages written as MessagePack."""
+
 PROTOBUF_DATA_CONTENT_TYPE = "application/x-protobuf"
 """The content type of messages written as protobuf, inside a ``google.protobuf.Any``."""
 

@@ -1,0 +1,105 @@
+"""Types that msgspec does not know, and that messages may hold all the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from ferrogen._core import AgentId
+from ferrogen._serialization.kinds import is_attrs, is_model
+from ferrogen._serialization.mentioned_types import SCALARS, mentioned
+
+
+def read_custom(cls: type[Any], value: Any) -> Any:
+    """Make a value of a type that msgspec does not know, as its ``dec_hook``.
+
+    Args:
+        cls: The type.
+        value: What stands in the message.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueError: When it does not fit the type.
+    """
+    if cls is object:
+        return value
+    if cls is AgentId:
+        return AgentId.from_str(value)
+    if is_model(cls):
+        from ferrogen._serialization.pydantic_json import PydanticJsonMessageSerializer
+
+        return PydanticJsonMessageSerializer(cls).deserialize(msgspec.json.encode(value))
+    return cls(value)
+
+
+def write_custom(value: Any) -> Any:
+    """Give a value that msgspec does not know a form that it does, as its ``enc_hook``.
+
+    Args:
+        value: The value.
+
+    Returns:
+        Its form.
+
+    Raises:
+        TypeError: When there is none.
+    """
+    if isinstance(value, AgentId):
+        return str(value)
+    # Subclasses, which msgspec takes for unknown. Not str(value): how one presents itself is not
+    # what it holds.
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, bytes):
+        return b"".join((value,))
+    if is_model(type(value)):
+        return value.model_dump(mode="json")
+    raise TypeError(f"objects of type {type(value).__name__} have no JSON form")
+
+
+def refuse_unknown(cls: type[Any]) -> None:
+    """Refuse a class that cannot be written and read without loss.
+
+    Args:
+        cls: A class that msgspec knows.
+
+    Raises:
+        TypeError: When it mentions a type that nobody here can read, or that would lose fields.
+    """
+    for node in mentioned(cls):
+        if isinstance(node, inspect.CustomType) and not _is_known(node.cls):
+            raise TypeError(f"no message can hold a {node.cls!r}")
+        if isinstance(node, inspect.DataclassType) and node.cls is not cls:
+            for name in private_fields(node.cls):
+                raise TypeError(
+                    f'the field "{name}" of the attrs class "{node.cls.__name__}" would be lost '
+                    "inside another class: give it a name without underscore"
+                )
+
+
+def private_fields(cls: type[Any]) -> list[str]:
+    """Name the fields of an attrs class that msgspec passes over.
+
+    Args:
+        cls: Any class.
+
+    Returns:
+        The names with a leading underscore; none for other classes.
+    """
+    if not is_attrs(cls):
+        return []
+    return [field.name for field in cls.__attrs_attrs__ if field.name.startswith("_")]
+
+
+def _is_known(cls: Any) -> bool:
+    if not isinstance(cls, type):
+        return False
+    return cls is object or cls is AgentId or is_model(cls) or issubclass(cls, SCALARS)

@@ -1,0 +1,108 @@
+"""Classes that msgspec knows by their structure, as plain values, as JSON and as MessagePack.
+
+Both content types carry the same plain values, those of JSON; only bytes stay bytes in MessagePack,
+where JSON has base64. So one schema and the same upgrades serve both.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from ferrogen._serialization.custom_types import (
+    private_fields,
+    read_custom,
+    refuse_unknown,
+    write_custom,
+)
+from ferrogen._serialization.serializer import type_name
+from ferrogen.exceptions import SerializationError
+
+_READ_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, SerializationError)
+_WRITE_ERRORS = (TypeError, ValueError, OverflowError, RecursionError)
+
+
+class StructuralCodec:
+    """Read and write one class: a struct, an attrs class, a typed dict or a plain dataclass.
+
+    Args:
+        cls: The class.
+
+    Raises:
+        TypeError: When msgspec cannot read the class, or would lose part of it.
+        NameError: When an annotation names something that is not there.
+    """
+
+    def __init__(self, cls: type[Any]) -> None:
+        self._cls = cls
+        self._name = type_name(cls)
+        self._read_json = msgspec.json.Decoder(cls, dec_hook=read_custom).decode
+        refuse_unknown(cls)
+        self._has_private_fields = bool(private_fields(cls))
+
+    def to_json(self, message: Any) -> bytes:
+        """Write a message as JSON, or raise `SerializationError`."""
+        try:
+            payload = _write_json(self._revealed(message))
+            if b"null" not in payload:
+                return payload
+            # msgspec writes NaN and the infinities as null; Python's json tells them from None.
+            return json.dumps(self._plain(message, bytes_stay=False)).encode("utf-8")
+        except _WRITE_ERRORS as error:
+            raise SerializationError(f'cannot write "{self._name}" as JSON: {error}') from error
+
+    def from_json(self, payload: bytes) -> Any:
+        """Read a message from JSON, or raise `SerializationError`."""
+        try:
+            return self._read_json(payload)
+        except msgspec.ValidationError as error:
+            raise self._refusal("JSON", error) from error
+        except _READ_ERRORS as error:
+            if b"NaN" not in payload and b"Infinity" not in payload:
+                raise self._refusal("JSON", error) from error
+        # What Python's json writes beyond JSON.
+        try:
+            return self._made(json.loads(payload))
+        except (ValueError, RecursionError) as error:
+            raise self._refusal("JSON", error) from error
+
+    def to_messagepack(self, message: Any) -> bytes:
+        """Write a message as MessagePack, or raise `SerializationError`."""
+        try:
+            return msgspec.msgpack.encode(self._plain(message, bytes_stay=True))
+        except _WRITE_ERRORS as error:
+            raise SerializationError(
+                f'cannot write "{self._name}" as MessagePack: {error}'
+            ) from error
+
+    def from_messagepack(self, payload: bytes) -> Any:
+        """Read a message from MessagePack, or raise `SerializationError`."""
+        try:
+            return self._made(msgspec.msgpack.decode(payload))
+        except _READ_ERRORS as error:
+            raise self._refusal("MessagePack", error) from error
+
+    def _plain(self, message: Any, *, bytes_stay: bool) -> Any:
+        return msgspec.to_builtins(
+            self._revealed(message),
+            str_keys=True,
+            builtin_types=(bytes,) if bytes_stay else None,
+            enc_hook=write_custom,
+        )
+
+    def _made(self, values: Any) -> Any:
+        return msgspec.convert(values, self._cls, str_keys=True, dec_hook=read_custom)
+
+    def _revealed(self, message: Any) -> Any:
+        """Show msgspec the fields that it would pass over."""
+        if not self._has_private_fields:
+            return message
+        return {field.name: getattr(message, field.name) for field in type(message).__attrs_attrs__}
+
+    def _refusal(self, form: str, error: Exception) -> SerializationError:
+        return SerializationError(f'cannot read "{self._name}" from {form}: {error}')
+
+
+_write_json = msgspec.json.Encoder(enc_hook=write_custom).encode

@@ -1,0 +1,105 @@
+"""Messages that carry their version, whatever writes and reads what else they hold."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from ferrogen._serialization.serializer import JSON_DATA_CONTENT_TYPE, MessageSerializer
+from ferrogen._serialization.versions import History
+from ferrogen.exceptions import SerializationError
+
+T = TypeVar("T")
+
+VERSION_FIELD = "$version"
+"""The field beside a message's own that holds its version."""
+
+
+class VersionedMessageSerializer(Generic[T]):
+    """Mark what another serializer writes with a version, and upgrade what it is to read.
+
+    Args:
+        inner: The serializer of the class, for JSON or MessagePack.
+        history: What the class declares.
+    """
+
+    def __init__(self, inner: MessageSerializer[T], history: History) -> None:
+        self.cls: type[T] = inner.cls  # type: ignore[attr-defined]
+        self.inner = inner
+        self.history = history
+        self._is_json = inner.data_content_type == JSON_DATA_CONTENT_TYPE
+
+    @property
+    def data_content_type(self) -> str:
+        """The content type of the bytes."""
+        return self.inner.data_content_type
+
+    @property
+    def type_name(self) -> str:
+        """The name under which the message type travels."""
+        return self.inner.type_name
+
+    def deserialize(self, payload: bytes) -> T:
+        """Read a message of the current version or an earlier one.
+
+        Args:
+            payload: The bytes.
+
+        Returns:
+            The message, of the current version.
+
+        Raises:
+            MessageVersionError: When it is of a newer version, or of one that is too old.
+            SerializationError: When the bytes do not fit.
+        """
+        values = self._load(payload)
+        version = values.pop(VERSION_FIELD, 1)
+        if version != self.history.current:
+            # Upgrades see the values that JSON has, whatever the message came as.
+            values = self.history.upgrade(msgspec.to_builtins(values, str_keys=True), version)
+        return self.inner.deserialize(self._dump(values))
+
+    def serialize(self, message: T) -> bytes:
+        """Write a message with its version.
+
+        Args:
+            message: The message.
+
+        Returns:
+            The bytes. Of version 1 they are those of a class that declares no version.
+
+        Raises:
+            SerializationError: When the message cannot be written, or has no room for a version
+                because it is no object with fields.
+        """
+        payload = self.inner.serialize(message)
+        if self.history.current == 1:
+            return payload
+        values = self._load(payload)
+        if VERSION_FIELD in values:
+            raise SerializationError(
+                f'cannot write "{self.type_name}": its field "{VERSION_FIELD}" is the one that '
+                "holds the version"
+            )
+        return self._dump({VERSION_FIELD: self.history.current, **values})
+
+    def _load(self, payload: bytes) -> dict[str, Any]:
+        try:
+            values = json.loads(payload) if self._is_json else msgspec.msgpack.decode(payload)
+        except (ValueError, RecursionError) as error:
+            form = "JSON" if self._is_json else "MessagePack"
+            raise SerializationError(
+                f'cannot read "{self.type_name}" from {form}: {error}'
+            ) from error
+        if not isinstance(values, dict):
+            raise SerializationError(
+                f'"{self.type_name}" has a version, which only objects with fields can carry'
+            )
+        return values
+
+    def _dump(self, values: dict[str, Any]) -> bytes:
+        if not self._is_json:
+            return msgspec.msgpack.encode(values)
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
