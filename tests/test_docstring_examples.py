@@ -17,7 +17,7 @@ import pytest
 
 import ferrogen
 from ferrogen import _image, code_executor, exceptions, logging, models, tool_agent, tools, utils
-from ferrogen.models import scripted, wrappers
+from ferrogen.models import batch, scripted, wrappers
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(?ms)^(?P<indent> *)```python\n(?P<code>.*?)^(?P=indent)```$")
@@ -64,6 +64,7 @@ def examples() -> Iterator[Any]:
         *documented(logging),
         *documented(_image),
         *documented(models),
+        *documented(batch),
         *documented(scripted),
         *documented(wrappers),
         *documented(tools),
