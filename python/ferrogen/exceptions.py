@@ -36,6 +36,8 @@ The tree::
     ├── MissingDependencyError           (ImportError)  an optional package is not installed
     ├── ToolSchemaError                  (ValueError, KeyError)  a tool cannot be described
     ├── ToolNameError                    (ValueError)   a name would stand for two tools
+    ├── ToolProcessError                 (RuntimeError) a killable tool cannot run, or its
+    │                                    process died
     ├── ToolStreamError                  (AssertionError, TypeError)  a tool's stream ends without
     │                                    a result, or with one of another type
     ├── FunctionSourceError              (ValueError)   source text does not make one function
@@ -105,6 +107,7 @@ __all__ = [
     "SourceTextRefusedError",
     "StateError",
     "ToolNameError",
+    "ToolProcessError",
     "ToolSchemaError",
     "ToolStreamError",
     "UndeliverableException",
@@ -281,6 +284,10 @@ class ToolSchemaError(FerrogenError, ValueError, KeyError):
 
 class ToolNameError(FerrogenError, ValueError):
     """A workbench would have two tools under one name."""
+
+
+class ToolProcessError(FerrogenError, RuntimeError):
+    """A killable tool cannot run in a process of its own, or that ended before it answered."""
 
 
 class ToolStreamError(FerrogenError, AssertionError, TypeError):

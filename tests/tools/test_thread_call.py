@@ -70,6 +70,7 @@ async def test_a_token_that_is_cancelled_already_starts_no_work():
     token.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run_in_thread(work, token, takes_token=False)
+    assert not work.started.is_set()
 
 
 async def test_stop_iteration_reaches_the_caller_as_a_runtime_error():

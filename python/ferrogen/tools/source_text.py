@@ -117,6 +117,13 @@ def function_from_source(source: str, imports: Sequence[Import]) -> Callable[...
     return function
 
 
+def call_source(source: str, imports: Sequence[Import], /, *args: Any, **kwargs: Any) -> Any:
+    """Make a function of source text and call it, in a process that was started to do this."""
+    with allow_source_text():
+        function = function_from_source(source, imports)
+    return function(*args, **kwargs)
+
+
 def _import(statement: str, namespace: dict[str, Any]) -> None:
     try:
         exec(statement, namespace)

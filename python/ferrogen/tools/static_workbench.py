@@ -79,7 +79,9 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
     ) -> None:
         self._tools = tools
         self._tool_overrides = tool_overrides or {}
-        self._names_behind = names_behind(self._tool_overrides, {tool.name for tool in tools})
+        self._override_name_to_original = names_behind(
+            self._tool_overrides, {tool.name for tool in tools}
+        )
 
     async def list_tools(self) -> list[ToolSchema]:
         """Describe the tools, by their overrides where they have some.
@@ -149,7 +151,7 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
                 await tool.load_state_json(states[tool.name])
 
     def _find(self, name: str) -> BaseTool[Any, Any] | None:
-        own_name = self._names_behind.get(name, name)
+        own_name = self._override_name_to_original.get(name, name)
         return next((tool for tool in self._tools if tool.name == own_name), None)
 
     @staticmethod

@@ -67,7 +67,12 @@ async def run_in_thread(
         token: Frees the caller when it is cancelled, and raises the flag.
         takes_token: The function has the token itself and ends as it sees fit, so the caller
             waits for what it makes of that.
+
+    Raises:
+        asyncio.CancelledError: The token was cancelled.
     """
+    if token.is_cancelled() and not takes_token:
+        raise asyncio.CancelledError
     call = _Call(token)
     inside = partial(copy_context().run, _work, call, function)
     future = asyncio.get_running_loop().run_in_executor(None, inside)

@@ -1,0 +1,146 @@
+"""The call of a killable tool: in a process of its own, which is killed when nobody waits.
+
+The process is made by multiprocessing's "spawn": it imports the function anew, and shares nothing
+with this one. It leads a process group, so that what the tool started is killed with it.
+"""
+
+import asyncio
+import os
+import pickle
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from threading import Lock
+from traceback import format_exc
+from typing import Any
+
+from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen.exceptions import ToolProcessError
+
+
+async def run_in_process(function: Callable[[], Any], token: CancellationToken) -> Any:
+    """Run a function in a process of its own.
+
+    Args:
+        function: What to run; it and its result have to be picklable.
+        token: Frees the caller when it is cancelled, and kills the process.
+
+    Raises:
+        ToolProcessError: The process ended before it answered, or cannot be told what to do.
+        asyncio.CancelledError: The token was cancelled.
+    """
+    if token.is_cancelled():
+        raise asyncio.CancelledError
+    call = _Call(function)
+    answer = asyncio.get_running_loop().run_in_executor(None, call.answer)
+    _ = token.link_future(answer)
+    try:
+        value, error = await answer
+    except asyncio.CancelledError:
+        call.kill()
+        raise
+    if error is not None:
+        raise error
+    return value
+
+
+def check_picklable(function: Callable[..., Any]) -> None:
+    """Make sure that another process will find a function.
+
+    Raises:
+        ToolProcessError: It will not.
+    """
+    try:
+        pickle.dumps(function)
+    except Exception as error:
+        raise ToolProcessError(
+            f"{function!r} cannot be sent to a process of its own: {error}; define it at the top of"
+            " a module"
+        ) from error
+
+
+class _Call:
+    """One process: a thread starts it and waits for its answer, the event loop may kill it."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+        self._lock = Lock()  # never held while anything waits
+        self._process: SpawnProcess | None = None
+        self._given_up = False
+
+    def answer(self) -> tuple[Any, Exception | None]:
+        receiver, sender = get_context("spawn").Pipe(duplex=False)
+        process = get_context("spawn").Process(
+            target=_work, args=(sender, self._function), daemon=True
+        )
+        with receiver:
+            with sender:
+                try:
+                    process.start()
+                except Exception as error:
+                    raise ToolProcessError(
+                        f"cannot start the process of a tool: {error}"
+                    ) from error
+            with self._lock:
+                self._process = process
+                if self._given_up:
+                    _kill(process)
+            pickled = _received(receiver)
+        with self._lock:
+            self._process = None  # once it is waited for, its id may become another's
+        process.join()
+        if pickled is None:
+            raise ToolProcessError(_words_of_end(process.exitcode))
+        value, failure, trace = pickle.loads(pickled)
+        if failure is not None:
+            failure.__cause__ = ToolProcessError(f"in the process of the tool:\n{trace}")
+        return value, failure
+
+    def kill(self) -> None:
+        with self._lock:
+            self._given_up = True
+            if self._process is not None:
+                _kill(self._process)
+
+
+def _received(receiver: "Connection[Any, Any]") -> bytes | None:
+    try:
+        return receiver.recv_bytes()
+    except (EOFError, ConnectionError):
+        return None
+
+
+def _kill(process: SpawnProcess) -> None:
+    if hasattr(os, "killpg") and process.pid is not None:
+        with suppress(ProcessLookupError, PermissionError):  # it leads no group yet, or has ended
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+
+
+def _words_of_end(exit_code: int | None) -> str:
+    return (
+        f"the process of a tool ended with exit code {exit_code} before it answered; if it could"
+        " not start, see that your program does its work under `if __name__ == '__main__':`, as"
+        " multiprocessing demands"
+    )
+
+
+def _work(sender: "Connection[Any, Any]", function: Callable[[], Any]) -> None:
+    """Run in the process: call the function and send what came of it."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+    try:
+        answer: tuple[Any, Exception | None, str] = (function(), None, "")
+    except Exception as error:  # noqa: BLE001 - it is the caller's
+        answer = (None, error, format_exc())
+    try:
+        pickled = pickle.dumps(answer)
+        pickle.loads(pickled)  # some exceptions pickle well and load badly
+    except Exception as error:  # noqa: BLE001 - the caller is told
+        trace = answer[2] or format_exc()
+        words = f"what the tool returned or raised cannot be sent to its caller: {error}"
+        pickled = pickle.dumps((None, ToolProcessError(words), trace))
+    sender.send_bytes(pickled)

@@ -1,0 +1,173 @@
+"""Killable tools run in processes of their own, which end when nobody waits for them."""
+
+import asyncio
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from ferrogen import CancellationToken
+from ferrogen.exceptions import ToolProcessError
+from ferrogen.tools import FunctionTool, allow_source_text
+
+
+@dataclass
+class Place:
+    city: str
+
+
+@dataclass
+class Unreadable(Exception):
+    """Pickles, and does not load: its class wants two arguments and its `args` hold none."""
+
+    words: str
+    more: str
+
+    def __post_init__(self):
+        self.args = ()
+
+
+def own_process(place: Place) -> list:
+    return [os.getpid(), place]
+
+
+def fail(words: str) -> str:
+    raise LookupError(words)
+
+
+def fail_unreadably() -> None:
+    raise Unreadable("a", "b")
+
+
+def unpicklable_result() -> object:
+    return lambda: None
+
+
+def end(code: int) -> None:
+    os._exit(code)
+
+
+def leave(code: int) -> None:
+    sys.exit(code)
+
+
+def hang_with_a_child(report: str) -> None:
+    """Start a child that would live on, say so, and never return; both hold the pipe open."""
+    pipe = os.open(report, os.O_WRONLY)
+    program = [sys.executable, "-c", "import time; time.sleep(600)"]
+    subprocess.Popen(program, pass_fds=[pipe])
+    os.write(pipe, b"started\n")
+    time.sleep(600)
+
+
+def killable(function):
+    return FunctionTool(function, "does something", killable=True)
+
+
+async def call(tool, **arguments):
+    return await asyncio.wait_for(tool.run_json(arguments, CancellationToken()), 30)
+
+
+async def test_a_killable_tool_runs_in_a_process_of_its_own_and_answers():
+    pid, place = await call(killable(own_process), place={"city": "Rome"})
+    assert pid != os.getpid()
+    assert place == Place("Rome")
+
+
+async def test_its_errors_are_the_callers_with_the_traceback_from_there():
+    with pytest.raises(LookupError, match="nowhere") as raised:
+        await call(killable(fail), words="nowhere")
+    assert "in fail" in str(raised.value.__cause__)
+
+
+@pytest.mark.parametrize("function", [fail_unreadably, unpicklable_result])
+async def test_what_cannot_be_sent_back_is_an_error_that_says_so(function):
+    with pytest.raises(ToolProcessError, match="cannot be sent to its caller"):
+        await call(killable(function))
+
+
+@pytest.mark.parametrize("function", [end, leave])
+async def test_a_process_that_ends_without_an_answer_is_an_error(function):
+    with pytest.raises(ToolProcessError, match="ended with exit code 7 before it answered"):
+        await call(killable(function), code=7)
+
+
+@pytest.mark.parametrize("how", ["token", "task"])
+async def test_cancelling_kills_the_process_and_what_it_started(how, tmp_path):
+    report, token = tmp_path / "report", CancellationToken()
+    os.mkfifo(report)
+    tool = killable(hang_with_a_child)
+    running = asyncio.ensure_future(tool.run_json({"report": str(report)}, token))
+    pipe = await asyncio.to_thread(report.open, encoding="ascii")  # waits for who writes
+    assert await asyncio.to_thread(pipe.readline) == "started\n"
+
+    if how == "token":
+        token.cancel()
+    else:
+        running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    with pipe:  # it ends when nobody is left who could write
+        assert await asyncio.wait_for(asyncio.to_thread(pipe.read), 30) == ""
+
+
+async def test_a_call_that_is_cancelled_before_its_process_starts_leaves_none():
+    token = CancellationToken()
+    token.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await killable(own_process).run_json({"place": {"city": "Rome"}}, token)
+    assert multiprocessing.active_children() == []
+
+
+async def waits(n: int) -> int:
+    return n
+
+
+def takes_the_token(n: int, cancellation_token: CancellationToken) -> int:
+    return n
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (waits, "is a coroutine function"),
+        (takes_the_token, "takes a cancellation token"),
+        (lambda: None, "define it at the top of a module"),
+    ],
+)
+def test_what_cannot_be_killable_is_refused_when_the_tool_is_made(function, words):
+    with pytest.raises(ToolProcessError, match=words):
+        killable(function)
+
+
+async def test_a_killable_tool_stays_so_in_its_config_and_runs_its_source_there():
+    component = killable(own_process).dump_component()
+    assert component.config["killable"] is True
+    component.config["source_code"] = "def pid(n: int) -> int:\n    return os.getpid() * n\n"
+    component.config["global_imports"] = ["os"]
+    with allow_source_text():
+        tool = FunctionTool.load_component(component)
+    assert tool.dump_component().config == component.config
+    assert await call(tool, n=1) != os.getpid()
+
+
+def test_a_tool_of_the_program_itself_can_be_killable(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import asyncio, os\n"
+        "from ferrogen import CancellationToken\n"
+        "from ferrogen.tools import FunctionTool\n"
+        "def pid() -> int:\n"
+        "    return os.getpid()\n"
+        "if __name__ == '__main__':\n"
+        "    tool = FunctionTool(pid, 'tells', killable=True)\n"
+        "    print(asyncio.run(tool.run_json({}, CancellationToken())) != os.getpid())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(program)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True\n"
