@@ -16,7 +16,17 @@ from typing import Any
 import pytest
 
 import ferrogen
-from ferrogen import _image, code_executor, exceptions, logging, models, tool_agent, tools, utils
+from ferrogen import (
+    _image,
+    code_executor,
+    exceptions,
+    logging,
+    models,
+    serialization,
+    tool_agent,
+    tools,
+    utils,
+)
 from ferrogen.models import batch, scripted, wrappers
 
 ROOT = Path(__file__).parent.parent
@@ -71,6 +81,7 @@ def examples() -> Iterator[Any]:
         *documented(tool_agent),
         *documented(utils),
         *documented(code_executor),
+        *documented(serialization),
         *in_the_stub(),
         ("README", (ROOT / "README.md").read_text(encoding="utf-8")),
     ]

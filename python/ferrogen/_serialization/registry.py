@@ -16,7 +16,28 @@ _logger = logging.getLogger(ROOT_LOGGER_NAME)
 
 
 class SerializationRegistry:
-    """Serializers by the type name and the content type of what they write."""
+    """Serializers by the type name and the content type of what they write.
+
+    Example:
+        ```python
+        from dataclasses import dataclass
+
+        from ferrogen import JSON_DATA_CONTENT_TYPE, try_get_known_serializers_for_type
+        from ferrogen.serialization import SerializationRegistry
+
+
+        @dataclass
+        class Note:
+            text: str
+
+
+        registry = SerializationRegistry()
+        registry.add_serializer(try_get_known_serializers_for_type(Note))
+        how = {"type_name": "Note", "data_content_type": JSON_DATA_CONTENT_TYPE}
+        payload = registry.serialize(Note("hello"), **how)
+        assert registry.deserialize(payload, **how) == Note("hello")
+        ```
+    """
 
     def __init__(self) -> None:
         self._serializers: dict[tuple[str, str], MessageSerializer[Any]] = {}
