@@ -31,6 +31,7 @@ The tree::
     │   └── ReplayMismatchError          a request is not the one that was recorded
     ├── CacheStoreError                  (RuntimeError) a file cannot be used as a cache
     ├── ClientSetupError                 (ValueError)   a client cannot work as it was set up
+    ├── ModelRequestError                (ValueError)   a model cannot be asked like this
     ├── CassetteError                    (ValueError)   a file holds no recorded requests
     ├── ContextLimitError                (ValueError)   a model context could send nothing at all
     ├── MissingDependencyError           (ImportError)  an optional package is not installed
@@ -91,6 +92,7 @@ __all__ = [
     "ModelError",
     "ModelInfoError",
     "ModelRateLimitError",
+    "ModelRequestError",
     "ModelResponseError",
     "ModelStatusError",
     "ModelTimeoutError",
@@ -261,6 +263,10 @@ class CacheStoreError(FerrogenError, RuntimeError):
 
 class ClientSetupError(FerrogenError, ValueError):
     """A client of a model, or a wrapper of one, cannot work as it was set up."""
+
+
+class ModelRequestError(FerrogenError, ValueError):
+    """A request to a model contradicts itself, or has arguments that nobody knows."""
 
 
 class CassetteError(FerrogenError, ValueError):

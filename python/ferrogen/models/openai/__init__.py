@@ -1,0 +1,15 @@
+"""Clients for OpenAI's models, on OpenAI, on Azure, and on all services that speak its chat API."""
+
+from ferrogen.models.openai.azure import AzureOpenAIChatCompletionClient
+from ferrogen.models.openai.configuration import (
+    AzureOpenAIClientConfiguration,
+    OpenAIClientConfiguration,
+)
+from ferrogen.models.openai.hosted import OpenAIChatCompletionClient
+
+__all__ = [
+    "AzureOpenAIChatCompletionClient",
+    "AzureOpenAIClientConfiguration",
+    "OpenAIChatCompletionClient",
+    "OpenAIClientConfiguration",
+]

@@ -1,0 +1,131 @@
+"""The conversation owns how messages are written for the chat API, and what families want."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from ferrogen._image import Image
+from ferrogen._messaging.function_call import FunctionCall
+from ferrogen.exceptions import ModelInfoError, ModelRequestError
+from ferrogen.models.families import ModelFamily
+from ferrogen.models.messages import (
+    AssistantMessage,
+    FunctionExecutionResultMessage,
+    LLMMessage,
+    SystemMessage,
+    UserMessage,
+)
+from ferrogen.models.model_info import ModelInfo
+from ferrogen.models.openai.tool_calls import plain_name
+
+
+class Conversation(msgspec.Struct, frozen=True):
+    """How messages are written for one client."""
+
+    info: ModelInfo
+    """What the model can do."""
+
+    add_name_prefixes: bool = False
+    """Whether texts begin with the name of who says them."""
+
+    include_name_in_message: bool = True
+    """Whether messages of users have a ``name`` beside them."""
+
+    def written(self, messages: Sequence[LLMMessage]) -> list[dict[str, Any]]:
+        """Write messages for the API.
+
+        Raises:
+            ModelInfoError: There is a picture, and the model sees none.
+            ModelRequestError: System messages stand apart, and the model takes one only.
+        """
+        if not self.info.get("multiple_system_messages"):
+            messages = _with_one_system_message(messages)
+        return [wire for message in messages for wire in self._wires(message)]
+
+    def _wires(self, message: LLMMessage) -> Iterable[dict[str, Any]]:
+        family = self.info["family"]
+        if isinstance(message, SystemMessage):
+            yield {"role": "system", "content": self._text(message.content)}
+        elif isinstance(message, UserMessage):
+            wire = {"role": "user", "content": self._user_content(message)}
+            if self.include_name_in_message and not ModelFamily.is_mistral(family):
+                wire["name"] = plain_name(message.source)
+            yield wire
+        elif isinstance(message, AssistantMessage):
+            yield self._assistant(message)
+        elif isinstance(message, FunctionExecutionResultMessage):
+            for result in message.content:
+                yield {"role": "tool", "content": result.content, "tool_call_id": result.call_id}
+        else:
+            raise ModelRequestError(f"Unknown message type: {type(message)}")
+
+    def _user_content(self, message: UserMessage) -> str | list[dict[str, Any]]:
+        prefix = f"{message.source} said:\n" if self.add_name_prefixes else ""
+        if isinstance(message.content, str):
+            return self._text(prefix + message.content)
+        parts: list[dict[str, Any]] = []
+        for part in message.content:
+            if isinstance(part, Image):
+                if not self.info["vision"]:
+                    raise ModelInfoError(
+                        "Model does not support vision and image was provided; if it does, say "
+                        "so in model_info"
+                    )
+                parts.append(part.to_openai_format())
+            else:
+                parts.append({"type": "text", "text": part if parts else prefix + part})
+        return parts
+
+    def _assistant(self, message: AssistantMessage) -> dict[str, Any]:
+        if isinstance(message.content, str):
+            return {"role": "assistant", "content": self._text(message.content)}
+        thought = message.thought
+        if thought is not None and not ModelFamily.is_openai(self.info["family"]):
+            thought = self._text(thought)
+        calls = [_call(call) for call in message.content]
+        return {"role": "assistant", "content": thought, "tool_calls": calls}
+
+    def _text(self, text: str) -> str:
+        """Give a text as the family takes it: some refuse empty ones."""
+        family = self.info["family"]
+        if text or not (ModelFamily.is_gemini(family) or ModelFamily.is_claude(family)):
+            return text
+        return " "
+
+
+def _with_one_system_message(messages: Sequence[LLMMessage]) -> Sequence[LLMMessage]:
+    at = [place for place, message in enumerate(messages) if isinstance(message, SystemMessage)]
+    if len(at) < 2:
+        return messages
+    if at[-1] - at[0] >= len(at):
+        raise ModelRequestError(
+            "Multiple and Not continuous system messages are not supported if "
+            "model_info['multiple_system_messages'] is False; put them together, or say in "
+            "model_info that the model takes them apart"
+        )
+    texts = [m.content for m in messages[at[0] : at[-1] + 1] if isinstance(m, SystemMessage)]
+    merged = SystemMessage(content="\n".join(texts).rstrip())
+    return [*messages[: at[0]], merged, *messages[at[-1] + 1 :]]
+
+
+def _call(call: FunctionCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": _readable(call.arguments)}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _readable(arguments: str) -> str:
+    """Give arguments that services can read.
+
+    Many take earlier calls apart again, and fail if the model once wrote what is no JSON. It
+    still sees what it wrote.
+    """
+    try:
+        if isinstance(msgspec.json.decode(arguments), dict):
+            return arguments
+    except msgspec.DecodeError:
+        pass
+    return json.dumps({"malformed_arguments": arguments})

@@ -1,0 +1,85 @@
+"""Structured output owns how a class or a schema becomes the format that a model is held to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from ferrogen.exceptions import ModelInfoError, ModelRequestError
+from ferrogen.models.model_info import ModelInfo
+from ferrogen.models.openai.tool_calls import plain_name
+
+_UNKNOWN_TO_STRICT = ("default", "title")
+
+
+def response_format(
+    json_output: bool | type[BaseModel] | Mapping[str, Any] | None, info: ModelInfo
+) -> dict[str, Any] | None:
+    """Make the response format that a request asks for; None if it leaves that open.
+
+    Args:
+        json_output: A class or a JSON Schema that the answer has to fit, ``True`` for JSON of
+            whatever shape, ``False`` for text.
+        info: What the model can do.
+
+    Raises:
+        ModelInfoError: The model cannot do that.
+        ModelRequestError: It is none of these.
+    """
+    if json_output is None:
+        return None
+    if json_output is False:
+        return {"type": "text"}
+    if json_output is True:
+        if not info["json_output"]:
+            raise ModelInfoError(
+                "Model does not support JSON output; if it does, say so in model_info"
+            )
+        return {"type": "json_object"}
+    if isinstance(json_output, type) and issubclass(json_output, BaseModel):
+        schema, name = strict(json_output.model_json_schema()), json_output.__name__
+    elif isinstance(json_output, Mapping):
+        schema, name = dict(json_output), str(json_output.get("title") or "answer")
+    else:
+        raise ModelRequestError(
+            "json_output must be a boolean, a Pydantic model class or a JSON schema, "
+            f"got {json_output!r}"
+        )
+    if not info.get("structured_output"):
+        raise ModelInfoError(
+            "Model does not support structured output; if it does, say so in model_info"
+        )
+    held = {"name": plain_name(name), "schema": schema}
+    if isinstance(json_output, type):
+        held["strict"] = True
+    return {"type": "json_schema", "json_schema": held}
+
+
+def strict(schema: Any) -> Any:
+    """Write a schema in the narrow form that strict output asks for.
+
+    All properties are required and none may be added; what pydantic leaves to a default can then
+    not be left out, but may be null where the class allows it.
+    """
+    if isinstance(schema, list):
+        return [strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    narrow: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs"):
+            narrow[key] = {name: strict(inner) for name, inner in value.items()}
+        elif key in ("enum", "const", "required"):
+            narrow[key] = value
+        elif key not in _UNKNOWN_TO_STRICT:
+            narrow[key] = strict(value)
+    if "$ref" in narrow:
+        return {"$ref": narrow["$ref"]}  # nothing may stand beside a reference
+    if len(narrow.get("allOf", ())) == 1:
+        narrow.update(narrow.pop("allOf")[0])
+    if narrow.get("type") == "object" and "properties" in narrow:
+        narrow["required"] = list(narrow["properties"])
+        narrow["additionalProperties"] = False
+    return narrow

@@ -1,0 +1,39 @@
+"""The waiting time owns how a service says when it wants to be asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from math import isfinite
+from time import time
+
+
+def waiting_time(headers: Mapping[str, str]) -> float | None:
+    """Read how long to wait from ``Retry-After``, in seconds or as a date, and its relatives.
+
+    Args:
+        headers: Of the answer; looked up by names in lower case.
+
+    Returns:
+        Seconds from now, not below 0; ``None`` if the service did not say, or not in words that
+        can be read.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    if seconds is not None or not value:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return max(0.0, number) if isfinite(number) else None

@@ -1,0 +1,145 @@
+"""A key goes to the service, and nowhere else."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import pickle
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pydantic import SecretStr
+
+from ferrogen import EVENT_LOGGER_NAME
+from ferrogen.exceptions import ClientSetupError, FerrogenError
+from ferrogen.models import ChatCompletionClient
+from ferrogen.models.openai import AzureOpenAIChatCompletionClient, OpenAIChatCompletionClient
+
+from ..scripted_server import ScriptedServer, json_answer, sse_answer
+from .answers import HELLO, piece, streamed, whole
+from .conftest import KEY
+
+MakeClient = Callable[..., OpenAIChatCompletionClient]
+
+
+def test_a_key_is_not_shown(client: OpenAIChatCompletionClient) -> None:
+    assert KEY not in repr(client) + str(client)
+
+
+def test_a_dump_holds_the_key_as_a_secret_and_json_only_its_mask(
+    client_of: MakeClient,
+) -> None:
+    dumped = client_of(default_headers={"X-Api-Key": KEY, "x-team": "blue"}).dump_component()
+    assert KEY not in dumped.model_dump_json() + repr(dumped) + str(dumped)
+    assert isinstance(dumped.config["api_key"], SecretStr)
+    assert dumped.config["default_headers"]["x-team"] == "blue"
+
+
+async def test_a_dump_that_never_was_json_loads_with_its_key(
+    server: ScriptedServer, client: OpenAIChatCompletionClient
+) -> None:
+    loaded = ChatCompletionClient.load_component(client.dump_component())
+    server.play(json_answer(whole("ciao")))
+    assert (await loaded.create(HELLO)).content == "ciao"
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    await loaded.close()
+
+
+async def test_a_dump_that_was_json_takes_its_key_from_the_environment(
+    server: ScriptedServer, client: OpenAIChatCompletionClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-other-machine")
+    text = client.dump_component().model_dump_json()
+    loaded = ChatCompletionClient.load_component(json.loads(text))
+    server.play(json_answer(whole("ciao")))
+    await loaded.create(HELLO)
+    assert server.requests[0].headers["authorization"] == "Bearer sk-of-the-other-machine"
+    await loaded.close()
+
+
+def test_a_mask_is_never_taken_for_a_key() -> None:
+    client = OpenAIChatCompletionClient(model="gpt-4o", api_key=KEY)
+    text = client.dump_component().model_dump_json()
+    with pytest.raises(ClientSetupError, match="set OPENAI_API_KEY, or pass api_key"):
+        ChatCompletionClient.load_component(json.loads(text))
+
+
+def test_a_key_of_the_environment_is_in_no_dump(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    client = OpenAIChatCompletionClient(model="gpt-4o")
+    assert "api_key" not in client.dump_component().config
+    copied = pickle.loads(pickle.dumps(client))
+    assert copied.dump_component() == client.dump_component()
+    assert KEY.encode() not in pickle.dumps(client)
+
+
+def test_a_client_with_a_key_is_not_pickled(client: OpenAIChatCompletionClient) -> None:
+    for copying in (pickle.dumps, copy.copy):
+        with pytest.raises(ClientSetupError, match="let it come from the environment"):
+            copying(client)  # type: ignore[operator]
+
+
+def test_a_key_that_is_missing_is_told() -> None:
+    with pytest.raises(ClientSetupError, match="set OPENAI_API_KEY, or pass api_key"):
+        OpenAIChatCompletionClient(model="gpt-4o")
+    with pytest.raises(ClientSetupError, match="set AZURE_OPENAI_API_KEY"):
+        AzureOpenAIChatCompletionClient(model="gpt-4o")
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        json_answer({"error": {"message": f"Incorrect API key provided: {KEY}"}}, 401),
+        json_answer(f"who is {KEY}?".encode(), 500),
+        json_answer({"error": {"message": f"who is {KEY}?"}}),
+        json_answer(f"who is {KEY}?".encode()),
+        sse_answer({"error": {"message": f"who is {KEY}?"}}),
+        sse_answer(f"who is {KEY}?"),
+    ],
+)
+async def test_a_service_that_repeats_the_key_does_not_get_it_into_an_error(
+    server: ScriptedServer, client: OpenAIChatCompletionClient, answer: Any, streaming: bool
+) -> None:
+    server.play(answer)
+    with pytest.raises(FerrogenError) as got:
+        await (streamed(client) if streaming else client.create(HELLO))
+    error: Any = got.value
+    shown = "".join(traceback.format_exception(error)) + repr(vars(error)) + repr(error.__cause__)
+    assert KEY not in shown
+
+
+async def test_a_key_that_no_header_can_hold_is_not_shown(client_of: MakeClient) -> None:
+    key = "sk-ключ-do-not-show"
+    with pytest.raises(FerrogenError) as got:
+        await client_of(api_key=key).create(HELLO)
+    assert "do-not-show" not in "".join(traceback.format_exception(got.value))
+
+
+async def test_events_and_spans_do_not_hold_the_key(
+    server: ScriptedServer,
+    client: OpenAIChatCompletionClient,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", provider)
+    with caplog.at_level(logging.DEBUG, EVENT_LOGGER_NAME):
+        server.play(json_answer(whole("ciao")), sse_answer(piece("ciao", "stop")))
+        await client.create(HELLO)
+        await streamed(client)
+        server.play(json_answer({"error": {"message": KEY}}, 401))
+        with pytest.raises(FerrogenError):
+            await client.create(HELLO)
+    assert len(caplog.records) == 3
+    assert KEY not in caplog.text
+    assert [span.name for span in exporter.get_finished_spans()] == ["chat gpt-4o"] * 3
+    assert KEY not in "".join(span.to_json() for span in exporter.get_finished_spans())
