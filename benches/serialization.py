@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from typing import Any
 import autogen_core
 import msgspec
 from _measure import (
-    Make,
     Row,
     Work,
     announce,
@@ -41,10 +39,19 @@ class Flat:
     ratio: float
 
 
+@dataclass
+class Shelf:
+    things: list[Flat]
+
+
 class Model(BaseModel):
     text: str
     number: int
     ratio: float
+
+
+Named = tuple[str, str]
+"""A type name and a content type."""
 
 
 def registry(made: Any, package: Any, cls: type[Any]) -> Any:
@@ -54,28 +61,34 @@ def registry(made: Any, package: Any, cls: type[Any]) -> Any:
 
 
 @asynccontextmanager
-async def called(call: Callable[..., Any], *given: Any, **named: Any) -> AsyncIterator[Work]:
+async def floor(call: Callable[[Any], Any], given: Any) -> AsyncIterator[Work]:
     """Calls it again and again."""
 
     async def work(count: int) -> None:
         for _ in range(count):
-            call(*given, **named)
+            call(given)
 
     yield work
 
 
-def row(name: str, floor: Callable[[], Any], calls: dict[str, Callable[[], Any]]) -> Row:
-    """Makes one row out of what each column calls."""
-    columns: dict[str, Make] = {
-        column: partial(called, call) for column, call in {"floor": floor, **calls}.items()
-    }
-    return Row(name, columns)
+@asynccontextmanager
+async def through(call: Callable[..., Any], given: Any, named: Named) -> AsyncIterator[Work]:
+    """Calls a registry again and again, as programs write it."""
+    name, content_type = named
+
+    async def work(count: int) -> None:
+        for _ in range(count):
+            call(given, type_name=name, data_content_type=content_type)
+
+    yield work
 
 
 def rows() -> Iterator[Row]:
     """Writing and reading each kind of message."""
+    flat = Flat("hello", 3, 1.5)
     kinds: list[tuple[str, Any, str]] = [
-        ("dataclass", Flat("hello", 3, 1.5), "application/json"),
+        ("dataclass", flat, "application/json"),
+        ("dataclass of ten", Shelf([flat] * 10), "application/json"),
         ("pydantic", Model(text="hello", number=3, ratio=1.5), "application/json"),
         ("protobuf", StringValue(value="hello"), "application/x-protobuf"),
     ]
@@ -83,42 +96,39 @@ def rows() -> Iterator[Row]:
         cls = type(message)
         theirs = registry(UpstreamRegistry(), autogen_core, cls)
         ours = registry(SerializationRegistry(), ferrogen, cls)
-        name = ours.type_name(message)
-        named = {"type_name": name, "data_content_type": content_type}
-        payload = ours.serialize(message, **named)
-        other = theirs.serialize(message, **named)
-        assert theirs.deserialize(payload, **named) == ours.deserialize(other, **named) == message
-        write, read = floors(kind, message, payload)
-        yield row(
+        named = (ours.type_name(message), content_type)
+        payload = ours.serialize(message, type_name=named[0], data_content_type=named[1])
+        assert payload == theirs.serialize(message, type_name=named[0], data_content_type=named[1])
+        write, (read, read_from) = floors(kind, message, payload)
+        yield Row(
             f"{kind}, write",
-            write,
             {
-                "upstream": partial(theirs.serialize, message, **named),
-                "ours": partial(ours.serialize, message, **named),
+                "floor": partial(floor, write, message),
+                "upstream": partial(through, theirs.serialize, message, named),
+                "ours": partial(through, ours.serialize, message, named),
             },
         )
-        yield row(
+        yield Row(
             f"{kind}, read",
-            read,
             {
-                "upstream": partial(theirs.deserialize, payload, **named),
-                "ours": partial(ours.deserialize, payload, **named),
+                "floor": partial(floor, read, read_from),
+                "upstream": partial(through, theirs.deserialize, payload, named),
+                "ours": partial(through, ours.deserialize, payload, named),
             },
         )
 
 
-def floors(kind: str, message: Any, payload: bytes) -> tuple[Callable[[], Any], Callable[[], Any]]:
+def floors(
+    kind: str, message: Any, payload: bytes
+) -> tuple[Callable[[Any], Any], tuple[Callable[[Any], Any], bytes]]:
     """What the library itself takes: its method for the class, bound beforehand."""
-    if kind == "dataclass":
-        encoder, decoder = msgspec.json.Encoder(), msgspec.json.Decoder(Flat)
-        assert json.loads(encoder.encode(message)) == json.loads(payload)
-        return partial(encoder.encode, message), partial(decoder.decode, payload)
+    cls = type(message)
     if kind == "pydantic":
-        cls = type(message)
         write = cls.__pydantic_serializer__.to_json
-        return partial(write, message), partial(cls.__pydantic_validator__.validate_json, payload)
-    inner = Envelope.FromString(payload).value
-    return message.SerializeToString, partial(StringValue.FromString, inner)
+        return write, (cls.__pydantic_validator__.validate_json, payload)
+    if kind == "protobuf":
+        return cls.SerializeToString, (cls.FromString, Envelope.FromString(payload).value)
+    return msgspec.json.Encoder().encode, (msgspec.json.Decoder(cls).decode, payload)
 
 
 async def main() -> None:

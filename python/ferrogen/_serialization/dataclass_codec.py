@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ferrogen._serialization.mentioned_types import is_validated, reads_every_type
-from ferrogen._serialization.msgspec_codec import MsgspecCodec, write
+from ferrogen._serialization.msgspec_codec import msgspec_codec
+from ferrogen._serialization.native import JsonWriter
 from ferrogen._serialization.serializer import type_name
+from ferrogen._serialization.simplify import simplify
 from ferrogen.exceptions import SerializationError
 
 
@@ -37,7 +39,7 @@ def codec_for(cls: type[Any]) -> Codec:
     if is_validated(cls):
         return _pydantic_codec(cls, check=False)
     try:
-        codec = MsgspecCodec(cls)
+        codec = msgspec_codec(cls)
         fits = reads_every_type(cls)
     except TypeError:
         # A union whose members JSON may not tell apart, or an annotation msgspec has no word for.
@@ -64,10 +66,11 @@ class UnreadableCodec:
     def __init__(self, cls: type[Any], reason: Exception) -> None:
         self._name = type_name(cls)
         self._reason = reason
+        self._write = JsonWriter(self._name, simplify).write
 
     def encode(self, message: Any) -> bytes:
         """Write what the message holds, which needs no annotations."""
-        return write(message, self._name)
+        return self._write(message)
 
     def decode(self, payload: bytes) -> Any:
         """Refuse."""

@@ -47,7 +47,7 @@ class DataclassJsonMessageSerializer(Generic[DataclassT]):
             SerializationError: When the bytes are no JSON, do not fit the annotations, or the
                 annotations cannot be read back at all.
         """
-        message: Any = (self._codec or self._choose_codec()).decode(payload)
+        message: Any = (self._codec or self.codec()).decode(payload)
         return message  # type: ignore[no-any-return]
 
     def serialize(self, message: DataclassT) -> bytes:
@@ -57,14 +57,16 @@ class DataclassJsonMessageSerializer(Generic[DataclassT]):
             message: The dataclass. An instance of a subclass is written with all its fields.
 
         Returns:
-            JSON text in UTF-8.
+            JSON text, as ``json.dumps`` writes it.
 
         Raises:
             SerializationError: When a field holds what JSON cannot, or what could not be told
                 apart again from another member of its union.
         """
-        return (self._codec or self._choose_codec()).encode(message)
+        return (self._codec or self.codec()).encode(message)
 
-    def _choose_codec(self) -> Codec:
-        self._codec = codec = codec_for(self.cls)
-        return codec
+    def codec(self) -> Codec:
+        """Choose who reads and writes the class, or say who was chosen."""
+        if self._codec is None:
+            self._codec = codec_for(self.cls)
+        return self._codec

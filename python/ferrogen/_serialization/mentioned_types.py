@@ -33,22 +33,6 @@ def reads_every_type(cls: type[Any]) -> bool:
     return True
 
 
-def may_hold_floats(cls: type[Any]) -> bool:
-    """Tell whether the annotations of a dataclass leave room for a float.
-
-    Args:
-        cls: The dataclass.
-
-    Returns:
-        False when no instance that keeps to its annotations can hold one.
-
-    Raises:
-        TypeError: When msgspec refuses the dataclass.
-    """
-    kinds = (inspect.FloatType, inspect.AnyType, inspect.CustomType)
-    return any(isinstance(node, kinds) for node in mentioned(cls))
-
-
 def is_validated(cls: type[Any]) -> bool:
     """Tell whether a dataclass was made by pydantic, which alone knows its validators.
 

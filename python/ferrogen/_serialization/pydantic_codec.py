@@ -8,8 +8,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError
 
+from ferrogen._serialization.native import JsonWriter
 from ferrogen._serialization.pydantic_json import describe
 from ferrogen._serialization.serializer import type_name
+from ferrogen._serialization.simplify import simplify
 from ferrogen.exceptions import SerializationError
 
 
@@ -26,14 +28,16 @@ class PydanticCodec:
     def __init__(self, cls: type[Any], *, check: bool) -> None:
         self._name = type_name(cls)
         self._adapter: TypeAdapter[Any] = TypeAdapter(cls)
+        self._write = JsonWriter(self._name, simplify).write
         self._check = check
 
     def encode(self, message: Any) -> bytes:
         """Write a message."""
         try:
-            payload = self._adapter.dump_json(message, serialize_as_any=True)
+            values = self._adapter.dump_python(message, mode="json", serialize_as_any=True)
         except (PydanticSerializationError, PydanticUserError, ValueError, TypeError) as error:
             raise SerializationError(f'cannot write "{self._name}" as JSON: {error}') from error
+        payload = self._write(values)
         if self._check:
             self._refuse_ambiguity(message, payload)
         return payload

@@ -8,15 +8,17 @@ from typing import Any
 
 from ferrogen._serialization.dataclass_json import DataclassJsonMessageSerializer
 from ferrogen._serialization.messagepack import messagepack_beside
-from ferrogen._serialization.serializer import MessageSerializer, UnknownPayload, type_name
+from ferrogen._serialization.native import SerializerTable
+from ferrogen._serialization.serializer import MessageSerializer, type_name
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
-from ferrogen.exceptions import SerializationError
 
 _logger = logging.getLogger(ROOT_LOGGER_NAME)
 
 
-class SerializationRegistry:
+class SerializationRegistry(SerializerTable):
     """Serializers by the type name and the content type of what they write.
+
+    How messages are written and read, and which of them it knows, the native table says.
 
     Example:
         ```python
@@ -39,9 +41,6 @@ class SerializationRegistry:
         ```
     """
 
-    def __init__(self) -> None:
-        self._serializers: dict[tuple[str, str], MessageSerializer[Any]] = {}
-
     def add_serializer(
         self, serializer: MessageSerializer[Any] | Sequence[MessageSerializer[Any]]
     ) -> None:
@@ -59,8 +58,8 @@ class SerializationRegistry:
             for each in serializer:
                 self.add_serializer(each)
             return
-        key = (serializer.type_name, serializer.data_content_type)
-        known = self._serializers.get(key)
+        name, content_type = serializer.type_name, serializer.data_content_type
+        known = self.find(name, content_type)
         if known is not None:
             if _is_the_same(known, serializer):
                 return  # the one at hand has read its class's annotations already
@@ -69,74 +68,25 @@ class SerializationRegistry:
                 _logger.warning(
                     'two message classes are named "%s": %s takes the place of %s, '
                     "whose messages will be read as the former",
-                    key[0],
+                    name,
                     after,
                     before,
                 )
-        self._serializers[key] = serializer
+        codec = None
+        # Exactly ours: a subclass may write in a way of its own.
+        if type(serializer) is DataclassJsonMessageSerializer:
+            codec = serializer.codec
+        self.place(serializer, name, content_type, codec)
         self._add_messagepack(serializer)
 
     def _add_messagepack(self, serializer: MessageSerializer[Any]) -> None:
         beside = messagepack_beside(serializer)
         if beside is None:
             return
-        key = (beside.type_name, beside.data_content_type)
+        known = self.find(beside.type_name, beside.data_content_type)
         # Someone else's own serializer for MessagePack is left where it is.
-        if key not in self._serializers or isinstance(self._serializers[key], type(beside)):
-            self._serializers[key] = beside
-
-    def deserialize(self, payload: bytes, *, type_name: str, data_content_type: str) -> Any:
-        """Read a message.
-
-        Args:
-            payload: The bytes.
-            type_name: The name under which the message travelled.
-            data_content_type: The content type of the bytes.
-
-        Returns:
-            The message, or an `UnknownPayload` when no serializer is registered for it.
-
-        Raises:
-            SerializationError: When the bytes do not fit the message type.
-        """
-        serializer = self._serializers.get((type_name, data_content_type))
-        if serializer is None:
-            return UnknownPayload(type_name, data_content_type, payload)
-        return serializer.deserialize(payload)
-
-    def serialize(self, message: Any, *, type_name: str, data_content_type: str) -> bytes:
-        """Write a message.
-
-        Args:
-            message: The message.
-            type_name: The name under which it is to travel, see `type_name`.
-            data_content_type: The content type that is wanted.
-
-        Returns:
-            The bytes.
-
-        Raises:
-            SerializationError: When no serializer is registered for this, or the message holds
-                what the content type cannot.
-        """
-        serializer = self._serializers.get((type_name, data_content_type))
-        if serializer is None:
-            raise SerializationError(
-                f"Unknown type {type_name} with content type {data_content_type}"
-            )
-        return serializer.serialize(message)
-
-    def is_registered(self, type_name: str, data_content_type: str) -> bool:
-        """Tell whether messages of this name can be written and read.
-
-        Args:
-            type_name: The name under which they travel.
-            data_content_type: The content type.
-
-        Returns:
-            True when a serializer is registered.
-        """
-        return (type_name, data_content_type) in self._serializers
+        if known is None or isinstance(known, type(beside)):
+            self.place(beside, beside.type_name, beside.data_content_type)
 
     def type_name(self, message: Any) -> str:
         """Name a message's type as it travels.

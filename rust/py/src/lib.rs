@@ -6,6 +6,7 @@
 //! into exceptions. No lock is held while Python runs (B1).
 
 mod agent_id;
+mod codec;
 mod dispatcher;
 #[expect(unsafe_code, reason = "the short cut works below what the binding offers")]
 mod drive;
@@ -27,6 +28,8 @@ mod core {
 
     #[pymodule_export]
     use crate::agent_id::AgentId;
+    #[pymodule_export]
+    use crate::codec::{DataclassCodec, JsonWriter, SerializerTable};
     #[pymodule_export]
     use crate::dispatcher::{Delivery, Dispatcher};
     #[pymodule_export]

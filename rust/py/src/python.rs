@@ -35,6 +35,8 @@ macro_rules! classes {
 classes! {
     agent_type: "ferrogen._agents.agent_type", "AgentType";
     cancellation_token: "ferrogen._messaging.cancellation", "CancellationToken";
+    serialization_error: "ferrogen.exceptions", "SerializationError";
+    unknown_payload: "ferrogen._serialization.serializer", "UnknownPayload";
     topic_id: "ferrogen._messaging.topic", "TopicId";
     default_topic_id: "ferrogen._messaging.topic", "DefaultTopicId";
     type_subscription: "ferrogen._messaging.type_subscription", "TypeSubscription";

@@ -1,0 +1,115 @@
+"""The compiled part of the serializers: what of `ferrogen._core` writes and reads messages."""
+
+from collections.abc import Callable
+from typing import Any, final
+
+from typing_extensions import Self, disjoint_base
+
+from ferrogen._serialization.dataclass_codec import Codec
+from ferrogen._serialization.serializer import MessageSerializer
+
+__all__ = ["DataclassCodec", "JsonWriter", "SerializerTable"]
+
+@final
+class JsonWriter:
+    """Writes values as JSON, letter for letter as ``json.dumps`` does by default.
+
+    It goes by the values, not by annotations: dataclasses, dicts, lists, tuples, text, numbers,
+    truth values and `None`, exactly of those classes, are written here.
+
+    Args:
+        type_name: The type name of the message, for errors.
+        simplify: Turns any other value, or a dict with other keys, into one that is nearer to
+            those, or raises.
+    """
+
+    def __new__(cls, type_name: str, simplify: Callable[[Any], object]) -> Self: ...
+    def write(self, message: object) -> bytes:
+        """Write a message.
+
+        Raises:
+            SerializationError: If it has no JSON form, or is nested more than 1,000 deep.
+            Exception: What an attribute of the message raised, if it is no `TypeError`,
+                `ValueError`, `OverflowError` or `RecursionError`.
+        """
+
+@final
+class DataclassCodec:
+    """Writes one dataclass as `JsonWriter` does, and has it read.
+
+    Args:
+        type_name: The type name of the message, for errors.
+        simplify: As for `JsonWriter`.
+        read: Makes a message of its bytes.
+        mend: Is given the bytes that `read` could not read, and its exception; returns the message,
+            or raises.
+    """
+
+    def __new__(
+        cls,
+        type_name: str,
+        simplify: Callable[[Any], object],
+        read: Callable[[bytes], Any],
+        mend: Callable[[bytes, Exception], Any],
+    ) -> Self: ...
+    def encode(self, message: object) -> bytes:
+        """Write a message; raises what `JsonWriter.write` does."""
+
+    def decode(self, payload: bytes) -> Any:
+        """Read a message; raises what `mend` does."""
+
+@disjoint_base
+class SerializerTable:
+    """Serializers by the type name and the content type of what they write."""
+
+    def __new__(cls) -> Self: ...
+    def place(
+        self,
+        serializer: MessageSerializer[Any],
+        type_name: str,
+        data_content_type: str,
+        choose_codec: Callable[[], Codec] | None = None,
+    ) -> None:
+        """Put a serializer in its place, or in that of another.
+
+        Args:
+            serializer: The serializer.
+            type_name: The name under which its messages travel.
+            data_content_type: The content type of their bytes.
+            choose_codec: Says, when it is first needed, who does the serializer's work. A native
+                codec is asked in its place from then on.
+        """
+
+    def find(self, type_name: str, data_content_type: str) -> MessageSerializer[Any] | None:
+        """Find the serializer for a name and a content type."""
+
+    def is_registered(self, type_name: str, data_content_type: str) -> bool:
+        """Tell whether messages of this name can be written and read."""
+
+    def serialize(self, message: Any, *, type_name: str, data_content_type: str) -> bytes:
+        """Write a message.
+
+        Args:
+            message: The message.
+            type_name: The name under which it is to travel.
+            data_content_type: The content type that is wanted.
+
+        Raises:
+            SerializationError: If no serializer is registered for this, or the message holds what
+                the content type cannot.
+        """
+
+    def deserialize(self, payload: bytes, *, type_name: str, data_content_type: str) -> Any:
+        """Read a message.
+
+        Args:
+            payload: The bytes.
+            type_name: The name under which the message travelled.
+            data_content_type: The content type of the bytes.
+
+        Returns:
+            The message, or an `UnknownPayload` if no serializer is registered for it.
+
+        Raises:
+            SerializationError: If the bytes do not fit the message type.
+        """

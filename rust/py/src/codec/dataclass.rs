@@ -1,0 +1,44 @@
+//! `DataclassCodec`: dataclasses as JSON, written here and read by msgspec.
+
+use pyo3::exceptions::PyException;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use super::writer::JsonWriter;
+
+/// Writes and reads one dataclass.
+#[pyclass(frozen, module = "ferrogen._core")]
+pub(crate) struct DataclassCodec {
+    writer: JsonWriter,
+    read: Py<PyAny>,
+    mend: Py<PyAny>,
+}
+
+#[pymethods]
+impl DataclassCodec {
+    #[new]
+    fn new(type_name: Py<PyString>, simplify: Py<PyAny>, read: Py<PyAny>, mend: Py<PyAny>) -> Self {
+        Self { writer: JsonWriter::new(type_name, simplify), read, mend }
+    }
+
+    pub(super) fn encode<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        self.writer.write(message)
+    }
+
+    pub(super) fn decode<'py>(&self, payload: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = payload.py();
+        match self.read.bind(py).call1((payload,)) {
+            Err(error) if error.is_instance_of::<PyException>(py) => {
+                self.mend.bind(py).call1((payload, error))
+            }
+            read => read,
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.read)?;
+        visit.call(&self.mend)?;
+        self.writer.__traverse__(visit)
+    }
+}

@@ -1,0 +1,180 @@
+//! `SerializerTable`: which serializer serves a type name and a content type.
+//!
+//! A serializer of Ferrogen's is passed by, once its codec is known: the codec is asked directly.
+
+use std::sync::OnceLock;
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::dataclass::DataclassCodec;
+use crate::python;
+
+/// What writes and reads in place of a serializer.
+enum Way {
+    Dataclass(Py<DataclassCodec>),
+    /// The serializer itself.
+    Serializer,
+}
+
+impl Way {
+    fn of(codec: Bound<'_, PyAny>) -> Self {
+        match codec.cast_into_exact::<DataclassCodec>() {
+            Ok(codec) => Self::Dataclass(codec.unbind()),
+            Err(_) => Self::Serializer,
+        }
+    }
+
+    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Dataclass(codec) => visit.call(codec),
+            Self::Serializer => Ok(()),
+        }
+    }
+}
+
+/// One serializer of the table.
+#[pyclass(frozen)]
+struct Entry {
+    serializer: Py<PyAny>,
+    /// Chooses the codec when it is first needed: that looks at the message class in full.
+    choose_codec: Option<Py<PyAny>>,
+    way: OnceLock<Way>,
+}
+
+impl Entry {
+    fn way(&self, py: Python<'_>) -> PyResult<&Way> {
+        if let Some(way) = self.way.get() {
+            return Ok(way);
+        }
+        let way = match &self.choose_codec {
+            Some(choose) => Way::of(choose.bind(py).call0()?),
+            None => Way::Serializer,
+        };
+        Ok(self.way.get_or_init(|| way))
+    }
+}
+
+#[pymethods]
+impl Entry {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.serializer)?;
+        visit.call(&self.choose_codec)?;
+        self.way.get().map_or(Ok(()), |way| way.visit(&visit))
+    }
+}
+
+/// Serializers by the type name and the content type of what they write.
+#[pyclass(frozen, subclass, module = "ferrogen._core")]
+pub(crate) struct SerializerTable {
+    /// By the type name, dicts by the content type.
+    entries: Py<PyDict>,
+}
+
+impl SerializerTable {
+    fn entry<'py>(
+        &self,
+        type_name: &Bound<'py, PyAny>,
+        data_content_type: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, Entry>>> {
+        let Some(named) = self.entries.bind(type_name.py()).get_item(type_name)? else {
+            return Ok(None);
+        };
+        match named.cast::<PyDict>()?.get_item(data_content_type)? {
+            Some(entry) => Ok(Some(entry.cast_into()?)),
+            None => Ok(None),
+        }
+    }
+}
+
+#[pymethods]
+impl SerializerTable {
+    #[new]
+    fn new(py: Python<'_>) -> Self {
+        Self { entries: PyDict::new(py).unbind() }
+    }
+
+    #[pyo3(signature = (serializer, type_name, data_content_type, choose_codec=None))]
+    fn place(
+        &self,
+        py: Python<'_>,
+        serializer: Py<PyAny>,
+        type_name: &Bound<'_, PyAny>,
+        data_content_type: &Bound<'_, PyAny>,
+        choose_codec: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        let entry = Entry { serializer, choose_codec, way: OnceLock::new() };
+        let entries = self.entries.bind(py);
+        if let Some(named) = entries.get_item(type_name)? {
+            return named.set_item(data_content_type, Bound::new(py, entry)?);
+        }
+        let named = PyDict::new(py);
+        named.set_item(data_content_type, Bound::new(py, entry)?)?;
+        entries.set_item(type_name, named)
+    }
+
+    fn find(
+        &self,
+        type_name: &Bound<'_, PyAny>,
+        data_content_type: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        let entry = self.entry(type_name, data_content_type)?;
+        Ok(entry.map(|entry| entry.get().serializer.clone_ref(entry.py())))
+    }
+
+    fn is_registered(
+        &self,
+        type_name: &Bound<'_, PyAny>,
+        data_content_type: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        Ok(self.entry(type_name, data_content_type)?.is_some())
+    }
+
+    #[pyo3(signature = (message, *, type_name, data_content_type))]
+    fn serialize<'py>(
+        &self,
+        message: &Bound<'py, PyAny>,
+        type_name: &Bound<'py, PyAny>,
+        data_content_type: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = message.py();
+        let Some(entry) = self.entry(type_name, data_content_type)? else {
+            let words = format!("Unknown type {type_name} with content type {data_content_type}");
+            return Err(PyErr::from_type(python::serialization_error(py)?.clone(), words));
+        };
+        let entry = entry.get();
+        match entry.way(py)? {
+            Way::Dataclass(codec) => codec.get().encode(message).map(Bound::into_any),
+            Way::Serializer => {
+                entry.serializer.bind(py).call_method1(intern!(py, "serialize"), (message,))
+            }
+        }
+    }
+
+    #[pyo3(signature = (payload, *, type_name, data_content_type))]
+    fn deserialize<'py>(
+        &self,
+        payload: &Bound<'py, PyAny>,
+        type_name: &Bound<'py, PyAny>,
+        data_content_type: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = payload.py();
+        let Some(entry) = self.entry(type_name, data_content_type)? else {
+            let unknown = python::unknown_payload(py)?;
+            return unknown.call1((type_name, data_content_type, payload));
+        };
+        let entry = entry.get();
+        match entry.way(py)? {
+            Way::Dataclass(codec) => codec.get().decode(payload),
+            Way::Serializer => {
+                entry.serializer.bind(py).call_method1(intern!(py, "deserialize"), (payload,))
+            }
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.entries)
+    }
+}

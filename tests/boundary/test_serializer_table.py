@@ -1,0 +1,121 @@
+"""The table of serializers: who is asked, and with what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ferrogen import UnknownPayload
+from ferrogen._core import DataclassCodec, SerializerTable
+from ferrogen.exceptions import SerializationError
+
+JSON = "application/json"
+
+
+class Upper:
+    """A serializer of someone's own."""
+
+    data_content_type = JSON
+    type_name = "Upper"
+
+    def serialize(self, message: Any) -> bytes:
+        return str(message).upper().encode()
+
+    def deserialize(self, payload: bytes) -> Any:
+        return payload.decode().lower()
+
+
+@pytest.fixture
+def table() -> SerializerTable:
+    table = SerializerTable()
+    table.place(Upper(), "Upper", JSON)
+    return table
+
+
+def test_a_serializer_is_found_by_both_names_only(table: SerializerTable) -> None:
+    table.place(other := Upper(), "Upper", "text/plain")
+    assert table.find("Upper", "text/plain") is other
+    assert table.is_registered("Upper", JSON)
+    for names in (("Upper", "text/html"), ("Lower", JSON)):
+        assert table.find(*names) is None
+        assert not table.is_registered(*names)
+
+
+def test_a_serializer_of_someones_own_is_asked_as_it_is_now(
+    table: SerializerTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {"type_name": "Upper", "data_content_type": JSON}
+    assert table.serialize("a", **named) == b"A"
+    assert table.deserialize(b"A", **named) == "a"
+    monkeypatch.setattr(Upper, "serialize", lambda self, message: b"another")
+    assert table.serialize("a", **named) == b"another"
+
+
+def test_a_native_codec_is_asked_in_place_of_its_serializer_once_it_is_needed() -> None:
+    table, asked = SerializerTable(), []
+
+    def choose() -> DataclassCodec:
+        asked.append(1)
+        return DataclassCodec("Thing", repr, bytes.decode, repr)
+
+    table.place(Upper(), "Thing", JSON, choose)
+    named = {"type_name": "Thing", "data_content_type": JSON}
+    assert asked == []
+    assert [table.serialize([1, None], **named) for _ in range(2)] == [b"[1, null]"] * 2
+    assert table.deserialize(b"as read", **named) == "as read"
+    assert asked == [1]
+
+
+def test_a_codec_in_python_is_left_to_its_serializer() -> None:
+    table = SerializerTable()
+    table.place(Upper(), "Thing", JSON, Upper)  # type: ignore[arg-type]
+    assert table.serialize("a", type_name="Thing", data_content_type=JSON) == b"A"
+
+
+def test_a_choice_that_fails_is_made_again() -> None:
+    table, outcomes = SerializerTable(), [KeyError("no"), None]
+
+    def choose() -> DataclassCodec:
+        if error := outcomes.pop(0):
+            raise error
+        return DataclassCodec("Thing", repr, repr, repr)
+
+    table.place(Upper(), "Thing", JSON, choose)
+    named = {"type_name": "Thing", "data_content_type": JSON}
+    with pytest.raises(KeyError):
+        table.serialize(1, **named)
+    assert table.serialize(1, **named) == b"1"
+
+
+def test_a_choice_may_use_the_table() -> None:
+    table = SerializerTable()
+    named = {"type_name": "Thing", "data_content_type": JSON}
+    depth: list[int] = []
+
+    def choose() -> DataclassCodec:
+        depth.append(1)
+        if len(depth) == 1:
+            assert table.serialize(1, **named) == b"1"
+        return DataclassCodec("Thing", repr, repr, repr)
+
+    table.place(Upper(), "Thing", JSON, choose)
+    assert table.serialize(2, **named) == b"2"
+
+
+def test_a_name_that_nobody_serves(table: SerializerTable) -> None:
+    named = {"type_name": "Lower", "data_content_type": JSON}
+    assert table.deserialize(b"x", **named) == UnknownPayload("Lower", JSON, b"x")
+    with pytest.raises(SerializationError, match="Unknown type Lower with content type"):
+        table.serialize("x", **named)
+
+
+def test_what_cannot_be_read_is_mended_or_explained_unless_the_program_ends() -> None:
+    def read(payload: bytes) -> str:
+        raise {b"a": ValueError, b"b": KeyboardInterrupt}[payload]("read")
+
+    codec = DataclassCodec("Thing", repr, read, lambda payload, error: (payload, error))
+    payload, error = codec.decode(b"a")
+    assert (payload, str(error)) == (b"a", "read")
+    with pytest.raises(KeyboardInterrupt):
+        codec.decode(b"b")
