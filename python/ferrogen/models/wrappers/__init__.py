@@ -8,6 +8,8 @@ from ferrogen.models.wrappers.failures import TRANSIENT, FailureKind
 from ferrogen.models.wrappers.fallback import Fallback
 from ferrogen.models.wrappers.rate_limited import RateLimited
 from ferrogen.models.wrappers.rate_limiter import RateLimiter
+from ferrogen.models.wrappers.recorder import Recorder
+from ferrogen.models.wrappers.replay import Replay
 from ferrogen.models.wrappers.retrying import Retrying
 from ferrogen.models.wrappers.sqlite_store import SqliteCacheStore
 
@@ -21,6 +23,8 @@ __all__ = [
     "Fallback",
     "RateLimited",
     "RateLimiter",
+    "Recorder",
+    "Replay",
     "Retrying",
     "Spending",
     "SqliteCacheStore",

@@ -24,7 +24,7 @@ class CacheEntry:
     def to_text(self) -> str:
         """Write it down."""
         form = {"at": self.at, "pieces": self.pieces, "result": written_result(self.result)}
-        return json.dumps(form, ensure_ascii=False)
+        return json.dumps(form)
 
     @classmethod
     def from_text(cls, text: str) -> CacheEntry:

@@ -96,7 +96,7 @@ class Fallback(Wrapper, Component[FallbackConfig]):
             try:
                 async with aclosing(request.ask(client)) as items:
                     async for item in items:
-                        handed_out = True
+                        handed_out = True  # M1
                         yield item
                 return
             except Exception as error:

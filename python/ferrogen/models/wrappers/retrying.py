@@ -121,7 +121,7 @@ class Retrying(Wrapper, Component[RetryingConfig]):
             try:
                 async with aclosing(request.ask(self._client)) as items:
                     async for item in items:
-                        handed_out = True
+                        handed_out = True  # M1
                         yield item
                 return
             except Exception as error:

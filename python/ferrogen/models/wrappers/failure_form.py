@@ -1,0 +1,60 @@
+"""The form owns how a failure is written down and read again, as one of Ferrogen's own errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ferrogen import exceptions
+from ferrogen.exceptions import (
+    ModelConnectionError,
+    ModelError,
+    ModelRateLimitError,
+    ModelStatusError,
+    ModelTimeoutError,
+)
+from ferrogen.models.wrappers.failures import FailureKind, kind_of, retry_after, status_of
+
+_KINDS: Mapping[FailureKind, type[ModelError]] = {
+    "rate_limit": ModelRateLimitError,
+    "server": ModelStatusError,
+    "refused": ModelStatusError,
+    "timeout": ModelTimeoutError,
+    "connection": ModelConnectionError,
+}
+
+
+def written_failure(error: Exception, now: float) -> dict[str, Any] | None:
+    """Write a failure as JSON values; ``None`` if it is no failure of a model.
+
+    The errors of an SDK are written as the error of ours that means the same.
+
+    Args:
+        error: What the client raised.
+        now: Seconds since 1970.
+    """
+    kind = _KINDS.get(kind_of(error))
+    if type(error).__module__ == ModelError.__module__ and isinstance(error, ModelError):
+        kind = type(error)
+    if kind is None:
+        return None
+    form: dict[str, Any] = {"type": kind.__name__, "message": str(error)}
+    if issubclass(kind, ModelStatusError):
+        form["status"] = status_of(error)
+        form["retry_after"] = retry_after(error, now)
+    return form
+
+
+def read_failure(form: Mapping[str, Any]) -> ModelError:
+    """Read what `written_failure` wrote.
+
+    Raises:
+        KeyError: A part is missing.
+        ValueError: It is no error of a model.
+    """
+    kind = getattr(exceptions, form["type"], None)
+    if not (isinstance(kind, type) and issubclass(kind, ModelError)):
+        raise ValueError(f"{form['type']!r} is no error of a model")
+    if issubclass(kind, ModelStatusError):
+        return kind(form["message"], status=form["status"], retry_after=form["retry_after"])
+    return kind(form["message"])

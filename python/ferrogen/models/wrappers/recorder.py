@@ -1,0 +1,142 @@
+"""The recorder owns that what passes through a client is written to a cassette."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from contextlib import aclosing
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from pydantic import BaseModel
+from typing_extensions import Self
+
+from ferrogen._components.component import Component
+from ferrogen._components.model import ComponentModel
+from ferrogen.models.client import ChatCompletionClient
+from ferrogen.models.results import CreateResult
+from ferrogen.models.wrappers.cassette import add_exchange, begin_cassette
+from ferrogen.models.wrappers.clock import Clock
+from ferrogen.models.wrappers.failure_form import written_failure
+from ferrogen.models.wrappers.redaction import Redaction, secrets_of
+from ferrogen.models.wrappers.request import Answer, Request
+from ferrogen.models.wrappers.request_form import written
+from ferrogen.models.wrappers.result_form import written_result
+from ferrogen.models.wrappers.wrapper import Wrapper
+
+
+class RecorderConfig(BaseModel):
+    """The config of a `Recorder`."""
+
+    client: ComponentModel
+    path: str
+    redact: Sequence[str] = ()
+
+
+class Recorder(Wrapper, Component[RecorderConfig]):
+    """A client that writes what it was asked and answered into a file, for `Replay`.
+
+    The file is JSON, and complete after each answer. A file that was there is replaced. Keys are
+    never written: neither what the client and the environment have of them, nor what is shaped
+    like a key, nor an extra argument under a name such as ``authorization``. Failures of the
+    service are recorded too, as errors of Ferrogen; an answer that nobody waited for is not.
+
+    Args:
+        client: The client that is asked.
+        path: The file.
+        redact: Regular expressions of more that must not be written. `Replay` needs the same.
+        clock: Tells the time, for a service that says at what time to ask again.
+
+    Example:
+        ```python
+        import asyncio
+        from pathlib import Path
+        from tempfile import TemporaryDirectory
+
+        from ferrogen.models import UserMessage
+        from ferrogen.models.scripted import ScriptedClient
+        from ferrogen.models.wrappers import Recorder, Replay
+
+
+        async def main(path: Path):
+            question = [UserMessage(content="Hello", source="me")]
+            recorder = Recorder(ScriptedClient(["Ciao!"]), path)
+            recorded = await recorder.create(question)
+            assert await Replay(path).create(question) == recorded
+
+
+        with TemporaryDirectory() as folder:
+            asyncio.run(main(Path(folder) / "greeting.json"))
+        ```
+    """
+
+    __module__ = "ferrogen.models.wrappers"
+
+    component_config_schema = RecorderConfig
+
+    def __init__(
+        self,
+        client: ChatCompletionClient,
+        path: str | os.PathLike[str],
+        *,
+        redact: Sequence[str] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(client)
+        self._path = Path(path)
+        self._patterns = tuple(redact)
+        self._redaction = Redaction(redact, secrets_of(client))
+        self._begun = 0
+        self._clock = clock or Clock()
+        self._lock = Lock()
+        self._has_file = False
+
+    async def _answer(self, request: Request) -> Answer:
+        self._begun += 1
+        exchange = {
+            "number": self._begun,
+            "request": self._redaction.request(written(request)),
+            "streaming": request.streaming,
+        }
+        pieces: list[str] = []
+        answer: dict[str, Any] = {"pieces": pieces} if request.streaming else {}
+        async with aclosing(request.ask(self._client)) as items:
+            while True:
+                try:
+                    item = await anext(items)
+                except StopAsyncIteration:
+                    return
+                except Exception as error:
+                    failure = written_failure(error, self._clock.time())
+                    if failure is not None:
+                        await self._write({**exchange, "answer": {**answer, "error": failure}})
+                    raise
+                if isinstance(item, CreateResult):
+                    # Before it is handed out: who has the result may leave.
+                    result = written_result(item)
+                    await self._write({**exchange, "answer": {**answer, "result": result}})
+                else:
+                    pieces.append(item)
+                yield item
+
+    async def _write(self, exchange: dict[str, Any]) -> None:
+        await asyncio.to_thread(self._add, self._redaction(exchange))
+
+    def _add(self, exchange: dict[str, Any]) -> None:
+        with self._lock:
+            if not self._has_file:
+                begin_cassette(self._path, self.model_info, self.remaining_tokens([]))
+                self._has_file = True
+            add_exchange(self._path, exchange)
+
+    def _to_config(self) -> RecorderConfig:
+        return RecorderConfig(
+            client=self._client.dump_component(), path=str(self._path), redact=self._patterns
+        )
+
+    @classmethod
+    def _from_config(cls, config: RecorderConfig) -> Self:
+        client = ChatCompletionClient.load_component(config.client)
+        return cls(client, config.path, redact=config.redact)
