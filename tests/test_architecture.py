@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-INVARIANTS = ("L1", "L2", "R1", "B1", "B2", "O1", "A1", "C1")
+INVARIANTS = ("L1", "L2", "R1", "B1", "B2", "O1", "A1", "C1", "M1", "M2")
 NAMED_TEST = re.compile(r"`((?:rust|tests)/[\w/]+\.(?:rs|py))::(\w+)`")
 
 
