@@ -12,7 +12,7 @@ import pytest
 
 from ferrogen import CancellationToken
 from ferrogen.exceptions import ToolProcessError
-from ferrogen.tools import FunctionTool, allow_source_text
+from ferrogen.tools import FunctionTool, KillableFunctionTool, allow_source_text
 
 
 @dataclass
@@ -65,7 +65,7 @@ def hang_with_a_child(report: str) -> None:
 
 
 def killable(function):
-    return FunctionTool(function, "does something", killable=True)
+    return KillableFunctionTool(function, "does something")
 
 
 async def call(tool, **arguments):
@@ -146,12 +146,13 @@ def test_what_cannot_be_killable_is_refused_when_the_tool_is_made(function, word
 
 async def test_a_killable_tool_stays_so_in_its_config_and_runs_its_source_there():
     component = killable(own_process).dump_component()
-    assert component.config["killable"] is True
+    assert component.provider == "ferrogen.tools.KillableFunctionTool"
     component.config["source_code"] = "def pid(n: int) -> int:\n    return os.getpid() * n\n"
     component.config["global_imports"] = ["os"]
     with allow_source_text():
         tool = FunctionTool.load_component(component)
-    assert tool.dump_component().config == component.config
+    assert type(tool) is KillableFunctionTool
+    assert tool.dump_component() == component
     assert await call(tool, n=1) != os.getpid()
 
 
@@ -160,11 +161,11 @@ def test_a_tool_of_the_program_itself_can_be_killable(tmp_path):
     program.write_text(
         "import asyncio, os\n"
         "from ferrogen import CancellationToken\n"
-        "from ferrogen.tools import FunctionTool\n"
+        "from ferrogen.tools import KillableFunctionTool\n"
         "def pid() -> int:\n"
         "    return os.getpid()\n"
         "if __name__ == '__main__':\n"
-        "    tool = FunctionTool(pid, 'tells', killable=True)\n"
+        "    tool = KillableFunctionTool(pid, 'tells')\n"
         "    print(asyncio.run(tool.run_json({}, CancellationToken())) != os.getpid())\n"
     )
     done = subprocess.run(

@@ -2,7 +2,9 @@
 
 import asyncio
 import functools
+import gc
 import math
+import weakref
 
 import pytest
 
@@ -15,7 +17,12 @@ from ferrogen.exceptions import (
     SourceTextRefusedError,
 )
 from ferrogen.tools import allow_source_text
-from ferrogen.tools.source_text import SOURCE_TEXT_VARIABLE, function_from_source, source_of
+from ferrogen.tools.source_text import (
+    SOURCE_TEXT_VARIABLE,
+    function_from_source,
+    source_of,
+    text_of,
+)
 
 SOURCE = "def one() -> int:\n    return 1\n"
 
@@ -124,3 +131,30 @@ def test_a_function_is_written_without_its_first_decorator_and_indentation():
 def test_what_has_no_source_of_its_own_is_named_and_told_what_to_do(function):
     with pytest.raises(FunctionDumpError, match="make the tool of a function"):
         source_of(function)
+
+
+def test_a_loaded_function_is_written_as_the_whole_text_it_came_from():
+    source = f"HALF = 0.5\n\n{SOURCE}"
+    with allow_source_text():
+        assert source_of(function_from_source(source, [])) == source
+
+
+def test_the_text_is_forgotten_with_the_function():
+    with allow_source_text():
+        function = function_from_source(SOURCE, ["math"])
+    assert text_of(function)() == 1
+    gone = weakref.ref(text_of(function))
+    del function
+    gc.collect()
+    assert gone() is None
+
+
+def test_what_cannot_be_looked_up_is_loaded_and_cannot_be_dumped():
+    source = "@lambda f: operator.itemgetter(0)\ndef first(): ...\n"
+    with allow_source_text():
+        first = function_from_source(source, ["operator"])
+    assert first("ab") == "a"
+    with pytest.raises(TypeError, match="weak reference"):
+        weakref.ref(first)
+    with pytest.raises(FunctionDumpError):
+        source_of(first)

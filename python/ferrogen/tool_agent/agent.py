@@ -79,7 +79,7 @@ class ToolAgent(RoutedAgent):
             InvalidToolArgumentsException: The arguments are no JSON.
             ToolExecutionException: The tool failed, or the arguments do not fit it.
         """
-        tool = next((tool for tool in self._tools if tool.name == message.name), None)
+        tool = self._named(message.name)
         if tool is None:
             raise ToolNotFoundException(
                 message.id, f"Error: Tool not found: {message.name}", message.name
@@ -91,12 +91,13 @@ class ToolAgent(RoutedAgent):
                 message.id, f"Error: Invalid arguments: {message.arguments}", message.name
             ) from error
         try:
-            value = await tool.run_json(
-                args=arguments, cancellation_token=ctx.cancellation_token, call_id=message.id
-            )
+            value = await tool.run_json(arguments, ctx.cancellation_token, call_id=message.id)
             content = tool.return_value_as_string(value)
         except Exception as error:
             raise ToolExecutionException(message.id, f"Error: {error}", message.name) from error
         return FunctionExecutionResult(
             content=content, call_id=message.id, is_error=False, name=message.name
         )
+
+    def _named(self, name: str) -> Tool | None:
+        return next((tool for tool in self._tools if tool.name == name), None)

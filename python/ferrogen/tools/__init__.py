@@ -2,6 +2,7 @@
 
 from .base import BaseTool
 from .function_tool import FunctionTool
+from .killable_tool import KillableFunctionTool
 from .protocol import StreamTool, Tool
 from .results import ImageResultContent, TextResultContent, ToolResult
 from .schema import ParametersSchema, ToolOverride, ToolSchema
@@ -19,6 +20,7 @@ __all__ = [
     "BaseToolWithState",
     "FunctionTool",
     "ImageResultContent",
+    "KillableFunctionTool",
     "ParametersSchema",
     "StaticStreamWorkbench",
     "StaticWorkbench",

@@ -11,7 +11,6 @@ from typing_extensions import Self
 from ferrogen._components.component import Component
 from ferrogen._messaging.cancellation import CancellationToken
 from ferrogen.code_executor.imports import Import
-from ferrogen.exceptions import ToolProcessError
 from ferrogen.tools.base import BaseTool
 from ferrogen.tools.function_signature import (
     CANCELLATION,
@@ -20,8 +19,7 @@ from ferrogen.tools.function_signature import (
     name_of,
     waits,
 )
-from ferrogen.tools.process_call import check_picklable, run_in_process
-from ferrogen.tools.source_text import call_source, function_from_source, source_of
+from ferrogen.tools.source_text import function_from_source, source_of
 from ferrogen.tools.thread_call import run_in_thread
 
 
@@ -35,8 +33,6 @@ class FunctionToolConfig(BaseModel):
     has_cancellation_support: bool
     strict: bool | None = None
     """Left out unless true, as upstream's configs have no such field."""
-    killable: bool | None = None
-    """Left out unless true, for the same reason."""
 
 
 class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]):
@@ -48,7 +44,8 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
 
     A coroutine function runs in the event loop, any other one in a thread. To cancel the call of
     the latter frees the caller; the function learns of it from `tool_call_cancelled`, or from its
-    token, for which the caller waits. What is awaitable among its results is awaited.
+    token, for which the caller waits; or see `KillableFunctionTool`. What is awaitable among its
+    results is awaited.
 
     Args:
         func: The function: also a partial, a method, or an object that can be called.
@@ -57,13 +54,9 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
         global_imports: What the function needs to have been imported, for its config.
         strict: Whether the model service is asked to hold to the schema. There may be no
             defaults then.
-        killable: Whether each call runs in a process of its own, which is killed when the call is
-            cancelled, with all that it started. The function has to be one that another process
-            can import, or comes from a config; arguments and result are pickled.
 
     Raises:
         ToolSchemaError: A parameter cannot be described to a model.
-        ToolProcessError: The function cannot run in a process of its own.
 
     Example:
         ```python
@@ -99,15 +92,11 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
         name: str | None = None,
         global_imports: Sequence[Import] = [],
         strict: bool = False,
-        *,
-        killable: bool = False,
     ) -> None:
         self._func = func
         self._global_imports = global_imports
         self._signature = get_typed_signature(func)
         self._has_cancellation_support = CANCELLATION in self._signature.parameters
-        self._source: str | None = None
-        self._killable = False
         own_name = name or name_of(func)
         super().__init__(
             args_base_model_from_signature(own_name + "args", self._signature),
@@ -116,8 +105,6 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
             description,
             strict,
         )
-        if killable:
-            self._make_killable()
 
     async def run(self, args: BaseModel, cancellation_token: CancellationToken) -> Any:
         """Call the function.
@@ -129,16 +116,7 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
 
         Returns:
             What the function returned.
-
-        Raises:
-            ToolProcessError: The process of a killable tool ended before it answered.
         """
-        if self._killable:
-            function = self._func
-            if self._source is not None:
-                function = partial(call_source, self._source, self._global_imports)
-            call = self._call(function, args, cancellation_token)
-            return await run_in_process(call, cancellation_token)
         call = self._call(self._func, args, cancellation_token)
         if waits(self._func):
             return await call()
@@ -150,6 +128,7 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
     def _call(
         self, function: Callable[..., Any], args: BaseModel, token: CancellationToken
     ) -> Callable[[], Any]:
+        """Tie a function, which is the tool's or does the same, to the arguments of a call."""
         by_position: list[Any] = []
         by_name: dict[str, Any] = {}
         for name, parameter in self._signature.parameters.items():
@@ -165,38 +144,22 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
                 by_name[name] = value
         return partial(function, *by_position, **by_name)
 
-    def _make_killable(self) -> None:
-        if waits(self._func) or self._has_cancellation_support:
-            raise ToolProcessError(
-                f"the tool {self.name!r} cannot be killable: its function is a coroutine function,"
-                " which is cancelled without that, or takes a cancellation token, which cannot be"
-                " sent to a process"
-            )
-        if self._source is None:
-            check_picklable(self._func)
-        self._killable = True
-
     def _to_config(self) -> FunctionToolConfig:
         return FunctionToolConfig(
-            source_code=source_of(self._func) if self._source is None else self._source,
+            source_code=source_of(self._func),
             name=self.name,
             description=self.description,
             global_imports=self._global_imports,
             has_cancellation_support=self._has_cancellation_support,
             strict=self._strict or None,
-            killable=self._killable or None,
         )
 
     @classmethod
     def _from_config(cls, config: FunctionToolConfig) -> Self:
-        tool = cls(
+        return cls(
             function_from_source(config.source_code, config.global_imports),
             name=config.name,
             description=config.description,
             global_imports=config.global_imports,
             strict=bool(config.strict),
         )
-        tool._source = config.source_code
-        if config.killable:
-            tool._make_killable()
-        return tool

@@ -7,10 +7,12 @@ import ast
 import inspect
 import os
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from textwrap import dedent
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ferrogen.code_executor.functions_file import to_code
 from ferrogen.code_executor.imports import Import, import_to_str
@@ -25,7 +27,23 @@ from ferrogen.exceptions import (
 SOURCE_TEXT_VARIABLE = "FERROGEN_ALLOW_SOURCE_TEXT"
 """An environment variable: any text but the empty one allows source text in the whole process."""
 
+
+@dataclass(frozen=True)
+class SourceText:
+    """A function as text. Called, it makes the function and calls it: in another process, say."""
+
+    source: str
+    imports: tuple[Import, ...]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function; that leave was given is proved by whoever has the text."""
+        with allow_source_text():
+            function = function_from_source(self.source, self.imports)
+        return function(*args, **kwargs)
+
+
 _allowed: ContextVar[bool] = ContextVar("ferrogen_source_text_allowed", default=False)
+_texts: WeakKeyDictionary[Callable[..., Any], SourceText] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -61,12 +79,23 @@ def allow_source_text() -> Generator[None, None, None]:
         _allowed.reset(before)
 
 
+def text_of(function: Callable[..., Any]) -> SourceText | None:
+    """Find the text that `function_from_source` made a function of."""
+    try:
+        return _texts.get(function)
+    except TypeError:  # a decorator made it something that cannot be looked up
+        return None
+
+
 def source_of(function: Callable[..., Any]) -> str:
     """Write a function down, so that `function_from_source` makes it again.
 
     Raises:
         FunctionDumpError: It has no source text that would make it again.
     """
+    made_of = text_of(function)
+    if made_of is not None:
+        return made_of.source
     if inspect.ismethod(function):
         raise FunctionDumpError(
             f"{function.__qualname__} is a method, whose object source text cannot hold; make the"
@@ -114,14 +143,9 @@ def function_from_source(source: str, imports: Sequence[Import]) -> Callable[...
     function: Callable[..., Any] = namespace[name]
     if not callable(function):
         raise ComponentTypeError(f"Expected function but got {type(function)}")
+    with suppress(TypeError):  # what cannot be looked up later cannot be dumped again
+        _texts[function] = SourceText(source, tuple(imports))
     return function
-
-
-def call_source(source: str, imports: Sequence[Import], /, *args: Any, **kwargs: Any) -> Any:
-    """Make a function of source text and call it, in a process that was started to do this."""
-    with allow_source_text():
-        function = function_from_source(source, imports)
-    return function(*args, **kwargs)
 
 
 def _import(statement: str, namespace: dict[str, Any]) -> None:

@@ -1,0 +1,94 @@
+"""The killable tool: a function that runs in a process, which is killed when nobody waits."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen.code_executor.imports import Import
+from ferrogen.exceptions import ToolProcessError
+from ferrogen.tools.function_signature import waits
+from ferrogen.tools.function_tool import FunctionTool
+from ferrogen.tools.process_call import check_picklable, run_in_process
+from ferrogen.tools.source_text import text_of
+
+
+class KillableFunctionTool(FunctionTool):
+    """A function as a tool, each call of which runs in a process of its own.
+
+    When a call is cancelled, the process is killed, with all that it started. A crash of it is an
+    error of the call.
+
+    The function is one that another process can import, or comes from a config. Arguments and
+    result are pickled. The program guards its work by ``if __name__ == "__main__":``, as
+    multiprocessing demands.
+
+    Args:
+        func: The function, which is no coroutine function and takes no token.
+        description: What the model is told that it does.
+        name: What the model calls it by; by default the function's name.
+        global_imports: What the function needs to have been imported, for its config.
+        strict: Whether the model service is asked to hold to the schema.
+
+    Raises:
+        ToolSchemaError: A parameter cannot be described to a model.
+        ToolProcessError: The function cannot run in a process of its own.
+
+    Example:
+        ```python
+        import asyncio
+
+        from ferrogen import CancellationToken
+        from ferrogen.tools import KillableFunctionTool
+        from ferrogen.utils import extract_json_from_str
+
+
+        async def main() -> None:
+            tool = KillableFunctionTool(extract_json_from_str, "Finds JSON in text.")
+            found = await tool.run_json({"content": '{"answer": 42}'}, CancellationToken())
+            assert found == [{"answer": 42}]
+
+
+        if __name__ == "__main__":
+            asyncio.run(main())
+        ```
+    """
+
+    __module__ = "ferrogen.tools"
+
+    component_provider_override = "ferrogen.tools.KillableFunctionTool"
+
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        description: str,
+        name: str | None = None,
+        global_imports: Sequence[Import] = [],
+        strict: bool = False,
+    ) -> None:
+        super().__init__(func, description, name, global_imports, strict)
+        if waits(func) or self._has_cancellation_support:
+            raise ToolProcessError(
+                f"the tool {self.name!r} cannot be killable: its function is a coroutine function,"
+                " which is cancelled without that, or takes a cancellation token, which cannot be"
+                " sent to a process"
+            )
+        self._in_process = text_of(func) or func
+        check_picklable(self._in_process)
+
+    async def run(self, args: BaseModel, cancellation_token: CancellationToken) -> Any:
+        """Call the function in a process of its own.
+
+        Args:
+            args: The arguments, checked.
+            cancellation_token: Frees the caller and kills the process.
+
+        Returns:
+            What the function returned.
+
+        Raises:
+            ToolProcessError: The process ended before it answered.
+        """
+        call = self._call(self._in_process, args, cancellation_token)
+        return await run_in_process(call, cancellation_token)
