@@ -121,11 +121,14 @@ def test_a_model_inside_a_struct_keeps_its_own_definitions() -> None:
 
     class Holder(msgspec.Struct):
         outer: Outer
+        outers: list[Outer]
         inner: DataNote
 
     validator = jsonschema_rs.validator_for(message_schema(Holder))
-    assert validator.is_valid({"outer": {"inners": [{"number": 1}]}, "inner": {"text": "x"}})
-    assert not validator.is_valid({"outer": {"inners": [{"number": "1"}]}, "inner": {"text": "x"}})
+    good = {"outer": {"inners": [{"number": 1}]}, "outers": [], "inner": {"text": "x"}}
+    assert validator.is_valid(good)
+    assert not validator.is_valid({**good, "outer": {"inners": [{"number": "1"}]}})
+    assert not validator.is_valid({**good, "outers": [{"inners": [{"number": "1"}]}]})
 
 
 @pytest.mark.parametrize(

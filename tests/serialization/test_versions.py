@@ -1,5 +1,6 @@
 """Versions of a message class: what earlier versions wrote is read, newer ones are named."""
 
+import datetime
 import json
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -200,6 +201,58 @@ def test_what_an_upgrade_makes_is_checked_like_any_message() -> None:
 
     with pytest.raises(SerializationError, match=r"\$\.age"):
         Wire(Guest).read({})
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form[0])
+def test_an_upgrade_may_make_what_json_has_no_word_for(form: Any) -> None:
+    @message_version(2, upgrades={1: lambda _: {"on": datetime.date(2024, 5, 6), "raw": b"\xff"}})
+    @dataclass
+    class Day:
+        on: datetime.date
+        raw: bytes
+
+    assert Wire(Day, form).read({}) == Day(datetime.date(2024, 5, 6), b"\xff")
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form[0])
+def test_an_upgrade_that_makes_what_no_message_holds_names_the_type(form: Any) -> None:
+    @message_version(2, upgrades={1: lambda values: {"name": object()}})
+    @dataclass
+    class Guest:
+        name: str
+
+    with pytest.raises(SerializationError, match=r'cannot read "Guest": .*type object'):
+        Wire(Guest, form).read({})
+
+
+def test_the_version_may_stand_anywhere() -> None:
+    [serializer] = try_get_known_serializers_for_type(DataGuest)
+    guest = DataGuest("Ada", "Lovelace", "")
+    for payload in (
+        b'{"first": "Ada", "last": "Lovelace", "title": "", "$version": 3}',
+        b'{"$version":3,"first":"Ada","last":"Lovelace","title":""}',
+        serializer.serialize(guest),
+    ):
+        assert serializer.deserialize(payload) == guest
+
+
+def test_a_value_that_looks_like_the_mark_is_only_a_value() -> None:
+    guest = DataGuest('"$version": 9', '{"$version": 9}', "$version")
+    for form in FORMS:
+        wire = Wire(DataGuest, form)
+        assert wire.read(wire.write(guest)) == guest
+
+
+def test_a_message_without_fields_of_its_own_carries_a_version() -> None:
+    @message_version(2, upgrades={1: dict})
+    @dataclass
+    class Ping:
+        pass
+
+    for form in FORMS:
+        assert Wire(Ping, form).write(Ping()) == {"$version": 2}
+        assert Wire(Ping, form).read({"$version": 2}) == Ping()
+        assert Wire(Ping, form).read({}) == Ping()
 
 
 @pytest.mark.parametrize("payload", [b"{", b"\xff", b"[1]", b"1"])

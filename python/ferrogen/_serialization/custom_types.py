@@ -85,6 +85,32 @@ def refuse_unknown(cls: type[Any]) -> None:
                 )
 
 
+def may_hold_floats(cls: type[Any]) -> bool:
+    """Tell whether the annotations of a class leave room for a float.
+
+    Args:
+        cls: A class that msgspec knows.
+
+    Returns:
+        False when no message that keeps to its annotations can hold one.
+    """
+    kinds = (inspect.FloatType, inspect.AnyType, inspect.CustomType)
+    return any(isinstance(node, kinds) for node in mentioned(cls))
+
+
+def mentioned_models(cls: type[Any]) -> list[type[Any]]:
+    """List the pydantic models that a class mentions.
+
+    Args:
+        cls: A class that msgspec knows.
+
+    Returns:
+        The models, each once.
+    """
+    customs = (node.cls for node in mentioned(cls) if isinstance(node, inspect.CustomType))
+    return list(dict.fromkeys(cls for cls in customs if is_model(cls)))
+
+
 def private_fields(cls: type[Any]) -> list[str]:
     """Name the fields of an attrs class that msgspec passes over.
 

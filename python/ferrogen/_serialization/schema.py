@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ferrogen._core import AgentId
-from ferrogen._serialization.custom_types import refuse_unknown
+from ferrogen._serialization.custom_types import mentioned_models, refuse_unknown
 from ferrogen._serialization.kinds import (
     is_attrs,
     is_model,
@@ -89,7 +89,7 @@ def _schema_of(cls: type[Any]) -> dict[str, Any]:
         return _dataclass_schema(cls)
     if is_struct(cls) or is_attrs(cls) or is_typed_dict(cls):
         refuse_unknown(cls)
-        return msgspec.json.schema(cls, schema_hook=_custom_schema)
+        return _structural_schema(cls)
     raise TypeError(f"{cls!r} is no message class that is known here")
 
 
@@ -97,7 +97,7 @@ def _dataclass_schema(cls: type[Any]) -> dict[str, Any]:
     if not is_validated(cls):
         try:
             if reads_every_type(cls):
-                return msgspec.json.schema(cls, schema_hook=_custom_schema)
+                return _structural_schema(cls)
         except TypeError:
             pass  # a union that msgspec refuses and pydantic takes, as in the codec
     from pydantic import TypeAdapter
@@ -105,14 +105,31 @@ def _dataclass_schema(cls: type[Any]) -> dict[str, Any]:
     return TypeAdapter(cls).json_schema()
 
 
+def _structural_schema(cls: type[Any]) -> dict[str, Any]:
+    """Let msgspec describe a class, and pydantic the models in it."""
+    models = mentioned_models(cls)
+    if not models:
+        return msgspec.json.schema(cls, schema_hook=_custom_schema)
+    from pydantic.json_schema import models_json_schema
+
+    # Under a name of their own: a class may be mentioned on both sides, and described differently.
+    references, described = models_json_schema(
+        [(model, "validation") for model in models], ref_template="#/$defs/pydantic.{model}"
+    )
+
+    def describe(custom: type[Any]) -> dict[str, Any]:
+        return references.get((custom, "validation")) or _custom_schema(custom)
+
+    schema = msgspec.json.schema(cls, schema_hook=describe)
+    definitions = {f"pydantic.{name}": part for name, part in described["$defs"].items()}
+    return {**schema, "$defs": {**schema["$defs"], **definitions}}
+
+
 def _custom_schema(cls: type[Any]) -> dict[str, Any]:
     if cls is object:
         return {"title": "anything"}  # to msgspec an empty schema is none
     if cls is AgentId:
         return {"type": "string", "pattern": "^[^/]+/"}
-    if is_model(cls):
-        # An id of its own makes it a document, so that its references stay inside it.
-        return {"$id": f"urn:message:{cls.__name__}", **cls.model_json_schema()}
     for scalar, schema in _SCALAR_SCHEMAS:
         if issubclass(cls, scalar):
             return dict(schema)

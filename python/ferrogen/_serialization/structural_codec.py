@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from ferrogen._serialization.custom_types import (
+    may_hold_floats,
     private_fields,
     read_custom,
     refuse_unknown,
@@ -41,15 +42,17 @@ class StructuralCodec:
         self._read_json = msgspec.json.Decoder(cls, dec_hook=read_custom).decode
         refuse_unknown(cls)
         self._has_private_fields = bool(private_fields(cls))
+        self._may_hold_floats = may_hold_floats(cls)
 
     def to_json(self, message: Any) -> bytes:
         """Write a message as JSON, or raise `SerializationError`."""
         try:
             payload = _write_json(self._revealed(message))
-            if b"null" not in payload:
+            if not self._may_hold_floats or b"null" not in payload:
                 return payload
             # msgspec writes NaN and the infinities as null; Python's json tells them from None.
-            return json.dumps(self._plain(message, bytes_stay=False)).encode("utf-8")
+            values = self._plain(message, bytes_stay=False)
+            return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
         except _WRITE_ERRORS as error:
             raise SerializationError(f'cannot write "{self._name}" as JSON: {error}') from error
 

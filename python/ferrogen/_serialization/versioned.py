@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from ferrogen._serialization.custom_types import write_custom
 from ferrogen._serialization.serializer import JSON_DATA_CONTENT_TYPE, MessageSerializer
 from ferrogen._serialization.versions import History
 from ferrogen.exceptions import SerializationError
@@ -15,6 +16,8 @@ T = TypeVar("T")
 
 VERSION_FIELD = "$version"
 """The field beside a message's own that holds its version."""
+
+_FIELD_IN_JSON = f'"{VERSION_FIELD}"'.encode()
 
 
 class VersionedMessageSerializer(Generic[T]):
@@ -30,6 +33,8 @@ class VersionedMessageSerializer(Generic[T]):
         self.inner = inner
         self.history = history
         self._is_json = inner.data_content_type == JSON_DATA_CONTENT_TYPE
+        # How JSON of the current version begins, if we wrote it: no need to take it apart then.
+        self._beginning = f'{{"{VERSION_FIELD}": {history.current}, "'.encode()
 
     @property
     def data_content_type(self) -> str:
@@ -54,12 +59,14 @@ class VersionedMessageSerializer(Generic[T]):
             MessageVersionError: When it is of a newer version, or of one that is too old.
             SerializationError: When the bytes do not fit.
         """
+        if self._is_json and payload.startswith(self._beginning):
+            return self.inner.deserialize(b'{"' + payload[len(self._beginning) :])
         values = self._load(payload)
         version = values.pop(VERSION_FIELD, 1)
-        if version != self.history.current:
+        if version is True or version != self.history.current:
             # Upgrades see the values that JSON has, whatever the message came as.
             values = self.history.upgrade(msgspec.to_builtins(values, str_keys=True), version)
-        return self.inner.deserialize(self._dump(values))
+        return self.inner.deserialize(self._dump(values, "read"))
 
     def serialize(self, message: T) -> bytes:
         """Write a message with its version.
@@ -77,13 +84,15 @@ class VersionedMessageSerializer(Generic[T]):
         payload = self.inner.serialize(message)
         if self.history.current == 1:
             return payload
+        if self._is_json and payload.startswith(b'{"') and _FIELD_IN_JSON not in payload:
+            return self._beginning + payload[2:]
         values = self._load(payload)
         if VERSION_FIELD in values:
             raise SerializationError(
                 f'cannot write "{self.type_name}": its field "{VERSION_FIELD}" is the one that '
                 "holds the version"
             )
-        return self._dump({VERSION_FIELD: self.history.current, **values})
+        return self._dump({VERSION_FIELD: self.history.current, **values}, "write")
 
     def _load(self, payload: bytes) -> dict[str, Any]:
         try:
@@ -99,7 +108,15 @@ class VersionedMessageSerializer(Generic[T]):
             )
         return values
 
-    def _dump(self, values: dict[str, Any]) -> bytes:
-        if not self._is_json:
-            return msgspec.msgpack.encode(values)
-        return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    def _dump(self, values: dict[str, Any], act: str) -> bytes:
+        try:
+            # An upgrade may have made what JSON has no word for, such as a date.
+            values = msgspec.to_builtins(
+                values,
+                str_keys=True,
+                builtin_types=None if self._is_json else (bytes,),
+                enc_hook=write_custom,
+            )
+            return json.dumps(values).encode() if self._is_json else msgspec.msgpack.encode(values)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise SerializationError(f'cannot {act} "{self.type_name}": {error}') from error
