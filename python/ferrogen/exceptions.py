@@ -43,10 +43,13 @@ The tree::
     │                                    a result, or with one of another type
     ├── FunctionSourceError              (ValueError)   source text does not make one function
     ├── ComponentError                   a component cannot be dumped or loaded
-    │   ├── ProviderError                (ValueError)  a provider string is wrong, or not trusted
+    │   ├── ProviderError                (ValueError)  a provider string is wrong
+    │   │   └── UntrustedProviderError   it names something outside the trusted namespaces
     │   ├── ComponentTypeError           (TypeError)   this is no component, or not the one expected
     │   ├── ComponentDefinitionError     (AttributeError)  its class lacks a class variable
     │   ├── ComponentVersionError        (NotImplementedError)  the config is of a past version
+    │   ├── ComponentFileError           (ValueError)  a file holds no component, or cannot hold it
+    │   ├── SecretError                  (ValueError)  a secret is missing, or cannot be written
     │   ├── FunctionDumpError            (TypeError, OSError)  a function has no usable source text
     │   ├── SourceTextRefusedError       (PermissionError)  nobody allowed to run source text
     │   └── SourceImportError            (ModuleNotFoundError, RuntimeError)  source text needs a
@@ -76,6 +79,7 @@ __all__ = [
     "ClientSetupError",
     "ComponentDefinitionError",
     "ComponentError",
+    "ComponentFileError",
     "ComponentTypeError",
     "ComponentVersionError",
     "ContextLimitError",
@@ -104,6 +108,7 @@ __all__ = [
     "ReplayMismatchError",
     "RuntimeStoppedError",
     "SchemaConversionError",
+    "SecretError",
     "SerializationError",
     "SourceImportError",
     "SourceTextRefusedError",
@@ -114,6 +119,7 @@ __all__ = [
     "ToolStreamError",
     "UndeliverableException",
     "UnsupportedKeywordError",
+    "UntrustedProviderError",
     "WrongLoopError",
 ]
 
@@ -309,7 +315,11 @@ class ComponentError(FerrogenError):
 
 
 class ProviderError(ComponentError, ValueError):
-    """A provider string is no dotted path, or names something outside the trusted namespaces."""
+    """A provider string is no dotted path, or is not trusted."""
+
+
+class UntrustedProviderError(ProviderError):
+    """A provider string names something outside the trusted namespaces; it was not imported."""
 
 
 class ComponentTypeError(ComponentError, TypeError):
@@ -334,6 +344,14 @@ class SourceTextRefusedError(ComponentError, PermissionError):
 
 class SourceImportError(ComponentError, ModuleNotFoundError, RuntimeError):
     """Something that a function in source text needs cannot be imported."""
+
+
+class ComponentFileError(ComponentError, ValueError):
+    """A file does not hold a component, or is of a format that cannot hold one."""
+
+
+class SecretError(ComponentError, ValueError):
+    """A secret is not where a config says, or would have to be written into one."""
 
 
 class WrongLoopError(FerrogenError, RuntimeError):

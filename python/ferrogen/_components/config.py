@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Generic
 from pydantic import BaseModel
 from typing_extensions import Self, TypeVar
 
-from ferrogen._components.model import ComponentModel, ComponentType
+from ferrogen._components.model import ComponentModel, ComponentType, first_paragraph
 from ferrogen._components.providers import provider_of
+from ferrogen._components.secrets import put_references
 from ferrogen.exceptions import ComponentDefinitionError, ComponentTypeError
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
@@ -87,6 +88,8 @@ class ComponentToConfig(Generic[ToConfigT]):
     def dump_component(self) -> ComponentModel:
         """Write this component down, so that `ComponentLoader.load_component` makes it again.
 
+        Secrets that it got from environment variables are written as references to those.
+
         Raises:
             ComponentTypeError: The class is local to a function and cannot be found again.
             ComponentDefinitionError: The class has no ``component_type``.
@@ -106,6 +109,7 @@ class ComponentToConfig(Generic[ToConfigT]):
                 f"Cannot dump component with local class {own.__qualname__}: "
                 "define it at the top of a module"
             )
+        description = self.component_description
         if not hasattr(self, "component_type"):
             raise ComponentDefinitionError(f"component_type not defined by {own.__name__}")
         return ComponentModel(
@@ -113,15 +117,10 @@ class ComponentToConfig(Generic[ToConfigT]):
             component_type=self.component_type,
             version=self.component_version,
             component_version=self.component_version,
-            description=self._described(),
+            description=first_paragraph(own) if description is None else description,
             label=self.component_label or own.__name__,
-            config=self._to_config().model_dump(exclude_none=True),
+            config=put_references(self, self._to_config().model_dump(exclude_none=True)),
         )
-
-    def _described(self) -> str | None:
-        if self.component_description is not None or not type(self).__doc__:
-            return self.component_description
-        return str(type(self).__doc__).strip().partition("\n\n")[0].strip()
 
 
 class ComponentSchemaType(Generic[ConfigT]):

@@ -8,6 +8,7 @@ from typing_extensions import Self
 
 from ferrogen._components.model import ComponentModel
 from ferrogen._components.providers import find_provider
+from ferrogen._components.secrets import remember, require, take_references
 from ferrogen.exceptions import (
     ComponentDefinitionError,
     ComponentTypeError,
@@ -53,12 +54,14 @@ class ComponentLoader:
             expected: The class it has to be of; by default the class this is called on.
 
         Raises:
-            ProviderError: The provider is no dotted path, or not in a trusted namespace.
+            ProviderError: The provider is no dotted path.
+            UntrustedProviderError: The provider is in no trusted namespace.
             ImportError: The module of the provider cannot be imported.
             ComponentTypeError: The provider is no component class, or not of the expected class.
             ComponentDefinitionError: The class lacks ``component_config_schema`` or
                 ``component_type``.
             ComponentVersionError: The config is of a past version that the class cannot read.
+            SecretError: The config refers to an environment variable that is not set.
             pydantic.ValidationError: The config does not fit its schema.
         """
         loaded = ComponentModel(**model) if isinstance(model, dict) else model
@@ -73,6 +76,29 @@ class ComponentLoader:
 
 
 def _make(model: ComponentModel) -> object:
+    component_class = component_class_of(model)
+    config, secrets = take_references(model.config)
+    require(secrets, model.provider)
+    version = past_version(model, component_class)
+    if version is None:
+        schema = component_class.component_config_schema
+        made = component_class._from_config(schema.model_validate(config))
+    else:
+        made = _migrated(component_class, config, version, model.provider)
+    remember(made, secrets)
+    return made
+
+
+def component_class_of(model: ComponentModel) -> Any:
+    """Import the component class that a provider names.
+
+    Raises:
+        ProviderError: The provider is no dotted path, or not in a trusted namespace.
+        ImportError: The module of the provider cannot be imported.
+        AttributeError: The module has no such name.
+        ComponentTypeError: It is no component class.
+        ComponentDefinitionError: It lacks a class variable.
+    """
     from ferrogen._components.component import is_component_class
 
     component_class: Any = find_provider(model.provider)
@@ -82,18 +108,30 @@ def _make(model: ComponentModel) -> object:
             "ComponentBase and Component; if it is built on autogen_core, call "
             "ferrogen.install() before autogen_core is imported"
         )
-    for name in ("component_config_schema", "component_type"):
-        if not hasattr(component_class, name):
-            raise ComponentDefinitionError(f"{name} not defined by {model.provider}")
-    current = component_class.component_version
+    lacking = missing_class_variable(component_class)
+    if lacking:
+        raise ComponentDefinitionError(f"{lacking} not defined by {model.provider}")
+    return component_class
+
+
+def missing_class_variable(component_class: object) -> str | None:
+    """Return a class variable that a component class should have and has not."""
+    names = ("component_config_schema", "component_type")
+    return next((name for name in names if not hasattr(component_class, name)), None)
+
+
+def past_version(model: ComponentModel, component_class: Any) -> int | None:
+    """Return the version of a config if its class has moved on since."""
+    current: int = component_class.component_version
     version = model.component_version or current
-    if version >= current:
-        config = component_class.component_config_schema.model_validate(model.config)
-        return component_class._from_config(config)
+    return version if version < current else None
+
+
+def _migrated(component_class: Any, config: dict[str, Any], version: int, provider: str) -> object:
     try:
-        return component_class._from_config_past_version(model.config, version)
+        return component_class._from_config_past_version(config, version)
     except NotImplementedError as error:
         raise ComponentVersionError(
-            f"{model.provider} is on version {current} and cannot read a config of version "
-            f"{version}: _from_config_past_version is not implemented"
+            f"{provider} is on version {component_class.component_version} and cannot read a "
+            f"config of version {version}: _from_config_past_version is not implemented"
         ) from error

@@ -45,3 +45,10 @@ class ComponentModel(BaseModel):
 
     config: dict[str, Any]
     """The component's own part, as its ``component_config_schema`` describes it."""
+
+
+def first_paragraph(documented: type) -> str | None:
+    """Return what a class says of itself at the beginning of its docstring."""
+    return (
+        str(documented.__doc__).strip().partition("\n\n")[0].strip() if documented.__doc__ else None
+    )

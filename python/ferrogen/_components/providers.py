@@ -13,7 +13,7 @@ from typing import cast
 
 from ferrogen.compat.private_modules import resolve
 from ferrogen.compat.private_paths import PRIVATE_PATHS
-from ferrogen.exceptions import ProviderError
+from ferrogen.exceptions import ProviderError, UntrustedProviderError
 
 NAMESPACES_VARIABLE = "AUTOGEN_ALLOWED_PROVIDER_NAMESPACES"
 TRUSTED_NAMESPACES = frozenset(
@@ -49,7 +49,8 @@ def find_provider(provider: str) -> object:
         provider: A dotted path, or one of the well-known short names.
 
     Raises:
-        ProviderError: It is no dotted path, or its namespace is not trusted; nothing was imported.
+        ProviderError: It is no dotted path.
+        UntrustedProviderError: Its namespace is not trusted; nothing was imported.
         ImportError: Its module cannot be imported.
         AttributeError: Its module has no such name.
     """
@@ -61,7 +62,7 @@ def find_provider(provider: str) -> object:
             "'autogen_core.InMemoryStore'"
         )
     if not _is_trusted(module):
-        raise ProviderError(
+        raise UntrustedProviderError(
             f"provider {provider!r} is not in a trusted namespace, so it was not imported; to "
             f"trust it, add {module.partition('.')[0]!r} to the environment variable "
             f"{NAMESPACES_VARIABLE} (names separated by commas)"

@@ -1,0 +1,190 @@
+"""Secrets own how a config refers to what it must not hold: by the name of an environment variable.
+
+In a config a reference is ``{"$env": "NAME"}``, at any place where the schema has a secret. It is
+handed to the schema as a `SecretStr`, so that no error can show it and no other field takes it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, SecretStr
+from pydantic_core import PydanticCustomError, SchemaSerializer, core_schema
+
+from ferrogen._components.places import Place, replaced, spelled
+from ferrogen.exceptions import SecretError
+
+KEY = "$env"
+MASK = "**********"
+"""What pydantic writes in the place of a secret."""
+
+_REMEMBERED = "_secret_references"
+
+
+class EnvironmentSecret(SecretStr):
+    """A secret that is kept in an environment variable, and read there whenever it is used.
+
+    It fits wherever pydantic's ``SecretStr`` does. What is written of it, in configs, pickles and
+    representations, is the name of the variable and never its value.
+
+    Args:
+        variable: The name of the environment variable.
+
+    Raises:
+        SecretError: This cannot be the name of one.
+
+    Example:
+        ```python
+        import os
+
+        from ferrogen.components import EnvironmentSecret
+
+        os.environ["EXAMPLE_API_KEY"] = "sk-1234"
+        key = EnvironmentSecret("EXAMPLE_API_KEY")
+        assert key.get_secret_value() == "sk-1234"
+        assert repr(key) == "EnvironmentSecret('EXAMPLE_API_KEY')"
+        ```
+    """
+
+    __module__ = "ferrogen.components"
+
+    def __init__(self, variable: str) -> None:
+        if not variable or "=" in variable or "\0" in variable:
+            raise SecretError(f"{variable!r} cannot be the name of an environment variable")
+        self.variable = variable
+        """The name of the environment variable."""
+
+    def get_secret_value(self) -> str:
+        """Read the secret.
+
+        Raises:
+            SecretError: The environment variable is not set.
+        """
+        if not self.is_set():
+            raise SecretError(f"the environment variable {self.variable!r} of a secret is not set")
+        return os.environ[self.variable]
+
+    def is_set(self) -> bool:
+        """Tell whether the environment variable is set."""
+        return self.variable in os.environ
+
+    def reference(self) -> dict[str, str]:
+        """Return what a config holds in the place of the secret."""
+        return {KEY: self.variable}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EnvironmentSecret) and self.variable == other.variable
+
+    def __hash__(self) -> int:
+        return hash((EnvironmentSecret, self.variable))
+
+    def __len__(self) -> int:
+        return len(self.get_secret_value())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.variable!r})"
+
+    def _display(self) -> str:
+        return MASK
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.variable,)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Tell pydantic how fields that take nothing but references are read and written."""
+        described = core_schema.typed_dict_schema(
+            {KEY: core_schema.typed_dict_field(core_schema.str_schema(min_length=1))},
+            extra_behavior="forbid",
+        )
+        return core_schema.no_info_plain_validator_function(
+            cls._read, json_schema_input_schema=described, serialization=_AS_REFERENCE
+        )
+
+    @classmethod
+    def _read(cls, value: Any) -> EnvironmentSecret:
+        found = referred(value)
+        if found is None:
+            raise PydanticCustomError(
+                "secret_reference", "a reference to a secret is an object with one key, '$env'"
+            )
+        return found
+
+
+_AS_REFERENCE = core_schema.plain_serializer_function_ser_schema(
+    EnvironmentSecret.reference, when_used="unless-none"
+)
+# For where it stands as Any, such as in the config of a ComponentModel.
+EnvironmentSecret.__pydantic_serializer__ = SchemaSerializer(
+    core_schema.any_schema(serialization=_AS_REFERENCE)
+)
+
+
+def referred(value: Any) -> EnvironmentSecret | None:
+    """Return the secret that a value of a config refers to, if it is a reference."""
+    if isinstance(value, EnvironmentSecret):
+        return value
+    if type(value) is dict and value.keys() == {KEY} and isinstance(value[KEY], str):
+        return EnvironmentSecret(value[KEY])
+    return None
+
+
+def take_references(
+    config: dict[str, Any],
+) -> tuple[dict[str, Any], dict[Place, EnvironmentSecret]]:
+    """Put secrets in the places of references to them.
+
+    Returns:
+        A copy of the config with the secrets, and where they stand in it.
+    """
+    found: dict[Place, EnvironmentSecret] = {}
+
+    def take(place: Place, value: Any) -> Any:
+        secret = referred(value)
+        if secret is None:
+            return value
+        found[place] = secret
+        return secret
+
+    return replaced(config, take), found
+
+
+def require(secrets: Mapping[Place, EnvironmentSecret], provider: str) -> None:
+    """Raise if secrets of a config are not there, naming all that are not.
+
+    Raises:
+        SecretError: An environment variable is not set.
+    """
+    missing = [
+        f"{secret.variable!r} (at {spelled(place)})"
+        for place, secret in secrets.items()
+        if not secret.is_set()
+    ]
+    if missing:
+        raise SecretError(
+            f"secrets of {provider} are missing: set the environment variables {', '.join(missing)}"
+        )
+
+
+def remember(component: object, secrets: dict[Place, EnvironmentSecret]) -> None:
+    """Let a component know from where its secrets came, as its class may keep only their values."""
+    if secrets:
+        vars(component)[_REMEMBERED] = secrets
+
+
+def put_references(component: object, config: dict[str, Any]) -> dict[str, Any]:
+    """Put references back in the places of the secrets that came from them."""
+    remembered: Mapping[Place, EnvironmentSecret] = vars(component).get(_REMEMBERED, {})
+
+    def put(place: Place, value: Any) -> Any:
+        if isinstance(value, SecretStr):
+            secret = referred(value) or remembered.get(place)
+            return value if secret is None else secret.reference()
+        return value
+
+    written: dict[str, Any] = replaced(config, put)
+    return written
