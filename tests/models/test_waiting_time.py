@@ -29,6 +29,12 @@ def test_a_waiting_time_is_read(headers: dict[str, str], seconds: float | None) 
     assert waiting_time(headers) == seconds
 
 
+@pytest.mark.parametrize("zone", [" GMT", " -0000", ""])
+def test_a_date_is_in_utc_unless_it_says_otherwise(zone: str) -> None:
+    date = {"retry-after": f"Tue, 14 Nov 2023 22:14:00{zone}"}
+    assert waiting_time(date, now=1_700_000_000.0) == 40.0
+
+
 def test_a_date_is_a_waiting_time_from_now() -> None:
     date = datetime.now(timezone.utc) + timedelta(hours=1)
     seconds = waiting_time({"retry-after": format_datetime(date, usegmt=True)})

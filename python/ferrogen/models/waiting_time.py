@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from math import isfinite
 from time import time
 
 
-def waiting_time(headers: Mapping[str, str]) -> float | None:
+def waiting_time(headers: Mapping[str, str], now: float | None = None) -> float | None:
     """Read how long to wait from ``Retry-After``, in seconds or as a date, and its relatives.
 
     Args:
         headers: Of the answer; looked up by names in lower case.
+        now: Seconds since 1970; by default those of the clock.
 
     Returns:
         Seconds from now, not below 0; ``None`` if the service did not say, or not in words that
@@ -26,7 +28,10 @@ def waiting_time(headers: Mapping[str, str]) -> float | None:
     if seconds is not None or not value:
         return seconds
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
+        date = parsedate_to_datetime(value)
+        if date.tzinfo is None:  # in HTTP all dates are in UTC
+            date = date.replace(tzinfo=timezone.utc)
+        return max(0.0, date.timestamp() - (time() if now is None else now))
     except (ValueError, OverflowError):
         return None
 

@@ -15,6 +15,7 @@ from ferrogen.exceptions import (
 )
 from ferrogen.models.wrappers.failures import FailureKind, kind_of, retry_after, status_of
 
+_OURS = ModelError.__module__
 _KINDS: Mapping[FailureKind, type[ModelError]] = {
     "rate_limit": ModelRateLimitError,
     "server": ModelStatusError,
@@ -27,15 +28,15 @@ _KINDS: Mapping[FailureKind, type[ModelError]] = {
 def written_failure(error: Exception, now: float) -> dict[str, Any] | None:
     """Write a failure as JSON values; ``None`` if it is no failure of a model.
 
-    The errors of an SDK are written as the error of ours that means the same.
+    Errors of an SDK, and of a client on one, are written as the error of ours that means the same.
 
     Args:
         error: What the client raised.
         now: Seconds since 1970.
     """
     kind = _KINDS.get(kind_of(error))
-    if type(error).__module__ == ModelError.__module__ and isinstance(error, ModelError):
-        kind = type(error)
+    if isinstance(error, ModelError):  # perhaps a kind of it that a client has made for itself
+        kind = next(each for each in type(error).__mro__ if each.__module__ == _OURS)
     if kind is None:
         return None
     form: dict[str, Any] = {"type": kind.__name__, "message": str(error)}

@@ -9,10 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Collection
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
-from math import isfinite
-from typing import Any, Literal
+from typing import Literal
 
 from ferrogen.exceptions import (
     AllClientsFailedError,
@@ -20,6 +17,7 @@ from ferrogen.exceptions import (
     ModelResponseError,
     ModelStatusError,
 )
+from ferrogen.models.waiting_time import waiting_time
 
 FailureKind = Literal[
     "rate_limit", "server", "timeout", "connection", "response", "refused", "budget", "other"
@@ -90,21 +88,4 @@ def retry_after(error: BaseException, now: float) -> float | None:
     if isinstance(error, ModelStatusError):
         return error.retry_after
     headers = getattr(getattr(error, "response", None), "headers", None)
-    return None if headers is None else _read(headers, now)
-
-
-def _read(headers: Any, now: float) -> float | None:
-    """Read seconds, or a date, as RFC 9110 has it; anything else is as good as no header."""
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) * unit
-        except ValueError:
-            continue
-        return max(0.0, seconds) if isfinite(seconds) else None
-    try:
-        date = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=timezone.utc)
-    return max(0.0, (date - datetime.fromtimestamp(now, timezone.utc)).total_seconds())
+    return None if headers is None else waiting_time(headers, now)

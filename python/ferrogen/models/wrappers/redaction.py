@@ -86,9 +86,15 @@ def _in_config(client: ChatCompletionClient) -> Iterator[str]:
         config = client._to_config()
     except Exception:  # noqa: BLE001 - a client that has no config can still be recorded
         return
-    for name in type(config).model_fields:
-        value = getattr(config, name)
-        if isinstance(value, SecretStr):
-            yield value.get_secret_value()
-        elif isinstance(value, str) and _NAMES.search(name):
-            yield value
+    for name, value in config:
+        yield from _secrets_in(name, value)
+
+
+def _secrets_in(name: str, value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, str) and _NAMES.search(name):
+        yield value
+    elif isinstance(value, dict):
+        for inner, each in value.items():
+            yield from _secrets_in(str(inner), each)
