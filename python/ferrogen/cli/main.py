@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from ferrogen.cli.chat import chat
+from ferrogen.cli.models import models
 from ferrogen.cli.run import run
 from ferrogen.cli.version import print_version
 
 app = typer.Typer(
     name="ferrogen",
-    help="Run programs written for AutoGen on Ferrogen.",
+    help="Run programs written for AutoGen on Ferrogen, and try models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -19,6 +21,8 @@ app = typer.Typer(
 
 # What comes after the program is the program's.
 app.command(context_settings={"allow_interspersed_args": False})(run)
+app.command()(models)
+app.command()(chat)
 
 
 @app.callback()

@@ -1,0 +1,169 @@
+"""``ferrogen chat``: a small conversation with a model, to try an endpoint.
+
+Answers go to standard output, everything else to standard error, so that an answer can be piped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from enum import Enum
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ferrogen.models import ChatCompletionClient, LLMMessage
+
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+class Provider(str, Enum):
+    """Whose API a service speaks."""
+
+    openai = "openai"
+    anthropic = "anthropic"
+
+
+# Where its client is, and the variable in which its SDK looks for a key.
+_CLIENTS = {
+    Provider.openai: ("ferrogen.models.openai", "OpenAIChatCompletionClient", "OPENAI_API_KEY"),
+    Provider.anthropic: (
+        "ferrogen.models.anthropic",
+        "AnthropicChatCompletionClient",
+        "ANTHROPIC_API_KEY",
+    ),
+}
+
+
+def chat(
+    model: Annotated[str, typer.Option(help="The model, by the service's name for it.")],
+    base_url: Annotated[
+        str | None, typer.Option(help="Where the service is; the maker's own if not given.")
+    ] = None,
+    provider: Annotated[Provider, typer.Option(help="Whose API it speaks.")] = Provider.openai,
+    system: Annotated[
+        str | None, typer.Option(help="What the model is told before everything else.")
+    ] = None,
+    message: Annotated[str | None, typer.Option(help="Ask only this, and leave.")] = None,
+) -> None:
+    """Talk to a model: a line is a question, Ctrl+C ends an answer, Ctrl+D the conversation.
+
+    The key comes from the environment: OPENAI_API_KEY or ANTHROPIC_API_KEY.
+    """
+    from ferrogen.exceptions import FerrogenError
+
+    try:
+        client = _client(provider, model, base_url)
+    except (FerrogenError, ImportError) as error:
+        typer.echo(f"ferrogen chat: {error}", err=True)
+        raise typer.Exit(2) from None
+    with closing(asyncio.new_event_loop()) as loop:
+        conversation = Conversation(client, system)
+        try:
+            for question in _questions() if message is None else [message]:
+                status = loop.run_until_complete(conversation.ask(question))
+                if status and not (message is None and sys.stdin.isatty()):
+                    raise typer.Exit(status)
+        except KeyboardInterrupt:  # while nobody was answering
+            typer.echo(err=True)
+        finally:
+            loop.run_until_complete(client.close())
+            typer.echo(conversation.usage(), err=True)
+
+
+class Conversation:
+    """What was said so far.
+
+    Args:
+        client: Who answers.
+        system: What it is told before everything else.
+    """
+
+    def __init__(self, client: ChatCompletionClient, system: str | None) -> None:
+        from ferrogen.models import SystemMessage
+
+        self._client = client
+        self._messages: list[LLMMessage] = [SystemMessage(content=system)] if system else []
+
+    async def ask(self, question: str) -> int:
+        """Ask, and show the answer as it is written; return the exit status of the turn."""
+        from ferrogen import CancellationToken
+        from ferrogen.exceptions import FerrogenError
+        from ferrogen.models import AssistantMessage, UserMessage
+
+        asked = [*self._messages, UserMessage(content=question, source="user")]
+        token = CancellationToken()
+        # Ctrl+C is for the answer, not for the program, as long as there is one.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, token.cancel)
+        said = ""
+        status = 0
+        try:
+            async for piece in self._client.create_stream(asked, cancellation_token=token):
+                if isinstance(piece, str):
+                    said += piece
+                    typer.echo(piece, nl=False)
+        except asyncio.CancelledError:
+            if not token.is_cancelled():
+                raise
+            status = _INTERRUPTED
+        except FerrogenError as error:
+            failure = error
+            status = 1
+        finally:
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+        if said:
+            typer.echo()
+            self._messages = [*asked, AssistantMessage(content=said, source="model")]
+        if status == 1:
+            typer.echo(f"ferrogen chat: {failure}", err=True)
+        return status
+
+    def usage(self) -> str:
+        """Tell what the conversation took."""
+        from ferrogen.models.usage import detailed
+
+        used = detailed(self._client.total_usage())
+        cached = f" ({used.cached_tokens} from a cache)" if used.cached_tokens else ""
+        cost = "of unknown cost" if used.cost is None else f"for ${used.cost:.6f}"
+        return (
+            f"{used.prompt_tokens} tokens asked{cached}, {used.completion_tokens} answered {cost}"
+        )
+
+
+def _client(provider: Provider, model: str, base_url: str | None) -> ChatCompletionClient:
+    module, name, variable = _CLIENTS[provider]
+    arguments: dict[str, Any] = {"model": model}
+    if base_url is not None:
+        arguments["base_url"] = base_url
+        if not os.environ.get(variable):
+            arguments["api_key"] = "none"  # services of one's own want no key, the SDK does
+    client_class = getattr(import_module(module), name)
+    from ferrogen.models.registry import UnknownModelWarning
+
+    with warnings.catch_warnings():
+        # It is about abilities that a chat has no use for.
+        warnings.simplefilter("ignore", UnknownModelWarning)
+        client: ChatCompletionClient = client_class(**arguments)
+    return client
+
+
+def _questions() -> Iterator[str]:
+    for line in iter(_prompted, "") if sys.stdin.isatty() else sys.stdin:
+        if question := line.strip():
+            yield question
+
+
+def _prompted() -> str:
+    """Ask for a line at the terminal, which can then be edited; nothing at the end."""
+    try:
+        return f"{input('> ')}\n"
+    except EOFError:
+        typer.echo(err=True)
+        return ""

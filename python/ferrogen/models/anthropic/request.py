@@ -1,0 +1,151 @@
+"""The request owns the body that is sent to the API for one call of a client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from ferrogen._image import Image
+from ferrogen.exceptions import ModelInfoError
+from ferrogen.models.anthropic.blocks import Block
+from ferrogen.models.anthropic.configuration import DEFAULT_MAX_TOKENS
+from ferrogen.models.anthropic.conversation import Conversation, conversation_of
+from ferrogen.models.anthropic.prompt_cache import mark_for_cache
+from ferrogen.models.anthropic.structured import ANSWER_TOOL, Structure, structure_of
+from ferrogen.models.anthropic.tools import choice_among, tool_definition, used_tools
+from ferrogen.models.anthropic.turns import Turns
+from ferrogen.models.messages import LLMMessage, UserMessage
+from ferrogen.models.model_info import ModelInfo
+from ferrogen.tools.protocol import Tool
+from ferrogen.tools.schema import ToolSchema
+
+# What may be among the arguments and is no field of the body, and what the SDK calls it.
+_OPTIONS = {
+    "extra_headers": "headers",
+    "extra_query": "params",
+    "extra_body": "extra_json",
+    "timeout": "timeout",
+}
+_OURS = ("response_format", "prompt_cache")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent, and how what comes back is to be read."""
+
+    body: dict[str, Any]
+    options: dict[str, Any]
+    answer_tool: str | None
+
+    @property
+    def tools(self) -> list[Block]:
+        """What the model may call."""
+        tools: list[Block] = self.body.get("tools", [])
+        return tools
+
+
+def request_of(
+    messages: Sequence[LLMMessage],
+    tools: Sequence[Tool | ToolSchema],
+    tool_choice: Tool | Literal["auto", "required", "none"],
+    json_output: bool | type[BaseModel] | None,
+    arguments: Mapping[str, Any],
+    model_info: ModelInfo,
+    turns: Turns,
+) -> Request:
+    """Write a request.
+
+    Args:
+        messages: The conversation so far.
+        tools: What the model may call.
+        tool_choice: Which of them.
+        json_output: What the answer has to look like.
+        arguments: Further fields of the request.
+        model_info: What the model is said to know.
+        turns: What the model said before.
+
+    Raises:
+        ModelInfoError: The model is said not to know what is asked of it.
+        ModelRequestError: What is asked for is none of the things that can be.
+        ToolSchemaError: A tool has no fit name.
+    """
+    _check_abilities(messages, tools, model_info)
+    conversation = conversation_of(messages, turns)
+    body = {name: value for name, value in arguments.items() if value is not None}
+    options = {option: body.pop(name) for name, option in _OPTIONS.items() if name in body}
+    ours = {name: body.pop(name, None) for name in _OURS}
+    body.setdefault("max_tokens", DEFAULT_MAX_TOKENS)
+    body["messages"] = conversation.messages
+    if conversation.system:
+        body["system"] = [{"type": "text", "text": "\n".join(conversation.system)}]
+
+    structure = structure_of(json_output, ours["response_format"], model_info=model_info)
+    answers_by_tool = structure is not None and not structure.native and tool_choice in _FREE
+    _put_tools(body, tools, tool_choice, conversation, model_info)
+    if structure is not None and structure.native:
+        body["output_config"] = {**body.get("output_config", {}), "format": structure.output_format}
+    elif structure is not None and answers_by_tool:
+        callable_tools = tools or arguments.get("tools")
+        _put_answer_tool(body, structure, alone=tool_choice == "none" or not callable_tools)
+    if ours["prompt_cache"] is not None:
+        mark_for_cache(body, ours["prompt_cache"])
+    return Request(body, options, ANSWER_TOOL if answers_by_tool else None)
+
+
+# A model that has to call one of the user's tools cannot call ours, and gives no answer proper.
+_FREE = ("auto", "none")
+
+
+def _put_tools(
+    body: dict[str, Any],
+    tools: Sequence[Tool | ToolSchema],
+    tool_choice: Tool | Literal["auto", "required", "none"],
+    conversation: Conversation,
+    model_info: ModelInfo,
+) -> None:
+    strict = bool(model_info.get("structured_output"))
+    configured_choice = body.pop("tool_choice", None)
+    defined = [tool_definition(tool, strict) for tool in tools] + body.pop("tools", [])
+    if defined:
+        body["tools"] = defined
+        if tool_choice == "auto" and configured_choice is not None:
+            named = isinstance(configured_choice, str)
+            body["tool_choice"] = {"type": configured_choice} if named else configured_choice
+        else:
+            body["tool_choice"] = choice_among(tool_choice, defined)
+    elif isinstance(tool_choice, Tool):
+        choice_among(tool_choice, defined)
+    elif known := conversation.tools or used_tools(conversation.messages):
+        # The API wants the tools of earlier calls declared, though none may be called now.
+        body["tools"] = list(known)
+        body["tool_choice"] = {"type": "none"}
+
+
+def _put_answer_tool(body: dict[str, Any], structure: Structure, alone: bool) -> None:
+    """Let the model answer by a tool: by that one alone, or by that or one of the user's."""
+    body["tools"] = [*body.get("tools", []), structure.tool]
+    choice = {"type": "tool", "name": ANSWER_TOOL} if alone else {"type": "any"}
+    body["tool_choice"] = choice
+
+
+def _check_abilities(
+    messages: Sequence[LLMMessage], tools: Sequence[Tool | ToolSchema], model_info: ModelInfo
+) -> None:
+    if tools and not model_info["function_calling"]:
+        raise ModelInfoError(
+            "Model does not support function calling; if it does, set function_calling in "
+            "model_info, else pass no tools"
+        )
+    if not model_info["vision"] and any(
+        isinstance(part, Image)
+        for message in messages
+        if isinstance(message, UserMessage) and not isinstance(message.content, str)
+        for part in message.content
+    ):
+        raise ModelInfoError(
+            "Model does not support vision and image was provided; if it does, set vision in "
+            "model_info, else send no images"
+        )

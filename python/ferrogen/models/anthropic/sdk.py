@@ -1,0 +1,13 @@
+"""The SDK is imported here first, so that its absence is told in words that help."""
+
+from ferrogen.exceptions import MissingDependencyError
+
+try:
+    import anthropic
+    import httpx2
+except ImportError as error:
+    raise MissingDependencyError(
+        "ferrogen.models.anthropic needs Anthropic's SDK: pip install 'ferrogen[anthropic]'"
+    ) from error
+
+__all__ = ["anthropic", "httpx2"]

@@ -1,0 +1,168 @@
+"""``ferrogen chat`` talks to a service, here a scripted one, as a person or a script would."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import pytest
+
+from ..models.anthropic.frames import ended, start, stream, text
+from ..models.scripted_server import ScriptedServer, json_answer
+
+FOREIGN = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY")
+HELLO = stream(start(), text(0, "Ci", "ao."), ended())
+USED = "12 tokens asked, 30 answered of unknown cost\n"
+
+
+@pytest.fixture
+async def server():
+    async with ScriptedServer() as server:
+        yield server
+
+
+class Terminal:
+    """A running ``ferrogen chat``."""
+
+    def __init__(self, process):
+        self.process = process
+
+    async def end(self, typed=""):
+        output, errors = await self.process.communicate(typed.encode())
+        return self.process.returncode, output.decode(), errors.decode()
+
+
+@pytest.fixture
+async def chat(server, tmp_path):
+    """Give a function that starts ``ferrogen chat`` with the scripted server."""
+    terminals = []
+
+    async def begin(*arguments, **environment):
+        clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ferrogen", "chat"),
+            *("--provider", "anthropic", "--model", "scripted", "--base-url", server.url),
+            *arguments,
+            cwd=tmp_path,
+            env={**clean, "NO_PROXY": "127.0.0.1", "NO_COLOR": "1", **environment},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        terminals.append(Terminal(process))
+        return terminals[-1]
+
+    yield begin
+    for terminal in terminals:
+        if terminal.process.returncode is None:
+            terminal.process.kill()
+            await terminal.process.communicate()
+
+
+async def test_one_question_has_one_answer(server, chat):
+    server.play(HELLO)
+    terminal = await chat("--message", "Hello?", "--system", "Speak Italian.")
+    assert await terminal.end() == (0, "Ciao.\n", USED)
+    body = server.requests[0].json
+    assert body["system"] == [{"type": "text", "text": "Speak Italian."}]
+    assert body["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Hello?"}]}]
+    assert body["model"] == "scripted"
+
+
+async def test_each_line_is_a_question_in_one_conversation(server, chat):
+    server.play(HELLO, stream(start(), text(0, "Bene."), ended()))
+    terminal = await chat()
+    status, output, errors = await terminal.end("Hello?\n\nHow are you?\n")
+    assert (status, output) == (0, "Ciao.\nBene.\n")
+    assert errors == "24 tokens asked, 60 answered of unknown cost\n"
+    said = [message["content"][0]["text"] for message in server.requests[1].json["messages"]]
+    assert said == ["Hello?", "Ciao.", "How are you?"]
+
+
+async def test_the_cost_is_told_where_the_price_is_known(server, chat):
+    server.play(stream(start(cache_read_input_tokens=100), text(0, "Ciao."), ended()))
+    terminal = await chat("--message", "Hello?", "--model", "claude-3-5-haiku")
+    _, _, errors = await terminal.end()
+    # 12 tokens at 0.80 dollars a million, 100 from the cache at 0.08, and 30 answered at 4.00.
+    assert errors == "112 tokens asked (100 from a cache), 30 answered for $0.000138\n"
+
+
+async def test_the_key_comes_from_the_environment(server, chat):
+    server.play(HELLO, HELLO)
+    await (await chat("--message", "Hello?", ANTHROPIC_API_KEY="top-secret")).end()
+    await (await chat("--message", "Hello?")).end()
+    sent = [
+        request.headers.get("x-api-key") or request.headers["authorization"]
+        for request in server.requests
+    ]
+    assert [key.removeprefix("Bearer ") for key in sent] == ["top-secret", "none"]
+
+
+async def test_a_failure_is_one_sentence(server, chat):
+    server.play(json_answer({"error": {"message": "no such model: top-secret"}}, 404))
+    terminal = await chat("--message", "Hello?", ANTHROPIC_API_KEY="top-secret")
+    status, output, errors = await terminal.end()
+    assert (status, output) == (1, "")
+    sentence, used = errors.splitlines()
+    assert sentence.startswith("ferrogen chat: the model's service at http://127.0.0.1:")
+    assert "refused with status 404" in sentence
+    assert "top-secret" not in errors
+    assert used.startswith("0 tokens")
+
+
+async def test_a_script_ends_at_the_first_failure(server, chat):
+    server.play(json_answer({"error": {"message": "no"}}, 400), HELLO)
+    status, output, _ = await (await chat()).end("Hello?\nAgain?\n")
+    assert (status, output) == (1, "")
+    assert len(server.requests) == 1
+
+
+async def test_an_interrupted_answer_ends_cleanly(server, chat):
+    server.play([*stream(start(), text(0, "Ci"))[:-1], asyncio.Event()])
+    terminal = await chat("--message", "Hello?")
+    assert await terminal.process.stdout.readexactly(2) == b"Ci"
+    terminal.process.send_signal(signal.SIGINT)
+    status, output, errors = await terminal.end()
+    assert (status, output) == (130, "\n")
+    assert errors == "0 tokens asked, 0 answered for $0.000000\n"
+    await server.deserted()
+
+
+async def test_at_a_terminal_the_conversation_goes_on_after_an_interrupted_answer(server, tmp_path):
+    server.play([*stream(start(), text(0, "Ci"))[:-1], asyncio.Event()], HELLO)
+    terminal, its_end = os.openpty()
+    clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ferrogen", "chat", "--provider", "anthropic"),
+        *("--model", "scripted", "--base-url", server.url),
+        cwd=tmp_path,
+        env={**clean, "NO_PROXY": "127.0.0.1", "TERM": "dumb"},
+        stdin=its_end,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(its_end)
+    os.write(terminal, b"Hello?\n")
+    await server.asked(1)
+    while b"Ci" not in (line := await process.stdout.read(100)):
+        assert line
+    process.send_signal(signal.SIGINT)
+    os.write(terminal, b"Again?\n")
+    await server.asked(2)
+    os.write(terminal, b"\x04")  # Ctrl+D
+    output, errors = await process.communicate()
+    os.close(terminal)
+    assert process.returncode == 0
+    assert b"Ciao.\n" in output
+    assert b"Traceback" not in errors
+    said = [message["content"][0]["text"] for message in server.requests[1].json["messages"]]
+    assert said == ["Hello?", "Ci", "Again?"]
+
+
+async def test_an_sdk_that_is_not_there_is_one_sentence(chat, tmp_path):
+    (tmp_path / "anthropic.py").write_text("raise ImportError('broken')")
+    status, output, errors = await (await chat("--message", "Hi")).end()
+    assert (status, output) == (2, "")
+    assert errors.startswith("ferrogen chat: ")
+    assert "pip install 'ferrogen[anthropic]'" in errors
+    assert errors.count("\n") == 1
