@@ -27,7 +27,7 @@ from ferrogen import (
     tools,
     utils,
 )
-from ferrogen.models import batch, scripted, wrappers
+from ferrogen.models import anthropic, batch, scripted, wrappers
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(?ms)^(?P<indent> *)```python\n(?P<code>.*?)^(?P=indent)```$")
@@ -74,6 +74,7 @@ def examples() -> Iterator[Any]:
         *documented(logging),
         *documented(_image),
         *documented(models),
+        *documented(anthropic),
         *documented(batch),
         *documented(scripted),
         *documented(wrappers),

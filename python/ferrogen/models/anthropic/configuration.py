@@ -23,14 +23,34 @@ _MASK = "**********"  # what pydantic writes into JSON in the place of a secret
 
 
 class ThinkingConfig(TypedDict, total=False):
-    """Whether the model thinks before it answers, and for how many tokens."""
+    """Whether the model thinks before it answers, and for how many tokens.
+
+    Example:
+        ```python
+        from ferrogen.models.anthropic import ThinkingConfig
+
+        thorough = ThinkingConfig(type="enabled", budget_tokens=4096)
+        ```
+    """
 
     type: Required[Literal["enabled", "disabled", "adaptive"]]
     budget_tokens: int | None
 
 
 class AnthropicClientConfiguration(TypedDict, total=False):
-    """The arguments of `AnthropicChatCompletionClient`, which describes them."""
+    """The arguments of `AnthropicChatCompletionClient`, which describes them.
+
+    Example:
+        ```python
+        from ferrogen.models.anthropic import (
+            AnthropicChatCompletionClient,
+            AnthropicClientConfiguration,
+        )
+
+        arguments: AnthropicClientConfiguration = {"model": "claude-sonnet-4-5", "max_tokens": 99}
+        client = AnthropicChatCompletionClient(**arguments, api_key="secret")
+        ```
+    """
 
     model: Required[str]
     max_tokens: int | None
@@ -57,7 +77,18 @@ class AnthropicClientConfiguration(TypedDict, total=False):
 
 
 class AnthropicClientConfigurationConfigModel(BaseModel):
-    """The same as it is written into a component's config; keys are hidden in JSON."""
+    """The same as it is written into a component's config; keys are hidden in JSON.
+
+    Example:
+        ```python
+        from ferrogen.models.anthropic import AnthropicClientConfigurationConfigModel
+
+        config = AnthropicClientConfigurationConfigModel(
+            model="claude-sonnet-4-5", api_key="secret"
+        )
+        assert "secret" not in config.model_dump_json()
+        ```
+    """
 
     model: str
     max_tokens: int | None = None
