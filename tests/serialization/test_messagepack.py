@@ -18,7 +18,7 @@ from ferrogen.serialization import MSGPACK_DATA_CONTENT_TYPE
 from .test_dataclass_json import MESSAGES as DATACLASSES
 from .test_dataclass_json import Crate, HandMade, Nested
 from .test_structural_json import MESSAGES as STRUCTURAL
-from .test_structural_json import Point
+from .test_structural_json import Admiral, Navy, Point, Ship
 
 
 class Model(BaseModel):
@@ -49,6 +49,7 @@ def there_and_back(cls: type[Any], message: Any) -> Any:
     [
         *((type(message), message) for message in DATACLASSES if message != Crate(2**80)),
         *STRUCTURAL,
+        (Navy, Navy(Admiral(1, [Ship("Beagle", 7)]), Ship("Hood", 8))),
         (Model, Model(text="é", raw=b"x", inner=Crate(1))),
         (Validated, Validated(1)),
     ],

@@ -68,6 +68,24 @@ class Ship:
     label: Label | None = None
 
 
+@attrs.define
+class Admiral:
+    _rank: int
+    ships: list[Ship]
+    _deputy: "Admiral | None" = None
+
+
+@dataclass
+class Navy:
+    admiral: Admiral
+    flagship: Ship | None = None
+
+
+class Port(TypedDict):
+    ship: Ship
+    others: NotRequired[list[Ship]]
+
+
 @attrs.frozen
 class Fleet:
     ships: dict[str, Point]
@@ -88,6 +106,8 @@ MESSAGES = [
     ),
     (Circle, Circle(math.inf)),
     (Ship, Ship("Beagle", 7, [Crate(1)], Label(text="t"))),
+    (Admiral, Admiral(1, [Ship("Beagle", 7)], Admiral(2, [Ship("Hood", 8)]))),
+    (Port, Port(ship=Ship("Beagle", 7), others=[Ship("Hood", 8)])),
     (Fleet, Fleet({"a": Point(1, 2)})),
     (Order, Order(crate=Crate(1))),
     (Order, Order(crate=Crate(1), note="é")),
@@ -105,6 +125,12 @@ def test_what_is_written_comes_back(cls: type[Any], message: Any) -> None:
         cls.__name__,
         "application/json",
     )
+
+
+def test_private_fields_of_attrs_classes_come_back_from_inside_a_dataclass() -> None:
+    navy = Navy(Admiral(1, [Ship("Beagle", 7)]), Ship("Hood", 8))
+    [serializer] = try_get_known_serializers_for_type(Navy)
+    assert serializer.deserialize(serializer.serialize(navy)) == navy
 
 
 def test_a_subclass_of_text_is_written_as_what_it_holds() -> None:
@@ -188,7 +214,7 @@ class Harbour(msgspec.Struct):
         (Either, "may not contain more than one dataclass"),
         (Foreign, "NoSuchThing"),
         (Opaque, "no message can hold a <class 'complex'>"),
-        (Harbour, 'the field "_secret" of the attrs class "Ship" would be lost'),
+        (Harbour, 'the struct "Harbour" would lose fields of an attrs class in it'),
     ],
 )
 def test_a_class_that_would_not_come_back_is_refused_before_it_is_written(

@@ -9,7 +9,7 @@ from msgspec import inspect
 
 from ferrogen._core import AgentId
 from ferrogen._serialization.kinds import is_attrs, is_model
-from ferrogen._serialization.mentioned_types import SCALARS, mentioned
+from ferrogen._serialization.mentioned_types import SCALARS, is_validated, mentioned
 
 
 def read_custom(cls: type[Any], value: Any) -> Any:
@@ -77,12 +77,58 @@ def refuse_unknown(cls: type[Any]) -> None:
     for node in mentioned(cls):
         if isinstance(node, inspect.CustomType) and not _is_known(node.cls):
             raise TypeError(f"no message can hold a {node.cls!r}")
-        if isinstance(node, inspect.DataclassType) and node.cls is not cls:
-            for name in private_fields(node.cls):
-                raise TypeError(
-                    f'the field "{name}" of the attrs class "{node.cls.__name__}" would be lost '
-                    "inside another class: give it a name without underscore"
-                )
+        if isinstance(node, inspect.StructType) and hides_fields(node.cls):
+            raise TypeError(
+                f'the struct "{node.cls.__name__}" would lose fields of an attrs class in it: give '
+                "them names without an underscore"
+            )
+
+
+def hides_fields(cls: type[Any]) -> bool:
+    """Tell whether msgspec, left to itself, would leave out part of a message.
+
+    Args:
+        cls: A class that msgspec knows.
+
+    Returns:
+        True when it is, or mentions, an attrs class with private fields.
+    """
+    return any(
+        is_attrs(node.cls) and any(name.startswith("_") for name in attrs_fields(node.cls))
+        for node in mentioned(cls)
+        if isinstance(node, inspect.DataclassType)
+    )
+
+
+def mentions_attrs(cls: type[Any]) -> bool:
+    """Tell whether a class mentions attrs classes, and nothing that is unknown here.
+
+    Args:
+        cls: A class that msgspec knows.
+
+    Returns:
+        True when msgspec, with our hooks, reads what pydantic cannot.
+    """
+    nodes = list(mentioned(cls))
+    customs = [node.cls for node in nodes if isinstance(node, inspect.CustomType)]
+    classes = [node.cls for node in nodes if isinstance(node, inspect.DataclassType)]
+    return (
+        all(_is_known(custom) for custom in customs)
+        and any(is_attrs(each) for each in classes)
+        and not any(is_validated(each) for each in classes)
+    )
+
+
+def attrs_fields(cls: type[Any]) -> list[str]:
+    """Name the fields of an attrs class.
+
+    Args:
+        cls: The class.
+
+    Returns:
+        The names, private ones included, as messages have them.
+    """
+    return [field.name for field in cls.__attrs_attrs__]
 
 
 def may_hold_floats(cls: type[Any]) -> bool:
@@ -109,20 +155,6 @@ def mentioned_models(cls: type[Any]) -> list[type[Any]]:
     """
     customs = (node.cls for node in mentioned(cls) if isinstance(node, inspect.CustomType))
     return list(dict.fromkeys(cls for cls in customs if is_model(cls)))
-
-
-def private_fields(cls: type[Any]) -> list[str]:
-    """Name the fields of an attrs class that msgspec passes over.
-
-    Args:
-        cls: Any class.
-
-    Returns:
-        The names with a leading underscore; none for other classes.
-    """
-    if not is_attrs(cls):
-        return []
-    return [field.name for field in cls.__attrs_attrs__ if field.name.startswith("_")]
 
 
 def _is_known(cls: Any) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from ferrogen._serialization.custom_types import mentions_attrs
 from ferrogen._serialization.mentioned_types import is_validated, reads_every_type
 from ferrogen._serialization.msgspec_codec import msgspec_codec
 from ferrogen._serialization.native import JsonWriter
@@ -46,7 +47,12 @@ def codec_for(cls: type[Any]) -> Codec:
         return _pydantic_codec(cls, check=True)
     except Exception as error:  # noqa: BLE001 - evaluating an annotation may raise anything
         return UnreadableCodec(cls, error)
-    return codec if fits else _pydantic_codec(cls, check=False)
+    if fits:
+        return codec
+    chosen = _pydantic_codec(cls, check=False)
+    if isinstance(chosen, UnreadableCodec) and mentions_attrs(cls):
+        return codec  # pydantic knows no attrs classes; msgspec does, and models by our hooks
+    return chosen
 
 
 def _pydantic_codec(cls: type[Any], *, check: bool) -> Codec:

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from ferrogen._serialization.custom_types import write_custom
+from ferrogen._serialization.custom_types import attrs_fields, write_custom
+from ferrogen._serialization.kinds import is_attrs
 
 
 def simplify(value: Any) -> Any:
@@ -28,6 +29,8 @@ def simplify(value: Any) -> Any:
         return {_simple_key(key): item for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return list(value)
+    if is_attrs(type(value)):  # of which msgspec leaves out the private fields
+        return {name: getattr(value, name) for name in attrs_fields(type(value))}
     return msgspec.to_builtins(value, str_keys=True, enc_hook=write_custom)
 
 

@@ -12,13 +12,15 @@ from typing import Any
 import msgspec
 
 from ferrogen._serialization.custom_types import (
+    hides_fields,
     may_hold_floats,
-    private_fields,
     read_custom,
     refuse_unknown,
     write_custom,
 )
+from ferrogen._serialization.native import JsonWriter
 from ferrogen._serialization.serializer import type_name
+from ferrogen._serialization.simplify import simplify
 from ferrogen.exceptions import SerializationError
 
 _READ_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, SerializationError)
@@ -41,13 +43,16 @@ class StructuralCodec:
         self._name = type_name(cls)
         self._read_json = msgspec.json.Decoder(cls, dec_hook=read_custom).decode
         refuse_unknown(cls)
-        self._has_private_fields = bool(private_fields(cls))
+        self._hides_fields = hides_fields(cls)
         self._may_hold_floats = may_hold_floats(cls)
+        self._write_all = JsonWriter(self._name, simplify).write
 
     def to_json(self, message: Any) -> bytes:
         """Write a message as JSON, or raise `SerializationError`."""
+        if self._hides_fields:
+            return self._write_all(message)
         try:
-            payload = _write_json(self._revealed(message))
+            payload = _write_json(message)
             if not self._may_hold_floats or b"null" not in payload:
                 return payload
             # msgspec writes NaN and the infinities as null; Python's json tells them from None.
@@ -74,7 +79,11 @@ class StructuralCodec:
     def to_messagepack(self, message: Any) -> bytes:
         """Write a message as MessagePack, or raise `SerializationError`."""
         try:
+            if self._hides_fields:
+                return msgspec.msgpack.encode(json.loads(self._write_all(message)))
             return msgspec.msgpack.encode(self._plain(message, bytes_stay=True))
+        except SerializationError:
+            raise
         except _WRITE_ERRORS as error:
             raise SerializationError(
                 f'cannot write "{self._name}" as MessagePack: {error}'
@@ -89,7 +98,7 @@ class StructuralCodec:
 
     def _plain(self, message: Any, *, bytes_stay: bool) -> Any:
         return msgspec.to_builtins(
-            self._revealed(message),
+            message,
             str_keys=True,
             builtin_types=(bytes,) if bytes_stay else None,
             enc_hook=write_custom,
@@ -97,12 +106,6 @@ class StructuralCodec:
 
     def _made(self, values: Any) -> Any:
         return msgspec.convert(values, self._cls, str_keys=True, dec_hook=read_custom)
-
-    def _revealed(self, message: Any) -> Any:
-        """Show msgspec the fields that it would pass over."""
-        if not self._has_private_fields:
-            return message
-        return {field.name: getattr(message, field.name) for field in type(message).__attrs_attrs__}
 
     def _refusal(self, form: str, error: Exception) -> SerializationError:
         return SerializationError(f'cannot read "{self._name}" from {form}: {error}')
