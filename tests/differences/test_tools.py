@@ -11,8 +11,10 @@ from functools import wraps
 import autogen_core
 import autogen_core.tools
 import pytest
+from opentelemetry import trace
 from pydantic import BaseModel
 from tests.compat.harness import both, submodule
+from tests.compat.observers import RecordedSpans
 
 import ferrogen
 from ferrogen.exceptions import (
@@ -285,3 +287,26 @@ def test_a_stream_that_is_left_early_ends_its_tool():
     upstream, ours = both(scenario)
     assert upstream[0] == "left"
     assert ours == ["ended", "left"]
+
+
+def test_the_span_of_a_stream_is_not_its_consumers(monkeypatch):
+    async def scenario(core, record):
+        class Part(BaseModel):
+            n: int
+
+        class Stream(submodule(core, "tools").BaseStreamTool):
+            async def run(self, args, cancellation_token): ...
+
+            async def run_stream(self, args, cancellation_token):
+                record("tool", trace.get_current_span().is_recording())
+                yield args
+
+        recorded = RecordedSpans()
+        monkeypatch.setattr(trace, "get_tracer", recorded.provider.get_tracer)
+        tool = Stream(Part, Part, "stream", "d")
+        async for _ in tool.run_json_stream({"n": 1}, core.CancellationToken()):
+            record("consumer", trace.get_current_span().is_recording())
+
+    upstream, ours = both(scenario)
+    assert upstream == [["tool", True], ["consumer", True]]
+    assert ours == [["tool", True], ["consumer", False]]

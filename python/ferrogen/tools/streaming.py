@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from ferrogen._components.component import ComponentBase
 from ferrogen._messaging.cancellation import CancellationToken
 from ferrogen._telemetry.genai import trace_tool_span
+from ferrogen._telemetry.streams import traced_stream
 from ferrogen.exceptions import ToolStreamError
 from ferrogen.tools.base import ArgsT, BaseTool, ReturnT
 from ferrogen.tools.protocol import StreamTool
@@ -98,12 +99,12 @@ class BaseStreamTool(
                 result.
         """
         last: StreamT | ReturnT | None = None
-        with trace_tool_span(self._name, tool_description=self._description, tool_call_id=call_id):
-            checked = self._args_type.model_validate(args)
-            # A caller that stops listening ends the tool's generator there and then.
-            async with aclosing(self.run_stream(checked, cancellation_token)) as parts:
-                async for last in parts:
-                    yield last
+        span = trace_tool_span(self._name, tool_description=self._description, tool_call_id=call_id)
+        stream = traced_stream(span, self._checked(args, cancellation_token))
+        # A caller that stops listening ends the tool's generator there and then.
+        async with aclosing(stream) as parts:
+            async for last in parts:
+                yield last
         if last is None:
             raise ToolStreamError(
                 "The tool must yield a final return value at the end of the stream."
@@ -114,3 +115,11 @@ class BaseStreamTool(
                 f"Expected return value of type {wanted}, but got {type(last).__name__}"
             )
         self._log_call(args, last)
+
+    async def _checked(
+        self, args: Mapping[str, Any], cancellation_token: CancellationToken
+    ) -> AsyncGenerator[StreamT | ReturnT, None]:
+        checked = self._args_type.model_validate(args)
+        async with aclosing(self.run_stream(checked, cancellation_token)) as parts:
+            async for part in parts:
+                yield part
