@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from autogen_core._image import Image
 from autogen_core.memory import MemoryContent, MemoryMimeType
 from autogen_core.models import *
+from autogen_core.tools import *
 values = [
     SystemMessage(content="be brief"),
     UserMessage(content=["look", Image(Pillow.new("RGB", (1, 1), "red"))], source="user"),

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 
@@ -64,6 +65,14 @@ def hang_with_a_child(report: str) -> None:
     time.sleep(600)
 
 
+def answer_and_stay(report: str) -> str:
+    """Answer, and leave a thread behind that keeps the process alive and the pipe open."""
+    pipe = os.open(report, os.O_WRONLY)
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    os.write(pipe, b"started\n")
+    return "answer"
+
+
 def killable(function):
     return KillableFunctionTool(function, "does something")
 
@@ -97,10 +106,11 @@ async def test_a_process_that_ends_without_an_answer_is_an_error(function):
 
 
 @pytest.mark.parametrize("how", ["token", "task"])
-async def test_cancelling_kills_the_process_and_what_it_started(how, tmp_path):
+@pytest.mark.parametrize("function", [hang_with_a_child, answer_and_stay])
+async def test_cancelling_kills_the_process_and_what_it_started(how, function, tmp_path):
     report, token = tmp_path / "report", CancellationToken()
     os.mkfifo(report)
-    tool = killable(hang_with_a_child)
+    tool = killable(function)
     running = asyncio.ensure_future(tool.run_json({"report": str(report)}, token))
     pipe = await asyncio.to_thread(report.open, encoding="ascii")  # waits for who writes
     assert await asyncio.to_thread(pipe.readline) == "started\n"

@@ -20,9 +20,9 @@ class KillableFunctionTool(FunctionTool):
     When a call is cancelled, the process is killed, with all that it started. A crash of it is an
     error of the call.
 
-    The function is one that another process can import, or comes from a config. Arguments and
-    result are pickled. The program guards its work by ``if __name__ == "__main__":``, as
-    multiprocessing demands.
+    The function is one that another process can import, or comes from a config, and starts no
+    processes by multiprocessing. Arguments and result are pickled. The program guards its work by
+    ``if __name__ == "__main__":``, as multiprocessing demands.
 
     Args:
         func: The function, which is no coroutine function and takes no token.

@@ -89,9 +89,9 @@ class _Call:
                 if self._given_up:
                     _kill(process)
             pickled = _received(receiver)
+        process.join()  # threads that the function left behind may take long: it can be killed yet
         with self._lock:
-            self._process = None  # once it is waited for, its id may become another's
-        process.join()
+            self._process = None
         if pickled is None:
             raise ToolProcessError(_words_of_end(process.exitcode))
         value, failure, trace = pickle.loads(pickled)
@@ -114,6 +114,8 @@ def _received(receiver: "Connection[Any, Any]") -> bytes | None:
 
 
 def _kill(process: SpawnProcess) -> None:
+    if process.exitcode is not None:
+        return  # its id may be another's by now
     if hasattr(os, "killpg") and process.pid is not None:
         with suppress(ProcessLookupError, PermissionError):  # it leads no group yet, or has ended
             os.killpg(process.pid, signal.SIGKILL)
