@@ -4,6 +4,7 @@ import asyncio
 import heapq
 from contextlib import aclosing
 from itertools import count
+from threading import Lock
 
 from ferrogen.models import UserMessage
 from ferrogen.models.scripted import ScriptedClient
@@ -25,6 +26,7 @@ class HandClock(Clock):
         self._runs = runs
         self._sleepers = []
         self._order = count()
+        self._lock = Lock()
 
     def monotonic(self):
         return self.now
@@ -35,7 +37,8 @@ class HandClock(Clock):
     async def sleep(self, seconds):
         self.waits.append(seconds)
         if self._runs:
-            self.now += seconds
+            with self._lock:
+                self.now += seconds
             return
         woken = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self.now + seconds, next(self._order), woken))

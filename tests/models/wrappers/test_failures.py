@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from ferrogen import exceptions
-from ferrogen.models.wrappers.failures import is_one_of, kind_of, retry_after
+from ferrogen.models.wrappers.failures import is_one_of, kind_of, known_kinds, retry_after
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
@@ -72,3 +72,8 @@ def test_an_error_is_of_its_kind(error, kind):
 )
 def test_how_long_to_wait_is_read_from_whoever_said_it(error, seconds):
     assert retry_after(error, NOW) == seconds
+
+
+def test_a_kind_that_does_not_exist_is_refused():
+    with pytest.raises(exceptions.ClientSetupError, match="no kind of failure 'ratelimit'; there"):
+        known_kinds(["rate_limit", "ratelimit"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -148,6 +149,33 @@ def test_no_minute_has_more_than_the_limits(arrivals, requests, tokens):
             minute = [each for each in passages if first.at <= each.at < first.at + 60]
             assert len(minute) <= requests
             assert sum(each.tokens for each in minute) <= tokens
+
+    asyncio.run(scenario())
+
+
+def test_clients_in_several_threads_share_a_limiter():
+    clock = HandClock(runs=True)
+    limiter = RateLimiter(requests_per_minute=50, clock=clock)
+    with ThreadPoolExecutor(4) as pool:
+
+        async def crowd():
+            return await asyncio.gather(*(limiter.enter(1) for _ in range(50)))
+
+        crowds = list(pool.map(lambda _: asyncio.run(crowd()), range(4)))
+    times = sorted(passage.at for crowd in crowds for passage in crowd)
+    assert len(times) == 200
+    assert all(later - first >= 60 for first, later in zip(times, times[50:], strict=False))
+
+
+def test_a_correction_in_another_thread_lets_the_next_one_through():
+    limiter = RateLimiter(tokens_per_minute=10)
+
+    async def scenario():
+        passage = await limiter.enter(10)
+        waiting = asyncio.ensure_future(limiter.enter(5))
+        await settled()
+        await asyncio.to_thread(limiter.correct, passage, 5)
+        await waiting
 
     asyncio.run(scenario())
 

@@ -6,7 +6,12 @@ import json
 import openai
 import pytest
 
-from ferrogen.exceptions import ModelConnectionError, ModelStatusError, ModelTimeoutError
+from ferrogen.exceptions import (
+    ClientSetupError,
+    ModelConnectionError,
+    ModelStatusError,
+    ModelTimeoutError,
+)
 from ferrogen.models import ChatCompletionClient, CreateResult
 from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.wrappers import Recorder, Replay
@@ -145,6 +150,11 @@ async def test_half_a_surrogate_pair_is_recorded_too(path):
     recorder = Recorder(ScriptedClient(["odd \ud83d text"]), path)
     recorded = await recorder.create(QUESTION)
     assert await Replay(path).create(QUESTION) == recorded
+
+
+def test_a_folder_that_is_not_there_is_noticed_before_anything_is_asked(tmp_path):
+    with pytest.raises(ClientSetupError, match="make its folder first"):
+        Recorder(ScriptedClient([]), tmp_path / "nowhere" / "cassette.json")
 
 
 def test_it_is_loaded_as_it_was_dumped(path):

@@ -155,7 +155,8 @@ async def test_which_failures_may_pass_can_be_chosen():
 
 
 @pytest.mark.parametrize(
-    "options", [{"attempts": 0}, {"first_delay": 0}, {"longest_delay": -1}, {"total_seconds": 0}]
+    "options",
+    [{"attempts": 0}, {"first_delay": 0}, {"longest_delay": -1}, {"total_seconds": 0}],
 )
 def test_a_number_out_of_range_is_refused(options):
     with pytest.raises(ClientSetupError, match=next(iter(options))):

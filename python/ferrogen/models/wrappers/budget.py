@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -56,7 +57,7 @@ class Reservation:
 
 
 class Budget:
-    """So much may be spent on models, by all clients that share it.
+    """So much may be spent on models, by all clients that share it, in whatever threads.
 
     Calls that are under way count with what they may spend.
 
@@ -93,6 +94,7 @@ class Budget:
         self.name: str | None = None
         self._spent = Spending()
         self._reservations: set[Reservation] = set()
+        self._lock = Lock()
 
     @classmethod
     def named(
@@ -132,6 +134,13 @@ class Budget:
         Raises:
             BudgetExceededError: There is not so much left.
         """
+        with self._lock:
+            self._check(most)
+            reservation = Reservation(self, most)
+            self._reservations.add(reservation)
+            return reservation
+
+    def _check(self, most: Spending) -> None:
         taken = self._spent + self.reserved
         for name, limit in self.limits().items():
             if limit is None:
@@ -142,14 +151,12 @@ class Budget:
                     f"the call may take {needed:g} {_UNITS[name]}, but of the budget of {limit:g} "
                     f"there are {max(left, 0):g} left; raise the budget, or ask for less"
                 )
-        reservation = Reservation(self, most)
-        self._reservations.add(reservation)
-        return reservation
 
     def _settle(self, reservation: Reservation, spent: Spending) -> None:
-        if reservation in self._reservations:
-            self._reservations.remove(reservation)
-            self._spent += spent
+        with self._lock:
+            if reservation in self._reservations:
+                self._reservations.remove(reservation)
+                self._spent += spent
 
     def save_state(self) -> Mapping[str, Any]:
         """Write down what was spent, as JSON values; calls under way are left out."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Collection
-from typing import Literal
+from typing import Literal, get_args
 
 from ferrogen.exceptions import (
     AllClientsFailedError,
     BudgetExceededError,
+    ClientSetupError,
     ModelResponseError,
     ModelStatusError,
 )
@@ -39,6 +40,21 @@ _CLASSES: tuple[tuple[str, str, FailureKind], ...] = (
     ("httpx2", "TransportError", "connection"),
 )
 _STATUSES: dict[int, FailureKind] = {408: "timeout", 409: "server", 429: "rate_limit"}
+
+
+def known_kinds(kinds: Collection[FailureKind]) -> tuple[FailureKind, ...]:
+    """Return the kinds.
+
+    Raises:
+        ClientSetupError: One of them is no kind, so that no failure would ever be of it.
+    """
+    known = get_args(FailureKind)
+    for kind in kinds:
+        if kind not in known:
+            raise ClientSetupError(
+                f"there is no kind of failure {kind!r}; there are {', '.join(known)}"
+            )
+    return tuple(kinds)
 
 
 def kind_of(error: BaseException) -> FailureKind:

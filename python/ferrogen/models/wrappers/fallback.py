@@ -19,7 +19,13 @@ from ferrogen.models.messages import LLMMessage
 from ferrogen.models.model_info import ModelInfo
 from ferrogen.models.results import RequestUsage
 from ferrogen.models.usage import DetailedUsage, detailed
-from ferrogen.models.wrappers.failures import TRANSIENT, FailureKind, is_one_of, kind_of
+from ferrogen.models.wrappers.failures import (
+    TRANSIENT,
+    FailureKind,
+    is_one_of,
+    kind_of,
+    known_kinds,
+)
 from ferrogen.models.wrappers.request import Answer, Request
 from ferrogen.models.wrappers.wrapper import Wrapper
 from ferrogen.tools.protocol import Tool
@@ -50,7 +56,7 @@ class Fallback(Wrapper, Component[FallbackConfig]):
             it is: by default so is a refusal, such as status 401.
 
     Raises:
-        ClientSetupError: There are no clients.
+        ClientSetupError: There are no clients, or there is no such kind of failure.
 
     Example:
         ```python
@@ -83,7 +89,7 @@ class Fallback(Wrapper, Component[FallbackConfig]):
             raise ClientSetupError("a fallback needs at least one client")
         super().__init__(clients[0])
         self._clients = list(clients)
-        self._on = tuple(on)
+        self._on = known_kinds(on)
 
     def within(self) -> Sequence[ChatCompletionClient]:
         """Return all clients, in the order in which they are asked."""

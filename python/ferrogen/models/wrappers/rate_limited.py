@@ -83,10 +83,11 @@ class RateLimited(Wrapper, Component[RateLimitedConfig]):
         return self._limiter
 
     async def _answer(self, request: Request) -> Answer:
-        estimate = estimated_usage(self._client, request, self._answer_tokens)
-        passage = await self._limiter.enter(
-            estimate.prompt_tokens + estimate.completion_tokens, request.cancellation_token
-        )
+        tokens = 0
+        if self._limiter.tokens_per_minute is not None:  # counting takes its time
+            estimate = estimated_usage(self._client, request, self._answer_tokens)
+            tokens = estimate.prompt_tokens + estimate.completion_tokens
+        passage = await self._limiter.enter(tokens, request.cancellation_token)
         async with aclosing(request.ask(self._client)) as items:
             async for item in items:
                 if isinstance(item, CreateResult):

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Lock
 from weakref import WeakKeyDictionary
 
 from ferrogen._messaging.cancellation import CancellationToken
@@ -29,6 +30,7 @@ class RateLimiter:
 
     Whoever comes first is let through first: a small request does not overtake a large one. A
     request of more tokens than a minute has waits until nothing of the last minute counts.
+    Clients in several threads may share it; then the order is kept among those of each.
 
     Args:
         requests_per_minute: How many requests; ``None`` for any number.
@@ -63,11 +65,12 @@ class RateLimiter:
         self._clock = clock or Clock()
         self._passages: deque[Passage] = deque()
         self._tokens = 0  # of all passages
+        self._lock = Lock()
         # A limiter may outlive the loop it was first used in, a lock may not.
         self._doors: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
             WeakKeyDictionary()
         )
-        self._waiting: asyncio.Task[None] | None = None
+        self._waiting: set[asyncio.Task[None]] = set()
 
     @classmethod
     def named(
@@ -122,39 +125,46 @@ class RateLimiter:
     async def _enter(self, tokens: int) -> Passage:
         door = self._doors.setdefault(asyncio.get_running_loop(), asyncio.Lock())
         async with door:  # which is passed in the order of coming
-            while (delay := self._delay(tokens)) > 0:
+            while True:
+                with self._lock:
+                    delay = self._delay(tokens)
+                    if delay <= 0:
+                        passage = Passage(self._clock.monotonic(), tokens)
+                        self._passages.append(passage)
+                        self._tokens += tokens
+                        return passage
                 await self._wait(delay)
-            passage = Passage(self._clock.monotonic(), tokens)
-            self._passages.append(passage)
-            self._tokens += tokens
-            return passage
 
     async def _wait(self, seconds: float) -> None:
         """Wait so long, or until something was corrected."""
-        self._waiting = asyncio.ensure_future(self._clock.sleep(seconds))
+        waiting = asyncio.ensure_future(self._clock.sleep(seconds))
+        self._waiting.add(waiting)
         try:
-            await asyncio.wait([self._waiting])
+            await asyncio.wait([waiting])
         finally:
-            self._waiting.cancel()
-            self._waiting = None
+            self._waiting.remove(waiting)
+            waiting.cancel()
 
     def correct(self, passage: Passage, tokens: int) -> None:
         """Say what a request really took, which lets others through earlier or later."""
-        if passage in self._passages:
-            self._tokens += tokens - passage.tokens
-        passage.tokens = tokens
+        with self._lock:
+            if passage in self._passages:
+                self._tokens += tokens - passage.tokens
+            passage.tokens = tokens
         self._look_again()
 
     def withdraw(self, passage: Passage) -> None:
         """Say that a request never reached the service."""
-        with suppress(ValueError):  # it is a minute ago
+        with self._lock, suppress(ValueError):  # it is a minute ago
             self._passages.remove(passage)
             self._tokens -= passage.tokens
-            self._look_again()
+        self._look_again()
 
     def _look_again(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
+        """Wake who waits at the door of each loop; it may be that of another thread."""
+        for waiting in list(self._waiting):
+            with suppress(RuntimeError):  # its loop was closed, so nobody waits there
+                waiting.get_loop().call_soon_threadsafe(waiting.cancel)
 
     def _delay(self, tokens: int) -> float:
         """Return the seconds until so many tokens may pass, if nothing is corrected meanwhile."""

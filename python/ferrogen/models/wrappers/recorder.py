@@ -15,6 +15,7 @@ from typing_extensions import Self
 
 from ferrogen._components.component import Component
 from ferrogen._components.model import ComponentModel
+from ferrogen.exceptions import ClientSetupError
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.results import CreateResult
 from ferrogen.models.wrappers.cassette import add_exchange, begin_cassette
@@ -48,6 +49,9 @@ class Recorder(Wrapper, Component[RecorderConfig]):
         path: The file.
         redact: Regular expressions of more that must not be written. `Replay` needs the same.
         clock: Tells the time, for a service that says at what time to ask again.
+
+    Raises:
+        ClientSetupError: There is no such folder.
 
     Example:
         ```python
@@ -86,6 +90,8 @@ class Recorder(Wrapper, Component[RecorderConfig]):
     ) -> None:
         super().__init__(client)
         self._path = Path(path)
+        if not self._path.absolute().parent.is_dir():
+            raise ClientSetupError(f"{self._path} cannot be recorded: make its folder first")
         self._patterns = tuple(redact)
         self._redaction = Redaction(redact, secrets_of(client))
         self._begun = 0

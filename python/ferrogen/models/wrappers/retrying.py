@@ -21,6 +21,7 @@ from ferrogen.models.wrappers.failures import (
     FailureKind,
     is_one_of,
     kind_of,
+    known_kinds,
     retry_after,
 )
 from ferrogen.models.wrappers.request import Answer, Request
@@ -63,7 +64,7 @@ class Retrying(Wrapper, Component[RetryingConfig]):
         random: Gives a random number from 0 up to 1.
 
     Raises:
-        ClientSetupError: A number is out of its range.
+        ClientSetupError: A number is out of its range, or there is no such kind of failure.
 
     Example:
         ```python
@@ -110,7 +111,7 @@ class Retrying(Wrapper, Component[RetryingConfig]):
         self._first_delay = first_delay
         self._longest_delay = longest_delay
         self._total_seconds = total_seconds
-        self._on = tuple(on)
+        self._on = known_kinds(on)
         self._clock = clock or Clock()
         self._random = random
 
