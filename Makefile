@@ -137,7 +137,7 @@ test-rust: | check-rust ## run the tests of the Rust core
 	cargo test --locked --quiet --package ferrogen-core
 
 # The tests that mostly wait for programs they start run beside the others. Each part is shown when it has ended.
-PROGRAMS := tests/cli tests/compat_hook tests/examples tests/test_guide_examples.py
+PROGRAMS := tests/cli tests/compat_hook tests/examples tests/real_model tests/test_guide_examples.py
 PYTHON_PARTS := test-programs test-library test-plain test-world
 
 .PHONY: test-python
@@ -162,6 +162,10 @@ test-world: $(MADE)/development $(WORLD)/.made/ferrogen
 # tests/semantics choose the mode by themselves; these run in whichever the environment names.
 test-plain: $(MADE)/development $(MADE)/extension
 	FERROGEN_PLAIN_TASKS=1 "$(BIN)/python" -m pytest tests/agents tests/compat tests/differences tests/runtime
+
+.PHONY: test-model
+test-model: $(MADE)/development $(MADE)/extension $(MADE)/model ## run the tests that ask a real model on this machine
+	"$(BIN)/python" -m pytest tests/real_model $(ARGS)
 
 .PHONY: test-all
 test-all: | check-python ## run the Python tests on every CPython 3.10 to 3.13 that is here

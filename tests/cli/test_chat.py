@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ..models.anthropic.frames import ended, start, stream, text
-from ..models.scripted_server import ScriptedServer, json_answer
+from ..models.scripted_server import ScriptedServer, json_answer, sse_answer
 
 FOREIGN = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY")
 HELLO = stream(start(), text(0, "Ci", "ao."), ended())
@@ -61,12 +61,12 @@ async def chat(server, tmp_path):
 
 async def test_one_question_has_one_answer(server, chat):
     server.play(HELLO)
-    terminal = await chat("--message", "Hello?", "--system", "Speak Italian.")
+    terminal = await chat("--message", "Hello?", "--system", "Speak Italian.", "--max-tokens", "9")
     assert await terminal.end() == (0, "Ciao.\n", USED)
     body = server.requests[0].json
     assert body["system"] == [{"type": "text", "text": "Speak Italian."}]
     assert body["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Hello?"}]}]
-    assert body["model"] == "scripted"
+    assert (body["model"], body["max_tokens"]) == ("scripted", 9)
 
 
 async def test_each_line_is_a_question_in_one_conversation(server, chat):
@@ -157,6 +157,22 @@ async def test_at_a_terminal_the_conversation_goes_on_after_an_interrupted_answe
     assert b"Traceback" not in errors
     said = [message["content"][0]["text"] for message in server.requests[1].json["messages"]]
     assert said == ["Hello?", "Ci", "Again?"]
+
+
+async def test_a_service_that_speaks_openais_api(server, chat):
+    chunk = {"choices": [{"index": 0, "delta": {"content": "Ciao."}, "finish_reason": "stop"}]}
+    used = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+    server.play(sse_answer(chunk, used))
+    terminal = await chat(
+        *("--provider", "openai", "--base-url", f"{server.url}/v1"),
+        *("--message", "Hello?", "--max-tokens", "9"),
+        OPENAI_API_KEY="top-secret",
+    )
+    assert await terminal.end() == (0, "Ciao.\n", "7 tokens asked, 3 answered of unknown cost\n")
+    [request] = server.requests
+    assert request.path == "/v1/chat/completions"
+    assert request.headers["authorization"] == "Bearer top-secret"
+    assert request.json["max_tokens"] == 9
 
 
 async def test_an_sdk_that_is_not_there_is_one_sentence(chat, tmp_path):

@@ -51,6 +51,9 @@ def chat(
     system: Annotated[
         str | None, typer.Option(help="What the model is told before everything else.")
     ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="How many tokens an answer may have.")
+    ] = None,
     message: Annotated[str | None, typer.Option(help="Ask only this, and leave.")] = None,
 ) -> None:
     """Talk to a model: a line is a question, Ctrl+C ends an answer, Ctrl+D the conversation.
@@ -65,7 +68,7 @@ def chat(
         typer.echo(f"ferrogen chat: {error}", err=True)
         raise typer.Exit(2) from None
     with closing(asyncio.new_event_loop()) as loop:
-        conversation = Conversation(client, system)
+        conversation = Conversation(client, system, max_tokens)
         try:
             for question in _questions() if message is None else [message]:
                 status = loop.run_until_complete(conversation.ask(question))
@@ -84,12 +87,16 @@ class Conversation:
     Args:
         client: Who answers.
         system: What it is told before everything else.
+        max_tokens: How many tokens an answer may have, if it is limited.
     """
 
-    def __init__(self, client: ChatCompletionClient, system: str | None) -> None:
+    def __init__(
+        self, client: ChatCompletionClient, system: str | None, max_tokens: int | None
+    ) -> None:
         from ferrogen.models import SystemMessage
 
         self._client = client
+        self._arguments = {} if max_tokens is None else {"max_tokens": max_tokens}
         self._messages: list[LLMMessage] = [SystemMessage(content=system)] if system else []
 
     async def ask(self, question: str) -> int:
@@ -105,7 +112,10 @@ class Conversation:
         said = ""
         status = 0
         try:
-            async for piece in self._client.create_stream(asked, cancellation_token=token):
+            answer = self._client.create_stream(
+                asked, extra_create_args=self._arguments, cancellation_token=token
+            )
+            async for piece in answer:
                 if isinstance(piece, str):
                     said += piece
                     typer.echo(piece, nl=False)
