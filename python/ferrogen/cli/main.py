@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ferrogen.cli.chat import chat
+from ferrogen.cli.check_component import check_component
 from ferrogen.cli.models import models
 from ferrogen.cli.run import run
 from ferrogen.cli.version import print_version
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command(context_settings={"allow_interspersed_args": False})(run)
 app.command()(models)
 app.command()(chat)
+app.command()(check_component)
 
 
 @app.callback()
