@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,8 +17,10 @@ from autogen_agentchat.agents import AssistantAgent, BaseChatAgent
 from autogen_agentchat.base import Response
 from autogen_agentchat.messages import BaseChatMessage, TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
-from autogen_core import CancellationToken
+from autogen_core import EVENT_LOGGER_NAME, CancellationToken
 from autogen_ext.models.replay import ReplayChatCompletionClient
+from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 TURNS = 30
 CONVERSATIONS = 10
@@ -56,6 +60,8 @@ MEMBERS: dict[str, Callable[[], list[BaseChatAgent]]] = {
     "speakers": speakers,
     "assistants": assistants,
     "streaming": lambda: assistants(streaming=True),
+    "logged": speakers,
+    "traced": speakers,
 }
 
 
@@ -76,8 +82,25 @@ async def by_hand(members: list[BaseChatAgent]) -> int:
     return len(said) - 1
 
 
+def log_events() -> None:
+    """The runtime's events go to the null device."""
+    logger = logging.getLogger(EVENT_LOGGER_NAME)
+    logger.addHandler(logging.FileHandler(os.devnull))
+    logger.setLevel(logging.INFO)
+
+
+def record_spans() -> None:
+    """Every span is recorded, and dropped."""
+    provider = TracerProvider()
+    provider.add_span_processor(SpanProcessor())
+    trace.set_tracer_provider(provider)
+
+
 async def main(kind: str, way: str) -> None:
     converse = {"team": as_a_team, "floor": by_hand}[way]
+    watch = {"logged": log_events, "traced": record_spans}
+    if kind in watch and way == "team":
+        watch[kind]()
     await converse(MEMBERS[kind]())
     gc.collect()
     gc.freeze()

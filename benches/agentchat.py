@@ -17,13 +17,14 @@ ROWS = {
     "three who say one line": "speakers",
     "three assistants, replay model": "assistants",
     "the same, each word streamed": "streaming",
+    "three who say one line, INFO event log on": "logged",
+    "three who say one line, recording tracer": "traced",
 }
 # How the conversation is held, and what the interpreter is told about who serves autogen_core.
 COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
     "floor": ("floor", {}),
     "upstream": ("team", {}),
     "ours": ("team", {"FERROGEN_INSTALL": "1"}),
-    "plain": ("team", {"FERROGEN_INSTALL": "1", "FERROGEN_PLAIN_TASKS": "1"}),
 }
 
 
@@ -50,10 +51,10 @@ def take(name: str, kind: str, rounds: int) -> Result:
 def main() -> None:
     chosen = options(__doc__ or "")
     announce()
-    rounds = 3 if chosen.quick else 9
+    rounds = 3 if chosen.quick else 7
     results = [take(name, kind, rounds) for name, kind in ROWS.items() if chosen.only in name]
     print(file=sys.stderr)
-    head = ["a turn of a team", "floor", "upstream", "ours", "plain tasks"]
+    head = ["a turn of a team", "floor", "upstream", "ours"]
     show_table(
         [*head, "x upstream", "x floor", "bound", "spread"],
         [
