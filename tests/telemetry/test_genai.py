@@ -3,8 +3,11 @@
 import asyncio
 import importlib
 from types import ModuleType
+from typing import NoReturn
 
+import autogen_core
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -12,6 +15,7 @@ from opentelemetry.trace import SpanKind
 from tests.compat.harness import Record, same
 from tests.compat.observers import RecordedSpans
 
+import ferrogen
 from ferrogen._telemetry import genai
 
 CASES = [
@@ -163,3 +167,27 @@ def test_an_agent_that_is_being_built_is_named_as_upstream_names_it() -> None:
             record(span)
 
     assert len(same(scenario).entries) == 3
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in CASES}))
+def test_no_span_is_made_where_nobody_looks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: object) -> NoReturn:
+        raise AssertionError("a tracer was asked for")
+
+    monkeypatch.setattr(trace, "get_tracer_provider", trace.NoOpTracerProvider)
+    monkeypatch.setattr(trace, "get_tracer", refuse)
+    remote = trace.NonRecordingSpan(trace.SpanContext(1, 2, is_remote=True))
+    with trace.use_span(remote), getattr(genai, name)("thing") as span:
+        assert span is trace.get_current_span() is remote
+    with pytest.raises(ZeroDivisionError), getattr(genai, name)("thing"):
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("module", [autogen_core, ferrogen])
+def test_a_block_without_sdk_does_not_write_into_the_span_around_it(module: ModuleType) -> None:
+    around = TracerProvider().get_tracer("test").start_span("around")
+    with trace.use_span(around), module.trace_invoke_agent_span("thing") as span:
+        span.set_attribute("inside", True)
+        assert not trace.get_current_span().is_recording()
+        assert span.get_span_context() == around.get_span_context()
+    assert "inside" not in around.attributes
