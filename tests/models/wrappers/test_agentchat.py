@@ -1,0 +1,42 @@
+"""AgentChat's assistants, as they come from PyPI, think with a client that has wrappers."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(__file__).with_name("programs") / "assistants.py"
+
+
+@pytest.fixture(scope="module")
+def said():
+    """What the program printed, line by line."""
+    server = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "ferrogen", "run", str(PROGRAM)],
+        env={**os.environ, "PYTHONPATH": server, "NO_PROXY": "127.0.0.1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_an_assistant_uses_a_tool_although_the_service_was_busy(said):
+    assert said[0] == "['7 km to Turin', 'It is ', '7 km.'] 3"
+
+
+def test_the_same_task_is_answered_from_memory_in_the_same_pieces(said):
+    assert said[1] == said[0]
+
+
+def test_a_team_is_told_apart_by_its_assistants_and_counts_as_one_conversation(said):
+    assert said[2:5] == ["['It is.', 'Indeed.']", "{'guide': 20, 'critic': 20}", "[40]"]
+
+
+def test_what_was_remembered_is_used_and_not_paid_for(said):
+    paid, used = 30 + 30 + 20 + 20, 30 + 30 + 30 + 30 + 20 + 20
+    assert said[5] == f"{paid} {used}"
