@@ -6,12 +6,11 @@ that catch ``openai.RateLimitError`` keep catching it.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-
-import msgspec
 
 from ferrogen.exceptions import (
     ModelConnectionError,
@@ -173,9 +172,9 @@ def _redact(error: openai.OpenAIError, secrets: tuple[str, ...]) -> None:
     if isinstance(error, openai.APIError):
         error.message = redacted(error.message, secrets)
         if secrets and error.body is not None:
-            body = msgspec.json.encode(error.body).decode()
+            body = json.dumps(error.body)
             if any(secret in body for secret in secrets):
-                error.body = msgspec.json.decode(redacted(body, secrets))
+                error.body = json.loads(redacted(body, secrets))
 
 
 def redacted(text: str, secrets: tuple[str, ...]) -> str:

@@ -51,35 +51,43 @@ def response_format(
         raise ModelInfoError(
             "Model does not support structured output; if it does, say so in model_info"
         )
-    held = {"name": plain_name(name), "schema": schema}
+    held: dict[str, Any] = {"name": plain_name(name), "schema": schema}
     if isinstance(json_output, type):
         held["strict"] = True
     return {"type": "json_schema", "json_schema": held}
 
 
-def strict(schema: Any) -> Any:
-    """Write a schema in the narrow form that strict output asks for.
+def strict(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the schema of a class in the narrow form that strict output asks for.
 
     All properties are required and none may be added; what pydantic leaves to a default can then
     not be left out, but may be null where the class allows it.
     """
-    if isinstance(schema, list):
-        return [strict(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    narrow: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key in ("properties", "$defs"):
-            narrow[key] = {name: strict(inner) for name, inner in value.items()}
-        elif key in ("enum", "const", "required"):
-            narrow[key] = value
-        elif key not in _UNKNOWN_TO_STRICT:
-            narrow[key] = strict(value)
-    if "$ref" in narrow:
-        return {"$ref": narrow["$ref"]}  # nothing may stand beside a reference
-    if len(narrow.get("allOf", ())) == 1:
-        narrow.update(narrow.pop("allOf")[0])
-    if narrow.get("type") == "object" and "properties" in narrow:
-        narrow["required"] = list(narrow["properties"])
-        narrow["additionalProperties"] = False
-    return narrow
+    narrow: dict[str, Any] = {key: _narrow(key, value) for key, value in schema.items()}
+    reference = narrow.pop("$ref", None)
+    if reference is not None:  # a class that holds itself; but the whole has to be an object
+        narrow = {**narrow, **narrow["$defs"][reference.rpartition("/")[2]]}
+    return _closed(narrow)
+
+
+def _narrow(key: str, value: Any) -> Any:
+    if key in ("enum", "const", "required"):
+        return value
+    if key in ("properties", "$defs"):
+        return {name: _narrow("", inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_narrow("", item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "$ref" in value:
+        return {"$ref": value["$ref"]}  # nothing may stand beside a reference
+    return _closed({inner: _narrow(inner, its) for inner, its in value.items()})
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """Close an object against what it does not name, and leave out what strict output refuses."""
+    closed = {key: value for key, value in schema.items() if key not in _UNKNOWN_TO_STRICT}
+    if closed.get("type") == "object" and "properties" in closed:
+        closed["required"] = list(closed["properties"])
+        closed["additionalProperties"] = False
+    return closed
