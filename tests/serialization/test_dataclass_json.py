@@ -76,6 +76,12 @@ class Either:
 
 
 @dataclass
+class Sealed:
+    cargo: Crate | Barrel
+    seal: bytes
+
+
+@dataclass
 class Labelled:
     label: Label
     more: dict[str, list[Label]] = field(default_factory=dict)
@@ -146,6 +152,7 @@ MESSAGES = [
     Nested(Crate(1), [Crate(2)], {"k": Crate(3)}, (Crate(4), Barrel(0.5)), Crate(5)),
     Nested(Crate(1), [], {}, (Crate(4), Barrel(0.5))),
     Either(Barrel(1.5), [Crate(1), Barrel(2.5)]),
+    Sealed(Crate(1), b"\xff\x00"),
     Labelled(Label(text="a"), {"b": [Label(text="c")]}, Crate(1)),
     LabelOr(Label(text="a")),
     LabelOr(Crate(1)),

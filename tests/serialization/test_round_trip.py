@@ -63,6 +63,7 @@ class Nested:
 class Either:
     cargo: Crate | Barrel
     rest: list[Crate | Barrel]
+    raw: bytes
 
 
 class Label(BaseModel):
@@ -76,6 +77,7 @@ class Label(BaseModel):
 class Labelled:
     label: Label
     labels: dict[str, Label]
+    raw: bytes
 
 
 class Circle(msgspec.Struct, tag=True):
@@ -157,9 +159,12 @@ MESSAGES: dict[type[Any], st.SearchStrategy[Any]] = {
         Either,
         cargo=CRATES | st.builds(Barrel, litres=FINITE),
         rest=st.lists(CRATES | st.builds(Barrel, litres=FINITE), max_size=3),
+        raw=RAW,
     ),
     Label: LABELS,
-    Labelled: st.builds(Labelled, label=LABELS, labels=st.dictionaries(TEXT, LABELS, max_size=2)),
+    Labelled: st.builds(
+        Labelled, label=LABELS, labels=st.dictionaries(TEXT, LABELS, max_size=2), raw=RAW
+    ),
     Drawing: st.builds(
         Drawing,
         shape=SHAPES,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NewType
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError
 
+from ferrogen._serialization.mentioned_types import is_validated
 from ferrogen._serialization.native import JsonWriter
 from ferrogen._serialization.pydantic_json import describe
 from ferrogen._serialization.serializer import type_name
@@ -27,7 +28,7 @@ class PydanticCodec:
 
     def __init__(self, cls: type[Any], *, check: bool) -> None:
         self._name = type_name(cls)
-        self._adapter: TypeAdapter[Any] = TypeAdapter(cls)
+        self._adapter = adapter_of(cls)
         self._write = JsonWriter(self._name, simplify).write
         self._check = check
 
@@ -61,3 +62,21 @@ class PydanticCodec:
                 f'cannot write "{self._name}" as JSON: {message!r} would come back as {copy!r}; '
                 "a Literal field in each member of a union tells the members apart"
             )
+
+
+def adapter_of(cls: type[Any]) -> TypeAdapter[Any]:
+    """Make pydantic's reader and writer of a dataclass.
+
+    Args:
+        cls: The dataclass. One that pydantic made keeps to its own settings.
+
+    Returns:
+        The adapter. Bytes are base64, as msgspec has them: not all bytes are text.
+    """
+    if is_validated(cls):
+        return TypeAdapter(cls)
+    # Settings cannot be given for a dataclass, but for a type that stands for it.
+    stand_in = NewType("stand_in", cls)  # type: ignore[valid-type, valid-newtype]
+    return TypeAdapter(
+        stand_in, config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+    )

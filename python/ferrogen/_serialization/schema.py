@@ -100,9 +100,9 @@ def _dataclass_schema(cls: type[Any]) -> dict[str, Any]:
                 return _structural_schema(cls)
         except TypeError:
             pass  # a union that msgspec refuses and pydantic takes, as in the codec
-    from pydantic import TypeAdapter
+    from ferrogen._serialization.pydantic_codec import adapter_of
 
-    return TypeAdapter(cls).json_schema()
+    return adapter_of(cls).json_schema()
 
 
 def _structural_schema(cls: type[Any]) -> dict[str, Any]:
