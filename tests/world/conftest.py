@@ -16,7 +16,7 @@ PROGRAMS = Path(__file__).with_name("programs")
 # text, which loading runs, is for the person who runs the program to say.
 GIVEN = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "FERROGEN_ALLOW_SOURCE_TEXT": "1"}
 
-RunProgram = Callable[[Path, str], str]
+RunProgram = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -36,11 +36,11 @@ def interpreter() -> str:
 def run_program(interpreter: str, tmp_path: Path) -> RunProgram:
     """Run a program on upstream or on Ferrogen, demand that it succeeds, return its output."""
 
-    def run(program: Path, runtime: str) -> str:
+    def run(program: Path, runtime: str, *arguments: str) -> str:
         runner = {"upstream": [], "ferrogen": ["-m", "ferrogen", "run"]}[runtime]
         kept = {name: text for name, text in os.environ.items() if name != "FERROGEN_INSTALL"}
         done = subprocess.run(
-            [interpreter, *runner, str(program)],
+            [interpreter, *runner, str(program), *arguments],
             env={**kept, **GIVEN},
             cwd=tmp_path,
             capture_output=True,

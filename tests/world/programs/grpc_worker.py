@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import socket
+import sys
 from dataclasses import dataclass
 
 from autogen_core import (
@@ -20,6 +21,8 @@ from autogen_core import (
 from autogen_ext.runtimes.grpc import GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost
 from pydantic import BaseModel
 
+PACKAGE = AgentId.__module__.partition(".")[0]
+
 
 @dataclass
 class Question:
@@ -30,6 +33,7 @@ class Question:
 class Answer(BaseModel):
     words: list[str]
     process: int
+    package: str
 
 
 @dataclass
@@ -47,7 +51,8 @@ class Scholar(RoutedAgent):
         await self.publish_message(
             News(f"{ctx.sender.type if ctx.sender else 'somebody'} asked"), DefaultTopicId("news")
         )
-        return Answer(words=message.text.split() * message.number, process=os.getpid())
+        words = message.text.split() * message.number
+        return Answer(words=words, process=os.getpid(), package=PACKAGE)
 
 
 @default_subscription
@@ -95,6 +100,8 @@ async def main() -> None:
     spawn = multiprocessing.get_context("spawn")
     ready, end = spawn.Event(), spawn.Event()
     child = spawn.Process(target=other_process, args=(address, ready, end))
+    if "--child-on-upstream" in sys.argv:
+        del os.environ["FERROGEN_INSTALL"]
     child.start()
     await asyncio.to_thread(ready.wait)
 
@@ -103,6 +110,8 @@ async def main() -> None:
     await runtime.register_agent_instance(student, AgentId("student", "one"))
     await runtime.add_subscription(TypeSubscription("news", "student"))
     answer = await student.send_message(Question("what is it", 2), AgentId("scholar", "one"))
+    if answer.package != PACKAGE:
+        print(PACKAGE, "and", answer.package)
     print(answer.words, answer.process == child.pid != os.getpid())
     print(await student.heard.get())
     try:
