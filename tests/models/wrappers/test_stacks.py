@@ -1,6 +1,7 @@
 """Wrappers over wrappers, in whatever order, answer as the client within does."""
 
 import asyncio
+import sys
 import tempfile
 from pathlib import Path
 
@@ -96,6 +97,17 @@ def test_when_nothing_fails_a_stack_answers_as_the_bare_client(folder, names, re
         assert client.count_tokens(QUESTION) == bare.count_tokens(QUESTION)
         assert client.remaining_tokens(QUESTION) == bare.remaining_tokens(QUESTION)
         await client.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks start eagerly from 3.12 on")
+@given(names=STACKS, requests=REQUESTS)
+def test_a_stack_answers_also_where_tasks_start_eagerly(folder, names, requests):
+    async def scenario():
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        client = stacked(Attentive(), names, folder)
+        assert await answers(client, requests) == await answers(Attentive(), requests)
 
     asyncio.run(scenario())
 

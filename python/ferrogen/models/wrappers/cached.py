@@ -135,6 +135,7 @@ class Cached(Wrapper, Component[CachedConfig]):
                 del self._flights[place]
 
         flight = self._flights[place] = Flight(begin, over)
+        flight.start()
         return flight
 
     async def _remember(self, key: str, request: Request) -> Answer:

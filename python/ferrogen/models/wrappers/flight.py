@@ -29,6 +29,9 @@ class Flight:
         self._told = False
         self._news = asyncio.get_running_loop().create_future()
         self._token = CancellationToken()
+
+    def start(self) -> None:
+        """Begin the request; it may be over at once, if tasks of this loop start eagerly."""
         self._task = asyncio.ensure_future(self._run())
         # Whoever follows is given its error; if nobody does any more, nobody misses it.
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
