@@ -34,7 +34,7 @@ class Image:
 
     Example:
         ```python
-        from ferrogen._image import Image
+        from ferrogen import Image
         from PIL import Image as PillowImage
 
         picture = Image(PillowImage.new("RGB", (2, 1), "red"))
@@ -42,6 +42,8 @@ class Image:
         assert same.image.getpixel((1, 0)) == (255, 0, 0)
         ```
     """
+
+    __module__ = "ferrogen"
 
     image: PillowImage.Image
     """The picture, as pillow's object."""

@@ -1,4 +1,4 @@
-"""Messages, results and memories that upstream pickled become our objects."""
+"""Messages, results, memories and components that upstream pickled become our objects."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -10,7 +10,7 @@ RunProgram = Callable[..., str]
 
 VALUES = """
 from PIL import Image as Pillow
-from autogen_core._image import Image
+from autogen_core import ComponentModel, Image
 from autogen_core.memory import MemoryContent, MemoryMimeType
 from autogen_core.models import *
 from autogen_core.tools import *
@@ -28,6 +28,7 @@ values = [
         )],
     ),
     MemoryContent(content="likes tea", mime_type=MemoryMimeType.TEXT),
+    ComponentModel(provider="a.B", component_version=2, config={"c": [None, 1.5]}),
 ]
 """
 
@@ -48,7 +49,7 @@ ferrogen.install()
 import pathlib, pickle
 read = pickle.loads(pathlib.Path({made!r}).read_bytes())
 assert {{type(value).__module__ for value in read}} == {{
-    "ferrogen.models", "ferrogen.memory"
+    "ferrogen", "ferrogen.models", "ferrogen.memory"
 }}
 assert [value.model_dump_json() for value in read] == [
     value.model_dump_json() for value in values

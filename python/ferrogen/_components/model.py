@@ -1,7 +1,5 @@
 """The config of a component as data: what `dump_component` writes and `load_component` reads."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -24,6 +22,8 @@ class ComponentModel(BaseModel):
         assert store.get("answer") == 42
         ```
     """
+
+    __module__ = "ferrogen"
 
     provider: str
     """The dotted path of the class, or one of the well-known short names."""
