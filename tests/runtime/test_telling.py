@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ferrogen import EVENT_LOGGER_NAME, SingleThreadedAgentRuntime, TopicId, TypeSubscription
-from ferrogen._runtime.telling import tell
+from ferrogen._runtime.telling import tell, tell_event
 
 from .world import boom, register
 
@@ -63,3 +63,36 @@ def test_the_log_says_who_told_it(caplog: pytest.LogCaptureFixture) -> None:
         "this and that",
         "test_the_log_says_who_told_it",
     )
+
+
+def test_an_event_goes_the_way_of_every_record(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Filters drop it, record factories shape it, a logger of one's own makes it."""
+
+    class Own(logging.Logger):
+        def makeRecord(self, *given: Any, **more: Any) -> logging.LogRecord:  # noqa: N802
+            record = super().makeRecord(*given, **more)
+            record.own = True
+            return record
+
+    class Stamped(logging.LogRecord):
+        stamped = True
+
+    logger, event = Own("own", logging.INFO), {"an": "event"}
+    logger.addHandler(caplog.handler)
+    monkeypatch.setattr(logging, "_logRecordFactory", Stamped)
+    tell_event(logger, event)
+    (record,) = caplog.records
+    assert (record.msg, record.own, record.stamped) == (event, True, True)
+    assert (record.name, record.levelname, record.funcName) == ("own", "INFO", "tell_event")
+    logger.addFilter(lambda record: False)
+    tell_event(logger, event)
+    assert len(caplog.records) == 1
+
+
+def test_a_handler_that_raises_on_an_event_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.Logger("own", logging.INFO)
+    logger.addHandler(Broken())
+    tell_event(logger, "event")
+    assert "ZeroDivisionError: own" in capsys.readouterr().err

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ferrogen._serialization.custom_types import mentions_attrs
 from ferrogen._serialization.mentioned_types import is_validated, reads_every_type
 from ferrogen._serialization.msgspec_codec import msgspec_codec
 from ferrogen._serialization.native import JsonWriter
 from ferrogen._serialization.serializer import type_name
 from ferrogen._serialization.simplify import simplify
+from ferrogen._serialization.structure import mentions_attrs
 from ferrogen.exceptions import SerializationError
 
 

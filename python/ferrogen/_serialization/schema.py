@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from ferrogen._core import AgentId
-from ferrogen._serialization.custom_types import mentioned_models, refuse_unknown
 from ferrogen._serialization.kinds import (
     is_attrs,
     is_model,
@@ -18,6 +17,7 @@ from ferrogen._serialization.kinds import (
 )
 from ferrogen._serialization.mentioned_types import is_validated, reads_every_type
 from ferrogen._serialization.serializer import type_name
+from ferrogen._serialization.structure import mentioned_models, refuse_unknown
 from ferrogen._serialization.versioned import VERSION_FIELD
 from ferrogen._serialization.versions import version_of
 from ferrogen.exceptions import SerializationError

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from ferrogen._serialization.custom_types import attrs_fields, write_custom
+from ferrogen._serialization.custom_types import write_custom
 from ferrogen._serialization.kinds import is_attrs
+from ferrogen._serialization.structure import attrs_fields
 
 
 def simplify(value: Any) -> Any:

@@ -11,16 +11,16 @@ from typing import Any
 
 import msgspec
 
-from ferrogen._serialization.custom_types import (
-    hides_fields,
-    may_hold_floats,
-    read_custom,
-    refuse_unknown,
-    write_custom,
-)
+from ferrogen._serialization.custom_types import read_custom, write_custom
 from ferrogen._serialization.native import JsonWriter
 from ferrogen._serialization.serializer import type_name
 from ferrogen._serialization.simplify import simplify
+from ferrogen._serialization.structure import (
+    hides_fields,
+    is_plain,
+    may_hold_floats,
+    refuse_unknown,
+)
 from ferrogen.exceptions import SerializationError
 
 _READ_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, SerializationError)
@@ -46,6 +46,8 @@ class StructuralCodec:
         self._hides_fields = hides_fields(cls)
         self._may_hold_floats = may_hold_floats(cls)
         self._write_all = JsonWriter(self._name, simplify).write
+        self._read_messagepack = msgspec.msgpack.Decoder(cls, dec_hook=read_custom).decode
+        self._is_plain = not self._hides_fields and is_plain(cls)
 
     def to_json(self, message: Any) -> bytes:
         """Write a message as JSON, or raise `SerializationError`."""
@@ -79,6 +81,8 @@ class StructuralCodec:
     def to_messagepack(self, message: Any) -> bytes:
         """Write a message as MessagePack, or raise `SerializationError`."""
         try:
+            if self._is_plain:
+                return _write_messagepack(message)
             if self._hides_fields:
                 return msgspec.msgpack.encode(json.loads(self._write_all(message)))
             return msgspec.msgpack.encode(self._plain(message, bytes_stay=True))
@@ -91,6 +95,10 @@ class StructuralCodec:
 
     def from_messagepack(self, payload: bytes) -> Any:
         """Read a message from MessagePack, or raise `SerializationError`."""
+        try:
+            return self._read_messagepack(payload)
+        except _READ_ERRORS:
+            pass  # it may hold text where msgspec, for MessagePack alone, wants something else
         try:
             return self._made(msgspec.msgpack.decode(payload))
         except _READ_ERRORS as error:
@@ -111,4 +119,5 @@ class StructuralCodec:
         return SerializationError(f'cannot read "{self._name}" from {form}: {error}')
 
 
+_write_messagepack = msgspec.msgpack.Encoder(enc_hook=write_custom).encode
 _write_json = msgspec.json.Encoder(enc_hook=write_custom).encode
