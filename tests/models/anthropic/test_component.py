@@ -6,15 +6,19 @@ import pickle
 import warnings
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import SecretStr
 
 from ferrogen import EVENT_LOGGER_NAME, ComponentModel
-from ferrogen.exceptions import ClientSetupError, ModelInfoError
+from ferrogen.exceptions import ClientSetupError, ModelInfoError, ModelStatusError
 from ferrogen.logging import LLMCallEvent, LLMStreamEndEvent, LLMStreamStartEvent
 from ferrogen.models import ChatCompletionClient, UserMessage
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 from ferrogen.models.registry import UnknownModelWarning
 
+from ..scripted_server import json_answer
 from .conftest import KEY
 from .frames import ended, start, stream, text, whole
 
@@ -167,6 +171,23 @@ async def test_a_stream_is_logged_at_its_start_and_its_end(server, client, logge
     assert json.loads(str(complete))["response"]["content"] == "Sunny."
     assert (complete.prompt_tokens, complete.completion_tokens) == (12, 30)
     assert KEY not in caplog.text
+
+
+async def test_a_trace_has_a_span_for_each_request_and_no_key(server, client, monkeypatch):
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", provider)
+    server.play(whole(SAYS), stream(start(), text(0, "Sunny."), ended()))
+    await client.create(QUESTION)
+    _ = [item async for item in client.create_stream(QUESTION)]
+    server.play(json_answer({"error": {"message": KEY}}, 401))
+    with pytest.raises(ModelStatusError):
+        await client.create(QUESTION)
+    spans = exporter.get_finished_spans()
+    assert [span.name for span in spans] == ["chat scripted"] * 3
+    assert [span.status.is_ok for span in spans] == [True, True, False]
+    assert [span.attributes.get("gen_ai.usage.output_tokens") for span in spans] == [30, 30, None]
+    assert KEY not in "".join(span.to_json() for span in spans)
 
 
 async def test_nothing_is_logged_if_nobody_listens(server, client, logged, monkeypatch):

@@ -8,6 +8,7 @@ import anthropic
 import pytest
 
 from ferrogen.exceptions import (
+    FerrogenError,
     ModelConnectionError,
     ModelRateLimitError,
     ModelRequestError,
@@ -217,6 +218,25 @@ async def test_no_key_stands_in_an_error(server, client, ask):
     shown = [str(error), repr(error), *traceback.format_exception(error), str(error.body)]
     shown += [str(value) for value in vars(error).values()]
     assert KEY not in "".join(shown)
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\n", f"{KEY} ключ", f"ключ{KEY}"])
+@BOTH_WAYS
+async def test_a_key_that_no_header_can_hold_is_not_shown(server, ask, key):
+    client = AnthropicChatCompletionClient(
+        model="m", api_key=key, base_url=server.url, model_info=KNOWS_ALL, max_retries=0
+    )
+    with pytest.raises(FerrogenError) as caught:
+        await ask(client)
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+    await client.close()
+
+
+async def test_no_secret_header_stands_in_an_error(server, make_client):
+    client = make_client(default_headers={"X-Gateway-Token": "gateway-secret"})
+    server.play(json_answer(refusal("authentication_error", "gateway-secret is unknown"), 403))
+    with pytest.raises(ModelStatusError, match=r"\*\*\* is unknown"):
+        await asked(client)
 
 
 async def test_an_error_survives_a_pickle_without_what_was_sent(server, client):

@@ -89,6 +89,16 @@ async def test_with_tools_the_model_calls_one_of_them_or_answers(server, make_cl
     assert body["tool_choice"] == {"type": "any"}
 
 
+async def test_a_model_that_thinks_cannot_be_made_to_call_that_tool(server, make_client):
+    client = make_client(model_info=BY_TOOL, thinking={"type": "enabled", "budget_tokens": 1024})
+    with pytest.raises(ModelRequestError, match="thinking="):
+        await client.create(QUESTION, json_output=Forecast)
+    server.play(answered())
+    still = {"thinking": {"type": "disabled"}}
+    result = await client.create(QUESTION, json_output=Forecast, extra_create_args=still)
+    assert Forecast.model_validate_json(result.content)
+
+
 async def test_a_call_goes_before_an_answer_that_is_given_at_the_same_time(server, make_client):
     client = make_client(model_info=BY_TOOL)
     call = {"type": "tool_use", "id": "w", "name": "weather", "input": {}}

@@ -23,7 +23,7 @@ from ferrogen.models.anthropic.configuration import (
     arguments_of,
     checked,
     config_of,
-    has_secrets,
+    secrets_of,
 )
 from ferrogen.models.anthropic.events import Message, read_event, read_message
 from ferrogen.models.anthropic.failures import Failures
@@ -110,9 +110,9 @@ class AnthropicChatCompletionClient(
         self._client = anthropic.AsyncAnthropic(**sdks)
         self._model_info: ModelInfo = given.pop("model_info", None) or model_info(given["model"])
         self._arguments = given
-        keys = (self._client.api_key, self._client.auth_token)
+        found = [key for key in (self._client.api_key, self._client.auth_token) if key]
         address = str(self._client.base_url).rstrip("/")
-        self._failures = Failures(address, tuple(key for key in keys if key))
+        self._failures = Failures(address, [*found, *secrets_of(self._config)])
         self._model = str(given["model"])
         self._turns = Turns()
         self._ledger: UsageLedger = kwargs.get("ledger") or UsageLedger()
@@ -244,7 +244,7 @@ class AnthropicChatCompletionClient(
         return f"{type(self).__name__}(model={self._model!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if has_secrets(self._config):
+        if secrets_of(self._config):
             raise ClientSetupError(
                 "a client that was given its key cannot be pickled or copied, for the key would "
                 "be written; let it come from the environment"

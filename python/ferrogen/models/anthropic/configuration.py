@@ -150,10 +150,10 @@ def checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def has_secrets(config: AnthropicClientConfigurationConfigModel) -> bool:
-    """Tell whether a config holds what should not be written down."""
+def secrets_of(config: AnthropicClientConfigurationConfigModel) -> list[str]:
+    """List what a config holds that should not be written down."""
     values = [config.api_key, config.auth_token, *(config.default_headers or {}).values()]
-    return any(isinstance(value, SecretStr) for value in values)
+    return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
 
 def arguments_of(config: AnthropicClientConfigurationConfigModel) -> dict[str, Any]:

@@ -6,7 +6,8 @@ catch ``anthropic.RateLimitError`` keep catching it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,6 +37,7 @@ _STATUS_OF_FAULT = {
     "overloaded_error": 529,
 }
 _LONGEST_REASON = 500
+_PART = re.compile(r"[!-~]{8,}")
 
 
 class Failures:
@@ -46,9 +48,11 @@ class Failures:
         secrets: What must not appear in them, for services repeat what they were sent.
     """
 
-    def __init__(self, address: str, secrets: tuple[str, ...]) -> None:
+    def __init__(self, address: str, secrets: Iterable[str]) -> None:
         self._address = address
-        self._secrets = secrets
+        # In parts, for what stands between them is written in another way where a key is refused
+        # because of it, such as a line's end.
+        self._secrets = [part for secret in secrets for part in _PART.findall(secret)]
 
     @contextmanager
     def typed(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from ferrogen._image import Image
-from ferrogen.exceptions import ModelInfoError
+from ferrogen.exceptions import ModelInfoError, ModelRequestError
 from ferrogen.models.anthropic.blocks import Block
 from ferrogen.models.anthropic.configuration import DEFAULT_MAX_TOKENS
 from ferrogen.models.anthropic.conversation import Conversation, conversation_of
@@ -126,6 +126,12 @@ def _put_tools(
 
 def _put_answer_tool(body: dict[str, Any], structure: Structure, alone: bool) -> None:
     """Let the model answer by a tool: by that one alone, or by that or one of the user's."""
+    if (body.get("thinking") or {}).get("type", "disabled") != "disabled":
+        raise ModelRequestError(
+            "this model has to give such an answer by calling a tool, and the API makes no model "
+            "that thinks call one; pass thinking={'type': 'disabled'} in extra_create_args, or set "
+            "structured_output in model_info if the model keeps to schemas by itself"
+        )
     body["tools"] = [*body.get("tools", []), structure.tool]
     choice = {"type": "tool", "name": ANSWER_TOOL} if alone else {"type": "any"}
     body["tool_choice"] = choice
