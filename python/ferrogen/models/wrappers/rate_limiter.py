@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
@@ -63,7 +63,7 @@ class RateLimiter:
         self.tokens_per_minute = tokens_per_minute
         self.name: str | None = None
         self._clock = clock or Clock()
-        self._passages: deque[Passage] = deque()
+        self._passages: OrderedDict[Passage, None] = OrderedDict()  # the oldest first
         self._tokens = 0  # of all passages
         self._lock = Lock()
         # A limiter may outlive the loop it was first used in, a lock may not.
@@ -130,7 +130,7 @@ class RateLimiter:
                     delay = self._delay(tokens)
                     if delay <= 0:
                         passage = Passage(self._clock.monotonic(), tokens)
-                        self._passages.append(passage)
+                        self._passages[passage] = None
                         self._tokens += tokens
                         return passage
                 await self._wait(delay)
@@ -155,8 +155,8 @@ class RateLimiter:
 
     def withdraw(self, passage: Passage) -> None:
         """Say that a request never reached the service."""
-        with self._lock, suppress(ValueError):  # it is a minute ago
-            self._passages.remove(passage)
+        with self._lock, suppress(KeyError):  # it is a minute ago
+            del self._passages[passage]
             self._tokens -= passage.tokens
         self._look_again()
 
@@ -169,8 +169,8 @@ class RateLimiter:
     def _delay(self, tokens: int) -> float:
         """Return the seconds until so many tokens may pass, if nothing is corrected meanwhile."""
         now = self._clock.monotonic()
-        while self._passages and self._passages[0].at + _MINUTE <= now:
-            self._tokens -= self._passages.popleft().tokens
+        while self._passages and next(iter(self._passages)).at + _MINUTE <= now:
+            self._tokens -= self._passages.popitem(last=False)[0].tokens
         requests, used, then = len(self._passages), self._tokens, now
         for passage in self._passages:
             if self._has_room(requests, used + tokens):
