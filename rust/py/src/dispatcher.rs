@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ferrogen_core as core;
 use ferrogen_core::{AgentSlot, Symbol, Ticket};
-use parking_lot::{Mutex, MutexGuard};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -19,6 +18,7 @@ use slotmap::{Key, KeyData, SecondaryMap};
 
 pub(crate) use self::inline::{Begun, Equipment, Front, Inline, Place, Start};
 use crate::agent_id::AgentId;
+use crate::drive::{GilMutex, Held};
 use crate::errors::raised;
 use crate::outcome::Outcome;
 
@@ -108,12 +108,12 @@ impl Delivery {
 pub(crate) struct Dispatcher {
     /// Tells this dispatcher from all others of the process.
     number: u64,
-    state: Mutex<State>,
+    state: GilMutex<State>,
 }
 
 impl Dispatcher {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+    fn state<'py>(&self, py: Python<'py>) -> Held<'_, 'py, State> {
+        self.state.lock(py)
     }
 }
 
@@ -123,17 +123,17 @@ impl Dispatcher {
     fn new() -> Self {
         static MADE: AtomicU64 = AtomicU64::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed) + 1;
-        Self { number, state: Mutex::default() }
+        Self { number, state: GilMutex::default() }
     }
 
     // Messages: from acceptance to settlement.
 
-    pub(crate) fn accept(&self, payload: Payload) -> u64 {
-        number(self.state().machine.accept(payload))
+    pub(crate) fn accept(&self, py: Python<'_>, payload: Payload) -> u64 {
+        number(self.state(py).machine.accept(payload))
     }
 
-    fn take(&self) -> Option<(u64, Payload)> {
-        match self.state().machine.take()? {
+    fn take(&self, py: Python<'_>) -> Option<(u64, Payload)> {
+        match self.state(py).machine.take()? {
             core::Arrival::Message(ticket, payload) | core::Arrival::Answer(ticket, payload) => {
                 Some((number(ticket), payload))
             }
@@ -149,7 +149,7 @@ impl Dispatcher {
     ) -> PyResult<Vec<(u64, Payload)>> {
         let copies: Vec<Payload> = recipients.iter().map(|_| payload.clone_ref(py)).collect();
         let mut refused = Vec::new();
-        let mut state = self.state();
+        let mut state = self.state(py);
         state.machine.spread(given(ticket), recipients.len()).map_err(raised)?;
         for (id, copy) in recipients.iter().zip(copies) {
             let slot = match state.find(py, id.get())? {
@@ -164,7 +164,7 @@ impl Dispatcher {
 
     fn step(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let step = {
-            let mut state = self.state();
+            let mut state = self.state(py);
             let Some(step) = state.machine.step() else { return Ok(None) };
             match step {
                 core::Step::Build(slot) => Err(state.records[slot].id.clone_ref(py)),
@@ -182,8 +182,8 @@ impl Dispatcher {
         }
     }
 
-    fn begun(&self) {
-        self.state().machine.begun();
+    fn begun(&self, py: Python<'_>) {
+        self.state(py).machine.begun();
     }
 
     fn finish(
@@ -193,7 +193,7 @@ impl Dispatcher {
         ticket: u64,
         outcome: Outcome,
     ) -> PyResult<()> {
-        let mut state = self.state();
+        let mut state = self.state(py);
         let slot = state.existing(py, agent_id.get())?;
         state.machine.finish(slot, given(ticket), outcome.into()).map_err(raised)?;
         Ok(())
@@ -206,24 +206,24 @@ impl Dispatcher {
         ticket: u64,
         answer: Payload,
     ) -> PyResult<()> {
-        let mut state = self.state();
+        let mut state = self.state(py);
         let slot = state.existing(py, agent_id.get())?;
         state.machine.answer(slot, given(ticket), answer).map_err(raised)
     }
 
     fn release(&self, py: Python<'_>, agent_id: &Bound<'_, AgentId>, ticket: u64) -> PyResult<()> {
-        let mut state = self.state();
+        let mut state = self.state(py);
         let slot = state.existing(py, agent_id.get())?;
         state.machine.release(slot, given(ticket)).map_err(raised)
     }
 
-    pub(crate) fn end(&self, ticket: u64, outcome: Outcome) -> PyResult<()> {
-        self.state().machine.end(given(ticket), outcome.into()).map_err(raised)?;
+    pub(crate) fn end(&self, py: Python<'_>, ticket: u64, outcome: Outcome) -> PyResult<()> {
+        self.state(py).machine.end(given(ticket), outcome.into()).map_err(raised)?;
         Ok(())
     }
 
-    fn drain(&self) -> Vec<(u64, Payload)> {
-        let rest = self.state().machine.drain();
+    fn drain(&self, py: Python<'_>) -> Vec<(u64, Payload)> {
+        let rest = self.state(py).machine.drain();
         rest.into_iter()
             .map(|one| match one {
                 core::Undelivered::Message(ticket, payload)
@@ -237,6 +237,7 @@ impl Dispatcher {
     #[pyo3(signature = (agent_type, *, concurrency, capacity, drop_oldest))]
     fn limit(
         &self,
+        py: Python<'_>,
         agent_type: &str,
         concurrency: Option<NonZeroUsize>,
         capacity: Option<NonZeroUsize>,
@@ -245,7 +246,7 @@ impl Dispatcher {
         let overflow =
             if drop_oldest { core::Overflow::DropOldest } else { core::Overflow::Reject };
         let outdated: Vec<_> = {
-            let mut state = self.state();
+            let mut state = self.state(py);
             let agent_type = state.names.intern(agent_type);
             state.machine.limit(agent_type, core::Limits { concurrency, capacity, overflow });
             // Whether an agent is watched goes with its options.
@@ -255,12 +256,12 @@ impl Dispatcher {
     }
 
     fn build(&self, agent_id: &Bound<'_, AgentId>) -> PyResult<()> {
-        self.state().enter(agent_id, None, Machine::begin_build)?;
+        self.state(agent_id.py()).enter(agent_id, None, Machine::begin_build)?;
         Ok(())
     }
 
     fn built(&self, agent_id: &Bound<'_, AgentId>, instance: Py<PyAny>) -> PyResult<()> {
-        let mut state = self.state();
+        let mut state = self.state(agent_id.py());
         let slot = state.existing(agent_id.py(), agent_id.get())?;
         state.machine.built(slot).map_err(raised)?;
         state.records[slot].instance = Some(instance);
@@ -269,7 +270,7 @@ impl Dispatcher {
 
     fn build_failed(&self, agent_id: &Bound<'_, AgentId>) -> PyResult<Vec<(u64, Payload)>> {
         let (record, waiting) = {
-            let mut state = self.state();
+            let mut state = self.state(agent_id.py());
             let slot = state.existing(agent_id.py(), agent_id.get())?;
             let waiting = state.machine.build_failed(slot).map_err(raised)?;
             (state.records.remove(slot), waiting)
@@ -279,13 +280,13 @@ impl Dispatcher {
     }
 
     fn enter(&self, agent_id: &Bound<'_, AgentId>, instance: Py<PyAny>) -> PyResult<()> {
-        self.state().enter(agent_id, Some(instance), Machine::enter)?;
+        self.state(agent_id.py()).enter(agent_id, Some(instance), Machine::enter)?;
         Ok(())
     }
 
     fn passivate(&self, agent_id: &Bound<'_, AgentId>) -> PyResult<Option<Py<PyAny>>> {
         let record = {
-            let mut state = self.state();
+            let mut state = self.state(agent_id.py());
             match state.find(agent_id.py(), agent_id.get())? {
                 Some(slot) if state.machine.passivate(slot) => state.records.remove(slot),
                 _ => None,
@@ -296,13 +297,13 @@ impl Dispatcher {
 
     fn instance(&self, agent_id: &Bound<'_, AgentId>) -> PyResult<Option<Py<PyAny>>> {
         let py = agent_id.py();
-        let state = self.state();
+        let state = self.state(py);
         let Some(slot) = state.find(py, agent_id.get())? else { return Ok(None) };
         Ok(state.records[slot].instance.as_ref().map(|instance| instance.clone_ref(py)))
     }
 
     fn instances(&self, py: Python<'_>) -> Vec<(Py<AgentId>, Py<PyAny>)> {
-        let state = self.state();
+        let state = self.state(py);
         let ready = state.records.values().filter_map(|record| {
             let instance = record.instance.as_ref()?;
             Some((record.id.clone_ref(py), instance.clone_ref(py)))
@@ -313,22 +314,22 @@ impl Dispatcher {
     // What can be read off.
 
     #[getter]
-    fn waiting(&self) -> usize {
-        self.state().machine.waiting()
+    fn waiting(&self, py: Python<'_>) -> usize {
+        self.state(py).machine.waiting()
     }
 
     #[getter]
-    fn open(&self) -> usize {
-        self.state().machine.open()
+    fn open(&self, py: Python<'_>) -> usize {
+        self.state(py).machine.open()
     }
 
     #[getter]
-    pub(crate) fn idle(&self) -> bool {
-        self.state().machine.is_idle()
+    pub(crate) fn idle(&self, py: Python<'_>) -> bool {
+        self.state(py).machine.is_idle()
     }
 
     fn tally<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let tally = self.state().machine.tally();
+        let tally = self.state(py).machine.tally();
         let counts = PyDict::new(py);
         counts.set_item("accepted", tally.accepted)?;
         counts.set_item("handled", tally.handled)?;
@@ -340,22 +341,22 @@ impl Dispatcher {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // A collection may start while the state is in use; what is not visited is not collected.
-        let Some(state) = self.state.try_lock() else { return Ok(()) };
-        for record in state.records.values() {
-            // A subclass of AgentId can hold anything.
-            visit.call(&record.id)?;
-            visit.call(&record.instance)?;
-            if let Some(equipment) = &record.equipment {
-                equipment.way.visit(&visit)?;
-                visit.call(&equipment.context)?;
+        self.state.visit(|state| {
+            for record in state.records.values() {
+                // A subclass of AgentId can hold anything.
+                visit.call(&record.id)?;
+                visit.call(&record.instance)?;
+                if let Some(equipment) = &record.equipment {
+                    equipment.way.visit(&visit)?;
+                    visit.call(&equipment.context)?;
+                }
             }
-        }
-        state.machine.payloads().try_for_each(|payload| visit.call(payload))
+            state.machine.payloads().try_for_each(|payload| visit.call(payload))
+        })
     }
 
-    fn __clear__(&self) {
-        let cleared = std::mem::take(&mut *self.state());
+    fn __clear__(&self, py: Python<'_>) {
+        let cleared = std::mem::take(&mut *self.state(py));
         drop(cleared);
     }
 }

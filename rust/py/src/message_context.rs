@@ -3,12 +3,12 @@
 //! A cancellation token and a message id cost more than delivering the message, and few handlers
 //! read them, so a context that the runtime makes has neither until asked.
 
-use parking_lot::Mutex;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString, PyTuple};
 
+use crate::drive::GilMutex;
 use crate::lazy_field::read_or_make;
 use crate::publish_envelope::PublishEnvelope;
 use crate::python;
@@ -45,12 +45,25 @@ impl Fields {
             answer: None,
         }
     }
+
+    /// Lets go of everything. Dropping a field would first look up whether it may.
+    fn release(self, py: Python<'_>) {
+        let Self { sender, topic_id, is_rpc, cancellation_token, message_id, envelope, answer } =
+            self;
+        let given = [sender, topic_id, is_rpc, cancellation_token, message_id, answer];
+        for one in given.into_iter().flatten() {
+            one.drop_ref(py);
+        }
+        if let Some(envelope) = envelope {
+            envelope.drop_ref(py);
+        }
+    }
 }
 
 /// What comes with a message: who sent it, how, and how to give up on it.
 #[pyclass(frozen, subclass, weakref, module = "ferrogen")]
 pub(crate) struct MessageContext {
-    fields: Mutex<Fields>,
+    fields: GilMutex<Fields>,
 }
 
 impl MessageContext {
@@ -63,7 +76,7 @@ impl MessageContext {
         message_id: Option<Py<PyAny>>,
     ) -> Self {
         let fields = Fields::lazy(py, sender, topic_id, cancellation_token, message_id);
-        Self { fields: Mutex::new(fields) }
+        Self { fields: GilMutex::new(fields) }
     }
 
     /// Makes a context of one that nobody holds any more, as `lazy` makes a new one.
@@ -75,14 +88,14 @@ impl MessageContext {
         message_id: Option<Py<PyAny>>,
     ) {
         let fields = Fields::lazy(py, sender, None, cancellation_token, message_id);
-        let before = std::mem::replace(&mut *self.fields.lock(), fields);
-        drop(before);
+        let before = std::mem::replace(&mut *self.fields.lock(py), fields);
+        before.release(py);
     }
 
     /// Lets go of everything.
-    pub(crate) fn empty(&self) {
-        let before = std::mem::take(&mut *self.fields.lock());
-        drop(before);
+    pub(crate) fn empty(&self, py: Python<'_>) {
+        let before = std::mem::take(&mut *self.fields.lock(py));
+        before.release(py);
     }
 
     /// The context of a published message; the envelope has its token and id.
@@ -93,18 +106,18 @@ impl MessageContext {
         envelope: Py<PublishEnvelope>,
     ) -> Self {
         let context = Self::lazy(py, sender, Some(topic_id), None, None);
-        context.fields.lock().envelope = Some(envelope);
+        context.fields.lock(py).envelope = Some(envelope);
         context
     }
 
     fn envelope(&self, py: Python<'_>) -> Option<Py<PublishEnvelope>> {
-        self.fields.lock().envelope.as_ref().map(|envelope| envelope.clone_ref(py))
+        self.fields.lock(py).envelope.as_ref().map(|envelope| envelope.clone_ref(py))
     }
 
     /// Lets the token cancel the future in which the sender waits, now or as soon as there is one.
     pub(crate) fn link(&self, answer: &Bound<'_, PyAny>) -> PyResult<()> {
         let token = {
-            let mut fields = self.fields.lock();
+            let mut fields = self.fields.lock(answer.py());
             fields.answer = Some(answer.clone().unbind());
             fields.cancellation_token.as_ref().map(|token| token.clone_ref(answer.py()))
         };
@@ -113,15 +126,20 @@ impl MessageContext {
 
     /// The token, if there is one by now.
     pub(crate) fn token_if_made(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.fields.lock().cancellation_token.as_ref().map(|token| token.clone_ref(py))
+        self.fields.lock(py).cancellation_token.as_ref().map(|token| token.clone_ref(py))
     }
 
     fn read(&self, py: Python<'_>, field: fn(&Fields) -> &Option<Py<PyAny>>) -> Option<Py<PyAny>> {
-        field(&self.fields.lock()).as_ref().map(|value| value.clone_ref(py))
+        field(&self.fields.lock(py)).as_ref().map(|value| value.clone_ref(py))
     }
 
-    fn write(&self, field: fn(&mut Fields) -> &mut Option<Py<PyAny>>, value: Py<PyAny>) {
-        let before = field(&mut self.fields.lock()).replace(value);
+    fn write(
+        &self,
+        py: Python<'_>,
+        field: fn(&mut Fields) -> &mut Option<Py<PyAny>>,
+        value: Py<PyAny>,
+    ) {
+        let before = field(&mut self.fields.lock(py)).replace(value);
         drop(before);
     }
 }
@@ -146,7 +164,7 @@ impl MessageContext {
             envelope: None,
             answer: None,
         };
-        Self { fields: Mutex::new(fields) }
+        Self { fields: GilMutex::new(fields) }
     }
 
     #[getter]
@@ -155,8 +173,8 @@ impl MessageContext {
     }
 
     #[setter]
-    fn set_sender(&self, value: Py<PyAny>) {
-        self.write(|fields| &mut fields.sender, value);
+    fn set_sender(&self, py: Python<'_>, value: Py<PyAny>) {
+        self.write(py, |fields| &mut fields.sender, value);
     }
 
     #[getter]
@@ -165,8 +183,8 @@ impl MessageContext {
     }
 
     #[setter]
-    fn set_topic_id(&self, value: Py<PyAny>) {
-        self.write(|fields| &mut fields.topic_id, value);
+    fn set_topic_id(&self, py: Python<'_>, value: Py<PyAny>) {
+        self.write(py, |fields| &mut fields.topic_id, value);
     }
 
     #[getter]
@@ -175,8 +193,8 @@ impl MessageContext {
     }
 
     #[setter]
-    fn set_is_rpc(&self, value: Py<PyAny>) {
-        self.write(|fields| &mut fields.is_rpc, value);
+    fn set_is_rpc(&self, py: Python<'_>, value: Py<PyAny>) {
+        self.write(py, |fields| &mut fields.is_rpc, value);
     }
 
     #[getter]
@@ -198,8 +216,8 @@ impl MessageContext {
     }
 
     #[setter]
-    fn set_cancellation_token(&self, value: Py<PyAny>) {
-        self.write(|fields| &mut fields.cancellation_token, value);
+    fn set_cancellation_token(&self, py: Python<'_>, value: Py<PyAny>) {
+        self.write(py, |fields| &mut fields.cancellation_token, value);
     }
 
     #[getter]
@@ -216,8 +234,8 @@ impl MessageContext {
     }
 
     #[setter]
-    fn set_message_id(&self, value: Py<PyAny>) {
-        self.write(|fields| &mut fields.message_id, value);
+    fn set_message_id(&self, py: Python<'_>, value: Py<PyAny>) {
+        self.write(py, |fields| &mut fields.message_id, value);
     }
 
     fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
@@ -251,17 +269,18 @@ impl MessageContext {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(fields) = self.fields.try_lock() else { return Ok(()) };
-        visit.call(&fields.sender)?;
-        visit.call(&fields.topic_id)?;
-        visit.call(&fields.cancellation_token)?;
-        visit.call(&fields.message_id)?;
-        visit.call(&fields.envelope)?;
-        visit.call(&fields.answer)
+        self.fields.visit(|fields| {
+            visit.call(&fields.sender)?;
+            visit.call(&fields.topic_id)?;
+            visit.call(&fields.cancellation_token)?;
+            visit.call(&fields.message_id)?;
+            visit.call(&fields.envelope)?;
+            visit.call(&fields.answer)
+        })
     }
 
-    fn __clear__(&self) {
-        let cleared = std::mem::take(&mut *self.fields.lock());
+    fn __clear__(&self, py: Python<'_>) {
+        let cleared = std::mem::take(&mut *self.fields.lock(py));
         drop(cleared);
     }
 }

@@ -3,10 +3,10 @@
 //! One serves all recipients, so what they share and seldom read, the token and the message's id, is
 //! made here when first asked for.
 
-use parking_lot::Mutex;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use crate::drive::GilMutex;
 use crate::lazy_field::read_or_make;
 use crate::message_context::{MessageContext, new_message_id, new_token};
 
@@ -20,7 +20,7 @@ struct Fields {
 
 #[pyclass(frozen, weakref, module = "ferrogen._core")]
 pub(crate) struct PublishEnvelope {
-    fields: Mutex<Fields>,
+    fields: GilMutex<Fields>,
     topic_id: Py<PyAny>,
     sender: Option<Py<PyAny>>,
     metadata: Option<Py<PyAny>>,
@@ -39,7 +39,12 @@ impl PublishEnvelope {
         metadata: Option<Py<PyAny>>,
     ) -> Self {
         Self {
-            fields: Mutex::new(Fields { message, context: None, cancellation_token, message_id }),
+            fields: GilMutex::new(Fields {
+                message,
+                context: None,
+                cancellation_token,
+                message_id,
+            }),
             topic_id,
             sender,
             metadata,
@@ -48,23 +53,23 @@ impl PublishEnvelope {
 
     #[getter]
     pub(crate) fn message(&self, py: Python<'_>) -> Py<PyAny> {
-        self.fields.lock().message.clone_ref(py)
+        self.fields.lock(py).message.clone_ref(py)
     }
 
     #[setter]
-    fn set_message(&self, message: Py<PyAny>) {
-        let before = std::mem::replace(&mut self.fields.lock().message, message);
+    fn set_message(&self, py: Python<'_>, message: Py<PyAny>) {
+        let before = std::mem::replace(&mut self.fields.lock(py).message, message);
         drop(before);
     }
 
     #[getter]
     fn context(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.fields.lock().context.as_ref().map(|context| context.clone_ref(py))
+        self.fields.lock(py).context.as_ref().map(|context| context.clone_ref(py))
     }
 
     #[setter]
-    fn set_context(&self, context: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut self.fields.lock().context, context);
+    fn set_context(&self, py: Python<'_>, context: Option<Py<PyAny>>) {
+        let before = std::mem::replace(&mut self.fields.lock(py).context, context);
         drop(before);
     }
 
@@ -104,10 +109,11 @@ impl PublishEnvelope {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Some(fields) = self.fields.try_lock() else { return Ok(()) };
-        visit.call(&fields.message)?;
-        visit.call(&fields.context)?;
-        visit.call(&fields.cancellation_token)?;
+        self.fields.visit(|fields| {
+            visit.call(&fields.message)?;
+            visit.call(&fields.context)?;
+            visit.call(&fields.cancellation_token)
+        })?;
         visit.call(&self.topic_id)?;
         visit.call(&self.sender)?;
         visit.call(&self.metadata)

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ferrogen_core as core;
-use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::agent_id::{AgentId, valid_agent_type, valid_key};
+use crate::drive::GilMutex;
 use crate::errors::raised;
 use crate::python;
 
@@ -51,7 +51,7 @@ enum Listener {
 #[pyclass(frozen, module = "ferrogen._core")]
 #[derive(Default)]
 pub(crate) struct Routes {
-    table: Mutex<Table>,
+    table: GilMutex<Table>,
     /// Counts the changes.
     edition: AtomicU64,
 }
@@ -73,7 +73,7 @@ impl Routes {
             Kind::Exact(heard, _) | Kind::Prefix(heard, _) => heard.to_str()?,
             Kind::Custom => "",
         };
-        let mut table = self.table.lock();
+        let mut table = self.table.lock(subscription.py());
         let rule = match &kind {
             Kind::Exact(_, agent_type) => core::Rule::Exact(heard, table.intern(agent_type)?),
             Kind::Prefix(_, agent_type) => core::Rule::Prefix(heard, table.intern(agent_type)?),
@@ -85,9 +85,9 @@ impl Routes {
         Ok(())
     }
 
-    fn remove(&self, id: &str) -> PyResult<()> {
+    fn remove(&self, py: Python<'_>, id: &str) -> PyResult<()> {
         let removed: Vec<Option<Py<PyAny>>> = {
-            let mut table = self.table.lock();
+            let mut table = self.table.lock(py);
             let routes = table.routes.remove(id).map_err(raised)?;
             self.edition.fetch_add(1, Ordering::Relaxed);
             routes.iter().map(|route| table.subscriptions.remove(route)).collect()
@@ -128,21 +128,21 @@ impl Routes {
 
     #[getter]
     fn subscriptions(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
-        self.table.lock().subscriptions.values().map(|known| known.clone_ref(py)).collect()
+        self.table.lock(py).subscriptions.values().map(|known| known.clone_ref(py)).collect()
     }
 
-    fn __len__(&self) -> usize {
-        self.table.lock().routes.len()
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.table.lock(py).routes.len()
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // A collection may start while the table is in use; what is not visited is not collected.
-        let Some(table) = self.table.try_lock() else { return Ok(()) };
-        table.subscriptions.values().try_for_each(|subscription| visit.call(subscription))
+        self.table.visit(|table| {
+            table.subscriptions.values().try_for_each(|subscription| visit.call(subscription))
+        })
     }
 
-    fn __clear__(&self) {
-        let cleared = std::mem::take(&mut *self.table.lock());
+    fn __clear__(&self, py: Python<'_>) {
+        let cleared = std::mem::take(&mut *self.table.lock(py));
         drop(cleared);
     }
 }
@@ -150,14 +150,14 @@ impl Routes {
 impl Routes {
     /// Another number after each change. `None` while there is a subscription that must be asked
     /// about each message: what was heard once may not be heard again.
-    pub(crate) fn edition(&self) -> Option<u64> {
-        let table = self.table.lock();
+    pub(crate) fn edition(&self, py: Python<'_>) -> Option<u64> {
+        let table = self.table.lock(py);
         let is_certain = table.routes.opaque().next().is_none();
         is_certain.then(|| self.edition.load(Ordering::Relaxed))
     }
 
     fn listeners(&self, py: Python<'_>, topic_type: &str) -> Vec<Listener> {
-        let table = self.table.lock();
+        let table = self.table.lock(py);
         let mut hits = Vec::new();
         table.routes.hear(topic_type, &mut hits);
         hits.iter()
@@ -172,7 +172,7 @@ impl Routes {
     fn refuse_equal(&self, subscription: &Bound<'_, PyAny>, kind: &Kind<'_>) -> PyResult<()> {
         let py = subscription.py();
         let known: Vec<Py<PyAny>> = {
-            let table = self.table.lock();
+            let table = self.table.lock(py);
             match kind {
                 Kind::Custom => table.subscriptions.values().map(|sub| sub.clone_ref(py)).collect(),
                 _ => table

@@ -82,12 +82,12 @@ pub(crate) struct After {
 impl Dispatcher {
     /// Whether the next message was published.
     pub(crate) fn is_published_next(&self, py: Python<'_>) -> bool {
-        is_published_next(py, &self.state())
+        is_published_next(py, &self.state(py))
     }
 
     /// Takes the next message, if it was published.
     pub(crate) fn take_published<'py>(&self, py: Python<'py>) -> Front<'py> {
-        let mut state = self.state();
+        let mut state = self.state(py);
         if !is_published_next(py, &state) {
             return if state.machine.is_inbox_empty() { Front::Nothing } else { Front::Other };
         }
@@ -107,7 +107,7 @@ impl Dispatcher {
         start: Start,
         generation: u32,
     ) -> PyResult<Begun<'py>> {
-        let mut guard = self.state();
+        let mut guard = self.state(py);
         let state = &mut *guard;
         let Some(slot) = state.find_noted(py, recipient, self.number)? else {
             let may_be_built = matches!(start, Start::Message) && state.machine.is_clear();
@@ -144,7 +144,7 @@ impl Dispatcher {
     /// there are too many.
     pub(crate) fn equip(&self, py: Python<'_>, id: &AgentId, equipment: Equipment) -> PyResult<()> {
         let before = {
-            let mut state = self.state();
+            let mut state = self.state(py);
             let slot = state.existing(py, id)?;
             let outdated = state.records[slot].equipment.replace(equipment);
             state.equipped.push_back(slot);
@@ -160,8 +160,13 @@ impl Dispatcher {
     }
 
     /// Reports that a handler which the drive began has ended.
-    pub(crate) fn end_inline(&self, place: Place, outcome: core::Outcome) -> PyResult<After> {
-        let mut state = self.state();
+    pub(crate) fn end_inline(
+        &self,
+        py: Python<'_>,
+        place: Place,
+        outcome: core::Outcome,
+    ) -> PyResult<After> {
+        let mut state = self.state(py);
         state.machine.finish(place.slot, place.ticket, outcome).map_err(raised)?;
         Ok(After { is_due: state.machine.is_due(), is_idle: state.machine.is_idle() })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::c_ulong;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use ferrogen_core::Outcome;
 use pyo3::exceptions::asyncio::CancelledError;
@@ -17,7 +17,7 @@ use super::current_task::{AsCurrent, is_running};
 use super::delivery_task;
 use super::ending::{Ending, Waiter};
 use super::first_step::{Ran, run};
-use super::gil_cell::GilCell;
+use super::gil_mutex::GilMutex;
 use super::handlers::Way;
 use super::handling::Handling;
 use super::heard::Heard;
@@ -58,26 +58,22 @@ impl Spare {
     }
 
     /// Keeps a context for the next message, unless somebody else holds it.
-    fn keep(&mut self, context: Option<Bound<'_, MessageContext>>) {
+    fn keep(&mut self, py: Python<'_>, context: Option<Bound<'_, MessageContext>>) {
         self.context = context.filter(is_private).map(|context| {
-            context.get().empty();
+            context.get().empty(py);
             context.unbind()
         });
     }
 }
 
 pub(super) struct State {
-    /// Whether somebody records spans.
-    is_traced: bool,
     thread: c_ulong,
     /// What [`FORKS`] was when it was opened: a forked process has the state, but not the loop.
     forks: u32,
     /// Its event loop, as long as it is open.
     pub(super) event_loop: Option<Py<PyAny>>,
-    pub(super) depth: u32,
     pub(super) left_this_turn: u32,
     pub(super) generation: u32,
-    pub(super) idle_is_awaited: bool,
     spares: Vec<Spare>,
     /// Whether the event loop has been asked to call [`Drive::pump`].
     pub(super) is_armed: bool,
@@ -108,7 +104,13 @@ pub(crate) struct Drive {
     overseers: Py<PyList>,
     /// The tasks of handlers that wait: asyncio itself keeps only weak references to tasks.
     pub(super) tasks: Py<PySet>,
-    pub(super) state: GilCell<State>,
+    pub(super) state: GilMutex<State>,
+    // Read with each message, and so not in the state.
+    /// How many handlers run inside one another.
+    pub(super) depth: AtomicU32,
+    /// Whether somebody records spans.
+    is_traced: AtomicBool,
+    pub(super) idle_is_awaited: AtomicBool,
 }
 
 /// What came of the first step of a message.
@@ -143,31 +145,31 @@ impl Drive {
             quiet: Quiet::find(py, [&loggers.0, &loggers.1])?,
             overseers,
             tasks,
-            state: GilCell::new(State {
-                is_traced: false,
+            state: GilMutex::new(State {
                 thread: 0,
                 forks: 0,
                 event_loop: None,
-                depth: 0,
                 left_this_turn: A_TURN,
                 generation: 0,
-                idle_is_awaited: false,
                 spares: Vec::new(),
                 is_armed: false,
                 heard: Heard::default(),
                 gathered: VecDeque::new(),
             }),
+            depth: AtomicU32::new(0),
+            is_traced: AtomicBool::new(false),
+            idle_is_awaited: AtomicBool::new(false),
         })
     }
 
     #[pyo3(signature = (event_loop, *, is_traced))]
     fn open(&self, event_loop: Bound<'_, PyAny>, is_traced: bool) {
         let py = event_loop.py();
+        self.is_traced.store(is_traced, Ordering::Relaxed);
+        self.idle_is_awaited.store(false, Ordering::Relaxed);
         let before = unsafe {
             // SAFETY: fields are exchanged; the loop that was there is dropped outside.
             self.state.with(py, |state| {
-                state.is_traced = is_traced;
-                state.idle_is_awaited = false;
                 state.is_armed = false;
                 state.thread = ffi::PyThread_get_thread_ident();
                 state.forks = FORKS.load(Ordering::Relaxed);
@@ -179,24 +181,20 @@ impl Drive {
     }
 
     fn shut(&self, py: Python<'_>) {
-        let before = unsafe {
-            // SAFETY: as in `open`.
-            self.state
-                .with(py, |state| (state.event_loop.take(), std::mem::take(&mut state.spares)))
-        };
+        let before = self
+            .state
+            .with(py, |state| (state.event_loop.take(), std::mem::take(&mut state.spares)));
         drop(before);
     }
 
     #[getter]
-    fn is_running(&self, py: Python<'_>) -> bool {
-        // SAFETY: a number is read.
-        unsafe { self.state.with(py, |state| state.depth > 0) }
+    fn is_running(&self) -> bool {
+        self.depth.load(Ordering::Relaxed) > 0
     }
 
     #[setter]
-    fn set_idle_is_awaited(&self, py: Python<'_>, awaited: bool) {
-        // SAFETY: a flag is set.
-        unsafe { self.state.with(py, |state| state.idle_is_awaited = awaited) }
+    fn set_idle_is_awaited(&self, awaited: bool) {
+        self.idle_is_awaited.store(awaited, Ordering::Relaxed);
     }
 
     #[pyo3(signature = (message, recipient, *, sender=None, cancellation_token=None, message_id=None))]
@@ -352,7 +350,7 @@ impl Drive {
                 let (context, watch) = prepared
                     .map_or((None, Watch::NOBODY), |(context, watch)| (Some(context), watch));
                 let token = context.as_ref().and_then(|one| one.get().token_if_made(py));
-                spare.keep(context);
+                spare.keep(py, context);
                 this.put_back(py, spare);
                 let result = this.settle(&inline, watch.end(py, result));
                 if result.is_ok() && is_cancelled(py, token.as_ref())? {
@@ -450,10 +448,9 @@ impl Drive {
         outcome: Outcome,
     ) -> PyResult<()> {
         let py = agent_id.py();
-        let after = self.dispatcher.get().end_inline(place, outcome)?;
-        // SAFETY: a flag is read.
-        let idle_is_awaited = unsafe { self.state.with(py, |state| state.idle_is_awaited) };
-        if after.is_due || is_watched || (after.is_idle && idle_is_awaited) {
+        let after = self.dispatcher.get().end_inline(py, place, outcome)?;
+        let is_awaited = after.is_idle && self.idle_is_awaited.load(Ordering::Relaxed);
+        if after.is_due || is_watched || is_awaited {
             self.host.call_method1(py, intern!(py, "after_handler"), (agent_id,))?;
         }
         Ok(())
@@ -471,13 +468,11 @@ impl Drive {
 
     /// Whether somebody logs or traces messages.
     fn is_watched(&self, py: Python<'_>) -> PyResult<bool> {
-        // SAFETY: a flag is read.
-        Ok(unsafe { self.state.with(py, |state| state.is_traced) } || !self.quiet.holds(py)?)
+        Ok(self.is_traced.load(Ordering::Relaxed) || !self.quiet.holds(py)?)
     }
 
     pub(super) fn spare(&self, py: Python<'_>) -> PyResult<Spare> {
-        // SAFETY: a reference is moved out.
-        if let Some(spare) = unsafe { self.state.with(py, |state| state.spares.pop()) } {
+        if let Some(spare) = self.state.with(py, |state| state.spares.pop()) {
             return Ok(spare);
         }
         let handling = Bound::new(py, Handling::new())?;
@@ -492,17 +487,15 @@ impl Drive {
         if !delivery_task::is_asleep(task) || !is_private(task) {
             return;
         }
-        let left = unsafe {
-            // SAFETY: references are moved, in or out; there are never more than run inside one
-            // another. Once it is shut, the next loop may be another one.
-            self.state.with(py, |state| {
-                if state.event_loop.is_none() {
-                    return Some(spare);
-                }
-                state.spares.push(spare);
-                None
-            })
-        };
+        // There are never more than run inside one another. Once it is shut, the next loop may be
+        // another one.
+        let left = self.state.with(py, |state| {
+            if state.event_loop.is_none() {
+                return Some(spare);
+            }
+            state.spares.push(spare);
+            None
+        });
         drop(left);
     }
 }

@@ -72,8 +72,7 @@ impl Drive {
             return Ok(false);
         }
         let context = Entered::copy_of_current(py)?;
-        // SAFETY: a flag is read.
-        let is_first = unsafe { this.state.with(py, |state| state.gathered.is_empty()) };
+        let is_first = this.state.with(py, |state| state.gathered.is_empty());
         if is_first {
             Self::call_begin_gathered(drive, &event_loop)?;
         }
@@ -84,8 +83,7 @@ impl Drive {
             return Ok(false);
         }
         let send = send.clone().unbind();
-        // SAFETY: a reference is moved in.
-        unsafe { this.state.with(py, |state| state.gathered.push_back(send)) }
+        this.state.with(py, |state| state.gathered.push_back(send));
         Ok(true)
     }
 
@@ -98,13 +96,10 @@ impl Drive {
     /// Gives all that was gathered its first step, in its order.
     pub(super) fn begin_all_gathered(drive: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (drive.py(), drive.get());
-        let mut batch = unsafe {
-            // SAFETY: references are moved out and a number is set.
-            this.state.with(py, |state| {
-                state.left_this_turn = A_TURN;
-                std::mem::take(&mut state.gathered)
-            })
-        };
+        let mut batch = this.state.with(py, |state| {
+            state.left_this_turn = A_TURN;
+            std::mem::take(&mut state.gathered)
+        });
         let mut result = Ok(());
         while let Some(send) = batch.front().map(|one| one.bind(py).clone()) {
             match Self::begin_gathered_one(drive, &send) {
@@ -125,13 +120,10 @@ impl Drive {
         }
         if let Some(send) = batch.front() {
             let event_loop = send.get().event_loop(py)?;
-            unsafe {
-                // SAFETY: references are moved.
-                this.state.with(py, |state| {
-                    batch.append(&mut state.gathered);
-                    state.gathered = batch;
-                });
-            }
+            this.state.with(py, |state| {
+                batch.append(&mut state.gathered);
+                state.gathered = batch;
+            });
             Self::call_begin_gathered(drive, &event_loop)?;
         }
         result

@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyTuple};
 use super::coroutine::{Sent, Step, as_method, send, throw};
 use super::ending::Ending;
 use super::entered::Entered;
-use super::gil_cell::GilCell;
+use super::gil_mutex::GilMutex;
 
 /// What the first step yielded, and the task has yet to see.
 enum Pending {
@@ -46,13 +46,13 @@ struct Inner {
 
 #[pyclass(frozen, weakref, module = "ferrogen._core")]
 pub(super) struct Handling {
-    inner: GilCell<Inner>,
+    inner: GilMutex<Inner>,
 }
 
 impl Handling {
     pub(super) fn new() -> Self {
         Self {
-            inner: GilCell::new(Inner {
+            inner: GilMutex::new(Inner {
                 coroutine: None,
                 pending: None,
                 context: None,
@@ -65,24 +65,18 @@ impl Handling {
     /// Says where the handler runs, before its first step.
     pub(super) fn begin(&self, context: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) {
         let py = context.py();
-        let before = unsafe {
-            // SAFETY: references are only exchanged; what was there is dropped outside.
-            self.inner.with(py, |inner| {
-                if inner.event_loop.is_none() {
-                    inner.event_loop = Some(event_loop.clone().unbind());
-                }
-                inner.context.replace(context.clone().unbind())
-            })
-        };
+        let before = self.inner.with(py, |inner| {
+            if inner.event_loop.is_none() {
+                inner.event_loop = Some(event_loop.clone().unbind());
+            }
+            inner.context.replace(context.clone().unbind())
+        });
         release(py, before);
     }
 
     /// Notes that the handler ended in its first step.
     pub(super) fn ended_inline(&self, py: Python<'_>) {
-        let before = unsafe {
-            // SAFETY: as in `begin`.
-            self.inner.with(py, |inner| inner.context.take())
-        };
+        let before = self.inner.with(py, |inner| inner.context.take());
         release(py, before);
     }
 
@@ -97,14 +91,11 @@ impl Handling {
     ) -> PyResult<()> {
         let py = coroutine.py();
         let pending = Pending::of(yielded, early)?;
-        unsafe {
-            // SAFETY: the fields were empty, so nothing is dropped.
-            self.inner.with(py, |inner| {
-                inner.coroutine = Some(coroutine.unbind());
-                inner.pending = Some(pending);
-                inner.ending = Some(ending);
-            });
-        }
+        self.inner.with(py, |inner| {
+            inner.coroutine = Some(coroutine.unbind());
+            inner.pending = Some(pending);
+            inner.ending = Some(ending);
+        });
         Ok(())
     }
 
@@ -114,13 +105,10 @@ impl Handling {
         task: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let py = handling.py();
-        let (context, event_loop) = unsafe {
-            // SAFETY: references are only cloned.
-            handling.get().inner.with(py, |inner| {
-                let cloned = |one: &Option<Py<PyAny>>| one.as_ref().map(|one| one.clone_ref(py));
-                (cloned(&inner.context), cloned(&inner.event_loop))
-            })
-        };
+        let (context, event_loop) = handling.get().inner.with(py, |inner| {
+            let cloned = |one: &Option<Py<PyAny>>| one.as_ref().map(|one| one.clone_ref(py));
+            (cloned(&inner.context), cloned(&inner.event_loop))
+        });
         let keywords = PyDict::new(py);
         keywords.set_item(intern!(py, "loop"), event_loop)?;
         if py.version_info() >= (3, 11) {
@@ -148,13 +136,10 @@ enum Next<'py> {
 
 impl Handling {
     fn advance<'py>(&self, py: Python<'py>) -> Next<'py> {
-        let (coroutine, pending) = unsafe {
-            // SAFETY: references are only cloned and moved out.
-            self.inner.with(py, |inner| {
-                let coroutine = inner.coroutine.as_ref().map(|one| one.clone_ref(py));
-                (coroutine, inner.pending.take())
-            })
-        };
+        let (coroutine, pending) = self.inner.with(py, |inner| {
+            let coroutine = inner.coroutine.as_ref().map(|one| one.clone_ref(py));
+            (coroutine, inner.pending.take())
+        });
         let Some(coroutine) = coroutine else { return Next::Nothing };
         match pending {
             // What is done by now needs no waiting: the handler looks for itself.
@@ -176,10 +161,8 @@ impl Handling {
         if py.version_info() >= (3, 11) {
             return step();
         }
-        let context = unsafe {
-            // SAFETY: the reference is only cloned.
-            self.inner.with(py, |inner| inner.context.as_ref().map(|one| one.clone_ref(py)))
-        };
+        let context =
+            self.inner.with(py, |inner| inner.context.as_ref().map(|one| one.clone_ref(py)));
         match context {
             Some(context) => match Entered::enter(context.into_bound(py)) {
                 Ok(_entered) => step(),
@@ -196,12 +179,9 @@ impl Handling {
             Sent::Returned(value) => Ok(value),
             Sent::Raised(error) => Err(error),
         };
-        let (ending, coroutine, context) = unsafe {
-            // SAFETY: references are only moved out.
-            self.inner.with(py, |inner| {
-                (inner.ending.take(), inner.coroutine.take(), inner.context.take())
-            })
-        };
+        let (ending, coroutine, context) = self
+            .inner
+            .with(py, |inner| (inner.ending.take(), inner.coroutine.take(), inner.context.take()));
         drop((coroutine, context));
         let Some(ending) = ending else { return Sent::Returned(py.None().into_bound(py)) };
         match ending.tell(py, outcome) {
@@ -318,10 +298,8 @@ impl Handling {
     }
 
     fn coroutine<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let coroutine = unsafe {
-            // SAFETY: the reference is only cloned.
-            self.inner.with(py, |inner| inner.coroutine.as_ref().map(|one| one.clone_ref(py)))
-        };
+        let coroutine =
+            self.inner.with(py, |inner| inner.coroutine.as_ref().map(|one| one.clone_ref(py)));
         let coroutine = coroutine.map(|one| one.into_bound(py));
         coroutine.ok_or_else(|| PyRuntimeError::new_err("the handler has ended"))
     }

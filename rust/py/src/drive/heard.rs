@@ -56,21 +56,18 @@ impl Drive {
         let (Ok(topic_type), Ok(source), Some(edition)) = (
             topic_type.cast_exact::<PyString>(),
             source.cast_exact::<PyString>(),
-            routes.edition(),
+            routes.edition(py),
         ) else {
             return ask();
         };
         let mixed = topic_type.hash()? ^ source.hash()?.rotate_left(8);
         let place = mixed.unsigned_abs() % PLACES;
-        let known = unsafe {
-            // SAFETY: texts are compared and a reference is counted.
-            self.state.with(py, |state| {
-                let known = state.heard.places[place].as_ref();
-                known
-                    .filter(|known| known.is_about(topic_type, source, edition))
-                    .map(|known| known.recipients.clone())
-            })
-        };
+        let known = self.state.with(py, |state| {
+            let known = state.heard.places[place].as_ref();
+            known
+                .filter(|known| known.is_about(topic_type, source, edition))
+                .map(|known| known.recipients.clone())
+        });
         if let Some(recipients) = known {
             return Ok(recipients);
         }
@@ -82,8 +79,7 @@ impl Drive {
             recipients: recipients.clone(),
         };
         // SAFETY: what was there is moved out, and dropped outside.
-        let before =
-            unsafe { self.state.with(py, |state| state.heard.places[place].replace(known)) };
+        let before = self.state.with(py, |state| state.heard.places[place].replace(known));
         drop(before);
         Ok(recipients)
     }

@@ -16,7 +16,7 @@
 //! - `delivery_task`: the task that it believes to be in.
 //! - `handlers`: which method handles which message.
 //! - `watch`: who looks at a message that was sent.
-//! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `private`, `gil_cell`: what these stand on.
+//! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `private`, `gil_mutex`: what these stand on.
 
 mod coroutine;
 mod current_task;
@@ -28,7 +28,7 @@ mod entered;
 mod first_step;
 mod gathered;
 mod gathering;
-mod gil_cell;
+mod gil_mutex;
 mod handlers;
 mod handling;
 mod headroom;
@@ -48,6 +48,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 pub(crate) use drive::Drive;
+pub(crate) use gil_mutex::{GilMutex, Held};
 pub(crate) use handlers::{Handlers, Way};
 pub(crate) use send::Send;
 

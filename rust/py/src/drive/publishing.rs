@@ -1,6 +1,7 @@
 //! Handing out what was published: a batch in each turn of the event loop, handlers run inline.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ferrogen_core::Outcome;
@@ -60,7 +61,7 @@ impl Drive {
         );
         let envelope = Bound::new(py, envelope)?;
         Self::arm(drive)?;
-        this.dispatcher.get().accept(envelope.into_any().unbind());
+        this.dispatcher.get().accept(py, envelope.into_any().unbind());
         Ok(First::Ended(Ok(py.None().into_bound(py))))
     }
 
@@ -71,13 +72,10 @@ impl Drive {
 
     /// Its event loop, if it is open and that is the one that runs here.
     pub(super) fn entered_loop<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let event_loop = unsafe {
-            // SAFETY: a reference is cloned.
-            self.state.with(py, |state| {
-                let event_loop = state.event_loop.as_ref().filter(|_| state.is_open_here());
-                event_loop.map(|event_loop| event_loop.bind(py).clone())
-            })
-        };
+        let event_loop = self.state.with(py, |state| {
+            let event_loop = state.event_loop.as_ref().filter(|_| state.is_open_here());
+            event_loop.map(|event_loop| event_loop.bind(py).clone())
+        });
         match event_loop {
             Some(event_loop) if is_entered(&event_loop)? => Ok(Some(event_loop)),
             _ => Ok(None),
@@ -87,14 +85,11 @@ impl Drive {
     /// Asks the event loop to call [`Drive::pump`] in its next turn, unless it was asked before.
     fn arm(drive: &Bound<'_, Self>) -> PyResult<()> {
         let py = drive.py();
-        let event_loop = unsafe {
-            // SAFETY: a flag is exchanged and a reference is cloned.
-            drive.get().state.with(py, |state| {
-                let event_loop = state.event_loop.as_ref().filter(|_| !state.is_armed);
-                state.is_armed = true;
-                event_loop.map(|event_loop| event_loop.bind(py).clone())
-            })
-        };
+        let event_loop = drive.get().state.with(py, |state| {
+            let event_loop = state.event_loop.as_ref().filter(|_| !state.is_armed);
+            state.is_armed = true;
+            event_loop.map(|event_loop| event_loop.bind(py).clone())
+        });
         let Some(event_loop) = event_loop else { return Ok(()) };
         let asked = drive
             .getattr(intern!(py, "pump"))
@@ -106,8 +101,7 @@ impl Drive {
     }
 
     fn disarm(&self, py: Python<'_>) {
-        // SAFETY: a flag is set.
-        unsafe { self.state.with(py, |state| state.is_armed = false) }
+        self.state.with(py, |state| state.is_armed = false);
     }
 
     /// Hands out what was published, until nothing is left, or something else is ahead of it, or
@@ -133,8 +127,7 @@ impl Drive {
         let began = Instant::now();
         let mut told = 0;
         loop {
-            // SAFETY: a flag is read.
-            if !unsafe { self.state.with(py, |state| state.event_loop.is_some()) } {
+            if !self.state.with(py, |state| state.event_loop.is_some()) {
                 return Ok(true);
             }
             let front = if self.is_unobserved(py)? {
@@ -206,10 +199,8 @@ impl Drive {
             }
         }
         if later.is_empty() {
-            self.dispatcher.get().end(ticket, outcome::Outcome::Handled)?;
-            // SAFETY: a flag is read.
-            let idle_is_awaited = unsafe { self.state.with(py, |state| state.idle_is_awaited) };
-            if idle_is_awaited {
+            self.dispatcher.get().end(py, ticket, outcome::Outcome::Handled)?;
+            if self.idle_is_awaited.load(Ordering::Relaxed) {
                 host.call_method0(intern!(py, "notice"))?;
             }
         } else {

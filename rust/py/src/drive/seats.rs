@@ -1,6 +1,8 @@
 //! Who may run a handler inline: how deep handlers may stand inside one another, and how long before
 //! the event loop gets a turn.
 
+use std::sync::atomic::Ordering;
+
 use pyo3::prelude::*;
 
 use super::drive::Drive;
@@ -23,10 +25,18 @@ pub(super) struct Seat<'py> {
     pub(super) generation: u32,
 }
 
+impl<'py> Seat<'py> {
+    fn take(drive: &Bound<'py, Drive>, event_loop: Bound<'py, PyAny>, generation: u32) -> Self {
+        let depth = &drive.get().depth;
+        depth.store(depth.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        Self { drive: drive.clone(), event_loop, generation }
+    }
+}
+
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        // SAFETY: a number is changed.
-        unsafe { self.drive.get().state.with(self.drive.py(), |state| state.depth -= 1) }
+        let depth = &self.drive.get().depth;
+        depth.store(depth.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
     }
 }
 
@@ -41,47 +51,41 @@ impl Drive {
     /// `None` if the drive is not open here.
     pub(super) fn first_seat<'py>(drive: &Bound<'py, Self>) -> Option<Seat<'py>> {
         let py = drive.py();
-        let (event_loop, generation) = unsafe {
-            // SAFETY: numbers are changed and a reference is cloned.
-            drive.get().state.with(py, |state| {
-                if !state.is_open_here() {
-                    return None;
-                }
-                let event_loop = state.event_loop.as_ref()?.bind(py).clone();
-                state.left_this_turn = A_TURN;
-                state.depth += 1;
-                Some((event_loop, state.generation))
-            })
-        }?;
-        Some(Seat { drive: drive.clone(), event_loop, generation })
+        let (event_loop, generation) = drive.get().state.with(py, |state| {
+            if !state.is_open_here() {
+                return None;
+            }
+            let event_loop = state.event_loop.as_ref()?.bind(py).clone();
+            state.left_this_turn = A_TURN;
+            Some((event_loop, state.generation))
+        })?;
+        Some(Seat::take(drive, event_loop, generation))
     }
 
     pub(super) fn admit<'py>(drive: &Bound<'py, Self>) -> Admission<'py> {
         let (py, this) = (drive.py(), drive.get());
-        // SAFETY: a number is read.
-        let depth = unsafe { this.state.with(py, |state| state.depth) };
+        let depth = this.depth.load(Ordering::Relaxed);
         let allowed = if depth < DEEP || is_ample(py) { DEEPEST } else { DEEP };
-        // SAFETY: numbers are changed and a reference is cloned.
-        let admitted = unsafe {
-            this.state.with(py, |state| {
-                if !state.is_open_here() || state.depth >= allowed {
-                    return Err(Admission::Refused);
-                }
-                // To break off inside a handler suspends all that wait for it, which is dear.
-                let price = if state.depth == 0 { OUTER_PRICE } else { 1 };
-                if state.left_this_turn < price {
-                    state.left_this_turn = A_TURN;
-                    return Err(Admission::Pause);
-                }
-                state.left_this_turn -= price;
-                state.depth += 1;
-                let event_loop = state.event_loop.as_ref().expect("an open drive has a loop");
-                Ok((event_loop.bind(py).clone(), state.generation))
-            })
-        };
+        if depth >= allowed {
+            return Admission::Refused;
+        }
+        // To break off inside a handler suspends all that wait for it, which is dear.
+        let price = if depth == 0 { OUTER_PRICE } else { 1 };
+        let admitted = this.state.with(py, |state| {
+            if !state.is_open_here() {
+                return Err(Admission::Refused);
+            }
+            if state.left_this_turn < price {
+                state.left_this_turn = A_TURN;
+                return Err(Admission::Pause);
+            }
+            state.left_this_turn -= price;
+            let event_loop = state.event_loop.as_ref().expect("an open drive has a loop");
+            Ok((event_loop.bind(py).clone(), state.generation))
+        });
         match admitted {
             Ok((event_loop, generation)) => {
-                Admission::Admitted(Seat { drive: drive.clone(), event_loop, generation })
+                Admission::Admitted(Seat::take(drive, event_loop, generation))
             }
             Err(refused) => refused,
         }

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use super::coroutine::{Sent, Step, as_method, send, throw};
 use super::drive::{Drive, First};
 use super::gathered::{Gathered, Phase};
-use super::gil_cell::GilCell;
+use super::gil_mutex::GilMutex;
 
 /// What a message is sent as.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,22 +79,20 @@ enum Stage {
 
 #[pyclass(frozen, weakref, name = "Send", module = "ferrogen._core")]
 pub(crate) struct Send {
-    stage: GilCell<Stage>,
+    stage: GilMutex<Stage>,
 }
 
 impl Send {
     pub(super) fn new(request: Request) -> Self {
-        Self { stage: GilCell::new(Stage::Fresh(request)) }
+        Self { stage: GilMutex::new(Stage::Fresh(request)) }
     }
 
     fn take(&self, py: Python<'_>) -> Stage {
-        // SAFETY: the stage is moved out.
-        unsafe { self.stage.with(py, |stage| std::mem::replace(stage, Stage::Taken)) }
+        self.stage.with(py, |stage| std::mem::replace(stage, Stage::Taken))
     }
 
     fn put(&self, py: Python<'_>, stage: Stage) {
-        // SAFETY: the stage is moved in; the one before was moved out and holds no reference.
-        let before = unsafe { self.stage.with(py, |place| std::mem::replace(place, stage)) };
+        let before = self.stage.with(py, |place| std::mem::replace(place, stage));
         drop(before);
     }
 
@@ -167,13 +165,10 @@ impl Send {
         py: Python<'_>,
         look: impl FnOnce(&mut Gathered) -> R,
     ) -> Option<R> {
-        // SAFETY: those who look move or clone references, and drop none.
-        unsafe {
-            self.stage.with(py, |stage| match stage {
-                Stage::Gathered(gathered) => Some(look(gathered)),
-                _ => None,
-            })
-        }
+        self.stage.with(py, |stage| match stage {
+            Stage::Gathered(gathered) => Some(look(gathered)),
+            _ => None,
+        })
     }
 
     /// Becomes a future, unless something was done with it before.
@@ -273,14 +268,11 @@ impl Send {
     #[getter(_asyncio_future_blocking)]
     fn is_future(slf: &Bound<'_, Self>) -> PyResult<Option<bool>> {
         let py = slf.py();
-        // SAFETY: a reference is cloned.
-        let drive = unsafe {
-            slf.get().stage.with(py, |stage| match stage {
-                Stage::Fresh(request) => Some(Ok(request.drive.bind(py).clone())),
-                Stage::Gathered(_) => Some(Err(())),
-                Stage::Taken | Stage::Waiting(_) => None,
-            })
-        };
+        let drive = slf.get().stage.with(py, |stage| match stage {
+            Stage::Fresh(request) => Some(Ok(request.drive.bind(py).clone())),
+            Stage::Gathered(_) => Some(Err(())),
+            Stage::Taken | Stage::Waiting(_) => None,
+        });
         Ok(match drive {
             Some(Ok(drive)) => Drive::gather(&drive, slf)?.then_some(false),
             Some(Err(())) => Some(false),
