@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -88,13 +87,15 @@ impl Way {
     }
 }
 
+/// A type of message, and those that handle it.
 type Entry = (Py<PyType>, Vec<Arc<Handler>>);
 type Described = (Py<PyAny>, Option<bool>, Option<Py<PyAny>>, Option<Vec<Py<PyType>>>, Py<PyAny>);
 
 /// The handlers of one agent class, by the exact type of the message.
 #[pyclass(frozen, module = "ferrogen._core")]
 pub(crate) struct Handlers {
-    by_type: HashMap<usize, Entry>,
+    /// Sorted by where the type lies.
+    entries: Vec<Entry>,
 }
 
 impl Handlers {
@@ -105,10 +106,11 @@ impl Handlers {
         context: &Bound<'_, PyAny>,
         is_rpc: bool,
     ) -> PyResult<Option<&Arc<Handler>>> {
-        let Some((_, handlers)) = self.by_type.get(&(message.get_type_ptr() as usize)) else {
+        let sought = message.get_type_ptr().cast();
+        let Ok(place) = self.entries.binary_search_by_key(&sought, |(one, _)| one.as_ptr()) else {
             return Ok(None);
         };
-        for handler in handlers {
+        for handler in &self.entries[place].1 {
             if handler.wants(message, context, is_rpc)? {
                 return Ok(Some(handler));
             }
@@ -121,18 +123,20 @@ impl Handlers {
 impl Handlers {
     #[new]
     fn new(described: Vec<(Py<PyType>, Vec<Described>)>) -> Self {
-        let by_type = described.into_iter().map(|(message_type, handlers)| {
+        let entries = described.into_iter().map(|(message_type, handlers)| {
             let handlers =
                 handlers.into_iter().map(|(function, wants_rpc, matches, answers, judge)| {
                     Arc::new(Handler { function, wants_rpc, matches, answers, judge })
                 });
-            (message_type.as_ptr() as usize, (message_type, handlers.collect()))
+            (message_type, handlers.collect())
         });
-        Self { by_type: by_type.collect() }
+        let mut entries: Vec<Entry> = entries.collect();
+        entries.sort_by_key(|(message_type, _)| message_type.as_ptr());
+        Self { entries }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        for (message_type, handlers) in self.by_type.values() {
+        for (message_type, handlers) in &self.entries {
             visit.call(message_type)?;
             for handler in handlers {
                 // A handler that a suspended delivery keeps, too, is not only ours to visit.
