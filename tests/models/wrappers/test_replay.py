@@ -68,6 +68,20 @@ def test_it_claims_what_the_recorded_client_did(path):
     assert replay.remaining_tokens(QUESTION) == 99 - replay.count_tokens(QUESTION) < 99
 
 
+class Downloading(ScriptedClient):
+    def remaining_tokens(self, messages, *, tools=()):
+        raise ConnectionError("no tokenizer to be had")
+
+
+async def test_a_client_that_cannot_count_is_recorded_without_its_context_length(tmp_path):
+    path = tmp_path / "cassette.json"
+    await Recorder(Downloading(["left"]), path).create(QUESTION)
+    with pytest.raises(CassetteError, match="no context_length; write one into the file"):
+        Replay(path).remaining_tokens(QUESTION)
+    path.write_text(path.read_text().replace('"context_length": null', '"context_length": 99'))
+    assert Replay(path).remaining_tokens([]) <= 99
+
+
 async def test_a_person_may_edit_the_file(path):
     path.write_text(path.read_text().replace('"one"', '"uno"'))
     assert (await Replay(path).create(asking("first"))).content == "uno"

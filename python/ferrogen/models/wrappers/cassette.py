@@ -39,11 +39,11 @@ class Cassette:
     """What a file says: of which client, and the exchanges in the order they were begun in."""
 
     model_info: ModelInfo
-    context_length: int
+    context_length: int | None
     exchanges: Sequence[Exchange]
 
 
-def begin_cassette(path: Path, model_info: ModelInfo, context_length: int) -> None:
+def begin_cassette(path: Path, model_info: ModelInfo, context_length: int | None) -> None:
     """Write a file without exchanges."""
     head = {
         "cassette": _VERSION,
@@ -77,7 +77,7 @@ def read_cassette(path: Path) -> Cassette:
             raise ValueError(f"it is of version {form['cassette']}, which is not known")
         validate_model_info(form["model_info"])
         exchanges = sorted(map(_read_exchange, form["exchanges"]), key=lambda each: each.number)
-        return Cassette(form["model_info"], int(form["context_length"]), exchanges)
+        return Cassette(form["model_info"], form["context_length"], exchanges)
     except KeyError as error:
         raise CassetteError(f"{path} is no cassette: it lacks {error}") from error
     except (ValueError, TypeError, ValidationError) as error:

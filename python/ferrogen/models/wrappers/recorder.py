@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -15,6 +16,7 @@ from typing_extensions import Self
 
 from ferrogen._components.component import Component
 from ferrogen._components.model import ComponentModel
+from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.exceptions import ClientSetupError
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.results import CreateResult
@@ -26,6 +28,8 @@ from ferrogen.models.wrappers.request import Answer, Request
 from ferrogen.models.wrappers.request_form import written
 from ferrogen.models.wrappers.result_form import written_result
 from ferrogen.models.wrappers.wrapper import Wrapper
+
+_LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
 
 
 class RecorderConfig(BaseModel):
@@ -133,9 +137,16 @@ class Recorder(Wrapper, Component[RecorderConfig]):
     def _add(self, exchange: dict[str, Any]) -> None:
         with self._lock:
             if not self._has_file:
-                begin_cassette(self._path, self.model_info, self.remaining_tokens([]))
+                begin_cassette(self._path, self.model_info, self._context_length())
                 self._has_file = True
             add_exchange(self._path, exchange)
+
+    def _context_length(self) -> int | None:
+        try:
+            return self.remaining_tokens([])
+        except Exception:  # noqa: BLE001 - some clients download a tokenizer, which recordings can do without
+            _LOG.warning("the client cannot tell its context length for the cassette")
+            return None
 
     def _to_config(self) -> RecorderConfig:
         return RecorderConfig(

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from typing_extensions import Self
 
 from ferrogen._components.component import Component
-from ferrogen.exceptions import ReplayMismatchError
+from ferrogen.exceptions import CassetteError, ReplayMismatchError
 from ferrogen.models.messages import LLMMessage
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo
 from ferrogen.models.results import CreateResult, RequestUsage
@@ -154,7 +154,13 @@ class Replay(AnsweringClient, Component[ReplayConfig]):
     def remaining_tokens(
         self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()
     ) -> int:
-        """Estimate how many tokens the recorded model would have left beside these."""
+        """Estimate how many tokens the recorded model would have left beside these.
+
+        Raises:
+            CassetteError: The recorded client could not tell its context length.
+        """
+        if self._cassette.context_length is None:
+            raise CassetteError(f"{self._path} has no context_length; write one into the file")
         return self._cassette.context_length - self.count_tokens(messages, tools=tools)
 
     @property
