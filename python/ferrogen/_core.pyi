@@ -18,7 +18,9 @@ from ferrogen._messaging.cancellation import CancellationToken
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
 from ferrogen._serialization.native import DataclassCodec as DataclassCodec
+from ferrogen._serialization.native import EnvelopeCodec as EnvelopeCodec
 from ferrogen._serialization.native import JsonWriter as JsonWriter
+from ferrogen._serialization.native import ModelCodec as ModelCodec
 from ferrogen._serialization.native import SerializerTable as SerializerTable
 from ferrogen._telemetry.propagation import EnvelopeMetadata
 

@@ -7,16 +7,29 @@ import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+from pydantic import BaseModel
 
-from ferrogen._core import DataclassCodec, JsonWriter, SerializerTable
+from ferrogen._core import (
+    DataclassCodec,
+    EnvelopeCodec,
+    JsonWriter,
+    ModelCodec,
+    SerializerTable,
+)
 from ferrogen._serialization.known import try_get_known_serializers_for_type
+from ferrogen._serialization.model_shape import model_shape
 from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen.exceptions import SerializationError
 
 JSON = "application/json"
+
+
+class Inner(BaseModel):
+    n: Any
 
 
 class Thing:
@@ -41,6 +54,24 @@ def by_a_codec_that_reads(thing: Thing) -> Any:
 
 def by_a_codec_that_mends(thing: Thing) -> Any:
     return DataclassCodec("Thing", repr, repr, thing)
+
+
+def by_a_codec_of_models(thing: Thing) -> Any:
+    return ModelCodec(Thing, thing, thing, thing)  # type: ignore[arg-type]
+
+
+def by_the_class_of_a_model(thing: Thing) -> Any:
+    class Model(BaseModel):
+        holds: ClassVar[Any] = thing
+        inner: list[Inner] = []
+
+    codec = ModelCodec(Model, model_shape, repr, repr)  # type: ignore[arg-type]
+    assert codec.encode(Model(inner=[Inner(n=1)])) == b'{"inner":[{"n":1}]}'
+    return codec
+
+
+def by_a_codec_of_envelopes(thing: Thing) -> Any:
+    return EnvelopeCodec(Thing, "a/b", thing, thing, thing)
 
 
 def by_a_table(thing: Thing) -> Any:
@@ -68,6 +99,9 @@ def by_a_table_that_has_asked_for_a_codec(thing: Thing) -> Any:
         by_a_writer,
         by_a_codec_that_reads,
         by_a_codec_that_mends,
+        by_a_codec_of_models,
+        by_the_class_of_a_model,
+        by_a_codec_of_envelopes,
         by_a_table,
         by_a_table_that_will_ask_for_a_codec,
         by_a_table_that_has_asked_for_a_codec,
@@ -123,6 +157,32 @@ def test_whatever_is_written_and_read_leaves_no_reference() -> None:
             registry.deserialize(broken, **named)
         registry.deserialize(broken, type_name=name, data_content_type="text/plain")
         assert registry.find(name, content_type)
+
+    once()
+    gc.collect()
+    before = [sys.getrefcount(one) for one in watched]
+    for _ in range(100):
+        once()
+    gc.collect()
+    assert [sys.getrefcount(one) for one in watched] == before
+
+
+@pytest.mark.parametrize(
+    ("message", "broken"),
+    [(Inner(n=[1.5, {"a": None}]), b'{"n":'), (StringValue(value="a"), b"\n\x01")],
+)
+def test_models_and_protobuf_messages_leave_no_reference(message: Any, broken: bytes) -> None:
+    cls = type(message)
+    registry = SerializationRegistry()
+    [serializer] = try_get_known_serializers_for_type(cls)
+    registry.add_serializer(serializer)
+    named = {"type_name": serializer.type_name, "data_content_type": serializer.data_content_type}
+    watched: list[Any] = [message, broken, cls, serializer]
+
+    def once() -> None:
+        assert registry.deserialize(registry.serialize(message, **named), **named) == message
+        with pytest.raises(SerializationError):
+            registry.deserialize(broken, **named)
 
     once()
     gc.collect()

@@ -5,8 +5,9 @@ msgspec is several times faster, but knows neither pydantic models nor unions of
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
+from ferrogen._serialization.codec import Codec
 from ferrogen._serialization.mentioned_types import is_validated, reads_every_type
 from ferrogen._serialization.msgspec_codec import msgspec_codec
 from ferrogen._serialization.native import JsonWriter
@@ -14,18 +15,6 @@ from ferrogen._serialization.serializer import type_name
 from ferrogen._serialization.simplify import simplify
 from ferrogen._serialization.structure import mentions_attrs
 from ferrogen.exceptions import SerializationError
-
-
-class Codec(Protocol):
-    """Reads and writes one dataclass."""
-
-    def encode(self, message: Any) -> bytes:
-        """Write a message, or raise `SerializationError`."""
-        ...
-
-    def decode(self, payload: bytes) -> Any:
-        """Read a message, or raise `SerializationError`."""
-        ...
 
 
 def codec_for(cls: type[Any]) -> Codec:

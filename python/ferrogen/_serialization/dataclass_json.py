@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
-from ferrogen._serialization.dataclass_codec import Codec, codec_for
+from ferrogen._serialization.codec import Codec
+from ferrogen._serialization.dataclass_codec import codec_for
 from ferrogen._serialization.serializer import JSON_DATA_CONTENT_TYPE, type_name
 
 DataclassT = TypeVar("DataclassT")

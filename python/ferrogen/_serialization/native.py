@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ferrogen._core import DataclassCodec, JsonWriter, SerializerTable
+from ferrogen._core import DataclassCodec, EnvelopeCodec, JsonWriter, ModelCodec, SerializerTable
 
-__all__ = ["DataclassCodec", "JsonWriter", "SerializerTable"]
+__all__ = ["DataclassCodec", "EnvelopeCodec", "JsonWriter", "ModelCodec", "SerializerTable"]

@@ -1,14 +1,14 @@
 """The compiled part of the serializers: what of `ferrogen._core` writes and reads messages."""
 
 from collections.abc import Callable
-from typing import Any, final
+from typing import Any, NoReturn, final
 
 from typing_extensions import Self, disjoint_base
 
-from ferrogen._serialization.dataclass_codec import Codec
+from ferrogen._serialization.codec import Codec
 from ferrogen._serialization.serializer import MessageSerializer
 
-__all__ = ["DataclassCodec", "JsonWriter", "SerializerTable"]
+__all__ = ["DataclassCodec", "EnvelopeCodec", "JsonWriter", "ModelCodec", "SerializerTable"]
 
 @final
 class JsonWriter:
@@ -57,6 +57,59 @@ class DataclassCodec:
 
     def decode(self, payload: bytes) -> Any:
         """Read a message; raises what `mend` does."""
+
+@final
+class ModelCodec:
+    """Writes and reads one pydantic model as ``model_dump_json`` and ``model_validate_json`` do.
+
+    A model whose JSON follows from its annotations is written here; others, and values that are not
+    what is annotated, by what pydantic made for the class.
+
+    Args:
+        message_class: The model class.
+        describe: Says how the class is written, see `model_shape`; None leaves it to pydantic.
+        write: Writes an instance of another class.
+        refuse: Is given an exception of pydantic's, and "read" or "write"; raises.
+    """
+
+    def __new__(
+        cls,
+        message_class: type[Any],
+        describe: Callable[[type[Any]], tuple[Any, ...] | None],
+        write: Callable[[Any], bytes],
+        refuse: Callable[[Exception, str], NoReturn],
+    ) -> Self: ...
+    def encode(self, message: object) -> bytes:
+        """Write a message; raises what `refuse` and `write` do."""
+
+    def decode(self, payload: bytes) -> Any:
+        """Read a message; raises what `refuse` does."""
+
+@final
+class EnvelopeCodec:
+    """Writes and reads one protobuf message class, in a ``google.protobuf.Any``.
+
+    Args:
+        message_class: The message class.
+        type_url: What stands in the envelopes of its messages.
+        read: Makes a message of its own bytes.
+        write_any: Writes a message that is not exactly of the class, or says why it cannot.
+        read_any: Reads an envelope that is not exactly as written here, or says why it cannot.
+    """
+
+    def __new__(
+        cls,
+        message_class: type[Any],
+        type_url: str,
+        read: Callable[[bytes], Any],
+        write_any: Callable[[Any], bytes],
+        read_any: Callable[[bytes], Any],
+    ) -> Self: ...
+    def encode(self, message: object) -> bytes:
+        """Write a message; raises what `write_any` does."""
+
+    def decode(self, payload: bytes) -> Any:
+        """Read a message; raises what `read_any` does."""
 
 @disjoint_base
 class SerializerTable:

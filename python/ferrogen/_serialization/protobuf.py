@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ferrogen._serialization.codec import Codec
+from ferrogen._serialization.envelope_codec import envelope_codec
 from ferrogen._serialization.serializer import PROTOBUF_DATA_CONTENT_TYPE, type_name
-from ferrogen.exceptions import SerializationError
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -24,13 +25,8 @@ class ProtobufMessageSerializer(Generic[ProtobufT]):
     """
 
     def __init__(self, cls: type[ProtobufT]) -> None:
-        from google.protobuf import any_pb2
-        from google.protobuf.message import DecodeError, EncodeError
-
         self.cls = cls
-        self._any: Any = any_pb2.Any
-        self._decode_error = DecodeError
-        self._encode_error = EncodeError
+        self._codec = envelope_codec(cls)
 
     @property
     def data_content_type(self) -> str:
@@ -54,16 +50,7 @@ class ProtobufMessageSerializer(Generic[ProtobufT]):
         Raises:
             SerializationError: When the bytes are damaged or hold another message type.
         """
-        envelope = self._any()
-        message: ProtobufT = self.cls()
-        try:
-            envelope.ParseFromString(payload)
-            fits = envelope.Unpack(message)
-        except self._decode_error as error:
-            raise SerializationError(f'cannot read "{self.type_name}": {error}') from error
-        if not fits:
-            held = envelope.type_url or "nothing"
-            raise SerializationError(f'Failed to unpack payload into {self.cls}: it holds "{held}"')
+        message: ProtobufT = self._codec.decode(payload)
         return message
 
     def serialize(self, message: ProtobufT) -> bytes:
@@ -78,10 +65,8 @@ class ProtobufMessageSerializer(Generic[ProtobufT]):
         Raises:
             SerializationError: When a required field is missing.
         """
-        envelope = self._any()
-        try:
-            envelope.Pack(message)
-        except self._encode_error as error:
-            raise SerializationError(f'cannot write "{self.type_name}": {error}') from error
-        payload: bytes = envelope.SerializeToString()
-        return payload
+        return self._codec.encode(message)
+
+    def codec(self) -> Codec:
+        """Say who reads and writes the class."""
+        return self._codec

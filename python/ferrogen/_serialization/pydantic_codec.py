@@ -9,8 +9,8 @@ from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError
 
 from ferrogen._serialization.mentioned_types import is_validated
+from ferrogen._serialization.model_codec import describe
 from ferrogen._serialization.native import JsonWriter
-from ferrogen._serialization.pydantic_json import describe
 from ferrogen._serialization.serializer import type_name
 from ferrogen._serialization.simplify import simplify
 from ferrogen.exceptions import SerializationError

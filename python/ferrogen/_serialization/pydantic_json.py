@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ferrogen._serialization.codec import Codec
+from ferrogen._serialization.model_codec import model_codec
 from ferrogen._serialization.serializer import JSON_DATA_CONTENT_TYPE, type_name
-from ferrogen.exceptions import SerializationError
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
+    from pydantic import BaseModel
 
 PydanticT = TypeVar("PydanticT", bound="BaseModel")
 
@@ -21,14 +22,8 @@ class PydanticJsonMessageSerializer(Generic[PydanticT]):
     """
 
     def __init__(self, cls: type[PydanticT]) -> None:
-        # A model class is there, so its library is loaded: importing it again for each message
-        # would cost as much as the message.
-        from pydantic import ValidationError
-        from pydantic_core import PydanticSerializationError
-
         self.cls = cls
-        self._read_error = ValidationError
-        self._write_errors = (PydanticSerializationError, UnicodeEncodeError)
+        self._codec: Codec | None = None
 
     @property
     def data_content_type(self) -> str:
@@ -52,12 +47,8 @@ class PydanticJsonMessageSerializer(Generic[PydanticT]):
         Raises:
             SerializationError: When the bytes are no JSON or do not fit the model.
         """
-        try:
-            return self.cls.model_validate_json(payload)
-        except self._read_error as error:
-            raise SerializationError(
-                f'cannot read "{self.type_name}" from JSON: {describe(error)}'
-            ) from error
+        message: PydanticT = (self._codec or self.codec()).decode(payload)
+        return message
 
     def serialize(self, message: PydanticT) -> bytes:
         """Write a model.
@@ -71,22 +62,10 @@ class PydanticJsonMessageSerializer(Generic[PydanticT]):
         Raises:
             SerializationError: When the model holds what JSON cannot.
         """
-        try:
-            return message.model_dump_json().encode("utf-8")
-        except self._write_errors as error:
-            raise SerializationError(f'cannot write "{self.type_name}" as JSON: {error}') from error
+        return (self._codec or self.codec()).encode(message)
 
-
-def describe(error: ValidationError) -> str:
-    """Put what pydantic found wrong, and where, into one line.
-
-    Args:
-        error: What pydantic raised.
-
-    Returns:
-        Each complaint with its path from the message's root, as ``$.cargo.0.weight``.
-    """
-    complaints = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(
-        f"{found['msg']} - at `{'.'.join(['$', *map(str, found['loc'])])}`" for found in complaints
-    )
+    def codec(self) -> Codec:
+        """Choose who reads and writes the class, or say who was chosen."""
+        if self._codec is None:
+            self._codec = model_codec(self.cls)
+        return self._codec

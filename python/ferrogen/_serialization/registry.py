@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard
 
 from ferrogen._serialization.dataclass_json import DataclassJsonMessageSerializer
 from ferrogen._serialization.messagepack import messagepack_beside
 from ferrogen._serialization.native import SerializerTable
+from ferrogen._serialization.protobuf import ProtobufMessageSerializer
+from ferrogen._serialization.pydantic_json import PydanticJsonMessageSerializer
 from ferrogen._serialization.serializer import MessageSerializer, type_name
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
+
+_Ours: TypeAlias = (
+    DataclassJsonMessageSerializer[Any]
+    | PydanticJsonMessageSerializer[Any]
+    | ProtobufMessageSerializer[Any]
+)
+_OURS = (DataclassJsonMessageSerializer, PydanticJsonMessageSerializer, ProtobufMessageSerializer)
 
 _logger = logging.getLogger(ROOT_LOGGER_NAME)
 
@@ -72,11 +81,9 @@ class SerializationRegistry(SerializerTable):
                     after,
                     before,
                 )
-        codec = None
         # Exactly ours: a subclass may write in a way of its own.
-        if type(serializer) is DataclassJsonMessageSerializer:
-            codec = serializer.codec
-        self.place(serializer, name, content_type, codec)
+        choose_codec = serializer.codec if _is_ours(serializer) else None
+        self.place(serializer, name, content_type, choose_codec)
         self._add_messagepack(serializer)
 
     def _add_messagepack(self, serializer: MessageSerializer[Any]) -> None:
@@ -100,13 +107,13 @@ class SerializationRegistry(SerializerTable):
         return type_name(message)
 
 
+def _is_ours(serializer: MessageSerializer[Any]) -> TypeGuard[_Ours]:
+    return type(serializer) in _OURS
+
+
 def _is_the_same(known: MessageSerializer[Any], other: MessageSerializer[Any]) -> bool:
     # Exactly ours: a serializer of someone else's may carry settings of its own.
-    return (
-        type(known) is DataclassJsonMessageSerializer
-        and type(other) is DataclassJsonMessageSerializer
-        and known.cls is other.cls
-    )
+    return _is_ours(known) and _is_ours(other) and known.cls is other.cls
 
 
 def _class_path(serializer: MessageSerializer[Any]) -> str | None:

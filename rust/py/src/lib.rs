@@ -29,7 +29,7 @@ mod core {
     #[pymodule_export]
     use crate::agent_id::AgentId;
     #[pymodule_export]
-    use crate::codec::{DataclassCodec, JsonWriter, SerializerTable};
+    use crate::codec::{DataclassCodec, EnvelopeCodec, JsonWriter, ModelCodec, SerializerTable};
     #[pymodule_export]
     use crate::dispatcher::{Delivery, Dispatcher};
     #[pymodule_export]

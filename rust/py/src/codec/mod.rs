@@ -6,15 +6,35 @@
 //!
 //! - `table`: `SerializerTable`, which serializer serves a type name and a content type.
 //! - `dataclass`: `DataclassCodec`, dataclasses as JSON.
-//! - `writer`: `JsonWriter`, values as Python's `json` writes them.
-//! - `plan`: which fields a dataclass has; `text`: the pieces of JSON.
+//! - `writer`: `JsonWriter`, values as Python's `json` writes them; `plan`: which fields a dataclass
+//!   has; `text`: the pieces of that JSON.
+//! - `model`: `ModelCodec`, pydantic models as JSON; `shape`: what their fields hold; `compact`: the
+//!   pieces of that JSON.
+//! - `envelope`: `EnvelopeCodec`, protobuf messages.
 
+mod compact;
 mod dataclass;
+mod envelope;
+mod model;
 mod plan;
+mod shape;
 mod table;
 mod text;
 mod writer;
 
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
 pub(crate) use dataclass::DataclassCodec;
+pub(crate) use envelope::EnvelopeCodec;
+pub(crate) use model::ModelCodec;
 pub(crate) use table::SerializerTable;
 pub(crate) use writer::JsonWriter;
+
+/// Most messages fit, so that their text need not grow.
+const USUAL_LENGTH: usize = 256;
+
+/// Whether a value is of a class itself, and not of one that extends it.
+fn is_exactly(value: &Bound<'_, PyAny>, class: &Py<PyType>) -> bool {
+    std::ptr::eq(value.get_type_ptr().cast(), class.as_ptr())
+}

@@ -10,26 +10,37 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::dataclass::DataclassCodec;
+use super::envelope::EnvelopeCodec;
+use super::model::ModelCodec;
 use crate::python;
 
 /// What writes and reads in place of a serializer.
 enum Way {
     Dataclass(Py<DataclassCodec>),
+    Model(Py<ModelCodec>),
+    Envelope(Py<EnvelopeCodec>),
     /// The serializer itself.
     Serializer,
 }
 
 impl Way {
-    fn of(codec: Bound<'_, PyAny>) -> Self {
-        match codec.cast_into_exact::<DataclassCodec>() {
-            Ok(codec) => Self::Dataclass(codec.unbind()),
-            Err(_) => Self::Serializer,
+    fn of(codec: &Bound<'_, PyAny>) -> Self {
+        if let Ok(codec) = codec.cast_exact::<DataclassCodec>() {
+            Self::Dataclass(codec.clone().unbind())
+        } else if let Ok(codec) = codec.cast_exact::<ModelCodec>() {
+            Self::Model(codec.clone().unbind())
+        } else if let Ok(codec) = codec.cast_exact::<EnvelopeCodec>() {
+            Self::Envelope(codec.clone().unbind())
+        } else {
+            Self::Serializer
         }
     }
 
     fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
             Self::Dataclass(codec) => visit.call(codec),
+            Self::Model(codec) => visit.call(codec),
+            Self::Envelope(codec) => visit.call(codec),
             Self::Serializer => Ok(()),
         }
     }
@@ -50,7 +61,7 @@ impl Entry {
             return Ok(way);
         }
         let way = match &self.choose_codec {
-            Some(choose) => Way::of(choose.bind(py).call0()?),
+            Some(choose) => Way::of(&choose.bind(py).call0()?),
             None => Way::Serializer,
         };
         Ok(self.way.get_or_init(|| way))
@@ -147,6 +158,8 @@ impl SerializerTable {
         let entry = entry.get();
         match entry.way(py)? {
             Way::Dataclass(codec) => codec.get().encode(message).map(Bound::into_any),
+            Way::Model(codec) => codec.get().encode(message),
+            Way::Envelope(codec) => codec.get().encode(message),
             Way::Serializer => {
                 entry.serializer.bind(py).call_method1(intern!(py, "serialize"), (message,))
             }
@@ -168,6 +181,8 @@ impl SerializerTable {
         let entry = entry.get();
         match entry.way(py)? {
             Way::Dataclass(codec) => codec.get().decode(payload),
+            Way::Model(codec) => codec.get().decode(payload),
+            Way::Envelope(codec) => codec.get().decode(payload),
             Way::Serializer => {
                 entry.serializer.bind(py).call_method1(intern!(py, "deserialize"), (payload,))
             }

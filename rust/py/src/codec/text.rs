@@ -25,7 +25,7 @@ fn push_text(out: &mut Vec<u8>, text: &str) {
     let mut rest = text;
     while !rest.is_empty() {
         // Every byte before is ASCII, so this is the end of a character.
-        let (plain, special) = rest.split_at(plain_length(rest.as_bytes()));
+        let (plain, special) = rest.split_at(plain_length(rest.as_bytes(), is_plain));
         out.extend_from_slice(plain.as_bytes());
         let mut characters = special.chars();
         rest = characters.as_str();
@@ -50,7 +50,8 @@ fn push_surrogates(out: &mut Vec<u8>, text: &Bound<'_, PyString>) -> PyResult<()
     Ok(())
 }
 
-fn push_unit(out: &mut Vec<u8>, unit: u16) {
+/// Writes a unit of UTF-16, escaped if need be.
+pub(super) fn push_unit(out: &mut Vec<u8>, unit: u16) {
     let [high, low] = unit.to_be_bytes();
     let escaped = match (high, low) {
         (0, b'"' | b'\\') => low,
@@ -72,13 +73,14 @@ fn push_unit(out: &mut Vec<u8>, unit: u16) {
     out.extend_from_slice(&[b'\\', escaped]);
 }
 
+/// Whether `json` writes a byte as it is.
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
 /// How many bytes in front need no escape. Where there was one there may be more: a few bytes are
 /// looked at one by one, then whole blocks.
-fn plain_length(bytes: &[u8]) -> usize {
+pub(super) fn plain_length(bytes: &[u8], is_plain: fn(u8) -> bool) -> usize {
     let (near, far) = bytes.split_at(bytes.len().min(BLOCK));
     if let Some(length) = near.iter().position(|&byte| !is_plain(byte)) {
         return length;
@@ -119,4 +121,9 @@ pub(super) fn push_float(out: &mut Vec<u8>, number: &Bound<'_, PyFloat>) -> PyRe
         out.extend_from_slice(b"-Infinity");
     }
     Ok(())
+}
+
+/// The word for a truth value.
+pub(super) fn word(truth: bool) -> &'static [u8] {
+    if truth { b"true" } else { b"false" }
 }

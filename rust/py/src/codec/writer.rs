@@ -9,15 +9,13 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
+use super::USUAL_LENGTH;
 use super::plan::{Plan, Plans};
 use super::text;
 use crate::python;
 
 /// How deep values may be nested; every level takes some of the stack.
 const DEEPEST: usize = 1_000;
-
-/// Most messages fit, so that the text grows only once.
-const USUAL_LENGTH: usize = 256;
 
 /// Writes values as JSON.
 #[pyclass(frozen, module = "ferrogen._core")]
@@ -64,7 +62,7 @@ impl JsonWriter {
             return Ok(());
         }
         if let Ok(truth) = value.cast_exact::<PyBool>() {
-            out.extend_from_slice(word(truth.is_true()));
+            out.extend_from_slice(text::word(truth.is_true()));
             return Ok(());
         }
         if depth >= DEEPEST {
@@ -193,7 +191,7 @@ fn push_key(out: &mut Vec<u8>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
     } else if let Ok(number) = key.cast_exact::<PyFloat>() {
         text::push_float(out, number)?;
     } else if let Ok(truth) = key.cast_exact::<PyBool>() {
-        out.extend_from_slice(word(truth.is_true()));
+        out.extend_from_slice(text::word(truth.is_true()));
     } else if key.is_none() {
         out.extend_from_slice(b"null");
     } else {
@@ -201,8 +199,4 @@ fn push_key(out: &mut Vec<u8>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
     out.push(b'"');
     Ok(true)
-}
-
-fn word(truth: bool) -> &'static [u8] {
-    if truth { b"true" } else { b"false" }
 }
