@@ -126,6 +126,23 @@ def test_a_payload_is_asked_for_once_and_only_when_it_is_needed(more: dict[str, 
     assert asked == [1]
 
 
+def test_one_fact_is_given_without_the_payload() -> None:
+    event = message_event(lambda: pytest.fail("nobody asked"), extra=3)
+    facts = {name: event.fact(name) for name in ("kind", "sender", "receiver", "type", "extra")}
+    assert facts == {
+        "kind": "MessageKind.DIRECT",
+        "sender": None,
+        "receiver": "a/k",
+        "type": "Message",
+        "extra": 3,
+    }
+    with pytest.raises(KeyError):
+        event.fact("colour")
+    asked = message_event(lambda: "p")
+    assert asked.fact("payload") == asked.kwargs["payload"] == "p"
+    assert asked.fact("kind") == asked.kwargs["kind"]
+
+
 def test_an_event_that_was_shown_holds_its_message_no_longer() -> None:
     class Payload:
         def __call__(self) -> str:

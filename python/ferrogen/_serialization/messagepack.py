@@ -130,7 +130,7 @@ class _Transcoded:
         self._beside = beside
 
     def to_messagepack(self, message: Any) -> bytes:
-        values = json.loads(self._beside.serialize(message))
+        values = _parsed(self._beside.serialize(message))
         try:
             return msgspec.msgpack.encode(values)
         except OverflowError as error:
@@ -145,4 +145,19 @@ class _Transcoded:
             raise SerializationError(
                 f'cannot read "{self._beside.type_name}" from MessagePack: {error}'
             ) from error
-        return self._beside.deserialize(json.dumps(values).encode("utf-8"))
+        return self._beside.deserialize(_as_json(values))
+
+
+# Of NaN and the infinities, which JSON does not have, only Python's slower json knows.
+
+
+def _parsed(payload: bytes) -> Any:
+    try:
+        return msgspec.json.decode(payload)
+    except msgspec.DecodeError:
+        return json.loads(payload)
+
+
+def _as_json(values: Any) -> bytes:
+    payload = msgspec.json.encode(values)
+    return json.dumps(values).encode("utf-8") if b"null" in payload else payload

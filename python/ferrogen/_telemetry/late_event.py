@@ -35,6 +35,23 @@ class LateEvent:
 
     kwargs = cast("dict[str, Any]", _LateFacts())
 
+    def fact(self, name: str) -> Any:
+        """Give one of the facts in `kwargs` without making the others.
+
+        Args:
+            name: The name of the fact.
+
+        Returns:
+            The fact, as `kwargs` has it.
+
+        Raises:
+            KeyError: When the event has no such fact.
+        """
+        given = vars(self).get("_given")
+        if given is None or name == "payload":
+            return self.kwargs[name]
+        return self._as_text(name, given[name])
+
     def __str__(self) -> str:
         return as_json(self.kwargs)
 
@@ -46,11 +63,10 @@ class LateEvent:
     def _make_facts(self, given: dict[str, Any]) -> dict[str, Any]:
         if "payload" in given:
             self._settle_payload(given)
-        facts = dict(given)
-        for name in self._become_text:
-            if facts[name] is not None:
-                facts[name] = str(facts[name])
-        return facts
+        return {name: self._as_text(name, value) for name, value in given.items()}
+
+    def _as_text(self, name: str, value: Any) -> Any:
+        return str(value) if name in self._become_text and value is not None else value
 
     @staticmethod
     def _settle_payload(given: dict[str, Any]) -> Any:
