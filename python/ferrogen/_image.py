@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic_core import PydanticCustomError, core_schema
-from typing_extensions import Self
 
 from ferrogen.exceptions import ImageError, MissingDependencyError
 
@@ -52,12 +51,12 @@ class Image:
         self.image = image.convert("RGB")
 
     @classmethod
-    def from_pil(cls, pil_image: PillowImage.Image) -> Self:
+    def from_pil(cls, pil_image: PillowImage.Image) -> Image:
         """Take a picture from pillow."""
         return cls(pil_image)
 
     @classmethod
-    def from_uri(cls, uri: str) -> Self:
+    def from_uri(cls, uri: str) -> Image:
         """Read a PNG or JPEG from a ``data:`` URI.
 
         Raises:
@@ -72,7 +71,7 @@ class Image:
         return cls.from_base64(uri[prefix.end() :])
 
     @classmethod
-    def from_base64(cls, base64_str: str) -> Self:
+    def from_base64(cls, base64_str: str) -> Image:
         """Read a picture of any format that pillow knows from base64 text.
 
         Raises:
@@ -82,7 +81,7 @@ class Image:
         return cls(_open(BytesIO(base64.b64decode(base64_str))))
 
     @classmethod
-    def from_file(cls, file_path: Path) -> Self:
+    def from_file(cls, file_path: Path) -> Image:
         """Read a picture from a file.
 
         Raises:

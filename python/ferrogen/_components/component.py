@@ -70,7 +70,7 @@ class Component(ComponentFromConfig[ConfigT], ComponentSchemaType[ConfigT], Gene
         ```
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         if not is_component_class(cls):
             warnings.warn(
@@ -91,9 +91,10 @@ def is_component_instance(cls: Any) -> TypeGuard[_ConcreteComponent[BaseModel]]:
     return all(isinstance(cls, part) for part in _PARTS)
 
 
-def is_component_class(cls: object) -> TypeGuard[type[_ConcreteComponent[BaseModel]]]:
+def is_component_class(cls: type) -> TypeGuard[type[_ConcreteComponent[BaseModel]]]:
     """Tell whether a class is one whose objects can be dumped and loaded.
 
     What is no class at all is none.
     """
-    return isinstance(cls, type) and all(issubclass(cls, part) for part in _PARTS)
+    asked: object = cls
+    return isinstance(asked, type) and all(issubclass(asked, part) for part in _PARTS)

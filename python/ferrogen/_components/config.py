@@ -140,7 +140,7 @@ class ComponentSchemaType(Generic[ConfigT]):
 
     required_class_vars = ["component_config_schema", "component_type"]  # noqa: RUF012 - upstream's
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         if cls.__module__.rpartition(".")[0] == __package__:
             return  # an interface of ours; the classes of users give the values

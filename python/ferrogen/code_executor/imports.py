@@ -26,7 +26,7 @@ class Alias:
     """What the code calls it."""
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True)
 class ImportFromModule:
     """Names that are imported from one module.
 

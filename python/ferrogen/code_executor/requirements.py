@@ -17,7 +17,7 @@ P = ParamSpec("P")
 _MODULE = "func_module"
 
 
-@dataclass(init=False)
+@dataclass
 class FunctionWithRequirementsStr:
     r"""A function that is given as source text, with what it needs.
 
