@@ -9,6 +9,9 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from ferrogen import ComponentModel
 from ferrogen.components import EnvironmentSecret
 from ferrogen.exceptions import FerrogenError, SecretError
+from ferrogen.models import ChatCompletionClient
+from ferrogen.models.anthropic import AnthropicChatCompletionClient
+from ferrogen.models.openai import OpenAIChatCompletionClient
 
 from .machines import Car, Engine, EngineConfig, car, engine
 
@@ -37,6 +40,25 @@ def test_a_reference_becomes_the_secret_and_is_written_as_the_reference():
     again = Engine.load_component(ComponentModel.model_validate_json(dumped.model_dump_json()))
     assert again.key == VALUE
     assert again.dump_component().config["key"] == REFERENCE
+
+
+@pytest.mark.parametrize(
+    ("client_class", "model"),
+    [(OpenAIChatCompletionClient, "gpt-4o"), (AnthropicChatCompletionClient, "claude-sonnet-4-5")],
+)
+def test_clients_of_services_take_references_in_configs_and_in_code(client_class, model: str):
+    config = {
+        "model": model,
+        "api_key": REFERENCE,
+        "default_headers": {"X-Api-Key": REFERENCE, "X-Trace": "on"},
+    }
+    provider = f"{client_class.__module__}.{client_class.__name__}"
+    loaded = ChatCompletionClient.load_component({"provider": provider, "config": config})
+    made = client_class(model=model, api_key=EnvironmentSecret("ENGINE_KEY"))
+    assert loaded._client.api_key == made._client.api_key == VALUE
+    assert loaded._client.default_headers["X-Api-Key"] == VALUE
+    assert loaded.dump_component().config == config
+    assert made.dump_component().config == {"model": model, "api_key": REFERENCE}
 
 
 @pytest.mark.usefixtures("trusted")
@@ -102,7 +124,8 @@ def test_what_only_looks_like_a_reference_is_none(value: object):
 def test_a_model_may_demand_references():
     keys = Keys.model_validate({"key": REFERENCE})
     assert keys.key.get_secret_value() == VALUE
-    assert keys.model_dump() == {"key": REFERENCE, "other": None}
+    assert keys.model_dump(mode="json") == {"key": REFERENCE, "other": None}
+    assert keys.model_dump() == {"key": EnvironmentSecret("ENGINE_KEY"), "other": None}
     assert Keys.model_validate_json(keys.model_dump_json()) == keys
     with pytest.raises(ValidationError, match="a reference to a secret is"):
         Keys(key=VALUE)
@@ -112,6 +135,14 @@ def test_the_schema_of_a_reference_is_that_of_its_object():
     schema = Keys.model_json_schema()["properties"]["key"]
     assert schema["required"] == ["$env"]
     assert schema["additionalProperties"] is False
+
+
+def test_a_config_is_dumped_with_the_secret_in_it_and_to_json_without(monkeypatch):
+    config = EngineConfig(power=1, key=EnvironmentSecret("ENGINE_KEY"))
+    assert isinstance(config.model_dump()["key"], EnvironmentSecret)
+    assert '"key":"**********"' in config.model_dump_json()
+    monkeypatch.delenv("ENGINE_KEY")
+    assert isinstance(config.model_dump()["key"], EnvironmentSecret)
 
 
 def test_pickles_copies_and_representations_have_the_name_alone():

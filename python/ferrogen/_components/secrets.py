@@ -116,7 +116,7 @@ class EnvironmentSecret(SecretStr):
 
 
 _AS_REFERENCE = core_schema.plain_serializer_function_ser_schema(
-    EnvironmentSecret.reference, when_used="unless-none"
+    EnvironmentSecret.reference, when_used="json-unless-none"
 )
 # For where it stands as Any, such as in the config of a ComponentModel.
 EnvironmentSecret.__pydantic_serializer__ = SchemaSerializer(

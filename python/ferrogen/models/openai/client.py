@@ -21,7 +21,7 @@ from ferrogen.models.messages import LLMMessage
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo, validate_model_info
 from ferrogen.models.openai.assembly import Assembly
 from ferrogen.models.openai.chunks import Chunk, read_chunk
-from ferrogen.models.openai.configuration import secrets_of
+from ferrogen.models.openai.configuration import in_the_clear, secrets_of
 from ferrogen.models.openai.conversation import Conversation
 from ferrogen.models.openai.failures import failure_in_body
 from ferrogen.models.openai.request import (
@@ -72,8 +72,9 @@ class ChatApiClient(ChatCompletionClient):
             bool(arguments.get("include_name_in_message", True)),
         )
         self._ledger: UsageLedger = arguments.get("ledger") or UsageLedger()
-        self._secrets = secrets_of(arguments)
-        self._client = self._make_client(arguments)
+        clear = in_the_clear(arguments)
+        self._secrets = secrets_of(clear)
+        self._client = self._make_client(clear)
         key = self._client.api_key
         if key and key not in self._secrets:
             self._secrets = (*self._secrets, key)

@@ -64,7 +64,7 @@ def config_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
             )
     headers = arguments.get("default_headers") or {}
     secret = {
-        name: SecretStr(value) if _SECRET_HEADER.search(name) else value
+        name: SecretStr(value) if isinstance(value, str) and _SECRET_HEADER.search(name) else value
         for name, value in headers.items()
     }
     return {**arguments, **({"default_headers": secret} if secret else {})}
@@ -76,10 +76,15 @@ def argument_values(config: ClientConfiguration) -> dict[str, Any]:
     A secret that went through JSON is only a mask. It is left out, so that the key comes from
     where the SDK looks for one: the environment.
     """
-    values = config.model_dump(exclude_none=True)
-    if "default_headers" in values:
-        values["default_headers"] = _revealed(values["default_headers"])
-    return _revealed(values)
+    return in_the_clear(config.model_dump(exclude_none=True))
+
+
+def in_the_clear(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the arguments of a client with the values of their secrets, as the SDK wants them."""
+    clear = _revealed(arguments)
+    if clear.get("default_headers"):
+        clear["default_headers"] = _revealed(clear["default_headers"])
+    return clear
 
 
 def secrets_of(arguments: Mapping[str, Any]) -> tuple[str, ...]:
