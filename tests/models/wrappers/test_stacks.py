@@ -159,6 +159,8 @@ def test_cancelling_reaches_the_client_within(folder, names, streaming, by_token
         with pytest.raises(asyncio.CancelledError):
             await asked
         assert (inner.before, inner.broken_off) == (0, 1)
+        await settled()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())
 
@@ -180,6 +182,7 @@ def test_a_stream_that_is_closed_early_is_closed_within(folder, names):
         assert await anext(stream) == "left"
         await stream.aclose()
         assert len(closed) == 1
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())
 
