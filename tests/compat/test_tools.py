@@ -358,7 +358,6 @@ def spans(monkeypatch):
     def record_again():
         recorded = RecordedSpans()
         monkeypatch.setattr(trace, "get_tracer_provider", lambda: recorded.provider)
-        monkeypatch.setattr(trace, "get_tracer", recorded.provider.get_tracer)
         return recorded
 
     return record_again

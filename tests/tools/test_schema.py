@@ -1,9 +1,11 @@
 """The schemas of functions are those that upstream writes."""
 
 import enum
+import gc
+import weakref
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import autogen_core.tools
 import pytest
@@ -84,3 +86,55 @@ def test_a_parameter_without_annotation_is_refused_by_name():
 
     with pytest.raises(ToolSchemaError, match=r"parameter 'a' of .*careless has no annotation"):
         parameters(careless)
+
+
+def test_a_description_is_the_callers_own():
+    model = args_base_model_from_signature("args", get_typed_signature(plain))
+    first = parameters_of(model, strict=False)
+    first["properties"].clear()
+    first["required"].append("x")
+    assert parameters_of(model, strict=False) == parameters(plain)
+
+
+def test_a_model_that_is_built_anew_is_described_anew():
+    class Order(BaseModel):
+        pieces: int
+
+    assert parameters_of(Order, strict=False)["properties"]["pieces"]["type"] == "integer"
+    Order.__annotations__["pieces"] = str
+    Order.model_fields["pieces"].annotation = str
+    Order.model_rebuild(force=True)
+    assert parameters_of(Order, strict=False)["properties"]["pieces"]["type"] == "string"
+
+
+def test_a_model_that_describes_itself_is_asked_each_time():
+    class Order(BaseModel):
+        pieces: int
+        asked: ClassVar[int] = 0
+
+        @classmethod
+        def model_json_schema(cls, *args, **kwargs):
+            cls.asked += 1
+            return {"properties": {"asked": cls.asked}}
+
+    assert [parameters_of(Order, strict=False)["properties"]["asked"] for _ in "ab"] == [1, 2]
+
+
+def test_the_description_goes_with_the_model():
+    model = args_base_model_from_signature("args", get_typed_signature(plain))
+    parameters_of(model, strict=False)
+    known = weakref.ref(model)
+    del model
+    gc.collect()
+    assert known() is None
+
+
+def test_a_model_is_not_described_as_the_one_it_extends():
+    class Order(BaseModel):
+        pieces: int
+
+    class Large(Order):
+        pallets: int
+
+    assert list(parameters_of(Order, strict=False)["properties"]) == ["pieces"]
+    assert list(parameters_of(Large, strict=False)["properties"]) == ["pieces", "pallets"]

@@ -1,6 +1,8 @@
 """What a model is told of a tool: its name, its description and the schema of its arguments."""
 
+import pickle
 from collections.abc import Mapping, Sequence
+from inspect import getattr_static
 from typing import Any
 
 from pydantic import BaseModel
@@ -9,6 +11,7 @@ from typing_extensions import NotRequired, TypedDict
 from ferrogen.exceptions import ToolSchemaError
 
 _REFERENCE = "#/$defs/"
+_DESCRIPTION = "__ferrogen_description__"
 
 
 class ParametersSchema(TypedDict):
@@ -79,18 +82,40 @@ def parameters_of(model: type[BaseModel], strict: bool) -> ParametersSchema:
     Raises:
         ToolSchemaError: The arguments do not fit strict mode.
     """
+    parameters = _described(model)
+    if strict:
+        _check_strict(parameters)
+    return parameters
+
+
+def _described(model: type[BaseModel]) -> ParametersSchema:
+    """Describe a model, and remember the description: pydantic takes a millisecond for it.
+
+    Tools are described to the model at every turn. Callers get a description of their own.
+    """
+    if getattr_static(model, "model_json_schema") is not vars(BaseModel)["model_json_schema"]:
+        return _describe(model)
+    # It stands at the model, so that both go together. The core schema is another one when
+    # pydantic has built the model anew.
+    core = model.__pydantic_core_schema__
+    known: tuple[object, bytes] | None = vars(model).get(_DESCRIPTION)
+    if known is None or known[0] is not core:
+        known = (core, pickle.dumps(_describe(model)))
+        setattr(model, _DESCRIPTION, known)
+    parameters: ParametersSchema = pickle.loads(known[1])
+    return parameters
+
+
+def _describe(model: type[BaseModel]) -> ParametersSchema:
     schema = model.model_json_schema()
     definitions: dict[str, Any] = schema.pop("$defs", {})
     inlined = _inline(schema, definitions, ())
-    parameters = ParametersSchema(
+    return ParametersSchema(
         type="object",
         properties=inlined["properties"],
         required=inlined.get("required", []),
         additionalProperties=inlined.get("additionalProperties", False),
     )
-    if strict:
-        _check_strict(parameters)
-    return parameters
 
 
 def _check_strict(parameters: ParametersSchema) -> None:
