@@ -65,9 +65,10 @@ class _ByProtobuf:
         except self._decode_error as error:
             raise self._refusal("the message in the envelope", envelope.value, error) from error
         if not fits:
-            held = envelope.type_url or "nothing"
+            held = repr(envelope.type_url) if envelope.type_url else "nothing"
             raise SerializationError(
-                f'Failed to unpack payload into {self._cls}: it holds "{held}"'
+                f'cannot read "{self._name}": Failed to unpack payload into {self._cls}: '
+                f"it holds {held}"
             )
         return message
 

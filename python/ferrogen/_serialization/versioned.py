@@ -64,8 +64,7 @@ class VersionedMessageSerializer(Generic[T]):
         values = self._load(payload)
         version = values.pop(VERSION_FIELD, 1)
         if version is True or version != self.history.current:
-            # Upgrades see the values that JSON has, whatever the message came as.
-            values = self.history.upgrade(msgspec.to_builtins(values, str_keys=True), version)
+            values = self.history.upgrade(self._as_in_json(values), version)
         return self.inner.deserialize(self._dump(values, "read"))
 
     def serialize(self, message: T) -> bytes:
@@ -107,6 +106,14 @@ class VersionedMessageSerializer(Generic[T]):
                 f'"{self.type_name}" has a version, which only objects with fields can carry'
             )
         return values
+
+    def _as_in_json(self, values: dict[Any, Any]) -> dict[str, Any]:
+        """Give upgrades the values that JSON has, whatever the message came as."""
+        try:
+            plain: dict[str, Any] = msgspec.to_builtins(values, str_keys=True)
+        except TypeError as error:
+            raise SerializationError(f'cannot read "{self.type_name}": {error}') from error
+        return plain
 
     def _dump(self, values: dict[str, Any], act: str) -> bytes:
         try:
