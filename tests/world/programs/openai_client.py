@@ -1,22 +1,29 @@
-"""The client of OpenAI's interface in autogen-ext, with a server that answers, and one refusal."""
+"""Assistants ask a model by OpenAI's chat API: only the import of the client differs."""
 
 import asyncio
-import json
-import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import sys
+from pathlib import Path
+from typing import Any
 
 from autogen_agentchat.agents import AssistantAgent
-from autogen_agentchat.messages import StructuredMessage
-from autogen_agentchat.teams import RoundRobinGroupChat
-from autogen_agentchat.ui import Console
-from autogen_core import EVENT_LOGGER_NAME
-from autogen_core.logging import LLMCallEvent, LLMStreamEndEvent, LLMStreamStartEvent
-from autogen_core.models import ModelFamily, ModelInfo, SystemMessage, UserMessage
-from autogen_ext.models.openai import OpenAIChatCompletionClient
+from autogen_agentchat.base import Handoff
+from autogen_agentchat.conditions import HandoffTermination
+from autogen_agentchat.messages import (
+    ModelClientStreamingChunkEvent,
+    StructuredMessage,
+    ToolCallExecutionEvent,
+)
+from autogen_agentchat.teams import Swarm
+from autogen_core.models import ModelFamily, ModelInfo
 from pydantic import BaseModel
+
+if "ferrogen" in sys.modules:
+    from ferrogen.models.openai import OpenAIChatCompletionClient
+else:
+    from autogen_ext.models.openai import OpenAIChatCompletionClient
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "models"))
+from scripted_server import ScriptedServer, json_answer, sse_answer
 
 ABLE = ModelInfo(
     vision=False,
@@ -25,124 +32,122 @@ ABLE = ModelInfo(
     family=ModelFamily.UNKNOWN,
     structured_output=True,
 )
-USAGE = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
+USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
 
 
-class Size(BaseModel):
-    """How long a text is."""
-
-    letters: int
-
-
-def letters(text: str) -> int:
-    """Count the letters of a text."""
-    return len(text)
+class Weather(BaseModel):
+    city: str
+    degrees: float
 
 
-def answer(asked: dict[str, object]) -> dict[str, object]:
-    """What the server's model says."""
-    messages = asked["messages"]
-    assert isinstance(messages, list)
-    last = messages[-1]
-    if last["role"] == "user" and asked.get("tools"):
-        function = {"name": "letters", "arguments": json.dumps({"text": last["content"]})}
-        return {"tool_calls": [{"id": "call-1", "type": "function", "function": function}]}
-    if asked.get("response_format"):
-        return {"content": '{"letters": 4}'}
-    return {"content": f"{len(messages)} messages, the last from a {last['role']}"}
+def weather(city: str) -> str:
+    """Look at the sky."""
+    return f"21.5 degrees in {city}"
 
 
-class Server(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if asked["model"] == "none":
-            return self.reply(404, "application/json", '{"error": {"message": "no such model"}}')
-        said = answer(asked)
-        reason = "tool_calls" if "tool_calls" in said else "stop"
-        common = {"id": "1", "created": 1, "model": asked["model"]}
-        if not asked.get("stream"):
-            choice = {"index": 0, "finish_reason": reason}
-            choice["message"] = {"role": "assistant", "content": None, **said}
-            whole = {**common, "object": "chat.completion", "choices": [choice], "usage": USAGE}
-            return self.reply(200, "application/json", json.dumps(whole))
-        pieces = [*str(said["content"]).partition(" ")]
-        choices = [{"index": 0, "delta": {"content": piece}} for piece in pieces]
-        choices.append({"index": 0, "delta": {}, "finish_reason": reason})
-        chunks = [{**common, "object": "chat.completion.chunk", "choices": [c]} for c in choices]
-        lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
-        return self.reply(200, "text/event-stream", "".join(lines) + "data: [DONE]\n\n")
-
-    def reply(self, status: int, kind: str, text: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(text.encode())))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+def complete(kind: str, **more: Any) -> dict[str, Any]:
+    return {"id": "1", "object": kind, "created": 1, "model": "tiny", **more}
 
 
-@contextmanager
-def serving() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, args=(0.01,)).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        server.server_close()
+def said(reason: str, **message: Any) -> list[Any]:
+    choice = {"index": 0, "finish_reason": reason, "message": {"role": "assistant", **message}}
+    return json_answer(complete("chat.completion", choices=[choice], usage=USAGE))
 
 
-class Calls(logging.Handler):
-    """Keeps what is logged of calls of the model."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.said: list[object] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        event = record.msg
-        if isinstance(event, LLMCallEvent | LLMStreamStartEvent | LLMStreamEndEvent):
-            said = json.loads(str(event))
-            usage = (event.prompt_tokens, event.completion_tokens) if "response" in said else ()
-            self.said.append((said["type"], len(said.get("messages", [])), *usage, sorted(said)))
+def called(*calls: tuple[str, str]) -> list[Any]:
+    wire = [
+        {
+            "id": f"call-{number}",
+            "type": "function",
+            "function": {"name": name, "arguments": arguments},
+        }
+        for number, (name, arguments) in enumerate(calls)
+    ]
+    return said("tool_calls", content=None, tool_calls=wire)
 
 
-async def main(address: str) -> None:
-    def client(model: str = "some-model") -> OpenAIChatCompletionClient:
-        return OpenAIChatCompletionClient(
-            model=model, base_url=address, api_key="none", model_info=ABLE, max_retries=0
+def chunk(reason: str | None = None, **delta: Any) -> dict[str, Any]:
+    choice = {"index": 0, "finish_reason": reason, "delta": delta}
+    return complete("chat.completion.chunk", choices=[choice])
+
+
+def shown(event: Any) -> str:
+    if isinstance(event, ToolCallExecutionEvent):
+        return str([(result.content[:40], result.is_error) for result in event.content])
+    return f"{type(event).__name__} {getattr(event, 'content', '')}"
+
+
+async def use_tools(client: Any, server: ScriptedServer) -> None:
+    """Calls in parallel, one of which has arguments that are no JSON: the model hears of it."""
+    server.play(
+        called(("weather", '{"city": "Oslo"}'), ("weather", '{"city": ')),
+        said("stop", content="It is 21.5 degrees."),
+    )
+    assistant = AssistantAgent("guide", client, tools=[weather], reflect_on_tool_use=True)
+    result = await assistant.run(task="The weather in Oslo?")
+    for message in result.messages:
+        print(shown(message))
+    heard = [m for m in server.requests[-1].json["messages"] if m["role"] == "tool"]
+    print([message["content"][:20] for message in heard])
+
+
+async def hand_off(client: Any, server: ScriptedServer) -> None:
+    server.play(called(("transfer_to_user", "{}")))
+    assistant = AssistantAgent("guide", client, handoffs=[Handoff(target="user")])
+    team = Swarm([assistant], termination_condition=HandoffTermination(target="user"))
+    result = await team.run(task="I want to talk to a human.")
+    print(result.stop_reason, shown(result.messages[-1]))
+
+
+async def answer_in_a_class(client: Any, server: ScriptedServer) -> None:
+    server.play(said("stop", content='{"city": "Oslo", "degrees": 21.5}'))
+    assistant = AssistantAgent("guide", client, output_content_type=Weather)
+    result = await assistant.run(task="The weather?")
+    message = result.messages[-1]
+    assert isinstance(message, StructuredMessage)
+    print(message.content)
+    print(server.requests[-1].json["response_format"]["json_schema"]["name"])
+
+
+async def stream(client: Any, server: ScriptedServer) -> None:
+    call = {
+        "index": 0,
+        "id": "call-0",
+        "type": "function",
+        "function": {"name": "weather", "arguments": '{"city": '},
+    }
+    rest = {"index": 0, "function": {"arguments": '"Rome"}'}}
+    usage = complete("chat.completion.chunk", choices=[], usage=USAGE)
+    server.play(
+        sse_answer(
+            chunk(role="assistant", content="Let me "),
+            chunk(content="look."),
+            chunk(tool_calls=[call]),
+            chunk(tool_calls=[rest]),
+            chunk("tool_calls"),
+            usage,
+        ),
+        sse_answer(chunk(content="21.5 "), chunk(content="degrees."), chunk("stop"), usage),
+    )
+    assistant = AssistantAgent(
+        "guide", client, tools=[weather], model_client_stream=True, reflect_on_tool_use=True
+    )
+    async for event in assistant.run_stream(task="The weather in Rome?"):
+        if isinstance(event, ModelClientStreamingChunkEvent):
+            print("piece", repr(event.content))
+        else:
+            print(shown(event))
+
+
+async def main() -> None:
+    async with ScriptedServer() as server:
+        client = OpenAIChatCompletionClient(
+            model="tiny", base_url=f"{server.url}/v1", api_key="sk-none", model_info=ABLE
         )
-
-    calls = Calls()
-    logging.getLogger(EVENT_LOGGER_NAME).addHandler(calls)
-    logging.getLogger(EVENT_LOGGER_NAME).setLevel(logging.INFO)
-    asked = [SystemMessage(content="Be brief."), UserMessage(content="Hello", source="user")]
-    model = client()
-    print(await model.create(asked))
-    async for piece in model.create_stream(asked):
-        print(repr(piece))
-    print(model.total_usage(), model.model_info["family"])
-
-    helper = AssistantAgent("helper", client(), tools=[letters], reflect_on_tool_use=True)
-    talker = AssistantAgent("talker", client(), model_client_stream=True)
-    await Console(RoundRobinGroupChat([helper, talker], max_turns=2).run_stream(task="Frog"))
-
-    sizer = AssistantAgent("sizer", client(), output_content_type=Size)
-    said = (await sizer.run(task="Frog")).messages[-1]
-    print(isinstance(said, StructuredMessage), said.to_text())
-
-    dumped = model.dump_component()
-    print({**dumped.model_dump(), "config": sorted(dumped.config)})
-    loaded = OpenAIChatCompletionClient.load_component(dumped)
-    print((await loaded.create(asked)).content)
-    try:
-        await client("none").create(asked)
-    except Exception as error:  # noqa: BLE001  # it is the SDK's, and only its name is looked at
-        print(type(error).__name__, error)
-    print(*calls.said, sep="\n")
+        for use in (use_tools, hand_off, answer_in_a_class, stream):
+            print("--", use.__name__)
+            await use(client, server)
+        await client.close()
 
 
-with serving() as where:
-    asyncio.run(main(where))
+asyncio.run(main())

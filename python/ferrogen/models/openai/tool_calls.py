@@ -88,7 +88,7 @@ class ToolCalls:
             FunctionCall(
                 id=call.id or f"call_{uuid4().hex}",
                 name=plain_name(call.name),
-                arguments="".join(call.arguments).strip() or "{}",
+                arguments=written if (written := "".join(call.arguments)).strip() else "{}",
             )
             for call in self._calls
         ]
