@@ -194,7 +194,7 @@ format: $(MADE)/development | check-rust ## format Rust and Python, and mend wha
 	"$(BIN)/ruff" format --quiet
 
 .PHONY: bench
-bench: $(MADE)/development $(MADE)/extension ## measure: every file of benches/, or BENCH=runtime
+bench: $(MADE)/development $(WORLD)/.made/ferrogen ## measure: every file of benches/, or BENCH=runtime
 	@for bench in $(if $(BENCH),benches/$(BENCH).py,$(sort $(filter-out benches/_%,$(wildcard benches/*.py)))); do \
 		echo "== $$bench"; "$(BIN)/python" "$$bench" $(ARGS) || exit 1; \
 	done
