@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from unittest import mock
 
 import pytest
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
@@ -13,6 +14,7 @@ from ferrogen.models import ChatCompletionClient
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 from ferrogen.models.openai import OpenAIChatCompletionClient
 
+from . import machines
 from .machines import Car, Engine, EngineConfig, car, engine
 
 VALUE = "sk-very-secret"
@@ -80,6 +82,21 @@ def test_loading_leaves_the_config_as_it_is():
 
 
 @pytest.mark.usefixtures("trusted")
+def test_a_config_of_a_past_version_gets_the_secret_too():
+    class Old(Engine):
+        component_version = 3
+
+        @classmethod
+        def _from_config_past_version(cls, config: dict, version: int) -> "Old":
+            return cls(EngineConfig(power=version, key=config["password"]))
+
+    with mock.patch.object(machines, "Engine", Old):
+        given = {**engine(password=REFERENCE), "component_version": 2}
+        loaded = Old.load_component(given)
+    assert (loaded.power, loaded.key) == (2, VALUE)
+
+
+@pytest.mark.usefixtures("trusted")
 def test_a_secret_that_was_given_as_such_is_masked_as_upstream_does():
     dumped = Engine(EngineConfig(power=1, key=SecretStr(VALUE))).dump_component()
     assert dumped.config["key"] == SecretStr(VALUE)
@@ -114,11 +131,18 @@ def test_no_error_shows_a_secret_and_no_other_field_takes_one(config: dict):
 
 @pytest.mark.parametrize(
     "value",
-    [{"$env": "A", "more": 1}, {"$env": 1}, {"env": "A"}, {"$env": {"$env": "A"}}, "$env", []],
+    [
+        *({"$env": "A", "more": 1}, {"$env": 1}, {"$env": ""}, {"$env": "A=B"}, {"env": "A"}),
+        *("$env", []),
+    ],
 )
+@pytest.mark.usefixtures("trusted")
 def test_what_only_looks_like_a_reference_is_none(value: object):
     with pytest.raises(ValidationError):
         TypeAdapter(EnvironmentSecret).validate_python(value)
+    if value != "$env":
+        with pytest.raises(ValidationError):
+            Engine.load_component(engine(key=value))
 
 
 def test_a_model_may_demand_references():

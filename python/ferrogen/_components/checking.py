@@ -74,7 +74,7 @@ def _own_faults(model: ComponentModel, expected: type[Any] | None, place: Place)
             message = f"the environment variable {secret.variable!r} of a secret is not set"
             yield Fault(spelled((*at_config, *inner)), "secret", message)
     for inner, value in values_in(config, at_config):
-        if value == MASK:
+        if isinstance(value, str) and value == MASK:
             message = (
                 "the secret was masked when it was written; put in its place "
                 '{"$env": "NAME OF AN ENVIRONMENT VARIABLE"}'

@@ -43,7 +43,8 @@ class ComponentFromConfig(Generic[FromConfigT]):
         """Make a component from a config of an earlier version, as it was written.
 
         Args:
-            config: The config, not validated, since its schema is gone.
+            config: The config, not validated, since its schema is gone; secrets that it refers to
+                are ``SecretStr`` objects.
             version: The version it has, lower than ``component_version``.
 
         Raises:

@@ -51,7 +51,7 @@ class EnvironmentSecret(SecretStr):
     __module__ = "ferrogen.components"
 
     def __init__(self, variable: str) -> None:
-        if not variable or "=" in variable or "\0" in variable:
+        if not _is_name(variable):
             raise SecretError(f"{variable!r} cannot be the name of an environment variable")
         self.variable = variable
         """The name of the environment variable."""
@@ -128,9 +128,14 @@ def referred(value: Any) -> EnvironmentSecret | None:
     """Return the secret that a value of a config refers to, if it is a reference."""
     if isinstance(value, EnvironmentSecret):
         return value
-    if type(value) is dict and value.keys() == {KEY} and isinstance(value[KEY], str):
+    if type(value) is dict and value.keys() == {KEY} and _is_name(value[KEY]):
         return EnvironmentSecret(value[KEY])
     return None
+
+
+def _is_name(variable: object) -> bool:
+    """Tell whether an environment variable can be called so."""
+    return isinstance(variable, str) and variable != "" and not {"=", "\0"} & set(variable)
 
 
 def take_references(
