@@ -6,8 +6,10 @@ import json
 import pytest
 
 from ferrogen import CancellationToken
+from ferrogen.components import EnvironmentSecret
 from ferrogen.exceptions import ModelConnectionError, ModelStatusError
 from ferrogen.models import ChatCompletionClient
+from ferrogen.models.openai import OpenAIChatCompletionClient
 from ferrogen.models.usage import DetailedUsage
 from ferrogen.models.wrappers import (
     Budget,
@@ -146,3 +148,23 @@ async def test_a_tower_on_the_real_client_is_loaded_as_it_was_dumped_without_its
     loaded = ChatCompletionClient.load_component(dumped)
     assert json.loads(loaded.dump_component().model_dump_json()) == json.loads(text)
     await loaded.close()
+
+
+async def test_a_key_by_reference_stays_a_reference_in_a_tower_and_out_of_cassettes(
+    server, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("OUR_ACCOUNT", KEY)
+    path = tmp_path / "cassette.json"
+    base_url = f"{server.url}/v1"
+    client = OpenAIChatCompletionClient(
+        model="gpt-4o", base_url=base_url, api_key=EnvironmentSecret("OUR_ACCOUNT"), max_retries=0
+    )
+    text = Recorder(Retrying(Cached(client)), path).dump_component().model_dump_json()
+    assert KEY not in text
+    loaded = ChatCompletionClient.load_component(json.loads(text))
+    server.play(json_answer(whole(f"you are {KEY}")))
+    assert (await loaded.create(QUESTION)).content == f"you are {KEY}"
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    assert KEY not in path.read_text()
+    await loaded.close()
+    await client.close()

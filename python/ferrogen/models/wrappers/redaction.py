@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from pydantic import SecretStr
 
+from ferrogen.exceptions import SecretError
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.wrappers.wrapper import Wrapper
 
@@ -92,7 +94,8 @@ def _in_config(client: ChatCompletionClient) -> Iterator[str]:
 
 def _secrets_in(name: str, value: object) -> Iterator[str]:
     if isinstance(value, SecretStr):
-        yield value.get_secret_value()
+        with suppress(SecretError):  # a reference to a variable that is not set hides nothing
+            yield value.get_secret_value()
     elif isinstance(value, str) and _NAMES.search(name):
         yield value
     elif isinstance(value, dict):
