@@ -2,11 +2,21 @@
 
 import pytest
 
+from ferrogen.models.anthropic import AnthropicChatCompletionClient
 from ferrogen.models.openai import OpenAIChatCompletionClient
 
 from ..scripted_server import ScriptedServer
 
 KEY = "a-key-that-nobody-may-read"
+
+
+@pytest.fixture(autouse=True)
+def nothing_from_outside(monkeypatch):
+    """The loopback is no affair of a proxy, and keys of whoever runs the tests are not theirs."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
 
 
 @pytest.fixture
@@ -24,6 +34,16 @@ async def client(server):
         api_key=KEY,
         max_retries=0,
         default_headers={"x-gateway-token": f"gateway-{KEY}"},
+    )
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def anthropic_client(server):
+    """A client of Anthropic's API on the same server."""
+    client = AnthropicChatCompletionClient(
+        model="claude-3-5-haiku-latest", base_url=server.url, api_key=KEY, max_retries=0
     )
     yield client
     await client.close()

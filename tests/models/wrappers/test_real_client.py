@@ -23,6 +23,7 @@ from ferrogen.models.wrappers import (
     Retrying,
 )
 
+from ..anthropic import frames
 from ..openai.answers import USAGE_CHUNK, piece, whole
 from ..scripted_server import HANG_UP, RESET, json_answer, raw, sse_answer
 from .conftest import KEY
@@ -81,6 +82,34 @@ async def test_a_wrong_key_is_not_tried_again(server, client):
     with pytest.raises(ModelStatusError) as caught:
         await patient(client)[0].create(QUESTION)
     assert (caught.value.status, len(server.requests)) == (401, 1)
+
+
+OVERLOADED = frames.stream(
+    frames.start(),
+    {"type": "error", "error": {"type": "overloaded_error", "message": "come back later"}},
+)
+ELSEWHERE = frames.stream(frames.start(), frames.text(0, "le", "ft"), frames.ended())
+
+
+async def test_a_stream_that_tells_an_overload_before_any_text_is_asked_for_again(
+    server, anthropic_client
+):
+    server.play(OVERLOADED, ELSEWHERE)
+    retrying, clock = patient(anthropic_client)
+    assert (await text_and_result(retrying.create_stream(QUESTION)))[0] == "left"
+    assert (len(clock.waits), len(server.requests)) == (1, 2)
+
+
+async def test_another_service_answers_when_the_first_one_cannot(server, client, anthropic_client):
+    server.play(json_answer({"error": {"message": "no room"}}, 503), ELSEWHERE)
+    fallback = Fallback([client, anthropic_client])
+    assert (await text_and_result(fallback.create_stream(QUESTION)))[0] == "left"
+    assert [request.path for request in server.requests] == [
+        "/v1/chat/completions",
+        "/v1/messages",
+    ]
+    assert fallback.total_usage().prompt_tokens > 0
+    assert fallback.remaining_tokens(QUESTION) == client.remaining_tokens(QUESTION)
 
 
 async def test_a_cassette_has_everything_but_the_keys(server, client, tmp_path):
