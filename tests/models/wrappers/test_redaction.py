@@ -1,6 +1,11 @@
 """No secret reaches a cassette, wherever it comes from."""
 
+import json
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr
 
 from ferrogen import Component
@@ -40,6 +45,28 @@ async def test_the_key_of_the_client_is_not_written_wherever_it_stands(tmp_path,
         await recorder.create(QUESTION)
     assert KEY not in path.read_text()
     assert path.read_text().count(REDACTED) == 3
+
+
+@given(st.text("ab ", max_size=6), st.text("ab ", max_size=6), st.lists(st.integers(0, 40)))
+def test_a_key_is_taken_out_however_the_text_is_cut(before, after, cuts):
+    text = f"{before}{KEY}{after}{KEY}"
+    places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
+    pieces = [text[begin:end] for begin, end in pairwise(places)]
+    clean = Redaction(secrets=[KEY]).pieces(pieces)
+    assert "".join(clean) == f"{before}{REDACTED}{after}{REDACTED}"
+    assert len(clean) == len(pieces)
+
+
+async def test_a_key_that_comes_in_pieces_is_not_written(tmp_path):
+    path = tmp_path / "cassette.json"
+    recorder = Recorder(KeyClient([["it is ", KEY[:7], KEY[7:], "."]], KEY), path)
+    [item async for item in recorder.create_stream(QUESTION)]
+    assert json.loads(path.read_text())["exchanges"][0]["answer"]["pieces"] == [
+        "it is ",
+        REDACTED,
+        "",
+        ".",
+    ]
 
 
 async def test_keys_in_the_environment_are_not_written(tmp_path, monkeypatch):

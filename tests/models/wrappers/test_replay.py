@@ -105,6 +105,7 @@ def broken(change):
         (broken(lambda form: form.pop("model_info")), "lacks 'model_info'"),
         (broken(lambda form: form["model_info"].pop("vision")), "vision"),
         (broken(lambda form: form.update(cassette=2)), "version 2, which is not known"),
+        (broken(lambda form: form.update(context_length="long")), "context_length is no number"),
         (broken(lambda form: form["exchanges"][0].pop("answer")), "lacks 'answer'"),
         (broken(lambda form: form["exchanges"][0]["answer"].clear()), "lacks 'result'"),
         (

@@ -76,6 +76,8 @@ def read_cassette(path: Path) -> Cassette:
         if form["cassette"] != _VERSION:
             raise ValueError(f"it is of version {form['cassette']}, which is not known")
         validate_model_info(form["model_info"])
+        if not isinstance(form["context_length"], int | None):
+            raise TypeError("its context_length is no number")
         exchanges = sorted(map(_read_exchange, form["exchanges"]), key=lambda each: each.number)
         return Cassette(form["model_info"], form["context_length"], exchanges)
     except KeyError as error:

@@ -111,7 +111,6 @@ class Recorder(Wrapper, Component[RecorderConfig]):
             "streaming": request.streaming,
         }
         pieces: list[str] = []
-        answer: dict[str, Any] = {"pieces": pieces} if request.streaming else {}
         async with aclosing(request.ask(self._client)) as items:
             while True:
                 try:
@@ -121,18 +120,22 @@ class Recorder(Wrapper, Component[RecorderConfig]):
                 except Exception as error:
                     failure = written_failure(error, self._clock.time())
                     if failure is not None:
-                        await self._write({**exchange, "answer": {**answer, "error": failure}})
+                        await self._write(exchange, pieces, {"error": failure})
                     raise
                 if isinstance(item, CreateResult):
                     # Before it is handed out: who has the result may leave.
-                    result = written_result(item)
-                    await self._write({**exchange, "answer": {**answer, "result": result}})
+                    await self._write(exchange, pieces, {"result": written_result(item)})
                 else:
                     pieces.append(item)
                 yield item
 
-    async def _write(self, exchange: dict[str, Any]) -> None:
-        await asyncio.to_thread(self._add, self._redaction(exchange))
+    async def _write(
+        self, exchange: dict[str, Any], pieces: Sequence[str], end: dict[str, Any]
+    ) -> None:
+        answer = self._redaction(end)
+        if exchange["streaming"]:
+            answer = {"pieces": self._redaction.pieces(pieces), **answer}
+        await asyncio.to_thread(self._add, {**exchange, "answer": answer})
 
     def _add(self, exchange: dict[str, Any]) -> None:
         with self._lock:
@@ -144,7 +147,7 @@ class Recorder(Wrapper, Component[RecorderConfig]):
     def _context_length(self) -> int | None:
         try:
             return self.remaining_tokens([])
-        except Exception:  # noqa: BLE001 - some clients download a tokenizer, which recordings can do without
+        except Exception:  # noqa: BLE001 - some clients have to download a tokenizer
             _LOG.warning("the client cannot tell its context length for the cassette")
             return None
 

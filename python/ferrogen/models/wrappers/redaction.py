@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import accumulate
 from typing import Any
 
 from pydantic import SecretStr
@@ -48,10 +49,23 @@ class Redaction:
     def __call__(self, value: Any) -> Any:
         """Return a value without what is a secret by its text."""
         if isinstance(value, str):
-            return self._pattern.sub(lambda found: (found["name"] or "") + REDACTED, value)
+            return "".join(self.pieces([value]))
         if isinstance(value, dict):
             return {self(name): self(each) for name, each in value.items()}
         return [self(each) for each in value] if isinstance(value, list) else value
+
+    def pieces(self, pieces: Sequence[str]) -> list[str]:
+        """Return the pieces of a text without secrets, also those that were cut into pieces."""
+        text = "".join(pieces)
+        secrets = [
+            (found.start() if found["name"] is None else found.end("name"), found.end())
+            for found in self._pattern.finditer(text)
+        ]
+        clean, begin = [], 0
+        for end in accumulate(map(len, pieces)):
+            clean.append(_outside(text, begin, end, secrets))
+            begin = end
+        return clean
 
     def request(self, form: dict[str, Any]) -> dict[str, Any]:
         """Return a request without secrets; among its extra arguments, names tell them too."""
@@ -59,6 +73,16 @@ class Redaction:
         arguments = form.get("extra_create_args")
         named = {"extra_create_args": _unnamed(arguments)} if arguments else {}
         return {name: self(value) for name, value in {**form, **named}.items()}
+
+
+def _outside(text: str, begin: int, end: int, secrets: Sequence[tuple[int, int]]) -> str:
+    """Return a part of a text without secrets, each marked where it begins."""
+    clean = ""
+    for start, stop in secrets:
+        clean += text[begin : max(begin, min(start, end))]
+        clean += REDACTED if begin <= start < end else ""
+        begin = max(begin, min(stop, end))
+    return clean + text[begin:end]
 
 
 def _unnamed(value: Any) -> Any:
