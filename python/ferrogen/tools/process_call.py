@@ -10,15 +10,16 @@ import pickle
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 from threading import Lock
 from traceback import format_exc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ferrogen._messaging.cancellation import CancellationToken
 from ferrogen.exceptions import ToolProcessError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
 
 
 async def run_in_process(function: Callable[[], Any], token: CancellationToken) -> Any:
@@ -72,10 +73,11 @@ class _Call:
         self._given_up = False
 
     def answer(self) -> tuple[Any, Exception | None]:
-        receiver, sender = get_context("spawn").Pipe(duplex=False)
-        process = get_context("spawn").Process(
-            target=_work, args=(sender, self._function), daemon=True
-        )
+        from multiprocessing import get_context  # most programs that import tools need none of it
+
+        spawn = get_context("spawn")
+        receiver, sender = spawn.Pipe(duplex=False)
+        process = spawn.Process(target=_work, args=(sender, self._function), daemon=True)
         with receiver:
             with sender:
                 try:
@@ -113,7 +115,7 @@ def _received(receiver: "Connection[Any, Any]") -> bytes | None:
         return None
 
 
-def _kill(process: SpawnProcess) -> None:
+def _kill(process: "SpawnProcess") -> None:
     if process.exitcode is not None:
         return  # its id may be another's by now
     if hasattr(os, "killpg") and process.pid is not None:
