@@ -4,9 +4,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from ferrogen import CacheStore, ComponentModel, InMemoryStore
 from ferrogen.components import Fault, check_component
+from ferrogen.exceptions import ComponentError
 
 from . import machines
 from .machines import CAR, ENGINE, Car, Engine, car, engine
@@ -182,3 +186,50 @@ def test_keys_that_are_no_names_are_quoted():
 def test_a_model_is_checked_like_its_dict():
     config = engine(power=0)
     assert check_component(ComponentModel(**config)) == check_component(config)
+
+
+REFERENCES = st.sampled_from([{"$env": "THERE"}, {"$env": "MISSING"}, {"$env": ""}, "sk", 1])
+ENGINES = st.fixed_dictionaries(
+    {
+        "provider": st.sampled_from([ENGINE, ENGINE, ENGINE, "x.Y", "autogen_core.No", ""]),
+        "config": st.fixed_dictionaries(
+            {},
+            optional={
+                "power": st.sampled_from([0, 1, "2", "much"]),
+                "key": REFERENCES,
+                "spare_keys": st.lists(REFERENCES, max_size=2),
+                "label": REFERENCES,
+            },
+        ),
+    },
+    optional={"component_version": st.sampled_from([None, 1, 2])},
+)
+
+
+def cars(trailers: st.SearchStrategy[list]) -> st.SearchStrategy[dict]:
+    return st.fixed_dictionaries(
+        {"provider": st.just(CAR)},
+        optional={
+            "component_version": st.sampled_from([None, 1]),
+            "config": st.fixed_dictionaries({"engine": ENGINES, "trailers": trailers}),
+        },
+    )
+
+
+CARS = st.recursive(
+    cars(st.just([])), lambda inner: cars(st.lists(inner, max_size=2)), max_leaves=4
+)
+
+
+@given(component=CARS)
+def test_a_config_without_faults_can_be_loaded_and_one_with_faults_cannot(component):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTOGEN_ALLOWED_PROVIDER_NAMESPACES", machines.__name__)
+        patch.setenv("THERE", "sk")
+        patch.delenv("MISSING", raising=False)
+        try:
+            Car.load_component(component)
+        except (ComponentError, ValidationError, AttributeError):
+            assert check_component(component) != []
+        else:
+            assert check_component(component) == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import autogen_core
 import pytest
+from pydantic import BaseModel, SecretStr
 
 import ferrogen
 from ferrogen.exceptions import ProviderError
@@ -44,3 +45,30 @@ def test_loading_a_short_name_leaves_the_model_as_it_is(
     model = package.ComponentModel(provider="OllamaChatCompletionClient", config={})
     assert isinstance(package.CacheStore.load_component(model), package.InMemoryStore)
     assert model.provider == left
+
+
+def test_a_config_may_refer_to_a_secret(monkeypatch: pytest.MonkeyPatch):
+    class LockConfig(BaseModel):
+        key: SecretStr | dict[str, str]
+
+    def kept(core: Any) -> LockConfig:
+        class Lock(core.ComponentBase[LockConfig], core.Component[LockConfig]):
+            component_type = "lock"
+            component_config_schema = LockConfig
+
+            def __init__(self, config: LockConfig) -> None:
+                self.config = config
+
+            @classmethod
+            def _from_config(cls, config: LockConfig) -> "Lock":
+                return cls(config)
+
+        module = ModuleType("autogen_ext.locks")
+        module.Lock = Lock
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        config = {"key": {"$env": "LOCK_KEY"}}
+        return Lock.load_component({"provider": "autogen_ext.locks.Lock", "config": config}).config
+
+    monkeypatch.setenv("LOCK_KEY", "1234")
+    assert kept(autogen_core).key == {"$env": "LOCK_KEY"}
+    assert kept(ferrogen).key.get_secret_value() == "1234"
