@@ -188,31 +188,30 @@ def test_a_model_is_checked_like_its_dict():
     assert check_component(ComponentModel(**config)) == check_component(config)
 
 
-REFERENCES = st.sampled_from([{"$env": "THERE"}, {"$env": "MISSING"}, {"$env": ""}, "sk", 1])
+SECRETS = st.sampled_from([*[{"$env": "THERE"}, "sk"] * 4, {"$env": "MISSING"}, {"$env": ""}, 1])
 ENGINES = st.fixed_dictionaries(
     {
-        "provider": st.sampled_from([ENGINE, ENGINE, ENGINE, "x.Y", "autogen_core.No", ""]),
+        "provider": st.sampled_from([*[ENGINE] * 9, "x.Y", "autogen_core.No", ""]),
         "config": st.fixed_dictionaries(
-            {},
+            {"power": st.sampled_from([*[1, "2"] * 5, 0, "much"])},
             optional={
-                "power": st.sampled_from([0, 1, "2", "much"]),
-                "key": REFERENCES,
-                "spare_keys": st.lists(REFERENCES, max_size=2),
-                "label": REFERENCES,
+                "key": SECRETS,
+                "spare_keys": st.lists(SECRETS, max_size=2),
+                "label": st.sampled_from(["", "", {"$env": "THERE"}]),
             },
         ),
     },
-    optional={"component_version": st.sampled_from([None, 1, 2])},
+    optional={"component_version": st.sampled_from([None, 2, 2, 2, 1])},
 )
 
 
 def cars(trailers: st.SearchStrategy[list]) -> st.SearchStrategy[dict]:
     return st.fixed_dictionaries(
-        {"provider": st.just(CAR)},
-        optional={
-            "component_version": st.sampled_from([None, 1]),
+        {
+            "provider": st.just(CAR),
             "config": st.fixed_dictionaries({"engine": ENGINES, "trailers": trailers}),
         },
+        optional={"component_version": st.sampled_from([None, 1])},
     )
 
 
