@@ -4,6 +4,7 @@ import base64
 
 import pytest
 from PIL import Image as PillowImage
+from pydantic import ConfigDict
 
 from ferrogen import Image
 from ferrogen.memory import MemoryContent, MemoryMimeType
@@ -61,3 +62,20 @@ def test_a_kind_of_content_equals_its_text_and_nothing_else():
     assert MemoryMimeType.TEXT != MemoryMimeType.MARKDOWN
     assert MemoryMimeType.TEXT != None  # noqa: E711 - it is the operator that is tested
     assert "text/plain" in {MemoryMimeType.TEXT}
+
+
+def test_a_dict_is_copied_on_the_way_in():
+    given = {"likes": "tea"}
+    content = MemoryContent(content=given, mime_type="application/json")
+    given["likes"] = "coffee"
+    assert content.content == {"likes": "tea"}
+
+
+@pytest.mark.parametrize("setting", [{"frozen": True}, {"validate_assignment": True}])
+def test_a_subclass_may_be_frozen_or_validate_assignments(setting):
+    class Strict(MemoryContent):
+        model_config = ConfigDict(**setting)
+
+    read = Strict(content={"data": RED.to_base64()}, mime_type="image/png")
+    assert isinstance(read.content, Image)
+    assert Strict(content="tea", mime_type="text/plain").content == "tea"

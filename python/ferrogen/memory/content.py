@@ -72,15 +72,18 @@ class MemoryContent(BaseModel):
     def _take_dicts_as_dicts(cls, content: Any, read: ValidatorFunctionWrapHandler) -> Any:
         # Left to itself the union would make an image of every dict that could be one.
         if isinstance(content, dict) and all(isinstance(key, str) for key in content):
-            return content
+            return dict(content)
         return read(content)
 
     @model_validator(mode="after")
     def _read_content(self) -> Self:
-        if isinstance(self.content, str):
-            self.content = _from_text(self.content)
-        elif isinstance(self.content, dict) and self._says_it_is_an_image():
-            self.content = _as_image(self.content)
+        content = self.content
+        if isinstance(content, str):
+            content = _from_text(content)
+        elif isinstance(content, dict) and self._says_it_is_an_image():
+            content = _as_image(content)
+        # Not an assignment, which a subclass may forbid or have validated again.
+        vars(self)["content"] = content
         return self
 
     def _says_it_is_an_image(self) -> bool:
