@@ -119,3 +119,22 @@ def test_what_cannot_be_read_is_mended_or_explained_unless_the_program_ends() ->
     assert (payload, str(error)) == (b"a", "read")
     with pytest.raises(KeyboardInterrupt):
         codec.decode(b"b")
+
+
+def test_equal_names_are_one_name_whichever_texts_they_are() -> None:
+    table = SerializerTable()
+    spelled = [("".join(["Up", "per"]), "".join(["text", "/plain"])) for _ in range(3)]
+    for names in spelled:
+        table.place(newest := Upper(), *names)
+        assert all(table.find(*others) is newest for others in spelled)
+    assert table.find("Upper", "text/plain") is newest
+
+
+def test_many_serializers_are_each_found_while_they_replace_one_another() -> None:
+    table, names = SerializerTable(), [f"Name{number}" for number in range(50)]
+    for _ in range(2):
+        placed = {name: Upper() for name in names}
+        for name, serializer in placed.items():
+            table.place(serializer, name, JSON)
+    assert all(table.find(name, JSON) is placed[name] for name in names)
+    assert all(table.find("".join(list(name)), JSON) is placed[name] for name in names)

@@ -12,6 +12,7 @@ use pyo3::types::PyDict;
 use super::dataclass::DataclassCodec;
 use super::envelope::EnvelopeCodec;
 use super::model::ModelCodec;
+use crate::drive::GilMutex;
 use crate::python;
 
 /// What writes and reads in place of a serializer.
@@ -46,16 +47,26 @@ impl Way {
     }
 }
 
+/// Where two names lie in memory. They are those of a class and a constant, and so are the same
+/// texts again and again; that they stay is up to the entry, which refers to them.
+type Identity = (usize, usize);
+
 /// One serializer of the table.
 #[pyclass(frozen)]
 struct Entry {
     serializer: Py<PyAny>,
+    type_name: Py<PyAny>,
+    data_content_type: Py<PyAny>,
     /// Chooses the codec when it is first needed: that looks at the message class in full.
     choose_codec: Option<Py<PyAny>>,
     way: OnceLock<Way>,
 }
 
 impl Entry {
+    fn identity(&self) -> Identity {
+        (self.type_name.as_ptr() as usize, self.data_content_type.as_ptr() as usize)
+    }
+
     fn way(&self, py: Python<'_>) -> PyResult<&Way> {
         if let Some(way) = self.way.get() {
             return Ok(way);
@@ -72,6 +83,8 @@ impl Entry {
 impl Entry {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.serializer)?;
+        visit.call(&self.type_name)?;
+        visit.call(&self.data_content_type)?;
         visit.call(&self.choose_codec)?;
         self.way.get().map_or(Ok(()), |way| way.visit(&visit))
     }
@@ -82,6 +95,8 @@ impl Entry {
 pub(crate) struct SerializerTable {
     /// By the type name, dicts by the content type.
     entries: Py<PyDict>,
+    /// The same, in the order of their keys.
+    by_identity: GilMutex<Vec<(Identity, Py<Entry>)>>,
 }
 
 impl SerializerTable {
@@ -90,7 +105,16 @@ impl SerializerTable {
         type_name: &Bound<'py, PyAny>,
         data_content_type: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, Entry>>> {
-        let Some(named) = self.entries.bind(type_name.py()).get_item(type_name)? else {
+        let py = type_name.py();
+        let identity = (type_name.as_ptr() as usize, data_content_type.as_ptr() as usize);
+        let known = self.by_identity.with(py, |known| {
+            let place = known.binary_search_by_key(&identity, |(identity, _)| *identity).ok()?;
+            Some(known.get(place)?.1.clone_ref(py))
+        });
+        if let Some(entry) = known {
+            return Ok(Some(entry.into_bound(py)));
+        }
+        let Some(named) = self.entries.bind(py).get_item(type_name)? else {
             return Ok(None);
         };
         match named.cast::<PyDict>()?.get_item(data_content_type)? {
@@ -104,7 +128,7 @@ impl SerializerTable {
 impl SerializerTable {
     #[new]
     fn new(py: Python<'_>) -> Self {
-        Self { entries: PyDict::new(py).unbind() }
+        Self { entries: PyDict::new(py).unbind(), by_identity: GilMutex::default() }
     }
 
     #[pyo3(signature = (serializer, type_name, data_content_type, choose_codec=None))]
@@ -116,14 +140,34 @@ impl SerializerTable {
         data_content_type: &Bound<'_, PyAny>,
         choose_codec: Option<Py<PyAny>>,
     ) -> PyResult<()> {
-        let entry = Entry { serializer, choose_codec, way: OnceLock::new() };
-        let entries = self.entries.bind(py);
-        if let Some(named) = entries.get_item(type_name)? {
-            return named.set_item(data_content_type, Bound::new(py, entry)?);
-        }
-        let named = PyDict::new(py);
-        named.set_item(data_content_type, Bound::new(py, entry)?)?;
-        entries.set_item(type_name, named)
+        let before = self.entry(type_name, data_content_type)?;
+        let before = before.map(|before| before.get().identity());
+        let entry = Entry {
+            serializer,
+            type_name: type_name.clone().unbind(),
+            data_content_type: data_content_type.clone().unbind(),
+            choose_codec,
+            way: OnceLock::new(),
+        };
+        let entry = Bound::new(py, entry)?;
+        let named = match self.entries.bind(py).get_item(type_name)? {
+            Some(named) => named.cast_into::<PyDict>()?,
+            None => PyDict::new(py),
+        };
+        named.set_item(data_content_type, &entry)?;
+        self.entries.bind(py).set_item(type_name, named)?;
+        let (identity, entry) = (entry.get().identity(), entry.unbind());
+        let dropped = self.by_identity.with(py, |known| {
+            let (dropped, mut kept): (Vec<_>, Vec<_>) = std::mem::take(known)
+                .into_iter()
+                .partition(|(known, _)| Some(*known) == before || *known == identity);
+            kept.push((identity, entry));
+            kept.sort_by_key(|(identity, _)| *identity);
+            *known = kept;
+            dropped
+        });
+        drop(dropped);
+        Ok(())
     }
 
     fn find(
@@ -190,6 +234,7 @@ impl SerializerTable {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.entries)
+        visit.call(&self.entries)?;
+        self.by_identity.visit(|known| known.iter().try_for_each(|(_, entry)| visit.call(entry)))
     }
 }
