@@ -24,6 +24,9 @@ from pathlib import Path
 Work = Callable[[int], Awaitable[None]]
 """Does something that many times."""
 
+Clock = Callable[[], float]
+"""Tells the time, in seconds from any point on."""
+
 Make = Callable[[], AbstractAsyncContextManager[Work]]
 """Builds what the work needs, and takes it down again."""
 
@@ -73,8 +76,18 @@ class Result:
         return (high - low) / self.median(column)
 
 
-async def measure(row: Row, *, rounds: int, seconds: float) -> Result:
-    """Measures one row: each column works for about so many seconds a round."""
+async def measure(
+    row: Row, *, rounds: int, seconds: float, clock: Clock = time.perf_counter
+) -> Result:
+    """Measures one row: each column works for about so many seconds a round.
+
+    Args:
+        row: What is measured.
+        rounds: How often every column is measured.
+        seconds: For about how long each time.
+        clock: What tells the time. For work that never waits, the time of the processor leaves out
+            what other programs take.
+    """
     samples: dict[str, list[float]] = {name: [] for name in row.columns}
     async with AsyncExitStack() as stack:
         works: dict[str, Work] = {}
@@ -82,32 +95,32 @@ async def measure(row: Row, *, rounds: int, seconds: float) -> Result:
         if not row.exactly:
             for name, make in row.columns.items():
                 works[name] = await stack.enter_async_context(make())
-                counts[name] = await _fitting(works[name], seconds, row.step)
+                counts[name] = await _fitting(works[name], seconds, row.step, clock)
         for _ in range(rounds):
             for name, make in row.columns.items():
                 if row.exactly:
                     async with make() as work:
-                        samples[name].append(await _timed(work, counts[name]))
+                        samples[name].append(await _timed(work, counts[name], clock))
                 else:
-                    samples[name].append(await _timed(works[name], counts[name]))
+                    samples[name].append(await _timed(works[name], counts[name], clock))
     return Result(row.name, samples, row.floor)
 
 
-async def _fitting(work: Work, seconds: float, step: int) -> int:
+async def _fitting(work: Work, seconds: float, step: int, clock: Clock) -> int:
     """Finds how many take about so many seconds; warms the column up by the way."""
     count = step
     while True:
-        each = await _timed(work, count)
+        each = await _timed(work, count, clock)
         if each * count >= seconds / 4:
             return max(step, round(seconds / each / step) * step)
         count *= 8
 
 
-async def _timed(work: Work, count: int) -> float:
+async def _timed(work: Work, count: int, clock: Clock) -> float:
     gc.collect()  # nobody pays for what another column left behind
-    start = time.perf_counter()
+    start = clock()
     await work(count)
-    return (time.perf_counter() - start) / count
+    return (clock() - start) / count
 
 
 def in_new_process(program: str, **values: object) -> float:
