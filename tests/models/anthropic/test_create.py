@@ -22,6 +22,7 @@ from ferrogen.models import (
 from ferrogen.models.usage import DetailedUsage
 from ferrogen.tools import FunctionTool
 
+from ..scripted_server import json_answer
 from .frames import whole
 
 QUESTION = [UserMessage(content="Weather in Turin?", source="traveller")]
@@ -121,6 +122,20 @@ async def test_usage_counts_what_the_cache_took_part_in(server, make_client):
     assert first.cost == pytest.approx((12 * 0.8 + 100 * 0.08 + 50 * 1.0 + 30 * 4.0) / 1e6)
     second = (await client.create(QUESTION)).usage
     assert client.total_usage() == client.actual_usage() == first + second
+
+
+async def test_usage_that_the_service_does_not_tell_is_estimated(server, client):
+    server.play(json_answer({"content": [SAYS]}))
+    usage = (await client.create(QUESTION)).usage
+    assert usage.estimated
+    assert 4 < usage.prompt_tokens < 20
+    assert 1 <= usage.completion_tokens < 5
+
+
+@pytest.mark.parametrize("name", ["messages", "stream"])
+async def test_what_the_client_sends_itself_is_no_argument(client, name):
+    with pytest.raises(ModelRequestError, match=f"{name} is the client's"):
+        await client.create(QUESTION, extra_create_args={name: True})
 
 
 @pytest.mark.parametrize(
@@ -238,8 +253,6 @@ async def test_what_the_model_is_said_not_to_know_is_refused_before_it_is_asked(
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"content": 1}', b'{"content": [{}]}', b""])
 async def test_an_answer_that_is_none_is_an_error_of_its_own(server, client, body):
-    from ..scripted_server import json_answer
-
     server.play(json_answer(body))
     with pytest.raises(ModelResponseError, match="cannot be read"):
         await client.create(QUESTION)

@@ -140,7 +140,6 @@ async def test_a_stream_that_ends_before_its_answer_does(server, client):
     server.play(stream(start(), text(0, "Sun")))
     with pytest.raises(ModelResponseError, match="ended before"):
         await streamed(client)
-    assert client.total_usage().prompt_tokens == 0
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from ferrogen import CancellationToken, FunctionCall
+from ferrogen.exceptions import ModelConnectionError
 from ferrogen.models import (
     AssistantMessage,
     CreateResult,
@@ -14,7 +15,7 @@ from ferrogen.models import (
     UserMessage,
 )
 
-from ..scripted_server import sse_body
+from ..scripted_server import HANG_UP, sse_body
 from .frames import (
     PING,
     delta,
@@ -62,6 +63,22 @@ async def test_usage_is_what_was_counted_last(server, client):
     _, second = await collected(client)
     assert (second.usage.prompt_tokens, second.usage.completion_tokens) == (12, 30)
     assert client.total_usage() == first.usage + second.usage
+
+
+@pytest.mark.parametrize("ending", [HANG_UP, asyncio.Event()])
+async def test_what_was_written_of_a_stream_that_did_not_end_is_counted(server, client, ending):
+    begun = stream(start(), thinking(0, "s", "Let me see. "), text(1, "Sunny, and warm."))
+    server.play([*begun[:-1], ending])
+    answers = client.create_stream(QUESTION)
+    assert await anext(answers) == "Sunny, and warm."
+    if ending is HANG_UP:
+        with pytest.raises(ModelConnectionError):
+            await anext(answers)
+    else:
+        await answers.aclose()
+    used = client.total_usage()
+    assert (used.prompt_tokens, used.estimated) == (12, True)
+    assert 4 < used.completion_tokens < 15
 
 
 async def test_calls_whose_arguments_are_split_anywhere(server, client):

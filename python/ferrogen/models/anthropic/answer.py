@@ -7,11 +7,10 @@ from typing import Any
 import msgspec
 
 from ferrogen._messaging.function_call import FunctionCall
+from ferrogen.models.anthropic.accounting import Account
 from ferrogen.models.anthropic.blocks import Block, text_blocks, tool_input
-from ferrogen.models.anthropic.events import Message, Usage, read_block
-from ferrogen.models.registry import ModelEntry
+from ferrogen.models.anthropic.events import Message, read_block
 from ferrogen.models.results import CreateResult, FinishReasons
-from ferrogen.models.usage import DetailedUsage
 
 _FINISH_REASONS: dict[str, FinishReasons] = {
     "end_turn": "stop",
@@ -23,15 +22,13 @@ _FINISH_REASONS: dict[str, FinishReasons] = {
 }
 
 
-def result_of(
-    message: Message, answer_tool: str | None = None, entry: ModelEntry | None = None
-) -> CreateResult:
+def result_of(message: Message, account: Account, answer_tool: str | None = None) -> CreateResult:
     """Turn an answer into a result.
 
     Args:
         message: The answer.
+        account: Tells what it took.
         answer_tool: The tool whose arguments are the answer's text, if there is one.
-        entry: What is known of the model, for the price.
 
     Raises:
         ModelResponseError: A block is not of a block's shape.
@@ -63,7 +60,7 @@ def result_of(
     return CreateResult(
         finish_reason=finish_reason,
         content=calls if answer is None else answer,
-        usage=_usage_of(message.usage or Usage(), entry),
+        usage=account.of(message.usage, "".join([*thinking, said, *answers, *map(str, calls)])),
         cached=False,
         thought="\n\n".join(thought for thought in thoughts if thought) or None,
     )
@@ -92,19 +89,3 @@ def _arguments(value: Any) -> str:
     if isinstance(value, str):
         return value or "{}"
     return msgspec.json.encode({} if value is None else value).decode()
-
-
-def _usage_of(counted: Usage, entry: ModelEntry | None) -> DetailedUsage:
-    cached = counted.cache_read_input_tokens or 0
-    written = counted.cache_creation_input_tokens or 0
-    details = counted.output_tokens_details
-    usage = DetailedUsage(
-        # The API counts what the cache took part in apart.
-        prompt_tokens=(counted.input_tokens or 0) + cached + written,
-        completion_tokens=counted.output_tokens or 0,
-        cached_tokens=cached,
-        cache_write_tokens=written,
-        reasoning_tokens=(details and details.thinking_tokens) or 0,
-    )
-    usage.cost = entry.cost(usage) if entry is not None else None
-    return usage

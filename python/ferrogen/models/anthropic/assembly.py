@@ -62,6 +62,16 @@ class Assembly:
             self.complete = True
         return ""
 
+    @property
+    def usage(self) -> Usage | None:
+        """What was counted so far; None if the answer has not begun."""
+        return self._usage if self._begun else None
+
+    @property
+    def words(self) -> str:
+        """What was written so far, thoughts and arguments among it."""
+        return "".join(piece for pieces in self._pieces.values() for piece in pieces)
+
     def finish(self) -> Message:
         """Give the answer.
 

@@ -14,6 +14,7 @@ from typing_extensions import Self, Unpack
 from ferrogen._components.component import Component
 from ferrogen._messaging.cancellation import CancellationToken
 from ferrogen.exceptions import ClientSetupError, ModelInfoError
+from ferrogen.models.anthropic.accounting import Account
 from ferrogen.models.anthropic.answer import blocks_to_send_back, result_of
 from ferrogen.models.anthropic.assembly import Assembly
 from ferrogen.models.anthropic.call_log import log_call, log_end, log_start
@@ -147,7 +148,8 @@ class AnthropicChatCompletionClient(
         with chat_span(self._model, "anthropic") as span:
             async with self._exchange(request, cancellation_token) as answer:
                 message = read_message(await answer.read_all())
-            result = self._conclude(request, message)
+            account = Account(request.model, messages, tools)
+            result = self._conclude(request, message, account)
             span.answered(result, message.model)
         log_call(request, message, result)
         return result
@@ -169,21 +171,27 @@ class AnthropicChatCompletionClient(
         """
         request = self._request(messages, tools, tool_choice, json_output, extra_create_args)
         request.body["stream"] = True
+        account = Account(request.model, messages, tools)
         events, assembly = EventData(), Assembly(self._failures, request.answer_tool)
         with chat_span(self._model, "anthropic") as span:
-            async with self._exchange(request, cancellation_token) as answer:
-                log_start(request)
-                while (piece := await answer.read()) is not None:
-                    for data in events.feed(piece):
-                        if text := assembly.take(read_event(data)):
-                            yield text
+            try:
+                async with self._exchange(request, cancellation_token) as answer:
+                    log_start(request)
+                    while (piece := await answer.read()) is not None:
+                        for data in events.feed(piece):
+                            if text := assembly.take(read_event(data)):
+                                yield text
+                            if assembly.complete:
+                                break
                         if assembly.complete:
                             break
-                    if assembly.complete:
-                        break
-                message = assembly.finish()
-                await answer.drain()
-            result = self._conclude(request, message)
+                    message = assembly.finish()
+                    await answer.drain()
+            finally:
+                if assembly.usage is not None and not assembly.complete:
+                    # What was written before it broke off, or was left, is paid for all the same.
+                    self._ledger.record(account.of(assembly.usage, assembly.words, complete=False))
+            result = self._conclude(request, message, account)
             span.answered(result, message.model)
         log_end(message, result)
         yield result
@@ -276,10 +284,9 @@ class AnthropicChatCompletionClient(
     ) -> AbstractAsyncContextManager[Exchange]:
         return exchange(self._client, request.body, request.options, token, self._failures)
 
-    def _conclude(self, request: Request, message: Message) -> CreateResult:
+    def _conclude(self, request: Request, message: Message, account: Account) -> CreateResult:
         """Make the result of an answer, count it, and remember what may be wanted back."""
-        model = str(request.body["model"])
-        result = result_of(message, request.answer_tool, known_model(model))
+        result = result_of(message, account, request.answer_tool)
         self._ledger.record(result.usage)
         if not isinstance(result.content, str):
             turn = Turn(blocks_to_send_back(message, request.answer_tool), request.tools)

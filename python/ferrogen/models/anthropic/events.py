@@ -14,16 +14,16 @@ from ferrogen.exceptions import ModelResponseError
 class OutputDetails(msgspec.Struct):
     """What the tokens of an answer were spent on."""
 
-    thinking_tokens: int | None = None
+    thinking_tokens: float | None = None
 
 
 class Usage(msgspec.Struct):
     """The tokens that were counted, in so far as they were."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
+    input_tokens: float | None = None
+    output_tokens: float | None = None
+    cache_read_input_tokens: float | None = None
+    cache_creation_input_tokens: float | None = None
     output_tokens_details: OutputDetails | None = None
 
 

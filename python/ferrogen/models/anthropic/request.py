@@ -29,6 +29,7 @@ _OPTIONS = {
     "extra_body": "extra_json",
     "timeout": "timeout",
 }
+_NOT_ARGUMENTS = {"messages", "stream"}
 _OURS = ("response_format", "prompt_cache")
 
 
@@ -39,6 +40,11 @@ class Request:
     body: dict[str, Any]
     options: dict[str, Any]
     answer_tool: str | None
+
+    @property
+    def model(self) -> str:
+        """Who is asked."""
+        return str(self.body["model"])
 
     @property
     def tools(self) -> list[Block]:
@@ -72,6 +78,8 @@ def request_of(
         ModelRequestError: What is asked for is none of the things that can be.
         ToolSchemaError: A tool has no fit name.
     """
+    for name in _NOT_ARGUMENTS & arguments.keys():
+        raise ModelRequestError(f"{name} is the client's to send; it cannot be an argument")
     _check_abilities(messages, tools, model_info)
     conversation = conversation_of(messages, turns)
     body = {name: value for name, value in arguments.items() if value is not None}
