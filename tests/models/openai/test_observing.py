@@ -143,7 +143,7 @@ async def test_nothing_is_written_for_nobody(
     def unwanted(*given: Any, **named: Any) -> Any:
         raise AssertionError("nobody listens")
 
-    module = "ferrogen.models.openai.client"
+    module = "ferrogen.models.openai.event_log"
     for name in ("LLMCallEvent", "LLMStreamStartEvent", "LLMStreamEndEvent"):
         monkeypatch.setattr(f"{module}.{name}", unwanted)
     monkeypatch.setattr("opentelemetry.trace.get_tracer", unwanted)

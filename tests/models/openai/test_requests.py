@@ -169,6 +169,16 @@ async def test_families_have_their_ways(
     assert (wire.get("name"), wire["content"]) == (name, empty)
 
 
+async def test_blank_texts_are_left_out_for_claude(
+    server: ScriptedServer, client_of: MakeClient
+) -> None:
+    last = AssistantMessage(content="Once upon a time ", source="guide")
+    blank = UserMessage(content=" ", source="me")
+    wire = await wires(server, client_of(model="claude-3-haiku"), *HELLO, blank, last)
+    assert [message["content"] for message in wire] == ["hello", "Once upon a time"]
+    assert last.content == "Once upon a time "
+
+
 async def test_system_messages_are_put_together_for_models_that_take_one(
     server: ScriptedServer, client_of: MakeClient
 ) -> None:

@@ -17,7 +17,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pydantic import SecretStr
 
 from ferrogen import EVENT_LOGGER_NAME
-from ferrogen.exceptions import ClientSetupError, FerrogenError
+from ferrogen.components import EnvironmentSecret
+from ferrogen.exceptions import ClientSetupError, FerrogenError, SecretError
 from ferrogen.models import ChatCompletionClient
 from ferrogen.models.openai import AzureOpenAIChatCompletionClient, OpenAIChatCompletionClient
 
@@ -77,6 +78,34 @@ def test_a_key_of_the_environment_is_in_no_dump(monkeypatch: pytest.MonkeyPatch)
     copied = pickle.loads(pickle.dumps(client))
     assert copied.dump_component() == client.dump_component()
     assert KEY.encode() not in pickle.dumps(client)
+
+
+async def test_a_key_by_reference_is_dumped_pickled_and_loaded_as_one(
+    server: ScriptedServer, client_of: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEAM_KEY", KEY)
+    client = client_of(
+        api_key=EnvironmentSecret("TEAM_KEY"),
+        default_headers={"x-api-key": EnvironmentSecret("TEAM_KEY")},
+    )
+    dumped = client.dump_component()
+    assert dumped.config["api_key"] == {"$env": "TEAM_KEY"}
+    assert dumped.config["default_headers"] == {"x-api-key": {"$env": "TEAM_KEY"}}
+    assert KEY not in dumped.model_dump_json() + repr(dumped)
+    assert KEY.encode() not in pickle.dumps(client)
+    loaded = ChatCompletionClient.load_component(json.loads(dumped.model_dump_json()))
+    for one in (client, pickle.loads(pickle.dumps(client)), copy.copy(client), loaded):
+        server.play(json_answer(whole("ciao")))
+        await one.create(HELLO)
+        assert server.requests[-1].headers["authorization"] == f"Bearer {KEY}"
+        assert server.requests[-1].headers["x-api-key"] == KEY
+        assert one.dump_component() == dumped
+        await one.close()
+
+
+def test_a_reference_to_a_variable_that_is_not_set_is_told(client_of: MakeClient) -> None:
+    with pytest.raises(SecretError, match="'TEAM_KEY' of a secret is not set"):
+        client_of(api_key=EnvironmentSecret("TEAM_KEY"))
 
 
 def test_a_client_with_a_key_is_not_pickled(client: OpenAIChatCompletionClient) -> None:

@@ -57,6 +57,11 @@ def test_an_incomplete_info_is_refused(client_of: MakeClient) -> None:
         client_of(model_info={"family": "unknown"})
 
 
+def test_a_format_that_the_model_cannot_keep_to_is_refused(client_of: MakeClient) -> None:
+    with pytest.raises(ModelInfoError, match="does not support JSON output"):
+        client_of(model="gpt-4", response_format={"type": "json_object"})
+
+
 def test_a_model_is_required() -> None:
     with pytest.raises(ClientSetupError, match="model is required"):
         OpenAIChatCompletionClient(api_key=KEY)

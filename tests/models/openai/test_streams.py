@@ -253,7 +253,10 @@ async def test_a_stream_that_ends_early_is_no_answer(
     assert await anext(stream) == "ci"
     with pytest.raises(ModelResponseError, match="the stream of gpt-4o broke off before its end"):
         await anext(stream)
-    assert client.total_usage().prompt_tokens == 0
+    # What was read is counted, for the service has its price.
+    used = client.total_usage()
+    assert (used.prompt_tokens, used.completion_tokens) == (client.count_tokens(HELLO), 1)
+    assert used.estimated
 
 
 async def test_a_body_that_is_cut_off_is_a_lost_connection(
@@ -315,6 +318,16 @@ async def test_a_stream_that_is_left_closes_its_connection(
             break
     await server.deserted()
     assert server.connections == 0
+    assert client.total_usage().completion_tokens == 1
+
+
+async def test_a_stream_that_never_began_took_nothing(
+    server: ScriptedServer, client: OpenAIChatCompletionClient
+) -> None:
+    server.play(json_answer({}, 500))
+    with pytest.raises(ModelStatusError):
+        await streamed(client)
+    assert client.total_usage().prompt_tokens == 0
 
 
 async def test_many_streams_run_beside_each_other(

@@ -2,14 +2,14 @@
 
 from ferrogen.models.openai.azure import AzureOpenAIChatCompletionClient
 from ferrogen.models.openai.configuration import (
-    AzureOpenAIClientConfiguration,
-    OpenAIClientConfiguration,
+    AzureOpenAIClientConfigurationConfigModel,
+    OpenAIClientConfigurationConfigModel,
 )
 from ferrogen.models.openai.hosted import OpenAIChatCompletionClient
 
 __all__ = [
     "AzureOpenAIChatCompletionClient",
-    "AzureOpenAIClientConfiguration",
+    "AzureOpenAIClientConfigurationConfigModel",
     "OpenAIChatCompletionClient",
-    "OpenAIClientConfiguration",
+    "OpenAIClientConfigurationConfigModel",
 ]

@@ -33,6 +33,12 @@ class Assembly:
 
     Args:
         family: The family of the model.
+
+    Attributes:
+        begun: Whether there is anything of an answer.
+        finish_reason: Why the answer ends, as the service says it.
+        model: Who answers, as the service says it.
+        usage: What it took, if the service told.
     """
 
     def __init__(self, family: str) -> None:
@@ -43,7 +49,7 @@ class Assembly:
         self._calls = ToolCalls()
         self._tokens: list[Token] = []
         self._marks = ReasoningMarks()
-        self._seen = False
+        self.begun = False
         self.finish_reason: str | None = None
         self.model: str | None = None
         self.usage: DetailedUsage | None = None
@@ -60,7 +66,7 @@ class Assembly:
         if not chunk.choices:
             return []  # it only tells the usage, or that the service is still there
         choice = chunk.choices[0]
-        self._seen = True
+        self.begun = True
         self.finish_reason = choice.finish_reason or self.finish_reason
         if choice.logprobs is not None and choice.logprobs.content:
             self._tokens.extend(choice.logprobs.content)
@@ -105,7 +111,7 @@ class Assembly:
         Raises:
             ModelResponseError: Nothing came that could be an answer.
         """
-        if not self._seen:
+        if not self.begun:
             raise ModelResponseError("the service's answer has no choices")
         reason = _FINISH_REASONS.get((self.finish_reason or "").lower(), "unknown")
         text, thought = "".join(self._text), "".join(self._thought) or None

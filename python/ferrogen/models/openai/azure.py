@@ -9,14 +9,16 @@ from typing_extensions import Self
 from ferrogen._components.component import Component
 from ferrogen.models.openai.client import ChatApiClient
 from ferrogen.models.openai.configuration import (
-    AzureOpenAIClientConfiguration,
+    AzureOpenAIClientConfigurationConfigModel as ConfigModel,
+)
+from ferrogen.models.openai.configuration import (
     argument_values,
     config_values,
 )
 from ferrogen.models.openai.services import azure_client
 
 
-class AzureOpenAIChatCompletionClient(ChatApiClient, Component[AzureOpenAIClientConfiguration]):
+class AzureOpenAIChatCompletionClient(ChatApiClient, Component[ConfigModel]):
     """A client for OpenAI's models as Azure serves them.
 
     Args:
@@ -50,7 +52,7 @@ class AzureOpenAIChatCompletionClient(ChatApiClient, Component[AzureOpenAIClient
     """
 
     component_type = "model"
-    component_config_schema = AzureOpenAIClientConfiguration
+    component_config_schema = ConfigModel
     component_provider_override = "ferrogen.models.openai.AzureOpenAIChatCompletionClient"
 
     _provider: ClassVar[str] = "azure.ai.openai"
@@ -59,9 +61,9 @@ class AzureOpenAIChatCompletionClient(ChatApiClient, Component[AzureOpenAIClient
     def __init__(self, **arguments: Any) -> None:
         super().__init__(arguments)
 
-    def _to_config(self) -> AzureOpenAIClientConfiguration:
-        return AzureOpenAIClientConfiguration.model_validate(config_values(self._arguments))
+    def _to_config(self) -> ConfigModel:
+        return ConfigModel.model_validate(config_values(self._arguments))
 
     @classmethod
-    def _from_config(cls, config: AzureOpenAIClientConfiguration) -> Self:
+    def _from_config(cls, config: ConfigModel) -> Self:
         return cls(**argument_values(config))

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from ferrogen._messaging.cancellation import CancellationToken
-from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME
 from ferrogen.exceptions import ClientSetupError, ModelInfoError, ModelResponseError
-from ferrogen.logging import LLMCallEvent, LLMStreamEndEvent, LLMStreamStartEvent
 from ferrogen.models.chat_span import chat_span
 from ferrogen.models.client import ChatCompletionClient
-from ferrogen.models.families import ModelFamily
 from ferrogen.models.messages import LLMMessage
-from ferrogen.models.model_info import ModelCapabilities, ModelInfo, validate_model_info
+from ferrogen.models.model_info import ModelCapabilities, ModelInfo
+from ferrogen.models.openai.abilities import told_abilities
 from ferrogen.models.openai.assembly import Assembly
 from ferrogen.models.openai.chunks import Chunk, read_chunk
-from ferrogen.models.openai.configuration import in_the_clear, secrets_of
+from ferrogen.models.openai.configuration import holds_secrets, in_the_clear, secrets_of
 from ferrogen.models.openai.conversation import Conversation
+from ferrogen.models.openai.event_log import log_call, log_stream_end, log_stream_start
 from ferrogen.models.openai.failures import failure_in_body
 from ferrogen.models.openai.request import (
     JsonOutput,
@@ -35,14 +33,13 @@ from ferrogen.models.openai.request import (
 from ferrogen.models.openai.sdk import openai
 from ferrogen.models.openai.services import sdk_arguments
 from ferrogen.models.openai.transport import Exchange, events_of, exchange
-from ferrogen.models.registry import known_model, model_info
+from ferrogen.models.registry import known_model
 from ferrogen.models.results import CreateResult
 from ferrogen.models.tokens import count_text, count_tokens
 from ferrogen.models.usage import DetailedUsage, UsageLedger
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema
 
-_events = logging.getLogger(EVENT_LOGGER_NAME)
 _NOT_SENT = sdk_arguments() | {
     *("model_info", "model_capabilities", "add_name_prefixes", "include_name_in_message", "ledger"),
 }
@@ -65,7 +62,7 @@ class ChatApiClient(ChatCompletionClient):
         self._fixed = checked_arguments(sent)
         self._model: str = arguments["model"]
         self._entry = known_model(self._model)
-        self._model_info = _told_info(self._model, arguments)
+        self._model_info = told_abilities(self._model, arguments)
         self._conversation = Conversation(
             self._model_info,
             bool(arguments.get("add_name_prefixes", False)),
@@ -124,16 +121,7 @@ class ChatApiClient(ChatCompletionClient):
             result = assembly.result(self._usage(assembly, messages, tools))
             span.answered(result, assembly.model)
         self._ledger.record(result.usage)
-        if _events.isEnabledFor(logging.INFO):
-            _events.info(
-                LLMCallEvent(
-                    messages=request.body["messages"],
-                    response=result.model_dump(),
-                    prompt_tokens=result.usage.prompt_tokens,
-                    completion_tokens=result.usage.completion_tokens,
-                    tools=request.body.get("tools", []),
-                )
-            )
+        log_call(request, result)
         return result
 
     async def create_stream(
@@ -174,26 +162,27 @@ class ChatApiClient(ChatCompletionClient):
         request = self._request(messages, tools, tool_choice, json_output, extra_create_args)
         request = streamed(request, include_usage)
         assembly = Assembly(self._model_info["family"])
-        with chat_span(self._model, self._provider) as span:
-            async with self._exchange(request, cancellation_token) as answer:
-                if _events.isEnabledFor(logging.INFO):
-                    _events.info(LLMStreamStartEvent(messages=request.body["messages"]))
-                async for data in events_of(answer):
-                    for piece in self._take(read_chunk(data), assembly):
-                        yield piece
-            if assembly.finish_reason is None and not answer.complete:
-                raise ModelResponseError(f"the stream of {self._model} broke off before its end")
-            result = assembly.result(self._usage(assembly, messages, tools))
-            span.answered(result, assembly.model)
-        self._ledger.record(result.usage)
-        if _events.isEnabledFor(logging.INFO):
-            _events.info(
-                LLMStreamEndEvent(
-                    response=result.model_dump(),
-                    prompt_tokens=result.usage.prompt_tokens,
-                    completion_tokens=result.usage.completion_tokens,
-                )
-            )
+        try:
+            with chat_span(self._model, self._provider) as span:
+                async with (
+                    self._exchange(request, cancellation_token) as answer,
+                    aclosing(events_of(answer)) as events,
+                ):
+                    log_stream_start(request)
+                    async for data in events:
+                        for piece in self._take(read_chunk(data), assembly):
+                            yield piece
+                if assembly.finish_reason is None and not answer.complete:
+                    raise ModelResponseError(
+                        f"the stream of {self._model} broke off before its end"
+                    )
+                result = assembly.result(self._usage(assembly, messages, tools))
+                span.answered(result, assembly.model)
+        finally:
+            # What was written before a stream is left or breaks off has its price, too.
+            if assembly.begun:
+                self._ledger.record(self._usage(assembly, messages, tools))
+        log_stream_end(result)
         yield result
 
     async def close(self) -> None:
@@ -252,10 +241,10 @@ class ChatApiClient(ChatCompletionClient):
 
     def __reduce__(self) -> Any:
         """Copy and pickle by the arguments; keys are not among them."""
-        if self._arguments.get("api_key") or secrets_of(self._arguments):
+        if holds_secrets(self._arguments):
             raise ClientSetupError(
                 "a client that was given its key cannot be pickled or copied: the key would be "
-                "written; let it come from the environment"
+                "written; let it come from the environment, or give it as an EnvironmentSecret"
             )
         return _remade, (type(self), self._arguments)
 
@@ -301,20 +290,3 @@ class ChatApiClient(ChatCompletionClient):
 
 def _remade(kind: type[ChatApiClient], arguments: dict[str, Any]) -> ChatApiClient:
     return kind(**arguments)
-
-
-def _told_info(model: str, arguments: Mapping[str, Any]) -> ModelInfo:
-    """Give what the user says of the model, or what is known of it."""
-    told, capabilities = arguments.get("model_info"), arguments.get("model_capabilities")
-    if told is not None and capabilities is not None:
-        raise ClientSetupError("model_capabilities and model_info are mutually exclusive")
-    if capabilities is not None:
-        warnings.warn(
-            "model_capabilities is deprecated, use model_info instead",
-            DeprecationWarning,
-            stacklevel=4,
-        )
-        told = {"structured_output": False, **capabilities, "family": ModelFamily.UNKNOWN}
-    info: ModelInfo = model_info(model) if told is None else told
-    validate_model_info(info)
-    return info

@@ -9,14 +9,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from ferrogen._components.model import ComponentModel
+from ferrogen._components.secrets import MASK, EnvironmentSecret
 from ferrogen.exceptions import ClientSetupError
 from ferrogen.models.model_info import ModelInfo
 
-_MASK = "**********"  # what pydantic writes into JSON in the place of a secret
 _SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
 
 
-class ClientConfiguration(BaseModel):
+class BaseOpenAIClientConfigurationConfigModel(BaseModel):
     """The config of a client; what goes to the service with each request is kept as it is."""
 
     model_config = ConfigDict(extra="allow", protected_namespaces=())
@@ -35,13 +35,13 @@ class ClientConfiguration(BaseModel):
     include_name_in_message: bool | None = None
 
 
-class OpenAIClientConfiguration(ClientConfiguration):
+class OpenAIClientConfigurationConfigModel(BaseOpenAIClientConfigurationConfigModel):
     """The config of an `OpenAIChatCompletionClient`."""
 
     base_url: str | None = None
 
 
-class AzureOpenAIClientConfiguration(ClientConfiguration):
+class AzureOpenAIClientConfigurationConfigModel(BaseOpenAIClientConfigurationConfigModel):
     """The config of an `AzureOpenAIChatCompletionClient`."""
 
     azure_endpoint: str | None = None
@@ -70,34 +70,53 @@ def config_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**arguments, **({"default_headers": secret} if secret else {})}
 
 
-def argument_values(config: ClientConfiguration) -> dict[str, Any]:
+def argument_values(config: BaseModel) -> dict[str, Any]:
     """Read the arguments of a client from its config.
 
     A secret that went through JSON is only a mask. It is left out, so that the key comes from
     where the SDK looks for one: the environment.
     """
-    return in_the_clear(config.model_dump(exclude_none=True))
+    values = {name: value for name, value in dict(config).items() if _is_given(value)}
+    if "default_headers" in values:
+        headers = values["default_headers"]
+        values["default_headers"] = {n: value for n, value in headers.items() if _is_given(value)}
+    return values
 
 
 def in_the_clear(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the arguments of a client with the values of their secrets, as the SDK wants them."""
-    clear = _revealed(arguments)
-    if clear.get("default_headers"):
-        clear["default_headers"] = _revealed(clear["default_headers"])
+    """Give the arguments with the texts of their secrets, for the SDK alone.
+
+    Raises:
+        SecretError: The environment variable of one is not set.
+    """
+    clear = {name: _text(value) for name, value in arguments.items()}
+    if headers := arguments.get("default_headers"):
+        clear["default_headers"] = {name: _text(value) for name, value in headers.items()}
     return clear
 
 
 def secrets_of(arguments: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give the texts among the arguments that must not be shown to anybody."""
+    """Give the texts among revealed arguments that must not be shown to anybody."""
+    return tuple(text for text in _secret_values(arguments) if isinstance(text, str) and text)
+
+
+def holds_secrets(arguments: Mapping[str, Any]) -> bool:
+    """Tell whether there are secrets among the arguments, other than by reference."""
+    values = [value for value in _secret_values(arguments) if value]
+    return any(not isinstance(value, EnvironmentSecret) for value in values)
+
+
+def _secret_values(arguments: Mapping[str, Any]) -> list[Any]:
     headers = arguments.get("default_headers") or {}
-    texts = [arguments.get("api_key"), arguments.get("azure_ad_token")]
-    texts += [value for name, value in headers.items() if _SECRET_HEADER.search(name)]
-    return tuple(text for text in texts if isinstance(text, str) and text)
+    named = [value for name, value in headers.items() if _SECRET_HEADER.search(name)]
+    return [arguments.get("api_key"), arguments.get("azure_ad_token"), *named]
 
 
-def _revealed(values: Mapping[str, Any]) -> dict[str, Any]:
-    clear = {
-        name: value.get_secret_value() if isinstance(value, SecretStr) else value
-        for name, value in values.items()
-    }
-    return {name: value for name, value in clear.items() if value != _MASK}
+def _text(value: Any) -> Any:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _is_given(value: Any) -> bool:
+    if isinstance(value, SecretStr) and not isinstance(value, EnvironmentSecret):
+        return value.get_secret_value() != MASK
+    return value is not None

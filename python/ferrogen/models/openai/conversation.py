@@ -44,6 +44,8 @@ class Conversation(msgspec.Struct, frozen=True):
         """
         if not self.info.get("multiple_system_messages"):
             messages = _with_one_system_message(messages)
+        if ModelFamily.is_claude(self.info["family"]):
+            messages = _as_claude_takes_them(messages)
         return [wire for message in messages for wire in self._wires(message)]
 
     def _wires(self, message: LLMMessage) -> Iterable[dict[str, Any]]:
@@ -92,9 +94,7 @@ class Conversation(msgspec.Struct, frozen=True):
     def _text(self, text: str) -> str:
         """Give a text as the family takes it: some refuse empty ones."""
         family = self.info["family"]
-        if text or not (ModelFamily.is_gemini(family) or ModelFamily.is_claude(family)):
-            return text
-        return " "
+        return text or (" " if ModelFamily.is_gemini(family) else text)
 
 
 def _with_one_system_message(messages: Sequence[LLMMessage]) -> Sequence[LLMMessage]:
@@ -110,6 +110,14 @@ def _with_one_system_message(messages: Sequence[LLMMessage]) -> Sequence[LLMMess
     texts = [m.content for m in messages[at[0] : at[-1] + 1] if isinstance(m, SystemMessage)]
     merged = SystemMessage(content="\n".join(texts).rstrip())
     return [*messages[: at[0]], merged, *messages[at[-1] + 1 :]]
+
+
+def _as_claude_takes_them(messages: Sequence[LLMMessage]) -> Sequence[LLMMessage]:
+    """Leave out blank texts, and blanks at the end of a last word that Claude is to go on from."""
+    kept = [m for m in messages if not isinstance(m.content, str) or m.content.strip()]
+    if kept and isinstance(last := kept[-1], AssistantMessage) and isinstance(last.content, str):
+        kept[-1] = last.model_copy(update={"content": last.content.rstrip()})
+    return kept
 
 
 def _call(call: FunctionCall) -> dict[str, Any]:

@@ -9,14 +9,14 @@ from typing_extensions import Self
 from ferrogen._components.component import Component
 from ferrogen.models.openai.client import ChatApiClient
 from ferrogen.models.openai.configuration import (
-    OpenAIClientConfiguration,
+    OpenAIClientConfigurationConfigModel,
     argument_values,
     config_values,
 )
 from ferrogen.models.openai.services import openai_client
 
 
-class OpenAIChatCompletionClient(ChatApiClient, Component[OpenAIClientConfiguration]):
+class OpenAIChatCompletionClient(ChatApiClient, Component[OpenAIClientConfigurationConfigModel]):
     """A client for OpenAI's models, and for all that are served by its chat API.
 
     vLLM, Ollama, llama.cpp, LM Studio and gateways are reached by ``base_url``. The arguments are
@@ -24,8 +24,9 @@ class OpenAIChatCompletionClient(ChatApiClient, Component[OpenAIClientConfigurat
 
     Args:
         model: The model, as the service calls it.
-        api_key: The key; by default the environment variable ``OPENAI_API_KEY``. It is never
-            written into configs, logs or errors.
+        api_key: The key, as text or as a `ferrogen.components.EnvironmentSecret`; by default the
+            environment variable ``OPENAI_API_KEY``. It is never written into configs, logs or
+            errors.
         base_url: Where the service is; by default ``OPENAI_BASE_URL``, or else OpenAI.
         model_info: What the model can do; by default what is known of it.
         max_retries: How often the SDK asks again after a failure, by default twice. Say 0 under a
@@ -63,7 +64,7 @@ class OpenAIChatCompletionClient(ChatApiClient, Component[OpenAIClientConfigurat
     """
 
     component_type = "model"
-    component_config_schema = OpenAIClientConfiguration
+    component_config_schema = OpenAIClientConfigurationConfigModel
     component_provider_override = "ferrogen.models.openai.OpenAIChatCompletionClient"
 
     _make_client = staticmethod(openai_client)
@@ -71,9 +72,9 @@ class OpenAIChatCompletionClient(ChatApiClient, Component[OpenAIClientConfigurat
     def __init__(self, **arguments: Any) -> None:
         super().__init__(arguments)
 
-    def _to_config(self) -> OpenAIClientConfiguration:
-        return OpenAIClientConfiguration.model_validate(config_values(self._arguments))
+    def _to_config(self) -> OpenAIClientConfigurationConfigModel:
+        return OpenAIClientConfigurationConfigModel.model_validate(config_values(self._arguments))
 
     @classmethod
-    def _from_config(cls, config: OpenAIClientConfiguration) -> Self:
+    def _from_config(cls, config: OpenAIClientConfigurationConfigModel) -> Self:
         return cls(**argument_values(config))

@@ -7,7 +7,7 @@ of each piece of an answer is not used: reading the bytes takes a fraction of th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
@@ -61,7 +61,7 @@ class Exchange:
             await asyncio.wait_for(self.read_all(), _DRAIN_SECONDS)
 
 
-async def events_of(answer: Exchange) -> AsyncIterator[bytes]:
+async def events_of(answer: Exchange) -> AsyncGenerator[bytes, None]:
     """Give the data of each event of an answer.
 
     A service that does not stream answers as a whole, which is given like one event.
