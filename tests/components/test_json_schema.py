@@ -1,6 +1,8 @@
 """The JSON Schema of a component takes what loading takes, and refuses what it refuses."""
 
+import importlib
 import json
+import pkgutil
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from ferrogen import Component, ComponentBase, InMemoryStore
+import ferrogen
+from ferrogen import Component, ComponentBase, InMemoryStore, is_component_class
+from ferrogen._components.providers import find_provider
 from ferrogen.components import EnvironmentSecret, check_component, component_json_schema
 from ferrogen.exceptions import ComponentDefinitionError, ComponentTypeError
 from ferrogen.memory import ListMemory, MemoryContent
@@ -45,6 +49,27 @@ CAR_SCHEMA = component_json_schema(Car, nested=[Car, Engine])
 def test_what_is_dumped_fits(component):
     dumped = component.dump_component().model_dump(mode="json")
     assert accepts(component_json_schema(type(component)))(dumped)
+
+
+def components_of_the_package() -> list[type]:
+    modules = [
+        importlib.import_module(module.name)
+        for module in pkgutil.walk_packages(ferrogen.__path__, "ferrogen.")
+        if not module.name.endswith("__main__")
+    ]
+    values = (value for module in modules for value in vars(module).values())
+    return sorted(set(filter(is_component_class, values)), key=lambda value: value.__name__)
+
+
+@pytest.mark.parametrize("component_class", components_of_the_package())
+def test_every_component_of_the_package_is_described_under_a_name_that_finds_it(component_class):
+    schema = component_json_schema(component_class)
+    jsonschema_rs.meta.validate(schema)
+    wrapping = schema["$defs"][schema["$ref"].removeprefix("#/$defs/")]["properties"]
+    provider = wrapping["provider"]
+    for name in provider.get("enum", [provider.get("const")]):
+        if "." in name and not name.startswith("autogen_ext"):
+            assert find_provider(name) is component_class
 
 
 def test_the_schema_is_one_of_the_newest_draft():

@@ -8,11 +8,17 @@ import pytest
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from ferrogen import ComponentModel
-from ferrogen.components import EnvironmentSecret
+from ferrogen.components import (
+    EnvironmentSecret,
+    check_component,
+    read_component,
+    write_component,
+)
 from ferrogen.exceptions import FerrogenError, SecretError
 from ferrogen.models import ChatCompletionClient
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 from ferrogen.models.openai import OpenAIChatCompletionClient
+from ferrogen.models.wrappers import Retrying
 
 from . import machines
 from .machines import Car, Engine, EngineConfig, car, engine
@@ -61,6 +67,16 @@ def test_clients_of_services_take_references_in_configs_and_in_code(client_class
     assert loaded._client.default_headers["X-Api-Key"] == VALUE
     assert loaded.dump_component().config == config
     assert made.dump_component().config == {"model": model, "api_key": REFERENCE}
+
+
+def test_a_wrapped_client_keeps_its_reference(tmp_path):
+    client = OpenAIChatCompletionClient(model="gpt-4o", api_key=EnvironmentSecret("ENGINE_KEY"))
+    write_component(Retrying(client, attempts=2), tmp_path / "client.yaml")
+    written = read_component(tmp_path / "client.yaml")
+    assert VALUE not in written.model_dump_json()
+    assert check_component(written) == []
+    loaded = ChatCompletionClient.load_component(written)
+    assert loaded.dump_component().model_dump_json() == written.model_dump_json()
 
 
 @pytest.mark.usefixtures("trusted")
