@@ -21,7 +21,7 @@ from ferrogen.models.openai import OpenAIChatCompletionClient
 from ferrogen.models.wrappers import Retrying
 
 from . import machines
-from .machines import Car, Engine, EngineConfig, car, engine
+from .machines import ENGINE, Car, Engine, EngineConfig, car, engine
 
 VALUE = "sk-very-secret"
 REFERENCE = {"$env": "ENGINE_KEY"}
@@ -98,9 +98,10 @@ def test_loading_leaves_the_config_as_it_is():
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_config_of_a_past_version_gets_the_secret_too():
+def test_a_config_of_a_past_version_gets_the_secret_and_is_written_with_the_reference():
     class Old(Engine):
         component_version = 3
+        component_provider_override = ENGINE
 
         @classmethod
         def _from_config_past_version(cls, config: dict, version: int) -> "Old":
@@ -110,6 +111,7 @@ def test_a_config_of_a_past_version_gets_the_secret_too():
         given = {**engine(password=REFERENCE), "component_version": 2}
         loaded = Old.load_component(given)
     assert (loaded.power, loaded.key) == (2, VALUE)
+    assert loaded.dump_component().config["key"] == REFERENCE
 
 
 @pytest.mark.usefixtures("trusted")
@@ -117,6 +119,15 @@ def test_a_secret_that_was_given_as_such_is_masked_as_upstream_does():
     dumped = Engine(EngineConfig(power=1, key=SecretStr(VALUE))).dump_component()
     assert dumped.config["key"] == SecretStr(VALUE)
     assert '"key":"**********"' in dumped.model_dump_json()
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_reference_stays_though_the_variable_has_changed(monkeypatch: pytest.MonkeyPatch):
+    loaded = Engine.load_component(engine(key=REFERENCE))
+    monkeypatch.setenv("ENGINE_KEY", "rotated")
+    assert loaded.dump_component().config["key"] == REFERENCE
+    monkeypatch.delenv("ENGINE_KEY")
+    assert loaded.dump_component().config["key"] == REFERENCE
 
 
 @pytest.mark.usefixtures("trusted")

@@ -182,14 +182,20 @@ def remember(component: object, secrets: dict[Place, EnvironmentSecret]) -> None
 
 
 def put_references(component: object, config: dict[str, Any]) -> dict[str, Any]:
-    """Put references back in the places of the secrets that came from them."""
+    """Put references back in the places of the secrets that came from them.
+
+    A place that is not known, as when a config was of a past version, is told by the value.
+    """
     remembered: Mapping[Place, EnvironmentSecret] = vars(component).get(_REMEMBERED, {})
+    values = {one.get_secret_value(): one for one in remembered.values() if one.is_set()}
 
     def put(place: Place, value: Any) -> Any:
-        if isinstance(value, SecretStr):
-            secret = referred(value) or remembered.get(place)
-            return value if secret is None else secret.reference()
-        return value
+        if not isinstance(value, SecretStr):
+            return value
+        if isinstance(value, EnvironmentSecret):
+            return value.reference()
+        secret = remembered.get(place, values.get(value.get_secret_value()))
+        return value if secret is None else secret.reference()
 
     written: dict[str, Any] = replaced(config, put)
     return written
