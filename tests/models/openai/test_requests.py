@@ -67,6 +67,7 @@ async def test_it_is_asked_where_it_was_told_to_with_the_key(
     assert body == {
         "model": "gpt-4o",
         "messages": [{"role": "user", "content": "hello", "name": "me"}],
+        "stream": False,
     }
 
 
@@ -253,7 +254,7 @@ async def test_headers_and_queries_go_where_they_belong(
     request = server.requests[0]
     assert (request.headers["x-team"], request.headers["x-trace"]) == ("blue", "t")
     assert request.path.endswith("?a=1&b=2")
-    assert set(body) == {"model", "messages"}
+    assert set(body) == {"model", "messages", "stream"}
 
 
 async def test_an_argument_that_nobody_knows_is_refused(client_of: MakeClient) -> None:

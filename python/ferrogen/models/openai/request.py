@@ -139,7 +139,7 @@ def _apart(arguments: dict[str, Any], messages: list[dict[str, Any]]) -> WireReq
         if given in arguments
     }
     beyond = arguments.pop("extra_body", None) or {}
-    return WireRequest({"messages": messages, **arguments, **beyond}, options)
+    return WireRequest({"messages": messages, "stream": False, **arguments, **beyond}, options)
 
 
 def _listed(names: set[str] | frozenset[str]) -> str:
