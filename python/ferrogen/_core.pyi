@@ -420,10 +420,9 @@ class Send(Coroutine[Any, Any, Any]):
     def throw(self, error: Any, value: Any = None, traceback: Any = None) -> Any: ...
     def close(self) -> None: ...
 
-    # Once `asyncio.gather` has asked, and to nobody else, it is a future. Else these raise
-    # RuntimeError.
-    @property
-    def _asyncio_future_blocking(self) -> bool | None: ...
+    # It is a future to `asyncio.gather`, and once its handler waits, to the task that awaits it.
+    # Else these raise RuntimeError.
+    _asyncio_future_blocking: bool | None
     @property
     def _cancel_message(self) -> Any: ...
     def _make_cancelled_error(self) -> asyncio.CancelledError | None: ...
@@ -511,6 +510,9 @@ class Drive:
 
     def begin_gathered(self) -> None:
         """Give what `asyncio.gather` waits for its first step. The event loop calls it."""
+
+    def resume_parked(self) -> None:
+        """Resume handlers whose waiting for other agents is over. The event loop calls it."""
 
     def will_hand_out(self) -> bool:
         """Whether the next message was published and `pump` will hand it out.

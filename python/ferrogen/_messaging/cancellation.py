@@ -92,7 +92,10 @@ class CancellationToken:
         Returns:
             The same future.
         """
-        if asyncio.iscoroutine(future) or future.done():
+        # What a send returns is both, while somebody waits for it.
+        if asyncio.iscoroutine(future) and not asyncio.isfuture(future):
+            return future
+        if future.done():
             return future
         key = object()
         self._add(key, lambda: _cancel_in_its_loop(future))

@@ -21,7 +21,6 @@ from .agent_table import AgentTable
 from .envelope import PublishEnvelope
 from .inbox import Inbox
 from .observer import Observer
-from .settlement import fail
 from .watch import Watch
 
 __all__ = ["InlineHost"]
@@ -66,7 +65,6 @@ class InlineHost:
         self.notice = inbox.notice
         self.publish_failed = self._deliveries.publish_failed
         self.build = self._deliveries.build_at_once
-        self.fail = fail
         self.watch = partial(Watch, observer)
 
     def send_plainly(

@@ -80,6 +80,10 @@ pub(super) struct State {
     pub(super) heard: Heard,
     /// What `asyncio.gather` waits for and has not begun.
     pub(super) gathered: VecDeque<Py<Send>>,
+    /// The handlers that were parked, and whose waiting is over.
+    pub(super) resumable: VecDeque<Py<Handling>>,
+    /// Whether they are being resumed, or the event loop has been asked to.
+    pub(super) is_resuming: bool,
 }
 
 impl State {
@@ -121,8 +125,8 @@ pub(super) enum First<'py> {
     Pause,
     /// Its handler ended.
     Ended(PyResult<Bound<'py, PyAny>>),
-    /// Its handler suspended; the answer will come in this future.
-    Suspended(Bound<'py, PyAny>),
+    /// Its handler suspended. What is awaited has become a future, which the answer will come in.
+    Suspended,
 }
 
 #[pymethods]
@@ -155,6 +159,8 @@ impl Drive {
                 is_armed: false,
                 heard: Heard::default(),
                 gathered: VecDeque::new(),
+                resumable: VecDeque::new(),
+                is_resuming: false,
             }),
             depth: AtomicU32::new(0),
             is_traced: AtomicBool::new(false),
@@ -247,6 +253,11 @@ impl Drive {
         Self::begin_all_gathered(slf)
     }
 
+    /// Resumes handlers whose waiting for other agents is over. The event loop calls it.
+    fn resume_parked(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::resume_all(slf)
+    }
+
     fn will_hand_out(slf: &Bound<'_, Self>) -> PyResult<bool> {
         Self::takes_over(slf)
     }
@@ -267,6 +278,9 @@ impl Drive {
             for send in &state.gathered {
                 visit.call(send)?;
             }
+            for handling in &state.resumable {
+                visit.call(handling)?;
+            }
             Ok(())
         })
     }
@@ -286,6 +300,7 @@ impl Drive {
     /// the sender's task is the current one, in which a factory may run.
     pub(super) fn first_step<'py>(
         drive: &Bound<'py, Self>,
+        send: &Bound<'py, Send>,
         request: &Request,
         may_build: bool,
     ) -> PyResult<First<'py>> {
@@ -360,27 +375,20 @@ impl Drive {
             }
             Ran::Suspended { coroutine, pending, handler } => {
                 let handed_over = prepared.and_then(|(context, watch)| {
-                    let task = spare.task.bind(py);
-                    let early = !delivery_task::is_asleep(task);
-                    delivery_task::wake(task)?;
-                    let create = intern!(py, "create_future");
-                    let answer = seat.event_loop.call_method0(create)?;
-                    context.get().link(&answer)?;
-                    let ending = Ending::of(
-                        drive,
-                        task,
-                        &inline,
-                        handler,
-                        Waiter::Sender(answer.clone().unbind(), watch),
-                    );
-                    spare.handling.get().suspend(coroutine, pending, early, ending)?;
-                    this.tasks.bind(py).add(task)?;
-                    Ok(answer)
+                    let cancelled = send.get().handler_suspended(py, &seat.event_loop);
+                    context.get().link(send.as_any())?;
+                    let waiter = Waiter::Sender(send.clone().unbind(), watch);
+                    let ending = Ending::of(drive, spare.task.bind(py), &inline, handler, waiter);
+                    this.hold(&spare, coroutine, pending, ending)?;
+                    cancelled.map_or(Ok(()), |error| Send::cancel_with(send, error.bind(py)))
                 });
                 match handed_over {
-                    Ok(answer) => Ok(First::Suspended(answer)),
+                    Ok(()) => Ok(First::Suspended),
                     // The handler cannot go on: its coroutine is gone, its task finds nothing to do.
-                    Err(error) => Ok(First::Ended(this.settle(&inline, Err(error)))),
+                    Err(error) => {
+                        send.get().give_up(py);
+                        Ok(First::Ended(this.settle(&inline, Err(error))))
+                    }
                 }
             }
         }

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use ferrogen_core::Outcome;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::drive::Drive;
+use super::future;
 use super::handlers::Handler;
-use super::handling::is_done;
+use super::send::Send;
 use super::watch::Watch;
 use crate::agent_id::AgentId;
 use crate::dispatcher::{Inline, Place};
 
 /// Who is to hear how a handler that suspended has ended.
 pub(super) enum Waiter {
-    /// The sender, by this future, and whoever looks at the message.
-    Sender(Py<PyAny>, Watch),
+    /// The sender, by what it awaits, and whoever looks at the message.
+    Sender(Py<Send>, Watch),
     /// The runtime, since the message was published: this is called with the result and the error.
     Runtime(Py<PyAny>),
 }
@@ -70,20 +70,17 @@ impl Ending {
                 return settle.call1(py, (value, error)).map(|_| ());
             }
         };
-        let outcome = match outcome {
-            Ok(value) => {
-                if !is_done(answer) {
-                    answer.call_method1(intern!(py, "set_result"), (value,))?;
-                }
-                Outcome::Answered
-            }
-            Err(error) => {
-                let about = (answer, error.into_value(py));
-                drive.host.call_method1(py, intern!(py, "fail"), about)?;
-                Outcome::Failed
-            }
-        };
-        drive.conclude(self.agent_id.bind(py), self.place, self.is_watched, outcome)
+        let how = if outcome.is_ok() { Outcome::Answered } else { Outcome::Failed };
+        Send::end(answer, future::Outcome::of(py, outcome))?;
+        drive.conclude(self.agent_id.bind(py), self.place, self.is_watched, how)
+    }
+
+    pub(super) fn drive<'py>(&self, py: Python<'py>) -> Bound<'py, Drive> {
+        self.drive.bind(py).clone()
+    }
+
+    pub(super) fn task<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.task.bind(py).clone()
     }
 
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -10,7 +10,7 @@ use pyo3::sync::PyOnceLock;
 
 use super::drive::{Drive, First};
 use super::entered::Entered;
-use super::gathered::{Gathered, Outcome, Phase};
+use super::future::{Future, Outcome, Phase, Waiting};
 use super::seats::A_TURN;
 use super::send::{Errand, Send};
 
@@ -76,10 +76,9 @@ impl Drive {
         if is_first {
             Self::call_begin_gathered(drive, &event_loop)?;
         }
-        if !send
-            .get()
-            .become_gathered(py, |request| Gathered::queued(request, &event_loop, &context))
-        {
+        let waiting = Waiting::Gather(context.unbind());
+        let become_future = |request| Future::new(Phase::Queued(request), waiting, &event_loop);
+        if !send.get().become_future(py, become_future) {
             return Ok(false);
         }
         let send = send.clone().unbind();
@@ -134,7 +133,7 @@ impl Drive {
         let running = Phase::Running { cancelled: None };
         let Some(request) = send.get().take_queued(py, running) else { return Ok(Next::Behind) };
         let came_of_it = match request.errand {
-            Errand::Send => Self::first_step(drive, &request, false),
+            Errand::Send => Self::first_step(drive, send, &request, false),
             Errand::Publish => Self::publish(drive, &request),
         };
         if matches!(came_of_it, Ok(First::PlainWay | First::Pause))
@@ -152,9 +151,8 @@ impl Drive {
                 send.get().queue_again(py, request);
                 Ok(Next::Again)
             }
-            Ok(First::Suspended(answer)) => {
+            Ok(First::Suspended) => {
                 request.release(py);
-                Send::follow(send, &answer)?;
                 Ok(Next::Behind)
             }
             Ok(First::Ended(result)) => {
@@ -192,7 +190,7 @@ fn to_tasks(py: Python<'_>, sends: VecDeque<Py<Send>>) -> PyResult<()> {
         let running = Phase::Running { cancelled: None };
         let Some(request) = send.get().take_queued(py, running) else { continue };
         let event_loop = send.get().event_loop(py)?;
-        let context = send.get().context(py)?;
+        let Some(context) = send.get().context(py)? else { continue };
         let create = event_loop.getattr(intern!(py, "create_task"))?;
         let task = context.call_method1(intern!(py, "run"), (create, Send::new(request)))?;
         // Nor does `gather` let its tasks complain.

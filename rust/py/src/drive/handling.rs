@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::coroutine::{Sent, Step, as_method, send, throw};
+use super::drive::Drive;
 use super::ending::Ending;
 use super::entered::Entered;
 use super::gil_mutex::GilMutex;
@@ -99,6 +100,41 @@ impl Handling {
         Ok(())
     }
 
+    /// Notes what a handler that was parked waits for now.
+    pub(super) fn wait_again(&self, yielded: Bound<'_, PyAny>, early: bool) -> PyResult<()> {
+        let py = yielded.py();
+        let pending = Pending::of(yielded, early)?;
+        let before = self.inner.with(py, |inner| inner.pending.replace(pending));
+        drop(before);
+        Ok(())
+    }
+
+    /// The task, the coroutine and the context of a handler that is to be resumed.
+    pub(super) fn parked<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let bound = |one: &Py<PyAny>| one.bind(py).clone();
+        self.inner.with(py, |inner| {
+            let task = inner.ending.as_ref()?.task(py);
+            Some((task, inner.coroutine.as_ref().map(bound)?, inner.context.as_ref().map(bound)?))
+        })
+    }
+
+    pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.inner.with(py, |inner| inner.event_loop.as_ref().map(|one| one.bind(py).clone()))
+    }
+
+    /// Has the handler, which is parked, resumed in the next turn of the event loop.
+    pub(super) fn resume_soon(handling: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (handling.py(), handling.get());
+        let drive = this.inner.with(py, |inner| inner.ending.as_ref().map(|one| one.drive(py)));
+        match (drive, this.event_loop(py)) {
+            (Some(drive), Some(event_loop)) => Drive::resume_soon(&drive, handling, &event_loop),
+            _ => Ok(()),
+        }
+    }
+
     /// Initialises a task with this handling as its coroutine.
     pub(super) fn become_coroutine_of(
         handling: &Bound<'_, Self>,
@@ -173,7 +209,7 @@ impl Handling {
     }
 
     /// Settles the delivery if this step was the handler's last.
-    fn conclude<'py>(&self, py: Python<'py>, sent: Sent<'py>) -> Sent<'py> {
+    pub(super) fn conclude<'py>(&self, py: Python<'py>, sent: Sent<'py>) -> Sent<'py> {
         let outcome = match sent {
             Sent::Yielded(value) => return Sent::Yielded(value),
             Sent::Returned(value) => Ok(value),
@@ -312,7 +348,7 @@ impl Handling {
     }
 }
 
-pub(super) fn is_done(future: &Bound<'_, PyAny>) -> bool {
+fn is_done(future: &Bound<'_, PyAny>) -> bool {
     let done = future.call_method0(intern!(future.py(), "done"));
     done.and_then(|done| done.is_truthy()).unwrap_or(false)
 }

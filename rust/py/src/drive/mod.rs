@@ -9,7 +9,8 @@
 //! - `seats`: who may run a handler inline.
 //! - `ending`: what is done when a handler that suspended ends.
 //! - `send`: `Send`, what `send_message` and `publish_message` return.
-//! - `gathered`: a `Send` that `asyncio.gather` waits for; `gathering`: beginning it.
+//! - `future`: a `Send` that somebody waits for; `gathering`: beginning what `asyncio.gather` waits for.
+//! - `parking`: handlers that wait for other agents.
 //! - `publishing`: handing out what was published; `heard`: to whom.
 //! - `first_step`: a handler is called, and stepped once.
 //! - `handling`: the handler, as the coroutine of its task.
@@ -26,7 +27,7 @@ mod drive;
 mod ending;
 mod entered;
 mod first_step;
-mod gathered;
+mod future;
 mod gathering;
 mod gil_mutex;
 mod handlers;
@@ -34,6 +35,7 @@ mod handling;
 mod headroom;
 mod heard;
 mod loggers;
+mod parking;
 mod private;
 mod publishing;
 mod seats;

@@ -9,7 +9,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::current_task::{AsCurrent, is_entered, is_running};
-use super::delivery_task;
 use super::drive::{Beginning, Drive, First};
 use super::ending::{Ending, Waiter};
 use super::first_step::{Ran, run};
@@ -251,16 +250,13 @@ impl Drive {
                 error
             }
             Ran::Suspended { coroutine, pending, handler } => {
-                let task = spare.task.bind(py);
-                let early = !delivery_task::is_asleep(task);
-                let handed_over = delivery_task::wake(task).and_then(|()| {
-                    let about = (&inline.agent_id, ticket, envelope);
-                    let settle =
-                        self.host.call_method1(py, intern!(py, "publish_suspended"), about)?;
+                let about = (&inline.agent_id, ticket, envelope);
+                let settle = self.host.call_method1(py, intern!(py, "publish_suspended"), about);
+                let handed_over = settle.and_then(|settle| {
                     let waiter = Waiter::Runtime(settle);
+                    let task = spare.task.bind(py);
                     let ending = Ending::of(&seat.drive, task, &inline, handler, waiter);
-                    spare.handling.get().suspend(coroutine, pending, early, ending)?;
-                    self.tasks.bind(py).add(task)
+                    self.hold(&spare, coroutine, pending, ending)
                 });
                 match handed_over {
                     Ok(()) => return Ok(Told::Waits),

@@ -26,6 +26,17 @@ pub(super) struct Seat<'py> {
 }
 
 impl<'py> Seat<'py> {
+    /// The seat of one more handler in a turn that the event loop has given; `None` if the drive is
+    /// not open here.
+    pub(super) fn in_this_turn(drive: &Bound<'py, Drive>) -> Option<Self> {
+        let py = drive.py();
+        let (event_loop, generation) = drive.get().state.with(py, |state| {
+            let event_loop = state.event_loop.as_ref().filter(|_| state.is_open_here())?;
+            Some((event_loop.bind(py).clone(), state.generation))
+        })?;
+        Some(Self::take(drive, event_loop, generation))
+    }
+
     fn take(drive: &Bound<'py, Drive>, event_loop: Bound<'py, PyAny>, generation: u32) -> Self {
         let depth = &drive.get().depth;
         depth.store(depth.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -50,16 +61,8 @@ impl Drive {
     /// The seat of a handler that the event loop itself calls, for which it has given a turn;
     /// `None` if the drive is not open here.
     pub(super) fn first_seat<'py>(drive: &Bound<'py, Self>) -> Option<Seat<'py>> {
-        let py = drive.py();
-        let (event_loop, generation) = drive.get().state.with(py, |state| {
-            if !state.is_open_here() {
-                return None;
-            }
-            let event_loop = state.event_loop.as_ref()?.bind(py).clone();
-            state.left_this_turn = A_TURN;
-            Some((event_loop, state.generation))
-        })?;
-        Some(Seat::take(drive, event_loop, generation))
+        drive.get().state.with(drive.py(), |state| state.left_this_turn = A_TURN);
+        Seat::in_this_turn(drive)
     }
 
     pub(super) fn admit<'py>(drive: &Bound<'py, Self>) -> Admission<'py> {

@@ -3,6 +3,7 @@
 
 use std::ffi::CStr;
 
+use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -10,8 +11,9 @@ use pyo3::prelude::*;
 
 use super::coroutine::{Sent, Step, as_method, send, throw};
 use super::drive::{Drive, First};
-use super::gathered::{Gathered, Phase};
+use super::future::{Future, Outcome, Phase, Waiting};
 use super::gil_mutex::GilMutex;
+use super::handling::Handling;
 
 /// What a message is sent as.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,8 +75,8 @@ enum Stage {
     Taken,
     /// Its steps are those of this coroutine or future.
     Waiting(Py<PyAny>),
-    /// `asyncio.gather` waits for it as for a future.
-    Gathered(Box<Gathered>),
+    /// It is a future, which somebody waits for.
+    Future(Box<Future>),
 }
 
 #[pyclass(frozen, weakref, name = "Send", module = "ferrogen._core")]
@@ -110,11 +112,12 @@ impl Send {
         sent
     }
 
-    fn begin<'py>(&self, py: Python<'py>, request: Request) -> Sent<'py> {
+    fn begin<'py>(this: &Bound<'py, Self>, request: Request) -> Sent<'py> {
+        let (py, send_itself) = (this.py(), this.get());
         let drive = request.drive.bind(py).clone();
         let none = py.None().into_bound(py);
         let came_of_it = match request.errand {
-            Errand::Send => Drive::first_step(&drive, &request, true),
+            Errand::Send => Drive::first_step(&drive, this, &request, true),
             Errand::Publish => Drive::publish(&drive, &request),
         };
         match came_of_it {
@@ -127,71 +130,164 @@ impl Send {
             }
             Err(error) => Sent::Raised(error),
             Ok(First::Pause) => {
-                self.put(py, Stage::Fresh(request));
+                send_itself.put(py, Stage::Fresh(request));
                 Sent::Yielded(none)
             }
-            Ok(First::Suspended(answer)) => match answer.call_method0(intern!(py, "__await__")) {
-                Ok(waiting) => self.delegate(waiting, |inner| send(inner, &none)),
-                Err(error) => Sent::Raised(error),
-            },
+            Ok(First::Suspended) => {
+                request.release(py);
+                Self::wait(this)
+            }
             Ok(First::PlainWay) => match Drive::plain_way(&drive, request) {
-                Ok(coroutine) => self.delegate(coroutine, |inner| send(inner, &none)),
+                Ok(coroutine) => send_itself.delegate(coroutine, |inner| send(inner, &none)),
                 Err(error) => Sent::Raised(error),
             },
         }
     }
 }
+
+const REUSED: &str = "cannot reuse already awaited coroutine";
 
 impl Step for Send {
     fn step<'py>(this: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> Sent<'py> {
         let py = this.py();
         match this.get().take(py) {
-            Stage::Fresh(request) => this.get().begin(py, request),
+            Stage::Fresh(request) => Self::begin(this, request),
             Stage::Waiting(inner) => {
                 this.get().delegate(inner.into_bound(py), |inner| send(inner, value))
             }
-            gathered_or_taken => {
-                this.get().put(py, gathered_or_taken);
-                Sent::Raised(PyRuntimeError::new_err("cannot reuse already awaited coroutine"))
+            Stage::Future(future)
+                if matches!(future.waiting, Waiting::Gather(_) | Waiting::Nobody) =>
+            {
+                this.get().put(py, Stage::Future(future));
+                Sent::Raised(PyRuntimeError::new_err(REUSED))
             }
+            Stage::Future(future) => match future.phase {
+                Phase::Done(Outcome::Answer(answer)) => Sent::Returned(answer.into_bound(py)),
+                Phase::Done(Outcome::Error(error) | Outcome::Cancelled(error)) => {
+                    Sent::Raised(PyErr::from_value(error.into_bound(py)))
+                }
+                _ => Sent::Raised(PyRuntimeError::new_err("await wasn't used with future")),
+            },
+            Stage::Taken => Sent::Raised(PyRuntimeError::new_err(REUSED)),
         }
     }
 }
 
-/// The way into being gathered and, as long as it has not begun, through it.
+/// The ways into being a future, and out of it.
 impl Send {
-    pub(super) fn if_gathered<R>(
+    pub(super) fn if_future<R>(
         &self,
         py: Python<'_>,
-        look: impl FnOnce(&mut Gathered) -> R,
+        look: impl FnOnce(&mut Future) -> R,
     ) -> Option<R> {
         self.stage.with(py, |stage| match stage {
-            Stage::Gathered(gathered) => Some(look(gathered)),
+            Stage::Future(future) => Some(look(future)),
             _ => None,
         })
     }
 
     /// Becomes a future, unless something was done with it before.
-    pub(super) fn become_gathered(
+    pub(super) fn become_future(
         &self,
         py: Python<'_>,
-        make: impl FnOnce(Request) -> Gathered,
+        make: impl FnOnce(Request) -> Future,
     ) -> bool {
         let (stage, done) = match self.take(py) {
-            Stage::Fresh(request) => (Stage::Gathered(Box::new(make(request))), true),
+            Stage::Fresh(request) => (Stage::Future(Box::new(make(request))), true),
             other => (other, false),
         };
         self.put(py, stage);
         done
     }
 
+    /// Notes that the handler suspended in its first step. What is awaited is a future from here on.
+    pub(super) fn handler_suspended(
+        &self,
+        py: Python<'_>,
+        event_loop: &Bound<'_, PyAny>,
+    ) -> Option<Py<PyAny>> {
+        let cancelled = self.if_future(py, |future| {
+            match std::mem::replace(&mut future.phase, Phase::Suspended) {
+                Phase::Running { cancelled } => cancelled,
+                _ => None,
+            }
+        });
+        cancelled.unwrap_or_else(|| {
+            let waiting = Waiting::Await { is_blocking: false };
+            let future = Future::new(Phase::Suspended, waiting, event_loop);
+            self.put(py, Stage::Future(Box::new(future)));
+            None
+        })
+    }
+
+    /// Waits for the handler: yields itself as the future to wait for, unless that is done by now.
+    fn wait<'py>(this: &Bound<'py, Self>) -> Sent<'py> {
+        let py = this.py();
+        let is_done = this.get().if_future(py, |future| {
+            future.waiting = Waiting::Await { is_blocking: true };
+            matches!(future.phase, Phase::Done(_))
+        });
+        match is_done {
+            Some(false) => Sent::Yielded(this.clone().into_any()),
+            _ => Self::step(this, py.None().bind(py)),
+        }
+    }
+
+    /// Lets a handler that was handed this send to wait for be parked. Returns whether it is: the
+    /// `await` must have yielded it just now.
+    pub(super) fn park(&self, handling: &Bound<'_, Handling>) -> bool {
+        let py = handling.py();
+        self.if_future(py, |future| match (&future.phase, &future.waiting) {
+            (Phase::Suspended, Waiting::Await { is_blocking: true }) => {
+                future.waiting = Waiting::Parked(handling.clone().unbind());
+                true
+            }
+            _ => false,
+        })
+        .unwrap_or(false)
+    }
+
+    /// The `await` is left with an exception. If that is not what came of it, nobody will ask again.
+    fn leave(
+        this: &Bound<'_, Self>,
+        mut future: Box<Future>,
+        error: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        if matches!(future.waiting, Waiting::Gather(_)) {
+            this.get().put(this.py(), Stage::Future(future));
+            return Ok(());
+        }
+        if matches!(future.phase, Phase::Done(_)) {
+            return Ok(());
+        }
+        future.waiting = Waiting::Nobody;
+        this.get().put(this.py(), Stage::Future(future));
+        Self::end(this, Outcome::Cancelled(error.clone().unbind()))
+    }
+
+    /// Nothing came of the waiting for a handler that suspended.
+    pub(super) fn give_up(&self, py: Python<'_>) {
+        let before = self.if_future(py, |future| match future.waiting {
+            Waiting::Gather(_) => None,
+            _ => Some(()),
+        });
+        if let Some(Some(())) = before {
+            drop(self.take(py));
+        }
+    }
+
+    /// Whether it is used up.
+    pub(super) fn has_ended(&self, py: Python<'_>) -> bool {
+        self.stage.with(py, |stage| matches!(stage, Stage::Taken))
+    }
+
     /// Takes what was asked for, if it has not begun.
     pub(super) fn take_queued(&self, py: Python<'_>, next: Phase) -> Option<Request> {
-        self.if_gathered(py, |gathered| match std::mem::replace(&mut gathered.phase, next) {
+        self.if_future(py, |future| match std::mem::replace(&mut future.phase, next) {
             Phase::Queued(request) => Some(request),
             other => {
                 // What was put in has no reference to drop.
-                gathered.phase = other;
+                future.phase = other;
                 None
             }
         })?
@@ -200,12 +296,12 @@ impl Send {
     /// Puts back what was asked for: it is yet to begin.
     pub(super) fn queue_again(&self, py: Python<'_>, request: Request) {
         let queued = Phase::Queued(request);
-        drop(self.if_gathered(py, |gathered| std::mem::replace(&mut gathered.phase, queued)));
+        drop(self.if_future(py, |future| std::mem::replace(&mut future.phase, queued)));
     }
 
     /// With which exception it was cancelled during its first step.
     pub(super) fn cancelled_meanwhile(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.if_gathered(py, |gathered| match &mut gathered.phase {
+        self.if_future(py, |future| match &mut future.phase {
             Phase::Running { cancelled } => cancelled.take(),
             _ => None,
         })?
@@ -245,8 +341,8 @@ impl Send {
                 let inner = inner.into_bound(py);
                 as_method(slf.get().delegate(inner, |inner| throw(inner, &error)))
             }
-            gathered @ Stage::Gathered(_) => {
-                slf.get().put(py, gathered);
+            Stage::Future(future) => {
+                Self::leave(slf, future, &error)?;
                 Err(PyErr::from_value(error))
             }
         }
@@ -256,28 +352,40 @@ impl Send {
         let py = slf.py();
         match slf.get().take(py) {
             Stage::Waiting(inner) => inner.call_method0(py, intern!(py, "close")).map(|_| ()),
-            gathered @ Stage::Gathered(_) => {
-                slf.get().put(py, gathered);
-                Ok(())
+            Stage::Future(future) => {
+                let error = py.get_type::<CancelledError>().call0()?;
+                Self::leave(slf, future, &error)
             }
             Stage::Fresh(_) | Stage::Taken => Ok(()),
         }
     }
 
-    // A future is what has this attribute, and not None for it. `gather` asks.
+    // A future is what has this attribute, and not None for it. `gather` asks, and so does a task to
+    // which something is yielded.
     #[getter(_asyncio_future_blocking)]
     fn is_future(slf: &Bound<'_, Self>) -> PyResult<Option<bool>> {
         let py = slf.py();
-        let drive = slf.get().stage.with(py, |stage| match stage {
-            Stage::Fresh(request) => Some(Ok(request.drive.bind(py).clone())),
-            Stage::Gathered(_) => Some(Err(())),
-            Stage::Taken | Stage::Waiting(_) => None,
+        let known = slf.get().stage.with(py, |stage| match stage {
+            Stage::Fresh(request) => Ok(request.drive.bind(py).clone()),
+            Stage::Future(future) => Err(Some(matches!(
+                future.waiting,
+                Waiting::Await { is_blocking: true } | Waiting::Parked(_)
+            ))),
+            Stage::Taken | Stage::Waiting(_) => Err(None),
         });
-        Ok(match drive {
-            Some(Ok(drive)) => Drive::gather(&drive, slf)?.then_some(false),
-            Some(Err(())) => Some(false),
-            None => None,
-        })
+        match known {
+            Ok(drive) => Ok(Drive::gather(&drive, slf)?.then_some(false)),
+            Err(is_blocking) => Ok(is_blocking),
+        }
+    }
+
+    #[setter(_asyncio_future_blocking)]
+    fn set_is_blocking(&self, py: Python<'_>, is_blocking: bool) {
+        let before = self.if_future(py, |future| match future.waiting {
+            Waiting::Gather(_) | Waiting::Nobody => None,
+            _ => Some(std::mem::replace(&mut future.waiting, Waiting::Await { is_blocking })),
+        });
+        drop(before);
     }
 
     fn get_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -315,7 +423,7 @@ impl Send {
 
     #[pyo3(signature = (msg = None))]
     fn cancel(slf: &Bound<'_, Self>, msg: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-        Self::cancel_gathered(slf, msg)
+        Self::cancel_future(slf, msg)
     }
 
     fn _make_cancelled_error(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
@@ -337,7 +445,7 @@ impl Send {
         self.stage.visit(|stage| match stage {
             Stage::Fresh(request) => request.visit(&visit),
             Stage::Waiting(inner) => visit.call(inner),
-            Stage::Gathered(gathered) => gathered.visit(&visit),
+            Stage::Future(future) => future.visit(&visit),
             Stage::Taken => Ok(()),
         })
     }

@@ -1,4 +1,4 @@
-//! A `Send` that `asyncio.gather` waits for: a future of its own, and no task.
+//! What a `Send` is while it is waited for: a future, as `asyncio` knows them.
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::entered::Entered;
+use super::handling::Handling;
 use super::send::{Request, Send};
 
 /// How far it has come.
@@ -18,7 +19,9 @@ pub(super) enum Phase {
     Running {
         cancelled: Option<Py<PyAny>>,
     },
-    /// Its outcome will be that of this future or task.
+    /// Its handler waits for something.
+    Suspended,
+    /// Its outcome will be that of this task.
     Following(Py<PyAny>),
     Done(Outcome),
 }
@@ -50,41 +53,49 @@ impl Outcome {
     }
 }
 
-/// What a `Send` is once it was gathered.
-pub(super) struct Gathered {
+/// Who waits.
+pub(super) enum Waiting {
+    /// `asyncio.gather`, called in a context of which this is a copy.
+    Gather(Py<PyAny>),
+    /// An `await`. Its task is told so by `_asyncio_future_blocking`.
+    Await { is_blocking: bool },
+    /// The `await` of a handler that is parked.
+    Parked(Py<Handling>),
+    /// The `await` was left.
+    Nobody,
+}
+
+/// What a `Send` is while it is waited for.
+pub(super) struct Future {
     pub(super) phase: Phase,
+    pub(super) waiting: Waiting,
     event_loop: Py<PyAny>,
-    /// A copy of the context in which it was gathered.
-    context: Py<PyAny>,
     /// What to call once it is done, each with the context to call it in.
     callbacks: Vec<(Py<PyAny>, Py<PyAny>)>,
 }
 
-impl Gathered {
-    pub(super) fn queued(
-        request: Request,
-        event_loop: &Bound<'_, PyAny>,
-        context: &Bound<'_, PyAny>,
-    ) -> Self {
-        Self {
-            phase: Phase::Queued(request),
-            event_loop: event_loop.clone().unbind(),
-            context: context.clone().unbind(),
-            callbacks: Vec::new(),
-        }
+impl Future {
+    pub(super) fn new(phase: Phase, waiting: Waiting, event_loop: &Bound<'_, PyAny>) -> Self {
+        let event_loop = event_loop.clone().unbind();
+        Self { phase, waiting, event_loop, callbacks: Vec::new() }
     }
 
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match &self.phase {
             Phase::Queued(request) => request.visit(visit)?,
+            Phase::Suspended => {}
             Phase::Running { cancelled } => visit.call(cancelled)?,
             Phase::Following(one)
             | Phase::Done(Outcome::Answer(one) | Outcome::Error(one) | Outcome::Cancelled(one)) => {
                 visit.call(one)?;
             }
         }
+        match &self.waiting {
+            Waiting::Gather(context) => visit.call(context)?,
+            Waiting::Parked(handling) => visit.call(handling)?,
+            Waiting::Await { .. } | Waiting::Nobody => {}
+        }
         visit.call(&self.event_loop)?;
-        visit.call(&self.context)?;
         for (callback, context) in &self.callbacks {
             visit.call(callback)?;
             visit.call(context)?;
@@ -95,28 +106,36 @@ impl Gathered {
 
 /// The methods of `asyncio.Future` that `gather` calls.
 impl Send {
-    fn gathered<R>(&self, py: Python<'_>, look: impl FnOnce(&mut Gathered) -> R) -> PyResult<R> {
-        self.if_gathered(py, look)
-            .ok_or_else(|| PyRuntimeError::new_err("only a send that is gathered is a future"))
+    fn future<R>(&self, py: Python<'_>, look: impl FnOnce(&mut Future) -> R) -> PyResult<R> {
+        self.if_future(py, look).ok_or_else(|| {
+            PyRuntimeError::new_err("a send is a future only while it is waited for")
+        })
     }
 
     pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.gathered(py, |gathered| gathered.event_loop.bind(py).clone())
+        self.future(py, |future| future.event_loop.bind(py).clone())
     }
 
-    pub(super) fn context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.gathered(py, |gathered| gathered.context.bind(py).clone())
+    /// The context in which it was gathered.
+    pub(super) fn context<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.future(py, |future| match &future.waiting {
+            Waiting::Gather(context) => Some(context.bind(py).clone()),
+            _ => None,
+        })
     }
 
     fn outcome(&self, py: Python<'_>) -> PyResult<Option<Outcome>> {
-        self.gathered(py, |gathered| match &gathered.phase {
+        self.future(py, |future| match &future.phase {
             Phase::Done(outcome) => Some(outcome.clone_ref(py)),
             _ => None,
         })
     }
 
     pub(super) fn is_done(&self, py: Python<'_>) -> PyResult<bool> {
-        self.gathered(py, |gathered| matches!(gathered.phase, Phase::Done(_)))
+        if self.has_ended(py) {
+            return Ok(true);
+        }
+        self.future(py, |future| matches!(future.phase, Phase::Done(_)))
     }
 
     /// The exception that says it was cancelled, if it was.
@@ -149,13 +168,13 @@ impl Send {
             return call_soon(slf, callback, &context);
         }
         let added = (callback.clone().unbind(), context.unbind());
-        this.gathered(py, |gathered| gathered.callbacks.push(added))
+        this.future(py, |future| future.callbacks.push(added))
     }
 
     /// Forgets a callback; returns how often it had been added.
     pub(super) fn remove_callback(&self, callback: &Bound<'_, PyAny>) -> PyResult<usize> {
         let py = callback.py();
-        let all = self.gathered(py, |gathered| std::mem::take(&mut gathered.callbacks))?;
+        let all = self.future(py, |future| std::mem::take(&mut future.callbacks))?;
         let before = all.len();
         let mut kept = Vec::with_capacity(before);
         for one in all {
@@ -164,17 +183,23 @@ impl Send {
             }
         }
         let removed = before - kept.len();
-        self.gathered(py, |gathered| gathered.callbacks.append(&mut kept))?;
+        self.future(py, |future| future.callbacks.append(&mut kept))?;
         Ok(removed)
     }
 
+    /// Cancels it with the words of another cancellation.
+    pub(super) fn cancel_with(slf: &Bound<'_, Self>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        let words = error.getattr(intern!(slf.py(), "args"))?.try_iter()?.next().transpose()?;
+        Self::cancel_future(slf, words.as_ref()).map(|_| ())
+    }
+
     /// Asks it to end with a `CancelledError`. Returns whether there was anything to ask.
-    pub(super) fn cancel_gathered(
+    pub(super) fn cancel_future(
         slf: &Bound<'_, Self>,
         message: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
         let (py, this) = (slf.py(), slf.get());
-        let following = this.gathered(py, |gathered| match &gathered.phase {
+        let following = this.future(py, |future| match &future.phase {
             Phase::Following(one) => Some(one.clone_ref(py)),
             _ => None,
         })?;
@@ -185,18 +210,16 @@ impl Send {
             return following.bind(py).call_method(cancel, (), Some(&keywords))?.is_truthy();
         }
         let error = cancelled_error(py, message)?;
-        let (before, is_over) = this.gathered(py, |gathered| match &mut gathered.phase {
+        let (before, is_over) = this.future(py, |future| match &mut future.phase {
             Phase::Running { cancelled } => (Before::Asked(cancelled.replace(error)), false),
             Phase::Done(_) => (Before::Nothing(error), false),
             phase => {
                 let over = Phase::Done(Outcome::Cancelled(error));
-                (Before::Queued(std::mem::replace(phase, over)), true)
+                (Before::Phase(std::mem::replace(phase, over)), true)
             }
         })?;
         if is_over {
-            for (callback, context) in this.take_callbacks(py)? {
-                call_soon(slf, callback.bind(py), context.bind(py))?;
-            }
+            Self::call_back(slf)?;
         }
         let had_effect = !matches!(before, Before::Nothing(_));
         drop(before);
@@ -204,16 +227,48 @@ impl Send {
     }
 
     fn take_callbacks(&self, py: Python<'_>) -> PyResult<Vec<(Py<PyAny>, Py<PyAny>)>> {
-        self.gathered(py, |gathered| std::mem::take(&mut gathered.callbacks))
+        self.future(py, |future| std::mem::take(&mut future.callbacks))
     }
 
-    /// Ends, and tells who waits. Called from the event loop, so that they need no turn of their own.
+    /// Ends, unless it was cancelled before, or nobody waits any more.
     pub(super) fn end(slf: &Bound<'_, Self>, outcome: Outcome) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        let before = this.gathered(py, |gathered| {
-            std::mem::replace(&mut gathered.phase, Phase::Done(outcome))
+        let before = this.if_future(py, |future| {
+            if matches!(future.phase, Phase::Done(_)) {
+                return Err(outcome);
+            }
+            let before = std::mem::replace(&mut future.phase, Phase::Done(outcome));
+            Ok((before, matches!(future.waiting, Waiting::Gather(_))))
+        });
+        match before {
+            Some(Ok((_, true))) => Self::call_back_at_once(slf),
+            Some(Ok((_, false))) => Self::call_back(slf),
+            Some(Err(_)) | None => Ok(()),
+        }
+    }
+
+    /// Has all who wait called in the next turn of the event loop, a handler that is parked among them.
+    fn call_back(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let parked = this.future(py, |future| {
+            let nobody = Waiting::Await { is_blocking: false };
+            match &future.waiting {
+                Waiting::Parked(_) => Some(std::mem::replace(&mut future.waiting, nobody)),
+                _ => None,
+            }
         })?;
-        drop(before);
+        if let Some(Waiting::Parked(handling)) = parked {
+            Handling::resume_soon(handling.bind(py))?;
+        }
+        for (callback, context) in this.take_callbacks(py)? {
+            call_soon(slf, callback.bind(py), context.bind(py))?;
+        }
+        Ok(())
+    }
+
+    /// Calls `gather`, which need not wait for a turn: all it does is count, and end itself.
+    fn call_back_at_once(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
         for (callback, context) in this.take_callbacks(py)? {
             let called = Entered::enter(context.into_bound(py))
                 .and_then(|_entered| callback.bind(py).call1((slf,)));
@@ -224,12 +279,11 @@ impl Send {
         Ok(())
     }
 
-    /// Follows a future or a task: its outcome will be ours.
+    /// Follows a task: its outcome will be ours.
     pub(super) fn follow(slf: &Bound<'_, Self>, one: &Bound<'_, PyAny>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         let following = Phase::Following(one.clone().unbind());
-        let before =
-            this.gathered(py, |gathered| std::mem::replace(&mut gathered.phase, following))?;
+        let before = this.future(py, |future| std::mem::replace(&mut future.phase, following))?;
         let heard = slf.getattr(intern!(py, "_followed"))?;
         one.call_method1(intern!(py, "add_done_callback"), (heard,))?;
         if let Phase::Running { cancelled: Some(error) } = before {
@@ -252,7 +306,7 @@ impl Send {
 #[allow(dead_code, reason = "held only to be dropped later")]
 enum Before {
     Asked(Option<Py<PyAny>>),
-    Queued(Phase),
+    Phase(Phase),
     Nothing(Py<PyAny>),
 }
 
@@ -285,7 +339,7 @@ fn call_exception_handler(send: &Bound<'_, Send>, error: PyErr) -> PyResult<()> 
         return Err(error);
     }
     let about = PyDict::new(py);
-    about.set_item("message", "Exception in a callback of a send that was gathered")?;
+    about.set_item("message", "Exception in a callback of a send")?;
     about.set_item("exception", error.into_value(py))?;
     about.set_item("future", send)?;
     send.get().event_loop(py)?.call_method1("call_exception_handler", (about,))?;

@@ -1,0 +1,223 @@
+"""Handlers that wait for other agents, which wait themselves."""
+
+import asyncio
+import contextvars
+import gc
+import weakref
+
+import pytest
+
+from .world import Ask, since_3_11, turns, until
+
+MINE = contextvars.ContextVar("mine", default=None)
+
+
+async def chain(world, last, depth=3, seen=None):
+    """Agents c3, c2, c1 that ask the next one, down to c0, whose handler is given."""
+
+    async def passes_on(self, message, ctx):
+        number = int(self.id.key)
+        if number == 0:
+            return await last(self, message, ctx)
+        MINE.set(number)
+        before = asyncio.current_task()
+        answer = await self.send_message(message, world.id("c", str(number - 1)))
+        assert asyncio.current_task() is before
+        assert MINE.get() == number
+        if seen is not None:
+            seen.append(number)
+        return answer
+
+    await world.agent("c", passes_on, keys=range(depth + 1))
+    world.start()
+
+
+async def test_each_goes_on_in_its_own_task_and_context(world):
+    async def last(self, message, ctx):
+        await asyncio.sleep(0)
+        return message.value
+
+    seen = []
+    await chain(world, last, seen=seen)
+    assert await world.ask("c", "x", key="3") == "x"
+    assert seen == [1, 2, 3]
+
+
+async def test_one_after_the_other_may_wait_again(world):
+    async def last(self, message, ctx):
+        await asyncio.sleep(0)
+        return message.value
+
+    async def asks_twice(self, message, ctx):
+        first = await self.send_message(Ask(1), world.id("c", "2"))
+        await asyncio.sleep(0)
+        second = await self.send_message(Ask(2), world.id("c", "2"))
+        third = await self.send_message(Ask(3), world.id("c", "0"))
+        return [first, second, third]
+
+    await world.agent("twice", asks_twice)
+    await chain(world, last)
+    assert await world.ask("twice") == [1, 2, 3]
+
+
+async def test_an_error_passes_through_all_of_them(world):
+    async def last(self, message, ctx):
+        await asyncio.sleep(0)
+        raise ValueError("from the last")
+
+    await chain(world, last, depth=20)
+    with pytest.raises(ValueError, match="from the last") as raised:
+        await world.ask("c", key="20")
+    frames = [entry.name for entry in raised.traceback]
+    assert frames.count("passes_on") == 21
+
+
+async def test_one_in_the_middle_that_is_cancelled_frees_those_above_it(world):
+    gate, tasks = asyncio.Event(), {}
+
+    async def last(self, message, ctx):
+        await gate.wait()
+        tasks["ended"] = True
+
+    async def passes_on(self, message, ctx):
+        tasks[self.id.key] = asyncio.current_task()
+        return await self.send_message(message, world.id("c", "0"))
+
+    await world.agent("middle", passes_on)
+    await chain(world, last)
+    asked = asyncio.ensure_future(world.ask("middle"))
+    await until(lambda: "default" in tasks)
+    await turns(3)
+    assert tasks["default"].cancel("enough")
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    gate.set()
+    await until(lambda: "ended" in tasks)
+
+
+@since_3_11
+async def test_a_timeout_around_a_send_ends_the_waiting_alone(world):
+    gate, ended = asyncio.Event(), []
+
+    async def last(self, message, ctx):
+        await gate.wait()
+        ended.append(message.value)
+
+    async def is_impatient(self, message, ctx):
+        try:
+            async with asyncio.timeout(0.01):
+                await self.send_message(message, world.id("c", "2"))
+        except TimeoutError:
+            return "too late"
+
+    await world.agent("impatient", is_impatient)
+    await chain(world, last)
+    assert await world.ask("impatient", "x") == "too late"
+    gate.set()
+    await until(lambda: ended)
+
+
+async def test_a_task_that_is_looked_at_while_it_waits_goes_on_as_a_task(world):
+    gate, tasks = asyncio.Event(), []
+
+    async def last(self, message, ctx):
+        await gate.wait()
+        return "answer"
+
+    async def passes_on(self, message, ctx):
+        tasks.append(asyncio.current_task())
+        answer = await self.send_message(message, world.id("c", "1"))
+        return answer, asyncio.current_task() is tasks[0]
+
+    await world.agent("middle", passes_on)
+    await chain(world, last)
+    asked = asyncio.ensure_future(world.ask("middle"))
+    await until(lambda: tasks)
+    await turns(2)
+    assert tasks[0].get_name()
+    assert tasks[0] in asyncio.all_tasks()
+    gate.set()
+    assert await asked == ("answer", True)
+
+
+async def test_a_long_chain_leaves_others_their_turns(world):
+    gate, turn = asyncio.Event(), 0
+
+    async def last(self, message, ctx):
+        await gate.wait()
+
+    async def counts():
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    await chain(world, last, depth=150)
+    asked = [asyncio.ensure_future(world.ask("c", key="150")) for _ in range(40)]
+    await turns(5)
+    counting = asyncio.ensure_future(counts())
+    await turns(5)
+    before = turn
+    gate.set()
+    await asyncio.gather(*asked)
+    counting.cancel()
+    assert turn - before > 2
+
+
+async def test_nothing_of_a_chain_is_kept(world):
+    class Thing:
+        pass
+
+    async def last(self, message, ctx):
+        await asyncio.sleep(0)
+        return Thing()
+
+    await chain(world, last, depth=10)
+    answer = weakref.ref(await world.ask("c", key="10"))
+    await turns(3)
+    gc.collect()
+    assert answer() is None
+
+
+async def test_closing_the_runtime_cancels_those_who_wait(world):
+    if world.is_upstream:
+        pytest.skip("upstream closes without regard to running handlers")
+    cancelled = []
+
+    async def last(self, message, ctx):
+        await asyncio.Event().wait()
+
+    async def passes_on(self, message, ctx):
+        try:
+            await self.send_message(message, world.id("c", "1"))
+        except asyncio.CancelledError:
+            cancelled.append(self.id.type)
+            raise
+
+    await world.agent("middle", passes_on)
+    await chain(world, last)
+    asked = asyncio.ensure_future(world.ask("middle"))
+    await turns(5)
+    world.is_started = False
+    await world.runtime.close()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert cancelled == ["middle"]
+
+
+async def test_a_handler_of_what_was_published_may_wait_for_an_agent(world):
+    answers = []
+
+    async def last(self, message, ctx):
+        await asyncio.sleep(0)
+        return message.value * 2
+
+    async def hears(self, message, ctx):
+        answers.append(await self.send_message(message, world.id("c", "2")))
+
+    await world.agent("hears", hears, topic="t")
+    await chain(world, last)
+    for number in range(3):
+        await world.publish("t", number)
+    await until(lambda: len(answers) == 3)
+    assert answers == [0, 2, 4]
