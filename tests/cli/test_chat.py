@@ -128,8 +128,9 @@ async def test_an_interrupted_answer_ends_cleanly(server, chat):
     await server.deserted()
 
 
-async def test_at_a_terminal_the_conversation_goes_on_after_an_interrupted_answer(server, tmp_path):
-    server.play([*stream(start(), text(0, "Ci"))[:-1], asyncio.Event()], HELLO)
+@pytest.fixture
+async def at_terminal(server, tmp_path):
+    """Start ``ferrogen chat`` at a terminal; give the process, and a function that types."""
     terminal, its_end = os.openpty()
     clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     process = await asyncio.create_subprocess_exec(
@@ -142,21 +143,64 @@ async def test_at_a_terminal_the_conversation_goes_on_after_an_interrupted_answe
         stderr=asyncio.subprocess.PIPE,
     )
     os.close(its_end)
-    os.write(terminal, b"Hello?\n")
-    await server.asked(1)
-    while b"Ci" not in (line := await process.stdout.read(100)):
-        assert line
-    process.send_signal(signal.SIGINT)
-    os.write(terminal, b"Again?\n")
-    await server.asked(2)
-    os.write(terminal, b"\x04")  # Ctrl+D
-    output, errors = await process.communicate()
+    yield process, lambda text: os.write(terminal, text)
+    if process.returncode is None:
+        process.kill()
+        await process.communicate()
     os.close(terminal)
+
+
+async def shown(process, text):
+    """Wait until a text is on the screen."""
+    seen = b""
+    while text not in seen:
+        piece = await process.stdout.read(100)
+        assert piece, seen
+        seen += piece
+
+
+async def test_at_a_terminal_the_conversation_goes_on_after_an_interrupted_answer(
+    server, at_terminal
+):
+    process, typed = at_terminal
+    server.play([*stream(start(), text(0, "Ci"))[:-1], asyncio.Event()], HELLO)
+    typed(b"Hello?\n")
+    await shown(process, b"Ci")
+    process.send_signal(signal.SIGINT)
+    typed(b"Again?\n")
+    await server.asked(2)
+    typed(b"\x04")  # Ctrl+D
+    output, errors = await process.communicate()
     assert process.returncode == 0
     assert b"Ciao.\n" in output
     assert b"Traceback" not in errors
     said = [message["content"][0]["text"] for message in server.requests[1].json["messages"]]
     assert said == ["Hello?", "Ci", "Again?"]
+
+
+async def test_at_a_terminal_the_conversation_goes_on_after_a_failure(server, at_terminal):
+    process, typed = at_terminal
+    server.play(json_answer({"error": {"message": "not now"}}, 400), HELLO)
+    typed(b"Hello?\nAgain?\n")
+    await shown(process, b"Ciao.")
+    typed(b"\x04")
+    _, errors = await process.communicate()
+    assert process.returncode == 0
+    assert b"not now" in errors
+    said = [message["content"][0]["text"] for message in server.requests[1].json["messages"]]
+    assert said == ["Again?"]
+
+
+async def test_an_interrupt_while_nobody_answers_ends_the_conversation(server, at_terminal):
+    process, typed = at_terminal
+    server.play(HELLO)
+    typed(b"Hello?\n")
+    await shown(process, b"Ciao.\n> ")
+    process.send_signal(signal.SIGINT)
+    _, errors = await process.communicate()
+    assert process.returncode == 0
+    assert errors.decode().endswith(USED)
+    assert b"Traceback" not in errors
 
 
 async def test_a_service_that_speaks_openais_api(server, chat):

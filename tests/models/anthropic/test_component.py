@@ -15,7 +15,11 @@ from ferrogen import EVENT_LOGGER_NAME, ComponentModel
 from ferrogen.exceptions import ClientSetupError, ModelInfoError, ModelStatusError
 from ferrogen.logging import LLMCallEvent, LLMStreamEndEvent, LLMStreamStartEvent
 from ferrogen.models import ChatCompletionClient, UserMessage
-from ferrogen.models.anthropic import AnthropicChatCompletionClient
+from ferrogen.models.anthropic import (
+    AnthropicChatCompletionClient,
+    AnthropicClientConfiguration,
+    AnthropicClientConfigurationConfigModel,
+)
 from ferrogen.models.registry import UnknownModelWarning
 
 from ..scripted_server import json_answer
@@ -79,6 +83,16 @@ def test_a_config_of_autogen_ext_is_read():
     )
     assert loaded.model_info["family"] == "claude-3-5-haiku"
     assert loaded.dump_component().config["thinking"]["budget_tokens"] == 2048
+
+
+def test_the_arguments_of_autogen_exts_client_are_known():
+    create = {"max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "metadata"}
+    create |= {"response_format", "thinking", "tools", "tool_choice"}
+    service = {"api_key", "base_url", "timeout", "max_retries", "default_headers"}
+    known = {"model", "model_info", "model_capabilities"}
+    assert create | service | known <= AnthropicClientConfiguration.__annotations__.keys()
+    fields = AnthropicClientConfigurationConfigModel.model_fields.keys()
+    assert create | service | known <= fields
 
 
 async def test_a_key_may_be_given_as_a_secret(server, make_client):

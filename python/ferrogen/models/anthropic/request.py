@@ -15,6 +15,7 @@ from ferrogen.models.anthropic.configuration import DEFAULT_MAX_TOKENS
 from ferrogen.models.anthropic.conversation import Conversation, conversation_of
 from ferrogen.models.anthropic.prompt_cache import mark_for_cache
 from ferrogen.models.anthropic.structured import ANSWER_TOOL, Structure, structure_of
+from ferrogen.models.anthropic.thinking import keep_thinking_possible, thinks
 from ferrogen.models.anthropic.tools import choice_among, tool_definition, used_tools
 from ferrogen.models.anthropic.turns import Turns
 from ferrogen.models.messages import LLMMessage, UserMessage
@@ -87,6 +88,7 @@ def request_of(
     ours = {name: body.pop(name, None) for name in _OURS}
     body.setdefault("max_tokens", DEFAULT_MAX_TOKENS)
     body["messages"] = conversation.messages
+    keep_thinking_possible(body)
     if conversation.system:
         body["system"] = [{"type": "text", "text": "\n".join(conversation.system)}]
 
@@ -134,7 +136,7 @@ def _put_tools(
 
 def _put_answer_tool(body: dict[str, Any], structure: Structure, alone: bool) -> None:
     """Let the model answer by a tool: by that one alone, or by that or one of the user's."""
-    if (body.get("thinking") or {}).get("type", "disabled") != "disabled":
+    if thinks(body):
         raise ModelRequestError(
             "this model has to give such an answer by calling a tool, and the API makes no model "
             "that thinks call one; pass thinking={'type': 'disabled'} in extra_create_args, or set "
