@@ -210,3 +210,36 @@ def test_attributes_may_change_what_is_being_written_and_write_it_again() -> Non
     assert writer.write(shelf) == b'{"list": [{"weight": 3}], "dict": {}}'
     [inner, *_] = asked
     assert inner == b'{"list": [{"weight": 2}, "left out"], "dict": {"a": {"weight": 3}, "b": 2}}'
+
+
+@pytest.mark.parametrize("value", ["text", 1, None, [Crate(1)], Crate, object()])
+def test_what_is_to_be_a_dataclass_and_is_none_is_refused(value: Any) -> None:
+    with pytest.raises(SerializationError, match=r'cannot write "Crate" .* no dataclass'):
+        JsonWriter("Crate", simplify).write_dataclass(value)
+
+
+def test_a_writer_serves_several_threads_at_once(run_program: Any) -> None:
+    program = """
+        import json, sys, threading
+        from dataclasses import make_dataclass
+        from ferrogen._core import JsonWriter
+
+        sys.setswitchinterval(1e-6)
+        Crate = make_dataclass("Crate", ["weight", "inner"])
+        others = [make_dataclass(f"C{n}", [f"f{n}"]) for n in range(30)]
+        message = Crate(1, [other(n) for n, other in enumerate(others)])
+        expected = json.dumps({"weight": 1, "inner": [{f"f{n}": n} for n in range(30)]}).encode()
+        writer = JsonWriter("Crate", lambda value: value)
+        right = []
+
+        def write():
+            right.append(all(writer.write(message) == expected for _ in range(300)))
+
+        threads = [threading.Thread(target=write) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(right)
+    """
+    assert run_program(program) == f"{[True] * 4}\n"

@@ -61,7 +61,7 @@ class UnreadableCodec:
     def __init__(self, cls: type[Any], reason: Exception) -> None:
         self._name = type_name(cls)
         self._reason = reason
-        self._write = JsonWriter(self._name, simplify).write
+        self._write = JsonWriter(self._name, simplify).write_dataclass
 
     def encode(self, message: Any) -> bytes:
         """Write what the message holds, which needs no annotations."""

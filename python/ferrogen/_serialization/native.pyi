@@ -33,6 +33,9 @@ class JsonWriter:
                 `ValueError`, `OverflowError` or `RecursionError`.
         """
 
+    def write_dataclass(self, message: object) -> bytes:
+        """Write a dataclass, as `write` does; anything else is a `SerializationError`."""
+
 @final
 class DataclassCodec:
     """Writes one dataclass as `JsonWriter` does, and has it read.
@@ -53,7 +56,7 @@ class DataclassCodec:
         mend: Callable[[bytes, Exception], Any],
     ) -> Self: ...
     def encode(self, message: object) -> bytes:
-        """Write a message; raises what `JsonWriter.write` does."""
+        """Write a message; raises what `JsonWriter.write_dataclass` does."""
 
     def decode(self, payload: bytes) -> Any:
         """Read a message; raises what `mend` does."""

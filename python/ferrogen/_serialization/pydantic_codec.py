@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NewType
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -29,16 +30,18 @@ class PydanticCodec:
     def __init__(self, cls: type[Any], *, check: bool) -> None:
         self._name = type_name(cls)
         self._adapter = adapter_of(cls)
-        self._write = JsonWriter(self._name, simplify).write
+        self._writer = JsonWriter(self._name, simplify)
         self._check = check
 
     def encode(self, message: Any) -> bytes:
         """Write a message."""
+        if not dataclasses.is_dataclass(type(message)):
+            return self._writer.write_dataclass(message)  # which says what it is
         try:
             values = self._adapter.dump_python(message, mode="json", serialize_as_any=True)
         except (PydanticSerializationError, PydanticUserError, ValueError, TypeError) as error:
             raise SerializationError(f'cannot write "{self._name}" as JSON: {error}') from error
-        payload = self._write(values)
+        payload = self._writer.write(values)
         if self._check:
             self._refuse_ambiguity(message, payload)
         return payload

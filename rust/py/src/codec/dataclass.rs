@@ -23,7 +23,7 @@ impl DataclassCodec {
     }
 
     pub(super) fn encode<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-        self.writer.write(message)
+        self.writer.write_dataclass(message)
     }
 
     pub(super) fn decode<'py>(&self, payload: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {

@@ -32,12 +32,25 @@ impl JsonWriter {
         Self { type_name, simplify, plans: Plans::default() }
     }
 
-    pub(super) fn write<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    fn write<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
         let mut out = Vec::with_capacity(USUAL_LENGTH);
-        match self.push(&mut out, message, 0) {
-            Ok(()) => Ok(PyBytes::new(message.py(), &out)),
-            Err(error) => Err(self.refusal(message.py(), error)),
-        }
+        let done = self.push(&mut out, message, 0);
+        self.finish(message.py(), out, done)
+    }
+
+    pub(super) fn write_dataclass<'py>(
+        &self,
+        message: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let mut out = Vec::with_capacity(USUAL_LENGTH);
+        let done = self.plans.with(message, |plan| match plan {
+            Some(plan) => self.push_fields(&mut out, plan, message, 0),
+            None => Err(PyTypeError::new_err(format!(
+                "it is of type {}, which is no dataclass",
+                message.get_type().name()?
+            ))),
+        });
+        self.finish(message.py(), out, done)
     }
 
     pub(super) fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -47,6 +60,18 @@ impl JsonWriter {
 }
 
 impl JsonWriter {
+    fn finish<'py>(
+        &self,
+        py: Python<'py>,
+        out: Vec<u8>,
+        done: PyResult<()>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        match done {
+            Ok(()) => Ok(PyBytes::new(py, &out)),
+            Err(error) => Err(self.refusal(py, error)),
+        }
+    }
+
     fn push(&self, out: &mut Vec<u8>, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
         if let Ok(text) = value.cast_exact::<PyString>() {
             return text::push_string(out, text);
