@@ -132,6 +132,22 @@ async def test_usage_that_the_service_does_not_tell_is_estimated(server, client)
     assert 1 <= usage.completion_tokens < 5
 
 
+@pytest.mark.parametrize("argument", ["Be kind.", [{"type": "text", "text": "Be kind."}]])
+async def test_an_argument_may_speak_to_the_system_too(server, make_client, argument):
+    server.play(whole(SAYS), whole(SAYS))
+    client = make_client(prompt_cache="5m")
+    extra = {"system": argument}
+    await client.create(QUESTION, extra_create_args=extra)
+    await client.create([SystemMessage(content="Be brief."), *QUESTION], extra_create_args=extra)
+    alone, beside = (request.json["system"] for request in server.requests)
+    mark = {"cache_control": {"type": "ephemeral"}}
+    assert alone == [{"type": "text", "text": "Be kind.", **mark}]
+    assert beside == [
+        {"type": "text", "text": "Be kind."},
+        {"type": "text", "text": "Be brief.", **mark},
+    ]
+
+
 @pytest.mark.parametrize("name", ["messages", "stream"])
 async def test_what_the_client_sends_itself_is_no_argument(client, name):
     with pytest.raises(ModelRequestError, match=f"{name} is the client's"):

@@ -1,15 +1,18 @@
-"""The assembly owns how the events of a stream are put together into an answer."""
+"""The assembly owns how the bytes of a stream are put together into an answer."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ferrogen.exceptions import ModelResponseError
 from ferrogen.models.anthropic.blocks import Block
-from ferrogen.models.anthropic.events import Delta, Event, Message, Usage, read_block
+from ferrogen.models.anthropic.events import Delta, Event, Message, Usage, read_block, read_event
 from ferrogen.models.anthropic.failures import Failures
+from ferrogen.models.server_sent_events import EventData
 
 
 class Assembly:
-    """Takes the events of one stream, and holds the answer that they make.
+    """Takes one stream, and holds the answer that it makes.
 
     Args:
         failures: Makes the error if the service tells of one.
@@ -19,6 +22,7 @@ class Assembly:
     def __init__(self, failures: Failures, answer_tool: str | None = None) -> None:
         self.complete = False
         """Whether the answer has come to its end."""
+        self._events = EventData()
         self._failures = failures
         self._answer_tool = answer_tool
         self._begun = False
@@ -29,13 +33,23 @@ class Assembly:
         # What is added to which field of which block; joined once, at the end.
         self._pieces: dict[tuple[int, str], list[str]] = {}
 
-    def take(self, event: Event) -> str:
-        """Take the next event; return the text that it adds to the answer, which may be empty.
+    def feed(self, piece: bytes) -> Iterator[str]:
+        """Take the next bytes of the stream; yield the texts that they add to the answer.
+
+        What comes after the end of the answer is not looked at.
 
         Raises:
             ModelStatusError: The service tells of an error.
-            ModelResponseError: The event does not fit those before it.
+            ModelResponseError: The stream cannot be read.
         """
+        for data in self._events.feed(piece):
+            if text := self._take(read_event(data)):
+                yield text
+            if self.complete:
+                return
+
+    def _take(self, event: Event) -> str:
+        """Take the next event; return the text that it adds to the answer, which may be empty."""
         if event.type == "content_block_delta":
             if event.delta is None:
                 raise _misfit("a piece without content")

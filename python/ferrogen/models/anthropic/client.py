@@ -26,7 +26,7 @@ from ferrogen.models.anthropic.configuration import (
     config_of,
     secrets_of,
 )
-from ferrogen.models.anthropic.events import Message, read_event, read_message
+from ferrogen.models.anthropic.events import Message, read_message
 from ferrogen.models.anthropic.failures import Failures
 from ferrogen.models.anthropic.request import Request, request_of
 from ferrogen.models.anthropic.sdk import anthropic
@@ -38,7 +38,6 @@ from ferrogen.models.messages import LLMMessage
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo
 from ferrogen.models.registry import known_model, model_info
 from ferrogen.models.results import CreateResult
-from ferrogen.models.server_sent_events import EventData
 from ferrogen.models.tokens import count_tokens
 from ferrogen.models.usage import DetailedUsage, UsageLedger
 from ferrogen.tools.protocol import Tool
@@ -172,19 +171,14 @@ class AnthropicChatCompletionClient(
         request = self._request(messages, tools, tool_choice, json_output, extra_create_args)
         request.body["stream"] = True
         account = Account(request.model, messages, tools)
-        events, assembly = EventData(), Assembly(self._failures, request.answer_tool)
+        assembly = Assembly(self._failures, request.answer_tool)
         with chat_span(self._model, "anthropic") as span:
             try:
                 async with self._exchange(request, cancellation_token) as answer:
                     log_start(request)
-                    while (piece := await answer.read()) is not None:
-                        for data in events.feed(piece):
-                            if text := assembly.take(read_event(data)):
-                                yield text
-                            if assembly.complete:
-                                break
-                        if assembly.complete:
-                            break
+                    while not assembly.complete and (piece := await answer.read()) is not None:
+                        for text in assembly.feed(piece):
+                            yield text
                     message = assembly.finish()
                     await answer.drain()
             finally:

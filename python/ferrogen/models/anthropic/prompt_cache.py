@@ -20,7 +20,6 @@ def mark_for_cache(body: dict[str, Any], lifetime: PromptCache) -> None:
     mark = {"type": "ephemeral"} if lifetime == "5m" else {"type": "ephemeral", "ttl": lifetime}
     for part in ("system", "tools"):
         if body.get(part):
-            body[part] = list(body[part])
             _mark_last(body[part], mark)
             break
     _mark_last(body["messages"][-1]["content"], mark)

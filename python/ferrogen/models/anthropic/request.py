@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from ferrogen._image import Image
 from ferrogen.exceptions import ModelInfoError, ModelRequestError
-from ferrogen.models.anthropic.blocks import Block
+from ferrogen.models.anthropic.blocks import Block, text_blocks
 from ferrogen.models.anthropic.configuration import DEFAULT_MAX_TOKENS
 from ferrogen.models.anthropic.conversation import Conversation, conversation_of
 from ferrogen.models.anthropic.prompt_cache import mark_for_cache
@@ -30,6 +30,8 @@ _OPTIONS = {
     "extra_body": "extra_json",
     "timeout": "timeout",
 }
+# A model that has to call one of the user's tools cannot call ours, and gives no answer proper.
+_FREE = ("auto", "none")
 _NOT_ARGUMENTS = {"messages", "stream"}
 _OURS = ("response_format", "prompt_cache")
 
@@ -89,9 +91,8 @@ def request_of(
     body.setdefault("max_tokens", DEFAULT_MAX_TOKENS)
     body["messages"] = conversation.messages
     keep_thinking_possible(body)
-    if conversation.system:
-        body["system"] = [{"type": "text", "text": "\n".join(conversation.system)}]
-
+    if system := _system(body.pop("system", []), conversation.system):
+        body["system"] = system
     structure = structure_of(json_output, ours["response_format"], model_info=model_info)
     answers_by_tool = structure is not None and not structure.native and tool_choice in _FREE
     _put_tools(body, tools, tool_choice, conversation, model_info)
@@ -105,8 +106,10 @@ def request_of(
     return Request(body, options, ANSWER_TOOL if answers_by_tool else None)
 
 
-# A model that has to call one of the user's tools cannot call ours, and gives no answer proper.
-_FREE = ("auto", "none")
+def _system(argument: str | Sequence[Block], said: Sequence[str]) -> list[Block]:
+    """Put what the developer says behind what an argument may say."""
+    before = text_blocks(argument) if isinstance(argument, str) else list(argument)
+    return before + text_blocks("\n".join(said))
 
 
 def _put_tools(
