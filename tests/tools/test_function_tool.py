@@ -1,5 +1,6 @@
 """Functions as tools: what can be one, and what their configs hold."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -28,6 +29,16 @@ class Adder:
         return 2 * n
 
 
+@dataclass
+class Place:
+    """The class makes an object, which can be called and awaited."""
+
+    n: int
+
+    async def __call__(self) -> int:
+        return self.n
+
+
 def subtract(n: int, by: int = 1) -> int:
     return n - by
 
@@ -44,6 +55,7 @@ def subtract(n: int, by: int = 1) -> int:
         (partial(Adder(1).add), "add", 6),
         (partial(Adder(1)), "Adder", 6),
         (partial(Adder.double), "double", 10),
+        (Place, "Place", Place(5)),
     ],
 )
 async def test_whatever_can_be_called_is_a_tool(function, name, result):

@@ -81,10 +81,7 @@ def name_of(call: Callable[..., Any]) -> str:
 
 def waits(call: Callable[..., Any]) -> bool:
     """Tell whether calling it makes a coroutine."""
-    function = _unbound(call)
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - asks for what it is, not whether it is
-    )
+    return any(map(inspect.iscoroutinefunction, (_unbound(call), _annotated(call))))
 
 
 def _unbound(call: Callable[..., Any]) -> Callable[..., Any]:
