@@ -32,6 +32,11 @@ class Inner(BaseModel):
     n: Any
 
 
+@dataclass
+class Empty:
+    pass
+
+
 class Thing:
     """Something that can refer to anything, and be called and asked for anything."""
 
@@ -89,7 +94,7 @@ def by_a_table_that_will_ask_for_a_codec(thing: Thing) -> Any:
 def by_a_table_that_has_asked_for_a_codec(thing: Thing) -> Any:
     table, codec = SerializerTable(), DataclassCodec("Thing", thing, repr, repr)
     table.place(object(), "Thing", JSON, lambda: codec)  # type: ignore[arg-type]
-    table.serialize(1, type_name="Thing", data_content_type=JSON)
+    table.serialize(Empty(), type_name="Thing", data_content_type=JSON)
     return table
 
 

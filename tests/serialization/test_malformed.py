@@ -16,7 +16,7 @@ from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen.exceptions import SerializationError
 
 JSON = "application/json"
-PLACE = re.compile(r"line \d+|byte \d+|position \d+|char \d+|at `\$|\$\.|required field")
+PLACE = re.compile(r"line \d+|byte \d+|position \d+|char \d+|at `\$|\$\.")
 
 
 @dataclass
@@ -94,6 +94,15 @@ def test_damaged_bytes_are_read_or_refused_with_type_and_place(data: Any, messag
     except SerializationError as error:
         assert f'cannot read "{cls.__name__}"' in str(error)  # noqa: PT017 - either may happen
         assert PLACE.search(str(error)), str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize("payload", [b'"text"', b"{}", b"[]", b"1"])
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_the_outermost_place_is_named_too(message: Any, payload: bytes) -> None:
+    with pytest.raises(SerializationError, match=r"at `\$"):
+        REGISTRY.deserialize(
+            payload, type_name=type(message).__name__, data_content_type="application/json"
+        )
 
 
 DEEP = {

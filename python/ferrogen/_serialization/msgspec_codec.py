@@ -64,7 +64,10 @@ class _Reader:
         return self._cls(**given)
 
     def _refusal(self, reason: Exception) -> SerializationError:
-        return SerializationError(f'cannot read "{type_name(self._cls)}" from JSON: {reason}')
+        words = str(reason)
+        if isinstance(reason, msgspec.ValidationError) and "`$" not in words:
+            words += " - at `$`"  # msgspec names every place but the outermost
+        return SerializationError(f'cannot read "{type_name(self._cls)}" from JSON: {words}')
 
 
 def has_own_init(cls: type[Any]) -> bool:
