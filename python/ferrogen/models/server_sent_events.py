@@ -25,9 +25,10 @@ class EventData:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._begun: list[bytes] = []  # the pieces of a line whose end has not come
+        self._begun_size = 0
         self._data: list[bytes] = []
-        self._size = 0
+        self._data_size = 0
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Take the next bytes; return the data of the events that end in them.
@@ -35,20 +36,28 @@ class EventData:
         Raises:
             ModelResponseError: An event is too large to be one.
         """
-        lines = (self._rest + piece).splitlines(keepends=True)
+        # Not joined before its end comes, or a long line in short pieces would take for ever.
+        self._begun.append(piece)
+        self._begun_size += len(piece)
+        complete = self._take_lines() if b"\n" in piece or b"\r" in piece else []
+        if self._begun_size + self._data_size > LARGEST_EVENT:
+            raise ModelResponseError(
+                f"the service sent an event of more than {LARGEST_EVENT} bytes; is it a model's?"
+            )
+        return complete
+
+    def _take_lines(self) -> list[bytes]:
+        lines = b"".join(self._begun).splitlines(keepends=True)
         # A carriage return at the end may be half of a line's end.
-        self._rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
+        self._begun = [lines.pop()] if not lines[-1].endswith(b"\n") else []
+        self._begun_size = len(self._begun[0]) if self._begun else 0
         complete: list[bytes] = []
         for line in lines:
             content = line.rstrip(b"\r\n")
             if content.startswith(b"data:"):
                 self._data.append(content[6:] if content.startswith(b"data: ") else content[5:])
-                self._size += len(content)
+                self._data_size += len(line)
             elif not content and self._data:
                 complete.append(b"\n".join(self._data))
-                self._data, self._size = [], 0
-        if self._size + len(self._rest) > LARGEST_EVENT:
-            raise ModelResponseError(
-                f"the service sent an event of more than {LARGEST_EVENT} bytes; is it a model's?"
-            )
+                self._data, self._data_size = [], 0
         return complete

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -163,6 +165,27 @@ async def test_a_token_limited_context_respects_the_model(client_of: MakeClient)
     for _ in range(3):
         await context.add_message(UserMessage(content="word " * 4000, source="me"))
     assert len(await context.get_messages()) == 2
+
+
+@pytest.mark.parametrize(
+    ("program", "printed"),
+    [
+        (
+            "sys.modules['openai'] = None\nimport ferrogen.models.openai",
+            "MissingDependencyError: ferrogen.models.openai needs the openai package: "
+            "pip install 'ferrogen[openai]'",
+        ),
+        (
+            "import ferrogen.models, ferrogen.models.registry, ferrogen.models.usage\n"
+            "raise SystemExit('with' if 'openai' in sys.modules else 'without')",
+            "without",
+        ),
+    ],
+)
+def test_the_sdk_is_needed_by_its_client_alone(program: str, printed: str) -> None:
+    command = [sys.executable, "-c", f"import sys\n{program}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr.strip().endswith(printed)
 
 
 def test_a_config_of_another_place_is_read() -> None:
