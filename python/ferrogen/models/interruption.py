@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, TypeVar
@@ -67,6 +68,17 @@ class Interruption:
         if self._linked is not None and not self._linked.done():
             self._linked.set_result(None)  # the token forgets a future that is done
 
+    def raise_if_cancelled(self) -> None:
+        """Raise if the token was cancelled meanwhile.
+
+        What `anext` gives has to be waited for once it is there; so this comes before it.
+
+        Raises:
+            asyncio.CancelledError: The token was cancelled.
+        """
+        if self._linked is not None and self._linked.cancelled():
+            raise asyncio.CancelledError("the cancellation token was cancelled")
+
     async def of(self, work: Awaitable[_Value]) -> _Value:
         """Wait for work.
 
@@ -81,10 +93,12 @@ class Interruption:
         """
         if self._linked is None:
             return await work
-        if self._linked.cancelled():
-            if asyncio.iscoroutine(work):
+        try:
+            self.raise_if_cancelled()
+        except asyncio.CancelledError:
+            if inspect.iscoroutine(work):
                 work.close()
-            raise asyncio.CancelledError("the cancellation token was cancelled")
+            raise
         self._waiting = asyncio.current_task()
         try:
             return await work

@@ -36,6 +36,7 @@ class Exchange:
 
     async def read(self) -> bytes | None:
         """Wait for the next bytes; None when there are no more."""
+        self._interruption.raise_if_cancelled()
         try:
             return await self._interruption.of(anext(self._pieces))
         except StopAsyncIteration:

@@ -42,6 +42,7 @@ class Exchange:
 
     async def read(self) -> bytes | None:
         """Wait for the next bytes; None when there are no more."""
+        self._interruption.raise_if_cancelled()
         try:
             piece: bytes = await self._interruption.of(anext(self._pieces))
         except StopAsyncIteration:
