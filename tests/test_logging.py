@@ -15,6 +15,7 @@ from ferrogen import logging as events
 from ferrogen._core import AgentId
 from ferrogen._messaging.handler_context import MessageHandlerContext
 from ferrogen._messaging.topic import TopicId
+from ferrogen._telemetry.late_facts import late_text
 from ferrogen.logging import (
     DeliveryStage,
     LLMCallEvent,
@@ -114,11 +115,11 @@ def message_event(payload: Any, **more: Any) -> MessageEvent:
 def test_a_payload_is_asked_for_once_and_only_when_it_is_needed(more: dict[str, Any]) -> None:
     asked = []
 
-    def payload() -> str:
+    def show(message: str) -> str:
         asked.append(1)
-        return '"é\\'
+        return message
 
-    event = message_event(payload, **more)
+    event = message_event(late_text(show, '"é\\'), **more)
     assert asked == []
     text = str(event)
     assert event.kwargs["payload"] == '"é\\'
@@ -127,7 +128,7 @@ def test_a_payload_is_asked_for_once_and_only_when_it_is_needed(more: dict[str, 
 
 
 def test_one_fact_is_given_without_the_payload() -> None:
-    event = message_event(lambda: pytest.fail("nobody asked"), extra=3)
+    event = message_event(late_text(pytest.fail, "nobody asked"), extra=3)
     facts = {name: event.fact(name) for name in ("kind", "sender", "receiver", "type", "extra")}
     assert facts == {
         "kind": "MessageKind.DIRECT",
@@ -138,23 +139,37 @@ def test_one_fact_is_given_without_the_payload() -> None:
     }
     with pytest.raises(KeyError):
         event.fact("colour")
-    asked = message_event(lambda: "p")
+    asked = message_event(late_text(str, "p"))
     assert asked.fact("payload") == asked.kwargs["payload"] == "p"
     assert asked.fact("kind") == asked.kwargs["kind"]
 
 
 def test_an_event_that_was_shown_holds_its_message_no_longer() -> None:
-    class Payload:
-        def __call__(self) -> str:
+    class Message:
+        def __str__(self) -> str:
             return "shown"
 
-    payload = Payload()
-    gone = weakref.ref(payload)
-    event = message_event(payload)
+    message = Message()
+    gone = weakref.ref(message)
+    event = message_event(late_text(str, message))
     assert "shown" in str(event)
-    del payload
+    del message
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize("payload", [{"a": 1}, None, "p", 5], ids=repr)
+def test_a_payload_that_is_no_text_is_shown_as_upstream_shows_it(payload: Any) -> None:
+    upstream = pytest.importorskip("autogen_core.logging")
+    core = pytest.importorskip("autogen_core")
+    theirs = upstream.MessageEvent(
+        payload=payload,
+        sender=None,
+        receiver=core.AgentId("a", "k"),
+        kind=upstream.MessageKind.DIRECT,
+        delivery_stage=upstream.DeliveryStage.SEND,
+    )
+    assert str(message_event(payload)) == str(theirs)
 
 
 def test_facts_are_a_dict_that_may_be_changed() -> None:
@@ -169,7 +184,7 @@ def test_facts_are_a_dict_that_may_be_changed() -> None:
     "copied", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))]
 )
 def test_copies_hold_the_facts(copied: Any) -> None:
-    event = message_event(lambda: "p", extra=3)
+    event = message_event(late_text(str, "p"), extra=3)
     assert copied(event).kwargs == event.kwargs
 
 

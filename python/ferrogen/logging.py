@@ -2,20 +2,26 @@
 
 They go to the logger named by ``EVENT_LOGGER_NAME``. Each event keeps its facts in ``kwargs`` and
 renders itself as one line of JSON only when a handler asks for its text. Events that the runtime
-logs for messages make even these facts only when somebody reads them, and may be given a function
-in place of the payload's text. Which logger hears what is decided by the code that logs, not here.
+logs for messages make even these facts only when somebody reads them. Which logger hears what is
+decided by the code that logs, not here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum
 from typing import Any, cast
 
 from ferrogen._core import AgentId
 from ferrogen._messaging.handler_context import MessageHandlerContext
 from ferrogen._messaging.topic import TopicId
-from ferrogen._telemetry.late_event import LateEvent, as_json, quoted
+from ferrogen._telemetry.late_facts import (
+    LateFacts,
+    as_json,
+    facts_alone,
+    one_fact,
+    quoted,
+    settled,
+)
 
 _FACTS_OF_A_MESSAGE = 6
 
@@ -209,11 +215,11 @@ class DeliveryStage(Enum):
     DELIVER = 2
 
 
-class MessageEvent(LateEvent):
+class MessageEvent:
     """A message was accepted by the runtime, or is handed to its recipient.
 
     Args:
-        payload: The message as text, or a function that is asked for the text when it is needed.
+        payload: The message as text.
         sender: The agent that sent it, if an agent did.
         receiver: The agent or topic it goes to.
         kind: Direct, published, or an answer.
@@ -237,12 +243,14 @@ class MessageEvent(LateEvent):
         ```
     """
 
-    _become_text = ("sender", "receiver", "kind", "delivery_stage")
+    kwargs = LateFacts("sender", "receiver", "kind", "delivery_stage")
+    fact = one_fact
+    __getstate__ = facts_alone
 
     def __init__(
         self,
         *,
-        payload: str | Callable[[], str],
+        payload: str,
         sender: AgentId | None,
         receiver: AgentId | TopicId | None,
         kind: MessageKind,
@@ -259,10 +267,10 @@ class MessageEvent(LateEvent):
 
     def __str__(self) -> str:
         given = vars(self).get("_given")
-        if given is None or len(given) > _FACTS_OF_A_MESSAGE:
-            return super().__str__()
+        payload = None if given is None else settled("payload", given)
+        if given is None or len(given) > _FACTS_OF_A_MESSAGE or not isinstance(payload, str):
+            return as_json(self.kwargs)
         # Four of these are rendered for one answered message: a line made by hand costs a third.
-        payload = self._settle_payload(given)
         return (
             f'{{"payload": {quoted(payload)}, "sender": {quoted(given["sender"])}, '
             f'"receiver": {quoted(given["receiver"])}, "kind": {quoted(given["kind"])}, '
@@ -270,11 +278,11 @@ class MessageEvent(LateEvent):
         )
 
 
-class MessageDroppedEvent(LateEvent):
+class MessageDroppedEvent:
     """An intervention handler dropped a message.
 
     Args:
-        payload: The message as text, or a function that is asked for the text when it is needed.
+        payload: The message as text.
         sender: The agent that sent it, if an agent did.
         receiver: The agent or topic it was meant for.
         kind: Direct, published, or an answer.
@@ -296,12 +304,14 @@ class MessageDroppedEvent(LateEvent):
         ```
     """
 
-    _become_text = ("sender", "receiver", "kind")
+    kwargs = LateFacts("sender", "receiver", "kind")
+    fact = one_fact
+    __getstate__ = facts_alone
 
     def __init__(
         self,
         *,
-        payload: str | Callable[[], str],
+        payload: str,
         sender: AgentId | None,
         receiver: AgentId | TopicId | None,
         kind: MessageKind,
@@ -314,12 +324,15 @@ class MessageDroppedEvent(LateEvent):
         kwargs["type"] = "MessageDropped"
         self._given = kwargs
 
+    def __str__(self) -> str:
+        return as_json(self.kwargs)
 
-class MessageHandlerExceptionEvent(LateEvent):
+
+class MessageHandlerExceptionEvent:
     """A message handler raised.
 
     Args:
-        payload: The message as text, or a function that is asked for the text when it is needed.
+        payload: The message as text.
         handling_agent: The agent whose handler raised.
         exception: What it raised.
         **kwargs: Further facts to log beside these.
@@ -339,12 +352,14 @@ class MessageHandlerExceptionEvent(LateEvent):
         ```
     """
 
-    _become_text = ("handling_agent", "exception")
+    kwargs = LateFacts("handling_agent", "exception")
+    fact = one_fact
+    __getstate__ = facts_alone
 
     def __init__(
         self,
         *,
-        payload: str | Callable[[], str],
+        payload: str,
         handling_agent: AgentId,
         exception: BaseException,
         **kwargs: Any,
@@ -355,8 +370,11 @@ class MessageHandlerExceptionEvent(LateEvent):
         kwargs["type"] = "MessageHandlerException"
         self._given = kwargs
 
+    def __str__(self) -> str:
+        return as_json(self.kwargs)
 
-class AgentConstructionExceptionEvent(LateEvent):
+
+class AgentConstructionExceptionEvent:
     """An agent could not be built.
 
     Args:
@@ -377,13 +395,18 @@ class AgentConstructionExceptionEvent(LateEvent):
         ```
     """
 
-    _become_text = ("agent_id", "exception")
+    kwargs = LateFacts("agent_id", "exception")
+    fact = one_fact
+    __getstate__ = facts_alone
 
     def __init__(self, *, agent_id: AgentId, exception: BaseException, **kwargs: Any) -> None:
         kwargs["agent_id"] = agent_id
         kwargs["exception"] = exception
         kwargs["type"] = "AgentConstructionException"
         self._given = kwargs
+
+    def __str__(self) -> str:
+        return as_json(self.kwargs)
 
 
 def _handling_agent() -> str | None:

@@ -11,13 +11,13 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
 from typing import Any
 
 from ferrogen._core import AgentId, Dispatcher
 from ferrogen._messaging.topic import TopicId
 from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen._serialization.serializer import JSON_DATA_CONTENT_TYPE
+from ferrogen._telemetry.late_facts import late_text
 from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen._telemetry.propagation import EnvelopeMetadata, get_telemetry_envelope_metadata
 from ferrogen._telemetry.tracing import TraceHelper
@@ -200,7 +200,7 @@ class Observer:
             case AnswerEnvelope(recipient=receiver):
                 kind = MessageKind.RESPOND
         event = MessageDroppedEvent(
-            payload=partial(self._shown, envelope.message),
+            payload=late_text(self._shown, envelope.message),
             sender=envelope.sender,
             receiver=receiver,
             kind=kind,
@@ -221,7 +221,7 @@ class Observer:
             )
         if _events.isEnabledFor(logging.INFO):
             event = MessageHandlerExceptionEvent(
-                payload=partial(self._shown, message), handling_agent=agent_id, exception=error
+                payload=late_text(self._shown, message), handling_agent=agent_id, exception=error
             )
             tell_event(_events, event)
 
@@ -237,7 +237,7 @@ class Observer:
         stage: DeliveryStage,
     ) -> None:
         event = MessageEvent(
-            payload=partial(self._shown, message),
+            payload=late_text(self._shown, message),
             sender=sender,
             receiver=receiver,
             kind=kind,

@@ -1,0 +1,142 @@
+"""Events that are logged for every message, and so leave their facts until somebody asks (B2).
+
+They are parts for the classes in `ferrogen.logging`, which have no base but the one of all classes:
+programs find there what AutoGen has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from json.encoder import encode_basestring_ascii
+from typing import Any, cast
+
+__all__ = ["LateFacts", "as_json", "facts_alone", "late_text", "one_fact", "quoted", "settled"]
+
+
+class LateFacts:
+    """``kwargs`` of an event: made when first read, from ``_given``; an ordinary dict from then on.
+
+    Args:
+        *shown: Names of the facts that are shown as text.
+    """
+
+    def __init__(self, *shown: str) -> None:
+        self._shown = frozenset(shown)
+
+    def __get__(self, event: Any, owner: type[Any]) -> Any:
+        if event is None:
+            return self
+        known = vars(event)
+        given = known.get("_given")
+        if given is None:
+            return known["kwargs"]  # another thread has just made them
+        facts = known["kwargs"] = {name: self.show(name, given) for name in given}
+        known.pop("_given", None)
+        return facts
+
+    def show(self, name: str, given: dict[str, Any]) -> Any:
+        """Make one fact from what was given."""
+        value = settled(name, given)
+        return str(value) if name in self._shown and value is not None else value
+
+
+class _LateText:
+    __slots__ = ("_make", "_of")
+
+    def __init__(self, make: Callable[[Any], str], of: Any) -> None:
+        self._make = make
+        self._of = of
+
+    def __call__(self) -> str:
+        return self._make(self._of)
+
+
+def late_text(make: Callable[[Any], str], of: Any) -> str:
+    """Stand in for the text of a message, which is made when an event needs it.
+
+    Args:
+        make: Makes the text.
+        of: The message.
+
+    Returns:
+        What may be given to an event in place of the text.
+    """
+    return cast(str, _LateText(make, of))
+
+
+def settled(name: str, given: dict[str, Any]) -> Any:
+    """Give what was given, and let text take the place of the message that it was made from.
+
+    Args:
+        name: The name of the fact.
+        given: What was given to an event.
+
+    Returns:
+        The fact.
+    """
+    value = given[name]
+    if type(value) is _LateText:
+        value = given[name] = value()
+    return value
+
+
+def one_fact(event: Any, name: str) -> Any:
+    """Give one of the facts in `kwargs` without making the others.
+
+    Args:
+        event: The event.
+        name: The name of the fact.
+
+    Returns:
+        The fact, as `kwargs` has it.
+
+    Raises:
+        KeyError: When the event has no such fact.
+    """
+    given = vars(event).get("_given")
+    return event.kwargs[name] if given is None else type(event).kwargs.show(name, given)
+
+
+def facts_alone(event: Any) -> dict[str, Any]:
+    """Serve as ``__getstate__``: pickles and copies hold the facts, not what these are made from.
+
+    Args:
+        event: The event.
+
+    Returns:
+        Its attributes.
+    """
+    facts = event.kwargs
+    return {**vars(event), "kwargs": facts}
+
+
+def as_json(facts: dict[str, Any]) -> str:
+    """Render facts as one line of JSON.
+
+    Args:
+        facts: The facts. What JSON cannot hold becomes text, so that logging never fails on it.
+
+    Returns:
+        The JSON.
+    """
+    try:
+        return _encode(facts)
+    except (TypeError, ValueError):
+        # Keys that are no strings, or a value that contains itself: default= is not asked there.
+        return json.dumps({str(key): str(value) for key, value in facts.items()})
+
+
+def quoted(value: object) -> str:
+    """Render one fact that is shown as text.
+
+    Args:
+        value: The fact, or None.
+
+    Returns:
+        JSON: a string, or null.
+    """
+    return "null" if value is None else encode_basestring_ascii(str(value))
+
+
+_encode = json.JSONEncoder(default=str).encode
