@@ -195,9 +195,13 @@ format: $(MADE)/development | check-rust ## format Rust and Python, and mend wha
 
 .PHONY: bench
 bench: $(MADE)/development $(WORLD)/.made/ferrogen ## measure: every file of benches/, or BENCH=runtime
-	@for bench in $(if $(BENCH),benches/$(BENCH).py,$(sort $(filter-out benches/_%,$(wildcard benches/*.py)))); do \
+	@for bench in $(if $(BENCH),benches/$(BENCH).py,$(sort $(filter-out benches/_% benches/test_%,$(wildcard benches/*.py)))); do \
 		echo "== $$bench"; "$(BIN)/python" "$$bench" $(ARGS) || exit 1; \
 	done
+
+.PHONY: benchmark
+benchmark: $(MADE)/development ## time messages by pytest-benchmark; ARGS="--benchmark-autosave" keeps, "--benchmark-compare" compares
+	"$(BIN)/python" -m pytest benches/test_messages.py -o pythonpath=benches -q --timeout 600 --benchmark-sort=name --benchmark-columns=median,iqr,rounds $(ARGS)
 
 .PHONY: bench-core
 bench-core: $(MADE)/venv | check-rust ## time the core by criterion, compare its instruction counts; ARGS=--accept keeps them

@@ -236,7 +236,11 @@ class BaseAgent(ABC, Agent):
         Returns:
             The answer.
         """
-        return self.runtime.send_message(
+        try:
+            send = self._runtime.send_message
+        except AttributeError:
+            send = self.runtime.send_message  # which says what is wrong
+        return send(
             message,
             sender=self.id,
             recipient=recipient,
@@ -259,9 +263,11 @@ class BaseAgent(ABC, Agent):
             topic_id: The topic.
             cancellation_token: Cancels the message.
         """
-        return self.runtime.publish_message(
-            message, topic_id, sender=self.id, cancellation_token=cancellation_token
-        )
+        try:
+            publish = self._runtime.publish_message
+        except AttributeError:
+            publish = self.runtime.publish_message
+        return publish(message, topic_id, sender=self.id, cancellation_token=cancellation_token)
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return the state of the agent. Override it: this one warns and returns nothing."""
