@@ -10,8 +10,9 @@ import asyncio
 from typing import Any
 
 import pytest
-import runtime
 from _measure import Row
+
+import runtime
 
 COUNT = 1_000
 COLUMNS = ("floor", "upstream", "ours")
