@@ -51,7 +51,7 @@ BOTH_WAYS = pytest.mark.parametrize("ask", [asked, streamed])
         (404, ModelStatusError, anthropic.NotFoundError),
         (429, ModelRateLimitError, anthropic.RateLimitError),
         (500, ModelStatusError, anthropic.InternalServerError),
-        (529, ModelStatusError, anthropic.InternalServerError),
+        (529, ModelStatusError, anthropic.APIStatusError),
     ],
 )
 async def test_a_refusal_is_ours_and_the_sdks(server, client, ask, status, ours, sdks):
