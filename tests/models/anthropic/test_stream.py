@@ -202,6 +202,19 @@ async def test_a_result_does_not_wait_for_a_server_that_does_not_end_its_answer(
     await server.deserted()
 
 
+async def test_an_answer_is_counted_before_its_connection_is_read_to_the_end(
+    server, client, monkeypatch
+):
+    async def interrupted(_):
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("ferrogen.models.anthropic.transport.Exchange.drain", interrupted)
+    server.play(stream(start(), text(0, "Hi"), ended()))
+    with pytest.raises(asyncio.CancelledError):
+        await collected(client)
+    assert client.total_usage().completion_tokens == 30
+
+
 async def test_cancelling_in_the_middle_closes_the_connection(server, client):
     token = CancellationToken()
     server.play([*stream(start(), text(0, "Sun"))[:-1], asyncio.Event()])

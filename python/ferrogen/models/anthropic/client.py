@@ -180,12 +180,12 @@ class AnthropicChatCompletionClient(
                         for text in assembly.feed(piece):
                             yield text
                     message = assembly.finish()
+                    result = self._conclude(request, message, account)
                     await answer.drain()
             finally:
                 if assembly.usage is not None and not assembly.complete:
                     # What was written before it broke off, or was left, is paid for all the same.
                     self._ledger.record(account.of(assembly.usage, assembly.words, complete=False))
-            result = self._conclude(request, message, account)
             span.answered(result, message.model)
         log_end(message, result)
         yield result
