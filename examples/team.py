@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import statistics
 import sys
 import time
@@ -20,7 +21,7 @@ from autogen_agentchat.base import ChatAgent, Team
 from autogen_agentchat.messages import TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_agentchat.ui import Console
-from autogen_core import SingleThreadedAgentRuntime
+from autogen_core import CancellationToken, SingleThreadedAgentRuntime
 from autogen_core.models import ChatCompletionClient, ModelFamily, ModelInfo
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 from autogen_ext.models.replay import ReplayChatCompletionClient
@@ -60,9 +61,12 @@ async def converse(task: str, turns: int, max_tokens: int) -> Sequence[TextMessa
         temperature=0,
         frequency_penalty=0.8,  # a small model repeats itself if it may
     )
+    # Ctrl+C goes the way that AgentChat has for it; a cancelled task would wait for the last turn.
+    token = CancellationToken()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, token.cancel)
     try:
         team = team_of(dict.fromkeys(ROLES, client), turns)
-        result = await Console(team.run_stream(task=task))
+        result = await Console(team.run_stream(task=task, cancellation_token=token))
     finally:
         await client.close()
     return [message for message in result.messages if isinstance(message, TextMessage)]
