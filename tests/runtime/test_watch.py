@@ -103,8 +103,9 @@ async def test_the_short_cut_reports_what_plain_tasks_do(
 
 
 async def test_a_message_that_is_looked_at_still_takes_the_short_cut(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("FERROGEN_PLAIN_TASKS", raising=False)
     spans = RecordedSpans()
     runtime = SingleThreadedAgentRuntime(tracer_provider=spans.provider)
     caplog.set_level(logging.INFO, logger=EVENT_LOGGER_NAME)
@@ -196,7 +197,10 @@ def test_a_log_handler_that_ends_the_program_leaves_no_message_open(act: Any, li
     assert kept[0].unprocessed_messages_count == 0
 
 
-async def test_a_handler_may_turn_the_log_on_and_off(listen: Any) -> None:
+async def test_a_handler_may_turn_the_log_on_and_off(
+    listen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FERROGEN_PLAIN_TASKS", raising=False)
     lines: list[str] = []
 
     class Keeping(logging.Handler):
