@@ -45,10 +45,7 @@ impl JsonWriter {
         let mut out = Vec::with_capacity(USUAL_LENGTH);
         let done = self.plans.with(message, |plan| match plan {
             Some(plan) => self.push_fields(&mut out, plan, message, 0),
-            None => Err(PyTypeError::new_err(format!(
-                "it is of type {}, which is no dataclass",
-                message.get_type().name()?
-            ))),
+            None => Err(no_dataclass(message)),
         });
         self.finish(message.py(), out, done)
     }
@@ -201,6 +198,14 @@ impl JsonWriter {
             }
             Err(failed) => failed,
         }
+    }
+}
+
+#[cold]
+fn no_dataclass(message: &Bound<'_, PyAny>) -> PyErr {
+    match message.get_type().name() {
+        Ok(name) => PyTypeError::new_err(format!("it is of type {name}, which is no dataclass")),
+        Err(error) => error,
     }
 }
 
