@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, SecretStr
 from pydantic_core import PydanticCustomError, SchemaSerializer, core_schema
 
-from ferrogen._components.places import Place, replaced, spelled
+from ferrogen._components.places import Place, replaced, spelled, unusual_values
 from ferrogen.exceptions import SecretError
 
 KEY = "$env"
@@ -144,9 +144,11 @@ def take_references(
     """Put secrets in the places of references to them.
 
     Returns:
-        A copy of the config with the secrets, and where they stand in it.
+        The config, copied if there are any, and where they stand in it.
     """
     found: dict[Place, EnvironmentSecret] = {}
+    if all(referred(value) is None for value in unusual_values(config)):
+        return config, found
 
     def take(place: Place, value: Any) -> Any:
         secret = referred(value)
@@ -186,6 +188,8 @@ def put_references(component: object, config: dict[str, Any]) -> dict[str, Any]:
 
     A place that is not known, as when a config was of a past version, is told by the value.
     """
+    if not any(isinstance(value, SecretStr) for value in unusual_values(config)):
+        return config
     remembered: Mapping[Place, EnvironmentSecret] = vars(component).get(_REMEMBERED, {})
     values = {one.get_secret_value(): one for one in remembered.values() if one.is_set()}
 

@@ -71,6 +71,8 @@ class MemoryContent(BaseModel):
     @classmethod
     def _take_dicts_as_dicts(cls, content: Any, read: ValidatorFunctionWrapHandler) -> Any:
         # Left to itself the union would make an image of every dict that could be one.
+        if type(content) is str:
+            return content
         if isinstance(content, dict) and all(isinstance(key, str) for key in content):
             return dict(content)
         return read(content)

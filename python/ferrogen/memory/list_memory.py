@@ -27,7 +27,10 @@ class ListMemoryConfig(BaseModel):
         self, contents: List[MemoryContent], write: SerializerFunctionWrapHandler
     ) -> Any:
         # A config ends up in JSON, though by way of a dict.
-        return [{**one, "content": in_text(one["content"])} for one in write(contents)]
+        written = write(contents)
+        for one in written:
+            one["content"] = in_text(one["content"])
+        return written
 
 
 class ListMemory(Memory, Component[ListMemoryConfig]):
