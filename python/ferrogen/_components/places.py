@@ -65,26 +65,3 @@ def _items(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from value.items()
     elif type(value) in (list, tuple):
         yield from enumerate(value)
-
-
-_PLAIN = frozenset({str, int, float, bool, type(None), bytes})
-
-
-def unusual_values(config: Any) -> Iterator[Any]:
-    """Go through the values of a config that a secret could be, quickly and in no order.
-
-    Those are objects that JSON does not know, and dicts of one key; nested components are gone
-    into. Configs can be long, and hardly one has a secret.
-    """
-    waiting = [config]
-    while waiting:
-        value = waiting.pop()
-        kind = type(value)
-        if kind is dict:
-            if len(value) == 1:
-                yield value
-            value = value.values()
-        elif kind is not list and kind is not tuple:
-            yield value
-            continue
-        waiting += [item for item in value if type(item) not in _PLAIN]
