@@ -14,7 +14,6 @@ from typing_extensions import Self, disjoint_base
 
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
-from ferrogen._messaging.cancellation import CancellationToken
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
 from ferrogen._serialization.native import DataclassCodec as DataclassCodec
@@ -84,6 +83,71 @@ __version__: Final[str]
 
 def is_valid_agent_type(value: str) -> bool:
     r"""Whether a text can be an agent type, that is, matches `^[\w\-\.]+\Z`."""
+
+@disjoint_base
+class CancellationToken:
+    """Carries one wish, "stop", from whoever asked for work to whoever does it.
+
+    May be cancelled from any thread, and touched freely from its own callbacks. Futures are
+    linked to it from the thread of their own event loop.
+
+    Example:
+        ```python
+        import asyncio
+
+        from ferrogen import CancellationToken
+
+
+        async def main() -> None:
+            token = CancellationToken()
+            task = asyncio.ensure_future(asyncio.Event().wait())
+            token.link_future(task)
+            token.cancel()
+            try:
+                await task
+            except asyncio.CancelledError:
+                print("stopped")
+
+
+        asyncio.run(main())
+        ```
+    """
+
+    def __new__(cls) -> Self: ...
+    def cancel(self) -> None:
+        """Cancel what is linked to this token and run its callbacks, in the order they were added.
+
+        The second call does nothing. Should callbacks raise, the others still run, and the first
+        error is raised at the end.
+        """
+
+    def is_cancelled(self) -> bool:
+        """Tell whether `cancel` has been called."""
+
+    @property
+    def _callbacks(self) -> list[Any]: ...
+
+    def add_callback(self, callback: Callable[[], None]) -> None:
+        """Call a function when the token is cancelled; at once if it is cancelled already.
+
+        Args:
+            callback: Called without arguments, in the thread that cancels.
+        """
+
+    def link_future(self, future: asyncio.Future[Any]) -> asyncio.Future[Any]:
+        """Cancel a future or task when the token is cancelled; at once if it is cancelled already.
+
+        A future that belongs to the loop of another thread is cancelled in that thread. One that
+        settles is forgotten. Anything with asyncio's or concurrent.futures' `done`, `cancel`
+        and `add_done_callback` will do. A coroutine is left alone: it runs inside whoever
+        awaits it, and only that can be cancelled.
+
+        Args:
+            future: The pending work.
+
+        Returns:
+            The same future.
+        """
 
 @disjoint_base
 class MessageContext:

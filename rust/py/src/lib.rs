@@ -6,6 +6,7 @@
 //! into exceptions. No lock is held while Python runs (B1).
 
 mod agent_id;
+mod cancellation_token;
 mod codec;
 mod dispatcher;
 #[expect(unsafe_code, reason = "the short cut works below what the binding offers")]
@@ -28,6 +29,8 @@ mod core {
 
     #[pymodule_export]
     use crate::agent_id::AgentId;
+    #[pymodule_export]
+    use crate::cancellation_token::CancellationToken;
     #[pymodule_export]
     use crate::codec::{DataclassCodec, EnvelopeCodec, JsonWriter, ModelCodec, SerializerTable};
     #[pymodule_export]

@@ -8,10 +8,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString, PyTuple};
 
+use crate::cancellation_token::CancellationToken;
 use crate::drive::GilMutex;
 use crate::lazy_field::read_or_make;
 use crate::publish_envelope::PublishEnvelope;
-use crate::python;
 
 #[derive(Default)]
 struct Fields {
@@ -291,7 +291,7 @@ fn link(token: &Bound<'_, PyAny>, answer: &Bound<'_, PyAny>) -> PyResult<()> {
 
 /// A token that nobody has given.
 pub(crate) fn new_token(py: Python<'_>) -> PyResult<Py<PyAny>> {
-    Ok(python::cancellation_token(py)?.call0()?.unbind())
+    Ok(Py::new(py, CancellationToken::default())?.into_any())
 }
 
 /// A name for a message that nobody has named.

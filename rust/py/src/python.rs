@@ -34,7 +34,6 @@ macro_rules! classes {
 
 classes! {
     agent_type: "ferrogen._agents.agent_type", "AgentType";
-    cancellation_token: "ferrogen._messaging.cancellation", "CancellationToken";
     serialization_error: "ferrogen.exceptions", "SerializationError";
     unknown_payload: "ferrogen._serialization.serializer", "UnknownPayload";
     topic_id: "ferrogen._messaging.topic", "TopicId";

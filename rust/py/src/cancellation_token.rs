@@ -1,0 +1,200 @@
+//! `CancellationToken`: one wish, "stop", on its way from who asked for work to who does it.
+//!
+//! Callbacks run outside any lock (B1), so they may touch the token. Whoever takes a callback out is
+//! the one that runs it.
+
+use std::collections::BTreeMap;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+use crate::drive::GilMutex;
+
+/// What is to be done when the token is cancelled.
+enum Linked {
+    /// This is called.
+    Callback(Py<PyAny>),
+    /// This is cancelled.
+    Future(Py<PyAny>),
+}
+
+#[derive(Default)]
+struct State {
+    is_cancelled: bool,
+    next: u64,
+    /// In the order of adding.
+    linked: BTreeMap<u64, Linked>,
+}
+
+/// Carries one wish, "stop", from whoever asked for work to whoever does it.
+#[pyclass(frozen, subclass, weakref, dict, module = "ferrogen")]
+#[derive(Default)]
+pub(crate) struct CancellationToken {
+    state: GilMutex<State>,
+}
+
+impl CancellationToken {
+    /// Keeps something for when the token is cancelled, and returns its number; or gives it back, if
+    /// the token is cancelled by now.
+    fn keep(&self, py: Python<'_>, linked: Linked) -> Result<u64, Linked> {
+        self.state.with(py, |state| {
+            if state.is_cancelled {
+                return Err(linked);
+            }
+            state.next += 1;
+            state.linked.insert(state.next, linked);
+            Ok(state.next)
+        })
+    }
+
+    fn forget(&self, py: Python<'_>, number: u64) {
+        let forgotten = self.state.with(py, |state| state.linked.remove(&number));
+        drop(forgotten);
+    }
+}
+
+#[pymethods]
+impl CancellationToken {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn cancel(&self, py: Python<'_>) -> PyResult<()> {
+        let was_cancelled =
+            self.state.with(py, |state| std::mem::replace(&mut state.is_cancelled, true));
+        let mut first_error = None;
+        while !was_cancelled {
+            let next = self.state.with(py, |state| state.linked.pop_first());
+            let Some((_, linked)) = next else { break };
+            if let Err(error) = linked.act(py) {
+                first_error.get_or_insert(error);
+            }
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+
+    fn is_cancelled(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.is_cancelled)
+    }
+
+    fn add_callback(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
+        match self.keep(py, Linked::Callback(callback)) {
+            Ok(_) => Ok(()),
+            Err(linked) => linked.act(py),
+        }
+    }
+
+    fn link_future<'py>(
+        slf: &Bound<'py, Self>,
+        future: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        if is_only_a_coroutine(&future)? || future.call_method0(intern!(py, "done"))?.is_truthy()? {
+            return Ok(future);
+        }
+        match this.keep(py, Linked::Future(future.clone().unbind())) {
+            Err(linked) => linked.act(py)?,
+            Ok(number) => {
+                let settled = Bound::new(py, Settled { token: slf.clone().unbind(), number })?;
+                let added = future.call_method1(intern!(py, "add_done_callback"), (settled,));
+                if added.is_err() {
+                    this.forget(py, number);
+                }
+                added?;
+            }
+        }
+        Ok(future)
+    }
+
+    /// What is linked, in the order of adding. For those who look for what stays behind.
+    #[getter]
+    fn _callbacks(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
+        self.state.with(py, |state| {
+            let linked = state.linked.values();
+            linked.map(|(Linked::Callback(one) | Linked::Future(one))| one.clone_ref(py)).collect()
+        })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.state.visit(|state| {
+            state.linked.values().try_for_each(|linked| match linked {
+                Linked::Callback(one) | Linked::Future(one) => visit.call(one),
+            })
+        })
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let cleared = self.state.with(py, |state| std::mem::take(&mut state.linked));
+        drop(cleared);
+    }
+}
+
+impl Linked {
+    fn act(self, py: Python<'_>) -> PyResult<()> {
+        match self {
+            Self::Callback(callback) => callback.call0(py).map(|_| ()),
+            Self::Future(future) => cancel_in_its_loop(future.bind(py)),
+        }
+    }
+}
+
+/// Tells a token that a future has settled, which it then need not know any more.
+#[pyclass(frozen, module = "ferrogen._core")]
+struct Settled {
+    token: Py<CancellationToken>,
+    number: u64,
+}
+
+#[pymethods]
+impl Settled {
+    fn __call__(&self, py: Python<'_>, _future: &Bound<'_, PyAny>) {
+        self.token.get().forget(py, self.number);
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.token)
+    }
+}
+
+/// A coroutine runs inside whoever awaits it, and only that can be cancelled. What a send returns is
+/// a future as well, while somebody waits for it.
+fn is_only_a_coroutine(future: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static ASKED: PyOnceLock<(Py<PyAny>, Py<PyAny>)> = PyOnceLock::new();
+    let py = future.py();
+    let (is_coroutine, is_future) = ASKED.get_or_try_init(py, || {
+        let asyncio = py.import("asyncio")?;
+        let found = |name: &str| PyResult::Ok(asyncio.getattr(name)?.unbind());
+        PyResult::Ok((found("iscoroutine")?, found("isfuture")?))
+    })?;
+    let answers = |question: &Py<PyAny>| question.bind(py).call1((future,))?.is_truthy();
+    Ok(!answers(is_future)? && answers(is_coroutine)?)
+}
+
+/// Cancels a future in the thread of its event loop.
+fn cancel_in_its_loop(future: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = future.py();
+    let cancel = future.getattr(intern!(py, "cancel"))?;
+    let Some(get_loop) = future.getattr_opt(intern!(py, "get_loop"))? else {
+        // A concurrent.futures.Future looks after its threads itself.
+        return cancel.call0().map(|_| ());
+    };
+    let event_loop = get_loop.call0()?;
+    let says = |question: &str| event_loop.call_method0(question)?.is_truthy();
+    if says("is_closed")? {
+        return Ok(());
+    }
+    let running = py.import("asyncio")?.call_method0("_get_running_loop")?;
+    if running.is(&event_loop) || !says("is_running")? {
+        return cancel.call0().map(|_| ());
+    }
+    match event_loop.call_method1(intern!(py, "call_soon_threadsafe"), (cancel,)) {
+        // It was closed just now: nobody waits for the future.
+        Err(error) if error.is_instance_of::<PyRuntimeError>(py) && says("is_closed")? => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => Ok(()),
+    }
+}
