@@ -1,4 +1,4 @@
-"""Cancellation tokens, which are made in Rust: one is made for each message that is asked for it."""
+"""Cancellation tokens, made in Rust: each message has one, as soon as somebody asks for it."""
 
 from ferrogen._core import CancellationToken
 

@@ -66,10 +66,11 @@ impl CancellationToken {
     fn cancel(&self, py: Python<'_>) -> PyResult<()> {
         let was_cancelled =
             self.state.with(py, |state| std::mem::replace(&mut state.is_cancelled, true));
+        if was_cancelled {
+            return Ok(());
+        }
         let mut first_error = None;
-        while !was_cancelled {
-            let next = self.state.with(py, |state| state.linked.pop_first());
-            let Some((_, linked)) = next else { break };
+        while let Some((_, linked)) = self.state.with(py, |state| state.linked.pop_first()) {
             if let Err(error) = linked.act(py) {
                 first_error.get_or_insert(error);
             }
