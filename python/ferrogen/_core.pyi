@@ -97,7 +97,6 @@ class CancellationToken:
 
         from ferrogen import CancellationToken
 
-
         async def main() -> None:
             token = CancellationToken()
             task = asyncio.ensure_future(asyncio.Event().wait())
@@ -107,7 +106,6 @@ class CancellationToken:
                 await task
             except asyncio.CancelledError:
                 print("stopped")
-
 
         asyncio.run(main())
         ```
@@ -126,7 +124,6 @@ class CancellationToken:
 
     @property
     def _callbacks(self) -> list[Any]: ...
-
     def add_callback(self, callback: Callable[[], None]) -> None:
         """Call a function when the token is cancelled; at once if it is cancelled already.
 
