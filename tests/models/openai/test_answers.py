@@ -252,6 +252,15 @@ async def test_what_is_no_answer_is_a_typed_error(
         await answered(server, client, body)
 
 
+async def test_an_answer_without_an_end_does_not_eat_all_memory(
+    server: ScriptedServer, client: OpenAIChatCompletionClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ferrogen.models.openai.transport.LARGEST_ANSWER", 1000)
+    server.play(json_answer(b"x" * 10_000))
+    with pytest.raises(ModelResponseError, match="more than 1000 bytes"):
+        await client.create(HELLO)
+
+
 async def test_nothing_is_warned_of(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:

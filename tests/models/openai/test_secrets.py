@@ -33,6 +33,18 @@ def test_a_key_is_not_shown(client: OpenAIChatCompletionClient) -> None:
     assert KEY not in repr(client) + str(client)
 
 
+def test_a_password_in_an_address_is_not_shown(client_of: MakeClient) -> None:
+    assert "hunter2" not in repr(client_of(base_url="http://ada:hunter2@localhost/v1"))
+
+
+async def test_a_word_in_place_of_a_key_is_not_taken_out_of_errors(
+    server: ScriptedServer, client_of: MakeClient
+) -> None:
+    server.play(json_answer({"error": {"message": "none of your business"}}, 400))
+    with pytest.raises(FerrogenError, match="none of your business"):
+        await client_of(api_key="none").create(HELLO)
+
+
 def test_a_dump_holds_the_key_as_a_secret_and_json_only_its_mask(
     client_of: MakeClient,
 ) -> None:

@@ -114,7 +114,7 @@ def test_a_service_is_found_by_the_name_of_its_model(
     model: str, variable: str, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, KEY)
-    assert f"at '{address}" in repr(OpenAIChatCompletionClient(model=model))
+    assert f"base_url=URL('{address}" in repr(OpenAIChatCompletionClient(model=model))
 
 
 async def test_a_server_at_home_needs_no_key(server: ScriptedServer) -> None:

@@ -70,11 +70,9 @@ class ChatApiClient(ChatCompletionClient):
         )
         self._ledger: UsageLedger = arguments.get("ledger") or UsageLedger()
         clear = in_the_clear(arguments)
-        self._secrets = secrets_of(clear)
         self._client = self._make_client(clear)
-        key = self._client.api_key
-        if key and key not in self._secrets:
-            self._secrets = (*self._secrets, key)
+        key = self._client.api_key  # of the environment, if it is none of the arguments
+        self._secrets = secrets_of({**clear, "api_key": clear.get("api_key") or key})
 
     @staticmethod
     @abstractmethod
@@ -237,7 +235,8 @@ class ChatApiClient(ChatCompletionClient):
         return self._model_info
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(model={self._model!r}, at {str(self._client.base_url)!r})"
+        # An address may hold a password, which its own representation hides.
+        return f"{type(self).__name__}(model={self._model!r}, base_url={self._client.base_url!r})"
 
     def __reduce__(self) -> Any:
         """Copy and pickle by the arguments; keys are not among them."""

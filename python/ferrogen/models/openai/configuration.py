@@ -13,6 +13,7 @@ from ferrogen._components.secrets import MASK, EnvironmentSecret
 from ferrogen.exceptions import ClientSetupError
 from ferrogen.models.model_info import ModelInfo
 
+_SHORTEST_SECRET = 8
 _SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
 
 
@@ -96,8 +97,13 @@ def in_the_clear(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def secrets_of(arguments: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give the texts among revealed arguments that must not be shown to anybody."""
-    return tuple(text for text in _secret_values(arguments) if isinstance(text, str) and text)
+    """Give the texts among revealed arguments that must not be shown to anybody.
+
+    What people write for servers that ask for no key, such as ``none``, is no secret, and would
+    be taken out of the middle of words.
+    """
+    texts = (text for text in _secret_values(arguments) if isinstance(text, str))
+    return tuple(text for text in texts if len(text) >= _SHORTEST_SECRET)
 
 
 def holds_secrets(arguments: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 from ferrogen._messaging.cancellation import CancellationToken
-from ferrogen.exceptions import ModelRequestError
+from ferrogen.exceptions import ModelRequestError, ModelResponseError
 from ferrogen.models.interruption import Interruption
 from ferrogen.models.openai.failures import redacted, typed_failures
 from ferrogen.models.openai.sdk import openai
@@ -20,6 +20,9 @@ from ferrogen.models.server_sent_events import EventData
 
 _DONE = b"[DONE]"
 _DRAIN_SECONDS = 0.1
+
+LARGEST_ANSWER = 64 * 1024 * 1024
+"""How many bytes a whole answer may have; one without an end must not eat all memory."""
 
 
 class Exchange:
@@ -50,10 +53,20 @@ class Exchange:
         return piece
 
     async def read_all(self) -> bytes:
-        """Wait for all bytes."""
+        """Wait for all bytes.
+
+        Raises:
+            ModelResponseError: They are too many to be an answer.
+        """
         pieces: list[bytes] = []
+        size = 0
         while (piece := await self.read()) is not None:
             pieces.append(piece)
+            size += len(piece)
+            if size > LARGEST_ANSWER:
+                raise ModelResponseError(
+                    f"the service sent more than {LARGEST_ANSWER} bytes; is it a model's?"
+                )
         return b"".join(pieces)
 
     async def drain(self) -> None:

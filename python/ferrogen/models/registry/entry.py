@@ -117,7 +117,7 @@ class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return None
         price = max(fitting, key=lambda price: price.over)
         more = detailed(usage)
-        plain = more.prompt_tokens - more.cached_tokens - more.cache_write_tokens
+        plain = max(0, more.prompt_tokens - more.cached_tokens - more.cache_write_tokens)
         cached = price.input if price.cached is None else price.cached
         cache_write = price.input if price.cache_write is None else price.cache_write
         millionths = (
