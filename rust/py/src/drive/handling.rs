@@ -92,11 +92,11 @@ impl Handling {
     ) -> PyResult<()> {
         let py = coroutine.py();
         let pending = Pending::of(yielded, early)?;
-        self.inner.with(py, |inner| {
-            inner.coroutine = Some(coroutine.unbind());
-            inner.pending = Some(pending);
-            inner.ending = Some(ending);
+        let before = self.inner.with(py, |inner| {
+            let coroutine = inner.coroutine.replace(coroutine.unbind());
+            (coroutine, inner.pending.replace(pending), inner.ending.replace(ending))
         });
+        drop(before);
         Ok(())
     }
 
@@ -215,10 +215,12 @@ impl Handling {
             Sent::Returned(value) => Ok(value),
             Sent::Raised(error) => Err(error),
         };
-        let (ending, coroutine, context) = self
-            .inner
-            .with(py, |inner| (inner.ending.take(), inner.coroutine.take(), inner.context.take()));
-        drop((coroutine, context));
+        let (ending, held) = self.inner.with(py, |inner| {
+            // What a parked handler waited for is still here: nobody took it to wait for it.
+            let held = (inner.coroutine.take(), inner.pending.take(), inner.context.take());
+            (inner.ending.take(), held)
+        });
+        drop(held);
         let Some(ending) = ending else { return Sent::Returned(py.None().into_bound(py)) };
         match ending.tell(py, outcome) {
             Ok(()) => Sent::Returned(py.None().into_bound(py)),

@@ -45,6 +45,7 @@ mod watch;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use pyo3::exceptions::PyImportError;
+use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -73,6 +74,9 @@ pub(crate) fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     coroutine::give_slots::<handling::Handling>(py)?;
     coroutine::give_slots::<Send>(py)?;
+    // The binding imports the class when it is first asked for, which may be when a handler that waits is
+    // closed at the end of the interpreter, where nothing can be imported: it would panic.
+    py.get_type::<CancelledError>();
     let keywords = PyDict::new(py);
     keywords.set_item("after_in_child", wrap_pyfunction!(count_fork, module)?)?;
     py.import("os")?.call_method("register_at_fork", (), Some(&keywords))?;
