@@ -1,7 +1,8 @@
-"""What all tests share: how property tests choose their examples, and what is not collected."""
+"""What all tests share: how property tests choose their examples, what is not collected, and that Ctrl+C works."""
 
 import gc
 import os
+import signal
 
 from hypothesis import settings
 
@@ -10,6 +11,11 @@ settings.register_profile("local", deadline=None)
 # In CI the same examples each time: a red build is about the change it is for.
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+# Started in the background, a shell lets its programs ignore Ctrl+C, and these would hand that on to
+# the programs that they start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

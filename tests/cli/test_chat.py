@@ -191,6 +191,18 @@ async def test_at_a_terminal_the_conversation_goes_on_after_a_failure(server, at
     assert said == ["Again?"]
 
 
+async def test_an_interrupt_while_nobody_answers_ends_the_conversation(server, at_terminal):
+    process, typed = at_terminal
+    server.play(HELLO)
+    typed(b"Hello?\n")
+    await shown(process, b"Ciao.\n> ")
+    process.send_signal(signal.SIGINT)
+    _, errors = await process.communicate()
+    assert process.returncode == 0
+    assert errors.decode().endswith(USED)
+    assert b"Traceback" not in errors
+
+
 async def test_a_service_that_speaks_openais_api(server, chat):
     chunk = {"choices": [{"index": 0, "delta": {"content": "Ciao."}, "finish_reason": "stop"}]}
     used = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}

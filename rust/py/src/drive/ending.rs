@@ -71,8 +71,9 @@ impl Ending {
             }
         };
         let how = if outcome.is_ok() { Outcome::Answered } else { Outcome::Failed };
-        Send::end(answer, future::Outcome::of(py, outcome))?;
-        drive.conclude(self.agent_id.bind(py), self.place, self.is_watched, how)
+        let told = Send::end(answer, future::Outcome::of(py, outcome));
+        drive.conclude(self.agent_id.bind(py), self.place, self.is_watched, how)?;
+        told
     }
 
     pub(super) fn drive<'py>(&self, py: Python<'py>) -> Bound<'py, Drive> {

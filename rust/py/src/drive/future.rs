@@ -9,7 +9,8 @@ use pyo3::types::PyDict;
 
 use super::entered::Entered;
 use super::handling::Handling;
-use super::send::{Request, Send};
+use super::request::Request;
+use super::send::Send;
 
 /// How far it has come.
 pub(super) enum Phase {

@@ -8,11 +8,13 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::drive::{Drive, First};
+use super::drive::Drive;
 use super::entered::Entered;
 use super::future::{Future, Outcome, Phase, Waiting};
+use super::request::{Errand, Request};
 use super::seats::A_TURN;
-use super::send::{Errand, Send};
+use super::send::Send;
+use super::sending::First;
 
 /// How it goes on after a send has had its first step.
 enum Next {
@@ -189,13 +191,20 @@ fn to_tasks(py: Python<'_>, sends: VecDeque<Py<Send>>) -> PyResult<()> {
         let send = send.bind(py);
         let running = Phase::Running { cancelled: None };
         let Some(request) = send.get().take_queued(py, running) else { continue };
-        let event_loop = send.get().event_loop(py)?;
-        let Some(context) = send.get().context(py)? else { continue };
-        let create = event_loop.getattr(intern!(py, "create_task"))?;
-        let task = context.call_method1(intern!(py, "run"), (create, Send::new(request)))?;
-        // Nor does `gather` let its tasks complain.
-        task.setattr(intern!(py, "_log_destroy_pending"), false)?;
-        Send::follow(send, &task)?;
+        if let Err(error) = to_task(send, request) {
+            Send::end(send, Outcome::of(py, Err(error)))?;
+        }
     }
     Ok(())
+}
+
+fn to_task(send: &Bound<'_, Send>, request: Request) -> PyResult<()> {
+    let py = send.py();
+    let event_loop = send.get().event_loop(py)?;
+    let context = send.get().context(py)?.expect("what was gathered has a context");
+    let create = event_loop.getattr(intern!(py, "create_task"))?;
+    let task = context.call_method1(intern!(py, "run"), (create, Send::new(request)))?;
+    // Nor does `gather` let its tasks complain.
+    task.setattr(intern!(py, "_log_destroy_pending"), false)?;
+    Send::follow(send, &task)
 }

@@ -48,6 +48,11 @@ impl<T> GilMutex<T> {
         result
     }
 
+    /// The content, to who has the mutex alone.
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.content.get_mut()
+    }
+
     /// Shows the content to the garbage collector, which may start while it is held; what is not
     /// visited is not collected.
     pub(crate) fn visit(

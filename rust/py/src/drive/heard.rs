@@ -78,7 +78,6 @@ impl Drive {
             edition,
             recipients: recipients.clone(),
         };
-        // SAFETY: what was there is moved out, and dropped outside.
         let before = self.state.with(py, |state| state.heard.places[place].replace(known));
         drop(before);
         Ok(recipients)

@@ -1,16 +1,18 @@
 //! The drive runs handlers inside their sender's `await`, as long as they do not suspend.
 //!
 //! It is the one folder that calls handlers and steps coroutines, and the only one with `unsafe`
-//! code. A message that it cannot take (something is ahead of it, somebody listens, its agent is
+//! code. A message that it cannot take (something is ahead of it, somebody may change it, its agent is
 //! not ready) goes the plain way of `ferrogen._runtime`: the drive is a short cut, never a second
 //! set of rules. One file a native type:
 //!
 //! - `drive`: `Drive`, the short cut of one runtime.
 //! - `seats`: who may run a handler inline.
 //! - `ending`: what is done when a handler that suspended ends.
-//! - `send`: `Send`, what `send_message` and `publish_message` return.
-//! - `future`: a `Send` that somebody waits for; `gathering`: beginning what `asyncio.gather` waits for.
-//! - `parking`: handlers that wait for other agents.
+//! - `send`: `Send`, what `send_message` and `publish_message` return; `request`: what is asked for.
+//! - `future`: a `Send` that somebody waits for; `awaited`: how it becomes one.
+//! - `gathering`: beginning what `asyncio.gather` waits for.
+//! - `parking`: handlers that wait for other agents; `spares`: tasks for handlers that do not.
+//! - `sending`: a message that is sent.
 //! - `publishing`: handing out what was published; `heard`: to whom.
 //! - `first_step`: a handler is called, and stepped once.
 //! - `handling`: the handler, as the coroutine of its task.
@@ -19,6 +21,7 @@
 //! - `watch`: who looks at a message that was sent.
 //! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `private`, `gil_mutex`: what these stand on.
 
+mod awaited;
 mod coroutine;
 mod current_task;
 pub(crate) mod delivery_task;
@@ -38,8 +41,11 @@ mod loggers;
 mod parking;
 mod private;
 mod publishing;
+mod request;
 mod seats;
 mod send;
+mod sending;
+mod spares;
 mod watch;
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -11,12 +11,13 @@ use pyo3::prelude::*;
 use super::coroutine::{Sent, send};
 use super::current_task::AsCurrent;
 use super::delivery_task;
-use super::drive::{Drive, Spare};
+use super::drive::Drive;
 use super::ending::Ending;
 use super::entered::Entered;
 use super::handling::Handling;
 use super::seats::{A_TURN, Seat};
 use super::send::Send;
+use super::spares::Spare;
 
 impl Drive {
     /// Lets a handler wait for what its first step yielded.
@@ -102,12 +103,12 @@ impl Drive {
         }
         // Once the runtime has stopped, its handlers go on as tasks.
         let Some(seat) = Seat::in_this_turn(drive) else { return delivery_task::wake(&task) };
-        let current = AsCurrent::enter(&seat.event_loop, &task)?;
-        let entered = Entered::enter(context)?;
-        let step = send(&coroutine, py.None().bind(py));
-        drop((coroutine, entered));
-        drop(current);
-        match step {
+        let stepped = AsCurrent::enter(&seat.event_loop, &task).and_then(|_current| {
+            let _entered = Entered::enter(context)?;
+            Ok(send(&coroutine, py.None().bind(py)))
+        });
+        drop(coroutine);
+        match stepped.unwrap_or_else(Sent::Raised) {
             Sent::Yielded(pending) => {
                 let early = !delivery_task::is_asleep(&task);
                 if !park(&task, &handling, &pending) {

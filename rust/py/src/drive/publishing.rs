@@ -9,11 +9,12 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::current_task::{AsCurrent, is_entered, is_running};
-use super::drive::{Beginning, Drive, First};
+use super::drive::{Beginning, Drive};
 use super::ending::{Ending, Waiter};
 use super::first_step::{Ran, run};
+use super::request::Request;
 use super::seats::Seat;
-use super::send::Request;
+use super::sending::First;
 use super::watch::Watch;
 use crate::agent_id::AgentId;
 use crate::dispatcher::{Front, Start};

@@ -1,8 +1,6 @@
 //! `Send`: what `send_message` and `publish_message` return; a coroutine that takes the short cut if
 //! it can.
 
-use std::ffi::CStr;
-
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -10,65 +8,13 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::coroutine::{Sent, Step, as_method, send, throw};
-use super::drive::{Drive, First};
+use super::drive::Drive;
 use super::future::{Future, Outcome, Phase, Waiting};
 use super::gil_mutex::GilMutex;
-use super::handling::Handling;
+use super::request::{Errand, Request};
+use super::sending::First;
 
-/// What a message is sent as.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Errand {
-    /// A message to one agent, whose answer the sender waits for.
-    Send,
-    /// A message to a topic.
-    Publish,
-}
-
-impl Errand {
-    fn never_awaited(self) -> &'static CStr {
-        match self {
-            Self::Send => c"coroutine 'SingleThreadedAgentRuntime.send_message' was never awaited",
-            Self::Publish => {
-                c"coroutine 'SingleThreadedAgentRuntime.publish_message' was never awaited"
-            }
-        }
-    }
-}
-
-/// What was asked for.
-pub(super) struct Request {
-    pub(super) errand: Errand,
-    pub(super) drive: Py<Drive>,
-    pub(super) message: Py<PyAny>,
-    /// The agent or the topic.
-    pub(super) to: Py<PyAny>,
-    pub(super) sender: Option<Py<PyAny>>,
-    pub(super) cancellation_token: Option<Py<PyAny>>,
-    pub(super) message_id: Option<Py<PyAny>>,
-}
-
-impl Request {
-    /// Lets go of everything. Dropping a field would first look up whether it may.
-    pub(super) fn release(self, py: Python<'_>) {
-        self.drive.drop_ref(py);
-        self.message.drop_ref(py);
-        self.to.drop_ref(py);
-        for given in [self.sender, self.cancellation_token, self.message_id].into_iter().flatten() {
-            given.drop_ref(py);
-        }
-    }
-
-    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.drive)?;
-        visit.call(&self.message)?;
-        visit.call(&self.to)?;
-        visit.call(&self.sender)?;
-        visit.call(&self.cancellation_token)?;
-        visit.call(&self.message_id)
-    }
-}
-
-enum Stage {
+pub(super) enum Stage {
     /// Nothing was done yet.
     Fresh(Request),
     /// It is being stepped, or has ended.
@@ -81,7 +27,7 @@ enum Stage {
 
 #[pyclass(frozen, weakref, name = "Send", module = "ferrogen._core")]
 pub(crate) struct Send {
-    stage: GilMutex<Stage>,
+    pub(super) stage: GilMutex<Stage>,
 }
 
 impl Send {
@@ -89,11 +35,11 @@ impl Send {
         Self { stage: GilMutex::new(Stage::Fresh(request)) }
     }
 
-    fn take(&self, py: Python<'_>) -> Stage {
+    pub(super) fn take(&self, py: Python<'_>) -> Stage {
         self.stage.with(py, |stage| std::mem::replace(stage, Stage::Taken))
     }
 
-    fn put(&self, py: Python<'_>, stage: Stage) {
+    pub(super) fn put(&self, py: Python<'_>, stage: Stage) {
         let before = self.stage.with(py, |place| std::mem::replace(place, stage));
         drop(before);
     }
@@ -170,141 +116,6 @@ impl Step for Send {
             },
             Stage::Taken => Sent::Raised(PyRuntimeError::new_err(REUSED)),
         }
-    }
-}
-
-/// The ways into being a future, and out of it.
-impl Send {
-    pub(super) fn if_future<R>(
-        &self,
-        py: Python<'_>,
-        look: impl FnOnce(&mut Future) -> R,
-    ) -> Option<R> {
-        self.stage.with(py, |stage| match stage {
-            Stage::Future(future) => Some(look(future)),
-            _ => None,
-        })
-    }
-
-    /// Becomes a future, unless something was done with it before.
-    pub(super) fn become_future(
-        &self,
-        py: Python<'_>,
-        make: impl FnOnce(Request) -> Future,
-    ) -> bool {
-        let (stage, done) = match self.take(py) {
-            Stage::Fresh(request) => (Stage::Future(Box::new(make(request))), true),
-            other => (other, false),
-        };
-        self.put(py, stage);
-        done
-    }
-
-    /// Notes that the handler suspended in its first step. What is awaited is a future from here on.
-    pub(super) fn handler_suspended(
-        &self,
-        py: Python<'_>,
-        event_loop: &Bound<'_, PyAny>,
-    ) -> Option<Py<PyAny>> {
-        let cancelled = self.if_future(py, |future| {
-            match std::mem::replace(&mut future.phase, Phase::Suspended) {
-                Phase::Running { cancelled } => cancelled,
-                _ => None,
-            }
-        });
-        cancelled.unwrap_or_else(|| {
-            let waiting = Waiting::Await { is_blocking: false };
-            let future = Future::new(Phase::Suspended, waiting, event_loop);
-            self.put(py, Stage::Future(Box::new(future)));
-            None
-        })
-    }
-
-    /// Waits for the handler: yields itself as the future to wait for, unless that is done by now.
-    fn wait<'py>(this: &Bound<'py, Self>) -> Sent<'py> {
-        let py = this.py();
-        let is_done = this.get().if_future(py, |future| {
-            future.waiting = Waiting::Await { is_blocking: true };
-            matches!(future.phase, Phase::Done(_))
-        });
-        match is_done {
-            Some(false) => Sent::Yielded(this.clone().into_any()),
-            _ => Self::step(this, py.None().bind(py)),
-        }
-    }
-
-    /// Lets a handler that was handed this send to wait for be parked. Returns whether it is: the
-    /// `await` must have yielded it just now.
-    pub(super) fn park(&self, handling: &Bound<'_, Handling>) -> bool {
-        let py = handling.py();
-        self.if_future(py, |future| match (&future.phase, &future.waiting) {
-            (Phase::Suspended, Waiting::Await { is_blocking: true }) => {
-                future.waiting = Waiting::Parked(handling.clone().unbind());
-                true
-            }
-            _ => false,
-        })
-        .unwrap_or(false)
-    }
-
-    /// The `await` is left with an exception. If that is not what came of it, nobody will ask again.
-    fn leave(
-        this: &Bound<'_, Self>,
-        mut future: Box<Future>,
-        error: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        if matches!(future.waiting, Waiting::Gather(_)) {
-            this.get().put(this.py(), Stage::Future(future));
-            return Ok(());
-        }
-        if matches!(future.phase, Phase::Done(_)) {
-            return Ok(());
-        }
-        future.waiting = Waiting::Nobody;
-        this.get().put(this.py(), Stage::Future(future));
-        Self::end(this, Outcome::Cancelled(error.clone().unbind()))
-    }
-
-    /// Nothing came of the waiting for a handler that suspended.
-    pub(super) fn give_up(&self, py: Python<'_>) {
-        let before = self.if_future(py, |future| match future.waiting {
-            Waiting::Gather(_) => None,
-            _ => Some(()),
-        });
-        if let Some(Some(())) = before {
-            drop(self.take(py));
-        }
-    }
-
-    /// Whether it is used up.
-    pub(super) fn has_ended(&self, py: Python<'_>) -> bool {
-        self.stage.with(py, |stage| matches!(stage, Stage::Taken))
-    }
-
-    /// Takes what was asked for, if it has not begun.
-    pub(super) fn take_queued(&self, py: Python<'_>, next: Phase) -> Option<Request> {
-        self.if_future(py, |future| match std::mem::replace(&mut future.phase, next) {
-            Phase::Queued(request) => Some(request),
-            other => {
-                // What was put in has no reference to drop.
-                future.phase = other;
-                None
-            }
-        })?
-    }
-
-    /// Puts back what was asked for: it is yet to begin.
-    pub(super) fn queue_again(&self, py: Python<'_>, request: Request) {
-        let queued = Phase::Queued(request);
-        drop(self.if_future(py, |future| std::mem::replace(&mut future.phase, queued)));
-    }
-
-    /// With which exception it was cancelled during its first step.
-    pub(super) fn cancelled_meanwhile(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.if_future(py, |future| match &mut future.phase {
-            Phase::Running { cancelled } => cancelled.take(),
-            _ => None,
-        })?
     }
 }
 
@@ -458,6 +269,10 @@ impl Send {
 impl Drop for Send {
     /// Warns, as a coroutine does, if nobody awaited it.
     fn drop(&mut self) {
+        // To attach costs more than all else that is dropped here.
+        if !matches!(self.stage.get_mut(), Stage::Fresh(_)) {
+            return;
+        }
         Python::attach(|py| {
             if let Stage::Fresh(request) = self.take(py) {
                 // It may be on its way out of a frame that an exception leaves. Python must not

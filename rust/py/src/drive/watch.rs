@@ -4,7 +4,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::send::Request;
+use super::request::Request;
 use crate::message_context::MessageContext;
 
 /// The `ferrogen._runtime.watch.Watch` of a message, if somebody looks at it.

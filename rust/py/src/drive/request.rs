@@ -1,0 +1,61 @@
+//! What somebody asks for: that a message is sent, or published.
+
+use std::ffi::CStr;
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+
+use super::drive::Drive;
+
+/// What a message is sent as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// A message to one agent, whose answer the sender waits for.
+    Send,
+    /// A message to a topic.
+    Publish,
+}
+
+impl Errand {
+    pub(super) fn never_awaited(self) -> &'static CStr {
+        match self {
+            Self::Send => c"coroutine 'SingleThreadedAgentRuntime.send_message' was never awaited",
+            Self::Publish => {
+                c"coroutine 'SingleThreadedAgentRuntime.publish_message' was never awaited"
+            }
+        }
+    }
+}
+
+/// What was asked for.
+pub(super) struct Request {
+    pub(super) errand: Errand,
+    pub(super) drive: Py<Drive>,
+    pub(super) message: Py<PyAny>,
+    /// The agent or the topic.
+    pub(super) to: Py<PyAny>,
+    pub(super) sender: Option<Py<PyAny>>,
+    pub(super) cancellation_token: Option<Py<PyAny>>,
+    pub(super) message_id: Option<Py<PyAny>>,
+}
+
+impl Request {
+    /// Lets go of everything. Dropping a field would first look up whether it may.
+    pub(super) fn release(self, py: Python<'_>) {
+        self.drive.drop_ref(py);
+        self.message.drop_ref(py);
+        self.to.drop_ref(py);
+        for given in [self.sender, self.cancellation_token, self.message_id].into_iter().flatten() {
+            given.drop_ref(py);
+        }
+    }
+
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.drive)?;
+        visit.call(&self.message)?;
+        visit.call(&self.to)?;
+        visit.call(&self.sender)?;
+        visit.call(&self.cancellation_token)?;
+        visit.call(&self.message_id)
+    }
+}

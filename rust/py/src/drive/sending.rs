@@ -1,0 +1,179 @@
+//! A message that is sent, on the short cut: its handler runs inside its sender's `await`.
+
+use std::sync::atomic::Ordering;
+
+use ferrogen_core::Outcome;
+use pyo3::exceptions::asyncio::CancelledError;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::current_task::{AsCurrent, is_running};
+use super::drive::{Beginning, Drive};
+use super::ending::{Ending, Waiter};
+use super::first_step::{Ran, run};
+use super::request::{Errand, Request};
+use super::seats::Admission;
+use super::send::Send;
+use super::watch::Watch;
+use crate::agent_id::AgentId;
+use crate::dispatcher::{Inline, Start};
+
+/// What came of the first step of a message.
+pub(super) enum First<'py> {
+    /// It is not for the short cut.
+    PlainWay,
+    /// Others have not had a turn for a while: yield once, and come again.
+    Pause,
+    /// Its handler ended.
+    Ended(PyResult<Bound<'py, PyAny>>),
+    /// Its handler suspended. What is awaited has become a future, which the answer will come in.
+    Suspended,
+}
+
+impl Drive {
+    /// Takes the short cut with a message that was sent, if it is open to it. `may_build` says that
+    /// the sender's task is the current one, in which a factory may run.
+    pub(super) fn first_step<'py>(
+        drive: &Bound<'py, Self>,
+        send: &Bound<'py, Send>,
+        request: &Request,
+        may_build: bool,
+    ) -> PyResult<First<'py>> {
+        let (py, this) = (drive.py(), drive.get());
+        let Ok(recipient) = request.to.bind(py).cast::<AgentId>() else {
+            return Ok(First::PlainWay);
+        };
+        if this.is_overseen(py) || is_cancelled(py, request.cancellation_token.as_ref())? {
+            return Ok(First::PlainWay);
+        }
+        let is_watched = this.is_watched(py)?;
+        let seat = match Self::admit(drive) {
+            Admission::Refused => return Ok(First::PlainWay),
+            Admission::Pause => return Ok(First::Pause),
+            Admission::Admitted(seat) => seat,
+        };
+        let mut spare = this.spare(py)?;
+        let (current, inline) = loop {
+            let current = AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?;
+            if current.before.is_none() && !is_running(&seat.event_loop)? {
+                return Ok(First::PlainWay);
+            }
+            match this.begin(recipient, Start::Message, seat.generation)? {
+                Beginning::Refused => return Ok(First::PlainWay),
+                Beginning::Begun(inline) => break (current, inline),
+                // What is built is reported after the message that asked for it.
+                Beginning::Missing if !may_build || is_watched => return Ok(First::PlainWay),
+                Beginning::Missing => {
+                    // The factory runs in the sender's task, not in the handler's.
+                    drop(current);
+                    let built = this.host.call_method1(py, intern!(py, "build"), (recipient,))?;
+                    if !built.is_truthy(py)? {
+                        return Ok(First::PlainWay);
+                    }
+                }
+            }
+        };
+        let (current, watch) = if is_watched {
+            // That a message is handed over is reported by its sender, not by the handler.
+            drop(current);
+            let watch = Watch::over(this.host.bind(py), request);
+            (AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?, watch)
+        } else {
+            (current, Ok(Watch::NOBODY))
+        };
+        let prepared = watch.and_then(|watch| Ok((spare.context_of(py, request)?, watch)));
+        let ran = match &prepared {
+            Ok((context, watch)) => run(
+                &inline,
+                spare.handling.get(),
+                &seat.event_loop,
+                request.message.bind(py),
+                context,
+                watch,
+                true,
+            ),
+            Err(error) => Ran::Ended(Err(error.clone_ref(py))),
+        };
+        drop(current);
+        match ran {
+            Ran::Ended(result) => {
+                let (context, watch) = prepared
+                    .map_or((None, Watch::NOBODY), |(context, watch)| (Some(context), watch));
+                let token = context.as_ref().and_then(|one| one.get().token_if_made(py));
+                spare.keep(py, context);
+                this.put_back(py, spare);
+                let result = this.settle(&inline, watch.end(py, result));
+                if result.is_ok() && is_cancelled(py, token.as_ref())? {
+                    return Ok(First::Ended(Err(CancelledError::new_err(()))));
+                }
+                Ok(First::Ended(result))
+            }
+            Ran::Suspended { coroutine, pending, handler } => {
+                let handed_over = prepared.and_then(|(context, watch)| {
+                    let cancelled = send.get().handler_suspended(py, &seat.event_loop);
+                    context.get().link(send.as_any())?;
+                    let waiter = Waiter::Sender(send.clone().unbind(), watch);
+                    let ending = Ending::of(drive, spare.task.bind(py), &inline, handler, waiter);
+                    this.hold(&spare, coroutine, pending, ending)?;
+                    cancelled.map_or(Ok(()), |error| Send::cancel_with(send, error.bind(py)))
+                });
+                match handed_over {
+                    Ok(()) => Ok(First::Suspended),
+                    // The handler cannot go on: its coroutine is gone, its task finds nothing to do.
+                    Err(error) => {
+                        send.get().give_up(py);
+                        Ok(First::Ended(this.settle(&inline, Err(error))))
+                    }
+                }
+            }
+        }
+    }
+
+    /// The coroutine of the plain way.
+    pub(super) fn plain_way<'py>(
+        drive: &Bound<'py, Self>,
+        request: Request,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = drive.py();
+        let host = drive.get().host.bind(py);
+        let Request { message, to, sender, cancellation_token, message_id, .. } = request;
+        let name = match request.errand {
+            Errand::Send => intern!(py, "send_plainly"),
+            Errand::Publish => intern!(py, "publish_plainly"),
+        };
+        host.call_method1(name, (message, to, sender, cancellation_token, message_id))
+    }
+
+    /// Settles a message whose handler ended in its first step.
+    fn settle<'py>(
+        &self,
+        inline: &Inline<'py>,
+        result: PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let outcome = if result.is_ok() { Outcome::Answered } else { Outcome::Failed };
+        self.conclude(&inline.agent_id, inline.place, inline.is_watched, outcome)?;
+        result
+    }
+
+    /// Whether nobody oversees, logs or traces messages.
+    pub(super) fn is_unobserved(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(!self.is_overseen(py) && !self.is_watched(py)?)
+    }
+
+    /// Whether the user's intervention handlers may change what is sent.
+    fn is_overseen(&self, py: Python<'_>) -> bool {
+        !self.overseers.bind(py).is_empty()
+    }
+
+    /// Whether somebody logs or traces messages.
+    fn is_watched(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.is_traced.load(Ordering::Relaxed) || !self.quiet.holds(py)?)
+    }
+}
+
+fn is_cancelled(py: Python<'_>, token: Option<&Py<PyAny>>) -> PyResult<bool> {
+    match token {
+        Some(token) => token.bind(py).call_method0(intern!(py, "is_cancelled"))?.is_truthy(),
+        None => Ok(false),
+    }
+}

@@ -1,0 +1,79 @@
+//! Tasks that sleep, for handlers that will most likely never wake theirs.
+
+use pyo3::prelude::*;
+
+use super::delivery_task;
+use super::drive::Drive;
+use super::handling::Handling;
+use super::private::is_private;
+use super::request::Request;
+use crate::message_context::MessageContext;
+
+/// A sleeping task and the handling it would wake with.
+pub(super) struct Spare {
+    /// The context of the last message, if nobody holds it any more.
+    pub(super) context: Option<Py<MessageContext>>,
+    pub(super) task: Py<PyAny>,
+    pub(super) handling: Py<Handling>,
+}
+
+impl Spare {
+    /// What the handler of a message that was sent is told about it.
+    pub(super) fn context_of<'py>(
+        &mut self,
+        py: Python<'py>,
+        request: &Request,
+    ) -> PyResult<Bound<'py, MessageContext>> {
+        let sender = clone(py, request.sender.as_ref());
+        let token = clone(py, request.cancellation_token.as_ref());
+        let message_id = clone(py, request.message_id.as_ref());
+        let Some(context) = self.context.take() else {
+            return Bound::new(py, MessageContext::lazy(py, sender, None, token, message_id));
+        };
+        let context = context.into_bound(py);
+        context.get().renew(py, sender, token, message_id);
+        Ok(context)
+    }
+
+    /// Keeps a context for the next message, unless somebody else holds it.
+    pub(super) fn keep(&mut self, py: Python<'_>, context: Option<Bound<'_, MessageContext>>) {
+        self.context = context.filter(is_private).map(|context| {
+            context.get().empty(py);
+            context.unbind()
+        });
+    }
+}
+
+impl Drive {
+    pub(super) fn spare(&self, py: Python<'_>) -> PyResult<Spare> {
+        if let Some(spare) = self.state.with(py, |state| state.spares.pop()) {
+            return Ok(spare);
+        }
+        let handling = Bound::new(py, Handling::new())?;
+        let task = delivery_task::asleep(py, &handling)?.unbind();
+        Ok(Spare { context: None, task, handling: handling.unbind() })
+    }
+
+    /// Keeps a task that nobody has touched, for the next handler.
+    pub(super) fn put_back(&self, py: Python<'_>, spare: Spare) {
+        spare.handling.get().ended_inline(py);
+        let task = spare.task.bind(py);
+        if !delivery_task::is_asleep(task) || !is_private(task) {
+            return;
+        }
+        // There are never more than run inside one another. Once it is shut, the next loop may be
+        // another one.
+        let left = self.state.with(py, |state| {
+            if state.event_loop.is_none() {
+                return Some(spare);
+            }
+            state.spares.push(spare);
+            None
+        });
+        drop(left);
+    }
+}
+
+fn clone(py: Python<'_>, one: Option<&Py<PyAny>>) -> Option<Py<PyAny>> {
+    one.map(|one| one.clone_ref(py))
+}
