@@ -1,4 +1,4 @@
-"""What all tests share: how property tests choose their examples, what is not collected, and that Ctrl+C works."""
+"""What all tests share: the choice of examples, what is not collected, and a working Ctrl+C."""
 
 import gc
 import os
@@ -12,8 +12,8 @@ settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-# Started in the background, a shell lets its programs ignore Ctrl+C, and these would hand that on to
-# the programs that they start and interrupt.
+# What a shell starts in the background ignores Ctrl+C, and would hand that on to the programs
+# that it starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
