@@ -120,3 +120,53 @@ print("the end")
     assert ended.stdout.splitlines()[-1] == "the end"
     if core.__name__ == "ferrogen" and ended.stdout.startswith("refused"):
         assert "interpreter" in ended.stdout
+
+
+LEAVES_A_HANDLER_WAITING = """
+import asyncio
+from typing import Any
+from ferrogen import AgentId, BaseAgent, MessageContext, SingleThreadedAgentRuntime
+
+loop = asyncio.new_event_loop()
+released = loop.create_future()
+
+
+class Waits(BaseAgent):
+    async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
+        await released
+
+
+class Asks(BaseAgent):
+    async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
+        return await self.send_message(message, AgentId("waits", "one"))
+
+
+runtime = SingleThreadedAgentRuntime()
+
+
+async def main():
+    global asked
+    await Waits("waits").register_instance(runtime, AgentId("waits", "one"))
+    await Asks("asks").register_instance(runtime, AgentId("asks", "one"))
+    runtime.start()
+    asked = loop.create_task(runtime.send_message("x", AgentId("asks", "one")))
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+loop.run_until_complete(main())
+released.set_result(None)
+loop.call_soon(loop.stop)
+loop.run_forever()
+loop.close()
+"""
+
+
+def test_a_program_that_ends_while_agents_wait_ends_without_a_panic(tmp_path):
+    """What is left is freed when nothing can be imported any more."""
+    program = tmp_path / "program.py"
+    program.write_text(LEAVES_A_HANDLER_WAITING)
+    command = [sys.executable, program]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    assert ended.returncode == 0, ended.stderr
+    assert "anic" not in ended.stderr
