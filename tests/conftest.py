@@ -12,6 +12,9 @@ settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+# Tests that want source text to be run say so.
+os.environ.pop("FERROGEN_ALLOW_SOURCE_TEXT", None)
+
 # What a shell starts in the background ignores Ctrl+C, and would hand that on to the programs
 # that it starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

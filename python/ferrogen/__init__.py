@@ -20,9 +20,8 @@ from ._agents.options import AgentOptions, agent_options
 from ._agents.proxy import AgentProxy
 from ._agents.routed import RoutedAgent
 from ._agents.subscribing import default_subscription, type_subscription
-from ._core import AgentId
+from ._core import AgentId, CancellationToken
 from ._core import __version__ as __version__
-from ._messaging.cancellation import CancellationToken
 from ._messaging.default_subscription import DefaultSubscription
 from ._messaging.function_call import FunctionCall
 from ._messaging.handler_context import MessageHandlerContext

@@ -6,8 +6,7 @@ import pytest
 
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.instantiation import AgentInstantiationContext
-from ferrogen._core import AgentId
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import AgentId, CancellationToken
 from ferrogen._messaging.message_context import MessageContext
 
 

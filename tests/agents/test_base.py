@@ -11,8 +11,7 @@ from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.base import BaseAgent, handles, subscription_factory
 from ferrogen._agents.instantiation import AgentInstantiationContext
 from ferrogen._agents.options import AgentOptions, agent_options
-from ferrogen._core import AgentId
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import AgentId, CancellationToken
 from ferrogen._messaging.default_subscription import DefaultSubscription
 from ferrogen._messaging.topic import TopicId
 from ferrogen._messaging.type_prefix_subscription import TypePrefixSubscription

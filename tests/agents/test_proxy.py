@@ -3,8 +3,7 @@
 from unittest.mock import AsyncMock
 
 from ferrogen._agents.proxy import AgentProxy
-from ferrogen._core import AgentId
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import AgentId, CancellationToken
 
 CLERK, BOSS = AgentId("clerk", "1"), AgentId("boss", "1")
 

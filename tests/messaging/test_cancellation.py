@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 
 
 def test_callbacks_run_once_and_in_order():

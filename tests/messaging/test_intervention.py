@@ -1,7 +1,6 @@
 """The default intervention handler: everything passes."""
 
-from ferrogen._core import AgentId
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import AgentId, CancellationToken
 from ferrogen._messaging.intervention import DefaultInterventionHandler
 from ferrogen._messaging.message_context import MessageContext
 

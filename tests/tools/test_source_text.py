@@ -9,6 +9,7 @@ import weakref
 import pytest
 
 from ferrogen.code_executor import Alias, ImportFromModule, with_requirements
+from ferrogen.components import check_component
 from ferrogen.exceptions import (
     ComponentTypeError,
     FunctionDumpError,
@@ -158,3 +159,37 @@ def test_what_cannot_be_looked_up_is_loaded_and_cannot_be_dumped():
         weakref.ref(first)
     with pytest.raises(FunctionDumpError):
         source_of(first)
+
+
+SOURCE_FAULTS = [
+    ("def double(n: int) -> int:\n    return 2 * n\n", []),
+    ("def double(n: int) -> int:\n    return 2 *\n", ["config"]),
+    ("double = 2", ["config"]),
+    ("raise SystemExit", ["config"]),
+    ("\0", ["config"]),
+]
+
+
+@pytest.mark.parametrize("provider", ["FunctionTool", "KillableFunctionTool"])
+@pytest.mark.parametrize(("source", "kinds"), SOURCE_FAULTS)
+def test_the_dry_run_tells_the_faults_of_source_text_and_runs_none(provider, source, kinds):
+    config = {
+        "provider": f"ferrogen.tools.{provider}",
+        "config": {
+            "source_code": source,
+            "name": "double",
+            "description": "Doubles a number.",
+            "global_imports": [],
+            "has_cancellation_support": False,
+        },
+    }
+    workbench = {"provider": "autogen_core.tools.StaticWorkbench", "config": {"tools": [config]}}
+    place = "config.source_code"
+    assert [(fault.place, fault.kind) for fault in check_component(config)] == [
+        (place, kind) for kind in ["untrusted", *kinds]
+    ]
+    with allow_source_text():
+        assert [fault.kind for fault in check_component(config)] == kinds
+        assert [fault.place for fault in check_component(workbench)] == [
+            f"config.tools[0].{place}" for _ in kinds
+        ]

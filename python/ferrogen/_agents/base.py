@@ -22,8 +22,7 @@ from ferrogen._agents.registration import (
     class_options_setter,
     direct_messages_to,
 )
-from ferrogen._core import AgentId
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import AgentId, CancellationToken
 from ferrogen._messaging.message_context import MessageContext
 from ferrogen._messaging.subscription import UnboundSubscription
 from ferrogen._messaging.topic import TopicId

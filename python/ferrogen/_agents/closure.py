@@ -12,8 +12,7 @@ from ferrogen._agents.base import BaseAgent
 from ferrogen._agents.instantiation import AgentInstantiationContext
 from ferrogen._agents.registration import bind_subscriptions
 from ferrogen._agents.signatures import read_signature
-from ferrogen._core import AgentId
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import AgentId, CancellationToken
 from ferrogen._messaging.message_context import MessageContext
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId

@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ferrogen._agents.metadata import AgentMetadata
-from ferrogen._core import AgentId
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import AgentId, CancellationToken
 
 if TYPE_CHECKING:
     from ferrogen._runtime.protocol import AgentRuntime

@@ -81,7 +81,7 @@ def _own_faults(model: ComponentModel, expected: type[Any] | None, place: Place)
             )
             yield Fault(spelled(inner), "secret", message)
     if component_class is not None and past_version(model, component_class) is None:
-        yield from _config_faults(component_class.component_config_schema, config, at_config)
+        yield from _config_faults(component_class, config, at_config)
 
 
 def _type_faults(
@@ -110,13 +110,18 @@ def _version_faults(model: ComponentModel, component_class: Any, place: Place) -
     yield Fault(spelled((*place, "component_version")), "version", message)
 
 
-def _config_faults(schema: Any, config: dict[str, Any], place: Place) -> Iterator[Fault]:
+def _config_faults(component_class: Any, config: dict[str, Any], place: Place) -> Iterator[Fault]:
     try:
-        schema.model_validate(replaced(config, _any_secret))
+        schema = component_class.component_config_schema
+        valid = schema.model_validate(replaced(config, _any_secret))
+        own = list(component_class._faults_of_config(valid))
     except ValidationError as error:
         yield from _validation_faults(error, "config", place)
     except Exception as error:  # noqa: BLE001 - validators of others can raise anything
         yield Fault(spelled(place), "config", f"{type(error).__name__}: {error}")
+    else:
+        for fault in own:
+            yield Fault(spelled((*place, fault.place)), fault.kind, fault.message)
 
 
 def _any_secret(_place: Place, value: Any) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import Any, ClassVar, Generic
 
 from pydantic import BaseModel
 from typing_extensions import Self, TypeVar
 
+from ferrogen._components.faults import Fault
 from ferrogen._components.model import ComponentModel, ComponentType, first_paragraph
 from ferrogen._components.providers import provider_of
 from ferrogen._components.secrets import put_references
@@ -53,6 +55,17 @@ class ComponentFromConfig(Generic[FromConfigT]):
         raise NotImplementedError(
             f"{cls.__name__} cannot be loaded from past versions: define _from_config_past_version"
         )
+
+    @classmethod
+    def _faults_of_config(cls, config: FromConfigT) -> Iterable[Fault]:
+        """Tell what `_from_config` would refuse of a config that fits its schema.
+
+        The dry run asks. Nothing may be made of the config, nor run.
+
+        Returns:
+            The faults, each with its place within the config.
+        """
+        return ()
 
 
 class ComponentToConfig(Generic[ToConfigT]):

@@ -26,8 +26,8 @@ class Fault:
 
     kind: FaultKind
     """What is wrong: the ``shape`` of the whole (it is no dumped component), the ``provider``
-    (it does not lead to a component class) or its namespace (``untrusted``), the ``type`` or the
-    ``version`` of the component, its ``config``, or a ``secret``."""
+    (it does not lead to a component class), its namespace or code (``untrusted``), the ``type`` or
+    the ``version`` of the component, its ``config``, or a ``secret``."""
 
     message: str
     """What is wrong, in words."""

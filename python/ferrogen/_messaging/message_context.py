@@ -6,8 +6,7 @@ Python it is the dataclass that AutoGen has: it has its fields, for `dataclasses
 
 from dataclasses import dataclass
 
-from ferrogen._core import AgentId, MessageContext
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import AgentId, CancellationToken, MessageContext
 from ferrogen._messaging.topic import TopicId
 
 __all__ = ["MessageContext"]

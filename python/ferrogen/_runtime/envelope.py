@@ -6,8 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ferrogen._core import AgentId, PublishEnvelope
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import AgentId, CancellationToken, PublishEnvelope
 from ferrogen._messaging.message_context import MessageContext
 from ferrogen._telemetry.propagation import EnvelopeMetadata
 

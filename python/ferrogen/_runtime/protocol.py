@@ -8,8 +8,7 @@ from typing import Any, Protocol, TypeVar, overload, runtime_checkable
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.metadata import AgentMetadata
-from ferrogen._core import AgentId
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import AgentId, CancellationToken
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
 from ferrogen._serialization.serializer import MessageSerializer

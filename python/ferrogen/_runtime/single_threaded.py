@@ -15,8 +15,14 @@ from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.metadata import AgentMetadata
 from ferrogen._agents.options import AgentOptions
-from ferrogen._core import AgentId, Dispatcher, Drive, Routes, is_valid_agent_type
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import (
+    AgentId,
+    CancellationToken,
+    Dispatcher,
+    Drive,
+    Routes,
+    is_valid_agent_type,
+)
 from ferrogen._messaging.intervention import InterventionHandler
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId

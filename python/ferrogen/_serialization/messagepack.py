@@ -90,8 +90,9 @@ class MessagePackMessageSerializer(Generic[T]):
 
     def _choose_codec(self) -> _Codec:
         beside = self._beside
-        if isinstance(beside, StructuralJsonMessageSerializer):
-            self._codec = beside.codec()
+        shared = beside.codec() if isinstance(beside, StructuralJsonMessageSerializer) else None
+        if isinstance(shared, StructuralCodec):
+            self._codec = shared
         else:
             self._codec = _direct_codec(self.cls) or _Transcoded(beside)
         return self._codec

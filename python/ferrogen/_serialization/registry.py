@@ -7,19 +7,22 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias, TypeGuard
 
 from ferrogen._serialization.dataclass_json import DataclassJsonMessageSerializer
+from ferrogen._serialization.json_serializer import JsonMessageSerializer
 from ferrogen._serialization.messagepack import messagepack_beside
 from ferrogen._serialization.native import SerializerTable
 from ferrogen._serialization.protobuf import ProtobufMessageSerializer
 from ferrogen._serialization.pydantic_json import PydanticJsonMessageSerializer
 from ferrogen._serialization.serializer import MessageSerializer, type_name
+from ferrogen._serialization.structural_json import StructuralJsonMessageSerializer
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 
-_Ours: TypeAlias = (
-    DataclassJsonMessageSerializer[Any]
-    | PydanticJsonMessageSerializer[Any]
-    | ProtobufMessageSerializer[Any]
+_Ours: TypeAlias = JsonMessageSerializer[Any] | ProtobufMessageSerializer[Any]
+_OURS = (
+    DataclassJsonMessageSerializer,
+    PydanticJsonMessageSerializer,
+    StructuralJsonMessageSerializer,
+    ProtobufMessageSerializer,
 )
-_OURS = (DataclassJsonMessageSerializer, PydanticJsonMessageSerializer, ProtobufMessageSerializer)
 
 _logger = logging.getLogger(ROOT_LOGGER_NAME)
 

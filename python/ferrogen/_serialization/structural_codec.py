@@ -49,7 +49,7 @@ class StructuralCodec:
         self._read_messagepack = msgspec.msgpack.Decoder(cls, dec_hook=read_custom).decode
         self._is_plain = not self._hides_fields and is_plain(cls)
 
-    def to_json(self, message: Any) -> bytes:
+    def encode(self, message: Any) -> bytes:
         """Write a message as JSON, or raise `SerializationError`."""
         if self._hides_fields:
             return self._write_all(message)
@@ -63,7 +63,7 @@ class StructuralCodec:
         except _WRITE_ERRORS as error:
             raise SerializationError(f'cannot write "{self._name}" as JSON: {error}') from error
 
-    def from_json(self, payload: bytes) -> Any:
+    def decode(self, payload: bytes) -> Any:
         """Read a message from JSON, or raise `SerializationError`."""
         try:
             return self._read_json(payload)

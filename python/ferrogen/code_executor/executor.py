@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from typing_extensions import Self
 
 from ferrogen._components.component import ComponentBase
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.code_executor.execution import CodeBlock, CodeResult
 
 # ruff: noqa: UP006 - annotations are part of the surface that is compared

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, field_seri
 from typing_extensions import Self
 
 from ferrogen._components.component import Component
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.memory.content import MemoryContent, in_text
 from ferrogen.memory.memory import Memory
 from ferrogen.memory.results import MemoryQueryResult, UpdateContextResult

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.exceptions import ClientSetupError
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.messages import LLMMessage

@@ -8,7 +8,7 @@ from typing import Any, Literal, Optional, Union, cast
 from pydantic import BaseModel
 
 from ferrogen._components.component import ComponentBase
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.models.families import ModelFamily
 from ferrogen.models.messages import LLMMessage
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import Self
 
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 
 _Value = TypeVar("_Value")
 

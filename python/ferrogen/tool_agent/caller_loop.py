@@ -4,8 +4,7 @@ import asyncio
 from typing import List  # noqa: UP035 - upstream's spelling
 
 from ferrogen._agents.base import BaseAgent
-from ferrogen._core import AgentId
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import AgentId, CancellationToken
 from ferrogen._messaging.function_call import FunctionCall
 from ferrogen._runtime.protocol import AgentRuntime
 from ferrogen.models.client import ChatCompletionClient

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from ferrogen._components.component import ComponentBase
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen._telemetry.genai import trace_tool_span
 from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME
 from ferrogen.logging import ToolCallEvent

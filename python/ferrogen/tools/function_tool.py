@@ -1,7 +1,7 @@
 """The function tool: a Python function as a tool, its arguments read off its signature."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from typing_extensions import Self
 
 from ferrogen._components.component import Component
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._components.faults import Fault
+from ferrogen._core import CancellationToken
 from ferrogen.code_executor.imports import Import
 from ferrogen.tools.base import BaseTool
 from ferrogen.tools.function_signature import (
@@ -19,7 +20,7 @@ from ferrogen.tools.function_signature import (
     name_of,
     waits,
 )
-from ferrogen.tools.source_text import function_from_source, source_of
+from ferrogen.tools.source_text import faults_of_source, function_from_source, source_of
 from ferrogen.tools.thread_call import run_in_thread
 
 
@@ -153,6 +154,10 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
             has_cancellation_support=self._has_cancellation_support,
             strict=self._strict or None,
         )
+
+    @classmethod
+    def _faults_of_config(cls, config: FunctionToolConfig) -> Iterable[Fault]:
+        return faults_of_source(config.source_code)
 
     @classmethod
     def _from_config(cls, config: FunctionToolConfig) -> Self:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.code_executor.imports import Import
 from ferrogen.exceptions import ToolProcessError
 from ferrogen.tools.function_signature import waits

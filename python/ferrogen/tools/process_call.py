@@ -14,7 +14,7 @@ from threading import Lock
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any
 
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.exceptions import ToolProcessError
 
 if TYPE_CHECKING:

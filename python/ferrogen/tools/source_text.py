@@ -6,7 +6,7 @@ A config that holds source text could hold any, so whoever loads one says so fir
 import ast
 import inspect
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from textwrap import dedent
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ferrogen._components.faults import Fault
 from ferrogen.code_executor.functions_file import to_code
 from ferrogen.code_executor.imports import Import, import_to_str
 from ferrogen.exceptions import (
@@ -125,12 +126,8 @@ def function_from_source(source: str, imports: Sequence[Import]) -> Callable[...
         FunctionSourceError: The text does not run, or defines no function.
         ComponentTypeError: What it defines cannot be called.
     """
-    if not _allowed.get() and not os.environ.get(SOURCE_TEXT_VARIABLE):
-        raise SourceTextRefusedError(
-            "the config of a FunctionTool is Python source text, which loading runs; if you trust"
-            " it, load it inside `with ferrogen.tools.allow_source_text():`, or set the"
-            f" environment variable {SOURCE_TEXT_VARIABLE}=1"
-        )
+    if not _is_allowed():
+        raise SourceTextRefusedError(_REFUSAL)
     namespace: dict[str, Any] = {"__name__": "loaded_tool"}
     for needed in imports:
         _import(import_to_str(needed), namespace)
@@ -146,6 +143,27 @@ def function_from_source(source: str, imports: Sequence[Import]) -> Callable[...
     with suppress(TypeError):  # what cannot be looked up later cannot be dumped again
         _texts[function] = SourceText(source, tuple(imports))
     return function
+
+
+def faults_of_source(source: str) -> Iterator[Fault]:
+    """Tell why source text would not be run, or makes no function, without running it."""
+    if not _is_allowed():
+        yield Fault("source_code", "untrusted", _REFUSAL)
+    try:
+        _first_function(ast.parse(source))
+    except (SyntaxError, ValueError) as error:  # a FunctionSourceError is a ValueError
+        yield Fault("source_code", "config", str(error))
+
+
+def _is_allowed() -> bool:
+    return _allowed.get() or bool(os.environ.get(SOURCE_TEXT_VARIABLE))
+
+
+_REFUSAL = (
+    "the config of a FunctionTool is Python source text, which loading runs; if you trust it, load"
+    " it inside `with ferrogen.tools.allow_source_text():`, or set the environment variable"
+    f" {SOURCE_TEXT_VARIABLE}=1"
+)
 
 
 def _import(statement: str, namespace: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.tools.protocol import StreamTool
 from ferrogen.tools.results import ToolResult
 from ferrogen.tools.static_workbench import StaticWorkbench, answer, failed, not_found

@@ -9,7 +9,7 @@ from typing_extensions import Self
 
 from ferrogen._components.component import Component
 from ferrogen._components.model import ComponentModel
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.tools.base import BaseTool
 from ferrogen.tools.overriding import names_behind, overridden
 from ferrogen.tools.results import TextResultContent, ToolResult

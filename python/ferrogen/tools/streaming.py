@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from ferrogen._components.component import ComponentBase
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen._telemetry.genai import trace_tool_span
 from ferrogen._telemetry.streams import traced_stream
 from ferrogen.exceptions import ToolStreamError

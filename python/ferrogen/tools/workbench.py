@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from typing_extensions import Self
 
 from ferrogen._components.component import ComponentBase
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.tools.results import ToolResult
 from ferrogen.tools.schema import ToolSchema
 

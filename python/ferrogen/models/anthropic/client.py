@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 from typing_extensions import Self, Unpack
 
 from ferrogen._components.component import Component
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.exceptions import ClientSetupError, ModelInfoError
 from ferrogen.models.anthropic.accounting import Account
 from ferrogen.models.anthropic.answer import blocks_to_send_back, result_of

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.exceptions import ModelRequestError
 from ferrogen.models.anthropic.failures import Failures
 from ferrogen.models.anthropic.sdk import anthropic, httpx2

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.exceptions import ClientSetupError, ModelInfoError, ModelResponseError
 from ferrogen.models.chat_span import chat_span
 from ferrogen.models.client import ChatCompletionClient

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.exceptions import ModelRequestError, ModelResponseError
 from ferrogen.models.interruption import Interruption
 from ferrogen.models.openai.failures import redacted, typed_failures

@@ -14,7 +14,7 @@ from typing_extensions import Self
 from ferrogen._components.cache_store import CacheStore, InMemoryStore
 from ferrogen._components.component import Component
 from ferrogen._components.model import ComponentModel
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.results import CreateResult, RequestUsage

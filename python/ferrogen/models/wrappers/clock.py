@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 
 
 class Clock:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 from weakref import WeakKeyDictionary
 
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.models.wrappers.clock import Clock
 from ferrogen.models.wrappers.named import Names
 from ferrogen.models.wrappers.settings import at_least

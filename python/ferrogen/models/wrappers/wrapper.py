@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ferrogen._messaging.cancellation import CancellationToken
+from ferrogen._core import CancellationToken
 from ferrogen.exceptions import ModelResponseError
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.messages import LLMMessage
