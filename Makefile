@@ -143,7 +143,7 @@ PYTHON_PARTS := test-programs test-library test-plain test-world
 .PHONY: test-python
 test-python: $(MADE)/development $(MADE)/extension $(WORLD)/.made/ferrogen ## run the Python tests, on the drive and on plain tasks
 ifeq ($(strip $(ARGS)),)
-	@echo "running the Python tests in $(words $(PYTHON_PARTS)) parts: about a minute"
+	@echo "running the Python tests in $(words $(PYTHON_PARTS)) parts: about two minutes"
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target $(PYTHON_PARTS)
 else
 	"$(BIN)/python" -m pytest $(ARGS)

@@ -1,7 +1,7 @@
 """The demo: starts a real language model on this machine, for agents that think with it.
 
 First agents debate on Ferrogen. Then a writer and a critic, a team made with AgentChat, talk twice:
-on AutoGen's own runtime and, unchanged, on Ferrogen.
+on AutoGen's own runtime and, unchanged, on Ferrogen. At the end Ferrogen's own client asks the model.
 
     python examples/demo.py ["A QUESTION" ...] [--port N] [--rounds N] ...
 
@@ -96,7 +96,11 @@ def play(for_debate: list[str], environment: dict[str, str]) -> int:
         print(f"\nA writer and a critic on {name}", flush=True)
         if status := run([*runner, str(TEAM)], environment):
             return status
-    return 0
+    print("\nThe model, asked by Ferrogen's own client", flush=True)
+    reached = {**os.environ, **environment}
+    model = ["--model", reached.get("MODEL", "gpt-4o-mini"), "--base-url", reached["OPENAI_BASE_URL"]]
+    chat = [*ferrogen[:-1], "chat", *model, "--max-tokens", "60", "--message", "What is a ferret?"]
+    return run(chat, environment)
 
 
 def run(command: list[str], environment: dict[str, str]) -> int:

@@ -115,11 +115,13 @@ def stage(tmp_path: Path, environment: Any) -> Stage:
     return Stage(tmp_path, environment)
 
 
-def test_it_plays_both_acts_and_leaves_nothing_behind(stage: Stage) -> None:
+def test_it_plays_its_acts_and_leaves_nothing_behind(stage: Stage) -> None:
     status, output, errors = stage.run(
         "healthy", "What is 6 times 7?", "--rounds", "2", FERROGEN_INSTALL="1"
     )
-    assert (status, errors) == (0, "")
+    assert status == 0, errors
+    assert errors.endswith("answered of unknown cost\n")
+    assert output.endswith("The model, asked by Ferrogen's own client\nIt is 42.\n")
     assert "Verdict: 42, said by 4 of 4" in output
     acts = re.findall(r"^A writer and a critic on (.*)$|^runtime +(\w+)$", output, re.MULTILINE)
     assert ["".join(each) for each in acts] == [
