@@ -1,7 +1,8 @@
 """The demo: starts a real language model on this machine, for agents that think with it.
 
 First agents debate on Ferrogen. Then a writer and a critic, a team made with AgentChat, talk twice:
-on AutoGen's own runtime and, unchanged, on Ferrogen. At the end Ferrogen's own client asks the model.
+on AutoGen's own runtime and, unchanged, on Ferrogen. At the end Ferrogen's own client asks the
+model.
 
     python examples/demo.py ["A QUESTION" ...] [--port N] [--rounds N] ...
 
@@ -97,10 +98,10 @@ def play(for_debate: list[str], environment: dict[str, str]) -> int:
         if status := run([*runner, str(TEAM)], environment):
             return status
     print("\nThe model, asked by Ferrogen's own client", flush=True)
-    reached = {**os.environ, **environment}
-    model = ["--model", reached.get("MODEL", "gpt-4o-mini"), "--base-url", reached["OPENAI_BASE_URL"]]
-    chat = [*ferrogen[:-1], "chat", *model, "--max-tokens", "60", "--message", "What is a ferret?"]
-    return run(chat, environment)
+    reached = {"MODEL": "gpt-4o-mini", **os.environ, **environment}
+    chat = [sys.executable, "-m", "ferrogen", "chat", "--message", "What is a ferret?"]
+    chat += ["--model", reached["MODEL"], "--base-url", reached["OPENAI_BASE_URL"]]
+    return run([*chat, "--max-tokens", "60"], environment)
 
 
 def run(command: list[str], environment: dict[str, str]) -> int:
