@@ -212,6 +212,25 @@ def show_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     print()
 
 
+def show_beside_bound(what: str, results: Sequence[Result]) -> None:
+    """Shows the floor, upstream and ours, and upstream over the floor: the bound there is."""
+    columns = ("floor", "upstream", "ours")
+    show_table(
+        [what, *columns, "x upstream", "x floor", "bound", "spread"],
+        [
+            [
+                result.name,
+                *(duration(result.median(column)) for column in columns),
+                times(result.ratio("upstream", "ours")),
+                times(result.ratio("ours", "floor")),
+                times(result.ratio("upstream", "floor")),
+                f"{max(result.spread('upstream'), result.spread('ours')):.0%}",
+            ]
+            for result in results
+        ],
+    )
+
+
 def save(path: Path | None, results: Iterable[Result]) -> None:
     """Writes every sample of every row to a JSON file, if one is wanted."""
     if path is not None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from _measure import Result, announce, duration, options, save, show_table, times
+from _measure import Result, announce, options, save, show_beside_bound
 
 TEAM = Path(__file__).with_name("_team.py")
 ROWS = {
@@ -54,21 +54,7 @@ def main() -> None:
     rounds = 3 if chosen.quick else 7
     results = [take(name, kind, rounds) for name, kind in ROWS.items() if chosen.only in name]
     print(file=sys.stderr)
-    head = ["a turn of a team", "floor", "upstream", "ours"]
-    show_table(
-        [*head, "x upstream", "x floor", "bound", "spread"],
-        [
-            [
-                result.name,
-                *(duration(result.median(column)) for column in COLUMNS),
-                times(result.ratio("upstream", "ours")),
-                times(result.ratio("ours", "floor")),
-                times(result.ratio("upstream", "floor")),
-                f"{max(result.spread('upstream'), result.spread('ours')):.0%}",
-            ]
-            for result in results
-        ],
-    )
+    show_beside_bound("a turn of a team", results)
     save(chosen.json, results)
 
 

@@ -17,12 +17,10 @@ from _measure import (
     Row,
     Work,
     announce,
-    duration,
     measure,
     options,
     save,
-    show_table,
-    times,
+    show_beside_bound,
 )
 from autogen_core._serialization import SerializationRegistry as UpstreamRegistry
 from google.protobuf.any_pb2 import Any as Envelope
@@ -147,20 +145,7 @@ async def main() -> None:
         for row in rows()
         if chosen.only in row.name
     ]
-    show_table(
-        ["one message", "floor", "upstream", "ours", "x upstream", "x floor", "bound", "spread"],
-        [
-            [
-                result.name,
-                *(duration(result.median(column)) for column in ("floor", "upstream", "ours")),
-                times(result.ratio("upstream", "ours")),
-                times(result.ratio("ours", "floor")),
-                times(result.ratio("upstream", "floor")),
-                f"{max(result.spread('upstream'), result.spread('ours')):.0%}",
-            ]
-            for result in results
-        ],
-    )
+    show_beside_bound("one message", results)
     save(chosen.json, results)
 
 
