@@ -79,16 +79,9 @@ impl MessageContext {
         Self { fields: GilMutex::new(fields) }
     }
 
-    /// Makes a context of one that nobody holds any more, as `lazy` makes a new one.
-    pub(crate) fn renew(
-        &self,
-        py: Python<'_>,
-        sender: Option<Py<PyAny>>,
-        cancellation_token: Option<Py<PyAny>>,
-        message_id: Option<Py<PyAny>>,
-    ) {
-        let fields = Fields::lazy(py, sender, None, cancellation_token, message_id);
-        let before = std::mem::replace(&mut *self.fields.lock(py), fields);
+    /// Makes a context of one that nobody holds any more.
+    pub(crate) fn renew(&self, py: Python<'_>, like: Self) {
+        let before = std::mem::replace(&mut *self.fields.lock(py), like.fields.into_inner());
         before.release(py);
     }
 

@@ -219,7 +219,7 @@ impl Drive {
         envelope: &Bound<'py, PublishEnvelope>,
     ) -> PyResult<Told> {
         let py = envelope.py();
-        let spare = self.spare(py)?;
+        let mut spare = self.spare(py)?;
         let current = AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?;
         let beginning = self.begin(recipient, Start::Piece(ticket), seat.generation)?;
         let Beginning::Begun(inline) = beginning else {
@@ -227,21 +227,23 @@ impl Drive {
             self.put_back(py, spare);
             return Ok(Told::NotYet);
         };
-        let ran = match Bound::new(py, PublishEnvelope::message_context(envelope)) {
+        let context = spare.tell(py, PublishEnvelope::message_context(envelope));
+        let ran = match &context {
             Ok(context) => run(
                 &inline,
                 spare.handling.get(),
                 &seat.event_loop,
                 envelope.get().message(py).bind(py),
-                &context,
+                context,
                 &Watch::NOBODY,
                 false,
             ),
-            Err(error) => Ran::Ended(Err(error)),
+            Err(error) => Ran::Ended(Err(error.clone_ref(py))),
         };
         drop(current);
         let failed = match ran {
             Ran::Ended(Ok(_)) => {
+                spare.keep(py, context.ok());
                 self.put_back(py, spare);
                 self.conclude(&inline.agent_id, inline.place, inline.is_watched, Outcome::Handled)?;
                 return Ok(Told::Ended);

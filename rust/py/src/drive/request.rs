@@ -6,6 +6,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use super::drive::Drive;
+use crate::message_context::MessageContext;
 
 /// What a message is sent as.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,18 @@ impl Request {
         for given in [self.sender, self.cancellation_token, self.message_id].into_iter().flatten() {
             given.drop_ref(py);
         }
+    }
+
+    /// What the handler of a message that was sent is told about it.
+    pub(super) fn context(&self, py: Python<'_>) -> MessageContext {
+        let cloned = |one: &Option<Py<PyAny>>| one.as_ref().map(|one| one.clone_ref(py));
+        MessageContext::lazy(
+            py,
+            cloned(&self.sender),
+            None,
+            cloned(&self.cancellation_token),
+            cloned(&self.message_id),
+        )
     }
 
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -81,7 +81,7 @@ impl Drive {
         } else {
             (current, Ok(Watch::NOBODY))
         };
-        let prepared = watch.and_then(|watch| Ok((spare.context_of(py, request)?, watch)));
+        let prepared = watch.and_then(|watch| Ok((spare.tell(py, request.context(py))?, watch)));
         let ran = match &prepared {
             Ok((context, watch)) => run(
                 &inline,

@@ -6,7 +6,6 @@ use super::delivery_task;
 use super::drive::Drive;
 use super::handling::Handling;
 use super::private::is_private;
-use super::request::Request;
 use crate::message_context::MessageContext;
 
 /// A sleeping task and the handling it would wake with.
@@ -18,20 +17,15 @@ pub(super) struct Spare {
 }
 
 impl Spare {
-    /// What the handler of a message that was sent is told about it.
-    pub(super) fn context_of<'py>(
+    /// Gives a handler the context of its message.
+    pub(super) fn tell<'py>(
         &mut self,
         py: Python<'py>,
-        request: &Request,
+        told: MessageContext,
     ) -> PyResult<Bound<'py, MessageContext>> {
-        let sender = clone(py, request.sender.as_ref());
-        let token = clone(py, request.cancellation_token.as_ref());
-        let message_id = clone(py, request.message_id.as_ref());
-        let Some(context) = self.context.take() else {
-            return Bound::new(py, MessageContext::lazy(py, sender, None, token, message_id));
-        };
+        let Some(context) = self.context.take() else { return Bound::new(py, told) };
         let context = context.into_bound(py);
-        context.get().renew(py, sender, token, message_id);
+        context.get().renew(py, told);
         Ok(context)
     }
 
@@ -72,8 +66,4 @@ impl Drive {
         });
         drop(left);
     }
-}
-
-fn clone(py: Python<'_>, one: Option<&Py<PyAny>>) -> Option<Py<PyAny>> {
-    one.map(|one| one.clone_ref(py))
 }
