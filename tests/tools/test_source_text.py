@@ -193,3 +193,17 @@ def test_the_dry_run_tells_the_faults_of_source_text_and_runs_none(provider, sou
         assert [fault.place for fault in check_component(workbench)] == [
             f"config.tools[0].{place}" for _ in kinds
         ]
+
+
+def test_the_dry_run_tells_faults_of_source_text_beside_those_of_the_schema():
+    config = {
+        "provider": "ferrogen.tools.FunctionTool",
+        "config": {"source_code": "def", "name": 1},
+    }
+    kinds = {fault.place: fault.kind for fault in check_component(config)}
+    assert kinds["config.name"] == "config"
+    assert kinds["config.source_code"] == "config"
+    config["config"]["source_code"] = 1
+    assert ("config.source_code", "config") in [
+        (fault.place, fault.kind) for fault in check_component(config)
+    ]

@@ -113,15 +113,13 @@ def _version_faults(model: ComponentModel, component_class: Any, place: Place) -
 def _config_faults(component_class: Any, config: dict[str, Any], place: Place) -> Iterator[Fault]:
     try:
         schema = component_class.component_config_schema
-        valid = schema.model_validate(replaced(config, _any_secret))
-        own = list(component_class._faults_of_config(valid))
+        schema.model_validate(replaced(config, _any_secret))
     except ValidationError as error:
         yield from _validation_faults(error, "config", place)
     except Exception as error:  # noqa: BLE001 - validators of others can raise anything
         yield Fault(spelled(place), "config", f"{type(error).__name__}: {error}")
-    else:
-        for fault in own:
-            yield Fault(spelled((*place, fault.place)), fault.kind, fault.message)
+    for fault in component_class._faults_of_config(config):
+        yield Fault(spelled((*place, fault.place)), fault.kind, fault.message)
 
 
 def _any_secret(_place: Place, value: Any) -> Any:

@@ -57,10 +57,13 @@ class ComponentFromConfig(Generic[FromConfigT]):
         )
 
     @classmethod
-    def _faults_of_config(cls, config: FromConfigT) -> Iterable[Fault]:
-        """Tell what `_from_config` would refuse of a config that fits its schema.
+    def _faults_of_config(cls, config: dict[str, Any]) -> Iterable[Fault]:
+        """Tell what `_from_config` would refuse of a config beside what its schema does.
 
         The dry run asks. Nothing may be made of the config, nor run.
+
+        Args:
+            config: The config as it was written, which need not fit the schema.
 
         Returns:
             The faults, each with its place within the config.

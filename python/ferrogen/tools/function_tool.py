@@ -156,8 +156,9 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
         )
 
     @classmethod
-    def _faults_of_config(cls, config: FunctionToolConfig) -> Iterable[Fault]:
-        return faults_of_source(config.source_code)
+    def _faults_of_config(cls, config: dict[str, Any]) -> Iterable[Fault]:
+        source = config.get("source_code")
+        return faults_of_source(source) if isinstance(source, str) else ()
 
     @classmethod
     def _from_config(cls, config: FunctionToolConfig) -> Self:
