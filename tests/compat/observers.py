@@ -43,6 +43,11 @@ def parsed(text: str) -> Any:
         return text
 
 
+def without_trace(attributes: Any) -> dict[str, Any]:
+    """The attributes of an exception in a span, without those lines of code that raised it."""
+    return {key: value for key, value in attributes.items() if key != "exception.stacktrace"}
+
+
 class RecordedSpans:
     """A tracer provider that keeps the spans, and tells what an observer sees of them."""
 
@@ -61,14 +66,9 @@ class RecordedSpans:
                 "kind": str(span.kind),
                 "parent": names.get(span.parent.span_id) if span.parent else None,
                 "links": [names.get(link.context.span_id) for link in span.links],
-                "attributes": {
-                    key: parsed(value) if isinstance(value, str) else value
-                    for key, value in (span.attributes or {}).items()
-                },
+                "attributes": dict(span.attributes or {}),
                 "status": (str(span.status.status_code), span.status.description),
-                "exceptions": [
-                    (event.attributes or {}).get("exception.message") for event in span.events
-                ],
+                "events": [(event.name, without_trace(event.attributes)) for event in span.events],
                 "scope": span.instrumentation_scope.name if span.instrumentation_scope else None,
             }
             for span in spans

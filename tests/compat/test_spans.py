@@ -100,6 +100,27 @@ def test_spans_of_what_a_handler_sends_hang_under_its_own():
     same(scenario)
 
 
+def test_ids_of_any_text_are_written_as_json():
+    odd = 'k "\\é\n'
+
+    async def scenario(core, record):
+        async def handle(agent, message):
+            if message.text == "x":
+                await agent.send_message(Note("y"), core.AgentId("agent", odd), message_id=odd)
+
+        async def work(runtime):
+            await runtime.get("b", odd, lazy=False)
+            await runtime.get("agent", odd, lazy=False)
+            sender, topic = core.AgentId("b", odd), core.TopicId("agent:", odd)
+            await runtime.send_message(Note("x"), sender, message_id=odd)
+            await runtime.publish_message(Note("z"), topic, sender=sender, message_id=odd)
+
+        await trace(core, record, handle, work, "agent", "b")
+
+    entries = same(scenario).entries
+    assert sum("message_context" in span["attributes"] for span in entries) == 3
+
+
 def test_an_error_marks_the_spans_it_passes():
     async def scenario(core, record):
         async def handle(agent, message):
@@ -125,7 +146,7 @@ def test_an_unknown_recipient_marks_the_span_of_creation():
         await trace(core, record, answer, work)
         # The class of the error and its words differ: see docs/differences.md.
         record.entries = [
-            (span["name"], span["status"][0], len(span["exceptions"])) for span in record.entries
+            (span["name"], span["status"][0], len(span["events"])) for span in record.entries
         ]
 
     same(scenario)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -87,9 +88,12 @@ async def outcome(runtime: SingleThreadedAgentRuntime, text: str) -> Any:
 
 def without_ids(span: dict[str, Any]) -> dict[str, Any]:
     """A span without the id that is made up for the message that a handler sends."""
-    context = span["attributes"].get("message_context")
-    if isinstance(context, dict) and context["sender"] != "None":
-        del context["message_id"]
+    attributes = span["attributes"]
+    if "message_context" in attributes:
+        context = json.loads(attributes["message_context"])
+        if context["sender"] != "None":
+            del context["message_id"]
+        attributes["message_context"] = context
     return span
 
 

@@ -10,11 +10,11 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import NoOpTracerProvider, SpanKind
+from opentelemetry.trace import NoOpTracerProvider, SpanKind, set_span_in_context
 
 from ferrogen._core import AgentId
 from ferrogen._messaging.topic import TopicId
-from ferrogen._telemetry.propagation import EnvelopeMetadata
+from ferrogen._telemetry.propagation import EnvelopeMetadata, get_telemetry_links
 from ferrogen._telemetry.tracing import TraceHelper
 from ferrogen._telemetry.tracing_config import MessageRuntimeTracingConfig
 
@@ -115,6 +115,44 @@ def test_spans_are_those_of_upstream(
     spans = scenario(ours(), *case)
     assert spans == scenario(theirs(), *case)
     assert spans
+
+
+@pytest.mark.parametrize("operation", ["create", "send", "publish", "process", "ack"])
+@pytest.mark.parametrize("destination", [AgentId("a", "k"), TopicId("t", "s"), None])
+@pytest.mark.parametrize("error", [None, ValueError("boom"), KeyboardInterrupt("stop")])
+def test_a_span_that_is_started_by_hand_is_that_of_a_block(
+    operation: Any, destination: Any, error: BaseException | None
+) -> None:
+    link = get_telemetry_links(EnvelopeMetadata(traceparent=TRACEPARENT))
+    assert link is not None
+    provider, exporter = recording_provider()
+    helper = TraceHelper(provider, MessageRuntimeTracingConfig("runtime"))
+    for _ in range(2):
+        span = helper.start_span(operation, destination, {"x": "y"}, link=link[0])
+        if error is None:
+            span.end()
+        else:
+            helper.fail_span(span, error)
+    with (
+        suppress(ValueError, KeyboardInterrupt),
+        helper.trace_block(
+            operation, destination, {"traceparent": TRACEPARENT}, attributes={"x": "y"}
+        ),
+    ):
+        if error is not None:
+            raise error
+    first, second, of_a_block = seen(exporter)
+    assert first == second == of_a_block
+
+
+def test_a_span_is_the_child_of_the_one_in_the_context_it_is_given() -> None:
+    provider, exporter = recording_provider()
+    helper = TraceHelper(provider, MessageRuntimeTracingConfig("runtime"))
+    parent = helper.start_span("send", None, {})
+    with helper.trace_block("publish", None, parent=None):
+        helper.start_span("process", None, {}, context=set_span_in_context(parent)).end()
+    child, _ = exporter.get_finished_spans()
+    assert child.parent == parent.get_span_context()
 
 
 def test_an_exception_is_written_into_a_span_once() -> None:

@@ -7,17 +7,18 @@ records them.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+from opentelemetry.util.types import AttributeValue
+
 from ferrogen._core import AgentId, Dispatcher
 from ferrogen._messaging.topic import TopicId
 from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen._serialization.serializer import JSON_DATA_CONTENT_TYPE
-from ferrogen._telemetry.late_facts import late_text
+from ferrogen._telemetry.late_facts import late_text, quoted
 from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen._telemetry.propagation import EnvelopeMetadata, get_telemetry_envelope_metadata
 from ferrogen._telemetry.tracing import TraceHelper
@@ -36,6 +37,10 @@ __all__ = ["Observer"]
 
 _logger = logging.getLogger(ROOT_LOGGER_NAME)
 _events = logging.getLogger(EVENT_LOGGER_NAME)
+
+# How spans name the type of an agent, and its class.
+_SENDER = ("sender_agent_type", "sender_agent_class")
+_RECIPIENT = ("recipient_agent_type", "recipient_agent_class")
 
 
 class Observer:
@@ -114,28 +119,27 @@ class Observer:
         *,
         topic_id: TopicId | None,
         message_id: str | None,
-    ) -> dict[str, str]:
+    ) -> dict[str, AttributeValue]:
         """What the span of a handler says of its message."""
-        context = {
-            "sender": str(sender),
-            "topic_id": str(topic_id),
-            "is_rpc": topic_id is None,
-            "message_id": message_id,
-        }
+        context = (
+            f'{{"sender": {quoted(str(sender))}, "topic_id": {quoted(str(topic_id))}, '
+            f'"is_rpc": {"true" if topic_id is None else "false"}, '
+            f'"message_id": {quoted(message_id)}}}'
+        )
         return {
-            **self._agent_attributes("sender", sender),
-            **self._agent_attributes("recipient", agent_id),
-            "message_context": json.dumps(context),
+            **self._agent_attributes(_SENDER, sender),
+            **self._agent_attributes(_RECIPIENT, agent_id),
+            "message_context": context,
             "message": self._traced(message),
         }
 
     def answer_attributes(
         self, message: Any, sender: AgentId, recipient: AgentId | None
-    ) -> dict[str, str]:
+    ) -> dict[str, AttributeValue]:
         """What the span of an answer that reaches its asker says of it."""
         return {
-            **self._agent_attributes("sender", sender),
-            **self._agent_attributes("recipient", recipient),
+            **self._agent_attributes(_SENDER, sender),
+            **self._agent_attributes(_RECIPIENT, recipient),
             "message": self._traced(message),
         }
 
@@ -259,11 +263,13 @@ class Observer:
     def _traced(self, message: Any) -> str:
         return "No Message" if message is None else self._shown(message)
 
-    def _agent_attributes(self, role: str, agent_id: AgentId | None) -> dict[str, str]:
+    def _agent_attributes(
+        self, names: tuple[str, str], agent_id: AgentId | None
+    ) -> dict[str, AttributeValue]:
         if agent_id is None:
             return {}
-        attributes = {f"{role}_agent_type": agent_id.type}
+        of_type, of_class = names
         agent = self._dispatcher.instance(agent_id)
-        if agent is not None:
-            attributes[f"{role}_agent_class"] = type(agent).__name__
-        return attributes
+        if agent is None:
+            return {of_type: agent_id.type}
+        return {of_type: agent_id.type, of_class: type(agent).__name__}

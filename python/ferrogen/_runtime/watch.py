@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from opentelemetry import context as telemetry
-from opentelemetry.trace import Span, SpanContext, set_span_in_context
+from opentelemetry.trace import Link, Span, SpanContext, set_span_in_context
+from opentelemetry.util.types import AttributeValue
 
 from ferrogen._core import AgentId, MessageContext
+from ferrogen._telemetry.tracing_config import MESSAGE_TYPE
 from ferrogen.logging import DeliveryStage
 
 from .observer import Observer
@@ -51,32 +53,27 @@ class Watch:
         observer.sent(message, sender, recipient)
         self._creating: Span | None = None
         if observer.is_tracing:
-            self._creating = observer.tracing.start_span(
-                "create", recipient, extraAttributes={"message_type": type(message).__name__}
-            )
+            facts: dict[str, AttributeValue] = {MESSAGE_TYPE: type(message).__name__}
+            self._creating = observer.tracing.start_span("create", recipient, facts)
 
     def begin(self, context: MessageContext) -> None:
         """Report that the handler is about to begin. Called in the handler's context."""
         if self._creating is None:
             self._delivered()
             return
-        tracing, link = self._observer.tracing, _as_remote(self._creating)
-        self._around = telemetry.get_current()
-        self._sending = tracing.start_span("send", self._recipient, link=link)
+        observer, recipient = self._observer, self._recipient
+        start_span, link = observer.tracing.start_span, _link_to(self._creating)
+        self._around = around = telemetry.get_current()
+        self._sending = start_span("send", recipient, {}, link=link, context=around)
+        inside = set_span_in_context(self._sending, around)
         # No one undoes this: the context ends with the handler.
-        telemetry.attach(set_span_in_context(self._sending))
+        telemetry.attach(inside)
         self._delivered()
-        attributes = self._observer.process_attributes(
-            self._message,
-            self._sender,
-            self._recipient,
-            topic_id=None,
-            message_id=context.message_id,
+        facts = observer.process_attributes(
+            self._message, self._sender, recipient, topic_id=None, message_id=context.message_id
         )
-        self._processing = tracing.start_span(
-            "process", self._recipient, link=link, attributes=attributes
-        )
-        telemetry.attach(set_span_in_context(self._processing))
+        self._processing = start_span("process", recipient, facts, link=link, context=inside)
+        telemetry.attach(set_span_in_context(self._processing, inside))
 
     def answered(self, answer: Any) -> None:
         """Report that the handler has answered, and that its answer reaches the sender."""
@@ -85,42 +82,33 @@ class Watch:
             observer.answered(answer, recipient, sender, DeliveryStage.SEND)
             observer.answered(answer, recipient, sender, DeliveryStage.DELIVER)
             return
-        tracing = observer.tracing
-        tracing.end_span(self._processing)
+        self._processing.end()
         observer.answered(answer, recipient, sender, DeliveryStage.SEND)
-        tracing.end_span(self._sending)
-        arriving = tracing.start_span(
-            "ack",
-            sender,
-            link=_as_remote(self._sending),
-            context=self._around,
-            attributes=observer.answer_attributes(answer, recipient, sender),
+        self._sending.end()
+        facts = observer.answer_attributes(answer, recipient, sender)
+        link = _link_to(self._sending)
+        arriving = observer.tracing.start_span(
+            "ack", sender, facts, link=link, context=self._around
         )
         observer.answered(answer, recipient, sender, DeliveryStage.DELIVER)
-        tracing.end_span(arriving)
-        tracing.end_span(self._creating)
+        arriving.end()
+        self._creating.end()
 
     def failed(self, error: BaseException) -> None:
         """Report that the handler has raised."""
         tracing = self._observer.tracing
         if self._creating is not None:
-            tracing.end_span(self._processing, error)
+            tracing.fail_span(self._processing, error)
         self._observer.failed(self._recipient, self._message, error, direct=True)
         if self._creating is not None:
-            tracing.end_span(self._sending)
-            tracing.end_span(self._creating, error)
+            self._sending.end()
+            tracing.fail_span(self._creating, error)
 
     def _delivered(self) -> None:
         self._observer.delivered(self._recipient, self._message, self._sender, direct=True)
 
 
-def _as_remote(span: Span) -> SpanContext:
-    """A span as it looks from where a message takes it."""
-    context = span.get_span_context()
-    return SpanContext(
-        context.trace_id,
-        context.span_id,
-        is_remote=True,
-        trace_flags=context.trace_flags,
-        trace_state=context.trace_state,
-    )
+def _link_to(span: Span) -> Link:
+    """The link to a span from where its message has come to."""
+    trace_id, span_id, _, flags, state, _ = span.get_span_context()
+    return Link(SpanContext(trace_id, span_id, True, flags, state))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Generic
+from functools import lru_cache, partial
+from typing import Any, Generic
 
 from opentelemetry.context import Context
 from opentelemetry.trace import (
@@ -13,7 +14,6 @@ from opentelemetry.trace import (
     NoOpTracerProvider,
     ProxyTracerProvider,
     Span,
-    SpanContext,
     SpanKind,
     Status,
     StatusCode,
@@ -29,6 +29,8 @@ from ferrogen._telemetry.tracing_config import (
     Operation,
     TracingConfig,
 )
+
+_REMEMBERED = 256
 
 
 class TraceHelper(Generic[Operation, Destination, ExtraAttributes]):
@@ -63,6 +65,10 @@ class TraceHelper(Generic[Operation, Destination, ExtraAttributes]):
         self._records = not self._waits_for_provider and not isinstance(
             self.tracer_provider, NoOpTracerProvider
         )
+        # Of the few that messages go to again and again: to describe one takes a tenth of its span.
+        self._described = lru_cache(maxsize=_REMEMBERED)(
+            partial(_describe, instrumentation_builder_config)
+        )
 
     def is_recording(self) -> bool:
         """Say whether a span opened now could be seen by anyone (invariant B2).
@@ -84,42 +90,35 @@ class TraceHelper(Generic[Operation, Destination, ExtraAttributes]):
         self,
         operation: Operation,
         destination: Destination,
+        facts: dict[str, types.AttributeValue],
         *,
-        link: SpanContext | None = None,
+        link: Link | None = None,
         context: Context | None = None,
-        extraAttributes: ExtraAttributes | None = None,  # noqa: N803 - upstream's name
-        attributes: Mapping[str, types.AttributeValue] | None = None,
     ) -> Span:
         """Open a span that is neither made the current one nor ended by a block.
 
         Args:
             operation: What is done.
             destination: With whom or what.
-            link: The span that the message comes from.
+            facts: What more the span is to say. The configuration's attributes are put in.
+            link: Where the message comes from.
             context: Where the parent of the span is found, if not in the current context.
-            extraAttributes: What more is known, given to the tracing configuration.
-            attributes: Further attributes, written as they are.
 
         Returns:
-            The span. End it with `end_span`.
+            The span. It is ended by its own `end`, or by `fail_span`.
         """
-        config = self.instrumentation_builder_config
-        described = config.build_attributes(operation, destination, extraAttributes)
-        return self.tracer.start_span(
-            config.get_span_name(operation, destination),
-            context,
-            kind=config.get_span_kind(operation),
-            attributes={**(attributes or {}), **described},
-            links=None if link is None else [Link(link)],
-        )
+        name, kind, attributes = self._described(operation, destination)
+        facts.update(attributes)
+        links = None if link is None else (link,)
+        return self.tracer.start_span(name, context, kind, facts, links)
 
     @staticmethod
-    def end_span(span: Span, error: BaseException | None = None) -> None:
-        """End a span, as `trace_block` ends its own.
+    def fail_span(span: Span, error: BaseException) -> None:
+        """End a span in which something went wrong, as `trace_block` ends its own.
 
         Args:
             span: The span.
-            error: What went wrong in it. Only an `Exception` is written into the span.
+            error: What went wrong. Only an `Exception` is written into the span.
         """
         if isinstance(error, Exception) and span.is_recording():
             span.record_exception(error)
@@ -174,3 +173,15 @@ class TraceHelper(Generic[Operation, Destination, ExtraAttributes]):
             end_on_exit=end_on_exit,
         ) as span:
             yield span
+
+
+def _describe(
+    config: TracingConfig[Operation, Destination, Any],
+    operation: Operation,
+    destination: Destination,
+) -> tuple[str, SpanKind, dict[str, types.AttributeValue]]:
+    return (
+        config.get_span_name(operation, destination),
+        config.get_span_kind(operation),
+        config.build_attributes(operation, destination, None),
+    )

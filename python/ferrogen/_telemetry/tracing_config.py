@@ -13,6 +13,9 @@ from ferrogen._core import AgentId
 from ferrogen._messaging.topic import TopicId
 from ferrogen._telemetry.constants import NAMESPACE
 
+MESSAGE_TYPE = "messaging.message.type"
+"""The attribute that names the class of a message."""
+
 Operation = TypeVar("Operation", bound=str)
 Destination = TypeVar("Destination")
 ExtraAttributes = TypeVar("ExtraAttributes")
@@ -124,7 +127,7 @@ class MessageRuntimeTracingConfig(
             if "message_size" in extraAttributes:
                 attributes["messaging.message.envelope.size"] = extraAttributes["message_size"]
             if "message_type" in extraAttributes:
-                attributes["messaging.message.type"] = extraAttributes["message_type"]
+                attributes[MESSAGE_TYPE] = extraAttributes["message_type"]
         return attributes
 
     def get_span_name(

@@ -6,7 +6,8 @@
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyString, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyModule, PyString, PyTuple};
 
 use crate::cancellation_token::CancellationToken;
 use crate::drive::GilMutex;
@@ -289,7 +290,9 @@ pub(crate) fn new_token(py: Python<'_>) -> PyResult<Py<PyAny>> {
 
 /// A name for a message that nobody has named.
 pub(crate) fn new_message_id(py: Python<'_>) -> PyResult<Py<PyAny>> {
-    let id = py.import("uuid")?.call_method0("uuid4")?;
+    static UUID: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let uuid = UUID.get_or_try_init(py, || py.import("uuid").map(Bound::unbind))?;
+    let id = uuid.bind(py).call_method0(intern!(py, "uuid4"))?;
     Ok(id.str()?.into_any().unbind())
 }
 
