@@ -152,13 +152,14 @@ impl Drive {
     #[pyo3(signature = (message, recipient, *, sender=None, cancellation_token=None, message_id=None))]
     fn send_message(
         slf: Py<Self>,
+        py: Python<'_>,
         message: Py<PyAny>,
         recipient: Py<PyAny>,
         sender: Option<Py<PyAny>>,
         cancellation_token: Option<Py<PyAny>>,
         message_id: Option<Py<PyAny>>,
-    ) -> Send {
-        Send::new(Request {
+    ) -> PyResult<Bound<'_, Send>> {
+        let request = Request {
             errand: Errand::Send,
             drive: slf,
             message,
@@ -166,19 +167,21 @@ impl Drive {
             sender,
             cancellation_token,
             message_id,
-        })
+        };
+        Send::make(py, request)
     }
 
     #[pyo3(signature = (message, topic_id, *, sender=None, cancellation_token=None, message_id=None))]
     fn publish_message(
         slf: Py<Self>,
+        py: Python<'_>,
         message: Py<PyAny>,
         topic_id: Py<PyAny>,
         sender: Option<Py<PyAny>>,
         cancellation_token: Option<Py<PyAny>>,
         message_id: Option<Py<PyAny>>,
-    ) -> Send {
-        Send::new(Request {
+    ) -> PyResult<Bound<'_, Send>> {
+        let request = Request {
             errand: Errand::Publish,
             drive: slf,
             message,
@@ -186,7 +189,8 @@ impl Drive {
             sender,
             cancellation_token,
             message_id,
-        })
+        };
+        Send::make(py, request)
     }
 
     /// Hands out what was published. The event loop calls it.

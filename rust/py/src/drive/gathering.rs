@@ -203,7 +203,7 @@ fn to_task(send: &Bound<'_, Send>, request: Request) -> PyResult<()> {
     let event_loop = send.get().event_loop(py)?;
     let context = send.get().context(py)?.expect("what was gathered has a context");
     let create = event_loop.getattr(intern!(py, "create_task"))?;
-    let task = context.call_method1(intern!(py, "run"), (create, Send::new(request)))?;
+    let task = context.call_method1(intern!(py, "run"), (create, Send::make(py, request)?))?;
     // Nor does `gather` let its tasks complain.
     task.setattr(intern!(py, "_log_destroy_pending"), false)?;
     Send::follow(send, &task)

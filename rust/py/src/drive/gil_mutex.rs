@@ -23,7 +23,7 @@ pub(crate) struct GilMutex<T> {
 unsafe impl<T: Send> Sync for GilMutex<T> {}
 
 impl<T> GilMutex<T> {
-    pub(crate) fn new(content: T) -> Self {
+    pub(crate) const fn new(content: T) -> Self {
         Self { is_held: Cell::new(false), content: UnsafeCell::new(content) }
     }
 

@@ -8,7 +8,8 @@
 //! - `drive`: `Drive`, the short cut of one runtime.
 //! - `seats`: who may run a handler inline.
 //! - `ending`: what is done when a handler that suspended ends.
-//! - `send`: `Send`, what `send_message` and `publish_message` return; `request`: what is asked for.
+//! - `send`: `Send`, what `send_message` and `publish_message` return; `request`: what is asked for;
+//!   `calling`: how Python calls them.
 //! - `future`: a `Send` that somebody waits for; `awaited`: how it becomes one.
 //! - `gathering`: beginning what `asyncio.gather` waits for.
 //! - `parking`: handlers that wait for other agents; `spares`: tasks for handlers that do not.
@@ -19,9 +20,11 @@
 //! - `delivery_task`: the task that it believes to be in.
 //! - `handlers`: which method handles which message.
 //! - `watch`: who looks at a message that was sent.
-//! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `private`, `gil_mutex`: what these stand on.
+//! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `private`, `free_list`, `gil_mutex`: what
+//!   these stand on.
 
 mod awaited;
+mod calling;
 mod coroutine;
 mod current_task;
 pub(crate) mod delivery_task;
@@ -30,6 +33,7 @@ mod drive;
 mod ending;
 mod entered;
 mod first_step;
+mod free_list;
 mod future;
 mod gathering;
 mod gil_mutex;
@@ -80,6 +84,8 @@ pub(crate) fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     coroutine::give_slots::<handling::Handling>(py)?;
     coroutine::give_slots::<Send>(py)?;
+    free_list::recycle::<Send>(py);
+    calling::quicken(py)?;
     // The binding imports the class when it is first asked for, which may be when a handler that waits is
     // closed at the end of the interpreter, where nothing can be imported: it would panic.
     py.get_type::<CancelledError>();

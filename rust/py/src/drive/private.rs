@@ -7,11 +7,20 @@ use pyo3::prelude::*;
 /// references.
 pub(super) fn is_private<T>(object: &Bound<'_, T>) -> bool {
     let raw = object.as_ptr();
-    // SAFETY: a live object; the offset of its list of weak references is its class's to tell, and
-    // may be negative where the interpreter keeps the list before the object.
+    // SAFETY: a live object of such a class.
+    unsafe { ffi::Py_REFCNT(raw) == 1 && !is_referred_to(raw) }
+}
+
+/// Whether there are weak references to an object.
+///
+/// # Safety
+///
+/// Its class has a list of weak references, and its memory is still there.
+pub(super) unsafe fn is_referred_to(raw: *mut ffi::PyObject) -> bool {
+    // SAFETY: the offset of the list is the class's to tell, and may be negative where the
+    // interpreter keeps the list before the object.
     unsafe {
         let offset = (*ffi::Py_TYPE(raw)).tp_weaklistoffset;
-        let weak = raw.byte_offset(offset).cast::<*mut ffi::PyObject>();
-        ffi::Py_REFCNT(raw) == 1 && (*weak).is_null()
+        !raw.byte_offset(offset).cast::<*mut ffi::PyObject>().read().is_null()
     }
 }

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 
 use super::coroutine::{Sent, Step, as_method, send, throw};
 use super::drive::Drive;
+use super::free_list::{FreeList, Recycled};
 use super::future::{Future, Outcome, Phase, Waiting};
 use super::gil_mutex::GilMutex;
 use super::request::{Errand, Request};
@@ -31,8 +32,12 @@ pub(crate) struct Send {
 }
 
 impl Send {
-    pub(super) fn new(request: Request) -> Self {
-        Self { stage: GilMutex::new(Stage::Fresh(request)) }
+    pub(super) fn make(py: Python<'_>, request: Request) -> PyResult<Bound<'_, Self>> {
+        if let Some(send) = FreeList::take::<Self>(py) {
+            send.get().put(py, Stage::Fresh(request));
+            return Ok(send);
+        }
+        Bound::new(py, Self { stage: GilMutex::new(Stage::Fresh(request)) })
     }
 
     pub(super) fn take(&self, py: Python<'_>) -> Stage {
@@ -88,6 +93,17 @@ impl Send {
                 Err(error) => Sent::Raised(error),
             },
         }
+    }
+}
+
+impl Recycled for Send {
+    fn free_list() -> &'static FreeList {
+        static FREE: FreeList = FreeList::new();
+        &FREE
+    }
+
+    fn is_blank(&self, py: Python<'_>) -> bool {
+        self.stage.with(py, |stage| matches!(stage, Stage::Taken))
     }
 }
 

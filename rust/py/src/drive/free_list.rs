@@ -1,0 +1,92 @@
+//! A free list: what a class of ours frees is kept, and handed out as its next object.
+//!
+//! It saves most of what an object costs: its memory, and the binding's ways of filling and freeing it.
+
+use std::ptr::NonNull;
+
+use pyo3::PyClass;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+use pyo3::sync::PyOnceLock;
+
+use super::gil_mutex::GilMutex;
+use super::private::is_referred_to;
+
+/// How many objects of a class are kept, at the most.
+const PLACES: usize = 128;
+
+/// A class without subclasses whose objects are kept.
+pub(super) trait Recycled: PyClass<Frozen = True> + Sync {
+    fn free_list() -> &'static FreeList;
+
+    /// Whether there is nothing in it that dropping it would see to.
+    fn is_blank(&self, py: Python<'_>) -> bool;
+}
+
+pub(super) struct FreeList {
+    free: GilMutex<Vec<Free>>,
+    /// What frees an object that is not kept.
+    dealloc: PyOnceLock<ffi::destructor>,
+}
+
+/// An object that nobody refers to, with its content in place.
+struct Free(NonNull<ffi::PyObject>);
+
+// SAFETY: it is touched only by who is attached.
+unsafe impl Send for Free {}
+
+impl FreeList {
+    pub(super) const fn new() -> Self {
+        Self { free: GilMutex::new(Vec::new()), dealloc: PyOnceLock::new() }
+    }
+
+    /// An object of the class, blank, if one is kept.
+    pub(super) fn take<T: Recycled>(py: Python<'_>) -> Option<Bound<'_, T>> {
+        let Free(object) = T::free_list().free.with(py, Vec::pop)?;
+        let raw = object.as_ptr();
+        // SAFETY: `dealloc` put it here, an object of the class that is whole but for its count of
+        // references, which this sets to one, and for the garbage collector, which did not know it.
+        unsafe {
+            ffi::PyObject_Init(raw, ffi::Py_TYPE(raw));
+            ffi::PyObject_GC_Track(raw.cast());
+            Some(Bound::from_owned_ptr(py, raw).cast_into_unchecked())
+        }
+    }
+}
+
+/// Has the objects of a class kept. Called once, before there are any.
+pub(super) fn recycle<T: Recycled>(py: Python<'_>) {
+    let class = py.get_type::<T>();
+    // SAFETY: a heap type of this module, whose slot is written to before it has instances.
+    let before = unsafe { (*class.as_type_ptr()).tp_dealloc.replace(dealloc::<T>) };
+    let before = before.expect("a class of the binding frees its objects");
+    let _ = T::free_list().dealloc.set(py, before);
+}
+
+unsafe extern "C" fn dealloc<T: Recycled>(this: *mut ffi::PyObject) {
+    // SAFETY: the slot is called, attached, with an object of the class that nobody refers to any
+    // more. It is only looked at where it may be kept. Each object owns a reference to its class,
+    // given back here, since `PyObject_Init` takes a new one.
+    unsafe {
+        let py = Python::assume_attached();
+        let list = T::free_list();
+        let is_blank = Borrowed::from_ptr(py, this).cast_unchecked::<T>().get().is_blank(py);
+        if is_blank && !is_referred_to(this) {
+            let is_kept = list.free.with(py, |free| {
+                let has_room = free.len() < PLACES;
+                if has_room {
+                    ffi::PyObject_GC_UnTrack(this.cast());
+                    free.extend(NonNull::new(this).map(Free));
+                }
+                has_room
+            });
+            if is_kept {
+                ffi::Py_DECREF(ffi::Py_TYPE(this).cast());
+                return;
+            }
+        }
+        let before = list.dealloc.get(py).expect("it is set with the slot");
+        before(this);
+    }
+}
