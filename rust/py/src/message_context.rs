@@ -14,94 +14,66 @@ use crate::drive::GilMutex;
 use crate::lazy_field::read_or_make;
 use crate::publish_envelope::PublishEnvelope;
 
+/// What a context says, as far as it is known.
 #[derive(Default)]
-struct Fields {
-    sender: Option<Py<PyAny>>,
-    topic_id: Option<Py<PyAny>>,
-    is_rpc: Option<Py<PyAny>>,
-    cancellation_token: Option<Py<PyAny>>,
-    message_id: Option<Py<PyAny>>,
+pub(crate) struct ContextFields {
+    pub(crate) sender: Option<Py<PyAny>>,
+    pub(crate) topic_id: Option<Py<PyAny>>,
+    pub(crate) cancellation_token: Option<Py<PyAny>>,
+    pub(crate) message_id: Option<Py<PyAny>>,
     /// Whence the token and the id of a published message come, which all its recipients share.
-    envelope: Option<Py<PublishEnvelope>>,
+    pub(crate) envelope: Option<Py<PublishEnvelope>>,
+    /// Where it is not known, a message without a topic was sent, and one with a topic published.
+    pub(crate) is_rpc: Option<Py<PyAny>>,
     /// The future in which the sender waits for the answer. A token that is made later cancels it.
-    answer: Option<Py<PyAny>>,
+    pub(crate) answer: Option<Py<PyAny>>,
 }
 
-impl Fields {
-    fn lazy(
-        py: Python<'_>,
-        sender: Option<Py<PyAny>>,
-        topic_id: Option<Py<PyAny>>,
-        cancellation_token: Option<Py<PyAny>>,
-        message_id: Option<Py<PyAny>>,
-    ) -> Self {
-        let is_rpc = PyBool::new(py, topic_id.is_none()).to_owned().into_any().unbind();
-        Self {
-            sender,
-            topic_id,
-            is_rpc: Some(is_rpc),
-            cancellation_token,
-            message_id,
-            envelope: None,
-            answer: None,
+impl ContextFields {
+    /// Lets go of everything. Dropping a field would first look up whether it may.
+    fn release(self, py: Python<'_>) {
+        let let_go = |one: Option<Py<PyAny>>| {
+            if let Some(one) = one {
+                one.drop_ref(py);
+            }
+        };
+        let_go(self.sender);
+        let_go(self.topic_id);
+        let_go(self.cancellation_token);
+        let_go(self.message_id);
+        let_go(self.is_rpc);
+        let_go(self.answer);
+        if let Some(envelope) = self.envelope {
+            envelope.drop_ref(py);
         }
     }
 
-    /// Lets go of everything. Dropping a field would first look up whether it may.
-    fn release(self, py: Python<'_>) {
-        let Self { sender, topic_id, is_rpc, cancellation_token, message_id, envelope, answer } =
-            self;
-        let given = [sender, topic_id, is_rpc, cancellation_token, message_id, answer];
-        for one in given.into_iter().flatten() {
-            one.drop_ref(py);
-        }
-        if let Some(envelope) = envelope {
-            envelope.drop_ref(py);
-        }
+    fn is_rpc(&self, py: Python<'_>) -> Py<PyAny> {
+        PyBool::new(py, self.topic_id.is_none()).to_owned().into_any().unbind()
     }
 }
 
 /// What comes with a message: who sent it, how, and how to give up on it.
 #[pyclass(frozen, subclass, weakref, module = "ferrogen")]
 pub(crate) struct MessageContext {
-    fields: GilMutex<Fields>,
+    fields: GilMutex<ContextFields>,
 }
 
 impl MessageContext {
-    /// The context of a message whose token and id are made when read, unless given.
-    pub(crate) fn lazy(
-        py: Python<'_>,
-        sender: Option<Py<PyAny>>,
-        topic_id: Option<Py<PyAny>>,
-        cancellation_token: Option<Py<PyAny>>,
-        message_id: Option<Py<PyAny>>,
-    ) -> Self {
-        let fields = Fields::lazy(py, sender, topic_id, cancellation_token, message_id);
+    pub(crate) fn of(fields: ContextFields) -> Self {
         Self { fields: GilMutex::new(fields) }
     }
 
     /// Makes a context of one that nobody holds any more.
-    pub(crate) fn renew(&self, py: Python<'_>, like: Self) {
-        let before = std::mem::replace(&mut *self.fields.lock(py), like.fields.into_inner());
+    pub(crate) fn renew(&self, py: Python<'_>, fields: ContextFields) {
+        let before = self.fields.with(py, |place| std::mem::replace(place, fields));
         before.release(py);
     }
 
     /// Lets go of everything.
     pub(crate) fn empty(&self, py: Python<'_>) {
-        let before = std::mem::take(&mut *self.fields.lock(py));
+        let before = self.fields.with(py, std::mem::take);
         before.release(py);
-    }
-
-    /// The context of a published message; the envelope has its token and id.
-    pub(crate) fn of_publication(
-        py: Python<'_>,
-        sender: Option<Py<PyAny>>,
-        topic_id: Py<PyAny>,
-        envelope: Py<PublishEnvelope>,
-    ) -> Self {
-        let context = Self::lazy(py, sender, Some(topic_id), None, None);
-        context.fields.lock(py).envelope = Some(envelope);
-        context
     }
 
     fn envelope(&self, py: Python<'_>) -> Option<Py<PublishEnvelope>> {
@@ -123,14 +95,18 @@ impl MessageContext {
         self.fields.lock(py).cancellation_token.as_ref().map(|token| token.clone_ref(py))
     }
 
-    fn read(&self, py: Python<'_>, field: fn(&Fields) -> &Option<Py<PyAny>>) -> Option<Py<PyAny>> {
+    fn read(
+        &self,
+        py: Python<'_>,
+        field: fn(&ContextFields) -> &Option<Py<PyAny>>,
+    ) -> Option<Py<PyAny>> {
         field(&self.fields.lock(py)).as_ref().map(|value| value.clone_ref(py))
     }
 
     fn write(
         &self,
         py: Python<'_>,
-        field: fn(&mut Fields) -> &mut Option<Py<PyAny>>,
+        field: fn(&mut ContextFields) -> &mut Option<Py<PyAny>>,
         value: Py<PyAny>,
     ) {
         let before = field(&mut self.fields.lock(py)).replace(value);
@@ -149,7 +125,7 @@ impl MessageContext {
         cancellation_token: Py<PyAny>,
         message_id: Py<PyAny>,
     ) -> Self {
-        let fields = Fields {
+        let fields = ContextFields {
             sender: Some(sender),
             topic_id: Some(topic_id),
             is_rpc: Some(is_rpc),
@@ -178,12 +154,14 @@ impl MessageContext {
 
     #[setter]
     fn set_topic_id(&self, py: Python<'_>, value: Py<PyAny>) {
+        self.set_is_rpc(py, self.is_rpc(py));
         self.write(py, |fields| &mut fields.topic_id, value);
     }
 
     #[getter]
-    fn is_rpc(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.read(py, |fields| &fields.is_rpc)
+    fn is_rpc(&self, py: Python<'_>) -> Py<PyAny> {
+        let fields = self.fields.lock(py);
+        fields.is_rpc.as_ref().map_or_else(|| fields.is_rpc(py), |known| known.clone_ref(py))
     }
 
     #[setter]

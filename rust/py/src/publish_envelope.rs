@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use crate::drive::GilMutex;
 use crate::lazy_field::read_or_make;
-use crate::message_context::{MessageContext, new_message_id, new_token};
+use crate::message_context::{ContextFields, MessageContext, new_message_id, new_token};
 
 /// What is made when read, or may be changed under way.
 struct Fields {
@@ -24,6 +24,19 @@ pub(crate) struct PublishEnvelope {
     topic_id: Py<PyAny>,
     sender: Option<Py<PyAny>>,
     metadata: Option<Py<PyAny>>,
+}
+
+impl PublishEnvelope {
+    /// What each recipient is told; the token and the id stay here.
+    pub(crate) fn context_of_recipient(this: &Bound<'_, Self>) -> ContextFields {
+        let (py, envelope) = (this.py(), this.get());
+        ContextFields {
+            sender: envelope.sender(py),
+            topic_id: Some(envelope.topic_id(py)),
+            envelope: Some(this.clone().unbind()),
+            ..ContextFields::default()
+        }
+    }
 }
 
 #[pymethods]
@@ -99,13 +112,7 @@ impl PublishEnvelope {
     }
 
     pub(crate) fn message_context(slf: &Bound<'_, Self>) -> MessageContext {
-        let (py, envelope) = (slf.py(), slf.get());
-        MessageContext::of_publication(
-            py,
-            envelope.sender(py),
-            envelope.topic_id(py),
-            slf.clone().unbind(),
-        )
+        MessageContext::of(Self::context_of_recipient(slf))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

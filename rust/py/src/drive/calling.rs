@@ -147,14 +147,14 @@ unsafe fn arrange<M: Method>(
                 intern!(py, "cancellation_token"),
                 intern!(py, "message_id"),
             ];
-            let named = arguments.add(placed);
+            let values = arguments.add(placed);
             for index in 0..ffi::PyTuple_GET_SIZE(names) {
                 let name = ffi::PyTuple_GET_ITEM(names, index);
                 let place = known.iter().position(|one| one.as_ptr() == name)?;
                 if !given[place].is_null() {
                     return None;
                 }
-                given[place] = *named.offset(index);
+                given[place] = *values.offset(index);
             }
         }
     }

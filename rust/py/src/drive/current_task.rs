@@ -1,75 +1,13 @@
 //! The current task of an event loop, as asyncio keeps it, read and set for the time of a handler.
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
 
-/// How this interpreter lets the current task be exchanged.
-enum Exchange {
-    /// 3.12 and later: a function that sets one and returns the one before.
-    Swap(Py<PyAny>),
-    /// 3.10 and 3.11: the dict from loops to tasks that asyncio itself reads.
-    Table(Py<PyDict>),
-}
-
-static EXCHANGE: PyOnceLock<Exchange> = PyOnceLock::new();
-
-fn exchange(py: Python<'_>) -> PyResult<&'static Exchange> {
-    EXCHANGE.get_or_try_init(py, || {
-        let native = py.import("_asyncio")?;
-        if let Some(swap) = native.getattr_opt("_swap_current_task")? {
-            return Ok(Exchange::Swap(swap.unbind()));
-        }
-        let table = native.getattr("_current_tasks")?;
-        let table = table.cast_into::<PyDict>().map_err(|_| {
-            PyRuntimeError::new_err("this Python keeps asyncio's current tasks in no known place")
-        })?;
-        Ok(Exchange::Table(table.unbind()))
-    })
-}
-
-/// Makes a task the current one of an event loop and returns the one before, if there was one.
-fn enter<'py>(
-    event_loop: &Bound<'py, PyAny>,
-    task: &Bound<'py, PyAny>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    match exchange(event_loop.py())? {
-        Exchange::Swap(function) => swap(function, event_loop, task),
-        Exchange::Table(table) => {
-            let table = table.bind(event_loop.py());
-            let before = table.get_item(event_loop)?;
-            table.set_item(event_loop, task)?;
-            Ok(before)
-        }
-    }
-}
-
-/// Makes the task that was the current one before so again.
-fn leave<'py>(event_loop: &Bound<'py, PyAny>, before: Option<&Bound<'py, PyAny>>) -> PyResult<()> {
-    let py = event_loop.py();
-    match (exchange(py)?, before) {
-        (Exchange::Swap(function), Some(task)) => swap(function, event_loop, task).map(|_| ()),
-        (Exchange::Swap(function), None) => {
-            swap(function, event_loop, py.None().bind(py)).map(|_| ())
-        }
-        (Exchange::Table(table), Some(task)) => table.bind(py).set_item(event_loop, task),
-        (Exchange::Table(table), None) => table.bind(py).del_item(event_loop),
-    }
-}
-
-fn swap<'py>(
-    function: &Py<PyAny>,
-    event_loop: &Bound<'py, PyAny>,
-    task: &Bound<'py, PyAny>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let before = function.bind(event_loop.py()).call1((event_loop, task))?;
-    Ok(if before.is_none() { None } else { Some(before) })
-}
+use self::keeping::Keeping;
 
 /// A task is the current one of its loop for as long as this lives.
 pub(super) struct AsCurrent<'a, 'py> {
-    event_loop: &'a Bound<'py, PyAny>,
+    keeping: Keeping<'a, 'py>,
     /// The one that was so before.
     pub(super) before: Option<Bound<'py, PyAny>>,
 }
@@ -79,15 +17,16 @@ impl<'a, 'py> AsCurrent<'a, 'py> {
         event_loop: &'a Bound<'py, PyAny>,
         task: &Bound<'py, PyAny>,
     ) -> PyResult<Self> {
-        let before = enter(event_loop, task)?;
-        Ok(Self { event_loop, before })
+        let keeping = Keeping::of(event_loop)?;
+        let before = keeping.exchange(task)?;
+        Ok(Self { keeping, before })
     }
 }
 
 impl Drop for AsCurrent<'_, '_> {
     fn drop(&mut self) {
-        if let Err(error) = leave(self.event_loop, self.before.as_ref()) {
-            error.write_unraisable(self.event_loop.py(), None);
+        if let Err(error) = self.keeping.restore(self.before.as_ref()) {
+            error.write_unraisable(self.keeping.event_loop.py(), None);
         }
     }
 }
@@ -95,12 +34,7 @@ impl Drop for AsCurrent<'_, '_> {
 /// Whether an event loop is the running one of this thread, told by its current task where that is
 /// a look-up: 3.10 and 3.11 make a system call each time they are asked for the running loop.
 pub(super) fn is_entered(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
-    if let Exchange::Table(table) = exchange(event_loop.py())?
-        && table.bind(event_loop.py()).contains(event_loop)?
-    {
-        return Ok(true);
-    }
-    is_running(event_loop)
+    Ok(Keeping::of(event_loop)?.is_seen_to_hold()? || is_running(event_loop)?)
 }
 
 /// Whether an event loop is the running one of this thread.
@@ -111,4 +45,153 @@ pub(super) fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
         PyResult::Ok(py.import("asyncio.events")?.getattr("_get_running_loop")?.unbind())
     })?;
     Ok(get.bind(py).call0()?.is(event_loop))
+}
+
+/// From 3.12 on, a function sets the current task and returns the one before.
+#[cfg(Py_3_12)]
+mod keeping {
+    use pyo3::prelude::*;
+    use pyo3::sync::PyOnceLock;
+
+    static SWAP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+    pub(super) struct Keeping<'a, 'py> {
+        pub(super) event_loop: &'a Bound<'py, PyAny>,
+        swap: &'a Bound<'py, PyAny>,
+    }
+
+    impl<'a, 'py> Keeping<'a, 'py> {
+        pub(super) fn of(event_loop: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+            let py = event_loop.py();
+            let swap = SWAP.get_or_try_init(py, || {
+                let function = py.import("_asyncio")?.getattr("_swap_current_task")?;
+                PyResult::Ok(function.unbind())
+            })?;
+            Ok(Self { event_loop, swap: swap.bind(py) })
+        }
+
+        /// Makes a task the current one and returns the one before, if there was one.
+        pub(super) fn exchange(
+            &self,
+            task: &Bound<'py, PyAny>,
+        ) -> PyResult<Option<Bound<'py, PyAny>>> {
+            let before = self.swap.call1((self.event_loop, task))?;
+            Ok(if before.is_none() { None } else { Some(before) })
+        }
+
+        /// Makes the task that was the current one before so again.
+        pub(super) fn restore(&self, before: Option<&Bound<'py, PyAny>>) -> PyResult<()> {
+            self.swap.call1((self.event_loop, before)).map(|_| ())
+        }
+
+        /// Whether there is a current task, where that can be told without setting one.
+        #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as before 3.12")]
+        pub(super) fn is_seen_to_hold(&self) -> PyResult<bool> {
+            Ok(false)
+        }
+    }
+}
+
+/// Before 3.12, there is a dict from loops to tasks, which asyncio itself asks with the hash of the
+/// loop computed once.
+#[cfg(not(Py_3_12))]
+mod keeping {
+    use std::ffi::c_int;
+
+    use pyo3::exceptions::PyRuntimeError;
+    use pyo3::ffi;
+    use pyo3::prelude::*;
+    use pyo3::sync::PyOnceLock;
+    use pyo3::types::PyDict;
+
+    unsafe extern "C" {
+        fn _PyDict_GetItem_KnownHash(
+            dict: *mut ffi::PyObject,
+            key: *mut ffi::PyObject,
+            hash: ffi::Py_hash_t,
+        ) -> *mut ffi::PyObject;
+        fn _PyDict_SetItem_KnownHash(
+            dict: *mut ffi::PyObject,
+            key: *mut ffi::PyObject,
+            item: *mut ffi::PyObject,
+            hash: ffi::Py_hash_t,
+        ) -> c_int;
+        fn _PyDict_DelItem_KnownHash(
+            dict: *mut ffi::PyObject,
+            key: *mut ffi::PyObject,
+            hash: ffi::Py_hash_t,
+        ) -> c_int;
+    }
+
+    static TABLE: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+
+    pub(super) struct Keeping<'a, 'py> {
+        pub(super) event_loop: &'a Bound<'py, PyAny>,
+        table: &'a Bound<'py, PyDict>,
+        hash: ffi::Py_hash_t,
+    }
+
+    impl<'a, 'py> Keeping<'a, 'py> {
+        pub(super) fn of(event_loop: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+            let py = event_loop.py();
+            let table = TABLE.get_or_try_init(py, || {
+                let table = py.import("_asyncio")?.getattr("_current_tasks")?;
+                let known = table.cast_into::<PyDict>().map_err(|_| {
+                    PyRuntimeError::new_err(
+                        "this Python keeps asyncio's current tasks in no known place",
+                    )
+                })?;
+                PyResult::Ok(known.unbind())
+            })?;
+            // SAFETY: a live reference.
+            let hash = unsafe { ffi::PyObject_Hash(event_loop.as_ptr()) };
+            if hash == -1 {
+                return Err(PyErr::fetch(py));
+            }
+            Ok(Self { event_loop, table: table.bind(py), hash })
+        }
+
+        /// Makes a task the current one and returns the one before, if there was one.
+        pub(super) fn exchange(
+            &self,
+            task: &Bound<'py, PyAny>,
+        ) -> PyResult<Option<Bound<'py, PyAny>>> {
+            let before = self.get()?;
+            self.restore(Some(task))?;
+            Ok(before)
+        }
+
+        /// Makes the task that was the current one before so again.
+        pub(super) fn restore(&self, before: Option<&Bound<'py, PyAny>>) -> PyResult<()> {
+            let (table, key) = (self.table.as_ptr(), self.event_loop.as_ptr());
+            // SAFETY: live references, a dict, and the hash of its key.
+            let done = unsafe {
+                match before {
+                    Some(task) => _PyDict_SetItem_KnownHash(table, key, task.as_ptr(), self.hash),
+                    None => _PyDict_DelItem_KnownHash(table, key, self.hash),
+                }
+            };
+            if done == 0 { Ok(()) } else { Err(PyErr::fetch(self.table.py())) }
+        }
+
+        /// Whether there is a current task, where that can be told without setting one.
+        pub(super) fn is_seen_to_hold(&self) -> PyResult<bool> {
+            self.get().map(|task| task.is_some())
+        }
+
+        fn get(&self) -> PyResult<Option<Bound<'py, PyAny>>> {
+            let py = self.table.py();
+            let (table, key) = (self.table.as_ptr(), self.event_loop.as_ptr());
+            // SAFETY: live references, a dict, and the hash of its key. What is found is borrowed, and
+            // null means that nothing is there, or that an exception is set.
+            let found = unsafe {
+                let found = _PyDict_GetItem_KnownHash(table, key, self.hash);
+                Bound::from_borrowed_ptr_or_opt(py, found)
+            };
+            match found {
+                None => PyErr::take(py).map_or(Ok(None), Err),
+                found => Ok(found),
+            }
+        }
+    }
 }

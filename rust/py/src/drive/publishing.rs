@@ -227,7 +227,7 @@ impl Drive {
             self.put_back(py, spare);
             return Ok(Told::NotYet);
         };
-        let context = spare.tell(py, PublishEnvelope::message_context(envelope));
+        let context = spare.tell(py, PublishEnvelope::context_of_recipient(envelope));
         let ran = match &context {
             Ok(context) => run(
                 &inline,

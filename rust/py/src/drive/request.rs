@@ -6,7 +6,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use super::drive::Drive;
-use crate::message_context::MessageContext;
+use crate::message_context::ContextFields;
 
 /// What a message is sent as.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,21 +46,25 @@ impl Request {
         self.drive.drop_ref(py);
         self.message.drop_ref(py);
         self.to.drop_ref(py);
-        for given in [self.sender, self.cancellation_token, self.message_id].into_iter().flatten() {
-            given.drop_ref(py);
-        }
+        let let_go = |one: Option<Py<PyAny>>| {
+            if let Some(one) = one {
+                one.drop_ref(py);
+            }
+        };
+        let_go(self.sender);
+        let_go(self.cancellation_token);
+        let_go(self.message_id);
     }
 
     /// What the handler of a message that was sent is told about it.
-    pub(super) fn context(&self, py: Python<'_>) -> MessageContext {
+    pub(super) fn context(&self, py: Python<'_>) -> ContextFields {
         let cloned = |one: &Option<Py<PyAny>>| one.as_ref().map(|one| one.clone_ref(py));
-        MessageContext::lazy(
-            py,
-            cloned(&self.sender),
-            None,
-            cloned(&self.cancellation_token),
-            cloned(&self.message_id),
-        )
+        ContextFields {
+            sender: cloned(&self.sender),
+            cancellation_token: cloned(&self.cancellation_token),
+            message_id: cloned(&self.message_id),
+            ..ContextFields::default()
+        }
     }
 
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

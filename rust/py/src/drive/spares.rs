@@ -6,7 +6,7 @@ use super::delivery_task;
 use super::drive::Drive;
 use super::handling::Handling;
 use super::private::is_private;
-use crate::message_context::MessageContext;
+use crate::message_context::{ContextFields, MessageContext};
 
 /// A sleeping task and the handling it would wake with.
 pub(super) struct Spare {
@@ -21,9 +21,11 @@ impl Spare {
     pub(super) fn tell<'py>(
         &mut self,
         py: Python<'py>,
-        told: MessageContext,
+        told: ContextFields,
     ) -> PyResult<Bound<'py, MessageContext>> {
-        let Some(context) = self.context.take() else { return Bound::new(py, told) };
+        let Some(context) = self.context.take() else {
+            return Bound::new(py, MessageContext::of(told));
+        };
         let context = context.into_bound(py);
         context.get().renew(py, told);
         Ok(context)
