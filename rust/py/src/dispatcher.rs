@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use slotmap::{Key, KeyData, SecondaryMap};
 
-pub(crate) use self::inline::{Begun, Equipment, Front, Inline, Place, Start};
+pub(crate) use self::inline::{Begun, Equipment, Front, Inline, Place, Source, Start};
 use crate::agent_id::AgentId;
 use crate::drive::{GilMutex, Held};
 use crate::errors::raised;
@@ -349,6 +349,7 @@ impl Dispatcher {
                 if let Some(equipment) = &record.equipment {
                     equipment.way.visit(&visit)?;
                     visit.call(&equipment.context)?;
+                    visit.call(&equipment.copy)?;
                 }
             }
             state.machine.payloads().try_for_each(|payload| visit.call(payload))

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use super::{Dispatcher, State, given, number};
 use crate::agent_id::AgentId;
-use crate::drive::Way;
+use crate::drive::{BoundWay, Way, have_same_variables, is_private};
 use crate::errors::raised;
 use crate::publish_envelope::PublishEnvelope;
 
@@ -19,6 +19,8 @@ pub(crate) struct Equipment {
     pub(crate) way: Way,
     /// The context of which each handler gets a copy.
     pub(crate) context: Py<PyAny>,
+    /// A copy of it that the last handler has left as it was, for the next one.
+    pub(crate) copy: Option<Py<PyAny>>,
     /// Whether somebody counts the seconds that the agent is idle.
     pub(crate) is_watched: bool,
     /// Of the start of the runtime that the context comes from.
@@ -37,9 +39,16 @@ pub(crate) struct Inline<'py> {
     pub(crate) place: Place,
     pub(crate) agent_id: Bound<'py, AgentId>,
     pub(crate) agent: Bound<'py, PyAny>,
-    pub(crate) way: Way,
-    pub(crate) context: Bound<'py, PyAny>,
+    pub(crate) way: BoundWay<'py>,
     pub(crate) is_watched: bool,
+}
+
+/// Where the context of a handler comes from.
+pub(crate) enum Source<'py> {
+    /// It is this one.
+    Ready(Bound<'py, PyAny>),
+    /// It is a copy of this one.
+    Template(Bound<'py, PyAny>),
 }
 
 /// Whether the drive may deliver a message at once.
@@ -52,7 +61,7 @@ pub(crate) enum Begun<'py> {
         agent_id: Bound<'py, AgentId>,
         agent: Bound<'py, PyAny>,
     },
-    Started(Inline<'py>),
+    Started(Inline<'py>, Source<'py>),
 }
 
 /// What a delivery is begun for.
@@ -100,6 +109,7 @@ impl Dispatcher {
     }
 
     /// Begins to deliver a message to one agent, if nothing is ahead of it.
+    #[inline(always)]
     pub(crate) fn begin_inline<'py>(
         &self,
         py: Python<'py>,
@@ -113,10 +123,10 @@ impl Dispatcher {
             let may_be_built = matches!(start, Start::Message) && state.machine.is_clear();
             return Ok(if may_be_built { Begun::Missing } else { Begun::Refused });
         };
-        let record = &state.records[slot];
+        let record = &mut state.records[slot];
         let Some(agent) = &record.instance else { return Ok(Begun::Refused) };
         let (agent_id, agent) = (record.id.bind(py).clone(), agent.bind(py).clone());
-        let Some(equipment) = &record.equipment else {
+        let Some(equipment) = &mut record.equipment else {
             return Ok(Begun::Unequipped { agent_id, agent });
         };
         if equipment.generation != generation {
@@ -130,14 +140,18 @@ impl Dispatcher {
             }
         };
         let Some(ticket) = started else { return Ok(Begun::Refused) };
-        Ok(Begun::Started(Inline {
+        let source = match equipment.copy.take() {
+            Some(copy) => Source::Ready(copy.into_bound(py)),
+            None => Source::Template(equipment.context.bind(py).clone()),
+        };
+        let inline = Inline {
             place: Place { slot, ticket },
             agent_id,
             agent,
-            way: equipment.way.clone_ref(py),
-            context: equipment.context.bind(py).clone(),
+            way: equipment.way.bind(py),
             is_watched: equipment.is_watched,
-        }))
+        };
+        Ok(Begun::Started(inline, source))
     }
 
     /// Gives the drive's needs a place beside the agent. Whoever has kept them longest loses them, if
@@ -159,15 +173,28 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Reports that a handler which the drive began has ended.
+    /// Reports that a handler which the drive began has ended. The context that it ran in is kept
+    /// for the next one, if it is as good as new.
+    #[inline(always)]
     pub(crate) fn end_inline(
         &self,
         py: Python<'_>,
         place: Place,
         outcome: core::Outcome,
+        mut context: Option<Bound<'_, PyAny>>,
     ) -> PyResult<After> {
-        let mut state = self.state(py);
+        // What is not kept is dropped after the lock.
+        let mut guard = self.state(py);
+        let state = &mut *guard;
         state.machine.finish(place.slot, place.ticket, outcome).map_err(raised)?;
+        if let Some(equipment) = state.records[place.slot].equipment.as_mut()
+            && equipment.copy.is_none()
+        {
+            let is_new = |one: &mut Bound<'_, PyAny>| {
+                is_private(one) && have_same_variables(one, equipment.context.bind(py))
+            };
+            equipment.copy = context.take_if(is_new).map(Bound::unbind);
+        }
         Ok(After { is_due: state.machine.is_due(), is_idle: state.machine.is_idle() })
     }
 }

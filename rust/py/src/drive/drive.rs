@@ -22,7 +22,7 @@ use super::seats::A_TURN;
 use super::send::Send;
 use super::spares::Spare;
 use crate::agent_id::AgentId;
-use crate::dispatcher::{Begun, Dispatcher, Equipment, Inline, Place, Start};
+use crate::dispatcher::{Begun, Dispatcher, Equipment, Inline, Place, Source, Start};
 use crate::routes::Routes;
 
 pub(super) struct State {
@@ -242,11 +242,12 @@ pub(super) enum Beginning<'py> {
     Refused,
     /// Nothing is ahead of it, and the agent is not there.
     Missing,
-    Begun(Inline<'py>),
+    Begun(Inline<'py>, Source<'py>),
 }
 
 impl Drive {
     /// Begins the delivery of a message, unless something is ahead of it.
+    #[inline(always)]
     pub(super) fn begin<'py>(
         &self,
         recipient: &Bound<'py, AgentId>,
@@ -259,30 +260,32 @@ impl Drive {
             match dispatcher.begin_inline(py, recipient.get(), start, generation)? {
                 Begun::Refused => return Ok(Beginning::Refused),
                 Begun::Missing => return Ok(Beginning::Missing),
-                Begun::Started(inline) => return Ok(Beginning::Begun(inline)),
+                Begun::Started(inline, source) => return Ok(Beginning::Begun(inline, source)),
                 Begun::Unequipped { agent_id, agent } => {
                     let host = self.host.bind(py);
                     let equipped = host.call_method1(intern!(py, "equip"), (agent_id, agent))?;
                     let (way, context, is_watched): (Bound<'_, PyAny>, _, _) =
                         equipped.extract()?;
                     let equipment =
-                        Equipment { way: Way::of(way), context, is_watched, generation };
+                        Equipment { way: Way::of(way), context, copy: None, is_watched, generation };
                     dispatcher.equip(py, recipient.get(), equipment)?;
                 }
             }
         }
     }
 
-    /// Reports how a handler has ended, and sees to what that allows.
+    /// Reports how a handler has ended, and in which context, and sees to what that allows.
+    #[inline(always)]
     pub(super) fn conclude(
         &self,
         agent_id: &Bound<'_, AgentId>,
         place: Place,
         is_watched: bool,
         outcome: Outcome,
+        context: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let py = agent_id.py();
-        let after = self.dispatcher.get().end_inline(py, place, outcome)?;
+        let after = self.dispatcher.get().end_inline(py, place, outcome, context)?;
         let is_awaited = after.is_idle && self.idle_is_awaited.load(Ordering::Relaxed);
         if after.is_due || is_watched || is_awaited {
             self.host.call_method1(py, intern!(py, "after_handler"), (agent_id,))?;

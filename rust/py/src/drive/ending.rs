@@ -72,7 +72,7 @@ impl Ending {
         };
         let how = if outcome.is_ok() { Outcome::Answered } else { Outcome::Failed };
         let told = Send::end(answer, future::Outcome::of(py, outcome));
-        drive.conclude(self.agent_id.bind(py), self.place, self.is_watched, how)?;
+        drive.conclude(self.agent_id.bind(py), self.place, self.is_watched, how, None)?;
         told
     }
 

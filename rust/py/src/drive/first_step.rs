@@ -13,7 +13,7 @@ use super::entered::Entered;
 use super::handlers::{Handler, Way};
 use super::handling::Handling;
 use super::watch::Watch;
-use crate::dispatcher::Inline;
+use crate::dispatcher::{Inline, Source};
 use crate::message_context::MessageContext;
 
 /// What came of running a handler inline.
@@ -29,8 +29,10 @@ pub(super) enum Ran<'i, 'py> {
 }
 
 /// Runs the first step of a handler, in its own context and as its own task.
+#[inline(always)]
 pub(super) fn run<'i, 'py>(
     inline: &'i Inline<'py>,
+    source: Source<'py>,
     handling: &Handling,
     event_loop: &Bound<'py, PyAny>,
     message: &Bound<'py, PyAny>,
@@ -39,7 +41,11 @@ pub(super) fn run<'i, 'py>(
     is_rpc: bool,
 ) -> Ran<'i, 'py> {
     let py = message.py();
-    let entered = match Entered::copy(&inline.context).and_then(Entered::enter) {
+    let own = match source {
+        Source::Ready(context) => Ok(context),
+        Source::Template(context) => Entered::copy(&context),
+    };
+    let entered = match own.and_then(Entered::enter) {
         Ok(entered) => entered,
         Err(error) => return Ran::Ended(Err(error)),
     };
@@ -60,6 +66,7 @@ pub(super) fn run<'i, 'py>(
 }
 
 /// Calls the method that handles the message; it returns its coroutine.
+#[inline(always)]
 fn call<'i, 'py>(
     inline: &'i Inline<'py>,
     message: &Bound<'py, PyAny>,
@@ -72,7 +79,7 @@ fn call<'i, 'py>(
     let handlers = match &inline.way {
         Way::Handlers(handlers) => handlers,
         Way::Function(function) => {
-            let coroutine = function.bind(py).call1((agent, message, context))?;
+            let coroutine = function.call1((agent, message, context))?;
             return Ok((awaited(coroutine)?, None));
         }
         Way::OnMessage => {
@@ -91,6 +98,7 @@ fn call<'i, 'py>(
 }
 
 /// What `await` would step: the coroutine itself, or what its `__await__` returns.
+#[inline(always)]
 fn awaited(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     let py = awaitable.py();
     // SAFETY: a live reference is compared with a static type.

@@ -22,6 +22,7 @@ pub(super) struct Handler {
 
 impl Handler {
     /// Whether it takes a message that was sent (`is_rpc`) or published.
+    #[inline(always)]
     fn wants(
         &self,
         message: &Bound<'_, PyAny>,
@@ -38,6 +39,7 @@ impl Handler {
     }
 
     /// Lets an answer through if its type was declared; else its decorator judges it.
+    #[inline(always)]
     pub(super) fn check<'py>(&self, answer: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let Some(types) = &self.answers else { return Ok(answer) };
         let class = answer.get_type();
@@ -48,12 +50,15 @@ impl Handler {
     }
 }
 
+/// How an agent is given a message, for as long as it is being given one.
+pub(crate) type BoundWay<'py> = Way<Bound<'py, Handlers>, Bound<'py, PyAny>>;
+
 /// How an agent is given a message.
-pub(crate) enum Way {
+pub(crate) enum Way<H = Py<Handlers>, F = Py<PyAny>> {
     /// Its class's handlers are looked up here, and called.
-    Handlers(Py<Handlers>),
+    Handlers(H),
     /// A function of its class is called, in place of `on_message`, which would do no more.
-    Function(Py<PyAny>),
+    Function(F),
     /// `on_message` is called.
     OnMessage,
 }
@@ -70,11 +75,11 @@ impl Way {
         }
     }
 
-    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+    pub(crate) fn bind<'py>(&self, py: Python<'py>) -> BoundWay<'py> {
         match self {
-            Self::Handlers(handlers) => Self::Handlers(handlers.clone_ref(py)),
-            Self::Function(function) => Self::Function(function.clone_ref(py)),
-            Self::OnMessage => Self::OnMessage,
+            Self::Handlers(handlers) => Way::Handlers(handlers.bind(py).clone()),
+            Self::Function(function) => Way::Function(function.bind(py).clone()),
+            Self::OnMessage => Way::OnMessage,
         }
     }
 
@@ -100,6 +105,7 @@ pub(crate) struct Handlers {
 
 impl Handlers {
     /// The handler that takes a message: the first that wants it.
+    #[inline(always)]
     pub(super) fn find(
         &self,
         message: &Bound<'_, PyAny>,

@@ -64,6 +64,7 @@ impl Handling {
     }
 
     /// Says where the handler runs, before its first step.
+    #[inline(always)]
     pub(super) fn begin(&self, context: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) {
         let py = context.py();
         let before = self.inner.with(py, |inner| {
@@ -75,10 +76,10 @@ impl Handling {
         release(py, before);
     }
 
-    /// Notes that the handler ended in its first step.
-    pub(super) fn ended_inline(&self, py: Python<'_>) {
-        let before = self.inner.with(py, |inner| inner.context.take());
-        release(py, before);
+    /// Notes that the handler ended in its first step. Returns the context that it ran in.
+    #[inline(always)]
+    pub(super) fn ended_inline<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.inner.with(py, |inner| inner.context.take()).map(|context| context.into_bound(py))
     }
 
     /// Notes that the handler suspended in its first step, and what is to be done when it ends.

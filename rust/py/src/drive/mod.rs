@@ -20,8 +20,8 @@
 //! - `delivery_task`: the task that it believes to be in.
 //! - `handlers`: which method handles which message.
 //! - `watch`: who looks at a message that was sent.
-//! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `private`, `free_list`, `gil_mutex`: what
-//!   these stand on.
+//! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `private`, `free_list`, `variables`,
+//!   `gil_mutex`: what these stand on.
 
 mod awaited;
 mod calling;
@@ -50,6 +50,7 @@ mod seats;
 mod send;
 mod sending;
 mod spares;
+mod variables;
 mod watch;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -62,8 +63,10 @@ use pyo3::types::PyDict;
 
 pub(crate) use drive::Drive;
 pub(crate) use gil_mutex::{GilMutex, Held};
-pub(crate) use handlers::{Handlers, Way};
+pub(crate) use handlers::{BoundWay, Handlers, Way};
+pub(crate) use private::is_private;
 pub(crate) use send::Send;
+pub(crate) use variables::have_same_variables;
 
 /// How often this process is a fork of one that had the module loaded.
 static FORKS: AtomicU32 = AtomicU32::new(0);
@@ -84,6 +87,7 @@ pub(crate) fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     coroutine::give_slots::<handling::Handling>(py)?;
     coroutine::give_slots::<Send>(py)?;
+    variables::find_variables(py)?;
     free_list::recycle::<Send>(py);
     calling::quicken(py)?;
     // The binding imports the class when it is first asked for, which may be when a handler that waits is

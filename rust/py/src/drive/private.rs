@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 
 /// Whether nobody but the caller knows of an object, strongly or weakly. Its class has a list of weak
 /// references.
-pub(super) fn is_private<T>(object: &Bound<'_, T>) -> bool {
+pub(crate) fn is_private<T>(object: &Bound<'_, T>) -> bool {
     let raw = object.as_ptr();
     // SAFETY: a live object of such a class.
     unsafe { ffi::Py_REFCNT(raw) == 1 && !is_referred_to(raw) }

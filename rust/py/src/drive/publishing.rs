@@ -222,7 +222,7 @@ impl Drive {
         let mut spare = self.spare(py)?;
         let current = AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?;
         let beginning = self.begin(recipient, Start::Piece(ticket), seat.generation)?;
-        let Beginning::Begun(inline) = beginning else {
+        let Beginning::Begun(inline, source) = beginning else {
             drop(current);
             self.put_back(py, spare);
             return Ok(Told::NotYet);
@@ -231,6 +231,7 @@ impl Drive {
         let ran = match &context {
             Ok(context) => run(
                 &inline,
+                source,
                 spare.handling.get(),
                 &seat.event_loop,
                 envelope.get().message(py).bind(py),
@@ -244,8 +245,9 @@ impl Drive {
         let failed = match ran {
             Ran::Ended(Ok(_)) => {
                 spare.keep(py, context.ok());
-                self.put_back(py, spare);
-                self.conclude(&inline.agent_id, inline.place, inline.is_watched, Outcome::Handled)?;
+                let context = self.put_back(py, spare);
+                let (place, is_watched) = (inline.place, inline.is_watched);
+                self.conclude(&inline.agent_id, place, is_watched, Outcome::Handled, context)?;
                 return Ok(Told::Ended);
             }
             Ran::Ended(Err(error)) => {

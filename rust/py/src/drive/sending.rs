@@ -53,14 +53,14 @@ impl Drive {
             Admission::Admitted(seat) => seat,
         };
         let mut spare = this.spare(py)?;
-        let (current, inline) = loop {
+        let (current, inline, source) = loop {
             let current = AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?;
             if current.before.is_none() && !is_running(&seat.event_loop)? {
                 return Ok(First::PlainWay);
             }
             match this.begin(recipient, Start::Message, seat.generation)? {
                 Beginning::Refused => return Ok(First::PlainWay),
-                Beginning::Begun(inline) => break (current, inline),
+                Beginning::Begun(inline, source) => break (current, inline, source),
                 // What is built is reported after the message that asked for it.
                 Beginning::Missing if !may_build || is_watched => return Ok(First::PlainWay),
                 Beginning::Missing => {
@@ -85,6 +85,7 @@ impl Drive {
         let ran = match &prepared {
             Ok((context, watch)) => run(
                 &inline,
+                source,
                 spare.handling.get(),
                 &seat.event_loop,
                 request.message.bind(py),
@@ -101,8 +102,8 @@ impl Drive {
                     .map_or((None, Watch::NOBODY), |(context, watch)| (Some(context), watch));
                 let token = context.as_ref().and_then(|one| one.get().token_if_made(py));
                 spare.keep(py, context);
-                this.put_back(py, spare);
-                let result = this.settle(&inline, watch.end(py, result));
+                let context = this.put_back(py, spare);
+                let result = this.settle(&inline, watch.end(py, result), context);
                 if result.is_ok() && is_cancelled(py, token.as_ref())? {
                     return Ok(First::Ended(Err(CancelledError::new_err(()))));
                 }
@@ -122,7 +123,7 @@ impl Drive {
                     // The handler cannot go on: its coroutine is gone, its task finds nothing to do.
                     Err(error) => {
                         send.get().give_up(py);
-                        Ok(First::Ended(this.settle(&inline, Err(error))))
+                        Ok(First::Ended(this.settle(&inline, Err(error), None)))
                     }
                 }
             }
@@ -145,13 +146,15 @@ impl Drive {
     }
 
     /// Settles a message whose handler ended in its first step.
+    #[inline(always)]
     fn settle<'py>(
         &self,
         inline: &Inline<'py>,
         result: PyResult<Bound<'py, PyAny>>,
+        context: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let outcome = if result.is_ok() { Outcome::Answered } else { Outcome::Failed };
-        self.conclude(&inline.agent_id, inline.place, inline.is_watched, outcome)?;
+        self.conclude(&inline.agent_id, inline.place, inline.is_watched, outcome, context)?;
         result
     }
 
@@ -161,16 +164,19 @@ impl Drive {
     }
 
     /// Whether the user's intervention handlers may change what is sent.
+    #[inline(always)]
     fn is_overseen(&self, py: Python<'_>) -> bool {
         !self.overseers.bind(py).is_empty()
     }
 
     /// Whether somebody logs or traces messages.
+    #[inline(always)]
     fn is_watched(&self, py: Python<'_>) -> PyResult<bool> {
         Ok(self.is_traced.load(Ordering::Relaxed) || !self.quiet.holds(py)?)
     }
 }
 
+#[inline(always)]
 fn is_cancelled(py: Python<'_>, token: Option<&Py<PyAny>>) -> PyResult<bool> {
     match token {
         Some(token) => token.bind(py).call_method0(intern!(py, "is_cancelled"))?.is_truthy(),

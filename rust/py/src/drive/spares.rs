@@ -18,6 +18,7 @@ pub(super) struct Spare {
 
 impl Spare {
     /// Gives a handler the context of its message.
+    #[inline(always)]
     pub(super) fn tell<'py>(
         &mut self,
         py: Python<'py>,
@@ -32,6 +33,7 @@ impl Spare {
     }
 
     /// Keeps a context for the next message, unless somebody else holds it.
+    #[inline(always)]
     pub(super) fn keep(&mut self, py: Python<'_>, context: Option<Bound<'_, MessageContext>>) {
         self.context = context.filter(is_private).map(|context| {
             context.get().empty(py);
@@ -41,6 +43,7 @@ impl Spare {
 }
 
 impl Drive {
+    #[inline(always)]
     pub(super) fn spare(&self, py: Python<'_>) -> PyResult<Spare> {
         if let Some(spare) = self.state.with(py, |state| state.spares.pop()) {
             return Ok(spare);
@@ -50,12 +53,18 @@ impl Drive {
         Ok(Spare { context: None, task, handling: handling.unbind() })
     }
 
-    /// Keeps a task that nobody has touched, for the next handler.
-    pub(super) fn put_back(&self, py: Python<'_>, spare: Spare) {
-        spare.handling.get().ended_inline(py);
+    /// Keeps a task that nobody has touched, for the next handler. Returns the context that the
+    /// last one ran in.
+    #[inline(always)]
+    pub(super) fn put_back<'py>(
+        &self,
+        py: Python<'py>,
+        spare: Spare,
+    ) -> Option<Bound<'py, PyAny>> {
+        let context = spare.handling.get().ended_inline(py);
         let task = spare.task.bind(py);
         if !delivery_task::is_asleep(task) || !is_private(task) {
-            return;
+            return context;
         }
         // There are never more than run inside one another. Once it is shut, the next loop may be
         // another one.
@@ -67,5 +76,6 @@ impl Drive {
             None
         });
         drop(left);
+        context
     }
 }
