@@ -65,14 +65,14 @@ impl MessageContext {
     }
 
     /// Makes a context of one that nobody holds any more.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn renew(&self, py: Python<'_>, fields: ContextFields) {
         let before = self.fields.with(py, |place| std::mem::replace(place, fields));
         before.release(py);
     }
 
     /// Lets go of everything.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn empty(&self, py: Python<'_>) {
         let before = self.fields.with(py, std::mem::take);
         before.release(py);

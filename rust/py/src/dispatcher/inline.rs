@@ -109,7 +109,7 @@ impl Dispatcher {
     }
 
     /// Begins to deliver a message to one agent, if nothing is ahead of it.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn begin_inline<'py>(
         &self,
         py: Python<'py>,
@@ -175,7 +175,7 @@ impl Dispatcher {
 
     /// Reports that a handler which the drive began has ended. The context that it ran in is kept
     /// for the next one, if it is as good as new.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn end_inline(
         &self,
         py: Python<'_>,

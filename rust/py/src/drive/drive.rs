@@ -247,7 +247,7 @@ pub(super) enum Beginning<'py> {
 
 impl Drive {
     /// Begins the delivery of a message, unless something is ahead of it.
-    #[inline(always)]
+    #[inline]
     pub(super) fn begin<'py>(
         &self,
         recipient: &Bound<'py, AgentId>,
@@ -275,7 +275,7 @@ impl Drive {
     }
 
     /// Reports how a handler has ended, and in which context, and sees to what that allows.
-    #[inline(always)]
+    #[inline]
     pub(super) fn conclude(
         &self,
         agent_id: &Bound<'_, AgentId>,

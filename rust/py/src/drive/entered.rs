@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 pub(super) struct Entered<'py>(Bound<'py, PyAny>);
 
 impl<'py> Entered<'py> {
-    #[inline(always)]
+    #[inline]
     pub(super) fn enter(context: Bound<'py, PyAny>) -> PyResult<Self> {
         // SAFETY: a live reference; anything but a context is refused with an exception.
         match unsafe { ffi::PyContext_Enter(context.as_ptr()) } {
@@ -17,7 +17,7 @@ impl<'py> Entered<'py> {
     }
 
     /// A copy of a context.
-    #[inline(always)]
+    #[inline]
     pub(super) fn copy(context: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: a live reference; anything but a context is refused with an exception.
         unsafe { Bound::from_owned_ptr_or_err(context.py(), ffi::PyContext_Copy(context.as_ptr())) }

@@ -29,7 +29,7 @@ pub(super) enum Ran<'i, 'py> {
 }
 
 /// Runs the first step of a handler, in its own context and as its own task.
-#[inline(always)]
+#[inline]
 pub(super) fn run<'i, 'py>(
     inline: &'i Inline<'py>,
     source: Source<'py>,
@@ -66,7 +66,7 @@ pub(super) fn run<'i, 'py>(
 }
 
 /// Calls the method that handles the message; it returns its coroutine.
-#[inline(always)]
+#[inline]
 fn call<'i, 'py>(
     inline: &'i Inline<'py>,
     message: &Bound<'py, PyAny>,
@@ -98,7 +98,7 @@ fn call<'i, 'py>(
 }
 
 /// What `await` would step: the coroutine itself, or what its `__await__` returns.
-#[inline(always)]
+#[inline]
 fn awaited(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     let py = awaitable.py();
     // SAFETY: a live reference is compared with a static type.

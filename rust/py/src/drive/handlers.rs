@@ -22,7 +22,7 @@ pub(super) struct Handler {
 
 impl Handler {
     /// Whether it takes a message that was sent (`is_rpc`) or published.
-    #[inline(always)]
+    #[inline]
     fn wants(
         &self,
         message: &Bound<'_, PyAny>,
@@ -39,7 +39,7 @@ impl Handler {
     }
 
     /// Lets an answer through if its type was declared; else its decorator judges it.
-    #[inline(always)]
+    #[inline]
     pub(super) fn check<'py>(&self, answer: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let Some(types) = &self.answers else { return Ok(answer) };
         let class = answer.get_type();
@@ -105,7 +105,7 @@ pub(crate) struct Handlers {
 
 impl Handlers {
     /// The handler that takes a message: the first that wants it.
-    #[inline(always)]
+    #[inline]
     pub(super) fn find(
         &self,
         message: &Bound<'_, PyAny>,

@@ -64,7 +64,7 @@ impl Handling {
     }
 
     /// Says where the handler runs, before its first step.
-    #[inline(always)]
+    #[inline]
     pub(super) fn begin(&self, context: &Bound<'_, PyAny>, event_loop: &Bound<'_, PyAny>) {
         let py = context.py();
         let before = self.inner.with(py, |inner| {
@@ -77,7 +77,7 @@ impl Handling {
     }
 
     /// Notes that the handler ended in its first step. Returns the context that it ran in.
-    #[inline(always)]
+    #[inline]
     pub(super) fn ended_inline<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.inner.with(py, |inner| inner.context.take()).map(|context| context.into_bound(py))
     }

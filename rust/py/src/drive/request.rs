@@ -42,7 +42,7 @@ pub(super) struct Request {
 
 impl Request {
     /// Lets go of everything. Dropping a field would first look up whether it may.
-    #[inline(always)]
+    #[inline]
     pub(super) fn release(self, py: Python<'_>) {
         self.drive.drop_ref(py);
         self.message.drop_ref(py);
@@ -58,7 +58,7 @@ impl Request {
     }
 
     /// What the handler of a message that was sent is told about it.
-    #[inline(always)]
+    #[inline]
     pub(super) fn context(&self, py: Python<'_>) -> ContextFields {
         let cloned = |one: &Option<Py<PyAny>>| one.as_ref().map(|one| one.clone_ref(py));
         ContextFields {

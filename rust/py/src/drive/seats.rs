@@ -37,7 +37,7 @@ impl<'py> Seat<'py> {
         Some(Self::take(drive, event_loop, generation))
     }
 
-    #[inline(always)]
+    #[inline]
     fn take(drive: &Bound<'py, Drive>, event_loop: Bound<'py, PyAny>, generation: u32) -> Self {
         let depth = &drive.get().depth;
         depth.store(depth.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -66,7 +66,7 @@ impl Drive {
         Seat::in_this_turn(drive)
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn admit<'py>(drive: &Bound<'py, Self>) -> Admission<'py> {
         let (py, this) = (drive.py(), drive.get());
         let depth = this.depth.load(Ordering::Relaxed);

@@ -32,7 +32,7 @@ pub(crate) struct Send {
 }
 
 impl Send {
-    #[inline(always)]
+    #[inline]
     pub(super) fn make(py: Python<'_>, request: Request) -> PyResult<Bound<'_, Self>> {
         if let Some(send) = FreeList::take::<Self>(py) {
             send.get().put(py, Stage::Fresh(request));

@@ -146,7 +146,7 @@ impl Drive {
     }
 
     /// Settles a message whose handler ended in its first step.
-    #[inline(always)]
+    #[inline]
     fn settle<'py>(
         &self,
         inline: &Inline<'py>,
@@ -164,19 +164,19 @@ impl Drive {
     }
 
     /// Whether the user's intervention handlers may change what is sent.
-    #[inline(always)]
+    #[inline]
     fn is_overseen(&self, py: Python<'_>) -> bool {
         !self.overseers.bind(py).is_empty()
     }
 
     /// Whether somebody logs or traces messages.
-    #[inline(always)]
+    #[inline]
     fn is_watched(&self, py: Python<'_>) -> PyResult<bool> {
         Ok(self.is_traced.load(Ordering::Relaxed) || !self.quiet.holds(py)?)
     }
 }
 
-#[inline(always)]
+#[inline]
 fn is_cancelled(py: Python<'_>, token: Option<&Py<PyAny>>) -> PyResult<bool> {
     match token {
         Some(token) => token.bind(py).call_method0(intern!(py, "is_cancelled"))?.is_truthy(),

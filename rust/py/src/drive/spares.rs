@@ -18,7 +18,7 @@ pub(super) struct Spare {
 
 impl Spare {
     /// Gives a handler the context of its message.
-    #[inline(always)]
+    #[inline]
     pub(super) fn tell<'py>(
         &mut self,
         py: Python<'py>,
@@ -33,7 +33,7 @@ impl Spare {
     }
 
     /// Keeps a context for the next message, unless somebody else holds it.
-    #[inline(always)]
+    #[inline]
     pub(super) fn keep(&mut self, py: Python<'_>, context: Option<Bound<'_, MessageContext>>) {
         self.context = context.filter(is_private).map(|context| {
             context.get().empty(py);
@@ -43,7 +43,7 @@ impl Spare {
 }
 
 impl Drive {
-    #[inline(always)]
+    #[inline]
     pub(super) fn spare(&self, py: Python<'_>) -> PyResult<Spare> {
         if let Some(spare) = self.state.with(py, |state| state.spares.pop()) {
             return Ok(spare);
@@ -55,7 +55,7 @@ impl Drive {
 
     /// Keeps a task that nobody has touched, for the next handler. Returns the context that the
     /// last one ran in.
-    #[inline(always)]
+    #[inline]
     pub(super) fn put_back<'py>(
         &self,
         py: Python<'py>,

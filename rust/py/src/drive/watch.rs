@@ -21,7 +21,7 @@ impl Watch {
     }
 
     /// Reports that the handler is about to begin. Called in its context.
-    #[inline(always)]
+    #[inline]
     pub(super) fn begin(&self, context: &Bound<'_, MessageContext>) -> PyResult<()> {
         let Some(watch) = &self.0 else { return Ok(()) };
         watch.bind(context.py()).call_method1(intern!(context.py(), "begin"), (context,))?;
@@ -29,7 +29,7 @@ impl Watch {
     }
 
     /// Reports how the handler has ended, and returns that.
-    #[inline(always)]
+    #[inline]
     pub(super) fn end<'py>(
         &self,
         py: Python<'py>,
