@@ -266,8 +266,13 @@ impl Drive {
                     let equipped = host.call_method1(intern!(py, "equip"), (agent_id, agent))?;
                     let (way, context, is_watched): (Bound<'_, PyAny>, _, _) =
                         equipped.extract()?;
-                    let equipment =
-                        Equipment { way: Way::of(way), context, copy: None, is_watched, generation };
+                    let equipment = Equipment {
+                        way: Way::of(way),
+                        context,
+                        copy: None,
+                        is_watched,
+                        generation,
+                    };
                     dispatcher.equip(py, recipient.get(), equipment)?;
                 }
             }
@@ -284,12 +289,31 @@ impl Drive {
         outcome: Outcome,
         context: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let py = agent_id.py();
-        let after = self.dispatcher.get().end_inline(py, place, outcome, context)?;
-        let is_awaited = after.is_idle && self.idle_is_awaited.load(Ordering::Relaxed);
-        if after.is_due || is_watched || is_awaited {
-            self.host.call_method1(py, intern!(py, "after_handler"), (agent_id,))?;
+        if self.end(agent_id.py(), place, is_watched, outcome, context)? {
+            self.see_to(agent_id)?;
         }
         Ok(())
+    }
+
+    /// Reports how a handler has ended, and in which context. Returns whether there is something to
+    /// be seen to.
+    #[inline]
+    pub(super) fn end(
+        &self,
+        py: Python<'_>,
+        place: Place,
+        is_watched: bool,
+        outcome: Outcome,
+        context: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let after = self.dispatcher.get().end_inline(py, place, outcome, context)?;
+        let is_awaited = after.is_idle && self.idle_is_awaited.load(Ordering::Relaxed);
+        Ok(after.is_due || is_watched || is_awaited)
+    }
+
+    /// Sees to what the end of a handler of an agent allows.
+    pub(super) fn see_to(&self, agent_id: &Bound<'_, AgentId>) -> PyResult<()> {
+        let py = agent_id.py();
+        self.host.call_method1(py, intern!(py, "after_handler"), (agent_id,)).map(|_| ())
     }
 }

@@ -45,10 +45,16 @@ impl Known {
 
 impl Drive {
     /// The agents that hear a topic, in the order of subscribing.
-    pub(super) fn recipients(&self, topic: &Bound<'_, PyAny>) -> PyResult<Arc<[Py<AgentId>]>> {
+    /// `before_asking` is called before subscriptions of the user's own may be.
+    pub(super) fn recipients(
+        &self,
+        topic: &Bound<'_, PyAny>,
+        before_asking: impl FnOnce(),
+    ) -> PyResult<Arc<[Py<AgentId>]>> {
         let py = topic.py();
         let routes = self.routes.get();
         let ask = || -> PyResult<Arc<[Py<AgentId>]>> {
+            before_asking();
             Ok(routes.recipients(topic)?.into_iter().map(Bound::unbind).collect())
         };
         let topic_type = topic.getattr(intern!(py, "type"))?;

@@ -14,7 +14,7 @@
 //! - `gathering`: beginning what `asyncio.gather` waits for.
 //! - `parking`: handlers that wait for other agents; `spares`: tasks for handlers that do not.
 //! - `sending`: a message that is sent.
-//! - `publishing`: handing out what was published; `heard`: to whom.
+//! - `publishing`: handing out what was published; `heard`: to whom; `desk`: in which task.
 //! - `first_step`: a handler is called, and stepped once.
 //! - `handling`: the handler, as the coroutine of its task.
 //! - `delivery_task`: the task that it believes to be in.
@@ -28,6 +28,7 @@ mod calling;
 mod coroutine;
 mod current_task;
 pub(crate) mod delivery_task;
+mod desk;
 #[allow(clippy::module_inception, reason = "the drive of the folder's name")]
 mod drive;
 mod ending;

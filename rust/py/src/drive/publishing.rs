@@ -8,7 +8,8 @@ use ferrogen_core::Outcome;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::current_task::{AsCurrent, is_entered, is_running};
+use super::current_task::{is_entered, is_running};
+use super::desk::Desk;
 use super::drive::{Beginning, Drive};
 use super::ending::{Ending, Waiter};
 use super::first_step::{Ran, run};
@@ -122,9 +123,10 @@ impl Drive {
 
     /// Returns whether nothing is left to be handed out here. What runs in tasks from here on,
     /// handlers that wait and agents that are built, gets its turn before the next message.
-    fn hand_out_a_batch(&self, seat: &Seat<'_>) -> PyResult<bool> {
+    fn hand_out_a_batch<'py>(&self, seat: &Seat<'py>) -> PyResult<bool> {
         let py = seat.event_loop.py();
         let began = Instant::now();
+        let mut desk = Desk::new(self, &seat.event_loop);
         let mut told = 0;
         loop {
             if !self.state.with(py, |state| state.event_loop.is_some()) {
@@ -138,11 +140,12 @@ impl Drive {
             match front {
                 Front::Nothing => return Ok(true),
                 Front::Other => {
+                    desk.leave();
                     self.host.call_method0(py, intern!(py, "wake"))?;
                     return Ok(true);
                 }
                 Front::Published(ticket, envelope) => {
-                    if !self.tell(seat, ticket, &envelope, &mut told)? {
+                    if !self.tell(&mut desk, seat, ticket, &envelope, &mut told)? {
                         return Ok(false);
                     }
                 }
@@ -170,19 +173,20 @@ impl Drive {
     }
 
     /// Tells a message to all who hear its topic. Returns whether all their handlers have ended.
-    fn tell(
+    fn tell<'py>(
         &self,
-        seat: &Seat<'_>,
+        desk: &mut Desk<'_, 'py>,
+        seat: &Seat<'py>,
         ticket: u64,
-        envelope: &Bound<'_, PublishEnvelope>,
+        envelope: &Bound<'py, PublishEnvelope>,
         told: &mut usize,
     ) -> PyResult<bool> {
         let py = envelope.py();
         let host = self.host.bind(py);
-        let heard = self.recipients(envelope.get().topic_id(py).bind(py));
-        let sender = envelope.get().sender(py);
-        let Ok(recipients) = heard.and_then(|heard| without(py, heard, sender.as_ref())) else {
+        let heard = self.recipients(envelope.get().topic_id(py).bind(py), || desk.leave());
+        let Ok(recipients) = heard.and_then(|heard| without(heard, envelope, desk)) else {
             // The plain way asks again, and knows whom to tell of the error.
+            desk.leave();
             host.call_method1(intern!(py, "publish_taken"), (ticket, envelope))?;
             return Ok(false);
         };
@@ -191,7 +195,7 @@ impl Drive {
         let mut result = Ok(true);
         for recipient in recipients.iter() {
             let recipient = recipient.bind(py);
-            match self.tell_one(seat, recipient, ticket, envelope) {
+            match self.tell_one(desk, seat, recipient, ticket, envelope) {
                 Ok(Told::Ended) => {}
                 Ok(Told::Waits) => result = result.map(|_| false),
                 Ok(Told::NotYet) => later.push(recipient),
@@ -201,9 +205,11 @@ impl Drive {
         if later.is_empty() {
             self.dispatcher.get().end(py, ticket, outcome::Outcome::Handled)?;
             if self.idle_is_awaited.load(Ordering::Relaxed) {
+                desk.leave();
                 host.call_method0(intern!(py, "notice"))?;
             }
         } else {
+            desk.leave();
             host.call_method1(intern!(py, "admit_published"), (ticket, envelope, later))?;
             result = result.map(|_| false);
         }
@@ -213,20 +219,16 @@ impl Drive {
     /// Runs one recipient's handler, if nothing is ahead of the message.
     fn tell_one<'py>(
         &self,
+        desk: &mut Desk<'_, 'py>,
         seat: &Seat<'py>,
         recipient: &Bound<'py, AgentId>,
         ticket: u64,
         envelope: &Bound<'py, PublishEnvelope>,
     ) -> PyResult<Told> {
         let py = envelope.py();
-        let mut spare = self.spare(py)?;
-        let current = AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?;
+        let spare = desk.spare()?;
         let beginning = self.begin(recipient, Start::Piece(ticket), seat.generation)?;
-        let Beginning::Begun(inline, source) = beginning else {
-            drop(current);
-            self.put_back(py, spare);
-            return Ok(Told::NotYet);
-        };
+        let Beginning::Begun(inline, source) = beginning else { return Ok(Told::NotYet) };
         let context = spare.tell(py, PublishEnvelope::context_of_recipient(envelope));
         let ran = match &context {
             Ok(context) => run(
@@ -241,20 +243,22 @@ impl Drive {
             ),
             Err(error) => Ran::Ended(Err(error.clone_ref(py))),
         };
-        drop(current);
         let failed = match ran {
             Ran::Ended(Ok(_)) => {
                 spare.keep(py, context.ok());
-                let context = self.put_back(py, spare);
-                let (place, is_watched) = (inline.place, inline.is_watched);
-                self.conclude(&inline.agent_id, place, is_watched, Outcome::Handled, context)?;
+                let context = spare.handling.get().ended_inline(py);
+                if self.end(py, inline.place, inline.is_watched, Outcome::Handled, context)? {
+                    desk.leave();
+                    self.see_to(&inline.agent_id)?;
+                }
                 return Ok(Told::Ended);
             }
             Ran::Ended(Err(error)) => {
-                self.put_back(py, spare);
+                desk.leave();
                 error
             }
             Ran::Suspended { coroutine, pending, handler } => {
+                let spare = desk.give_away().expect("it was taken above");
                 let about = (&inline.agent_id, ticket, envelope);
                 let settle = self.host.call_method1(py, intern!(py, "publish_suspended"), about);
                 let handed_over = settle.and_then(|settle| {
@@ -277,14 +281,20 @@ impl Drive {
 
 /// All recipients but the one that published. Comparing may run a subclass's own code.
 fn without(
-    py: Python<'_>,
     recipients: Arc<[Py<AgentId>]>,
-    sender: Option<&Py<PyAny>>,
+    envelope: &Bound<'_, PublishEnvelope>,
+    desk: &mut Desk<'_, '_>,
 ) -> PyResult<Arc<[Py<AgentId>]>> {
-    let Some(sender) = sender else { return Ok(recipients) };
+    let py = envelope.py();
+    let Some(sender) = envelope.get().sender(py) else { return Ok(recipients) };
+    let is_exact = |one: &Bound<'_, PyAny>| one.is_exact_instance_of::<AgentId>();
+    let sender_is_exact = is_exact(sender.bind(py));
     let mut others = Vec::with_capacity(recipients.len());
     for recipient in recipients.iter() {
-        if !recipient.is(sender) && !recipient.bind(py).eq(sender)? {
+        if !sender_is_exact || !is_exact(recipient.bind(py)) {
+            desk.leave();
+        }
+        if !recipient.is(&sender) && !recipient.bind(py).eq(&sender)? {
             others.push(recipient.clone_ref(py));
         }
     }

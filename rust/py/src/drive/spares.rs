@@ -56,11 +56,7 @@ impl Drive {
     /// Keeps a task that nobody has touched, for the next handler. Returns the context that the
     /// last one ran in.
     #[inline]
-    pub(super) fn put_back<'py>(
-        &self,
-        py: Python<'py>,
-        spare: Spare,
-    ) -> Option<Bound<'py, PyAny>> {
+    pub(super) fn put_back<'py>(&self, py: Python<'py>, spare: Spare) -> Option<Bound<'py, PyAny>> {
         let context = spare.handling.get().ended_inline(py);
         let task = spare.task.bind(py);
         if !delivery_task::is_asleep(task) || !is_private(task) {
