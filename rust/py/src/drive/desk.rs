@@ -36,13 +36,12 @@ impl<'a, 'py> Desk<'a, 'py> {
         if self.taken.as_ref().is_some_and(|taken| !taken.is_untouched(py)) {
             self.leave();
         }
-        let taken = match self.taken.take() {
-            Some(taken) => taken,
-            None => {
-                let spare = self.drive.spare(py)?;
-                let current = AsCurrent::enter(self.event_loop, spare.task.bind(py))?;
-                Taken { current, spare }
-            }
+        let taken = if let Some(taken) = self.taken.take() {
+            taken
+        } else {
+            let spare = self.drive.spare(py)?;
+            let current = AsCurrent::enter(self.event_loop, spare.task.bind(py))?;
+            Taken { current, spare }
         };
         Ok(&mut self.taken.insert(taken).spare)
     }

@@ -28,6 +28,14 @@ pub(super) enum Ran<'i, 'py> {
     },
 }
 
+/// What a handler is given.
+pub(super) struct Given<'a, 'py> {
+    pub(super) message: &'a Bound<'py, PyAny>,
+    pub(super) context: &'a Bound<'py, MessageContext>,
+    /// Whether the message was sent, and not published.
+    pub(super) is_rpc: bool,
+}
+
 /// Runs the first step of a handler, in its own context and as its own task.
 #[inline]
 pub(super) fn run<'i, 'py>(
@@ -35,12 +43,10 @@ pub(super) fn run<'i, 'py>(
     source: Source<'py>,
     handling: &Handling,
     event_loop: &Bound<'py, PyAny>,
-    message: &Bound<'py, PyAny>,
-    context: &Bound<'py, MessageContext>,
+    given: &Given<'_, 'py>,
     watch: &Watch,
-    is_rpc: bool,
 ) -> Ran<'i, 'py> {
-    let py = message.py();
+    let py = event_loop.py();
     let own = match source {
         Source::Ready(context) => Ok(context),
         Source::Template(context) => Entered::copy(&context),
@@ -50,7 +56,7 @@ pub(super) fn run<'i, 'py>(
         Err(error) => return Ran::Ended(Err(error)),
     };
     handling.begin(entered.context(), event_loop);
-    let called = watch.begin(context).and_then(|()| call(inline, message, context, is_rpc));
+    let called = watch.begin(given.context).and_then(|()| call(inline, given));
     let (coroutine, handler) = match called {
         Ok(called) => called,
         Err(error) => return Ran::Ended(Err(as_raised(py, error))),
@@ -69,13 +75,10 @@ pub(super) fn run<'i, 'py>(
 #[inline]
 fn call<'i, 'py>(
     inline: &'i Inline<'py>,
-    message: &Bound<'py, PyAny>,
-    context: &Bound<'py, MessageContext>,
-    is_rpc: bool,
+    given: &Given<'_, 'py>,
 ) -> PyResult<(Bound<'py, PyAny>, Option<&'i Arc<Handler>>)> {
-    let py = message.py();
-    let agent = &inline.agent;
-    let context = context.as_any();
+    let &Given { message, context, is_rpc } = given;
+    let (py, agent, context) = (message.py(), &inline.agent, context.as_any());
     let handlers = match &inline.way {
         Way::Handlers(handlers) => handlers,
         Way::Function(function) => {

@@ -12,7 +12,7 @@ use super::current_task::{is_entered, is_running};
 use super::desk::Desk;
 use super::drive::{Beginning, Drive};
 use super::ending::{Ending, Waiter};
-use super::first_step::{Ran, run};
+use super::first_step::{Given, Ran, run};
 use super::request::Request;
 use super::seats::Seat;
 use super::sending::First;
@@ -123,7 +123,7 @@ impl Drive {
 
     /// Returns whether nothing is left to be handed out here. What runs in tasks from here on,
     /// handlers that wait and agents that are built, gets its turn before the next message.
-    fn hand_out_a_batch<'py>(&self, seat: &Seat<'py>) -> PyResult<bool> {
+    fn hand_out_a_batch(&self, seat: &Seat<'_>) -> PyResult<bool> {
         let py = seat.event_loop.py();
         let began = Instant::now();
         let mut desk = Desk::new(self, &seat.event_loop);
@@ -230,17 +230,12 @@ impl Drive {
         let beginning = self.begin(recipient, Start::Piece(ticket), seat.generation)?;
         let Beginning::Begun(inline, source) = beginning else { return Ok(Told::NotYet) };
         let context = spare.tell(py, PublishEnvelope::context_of_recipient(envelope));
+        let message = &envelope.get().message(py).into_bound(py);
         let ran = match &context {
-            Ok(context) => run(
-                &inline,
-                source,
-                spare.handling.get(),
-                &seat.event_loop,
-                envelope.get().message(py).bind(py),
-                context,
-                &Watch::NOBODY,
-                false,
-            ),
+            Ok(context) => {
+                let given = Given { message, context, is_rpc: false };
+                run(&inline, source, spare.handling.get(), &seat.event_loop, &given, &Watch::NOBODY)
+            }
             Err(error) => Ran::Ended(Err(error.clone_ref(py))),
         };
         let failed = match ran {

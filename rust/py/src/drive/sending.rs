@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use super::current_task::{AsCurrent, is_running};
 use super::drive::{Beginning, Drive};
 use super::ending::{Ending, Waiter};
-use super::first_step::{Ran, run};
+use super::first_step::{Given, Ran, run};
 use super::request::{Errand, Request};
 use super::seats::Admission;
 use super::send::Send;
@@ -82,17 +82,12 @@ impl Drive {
             (current, Ok(Watch::NOBODY))
         };
         let prepared = watch.and_then(|watch| Ok((spare.tell(py, request.context(py))?, watch)));
+        let message = request.message.bind(py);
         let ran = match &prepared {
-            Ok((context, watch)) => run(
-                &inline,
-                source,
-                spare.handling.get(),
-                &seat.event_loop,
-                request.message.bind(py),
-                context,
-                watch,
-                true,
-            ),
+            Ok((context, watch)) => {
+                let given = Given { message, context, is_rpc: true };
+                run(&inline, source, spare.handling.get(), &seat.event_loop, &given, watch)
+            }
             Err(error) => Ran::Ended(Err(error.clone_ref(py))),
         };
         drop(current);
