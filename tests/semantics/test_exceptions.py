@@ -100,8 +100,90 @@ async def test_a_send_inside_an_except_block_keeps_the_exception_being_handled(w
                 being_handled = sys.exc_info()[1]
                 seen = await world.ask("a", suspend)
                 assert sys.exc_info()[1] is being_handled
-        # Whether a handler sees what its sender is handling is left open.
-        assert seen in (None, caught.value)
+        assert isinstance(caught.value, KeyError)
+        assert seen is None
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+async def test_a_handler_handles_nothing_that_its_senders_handle(world, depth):
+    seen = []
+
+    async def handler(self, message, ctx):
+        seen.append(sys.exc_info()[1])
+        with pytest.raises(RuntimeError, match="No active exception"):
+            raise  # noqa: PLE0704 - it is what this is about
+        if message.value:
+            try:
+                raise Mine
+            except Mine:
+                await self.send_message(Ask(message.value - 1), world.id("a", str(message.value)))
+
+    await world.agent("a", handler, keys=["default", *range(5)])
+    world.start()
+    try:
+        raise KeyError
+    except KeyError:
+        await world.ask("a", depth)
+    assert seen == [None] * (depth + 1)
+
+
+async def test_a_factory_handles_nothing_that_a_sender_handles(world):
+    seen = []
+
+    async def handler(self, message, ctx):
+        pass
+
+    agent_class = world.agent_class(handler)
+
+    def factory():
+        seen.append(sys.exc_info()[1])
+        return agent_class("is built late")
+
+    await world.runtime.register_factory("late", factory)
+    world.start()
+    try:
+        raise KeyError
+    except KeyError:
+        await world.ask("late")
+    assert seen == [None]
+
+
+@pytest.mark.parametrize("suspend", [False, True])
+async def test_an_error_says_what_its_sender_was_handling_when_it_came(world, suspend):
+    async def handler(self, message, ctx):
+        if suspend:
+            await asyncio.sleep(0)
+        raise Mine("answer")
+
+    await world.agent("a", handler)
+    world.start()
+    with pytest.raises(Mine) as caught:
+        try:
+            raise KeyError("senders")
+        except KeyError:
+            await world.ask("a")
+    assert isinstance(caught.value.__context__, KeyError)
+
+
+@pytest.mark.parametrize("suspend", [False, True])
+@pytest.mark.parametrize("built", [False, True])
+async def test_a_cancellation_that_a_handler_raises_arrives_as_it_is(world, suspend, built):
+    error = asyncio.CancelledError("two", "words")
+
+    async def handler(self, message, ctx):
+        if suspend:
+            await asyncio.sleep(0)
+        try:
+            raise Mine
+        except Mine:
+            raise error  # noqa: B904 - its context is looked at
+
+    await world.agent("a", handler, keys=["default"] if built else [])
+    world.start()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await world.ask("a")
+    assert caught.value is error
+    assert isinstance(error.__context__, Mine)
 
 
 @pytest.mark.parametrize("suspend", [False, True])

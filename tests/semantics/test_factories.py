@@ -189,3 +189,15 @@ async def test_a_sender_hears_of_its_own_first_build_however_the_factory_fails(w
                 await world.ask(name)
         assert failures == []
     await world.idle()
+
+
+async def test_a_factory_that_raises_stop_iteration_fails_like_any_other(world):
+    def factory():
+        raise StopIteration("odd")
+
+    await world.runtime.register_factory("a", factory)
+    world.start()
+    for asking in (world.ask("a"), asyncio.create_task(world.ask("a"))):
+        with pytest.raises(RuntimeError, match="StopIteration") as caught:
+            await asyncio.wait_for(asking, 5)
+        assert isinstance(caught.value.__cause__, StopIteration)

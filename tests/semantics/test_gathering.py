@@ -363,3 +363,33 @@ async def test_nothing_of_a_gather_is_kept(world):
     await turns()
     gc.collect()
     assert freed() is None
+
+
+async def test_an_odd_error_of_one_is_an_answer_and_ends_nothing_else(world):
+    class Odd(BaseException):
+        pass
+
+    async def handler(self, message, ctx):
+        raise Odd(message.value)
+
+    await world.agent("a", handler)
+    world.start()
+    both = [world.ask("a", number) for number in range(2)]
+    first, second = await asyncio.gather(*both, return_exceptions=True)
+    assert (type(first), type(second)) == (Odd, Odd)
+    assert world.strays == []
+
+
+async def test_a_handler_that_cancels_itself_is_told_of_as_a_task_would_be(world):
+    async def handler(self, message, ctx):
+        raise asyncio.CancelledError("its own words")
+
+    await world.agent("a", handler)
+    world.start()
+    gathered = await asyncio.gather(world.ask("a"), return_exceptions=True)
+
+    async def cancelled():
+        raise asyncio.CancelledError("its own words")
+
+    alike = await asyncio.gather(asyncio.create_task(cancelled()), return_exceptions=True)
+    assert [repr(one) for one in gathered] == [repr(one) for one in alike]

@@ -15,12 +15,11 @@ __all__ = ["Settlement", "fail"]
 
 
 def fail(future: asyncio.Future[Any], error: BaseException) -> None:
-    """End a future with an error, unless it has ended; a cancellation cancels it."""
-    if future.done():
-        return
-    if isinstance(error, asyncio.CancelledError):
-        future.cancel(*error.args)
-    else:
+    """End a future with an error, unless it has ended.
+
+    A cancellation is no different: who waits gets the very error that was raised.
+    """
+    if not future.done():
         future.set_exception(error)
 
 

@@ -1,7 +1,7 @@
 //! What a `Send` is while it is waited for: a future, as `asyncio` knows them.
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -333,10 +333,15 @@ fn call_soon(
     Ok(())
 }
 
+/// Whether asyncio lets an error end the program, out of whatever task or callback it is raised in.
+pub(super) fn ends_program(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<PyKeyboardInterrupt>(py) || error.is_instance_of::<PySystemExit>(py)
+}
+
 /// Tells the event loop of an error in a callback, as it would itself. One that ends the program goes on.
 fn call_exception_handler(send: &Bound<'_, Send>, error: PyErr) -> PyResult<()> {
     let py = send.py();
-    if !error.is_instance_of::<pyo3::exceptions::PyException>(py) {
+    if ends_program(py, &error) {
         return Err(error);
     }
     let about = PyDict::new(py);

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use pyo3::exceptions::PyException;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -10,7 +9,7 @@ use pyo3::sync::PyOnceLock;
 
 use super::drive::Drive;
 use super::entered::Entered;
-use super::future::{Future, Outcome, Phase, Waiting};
+use super::future::{Future, Outcome, Phase, Waiting, ends_program};
 use super::request::{Errand, Request};
 use super::seats::A_TURN;
 use super::send::Send;
@@ -172,10 +171,7 @@ impl Drive {
 /// Ends a send with what came of its first step. What ends the program goes on, as out of a task.
 fn conclude(send: &Bound<'_, Send>, result: PyResult<Bound<'_, PyAny>>) -> PyResult<Next> {
     let py = send.py();
-    let ends_all = result.as_ref().err().filter(|error| {
-        !error.is_instance_of::<PyException>(py)
-            && !error.is_instance_of::<pyo3::exceptions::asyncio::CancelledError>(py)
-    });
+    let ends_all = result.as_ref().err().filter(|error| ends_program(py, error));
     let ends_all = ends_all.map(|error| error.clone_ref(py));
     let outcome = match (send.get().cancelled_meanwhile(py), result) {
         (Some(error), Ok(_)) => Outcome::Cancelled(error),

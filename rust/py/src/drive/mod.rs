@@ -20,7 +20,7 @@
 //! - `delivery_task`: the task that it believes to be in.
 //! - `handlers`: which method handles which message.
 //! - `watch`: who looks at a message that was sent.
-//! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `private`, `free_list`, `variables`,
+//! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `unhandled`, `private`, `free_list`, `variables`,
 //!   `gil_mutex`: what these stand on.
 
 mod awaited;
@@ -51,6 +51,7 @@ mod seats;
 mod send;
 mod sending;
 mod spares;
+mod unhandled;
 mod variables;
 mod watch;
 

@@ -14,6 +14,7 @@ use super::future::{Future, Outcome, Phase, Waiting};
 use super::gil_mutex::GilMutex;
 use super::request::{Errand, Request};
 use super::sending::First;
+use super::unhandled::raised_here;
 
 pub(super) enum Stage {
     /// Nothing was done yet.
@@ -77,10 +78,10 @@ impl Send {
                 request.release(py);
                 match result {
                     Ok(answer) => Sent::Returned(answer),
-                    Err(error) => Sent::Raised(error),
+                    Err(error) => Sent::Raised(raised_here(py, error)),
                 }
             }
-            Err(error) => Sent::Raised(error),
+            Err(error) => Sent::Raised(raised_here(py, error)),
             Ok(First::Pause) => {
                 send_itself.put(py, Stage::Fresh(request));
                 Sent::Yielded(none)
@@ -127,7 +128,7 @@ impl Step for Send {
             Stage::Future(future) => match future.phase {
                 Phase::Done(Outcome::Answer(answer)) => Sent::Returned(answer.into_bound(py)),
                 Phase::Done(Outcome::Error(error) | Outcome::Cancelled(error)) => {
-                    Sent::Raised(PyErr::from_value(error.into_bound(py)))
+                    Sent::Raised(raised_here(py, PyErr::from_value(error.into_bound(py))))
                 }
                 _ => Sent::Raised(PyRuntimeError::new_err("await wasn't used with future")),
             },
@@ -258,10 +259,10 @@ impl Send {
         self.cancellation(py)
     }
 
-    #[getter]
-    fn _cancel_message<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some(error) = self.cancellation(py)? else { return Ok(None) };
-        error.bind(py).getattr(intern!(py, "args"))?.try_iter()?.next().transpose()
+    // A task that ended with a `CancelledError` has none either: the words are those of the error.
+    #[classattr]
+    fn _cancel_message() -> Option<()> {
+        None
     }
 
     #[pyo3(name = "_followed")]

@@ -10,10 +10,11 @@ use pyo3::prelude::*;
 use super::current_task::{AsCurrent, is_running};
 use super::drive::{Beginning, Drive};
 use super::ending::{Ending, Waiter};
-use super::first_step::{Given, Ran, run};
+use super::first_step::{Given, Ran, as_raised, run};
 use super::request::{Errand, Request};
 use super::seats::Admission;
 use super::send::Send;
+use super::unhandled::as_unhandled;
 use super::watch::Watch;
 use crate::agent_id::AgentId;
 use crate::dispatcher::{Inline, Start};
@@ -66,7 +67,9 @@ impl Drive {
                 Beginning::Missing => {
                     // The factory runs in the sender's task, not in the handler's.
                     drop(current);
-                    let built = this.host.call_method1(py, intern!(py, "build"), (recipient,))?;
+                    let name = intern!(py, "build");
+                    let built = as_unhandled(py, || this.host.call_method1(py, name, (recipient,)));
+                    let built = built?.map_err(|error| as_raised(py, error))?;
                     if !built.is_truthy(py)? {
                         return Ok(First::PlainWay);
                     }
