@@ -10,6 +10,7 @@ from contextvars import Context
 from types import GenericAlias
 from typing import Any, Final, Generic, TypeVar, final
 
+from opentelemetry.trace import Link
 from typing_extensions import Self, disjoint_base
 
 from ferrogen._agents.agent import Agent
@@ -21,7 +22,6 @@ from ferrogen._serialization.native import EnvelopeCodec as EnvelopeCodec
 from ferrogen._serialization.native import JsonWriter as JsonWriter
 from ferrogen._serialization.native import ModelCodec as ModelCodec
 from ferrogen._serialization.native import SerializerTable as SerializerTable
-from ferrogen._telemetry.propagation import EnvelopeMetadata
 
 _PayloadT = TypeVar("_PayloadT")
 
@@ -258,7 +258,7 @@ class PublishEnvelope:
         sender: The agent that published it, or None when it came from outside.
         cancellation_token: The token that came with it.
         message_id: Its name in logs and traces.
-        metadata: The span that it was published in, for those that handle it.
+        link: To the span that it was published in, for those that handle it.
     """
 
     def __new__(
@@ -269,7 +269,7 @@ class PublishEnvelope:
         *,
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
-        metadata: EnvelopeMetadata | None = None,
+        link: Link | None = None,
     ) -> Self: ...
 
     message: Any
@@ -294,8 +294,8 @@ class PublishEnvelope:
         """Its name in logs and traces."""
 
     @property
-    def metadata(self) -> EnvelopeMetadata | None:
-        """The span that it was published in."""
+    def link(self) -> Link | None:
+        """To the span that it was published in."""
 
     def message_context(self) -> MessageContext:
         """Make the context that one recipient, or an intervention, sees."""

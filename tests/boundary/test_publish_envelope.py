@@ -32,7 +32,7 @@ def test_what_is_given_is_what_is_read() -> None:
     token = CancellationToken()
     envelope = PublishEnvelope("x", TOPIC, None, cancellation_token=token, message_id="m")
     assert envelope.cancellation_token is token
-    assert (envelope.message_id, envelope.sender, envelope.metadata) == ("m", None, None)
+    assert (envelope.message_id, envelope.sender, envelope.link) == ("m", None, None)
 
 
 def test_the_message_and_the_context_can_be_replaced_and_nothing_else() -> None:

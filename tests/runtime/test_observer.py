@@ -97,7 +97,7 @@ async def test_nothing_is_encoded_when_nobody_listens(monkeypatch: pytest.Monkey
     """B2."""
     runtime = await started()
     monkeypatch.setattr(runtime._serialization, "serialize", _never)
-    monkeypatch.setattr("ferrogen._runtime.observer.get_telemetry_envelope_metadata", _never)
+    monkeypatch.setattr("ferrogen._runtime.observer.link_to", _never)
     await runtime.send_message(Note("hello"), AgentId("a", "1"))
     await runtime.publish_message(Note("hello"), TopicId("news", "1"))
     await runtime.stop_when_idle()

@@ -10,12 +10,17 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import NoOpTracerProvider, SpanKind, set_span_in_context
+from opentelemetry.trace import (
+    NoOpTracerProvider,
+    SpanKind,
+    get_current_span,
+    set_span_in_context,
+)
 
 from ferrogen._core import AgentId
 from ferrogen._messaging.topic import TopicId
 from ferrogen._telemetry.propagation import EnvelopeMetadata, get_telemetry_links
-from ferrogen._telemetry.tracing import TraceHelper
+from ferrogen._telemetry.tracing import TraceHelper, fail_span
 from ferrogen._telemetry.tracing_config import MessageRuntimeTracingConfig
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -132,7 +137,7 @@ def test_a_span_that_is_started_by_hand_is_that_of_a_block(
         if error is None:
             span.end()
         else:
-            helper.fail_span(span, error)
+            fail_span(span, error)
     with (
         suppress(ValueError, KeyboardInterrupt),
         helper.trace_block(
@@ -141,8 +146,16 @@ def test_a_span_that_is_started_by_hand_is_that_of_a_block(
     ):
         if error is not None:
             raise error
-    first, second, of_a_block = seen(exporter)
-    assert first == second == of_a_block
+    with (
+        suppress(ValueError, KeyboardInterrupt),
+        helper.block(operation, destination, {"x": "y"}, link=link[0]) as span,
+    ):
+        assert get_current_span() is span
+        if error is not None:
+            raise error
+    assert get_current_span() is not span
+    by_hand, again, of_a_block, of_a_light_block = seen(exporter)
+    assert by_hand == again == of_a_block == of_a_light_block
 
 
 def test_a_span_is_the_child_of_the_one_in_the_context_it_is_given() -> None:

@@ -277,7 +277,7 @@ class Deliveries:
                 sender=agent_id,
                 recipient=envelope.sender,
                 answer=envelope.answer,
-                metadata=self._observer.metadata(),
+                link=self._observer.link(),
             )
             self._observer.answered(response, agent_id, envelope.sender, DeliveryStage.SEND)
         del self._begun[delivery]

@@ -6,9 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from opentelemetry.trace import Link
+
 from ferrogen._core import AgentId, CancellationToken, PublishEnvelope
 from ferrogen._messaging.message_context import MessageContext
-from ferrogen._telemetry.propagation import EnvelopeMetadata
 
 __all__ = ["AnswerEnvelope", "DirectEnvelope", "Envelope", "MessageEnvelope", "PublishEnvelope"]
 
@@ -23,7 +24,7 @@ class DirectEnvelope:
     cancellation_token: CancellationToken
     message_id: str
     answer: asyncio.Future[Any]
-    metadata: EnvelopeMetadata | None = None
+    link: Link | None = None
 
     def message_context(self) -> MessageContext:
         """Make the context that handlers and interventions see."""
@@ -44,7 +45,7 @@ class AnswerEnvelope:
     sender: AgentId
     recipient: AgentId | None
     answer: asyncio.Future[Any]
-    metadata: EnvelopeMetadata | None = None
+    link: Link | None = None
 
 
 MessageEnvelope: TypeAlias = DirectEnvelope | PublishEnvelope

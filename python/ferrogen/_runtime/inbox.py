@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextvars import copy_context
+from typing import TypeVar
 from weakref import WeakSet
 
 from ferrogen._core import AgentId, Dispatcher, Drive, Routes
@@ -26,6 +27,8 @@ from .telling import tell
 __all__ = ["Inbox"]
 
 _logger = logging.getLogger(ROOT_LOGGER_NAME)
+
+_Recipients = TypeVar("_Recipients", None, list[AgentId] | None)
 
 
 class Inbox:
@@ -118,8 +121,9 @@ class Inbox:
         self.deliveries.context = copy_context()
         loop = asyncio.get_running_loop()
         self._reader = loop.create_task(self._read())
+        self._observer.was_tracing = self._observer.is_tracing
         if self.drive is not None:
-            self.drive.open(loop, is_traced=self._observer.is_tracing)
+            self.drive.open(loop, is_traced=self._observer.was_tracing)
 
     async def stop(self) -> None:
         """Stop taking messages. What nobody has begun to handle is answered with an error.
@@ -216,9 +220,7 @@ class Inbox:
                 self._place(ticket, envelope, [envelope.recipient])
             case PublishEnvelope():
                 if self._observer.is_tracing:
-                    with self._observer.publishing(envelope):
-                        envelope.context = copy_context()
-                        self.publish(ticket, envelope)
+                    self._inside_span(envelope, self.publish, ticket)
                 else:
                     self.publish(ticket, envelope)
             case AnswerEnvelope():
@@ -227,16 +229,52 @@ class Inbox:
 
     def publish(self, ticket: int, envelope: PublishEnvelope) -> None:
         """Give a published message, which was taken, to all who hear its topic."""
+        recipients = self._recipients(ticket, envelope)
+        if recipients is not None:
+            self.admit(ticket, envelope, recipients)
+
+    def route(self, ticket: int, envelope: PublishEnvelope) -> list[AgentId] | None:
+        """Find who hears a published message, which was taken, for the short cut to give it to.
+
+        Returns:
+            The recipients, if all of them are there. Else the message has been given to them.
+        """
+        if not self._observer.was_tracing:
+            return self._route(ticket, envelope)
+        context = self.deliveries.context.copy()
+        return context.run(self._inside_span, envelope, self._route, ticket)
+
+    def _inside_span(
+        self,
+        envelope: PublishEnvelope,
+        give: Callable[[int, PublishEnvelope], _Recipients],
+        ticket: int,
+    ) -> _Recipients:
+        with self._observer.publishing(envelope):
+            envelope.context = copy_context()
+            return give(ticket, envelope)
+
+    def _route(self, ticket: int, envelope: PublishEnvelope) -> list[AgentId] | None:
+        recipients = self._recipients(ticket, envelope)
+        if recipients is None or self._are_there(recipients):
+            return recipients
+        self.admit(ticket, envelope, recipients)
+        return None
+
+    def _are_there(self, agent_ids: list[AgentId]) -> bool:
+        return all(self._dispatcher.instance(agent_id) is not None for agent_id in agent_ids)
+
+    def _recipients(self, ticket: int, envelope: PublishEnvelope) -> list[AgentId] | None:
+        """Name who hears a message, if that can be found out; if not, it has been settled."""
         try:
             heard = self._routes.recipients(envelope.topic_id)
-            others = [agent_id for agent_id in heard if agent_id != envelope.sender]
+            return [agent_id for agent_id in heard if agent_id != envelope.sender]
         except Exception as error:  # noqa: BLE001 - from a custom subscription or a sender of its own kind
             text = "no recipients could be found for topic %s"
             tell(_logger, logging.ERROR, text, envelope.topic_id, exc_info=error)
             self._settlement.failed(ticket, envelope, error)
             self._unhandled(error)
-            return
-        self.admit(ticket, envelope, others)
+            return None
 
     def admit(self, ticket: int, envelope: PublishEnvelope, recipients: list[AgentId]) -> None:
         """Give a published message, which was taken, to these agents."""

@@ -21,7 +21,7 @@ from .agent_table import AgentTable
 from .envelope import PublishEnvelope
 from .inbox import Inbox
 from .observer import Observer
-from .watch import Watch
+from .watch import Hearing, Watch
 
 __all__ = ["InlineHost"]
 
@@ -61,11 +61,13 @@ class InlineHost:
         # The drive calls these by their names here.
         self.wake = inbox.wake
         self.publish_taken = inbox.publish
+        self.route = inbox.route
         self.admit_published = inbox.admit
         self.notice = inbox.notice
-        self.publish_failed = self._deliveries.publish_failed
         self.build = self._deliveries.build_at_once
+        self.hand_over = observer.hand_over
         self.watch = partial(Watch, observer)
+        self.hearing = partial(Hearing, observer)
 
     def send_plainly(
         self, message: Any, recipient: Any, sender: Any, token: Any, message_id: Any
@@ -102,6 +104,16 @@ class InlineHost:
     ) -> Callable[[Any, BaseException | None], None]:
         """Return what to call when a handler that has suspended ends, with its result or error."""
         return partial(self._settle_publish, agent_id, ticket, envelope)
+
+    def publish_failed(
+        self, agent_id: AgentId, ticket: int, envelope: PublishEnvelope, error: BaseException
+    ) -> None:
+        """Report that a handler of a published message ended with an error, inside its span."""
+        report = partial(self._deliveries.publish_failed, agent_id, ticket, envelope, error)
+        if envelope.context is None:
+            report()
+        else:
+            envelope.context.copy().run(report)
 
     def after_handler(self, agent_id: AgentId) -> None:
         """Do what is due after a handler that ended inline."""

@@ -46,8 +46,8 @@ class Interception:
         name, look = _look_of(envelope)
         for handler in self._handlers:
             if self._tracing.is_recording() and not isinstance(envelope, AnswerEnvelope):
-                with self._tracing.trace_block(
-                    "intercept", type(handler).__name__, parent=envelope.metadata
+                with self._tracing.block(
+                    "intercept", type(handler).__name__, {}, link=envelope.link
                 ):
                     revised = await look(handler, envelope.message)
             else:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+from opentelemetry.trace import Link, Span, get_current_span
 from opentelemetry.util.types import AttributeValue
 
 from ferrogen._core import AgentId, Dispatcher
@@ -20,8 +21,9 @@ from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen._serialization.serializer import JSON_DATA_CONTENT_TYPE
 from ferrogen._telemetry.late_facts import late_text, quoted
 from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
-from ferrogen._telemetry.propagation import EnvelopeMetadata, get_telemetry_envelope_metadata
-from ferrogen._telemetry.tracing import TraceHelper
+from ferrogen._telemetry.propagation import link_to
+from ferrogen._telemetry.tracing import SpanBlock, TraceHelper
+from ferrogen._telemetry.tracing_config import MESSAGE_TYPE
 from ferrogen.logging import (
     DeliveryStage,
     MessageDroppedEvent,
@@ -61,15 +63,17 @@ class Observer:
         self._registry = registry
         self.tracing = tracing
         self._dispatcher = dispatcher
+        self.was_tracing = False
+        """Whether spans were seen at the start of the runtime: the short cut asks but then."""
 
     @property
     def is_tracing(self) -> bool:
         """Whether a span opened now would be seen."""
         return self.tracing.is_recording()
 
-    def metadata(self) -> EnvelopeMetadata | None:
-        """The current span in the form that travels with a message, if spans are seen."""
-        return get_telemetry_envelope_metadata() if self.is_tracing else None
+    def link(self) -> Link | None:
+        """What a message takes along of the current span, if spans are seen."""
+        return link_to(get_current_span()) if self.is_tracing else None
 
     def creating(
         self, message: Any, receiver: AgentId | TopicId
@@ -77,22 +81,27 @@ class Observer:
         """The span in which a sender hands a message over."""
         if not self.is_tracing:
             return nullcontext()
-        return self.tracing.trace_block(
-            "create",
-            receiver,
-            parent=None,
-            extraAttributes={"message_type": type(message).__name__},
-        )
+        return self.tracing.block("create", receiver, self.create_attributes(message))
+
+    def hand_over(self, message: Any, sender: AgentId | None, topic_id: TopicId) -> Link | None:
+        """Report that a message is published on the short cut. Returns what it takes along."""
+        if not self.was_tracing:
+            self.sent(message, sender, topic_id)
+            return None
+        facts = self.create_attributes(message)
+        with self.tracing.block("create", topic_id, facts) as span:
+            self.sent(message, sender, topic_id)
+        return link_to(span)
 
     def sending(self, envelope: DirectEnvelope) -> AbstractContextManager[object | None]:
         """The span of a direct delivery, its handler included."""
         if not self.is_tracing:
             return nullcontext()
-        return self.tracing.trace_block("send", envelope.recipient, parent=envelope.metadata)
+        return self.tracing.block("send", envelope.recipient, {}, link=envelope.link)
 
     def publishing(self, envelope: PublishEnvelope) -> AbstractContextManager[object | None]:
         """The span in which a published message finds its recipients."""
-        return self.tracing.trace_block("publish", envelope.topic_id, parent=envelope.metadata)
+        return self.tracing.block("publish", envelope.topic_id, {}, link=envelope.link)
 
     def processing(
         self, agent_id: AgentId, envelope: MessageEnvelope
@@ -100,16 +109,22 @@ class Observer:
         """The span of a handler."""
         if not self.is_tracing:
             return nullcontext()
-        attributes = self.process_attributes(
+        return SpanBlock(self.process_span(agent_id, envelope))
+
+    def process_span(self, agent_id: AgentId, envelope: MessageEnvelope) -> Span:
+        """Open the span of a handler, which is not made the current one."""
+        facts = self.process_attributes(
             envelope.message,
             envelope.sender,
             agent_id,
             topic_id=envelope.topic_id if isinstance(envelope, PublishEnvelope) else None,
             message_id=envelope.message_id,
         )
-        return self.tracing.trace_block(
-            "process", agent_id, parent=envelope.metadata, attributes=attributes
-        )
+        return self.tracing.start_span("process", agent_id, facts, link=envelope.link)
+
+    def create_attributes(self, message: Any) -> dict[str, AttributeValue]:
+        """What the span of handing a message over says of it."""
+        return {MESSAGE_TYPE: type(message).__name__}
 
     def process_attributes(
         self,
@@ -151,9 +166,7 @@ class Observer:
             yield
             return
         attributes = self.answer_attributes(envelope.message, envelope.sender, envelope.recipient)
-        with self.tracing.trace_block(
-            "ack", envelope.recipient, parent=envelope.metadata, attributes=attributes
-        ):
+        with self.tracing.block("ack", envelope.recipient, attributes, link=envelope.link):
             self._arrived(envelope)
             yield
 

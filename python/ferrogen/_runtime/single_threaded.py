@@ -216,7 +216,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
                     cancellation_token=token,
                     message_id=str(uuid.uuid4()) if message_id is None else message_id,
                     answer=answer,
-                    metadata=self._observer.metadata(),
+                    link=self._observer.link(),
                 )
             )
             return await token.link_future(answer)
@@ -258,7 +258,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
                     sender=sender,
                     cancellation_token=cancellation_token,
                     message_id=message_id,
-                    metadata=self._observer.metadata(),
+                    link=self._observer.link(),
                 )
             )
 

@@ -1,8 +1,9 @@
 """A message that somebody looks at while it takes the short cut: what the log and the spans get.
 
 The plain way tells an `Observer` as the message goes from task to task. On the short cut there is
-one object a message, and it is told three times: when a sender hands the message over, when its
-handler is about to begin, and when that has ended.
+one object a message that is sent, and it is told three times: when a sender hands the message over,
+when its handler is about to begin, and when that has ended. There is one for each recipient of a
+message that is published.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ from __future__ import annotations
 from typing import Any
 
 from opentelemetry import context as telemetry
-from opentelemetry.trace import Link, Span, SpanContext, set_span_in_context
-from opentelemetry.util.types import AttributeValue
+from opentelemetry.trace import Span, set_span_in_context
 
 from ferrogen._core import AgentId, MessageContext
-from ferrogen._telemetry.tracing_config import MESSAGE_TYPE
+from ferrogen._telemetry.propagation import link_to
+from ferrogen._telemetry.tracing import fail_span
 from ferrogen.logging import DeliveryStage
 
+from .envelope import PublishEnvelope
 from .observer import Observer
 
-__all__ = ["Watch"]
+__all__ = ["Hearing", "Watch"]
 
 
 class Watch:
@@ -50,10 +52,12 @@ class Watch:
         self._message = message
         self._sender = sender
         self._recipient = recipient
-        observer.sent(message, sender, recipient)
         self._creating: Span | None = None
-        if observer.is_tracing:
-            facts: dict[str, AttributeValue] = {MESSAGE_TYPE: type(message).__name__}
+        self._sending: Span | None = None
+        self._processing: Span | None = None
+        observer.sent(message, sender, recipient)
+        if observer.was_tracing:
+            facts = observer.create_attributes(message)
             self._creating = observer.tracing.start_span("create", recipient, facts)
 
     def begin(self, context: MessageContext) -> None:
@@ -62,7 +66,7 @@ class Watch:
             self._delivered()
             return
         observer, recipient = self._observer, self._recipient
-        start_span, link = observer.tracing.start_span, _link_to(self._creating)
+        start_span, link = observer.tracing.start_span, link_to(self._creating)
         self._around = around = telemetry.get_current()
         self._sending = start_span("send", recipient, {}, link=link, context=around)
         inside = set_span_in_context(self._sending, around)
@@ -78,7 +82,7 @@ class Watch:
     def answered(self, answer: Any) -> None:
         """Report that the handler has answered, and that its answer reaches the sender."""
         observer, sender, recipient = self._observer, self._sender, self._recipient
-        if self._creating is None:
+        if self._creating is None or self._sending is None or self._processing is None:
             observer.answered(answer, recipient, sender, DeliveryStage.SEND)
             observer.answered(answer, recipient, sender, DeliveryStage.DELIVER)
             return
@@ -86,7 +90,7 @@ class Watch:
         observer.answered(answer, recipient, sender, DeliveryStage.SEND)
         self._sending.end()
         facts = observer.answer_attributes(answer, recipient, sender)
-        link = _link_to(self._sending)
+        link = link_to(self._sending)
         arriving = observer.tracing.start_span(
             "ack", sender, facts, link=link, context=self._around
         )
@@ -95,20 +99,58 @@ class Watch:
         self._creating.end()
 
     def failed(self, error: BaseException) -> None:
-        """Report that the handler has raised."""
-        tracing = self._observer.tracing
-        if self._creating is not None:
-            tracing.fail_span(self._processing, error)
+        """Report that the handler has raised, or could not begin."""
+        if self._processing is not None:
+            fail_span(self._processing, error)
         self._observer.failed(self._recipient, self._message, error, direct=True)
-        if self._creating is not None:
+        if self._sending is not None:
             self._sending.end()
-            tracing.fail_span(self._creating, error)
+        if self._creating is not None:
+            fail_span(self._creating, error)
 
     def _delivered(self) -> None:
         self._observer.delivered(self._recipient, self._message, self._sender, direct=True)
 
 
-def _link_to(span: Span) -> Link:
-    """The link to a span from where its message has come to."""
-    trace_id, span_id, _, flags, state, _ = span.get_span_context()
-    return Link(SpanContext(trace_id, span_id, True, flags, state))
+class Hearing:
+    """Reports what one agent does with a message that was published.
+
+    Args:
+        observer: Knows what is reported.
+        agent_id: The agent.
+        envelope: The message.
+    """
+
+    __slots__ = ("_agent_id", "_envelope", "_observer", "_processing")
+
+    def __init__(self, observer: Observer, agent_id: AgentId, envelope: PublishEnvelope) -> None:
+        self._observer = observer
+        self._agent_id = agent_id
+        self._envelope = envelope
+        self._processing: Span | None = None
+
+    def begin(self, _context: MessageContext) -> None:
+        """Report that the handler is about to begin. Called in the handler's context."""
+        published_in = self._envelope.context
+        if published_in is None:
+            self._delivered()
+            return
+        # No one undoes this: the context ends with the handler.
+        telemetry.attach(published_in.run(telemetry.get_current))
+        self._delivered()
+        self._processing = self._observer.process_span(self._agent_id, self._envelope)
+        telemetry.attach(set_span_in_context(self._processing))
+
+    def answered(self, _answer: Any) -> None:
+        """Report that the handler has ended."""
+        if self._processing is not None:
+            self._processing.end()
+
+    def failed(self, error: BaseException) -> None:
+        """Report that the handler has raised, or could not begin; others tell the log."""
+        if self._processing is not None:
+            fail_span(self._processing, error)
+
+    def _delivered(self) -> None:
+        envelope = self._envelope
+        self._observer.delivered(self._agent_id, envelope.message, envelope.sender, direct=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, get_current_span
+from opentelemetry.trace import Link, Span, SpanContext, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _W3C = TraceContextTextMapPropagator()
@@ -86,6 +86,19 @@ def get_telemetry_links(metadata: TelemetryMetadataContainer) -> Sequence[Link] 
     if carrier is None:
         return None
     return [Link(get_current_span(_extract(carrier)).get_span_context())]
+
+
+def link_to(span: Span) -> Link:
+    """Make the link that a message takes along, without writing the span down on the way.
+
+    Args:
+        span: The span that the message comes from.
+
+    Returns:
+        What `get_telemetry_links` makes of metadata that was written in the span.
+    """
+    trace_id, span_id, _, flags, state, _ = span.get_span_context()
+    return Link(SpanContext(trace_id, span_id, True, flags, state))
 
 
 def _current_trace() -> dict[str, str]:

@@ -23,7 +23,7 @@ pub(crate) struct PublishEnvelope {
     fields: GilMutex<Fields>,
     topic_id: Py<PyAny>,
     sender: Option<Py<PyAny>>,
-    metadata: Option<Py<PyAny>>,
+    link: Option<Py<PyAny>>,
 }
 
 impl PublishEnvelope {
@@ -42,14 +42,14 @@ impl PublishEnvelope {
 #[pymethods]
 impl PublishEnvelope {
     #[new]
-    #[pyo3(signature = (message, topic_id, sender, *, cancellation_token=None, message_id=None, metadata=None))]
+    #[pyo3(signature = (message, topic_id, sender, *, cancellation_token=None, message_id=None, link=None))]
     pub(crate) fn new(
         message: Py<PyAny>,
         topic_id: Py<PyAny>,
         sender: Option<Py<PyAny>>,
         cancellation_token: Option<Py<PyAny>>,
         message_id: Option<Py<PyAny>>,
-        metadata: Option<Py<PyAny>>,
+        link: Option<Py<PyAny>>,
     ) -> Self {
         Self {
             fields: GilMutex::new(Fields {
@@ -60,7 +60,7 @@ impl PublishEnvelope {
             }),
             topic_id,
             sender,
-            metadata,
+            link,
         }
     }
 
@@ -87,8 +87,8 @@ impl PublishEnvelope {
     }
 
     #[getter]
-    fn metadata(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.metadata.as_ref().map(|metadata| metadata.clone_ref(py))
+    fn link(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.link.as_ref().map(|link| link.clone_ref(py))
     }
 
     #[getter]
@@ -123,6 +123,6 @@ impl PublishEnvelope {
         })?;
         visit.call(&self.topic_id)?;
         visit.call(&self.sender)?;
-        visit.call(&self.metadata)
+        visit.call(&self.link)
     }
 }

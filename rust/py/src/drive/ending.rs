@@ -18,8 +18,9 @@ use crate::dispatcher::{Inline, Place};
 pub(super) enum Waiter {
     /// The sender, by what it awaits, and whoever looks at the message.
     Sender(Py<Send>, Watch),
-    /// The runtime, since the message was published: this is called with the result and the error.
-    Runtime(Py<PyAny>),
+    /// The runtime, since the message was published: this is called with the result and the error,
+    /// after whoever looks at the message has heard.
+    Runtime(Py<PyAny>, Watch),
 }
 
 /// What is to be done when a handler that suspended ends.
@@ -62,8 +63,8 @@ impl Ending {
         });
         let (answer, outcome) = match &self.waiter {
             Waiter::Sender(answer, watch) => (answer.bind(py), watch.end(py, outcome)),
-            Waiter::Runtime(settle) => {
-                let (value, error) = match outcome {
+            Waiter::Runtime(settle, watch) => {
+                let (value, error) = match watch.end(py, outcome) {
                     Ok(value) => (value.unbind(), None),
                     Err(error) => (py.None(), Some(error.into_value(py))),
                 };
@@ -93,7 +94,10 @@ impl Ending {
                 visit.call(answer)?;
                 watch.visit(visit)
             }
-            Waiter::Runtime(settle) => visit.call(settle),
+            Waiter::Runtime(settle, watch) => {
+                visit.call(settle)?;
+                watch.visit(visit)
+            }
         }
     }
 }

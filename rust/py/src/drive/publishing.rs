@@ -48,9 +48,14 @@ impl Drive {
         let (py, this) = (drive.py(), drive.get());
         let class = request.to.bind(py).get_type();
         let is_topic = class.is(python::topic_id(py)?) || class.is(python::default_topic_id(py)?);
-        if !is_topic || !this.is_unobserved(py)? || !this.is_entered(py)? {
+        if !is_topic || this.is_overseen(py) || !this.is_entered(py)? {
             return Ok(First::PlainWay);
         }
+        let link = if this.is_watched(py)? {
+            Watch::published(this.host.bind(py), request)?
+        } else {
+            None
+        };
         let given = |one: &Option<Py<PyAny>>| one.as_ref().map(|one| one.clone_ref(py));
         let envelope = PublishEnvelope::new(
             request.message.clone_ref(py),
@@ -58,7 +63,7 @@ impl Drive {
             given(&request.sender),
             given(&request.cancellation_token),
             given(&request.message_id),
-            None,
+            link,
         );
         let envelope = Bound::new(py, envelope)?;
         Self::arm(drive)?;
@@ -132,10 +137,10 @@ impl Drive {
             if !self.state.with(py, |state| state.event_loop.is_some()) {
                 return Ok(true);
             }
-            let front = if self.is_unobserved(py)? {
-                self.dispatcher.get().take_published(py)
-            } else {
+            let front = if self.is_overseen(py) {
                 Front::Other
+            } else {
+                self.dispatcher.get().take_published(py)
             };
             match front {
                 Front::Nothing => return Ok(true),
@@ -164,7 +169,7 @@ impl Drive {
     pub(super) fn takes_over(drive: &Bound<'_, Self>) -> PyResult<bool> {
         let (py, this) = (drive.py(), drive.get());
         let takes_over = this.is_entered(py)?
-            && this.is_unobserved(py)?
+            && !this.is_overseen(py)
             && this.dispatcher.get().is_published_next(py);
         if takes_over {
             Self::arm(drive)?;
@@ -183,19 +188,29 @@ impl Drive {
     ) -> PyResult<bool> {
         let py = envelope.py();
         let host = self.host.bind(py);
-        let heard = self.recipients(envelope.get().topic_id(py).bind(py), || desk.leave());
-        let Ok(recipients) = heard.and_then(|heard| without(heard, envelope, desk)) else {
-            // The plain way asks again, and knows whom to tell of the error.
+        let is_watched = self.is_watched(py)?;
+        let recipients = if is_watched {
             desk.leave();
-            host.call_method1(intern!(py, "publish_taken"), (ticket, envelope))?;
-            return Ok(false);
+            let Some(named) = Watch::recipients(host, ticket, envelope)? else { return Ok(false) };
+            named.into()
+        } else {
+            let heard = self.recipients(envelope.get().topic_id(py).bind(py), || desk.leave());
+            let Ok(others) = heard.and_then(|heard| without(heard, envelope, desk)) else {
+                // The plain way asks again, and knows whom to tell of the error.
+                desk.leave();
+                host.call_method1(intern!(py, "publish_taken"), (ticket, envelope))?;
+                return Ok(false);
+            };
+            others
         };
         *told += recipients.len().max(1);
         let mut later = Vec::new();
         let mut result = Ok(true);
         for recipient in recipients.iter() {
             let recipient = recipient.bind(py);
-            match self.tell_one(desk, seat, recipient, ticket, envelope) {
+            let watch =
+                if is_watched { Watch::hearing(host, recipient, envelope)? } else { Watch::NOBODY };
+            match self.tell_one(desk, seat, recipient, ticket, envelope, watch) {
                 Ok(Told::Ended) => {}
                 Ok(Told::Waits) => result = result.map(|_| false),
                 Ok(Told::NotYet) => later.push(recipient),
@@ -224,6 +239,7 @@ impl Drive {
         recipient: &Bound<'py, AgentId>,
         ticket: u64,
         envelope: &Bound<'py, PublishEnvelope>,
+        watch: Watch,
     ) -> PyResult<Told> {
         let py = envelope.py();
         let spare = desk.spare()?;
@@ -234,30 +250,39 @@ impl Drive {
         let ran = match &context {
             Ok(context) => {
                 let given = Given { message, context, is_rpc: false };
-                run(&inline, source, spare.handling.get(), &seat.event_loop, &given, &Watch::NOBODY)
+                run(&inline, source, spare.handling.get(), &seat.event_loop, &given, &watch)
             }
             Err(error) => Ran::Ended(Err(error.clone_ref(py))),
         };
         let failed = match ran {
-            Ran::Ended(Ok(_)) => {
+            Ran::Ended(Ok(answer)) => {
                 spare.keep(py, context.ok());
                 let context = spare.handling.get().ended_inline(py);
-                if self.end(py, inline.place, inline.is_watched, Outcome::Handled, context)? {
+                if watch.is_somebody() {
                     desk.leave();
-                    self.see_to(&inline.agent_id)?;
                 }
-                return Ok(Told::Ended);
+                match watch.answered(&answer) {
+                    Ok(()) => {
+                        let (place, is_watched) = (inline.place, inline.is_watched);
+                        if self.end(py, place, is_watched, Outcome::Handled, context)? {
+                            desk.leave();
+                            self.see_to(&inline.agent_id)?;
+                        }
+                        return Ok(Told::Ended);
+                    }
+                    Err(error) => error,
+                }
             }
             Ran::Ended(Err(error)) => {
                 desk.leave();
-                error
+                watch.failed(py, error)
             }
             Ran::Suspended { coroutine, pending, handler } => {
                 let spare = desk.give_away().expect("it was taken above");
                 let about = (&inline.agent_id, ticket, envelope);
                 let settle = self.host.call_method1(py, intern!(py, "publish_suspended"), about);
                 let handed_over = settle.and_then(|settle| {
-                    let waiter = Waiter::Runtime(settle);
+                    let waiter = Waiter::Runtime(settle, watch);
                     let task = spare.task.bind(py);
                     let ending = Ending::of(&seat.drive, task, &inline, handler, waiter);
                     self.hold(&spare, coroutine, pending, ending)

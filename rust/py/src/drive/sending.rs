@@ -163,13 +163,13 @@ impl Drive {
 
     /// Whether the user's intervention handlers may change what is sent.
     #[inline]
-    fn is_overseen(&self, py: Python<'_>) -> bool {
+    pub(super) fn is_overseen(&self, py: Python<'_>) -> bool {
         !self.overseers.bind(py).is_empty()
     }
 
     /// Whether somebody logs or traces messages.
     #[inline]
-    fn is_watched(&self, py: Python<'_>) -> PyResult<bool> {
+    pub(super) fn is_watched(&self, py: Python<'_>) -> PyResult<bool> {
         Ok(self.is_traced.load(Ordering::Relaxed) || !self.quiet.holds(py)?)
     }
 }

@@ -1,0 +1,278 @@
+"""Published messages that somebody looks at: told on the short cut as by plain tasks, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from tests.compat.observers import without_trace
+
+from ferrogen import (
+    EVENT_LOGGER_NAME,
+    ROOT_LOGGER_NAME,
+    AgentId,
+    SingleThreadedAgentRuntime,
+    TopicId,
+    TypeSubscription,
+    try_get_known_serializers_for_type,
+)
+
+from .world import Doing, register, until_idle
+
+NEWS = TopicId("news", "1")
+
+
+@dataclass
+class Note:
+    text: str
+
+
+class Journal(SpanProcessor, logging.Handler):
+    """Writes down what begins, what ends and what is logged, and in which span."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+        self.lines: list[Any] = []
+        self._names: dict[int, str] = {}
+
+    def on_start(self, span: Span, parent_context: Any = None) -> None:
+        self._names[span.get_span_context().span_id] = span.name
+        parent = span.parent and self._names[span.parent.span_id]
+        self.lines.append(("begins", span.name, parent, self._here()))
+
+    def on_end(self, span: ReadableSpan) -> None:
+        status = (span.status.status_code, span.status.description)
+        events = [(event.name, without_trace(event.attributes)) for event in span.events]
+        links = [
+            (self._names[link.context.span_id], link.context.is_remote, link.context.trace_flags)
+            for link in span.links
+        ]
+        attributes = dict(span.attributes or {})
+        self.lines.append(("ends", span.name, span.kind, attributes, status, events, links))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append((record.levelname, record.getMessage(), self._here()))
+
+    def _here(self) -> str | None:
+        return getattr(trace.get_current_span(), "name", None)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear what is logged."""
+        loggers = [logging.getLogger(name) for name in (ROOT_LOGGER_NAME, EVENT_LOGGER_NAME)]
+        before = [(logger, logger.level, logger.propagate) for logger in loggers]
+        for logger in loggers:
+            logger.setLevel(logging.INFO)
+            logger.propagate = False
+            logger.addHandler(self)
+        try:
+            yield
+        finally:
+            for logger, level, propagates in before:
+                logger.removeHandler(self)
+                logger.setLevel(level)
+                logger.propagate = propagates
+
+
+async def ends(agent: Any, message: Note, ctx: Any) -> None: ...
+
+
+async def waits(agent: Any, message: Note, ctx: Any) -> None:
+    await asyncio.sleep(0)
+
+
+async def raises(agent: Any, message: Note, ctx: Any) -> None:
+    raise ValueError(message.text)
+
+
+async def waits_and_raises(agent: Any, message: Note, ctx: Any) -> None:
+    await asyncio.sleep(0)
+    raise ValueError(message.text)
+
+
+async def is_cancelled(agent: Any, message: Note, ctx: Any) -> None:
+    raise asyncio.CancelledError(message.text)
+
+
+async def changes_the_message(agent: Any, message: Note, ctx: Any) -> None:
+    message.text += "!"
+
+
+async def logs(agent: Any, message: Note, ctx: Any) -> None:
+    logging.getLogger(ROOT_LOGGER_NAME).info("before")
+    await asyncio.sleep(0)
+    logging.getLogger(ROOT_LOGGER_NAME).info("after")
+
+
+async def publishes(agent: Any, message: Note, ctx: Any) -> None:
+    if message.text == "first":
+        await agent.publish_message(Note("third"), NEWS)
+
+
+HANDLERS = [
+    ends,
+    waits,
+    raises,
+    waits_and_raises,
+    is_cancelled,
+    changes_the_message,
+    logs,
+    publishes,
+]
+
+
+class Nowhere(TypeSubscription):
+    """A subscription that cannot say who is subscribed."""
+
+    def map_to_agent(self, topic_id: TopicId) -> AgentId:
+        logging.getLogger(ROOT_LOGGER_NAME).info("asked")
+        raise LookupError("it is lost")
+
+
+async def told(
+    acts: Sequence[Callable[..., Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    plain: bool,
+    prepare: Callable[[SingleThreadedAgentRuntime], Any] | None = None,
+    logged: bool = True,
+    traced: bool = True,
+    one_by_one: bool = False,
+    **settings: Any,
+) -> tuple[list[Any], int]:
+    """Publish two messages to an agent for each act; return what is told, how many ran inline."""
+    monkeypatch.setenv("FERROGEN_PLAIN_TASKS", "1" if plain else "")
+    numbers = itertools.count()
+    monkeypatch.setattr(uuid, "uuid4", lambda: next(numbers))
+    journal, inline = Journal(), 0
+    if traced:
+        settings["tracer_provider"] = TracerProvider(shutdown_on_exit=False)
+        settings["tracer_provider"].add_span_processor(journal)
+    runtime = SingleThreadedAgentRuntime(**settings)
+
+    async def noted(agent: Doing, message: Any, ctx: Any, act: Any) -> None:
+        nonlocal inline
+        inline += runtime._drive is not None and runtime._drive.is_running
+        await act(agent, message, ctx)
+
+    for number, act in enumerate(acts):
+        name = f"agent-{number}"
+        await register(runtime, name, lambda *given, act=act: noted(*given, act))
+        await runtime.add_subscription(TypeSubscription("news", name))
+        await runtime.try_get_underlying_agent_instance(AgentId(name, "1"))
+    runtime.add_message_serializer(try_get_known_serializers_for_type(Note))
+    if prepare is not None:
+        await prepare(runtime)
+    runtime.start()
+    with journal.listening() if logged else nullcontext():
+        with suppress(
+            ValueError, LookupError
+        ):  # an error that no sender waits for, where it is raised
+            for text in ("first", "second"):
+                await runtime.publish_message(
+                    Note(text), NEWS, sender=AgentId("agent-9", 'its "key"'), message_id=text
+                )
+                if one_by_one:
+                    await until_idle(runtime)
+            await runtime.stop_when_idle()
+        await runtime.close()
+    return journal.lines, inline
+
+
+SUSPENDING = {waits, waits_and_raises, logs, publishes}
+
+
+@pytest.mark.parametrize("act", HANDLERS)
+@pytest.mark.parametrize(("logged", "traced"), [(True, True), (True, False), (False, True)])
+async def test_the_short_cut_tells_what_plain_tasks_do(
+    act: Any, logged: bool, traced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Which message's handler goes on first, when several wait, is for the event loop to say.
+    how = {"logged": logged, "traced": traced, "one_by_one": act in SUSPENDING}
+    native, inline = await told((act, ends, act), monkeypatch, plain=False, **how)
+    plain, _ = await told((act, ends, act), monkeypatch, plain=True, **how)
+    assert inline >= 6
+    assert native
+    assert native == plain
+
+
+async def an_agent_is_not_there(runtime: SingleThreadedAgentRuntime) -> None:
+    await register(runtime, "late", waits)
+    await runtime.add_subscription(TypeSubscription("news", "late"))
+
+
+async def an_agent_is_unknown(runtime: SingleThreadedAgentRuntime) -> None:
+    await runtime.add_subscription(TypeSubscription("news", "unknown"))
+
+
+async def a_subscription_fails(runtime: SingleThreadedAgentRuntime) -> None:
+    await runtime.add_subscription(Nowhere("news", "nobody"))
+
+
+async def nothing_else(runtime: SingleThreadedAgentRuntime) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "prepare", [an_agent_is_not_there, an_agent_is_unknown, a_subscription_fails, nothing_else]
+)
+@pytest.mark.parametrize("acts", [(), (ends,), (raises, ends)])
+@pytest.mark.parametrize("ignores", [True, False])
+async def test_it_does_so_whatever_becomes_of_the_message(
+    prepare: Any, acts: Any, ignores: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how: dict[str, Any] = {"prepare": prepare, "ignore_unhandled_exceptions": ignores}
+    native, _ = await told(acts, monkeypatch, plain=False, **how)
+    plain, _ = await told(acts, monkeypatch, plain=True, **how)
+    assert native
+    assert native == plain
+
+
+async def test_the_span_of_a_handler_is_current_in_it_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+
+    async def looks(agent: Any, message: Note, ctx: Any) -> None:
+        seen.append(trace.get_current_span().is_recording())
+
+    _, inline = await told((looks, looks), monkeypatch, plain=False)
+    assert inline == 4
+    assert seen == [True] * 4
+    assert not trace.get_current_span().is_recording()
+
+
+@pytest.mark.parametrize("act", [ends, waits])
+def test_a_log_handler_that_ends_the_program_leaves_no_message_open(
+    act: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FERROGEN_PLAIN_TASKS", raising=False)
+    kept = []
+
+    class Unruly(Journal):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "reaches" in record.getMessage():
+                raise KeyboardInterrupt("stop")
+
+    async def program() -> None:
+        runtime = SingleThreadedAgentRuntime()
+        kept.append(runtime)
+        await register(runtime, "a", act)
+        await runtime.add_subscription(TypeSubscription("news", "a"))
+        await runtime.try_get_underlying_agent_instance(AgentId("a", "1"))
+        runtime.start()
+        with Unruly().listening():
+            await runtime.publish_message(Note("x"), NEWS)
+            await runtime.stop_when_idle()
+
+    with pytest.raises(KeyboardInterrupt, match="stop"):
+        asyncio.run(program())
+    assert kept[0]._dispatcher.open == 0
