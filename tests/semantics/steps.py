@@ -1,0 +1,447 @@
+"""The steps of random programs: what the handlers of an agent do, and what they note of it."""
+
+import asyncio
+import contextlib
+import contextvars
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Awaitable
+from types import ModuleType
+from typing import Any
+
+from .gates import Gate
+from .programs import GATES, Script, Step
+
+VARIABLE = contextvars.ContextVar("variable", default=0)
+
+
+class Own(Exception):
+    pass
+
+
+class Base(BaseException):
+    pass
+
+
+class Order:
+    """A message that says what its handler is to do; no serializer looks into it."""
+
+    def __init__(self, script: Script, path: str) -> None:
+        self.script, self.path = script, path
+
+
+def tell(error: BaseException) -> str:
+    """Say which error it is, and what led to it."""
+    links = [f"{type(error).__name__}{error.args}"]
+    while error.__cause__ is not None or error.__context__ is not None:
+        cause = error.__cause__
+        error = error.__context__ if cause is None else cause
+        links.append(f"{'from' if cause else 'after'} {type(error).__name__}{error.args}")
+        if len(links) > 9:
+            break
+    return " ".join(links)
+
+
+class Steps:
+    """Takes the steps of scripts, and keeps a trace of each handler."""
+
+    def __init__(self, core: ModuleType) -> None:
+        self.core = core
+        self.runtime: Any = None
+        self.traces: dict[str, list[Any]] = defaultdict(list)
+        self.accepted: list[str] = []
+        self.begun: dict[str, list[str]] = defaultdict(list)
+        self.running: set[str] = set()
+        self.tasks: dict[str, Any] = {}
+        self.loose: set[asyncio.Task[Any]] = set()
+        self.times: Counter[str] = Counter()
+        self.memories: dict[int, dict[str, Any]] = {}
+        self.timers = 0
+        self.moves = 0
+        self.gates = [Gate() for _ in range(GATES)]
+        self.never = Gate()
+        self.reached: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self.lock = asyncio.Lock()
+
+    @contextlib.contextmanager
+    def _timed(self) -> Any:
+        """Something that time ends is under way: nothing has come to rest."""
+        self.timers += 1
+        try:
+            yield
+        finally:
+            self.timers -= 1
+            self.moves += 1
+
+    async def handle(self, agent: Any, order: Order, ctx: Any) -> Any:
+        """Do what a message says."""
+        path = f"{order.path}@{agent.id}"
+        self.times[path] += 1  # an agent with two subscriptions hears a message twice
+        path += "!" * (self.times[path] - 1)
+        trace = self.traces[path]
+        self.moves += 1
+        self.begun[str(agent.id)].append(order.path)
+        self.running.add(path)
+        handled = sys.exc_info()[1]
+        trace.append(("begins", str(ctx.sender), str(ctx.topic_id), ctx.is_rpc))
+        trace.append(("as", str(self.core.MessageHandlerContext.agent_id()), VARIABLE.get()))
+        trace.append(("handles", handled and tell(handled)))
+        kept: list[Any] = []
+        try:
+            answer = await self.follow(agent, order.script, path, trace, ctx, kept)
+        except BaseException as error:
+            trace.append(("raises", type(error).__name__, str(error)))
+            raise
+        else:
+            trace.append(("returns", str(answer)))
+            return answer
+        finally:
+            self.moves += 1
+            self.running.discard(path)
+
+    async def follow(
+        self, agent: Any, script: Script, path: str, trace: list[Any], ctx: Any, kept: list[Any]
+    ) -> Any:
+        """Take all the steps of a script; the tasks it has kept are awaited after the last."""
+        for index, step in enumerate(script.steps):
+            where = f"{path}.{index}"
+            if step[0] == "return":
+                return {
+                    "none": None,
+                    "error": ValueError("an answer"),
+                    "tuple": (1, 2),
+                    "coroutine": StopIteration(3),
+                }[step[1]]
+            before = len(trace)
+            await self._do(agent, step, where, trace, ctx, kept)
+            self.moves += len(trace) - before
+        trace.extend([("kept", await self._outcome(task)) for task in kept])
+        return path
+
+    async def _outcome(self, work: Awaitable[Any]) -> str:
+        try:
+            return str(await work)
+        except BaseException as error:  # noqa: BLE001 - it is noted
+            return tell(error)
+
+    async def _do(
+        self,
+        agent: Any,
+        step: Step,
+        where: str,
+        trace: list[Any],
+        ctx: Any = None,
+        kept: list[Any] | None = None,
+    ) -> None:
+        kind, *given = step
+        await getattr(self, f"_{kind.replace(' ', '_')}")(
+            _Here(self, agent, where, trace, ctx, kept), *given
+        )
+
+    async def _yield(self, here: Any, count: int) -> None:
+        for _ in range(count):
+            await asyncio.sleep(0)
+
+    async def _gate(self, here: Any, number: int, how: str) -> None:
+        await self.gates[number].wait(how)
+
+    async def _open(self, here: Any, number: int) -> None:
+        await self.gates[number].open()
+
+    async def _sleep(self, here: Any) -> None:
+        with self._timed():
+            await asyncio.sleep(0.0001)
+
+    async def _soon(self, here: Any) -> None:
+        """What is called soon is called before who yields goes on."""
+        loop, order = asyncio.get_running_loop(), []
+        loop.call_soon(order.append, 1)
+        done = loop.create_future()
+        loop.call_soon(done.set_result, 2)
+        await asyncio.sleep(0)
+        order.append(await done)
+        here.trace.append(("soon", tuple(order)))
+
+    async def _lock(self, here: Any) -> None:
+        async with self.lock:
+            await asyncio.sleep(0)
+
+    async def _queue(self, here: Any) -> None:
+        own: asyncio.Queue[int] = asyncio.Queue()
+        asyncio.get_running_loop().call_soon(own.put_nowait, 1)
+        here.trace.append(("queue", await own.get()))
+
+    async def _generator(self, here: Any) -> None:
+        async def numbers() -> Any:
+            try:
+                for number in range(2):
+                    await asyncio.sleep(0)
+                    yield number, asyncio.current_task()
+            finally:
+                await asyncio.sleep(0)
+
+        task = asyncio.current_task()
+        async with contextlib.aclosing(numbers()) as stream:
+            async for _, its_task in stream:
+                here.trace.append(("generated", its_task is task))
+
+    async def _set_variable(self, here: Any, value: int) -> None:
+        here.trace.append(("was", VARIABLE.get()))
+        here.memory["token"] = VARIABLE.set(value)
+
+    async def _get_variable(self, here: Any) -> None:
+        here.trace.append(("variable", VARIABLE.get()))
+
+    async def _reset_variable(self, here: Any) -> None:
+        token = here.memory.pop("token", None)
+        if token is not None:
+            VARIABLE.reset(token)
+            here.trace.append(("reset", VARIABLE.get()))
+
+    async def _set_name(self, here: Any, name: str) -> None:
+        asyncio.current_task().set_name(name)
+        here.memory["name"] = name
+
+    async def _get_name(self, here: Any) -> None:
+        if "name" in here.memory:
+            here.trace.append(("name", asyncio.current_task().get_name()))
+
+    async def _touch(self, here: Any) -> None:
+        task = asyncio.current_task()
+        is_same = here.memory.setdefault("task", task) is task
+        known = task in asyncio.all_tasks() if not task.done() else None
+        here.trace.append(("touched", is_same, known, isinstance(task, asyncio.Task)))
+
+    async def _who_am_i(self, here: Any) -> None:
+        task = asyncio.current_task()
+        is_same = here.memory.setdefault("task", task) is task
+        here.trace.append(("I", is_same, here.ctx and here.ctx.cancellation_token.is_cancelled()))
+
+    async def _handled_exception(self, here: Any) -> None:
+        handled = sys.exc_info()[1]
+        here.trace.append(("handles", handled and tell(handled)))
+
+    async def _fail(self, here: Any, how: str) -> None:
+        if how == "cause":
+            try:
+                raise KeyError("cause")
+            except KeyError as error:
+                raise Own("effect") from error
+        raise {
+            "value": ValueError("v"),
+            "key": KeyError("k"),
+            "own": Own("o", 1),
+            "stop": StopAsyncIteration("s"),
+            "cancelled": asyncio.CancelledError("c"),
+            "timeout": asyncio.TimeoutError("t"),
+            "base": Base("b"),
+        }[how]
+
+    async def _cancel_myself(self, here: Any, catches: bool) -> None:
+        task = asyncio.current_task()
+        here.trace.append(("asked", task.cancel("by myself")))
+        try:
+            await asyncio.sleep(0)
+            here.trace.append("not cancelled")
+        except asyncio.CancelledError as error:
+            here.trace.append(("cancelled", error.args))
+            if not catches:
+                raise
+            if hasattr(task, "uncancel"):
+                here.trace.append(("left", task.uncancel()))
+
+    async def _time_out(self, here: Any, how: str) -> None:
+        never = asyncio.get_running_loop().create_future()
+        try:
+            with self._timed():
+                if how == "wait_for":
+                    await asyncio.wait_for(never, 0.0005)
+                elif how == "zero":
+                    await asyncio.wait_for(never, 0)
+                elif hasattr(asyncio, "timeout"):
+                    async with asyncio.timeout(0.0005):
+                        await never
+        except asyncio.TimeoutError as error:
+            here.trace.append(("timed out", tell(error)))
+
+    def _sending(self, here: Any, target: Any, script: Script, where: str, **options: Any) -> Any:
+        """Hand out what `send_message` returns."""
+        recipient = self.core.AgentId(*target)
+        order = Order(script, where)
+        if here.agent is None:
+            return self.runtime.send_message(order, recipient, **options)
+        return here.agent.send_message(order, recipient, **options)
+
+    async def _noted(self, work: Awaitable[Any], where: str) -> Any:
+        """Await a send at once, and note when."""
+        self.accepted.append(where)
+        return await work
+
+    async def _send(self, here: Any, target: Any, script: Script, form: str, catches: bool) -> None:
+        sending = self._sending(here, target, script, here.where)
+        try:
+            here.trace.append(
+                ("answered", str(await self._sent(here, sending, target, script, form)))
+            )
+        except BaseException as error:
+            here.trace.append(("refused", tell(error)))
+            if not catches:
+                raise
+
+    async def _sent(self, here: Any, sending: Any, target: Any, script: Script, form: str) -> Any:
+        if form == "await":
+            return await self._noted(sending, here.where)
+        if form == "runtime":
+            sending.close()
+            again = self.runtime.send_message(
+                Order(script, here.where),
+                self.core.AgentId(*target),
+                sender=here.agent and here.agent.id,
+            )
+            return await self._noted(again, here.where)
+        if form == "task":
+            return await asyncio.create_task(sending)
+        if form == "named task":
+            task = asyncio.create_task(sending, name="named")
+            answer = await task
+            here.trace.append(("its name", task.get_name()))
+            return answer
+        if form == "future":
+            return await asyncio.ensure_future(sending)
+        if form == "wait_for":
+            return await asyncio.wait_for(sending, 60)
+        if form == "shield":
+            return await asyncio.shield(sending)
+        if form == "gather":
+            (answer,) = await asyncio.gather(sending)
+            return answer
+        if form == "generator":
+
+            async def stream() -> Any:
+                yield await self._noted(sending, here.where)
+
+            async with contextlib.aclosing(stream()) as answers:
+                async for answer in answers:
+                    return answer
+        if form == "timeout":
+            async with asyncio.timeout(60):
+                return await self._noted(sending, here.where)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(sending)
+        return task.result()
+
+    async def _gather(self, here: Any, orders: Any, returns_errors: bool) -> None:
+        sends = [
+            self._sending(here, target, script, f"{here.where}.{index}")
+            for index, (target, script) in enumerate(orders)
+        ]
+        if returns_errors:
+            answers = await asyncio.gather(*sends, return_exceptions=True)
+            here.trace.append(
+                tuple(tell(one) if isinstance(one, BaseException) else str(one) for one in answers)
+            )
+            return
+        try:
+            here.trace.append(tuple(map(str, await asyncio.gather(*sends))))
+        except BaseException:  # noqa: BLE001 - which of several errors comes first depends on turns
+            here.trace.append("gathering failed")
+
+    async def _publish(self, here: Any, topic: str, script: Script) -> None:
+        publisher = self.runtime if here.agent is None else here.agent
+        self.accepted.append(here.where)
+        await publisher.publish_message(Order(script, here.where), self.core.TopicId(topic, "x"))
+
+    async def _spawn(self, here: Any, target: Any, script: Script, how: str) -> None:
+        async def late() -> Any:
+            await asyncio.sleep(0)
+            here.trace_of_spawn.append(("variable", VARIABLE.get()))
+            return await self._sending(here, target, script, here.where)
+
+        work = late() if how == "late" else self._sending(here, target, script, here.where)
+        task = asyncio.create_task(work)
+        if how == "loose" or here.kept is None:
+            self.loose.add(task)
+            task.add_done_callback(self.loose.discard)
+        else:
+            here.kept.append(task)
+
+    async def _give_up(self, here: Any, target: Any, script: Script, how: str) -> None:
+        """Send a message whose handler comes to wait for ever, and then wait no more."""
+        script = Script((*script.steps, ("stay", here.where), ("touch",)))
+        token = self.core.CancellationToken()
+        options = {"cancellation_token": token} if how == "token" else {}
+        sending = self._sending(here, target, script, here.where, **options)
+        reached = asyncio.ensure_future(self.reached[here.where].wait())
+        if how == "gather":
+            task: Any = asyncio.gather(sending, return_exceptions=False)
+        else:
+            task = asyncio.create_task(sending)
+        await asyncio.wait({task, reached}, return_when=asyncio.FIRST_COMPLETED)
+        reached.cancel()
+        if not task.done():
+            if how in ("task", "gather"):
+                task.cancel("given up")
+            elif how == "token":
+                token.cancel()
+            elif how == "handler":
+                here.trace.append(("its task", self.tasks[here.where].cancel("from outside")))
+            else:
+                with contextlib.suppress(asyncio.TimeoutError), self._timed():
+                    await asyncio.wait_for(task, 0.0005)
+        here.trace.append(("given up", await self._outcome(task)))
+
+    async def _stay(self, here: Any, name: str) -> None:
+        self.tasks[name] = asyncio.current_task()
+        self.reached[name].set()
+        try:
+            await self.never.wait("event")
+        except asyncio.CancelledError as error:
+            here.trace.append(("sent away", error.args))
+            raise
+        finally:
+            del self.tasks[name]
+
+    async def _inside(self, here: Any, what: str, script: Script) -> None:
+        def go_on() -> Any:
+            return self.follow(here.agent, script, here.where, here.trace, here.ctx, [])
+
+        if what == "except":
+            try:
+                raise KeyError("being handled")
+            except KeyError:
+                await go_on()
+        elif what == "finally":
+            try:
+                pass
+            finally:
+                await go_on()
+        elif what == "variable":
+            token = VARIABLE.set(99)
+            try:
+                await go_on()
+            finally:
+                VARIABLE.reset(token)
+        else:
+
+            @contextlib.asynccontextmanager
+            async def manager() -> Any:
+                try:
+                    yield
+                finally:
+                    await asyncio.sleep(0)
+                    here.trace.append("managed")
+
+            async with manager():
+                await go_on()
+
+
+class _Here:
+    """Where a step is taken."""
+
+    def __init__(
+        self, steps: Steps, agent: Any, where: str, trace: list[Any], ctx: Any, kept: Any
+    ) -> None:
+        self.agent, self.where, self.trace, self.ctx, self.kept = agent, where, trace, ctx, kept
+        # What a handler remembers lies with its trace.
+        self.memory = steps.memories.setdefault(id(trace), {})
+        self.trace_of_spawn = steps.traces[f"{where} spawned"]

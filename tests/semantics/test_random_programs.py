@@ -1,0 +1,73 @@
+"""Random programs: each handler sees the same, whichever way its message took.
+
+`FERROGEN_RANDOM_PROGRAMS=5000` in the environment has so many played, other ones each time.
+"""
+
+import asyncio
+import os
+import sys
+import warnings
+
+import autogen_core
+import pytest
+import uvloop
+from hypothesis import HealthCheck, given, settings
+
+import ferrogen
+
+from .player import run
+from .programs import programs
+
+MANY = os.environ.get("FERROGEN_RANDOM_PROGRAMS")
+playing = settings(
+    max_examples=int(MANY or "50"),
+    deadline=None,
+    derandomize=MANY is None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def in_debug_mode():
+    loop = asyncio.new_event_loop()
+    loop.set_debug(True)
+    return loop
+
+
+def with_eager_tasks():
+    loop = asyncio.new_event_loop()
+    loop.set_task_factory(asyncio.eager_task_factory)
+    return loop
+
+
+since_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with 3.12")
+loops = [
+    pytest.param(asyncio.new_event_loop, id="asyncio"),
+    pytest.param(in_debug_mode, id="debug"),
+    pytest.param(with_eager_tasks, id="eager", marks=since_3_12),
+    pytest.param(uvloop.new_event_loop, id="uvloop"),
+]
+
+
+def play(core, program, loop=asyncio.new_event_loop, *, plainly=False):
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        if plainly:
+            patch.setenv("FERROGEN_PLAIN_TASKS", "1")
+        return run(core, program, loop)
+
+
+@pytest.mark.parametrize("loop", loops)
+@given(program=programs)
+@playing
+def test_the_short_cut_shows_handlers_what_plain_tasks_do(loop, program):
+    natively = play(ferrogen, program, loop)
+    assert natively == play(ferrogen, program, loop, plainly=True)
+    assert natively["rules broken"] == []
+    assert natively["unfinished"] == []
+    assert natively["left"] == 0
+
+
+@given(program=programs)
+@playing
+def test_handlers_see_what_they_see_on_upstream(program):
+    assert play(ferrogen, program)["traces"] == play(autogen_core, program)["traces"]
