@@ -180,3 +180,44 @@ async def test_a_send_overtakes_no_publish_that_was_taken_before(world, taken_fo
     await turns(taken_for)
     await world.ask("a", 2)
     assert order == [1, 2]
+
+
+async def test_a_consequence_does_not_reach_an_agent_before_its_cause(world):
+    """Of two that hear a message, the first sends another to the second."""
+    heard = []
+
+    async def first(self, message, ctx):
+        heard.append(await self.send_message(Ask("consequence"), world.id("second")))
+
+    async def second(self, message, ctx):
+        heard.append(message.value)
+        return "answered"
+
+    await world.agent("first", first, topic="t")
+    await world.agent("second", second, topic="t")
+    world.start()
+    await world.publish("t", "cause")
+    await until(lambda: len(heard) == 3)
+    assert heard == ["cause", "consequence", "answered"]
+
+
+async def test_a_consequence_by_way_of_another_agent_does_not_either(world):
+    heard = []
+
+    async def first(self, message, ctx):
+        await self.send_message(Ask(), world.id("between"))
+
+    async def between(self, message, ctx):
+        await self.send_message(Ask("consequence"), world.id("last"))
+
+    async def last(self, message, ctx):
+        heard.append(message.value)
+
+    await world.agent("first", first, topic="t")
+    await world.agent("other", last, topic="t")
+    await world.agent("last", last, topic="t")
+    await world.agent("between", between)
+    world.start()
+    await world.publish("t", "cause")
+    await until(lambda: len(heard) == 3)
+    assert heard == ["cause", "cause", "consequence"]

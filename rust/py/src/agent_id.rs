@@ -69,6 +69,11 @@ impl AgentId {
         self.parts()?.agent_type.to_str(py)
     }
 
+    /// Whether both name the same agent. No code of a subclass is asked.
+    pub(crate) fn names_same(&self, other: &Self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.key_str(py)? == other.key_str(py)? && self.type_str(py)? == other.type_str(py)?)
+    }
+
     pub(crate) fn key_str<'a>(&'a self, py: Python<'a>) -> PyResult<&'a str> {
         self.parts()?.key.to_str(py)
     }

@@ -21,6 +21,7 @@ use super::request::{Errand, Request};
 use super::seats::A_TURN;
 use super::send::Send;
 use super::spares::Spare;
+use super::untold::Untold;
 use crate::agent_id::AgentId;
 use crate::dispatcher::{Begun, Dispatcher, Equipment, Inline, Place, Source, Start};
 use crate::routes::Routes;
@@ -74,6 +75,7 @@ pub(crate) struct Drive {
     /// Whether somebody records spans.
     pub(super) is_traced: AtomicBool,
     pub(super) idle_is_awaited: AtomicBool,
+    pub(super) untold: Untold,
 }
 
 #[pymethods]
@@ -112,6 +114,7 @@ impl Drive {
             depth: AtomicU32::new(0),
             is_traced: AtomicBool::new(false),
             idle_is_awaited: AtomicBool::new(false),
+            untold: Untold::nobody(),
         })
     }
 

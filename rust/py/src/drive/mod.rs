@@ -14,7 +14,8 @@
 //! - `gathering`: beginning what `asyncio.gather` waits for.
 //! - `parking`: handlers that wait for other agents; `spares`: tasks for handlers that do not.
 //! - `sending`: a message that is sent.
-//! - `publishing`: handing out what was published; `heard`: to whom; `desk`: in which task.
+//! - `publishing`: handing out what was published; `heard`: to whom; `desk`: in which task; `untold`: who
+//!   is still to hear it.
 //! - `first_step`: a handler is called, and stepped once.
 //! - `handling`: the handler, as the coroutine of its task.
 //! - `delivery_task`: the task that it believes to be in.
@@ -52,6 +53,7 @@ mod send;
 mod sending;
 mod spares;
 mod unhandled;
+mod untold;
 mod variables;
 mod watch;
 

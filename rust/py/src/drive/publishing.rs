@@ -206,8 +206,10 @@ impl Drive {
         *told += recipients.len().max(1);
         let mut later = Vec::new();
         let mut result = Ok(true);
-        for recipient in recipients.iter() {
+        self.untold.begin(py, &recipients);
+        for (index, recipient) in recipients.iter().enumerate() {
             let recipient = recipient.bind(py);
+            self.untold.leave(recipients.len() - index - 1);
             let watch =
                 if is_watched { Watch::hearing(host, recipient, envelope)? } else { Watch::NOBODY };
             match self.tell_one(desk, seat, recipient, ticket, envelope, watch) {
@@ -217,6 +219,7 @@ impl Drive {
                 Err(error) => result = result.and(Err(error)),
             }
         }
+        self.untold.end(py);
         if later.is_empty() {
             self.dispatcher.get().end(py, ticket, outcome::Outcome::Handled)?;
             if self.idle_is_awaited.load(Ordering::Relaxed) {

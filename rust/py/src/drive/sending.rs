@@ -44,7 +44,10 @@ impl Drive {
         let Ok(recipient) = request.to.bind(py).cast::<AgentId>() else {
             return Ok(First::PlainWay);
         };
-        if this.is_overseen(py) || is_cancelled(py, request.cancellation_token.as_ref())? {
+        if this.is_overseen(py)
+            || this.untold.contains(recipient)
+            || is_cancelled(py, request.cancellation_token.as_ref())?
+        {
             return Ok(First::PlainWay);
         }
         let is_watched = this.is_watched(py)?;
