@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from opentelemetry import trace
-from tests.compat.observers import RecordedSpans, logged_events
+from opentelemetry.sdk.trace import TracerProvider
+from tests.compat.observers import RecordedSpans
 
 from ferrogen import (
     EVENT_LOGGER_NAME,
@@ -21,6 +22,7 @@ from ferrogen import (
     try_get_known_serializers_for_type,
 )
 
+from .journal import Journal
 from .world import register
 
 A, B = AgentId("a", "1"), AgentId("b", "1")
@@ -60,23 +62,24 @@ async def asks_another(agent: Any, message: Note, ctx: Any) -> Any:
 HANDLERS = [answers, waits, raises, waits_and_raises, is_cancelled, asks_another]
 
 
-async def reported(act: Any, monkeypatch: pytest.MonkeyPatch, plain: bool) -> tuple[Any, Any, Any]:
-    """Send a message twice; return its outcome, and what the log and the spans say."""
+async def reported(act: Any, monkeypatch: pytest.MonkeyPatch, plain: bool) -> tuple[Any, Any]:
+    """Send a message twice; return its outcome, and what the log and the tracer are told."""
     monkeypatch.setenv("FERROGEN_PLAIN_TASKS", "1" if plain else "")
-    spans = RecordedSpans()
-    runtime = SingleThreadedAgentRuntime(tracer_provider=spans.provider)
+    provider, journal = TracerProvider(shutdown_on_exit=False), Journal()
+    provider.add_span_processor(journal)
+    runtime = SingleThreadedAgentRuntime(tracer_provider=provider)
     await register(runtime, "a", act)
     await register(runtime, "b", waits)
     runtime.add_message_serializer(try_get_known_serializers_for_type(Note))
     for agent_id in (A, B):
         await runtime.try_get_underlying_agent_instance(agent_id)
     runtime.start()
-    with logged_events() as events:
+    with journal.listening(), patch("uuid.uuid4", return_value="made up"):
         outcomes = [await outcome(runtime, text) for text in ("first", "second")]
         await runtime.stop_when_idle()
     if not plain:
         assert runtime._drive is not None
-    return outcomes, events, sorted(map(without_ids, spans.seen()), key=repr)
+    return outcomes, journal.lines
 
 
 async def outcome(runtime: SingleThreadedAgentRuntime, text: str) -> Any:
@@ -84,17 +87,6 @@ async def outcome(runtime: SingleThreadedAgentRuntime, text: str) -> Any:
         return await runtime.send_message(Note(text), A, message_id=text)
     except (ValueError, asyncio.CancelledError) as error:
         return repr(error)
-
-
-def without_ids(span: dict[str, Any]) -> dict[str, Any]:
-    """A span without the id that is made up for the message that a handler sends."""
-    attributes = span["attributes"]
-    if "message_context" in attributes:
-        context = json.loads(attributes["message_context"])
-        if context["sender"] != "None":
-            del context["message_id"]
-        attributes["message_context"] = context
-    return span
 
 
 @pytest.mark.parametrize("act", HANDLERS)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
-from tests.compat.observers import without_trace
+from opentelemetry.sdk.trace import TracerProvider
 
 from ferrogen import (
-    EVENT_LOGGER_NAME,
     ROOT_LOGGER_NAME,
     AgentId,
     SingleThreadedAgentRuntime,
@@ -26,6 +23,7 @@ from ferrogen import (
     try_get_known_serializers_for_type,
 )
 
+from .journal import Journal
 from .world import Doing, register, until_idle
 
 NEWS = TopicId("news", "1")
@@ -34,53 +32,6 @@ NEWS = TopicId("news", "1")
 @dataclass
 class Note:
     text: str
-
-
-class Journal(SpanProcessor, logging.Handler):
-    """Writes down what begins, what ends and what is logged, and in which span."""
-
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
-        self.lines: list[Any] = []
-        self._names: dict[int, str] = {}
-
-    def on_start(self, span: Span, parent_context: Any = None) -> None:
-        self._names[span.get_span_context().span_id] = span.name
-        parent = span.parent and self._names[span.parent.span_id]
-        self.lines.append(("begins", span.name, parent, self._here()))
-
-    def on_end(self, span: ReadableSpan) -> None:
-        status = (span.status.status_code, span.status.description)
-        events = [(event.name, without_trace(event.attributes)) for event in span.events]
-        links = [
-            (self._names[link.context.span_id], link.context.is_remote, link.context.trace_flags)
-            for link in span.links
-        ]
-        attributes = dict(span.attributes or {})
-        self.lines.append(("ends", span.name, span.kind, attributes, status, events, links))
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append((record.levelname, record.getMessage(), self._here()))
-
-    def _here(self) -> str | None:
-        return getattr(trace.get_current_span(), "name", None)
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Hear what is logged."""
-        loggers = [logging.getLogger(name) for name in (ROOT_LOGGER_NAME, EVENT_LOGGER_NAME)]
-        before = [(logger, logger.level, logger.propagate) for logger in loggers]
-        for logger in loggers:
-            logger.setLevel(logging.INFO)
-            logger.propagate = False
-            logger.addHandler(self)
-        try:
-            yield
-        finally:
-            for logger, level, propagates in before:
-                logger.removeHandler(self)
-                logger.setLevel(level)
-                logger.propagate = propagates
 
 
 async def ends(agent: Any, message: Note, ctx: Any) -> None: ...
@@ -151,8 +102,6 @@ async def told(
 ) -> tuple[list[Any], int]:
     """Publish two messages to an agent for each act; return what is told, how many ran inline."""
     monkeypatch.setenv("FERROGEN_PLAIN_TASKS", "1" if plain else "")
-    numbers = itertools.count()
-    monkeypatch.setattr(uuid, "uuid4", lambda: next(numbers))
     journal, inline = Journal(), 0
     if traced:
         settings["tracer_provider"] = TracerProvider(shutdown_on_exit=False)
@@ -173,10 +122,10 @@ async def told(
     if prepare is not None:
         await prepare(runtime)
     runtime.start()
-    with journal.listening() if logged else nullcontext():
-        with suppress(
-            ValueError, LookupError
-        ):  # an error that no sender waits for, where it is raised
+    listening = journal.listening() if logged else nullcontext()
+    with listening, patch("uuid.uuid4", return_value="made up"):
+        # An error that no sender waits for is raised here, if it halts the runtime.
+        with suppress(ValueError, LookupError):
             for text in ("first", "second"):
                 await runtime.publish_message(
                     Note(text), NEWS, sender=AgentId("agent-9", 'its "key"'), message_id=text

@@ -71,6 +71,11 @@ class Observer:
         """Whether a span opened now would be seen."""
         return self.tracing.is_recording()
 
+    @property
+    def tells_events(self) -> bool:
+        """Whether anybody listens to events."""
+        return _events.isEnabledFor(logging.INFO)
+
     def link(self) -> Link | None:
         """What a message takes along of the current span, if spans are seen."""
         return link_to(get_current_span()) if self.is_tracing else None

@@ -8,10 +8,11 @@ message that is published.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from opentelemetry import context as telemetry
-from opentelemetry.trace import Span, set_span_in_context
+from opentelemetry.trace import Span, set_span_in_context, use_span
 
 from ferrogen._core import AgentId, MessageContext
 from ferrogen._telemetry.propagation import link_to
@@ -87,14 +88,18 @@ class Watch:
             observer.answered(answer, recipient, sender, DeliveryStage.DELIVER)
             return
         self._processing.end()
-        observer.answered(answer, recipient, sender, DeliveryStage.SEND)
+        if observer.tells_events:
+            with use_span(self._sending):
+                observer.answered(answer, recipient, sender, DeliveryStage.SEND)
         self._sending.end()
         facts = observer.answer_attributes(answer, recipient, sender)
         link = link_to(self._sending)
         arriving = observer.tracing.start_span(
             "ack", sender, facts, link=link, context=self._around
         )
-        observer.answered(answer, recipient, sender, DeliveryStage.DELIVER)
+        if observer.tells_events:
+            with use_span(arriving):
+                observer.answered(answer, recipient, sender, DeliveryStage.DELIVER)
         arriving.end()
         self._creating.end()
 
@@ -102,9 +107,8 @@ class Watch:
         """Report that the handler has raised, or could not begin."""
         if self._processing is not None:
             fail_span(self._processing, error)
-        self._observer.failed(self._recipient, self._message, error, direct=True)
-        if self._sending is not None:
-            self._sending.end()
+        with nullcontext() if self._sending is None else use_span(self._sending, end_on_exit=True):
+            self._observer.failed(self._recipient, self._message, error, direct=True)
         if self._creating is not None:
             fail_span(self._creating, error)
 
