@@ -6,27 +6,62 @@
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::drive::GilMutex;
+use crate::drive::{FreeList, GilMutex, Recycled};
 use crate::lazy_field::read_or_make;
 use crate::message_context::{ContextFields, MessageContext, new_message_id, new_token};
 
-/// What is made when read, or may be changed under way.
 struct Fields {
     message: Py<PyAny>,
+    topic_id: Py<PyAny>,
+    sender: Option<Py<PyAny>>,
+    link: Option<Py<PyAny>>,
     context: Option<Py<PyAny>>,
     cancellation_token: Option<Py<PyAny>>,
     message_id: Option<Py<PyAny>>,
 }
 
+impl Fields {
+    /// Lets go of everything. Dropping a field would first look up whether it may.
+    fn release(self, py: Python<'_>) {
+        let let_go = |one: Option<Py<PyAny>>| {
+            if let Some(one) = one {
+                one.drop_ref(py);
+            }
+        };
+        self.message.drop_ref(py);
+        self.topic_id.drop_ref(py);
+        let_go(self.sender);
+        let_go(self.link);
+        let_go(self.context);
+        let_go(self.cancellation_token);
+        let_go(self.message_id);
+    }
+}
+
 #[pyclass(frozen, weakref, module = "ferrogen._core")]
 pub(crate) struct PublishEnvelope {
-    fields: GilMutex<Fields>,
-    topic_id: Py<PyAny>,
-    sender: Option<Py<PyAny>>,
-    link: Option<Py<PyAny>>,
+    /// `None` while it waits to be used again.
+    fields: GilMutex<Option<Fields>>,
 }
 
 impl PublishEnvelope {
+    /// An envelope around what was given to `publish_message`.
+    pub(crate) fn make(
+        py: Python<'_>,
+        message: Py<PyAny>,
+        topic_id: Py<PyAny>,
+        sender: Option<Py<PyAny>>,
+        cancellation_token: Option<Py<PyAny>>,
+        message_id: Option<Py<PyAny>>,
+        link: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'_, Self>> {
+        let envelope = Self::new(message, topic_id, sender, cancellation_token, message_id, link);
+        let Some(free) = FreeList::take::<Self>(py) else { return Bound::new(py, envelope) };
+        let fields = envelope.fields.into_inner();
+        free.get().fields.with(py, |place| *place = fields);
+        Ok(free)
+    }
+
     /// What each recipient is told; the token and the id stay here.
     pub(crate) fn context_of_recipient(this: &Bound<'_, Self>) -> ContextFields {
         let (py, envelope) = (this.py(), this.get());
@@ -37,13 +72,40 @@ impl PublishEnvelope {
             ..ContextFields::default()
         }
     }
+
+    /// Looks at the fields, without running Python.
+    fn with<R>(&self, py: Python<'_>, look: impl FnOnce(&mut Fields) -> R) -> R {
+        self.fields.with(py, |fields| look(filled(fields)))
+    }
+
+    fn read(&self, py: Python<'_>, field: fn(&Fields) -> &Option<Py<PyAny>>) -> Option<Py<PyAny>> {
+        self.with(py, |fields| field(fields).as_ref().map(|value| value.clone_ref(py)))
+    }
+}
+
+fn filled(fields: &mut Option<Fields>) -> &mut Fields {
+    fields.as_mut().expect("what is referred to has its fields")
+}
+
+impl Recycled for PublishEnvelope {
+    fn free_list() -> &'static FreeList {
+        static FREE: FreeList = FreeList::new();
+        &FREE
+    }
+
+    fn clear(&self, py: Python<'_>) -> bool {
+        if let Some(fields) = self.fields.with(py, Option::take) {
+            fields.release(py);
+        }
+        true
+    }
 }
 
 #[pymethods]
 impl PublishEnvelope {
     #[new]
     #[pyo3(signature = (message, topic_id, sender, *, cancellation_token=None, message_id=None, link=None))]
-    pub(crate) fn new(
+    fn new(
         message: Py<PyAny>,
         topic_id: Py<PyAny>,
         sender: Option<Py<PyAny>>,
@@ -51,78 +113,82 @@ impl PublishEnvelope {
         message_id: Option<Py<PyAny>>,
         link: Option<Py<PyAny>>,
     ) -> Self {
-        Self {
-            fields: GilMutex::new(Fields {
-                message,
-                context: None,
-                cancellation_token,
-                message_id,
-            }),
-            topic_id,
-            sender,
-            link,
-        }
+        let context = None;
+        let fields =
+            Fields { message, topic_id, sender, link, context, cancellation_token, message_id };
+        Self { fields: GilMutex::new(Some(fields)) }
     }
 
     #[getter]
     pub(crate) fn message(&self, py: Python<'_>) -> Py<PyAny> {
-        self.fields.lock(py).message.clone_ref(py)
+        self.with(py, |fields| fields.message.clone_ref(py))
     }
 
     #[setter]
     fn set_message(&self, py: Python<'_>, message: Py<PyAny>) {
-        let before = std::mem::replace(&mut self.fields.lock(py).message, message);
+        let before = self.with(py, |fields| std::mem::replace(&mut fields.message, message));
         drop(before);
     }
 
     #[getter]
     fn context(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.fields.lock(py).context.as_ref().map(|context| context.clone_ref(py))
+        self.read(py, |fields| &fields.context)
     }
 
     #[setter]
     fn set_context(&self, py: Python<'_>, context: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut self.fields.lock(py).context, context);
+        let before = self.with(py, |fields| std::mem::replace(&mut fields.context, context));
         drop(before);
     }
 
     #[getter]
     fn link(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.link.as_ref().map(|link| link.clone_ref(py))
+        self.read(py, |fields| &fields.link)
     }
 
     #[getter]
     pub(crate) fn topic_id(&self, py: Python<'_>) -> Py<PyAny> {
-        self.topic_id.clone_ref(py)
+        self.with(py, |fields| fields.topic_id.clone_ref(py))
     }
 
     #[getter]
     pub(crate) fn sender(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.sender.as_ref().map(|sender| sender.clone_ref(py))
+        self.read(py, |fields| &fields.sender)
     }
 
     #[getter]
     pub(crate) fn cancellation_token(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        read_or_make(&self.fields, py, |fields| &mut fields.cancellation_token, || new_token(py))
+        read_or_make(
+            &self.fields,
+            py,
+            |fields| &mut filled(fields).cancellation_token,
+            || new_token(py),
+        )
     }
 
     #[getter]
     pub(crate) fn message_id(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        read_or_make(&self.fields, py, |fields| &mut fields.message_id, || new_message_id(py))
+        read_or_make(
+            &self.fields,
+            py,
+            |fields| &mut filled(fields).message_id,
+            || new_message_id(py),
+        )
     }
 
-    pub(crate) fn message_context(slf: &Bound<'_, Self>) -> MessageContext {
+    fn message_context(slf: &Bound<'_, Self>) -> MessageContext {
         MessageContext::of(Self::context_of_recipient(slf))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.fields.visit(|fields| {
+            let Some(fields) = fields else { return Ok(()) };
             visit.call(&fields.message)?;
+            visit.call(&fields.topic_id)?;
+            visit.call(&fields.sender)?;
+            visit.call(&fields.link)?;
             visit.call(&fields.context)?;
             visit.call(&fields.cancellation_token)
-        })?;
-        visit.call(&self.topic_id)?;
-        visit.call(&self.sender)?;
-        visit.call(&self.link)
+        })
     }
 }

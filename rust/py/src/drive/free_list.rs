@@ -17,14 +17,14 @@ use super::private::is_referred_to;
 const PLACES: usize = 128;
 
 /// A class without subclasses whose objects are kept.
-pub(super) trait Recycled: PyClass<Frozen = True> + Sync {
+pub(crate) trait Recycled: PyClass<Frozen = True> + Sync {
     fn free_list() -> &'static FreeList;
 
-    /// Whether there is nothing in it that dropping it would see to.
-    fn is_blank(&self, py: Python<'_>) -> bool;
+    /// Lets go of what is in it. Returns whether nothing is left that dropping it would see to.
+    fn clear(&self, py: Python<'_>) -> bool;
 }
 
-pub(super) struct FreeList {
+pub(crate) struct FreeList {
     free: GilMutex<Vec<Free>>,
     /// What frees an object that is not kept.
     dealloc: PyOnceLock<ffi::destructor>,
@@ -37,12 +37,12 @@ struct Free(NonNull<ffi::PyObject>);
 unsafe impl Send for Free {}
 
 impl FreeList {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { free: GilMutex::new(Vec::new()), dealloc: PyOnceLock::new() }
     }
 
-    /// An object of the class, blank, if one is kept.
-    pub(super) fn take<T: Recycled>(py: Python<'_>) -> Option<Bound<'_, T>> {
+    /// An object of the class, cleared, if one is kept.
+    pub(crate) fn take<T: Recycled>(py: Python<'_>) -> Option<Bound<'_, T>> {
         let Free(object) = T::free_list().free.with(py, Vec::pop)?;
         let raw = object.as_ptr();
         // SAFETY: `dealloc` put it here, an object of the class that is whole but for its count of
@@ -66,17 +66,17 @@ pub(super) fn recycle<T: Recycled>(py: Python<'_>) {
 
 unsafe extern "C" fn dealloc<T: Recycled>(this: *mut ffi::PyObject) {
     // SAFETY: the slot is called, attached, with an object of the class that nobody refers to any
-    // more. It is only looked at where it may be kept. Each object owns a reference to its class,
+    // more, and of which the garbage collector must not hear again. Each object owns a reference to its class,
     // given back here, since `PyObject_Init` takes a new one.
     unsafe {
         let py = Python::assume_attached();
         let list = T::free_list();
-        let is_blank = Borrowed::from_ptr(py, this).cast_unchecked::<T>().get().is_blank(py);
-        if is_blank && !is_referred_to(this) {
+        ffi::PyObject_GC_UnTrack(this.cast());
+        let is_clear = Borrowed::from_ptr(py, this).cast_unchecked::<T>().get().clear(py);
+        if is_clear && !is_referred_to(this) {
             let is_kept = list.free.with(py, |free| {
                 let has_room = free.len() < PLACES;
                 if has_room {
-                    ffi::PyObject_GC_UnTrack(this.cast());
                     free.extend(NonNull::new(this).map(Free));
                 }
                 has_room

@@ -48,6 +48,11 @@ impl<T> GilMutex<T> {
         result
     }
 
+    /// The content, without the mutex.
+    pub(crate) fn into_inner(self) -> T {
+        self.content.into_inner()
+    }
+
     /// The content, to who has the mutex alone.
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.content.get_mut()

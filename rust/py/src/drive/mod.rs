@@ -65,7 +65,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::publish_envelope::PublishEnvelope;
+
 pub(crate) use drive::Drive;
+pub(crate) use free_list::{FreeList, Recycled};
 pub(crate) use gil_mutex::{GilMutex, Held};
 pub(crate) use handlers::{BoundWay, Handlers, Way};
 pub(crate) use private::is_private;
@@ -93,6 +96,7 @@ pub(crate) fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
     coroutine::give_slots::<Send>(py)?;
     variables::find_variables(py)?;
     free_list::recycle::<Send>(py);
+    free_list::recycle::<PublishEnvelope>(py);
     calling::quicken(py)?;
     // The binding imports the class when it is first asked for, which may be when a handler that waits is
     // closed at the end of the interpreter, where nothing can be imported: it would panic.

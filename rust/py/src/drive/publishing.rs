@@ -57,15 +57,15 @@ impl Drive {
             None
         };
         let given = |one: &Option<Py<PyAny>>| one.as_ref().map(|one| one.clone_ref(py));
-        let envelope = PublishEnvelope::new(
+        let envelope = PublishEnvelope::make(
+            py,
             request.message.clone_ref(py),
             request.to.clone_ref(py),
             given(&request.sender),
             given(&request.cancellation_token),
             given(&request.message_id),
             link,
-        );
-        let envelope = Bound::new(py, envelope)?;
+        )?;
         Self::arm(drive)?;
         this.dispatcher.get().accept(py, envelope.into_any().unbind());
         Ok(First::Ended(Ok(py.None().into_bound(py))))

@@ -104,7 +104,7 @@ impl Recycled for Send {
         &FREE
     }
 
-    fn is_blank(&self, py: Python<'_>) -> bool {
+    fn clear(&self, py: Python<'_>) -> bool {
         self.stage.with(py, |stage| matches!(stage, Stage::Taken))
     }
 }
