@@ -1,7 +1,6 @@
 //! `AgentId`: the address of one agent, an agent type and a key.
 
 use std::hash::{Hash, Hasher};
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -9,6 +8,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
+use crate::drive::Settled;
 use crate::grammar::{AGENT_TYPE_PATTERN, is_valid_agent_type};
 use crate::python;
 
@@ -16,14 +16,14 @@ use crate::python;
 /// makes has none yet: upstream's pickles call it, and hand the parts to `__setstate__`.
 #[pyclass(frozen, subclass, weakref, module = "ferrogen")]
 pub(crate) struct AgentId {
-    parts: OnceLock<Parts>,
+    pub(crate) parts: Settled<Parts>,
     /// Where a dispatcher has found the agent: its number, and the agent's place there.
     found: [AtomicU64; 2],
 }
 
 /// Both are plain strings, never of a subclass, and can be read as UTF-8. So comparing and
 /// hashing them runs no code of the user's, and reading them cannot fail while a lock is held.
-struct Parts {
+pub(crate) struct Parts {
     agent_type: Py<PyString>,
     key: Py<PyString>,
 }
@@ -37,6 +37,16 @@ impl Parts {
         let agent_type = valid_agent_type(&agent_type)?.unbind();
         Ok(Self { agent_type, key: valid_key(key)?.unbind() })
     }
+
+    /// Parts that come from `valid_agent_type` and `valid_key`, or are as if they did.
+    pub(crate) fn of(agent_type: Py<PyString>, key: Py<PyString>) -> Self {
+        Self { agent_type, key }
+    }
+
+    pub(crate) fn release(self, py: Python<'_>) {
+        self.agent_type.drop_ref(py);
+        self.key.drop_ref(py);
+    }
 }
 
 impl AgentId {
@@ -46,19 +56,25 @@ impl AgentId {
         (by.load(Relaxed) == dispatcher).then(|| place.load(Relaxed))
     }
 
-    /// Notes where a dispatcher has found the agent. Its number is not zero.
+    /// Notes where a dispatcher has found the agent. The number of none is zero.
     pub(crate) fn note(&self, dispatcher: u64, place: u64) {
         self.found[0].store(dispatcher, Relaxed);
         self.found[1].store(place, Relaxed);
     }
 
-    /// An id whose parts come from `valid_agent_type` and `valid_key`.
-    pub(crate) fn of(agent_type: Py<PyString>, key: Py<PyString>) -> Self {
-        Self { parts: Parts { agent_type, key }.into(), found: Default::default() }
+    pub(crate) fn of(parts: Parts) -> Self {
+        Self { parts: Settled::new(Some(parts)), found: Default::default() }
     }
 
-    fn parts(&self) -> PyResult<&Parts> {
-        self.parts.get().ok_or_else(|| {
+    /// Makes another id of one that was cleared.
+    pub(crate) fn renew(&self, py: Python<'_>, parts: Parts) {
+        let refused = self.parts.set(py, parts).is_err();
+        debug_assert!(!refused, "it was not cleared");
+        self.note(0, 0);
+    }
+
+    fn parts<'a>(&'a self, py: Python<'a>) -> PyResult<&'a Parts> {
+        self.parts.get(py).ok_or_else(|| {
             PyTypeError::new_err(
                 "this AgentId has no type and key yet: make it by calling the class",
             )
@@ -66,7 +82,7 @@ impl AgentId {
     }
 
     pub(crate) fn type_str<'a>(&'a self, py: Python<'a>) -> PyResult<&'a str> {
-        self.parts()?.agent_type.to_str(py)
+        self.parts(py)?.agent_type.to_str(py)
     }
 
     /// Whether both name the same agent. No code of a subclass is asked.
@@ -75,7 +91,7 @@ impl AgentId {
     }
 
     pub(crate) fn key_str<'a>(&'a self, py: Python<'a>) -> PyResult<&'a str> {
-        self.parts()?.key.to_str(py)
+        self.parts(py)?.key.to_str(py)
     }
 }
 
@@ -91,21 +107,21 @@ impl AgentId {
         let none = py.None();
         let none = none.bind(py);
         let parts = match (r#type, key) {
-            (None, None) => OnceLock::new(),
-            _ => Parts::checked(r#type.unwrap_or(none), key.unwrap_or(none))?.into(),
+            (None, None) => None,
+            _ => Some(Parts::checked(r#type.unwrap_or(none), key.unwrap_or(none))?),
         };
-        Ok(Self { parts, found: Default::default() })
+        Ok(Self { parts: Settled::new(parts), found: Default::default() })
     }
 
     /// Calling the class comes by here, unpickling does not. The arguments are those of `new`, or
     /// of a subclass.
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*args, **_kwargs))]
     fn __init__(
         &self,
-        _args: &Bound<'_, PyTuple>,
+        args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        match self.parts.get() {
+        match self.parts.get(args.py()) {
             Some(_) => Ok(()),
             None => Err(PyTypeError::new_err("an AgentId needs a type and a key")),
         }
@@ -121,23 +137,23 @@ impl AgentId {
 
     #[getter(r#type)]
     fn get_type(&self, py: Python<'_>) -> PyResult<Py<PyString>> {
-        Ok(self.parts()?.agent_type.clone_ref(py))
+        Ok(self.parts(py)?.agent_type.clone_ref(py))
     }
 
     #[getter]
     fn key(&self, py: Python<'_>) -> PyResult<Py<PyString>> {
-        Ok(self.parts()?.key.clone_ref(py))
+        Ok(self.parts(py)?.key.clone_ref(py))
     }
 
     fn __eq__(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = value.py();
         let Ok(other) = value.cast::<AgentId>() else { return Ok(false) };
-        let (own, other) = (self.parts()?, other.get().parts()?);
+        let (own, other) = (self.parts(py)?, other.get().parts(py)?);
         Ok(same(py, &own.key, &other.key)? && same(py, &own.agent_type, &other.agent_type)?)
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<u64> {
-        let parts = self.parts()?;
+        let parts = self.parts(py)?;
         let mut hasher = std::hash::DefaultHasher::new();
         parts.agent_type.bind(py).hash()?.hash(&mut hasher);
         parts.key.bind(py).hash()?.hash(&mut hasher);
@@ -155,7 +171,7 @@ impl AgentId {
     /// Pickling and copying rebuild the id from its parts, and keep what a subclass has added.
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let py = slf.py();
-        let Parts { agent_type, key } = slf.get().parts()?;
+        let Parts { agent_type, key } = slf.get().parts(py)?;
         let parts = (agent_type.clone_ref(py), key.clone_ref(py));
         match slf.as_any().getattr_opt("__dict__")? {
             Some(added) if !added.cast::<PyDict>()?.is_empty() => {
@@ -169,11 +185,11 @@ impl AgentId {
     /// here, too, under the names of its attributes.
     fn __setstate__(slf: &Bound<'_, Self>, state: &Bound<'_, PyDict>) -> PyResult<()> {
         let added = state.copy()?;
-        let parts = &slf.get().parts;
-        if parts.get().is_none() {
-            let take = |name| added.as_any().call_method1("pop", (name, slf.py().None()));
+        let (py, parts) = (slf.py(), &slf.get().parts);
+        if parts.get(py).is_none() {
+            let take = |name| added.as_any().call_method1("pop", (name, py.None()));
             // Whoever is first counts, and what was made twice is the same.
-            let _ = parts.set(Parts::checked(&take("_type")?, &take("_key")?)?);
+            let _ = parts.set(py, Parts::checked(&take("_type")?, &take("_key")?)?);
         }
         if !added.is_empty() {
             slf.as_any().getattr("__dict__")?.call_method1("update", (added,))?;

@@ -15,13 +15,18 @@ static PATTERN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 #[pyfunction]
 pub(crate) fn is_valid_agent_type(py: Python<'_>, value: &str) -> PyResult<bool> {
     if value.is_ascii() {
-        return Ok(!value.is_empty() && value.bytes().all(is_ascii_part));
+        return Ok(is_plain_agent_type(value));
     }
     let pattern = PATTERN.get_or_try_init(py, || {
         let compiled = py.import("re")?.call_method1("compile", (AGENT_TYPE_PATTERN,))?;
         PyResult::Ok(compiled.unbind())
     })?;
     Ok(!pattern.call_method1(py, "match", (value,))?.is_none(py))
+}
+
+/// Whether `value` can be an agent type, and is ASCII.
+pub(crate) fn is_plain_agent_type(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(is_ascii_part)
 }
 
 fn is_ascii_part(byte: u8) -> bool {

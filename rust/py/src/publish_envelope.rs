@@ -6,7 +6,7 @@
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::drive::{FreeList, GilMutex, Recycled};
+use crate::drive::{FreeList, GilMutex};
 use crate::lazy_field::read_or_make;
 use crate::message_context::{ContextFields, MessageContext, new_message_id, new_token};
 
@@ -87,17 +87,12 @@ fn filled(fields: &mut Option<Fields>) -> &mut Fields {
     fields.as_mut().expect("what is referred to has its fields")
 }
 
-impl Recycled for PublishEnvelope {
-    fn free_list() -> &'static FreeList {
-        static FREE: FreeList = FreeList::new();
-        &FREE
-    }
-
-    fn clear(&self, py: Python<'_>) -> bool {
+impl PublishEnvelope {
+    /// Lets go of everything. Nobody refers to it any more.
+    pub(crate) fn release(&self, py: Python<'_>) {
         if let Some(fields) = self.fields.with(py, Option::take) {
             fields.release(py);
         }
-        true
     }
 }
 

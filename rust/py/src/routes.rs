@@ -11,7 +11,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::agent_id::{AgentId, valid_agent_type, valid_key};
+use crate::agent_id::{AgentId, Parts, valid_agent_type, valid_key};
 use crate::drive::GilMutex;
 use crate::errors::raised;
 use crate::python;
@@ -111,7 +111,7 @@ impl Routes {
         for listener in listeners {
             match listener {
                 Listener::Type(agent_type) => {
-                    let id = AgentId::of(agent_type, source.clone().unbind());
+                    let id = AgentId::of(Parts::of(agent_type, source.clone().unbind()));
                     recipients.push(Bound::new(py, id)?);
                 }
                 Listener::Custom(subscription) => {

@@ -12,13 +12,12 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
+use super::arguments::{addresses, arrange};
 use super::drive::Drive;
 use super::request::{Errand, Request};
 use super::send::Send;
 
-/// What the methods take: the message, to whom, the sender, the token and the id.
-const PARAMETERS: usize = 5;
-/// How many of them are given by their place, at the most.
+/// How many arguments are given by their place, at the most: the message, and to whom.
 const PLACED: usize = 2;
 
 /// One of the methods.
@@ -97,11 +96,22 @@ unsafe extern "C" fn call<M: Method>(
     // METH_FASTCALL. Nothing in here drops what the binding would put off dropping.
     unsafe {
         let py = Python::assume_attached();
-        let Some(given) = arrange::<M>(py, arguments, placed, names) else {
+        let known = || {
+            addresses([
+                intern!(py, "message"),
+                M::name_of_address(py),
+                intern!(py, "sender"),
+                intern!(py, "cancellation_token"),
+                intern!(py, "message_id"),
+            ])
+        };
+        let mut given = [null_mut(); 5];
+        let is_plain = arrange(&mut given, arguments, placed, names, PLACED, known);
+        let [message, to, sender, cancellation_token, message_id] = given;
+        if !is_plain || message.is_null() || to.is_null() {
             let made = M::made().get(py).expect("it is set with the place");
             return made(drive, arguments, placed, names);
-        };
-        let [message, to, sender, cancellation_token, message_id] = given;
+        }
         let owned = |one| Bound::from_borrowed_ptr(py, one).unbind();
         let unless_none =
             |one: *mut ffi::PyObject| (!one.is_null() && one != ffi::Py_None()).then(|| owned(one));
@@ -122,41 +132,4 @@ unsafe extern "C" fn call<M: Method>(
             }
         }
     }
-}
-
-/// The arguments in the order of the parameters, null where there is none; `None` if the call is
-/// not plain.
-unsafe fn arrange<M: Method>(
-    py: Python<'_>,
-    arguments: *const *mut ffi::PyObject,
-    placed: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> Option<[*mut ffi::PyObject; PARAMETERS]> {
-    let placed = usize::try_from(placed).ok().filter(|count| *count <= PLACED)?;
-    let mut given = [null_mut(); PARAMETERS];
-    // SAFETY: the caller has the arguments: so many by their place, and then one for each name.
-    unsafe {
-        for (index, place) in given.iter_mut().enumerate().take(placed) {
-            *place = *arguments.add(index);
-        }
-        if !names.is_null() {
-            let known = [
-                intern!(py, "message"),
-                M::name_of_address(py),
-                intern!(py, "sender"),
-                intern!(py, "cancellation_token"),
-                intern!(py, "message_id"),
-            ];
-            let values = arguments.add(placed);
-            for index in 0..ffi::PyTuple_GET_SIZE(names) {
-                let name = ffi::PyTuple_GET_ITEM(names, index);
-                let place = known.iter().position(|one| one.as_ptr() == name)?;
-                if !given[place].is_null() {
-                    return None;
-                }
-                given[place] = *values.offset(index);
-            }
-        }
-    }
-    (!given[0].is_null() && !given[1].is_null()).then_some(given)
 }

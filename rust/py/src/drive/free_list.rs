@@ -3,6 +3,7 @@
 //! It saves most of what an object costs: its memory, and the binding's ways of filling and freeing it.
 
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::PyClass;
 use pyo3::ffi;
@@ -12,20 +13,26 @@ use pyo3::sync::PyOnceLock;
 
 use super::gil_mutex::GilMutex;
 use super::private::is_referred_to;
+use crate::publish_envelope::PublishEnvelope;
 
 /// How many objects of a class are kept, at the most.
 const PLACES: usize = 128;
 
-/// A class without subclasses whose objects are kept.
+/// A class whose objects are kept; those of its subclasses are not.
 pub(crate) trait Recycled: PyClass<Frozen = True> + Sync {
     fn free_list() -> &'static FreeList;
 
     /// Lets go of what is in it. Returns whether nothing is left that dropping it would see to.
-    fn clear(&self, py: Python<'_>) -> bool;
+    ///
+    /// # Safety
+    ///
+    /// Nobody refers to it.
+    unsafe fn clear(&self, py: Python<'_>) -> bool;
 }
 
 pub(crate) struct FreeList {
     free: GilMutex<Vec<Free>>,
+    class: AtomicPtr<ffi::PyTypeObject>,
     /// What frees an object that is not kept.
     dealloc: PyOnceLock<ffi::destructor>,
 }
@@ -38,7 +45,11 @@ unsafe impl Send for Free {}
 
 impl FreeList {
     pub(crate) const fn new() -> Self {
-        Self { free: GilMutex::new(Vec::new()), dealloc: PyOnceLock::new() }
+        Self {
+            free: GilMutex::new(Vec::new()),
+            class: AtomicPtr::new(std::ptr::null_mut()),
+            dealloc: PyOnceLock::new(),
+        }
     }
 
     /// An object of the class, cleared, if one is kept.
@@ -61,6 +72,10 @@ pub(super) fn recycle<T: Recycled>(py: Python<'_>) {
     // SAFETY: a heap type of this module, whose slot is written to before it has instances.
     let before = unsafe { (*class.as_type_ptr()).tp_dealloc.replace(dealloc::<T>) };
     let before = before.expect("a class of the binding frees its objects");
+    // SAFETY: a class.
+    let is_tracked = unsafe { ffi::PyType_IS_GC(class.as_type_ptr()) } != 0;
+    assert!(is_tracked, "objects that are used again are tracked by the garbage collector");
+    T::free_list().class.store(class.as_type_ptr(), Ordering::Relaxed);
     let _ = T::free_list().dealloc.set(py, before);
 }
 
@@ -71,9 +86,13 @@ unsafe extern "C" fn dealloc<T: Recycled>(this: *mut ffi::PyObject) {
     unsafe {
         let py = Python::assume_attached();
         let list = T::free_list();
-        ffi::PyObject_GC_UnTrack(this.cast());
-        let is_clear = Borrowed::from_ptr(py, this).cast_unchecked::<T>().get().clear(py);
-        if is_clear && !is_referred_to(this) {
+        let class = ffi::Py_TYPE(this);
+        let is_kept = class == list.class.load(Ordering::Relaxed) && {
+            ffi::PyObject_GC_UnTrack(this.cast());
+            Borrowed::from_ptr(py, this).cast_unchecked::<T>().get().clear(py)
+                && !is_referred_to(this)
+        };
+        if is_kept {
             let is_kept = list.free.with(py, |free| {
                 let has_room = free.len() < PLACES;
                 if has_room {
@@ -82,11 +101,23 @@ unsafe extern "C" fn dealloc<T: Recycled>(this: *mut ffi::PyObject) {
                 has_room
             });
             if is_kept {
-                ffi::Py_DECREF(ffi::Py_TYPE(this).cast());
+                ffi::Py_DECREF(class.cast());
                 return;
             }
         }
         let before = list.dealloc.get(py).expect("it is set with the slot");
         before(this);
+    }
+}
+
+impl Recycled for PublishEnvelope {
+    fn free_list() -> &'static FreeList {
+        static FREE: FreeList = FreeList::new();
+        &FREE
+    }
+
+    unsafe fn clear(&self, py: Python<'_>) -> bool {
+        self.release(py);
+        true
     }
 }

@@ -9,7 +9,7 @@
 //! - `seats`: who may run a handler inline.
 //! - `ending`: what is done when a handler that suspended ends.
 //! - `send`: `Send`, what `send_message` and `publish_message` return; `request`: what is asked for;
-//!   `calling`: how Python calls them.
+//!   `calling`: how Python calls them; `constructing`: how it makes an `AgentId`.
 //! - `future`: a `Send` that somebody waits for; `awaited`: how it becomes one.
 //! - `gathering`: beginning what `asyncio.gather` waits for.
 //! - `parking`: handlers that wait for other agents; `spares`: tasks for handlers that do not.
@@ -21,11 +21,13 @@
 //! - `delivery_task`: the task that it believes to be in.
 //! - `handlers`: which method handles which message.
 //! - `watch`: who looks at a message that was sent.
-//! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `unhandled`, `private`, `free_list`, `variables`,
-//!   `gil_mutex`: what these stand on.
+//! - `coroutine`, `entered`, `current_task`, `loggers`, `headroom`, `unhandled`, `private`, `free_list`,
+//!   `arguments`, `variables`, `settled`, `gil_mutex`: what these stand on.
 
+mod arguments;
 mod awaited;
 mod calling;
+mod constructing;
 mod coroutine;
 mod current_task;
 pub(crate) mod delivery_task;
@@ -51,6 +53,7 @@ mod request;
 mod seats;
 mod send;
 mod sending;
+mod settled;
 mod spares;
 mod unhandled;
 mod untold;
@@ -65,14 +68,16 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::agent_id::AgentId;
 use crate::publish_envelope::PublishEnvelope;
 
 pub(crate) use drive::Drive;
-pub(crate) use free_list::{FreeList, Recycled};
+pub(crate) use free_list::FreeList;
 pub(crate) use gil_mutex::{GilMutex, Held};
 pub(crate) use handlers::{BoundWay, Handlers, Way};
 pub(crate) use private::is_private;
 pub(crate) use send::Send;
+pub(crate) use settled::Settled;
 pub(crate) use variables::have_same_variables;
 
 /// How often this process is a fork of one that had the module loaded.
@@ -97,7 +102,9 @@ pub(crate) fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
     variables::find_variables(py)?;
     free_list::recycle::<Send>(py);
     free_list::recycle::<PublishEnvelope>(py);
+    free_list::recycle::<AgentId>(py);
     calling::quicken(py)?;
+    constructing::quicken(py)?;
     // The binding imports the class when it is first asked for, which may be when a handler that waits is
     // closed at the end of the interpreter, where nothing can be imported: it would panic.
     py.get_type::<CancelledError>();

@@ -104,7 +104,7 @@ impl Recycled for Send {
         &FREE
     }
 
-    fn clear(&self, py: Python<'_>) -> bool {
+    unsafe fn clear(&self, py: Python<'_>) -> bool {
         self.stage.with(py, |stage| matches!(stage, Stage::Taken))
     }
 }

@@ -1,0 +1,53 @@
+//! Reading the arguments of a call by the protocol of vectorcall, where they are plain.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+/// Puts the arguments in the order of the parameters; where there is none, what was there stays. Returns
+/// `false` if there are more by place than `most_placed`, or names that are not to be told by where they
+/// lie, or two of the same.
+///
+/// # Safety
+///
+/// There are so many arguments by place, and then one for each of the names, a tuple or null.
+#[inline]
+pub(super) unsafe fn arrange<const N: usize>(
+    given: &mut [*mut ffi::PyObject; N],
+    arguments: *const *mut ffi::PyObject,
+    placed: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+    most_placed: usize,
+    known: impl FnOnce() -> [*mut ffi::PyObject; N],
+) -> bool {
+    let placed = placed.cast_unsigned();
+    if placed > most_placed {
+        return false;
+    }
+    // SAFETY: the caller's.
+    unsafe {
+        for (index, place) in given.iter_mut().enumerate().take(placed) {
+            *place = *arguments.add(index);
+        }
+        if names.is_null() {
+            return true;
+        }
+        let (known, values) = (known(), arguments.add(placed));
+        for index in 0..ffi::PyTuple_GET_SIZE(names) {
+            let name = ffi::PyTuple_GET_ITEM(names, index);
+            match known.iter().position(|one| *one == name) {
+                Some(place) if given[place].is_null() => given[place] = *values.offset(index),
+                _ => return false,
+            }
+        }
+    }
+    true
+}
+
+/// Where the names of parameters lie: those in source text are the same objects.
+#[inline]
+pub(super) fn addresses<const N: usize>(
+    names: [&Bound<'_, PyString>; N],
+) -> [*mut ffi::PyObject; N] {
+    names.map(Bound::as_ptr)
+}
