@@ -12,7 +12,7 @@ use super::coroutine::{Sent, send};
 use super::entered::Entered;
 use super::handlers::{Handler, Way};
 use super::handling::Handling;
-use super::unhandled::as_unhandled;
+use super::unhandled::{Item, Unhandled};
 use super::watch::Watch;
 use crate::dispatcher::{Inline, Source};
 use crate::message_context::MessageContext;
@@ -57,14 +57,11 @@ pub(super) fn run<'i, 'py>(
         Err(error) => return Ran::Ended(Err(error)),
     };
     handling.begin(entered.context(), event_loop);
-    let stepped = as_unhandled(py, || step(inline, given, watch));
-    stepped.unwrap_or_else(|error| Ran::Ended(Err(error)))
-}
-
-/// Calls the handler's method, and steps the coroutine that it returns.
-#[inline]
-fn step<'i, 'py>(inline: &'i Inline<'py>, given: &Given<'_, 'py>, watch: &Watch) -> Ran<'i, 'py> {
-    let py = given.message.py();
+    let mut item = Item::NEW;
+    let _unhandled = match Unhandled::enter(py, &mut item) {
+        Ok(unhandled) => unhandled,
+        Err(error) => return Ran::Ended(Err(error)),
+    };
     let called = watch.begin(given.context).and_then(|()| call(inline, given));
     let (coroutine, handler) = match called {
         Ok(called) => called,

@@ -14,7 +14,7 @@ use super::first_step::{Given, Ran, as_raised, run};
 use super::request::{Errand, Request};
 use super::seats::Admission;
 use super::send::Send;
-use super::unhandled::as_unhandled;
+use super::unhandled::{Item, Unhandled};
 use super::watch::Watch;
 use crate::agent_id::AgentId;
 use crate::dispatcher::{Inline, Start};
@@ -71,8 +71,11 @@ impl Drive {
                     // The factory runs in the sender's task, not in the handler's.
                     drop(current);
                     let name = intern!(py, "build");
-                    let built = as_unhandled(py, || this.host.call_method1(py, name, (recipient,)));
-                    let built = built?.map_err(|error| as_raised(py, error))?;
+                    let mut item = Item::NEW;
+                    let unhandled = Unhandled::enter(py, &mut item)?;
+                    let built = this.host.call_method1(py, name, (recipient,));
+                    drop(unhandled);
+                    let built = built.map_err(|error| as_raised(py, error))?;
                     if !built.is_truthy(py)? {
                         return Ok(First::PlainWay);
                     }

@@ -4,6 +4,8 @@
 //! looks through those under it while its own is empty. A task begins near the bottom of the chain.
 //! So does a handler: for as long as it runs, an item of its own stands on the bottom.
 
+use std::ptr::null_mut;
+
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -17,9 +19,13 @@ const PARTS: usize = if cfg!(Py_3_11) { 1 } else { 3 };
 
 /// An item of the chain, as the interpreter lays it out.
 #[repr(C)]
-struct Item {
+pub(super) struct Item {
     exception: [*mut ffi::PyObject; PARTS],
     below: *mut Item,
+}
+
+impl Item {
+    pub(super) const NEW: Self = Self { exception: [null_mut(); PARTS], below: null_mut() };
 }
 
 /// A word of a thread's state, which may lead to an item.
@@ -94,39 +100,40 @@ next(generator)
 /// More words than a thread's state has.
 const A_STATE: usize = 512;
 
-/// Puts the chain back as it was.
-struct Restored {
+/// For as long as this lives, nobody seems to handle an exception, as if a task had just begun.
+pub(super) struct Unhandled<'a> {
     top: *mut Word,
     before: *mut Item,
-    own: *mut Item,
+    own: &'a mut Item,
 }
 
-impl Drop for Restored {
-    fn drop(&mut self) {
-        // SAFETY: attached; what stood on our item has been taken off, and the item lives until then.
+impl<'a> Unhandled<'a> {
+    /// Stands an item on the bottom of the chain. It stays where it is for as long as it is in there.
+    #[inline]
+    pub(super) fn enter(py: Python<'_>, own: &'a mut Item) -> PyResult<Self> {
+        let place = PLACE.get_or_try_init(py, || find(py))?;
+        let state = thread_state();
+        // SAFETY: the places were found in the state of a thread, and are the same in each. `own` is
+        // taken out of the chain before the borrow of it ends, also by a panic.
         unsafe {
-            *self.top = self.before;
-            for part in (*self.own).exception {
-                ffi::Py_XDECREF(part);
-            }
+            let top = state.add(place.top);
+            own.below = state.add(place.bottom).cast();
+            let before = std::mem::replace(&mut *top, own);
+            Ok(Self { top, before, own })
         }
     }
 }
 
-/// Runs something that is to handle no exception that others handle, as if a task had just begun.
-#[inline]
-pub(super) fn as_unhandled<R>(py: Python<'_>, run: impl FnOnce() -> R) -> PyResult<R> {
-    let place = *PLACE.get_or_try_init(py, || find(py))?;
-    let state = thread_state();
-    // SAFETY: the places were found in the state of a thread, and are the same in each. The item stays
-    // where it is until `Restored` has taken it out of the chain, also if `run` panics.
-    unsafe {
-        let top = state.add(place.top);
-        let below = state.add(place.bottom).cast();
-        let mut item = Item { exception: [std::ptr::null_mut(); PARTS], below };
-        let own = &raw mut item;
-        let _restored = Restored { top, before: std::mem::replace(&mut *top, own), own };
-        Ok(run())
+impl Drop for Unhandled<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: attached; what stood on our item has been taken off.
+        unsafe {
+            *self.top = self.before;
+            for part in self.own.exception {
+                ffi::Py_XDECREF(part);
+            }
+        }
     }
 }
 
