@@ -40,6 +40,8 @@ pub(crate) struct Inline<'py> {
     pub(crate) agent_id: Bound<'py, AgentId>,
     pub(crate) agent: Bound<'py, PyAny>,
     pub(crate) way: BoundWay<'py>,
+    /// Until the handler is run.
+    pub(crate) source: Option<Source<'py>>,
     pub(crate) is_watched: bool,
 }
 
@@ -61,7 +63,7 @@ pub(crate) enum Begun<'py> {
         agent_id: Bound<'py, AgentId>,
         agent: Bound<'py, PyAny>,
     },
-    Started(Inline<'py>, Source<'py>),
+    Started,
 }
 
 /// What a delivery is begun for.
@@ -108,7 +110,8 @@ impl Dispatcher {
         Front::Published(number(ticket), envelope.expect("it was looked at under the same lock"))
     }
 
-    /// Begins to deliver a message to one agent, if nothing is ahead of it.
+    /// Begins to deliver a message to one agent, if nothing is ahead of it. The delivery is put into
+    /// its place: to move it about would cost more than to make it.
     #[inline]
     pub(crate) fn begin_inline<'py>(
         &self,
@@ -116,6 +119,7 @@ impl Dispatcher {
         recipient: &AgentId,
         start: Start,
         generation: u32,
+        place: &mut Option<Inline<'py>>,
     ) -> PyResult<Begun<'py>> {
         let mut guard = self.state(py);
         let state = &mut *guard;
@@ -144,14 +148,15 @@ impl Dispatcher {
             Some(copy) => Source::Ready(copy.into_bound(py)),
             None => Source::Template(equipment.context.bind(py).clone()),
         };
-        let inline = Inline {
+        *place = Some(Inline {
             place: Place { slot, ticket },
             agent_id,
             agent,
             way: equipment.way.bind(py),
+            source: Some(source),
             is_watched: equipment.is_watched,
-        };
-        Ok(Begun::Started(inline, source))
+        });
+        Ok(Begun::Started)
     }
 
     /// Gives the drive's needs a place beside the agent. Whoever has kept them longest loses them, if

@@ -5,29 +5,43 @@ use pyo3::sync::PyOnceLock;
 
 use self::keeping::Keeping;
 
-/// A task is the current one of its loop for as long as this lives.
+/// Who is the current task of an event loop meanwhile. When this is dropped, it is who it was before.
 pub(super) struct AsCurrent<'a, 'py> {
     keeping: Keeping<'a, 'py>,
-    /// The one that was so before.
+    is_entered: bool,
+    /// The one that was so before it was entered.
     pub(super) before: Option<Bound<'py, PyAny>>,
 }
 
 impl<'a, 'py> AsCurrent<'a, 'py> {
-    pub(super) fn enter(
-        event_loop: &'a Bound<'py, PyAny>,
-        task: &Bound<'py, PyAny>,
-    ) -> PyResult<Self> {
-        let keeping = Keeping::of(event_loop)?;
-        let before = keeping.exchange(task)?;
-        Ok(Self { keeping, before })
+    #[inline]
+    pub(super) fn new(event_loop: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+        Ok(Self { keeping: Keeping::of(event_loop)?, is_entered: false, before: None })
+    }
+
+    /// Makes a task the current one.
+    #[inline]
+    pub(super) fn enter(&mut self, task: &Bound<'py, PyAny>) -> PyResult<()> {
+        self.before = self.keeping.exchange(task)?;
+        self.is_entered = true;
+        Ok(())
+    }
+
+    /// Makes the task that was the current one before so again.
+    #[inline]
+    pub(super) fn leave(&mut self) {
+        if !std::mem::replace(&mut self.is_entered, false) {
+            return;
+        }
+        if let Err(error) = self.keeping.restore(self.before.take().as_ref()) {
+            error.write_unraisable(self.keeping.event_loop.py(), None);
+        }
     }
 }
 
 impl Drop for AsCurrent<'_, '_> {
     fn drop(&mut self) {
-        if let Err(error) = self.keeping.restore(self.before.as_ref()) {
-            error.write_unraisable(self.keeping.event_loop.py(), None);
-        }
+        self.leave();
     }
 }
 
@@ -61,6 +75,7 @@ mod keeping {
     }
 
     impl<'a, 'py> Keeping<'a, 'py> {
+        #[inline]
         pub(super) fn of(event_loop: &'a Bound<'py, PyAny>) -> PyResult<Self> {
             let py = event_loop.py();
             let swap = SWAP.get_or_try_init(py, || {
@@ -71,6 +86,7 @@ mod keeping {
         }
 
         /// Makes a task the current one and returns the one before, if there was one.
+        #[inline]
         pub(super) fn exchange(
             &self,
             task: &Bound<'py, PyAny>,
@@ -80,6 +96,7 @@ mod keeping {
         }
 
         /// Makes the task that was the current one before so again.
+        #[inline]
         pub(super) fn restore(&self, before: Option<&Bound<'py, PyAny>>) -> PyResult<()> {
             self.swap.call1((self.event_loop, before)).map(|_| ())
         }
@@ -132,6 +149,7 @@ mod keeping {
     }
 
     impl<'a, 'py> Keeping<'a, 'py> {
+        #[inline]
         pub(super) fn of(event_loop: &'a Bound<'py, PyAny>) -> PyResult<Self> {
             let py = event_loop.py();
             let table = TABLE.get_or_try_init(py, || {
@@ -152,6 +170,7 @@ mod keeping {
         }
 
         /// Makes a task the current one and returns the one before, if there was one.
+        #[inline]
         pub(super) fn exchange(
             &self,
             task: &Bound<'py, PyAny>,
@@ -162,6 +181,7 @@ mod keeping {
         }
 
         /// Makes the task that was the current one before so again.
+        #[inline]
         pub(super) fn restore(&self, before: Option<&Bound<'py, PyAny>>) -> PyResult<()> {
             let (table, key) = (self.table.as_ptr(), self.event_loop.as_ptr());
             // SAFETY: live references, a dict, and the hash of its key.
@@ -179,6 +199,7 @@ mod keeping {
             self.get().map(|task| task.is_some())
         }
 
+        #[inline]
         fn get(&self) -> PyResult<Option<Bound<'py, PyAny>>> {
             let py = self.table.py();
             let (table, key) = (self.table.as_ptr(), self.event_loop.as_ptr());

@@ -15,46 +15,40 @@ use super::spares::Spare;
 pub(super) struct Desk<'a, 'py> {
     drive: &'a Drive,
     event_loop: &'a Bound<'py, PyAny>,
-    taken: Option<Taken<'a, 'py>>,
-}
-
-/// A task, asleep, that is the current one. In this order it stops to be that, and is given back.
-struct Taken<'a, 'py> {
     current: AsCurrent<'a, 'py>,
-    spare: Spare,
+    /// Has the task that is the current one, if there is one.
+    spare: Option<Box<Spare>>,
 }
 
 impl<'a, 'py> Desk<'a, 'py> {
-    pub(super) fn new(drive: &'a Drive, event_loop: &'a Bound<'py, PyAny>) -> Self {
-        Self { drive, event_loop, taken: None }
+    pub(super) fn new(drive: &'a Drive, event_loop: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+        Ok(Self { drive, event_loop, current: AsCurrent::new(event_loop)?, spare: None })
     }
 
     /// The task for the next handler, asleep and the current one.
     #[inline]
     pub(super) fn spare(&mut self) -> PyResult<&mut Spare> {
         let py = self.event_loop.py();
-        if self.taken.as_ref().is_some_and(|taken| !taken.is_untouched(py)) {
+        if self.spare.as_ref().is_some_and(|spare| !is_untouched(spare.task.bind(py))) {
             self.leave();
         }
-        let taken = if let Some(taken) = self.taken.take() {
-            taken
-        } else {
+        if self.spare.is_none() {
             let spare = self.drive.spare(py)?;
-            let current = AsCurrent::enter(self.event_loop, spare.task.bind(py))?;
-            Taken { current, spare }
-        };
-        Ok(&mut self.taken.insert(taken).spare)
+            self.current.enter(spare.task.bind(py))?;
+            self.spare = Some(spare);
+        }
+        Ok(self.spare.as_mut().expect("it was put there"))
     }
 
     /// Gives the task away, to a handler that has suspended in it.
-    pub(super) fn give_away(&mut self) -> Option<Spare> {
-        self.taken.take().map(|taken| taken.spare)
+    pub(super) fn give_away(&mut self) -> Option<Box<Spare>> {
+        self.current.leave();
+        self.spare.take()
     }
 
     /// Makes the task that was the current one before so again.
     pub(super) fn leave(&mut self) {
-        if let Some(Taken { current, spare }) = self.taken.take() {
-            drop(current);
+        if let Some(spare) = self.give_away() {
             self.drive.put_back(self.event_loop.py(), spare);
         }
     }
@@ -66,12 +60,9 @@ impl Drop for Desk<'_, '_> {
     }
 }
 
-impl Taken<'_, '_> {
-    /// Whether nobody knows of the task but its holder and asyncio, whose current one it is.
-    fn is_untouched(&self, py: Python<'_>) -> bool {
-        let task = self.spare.task.bind(py);
-        // SAFETY: a live object, and tasks have a list of weak references.
-        is_asleep(task)
-            && unsafe { ffi::Py_REFCNT(task.as_ptr()) == 2 && !is_referred_to(task.as_ptr()) }
-    }
+/// Whether nobody knows of a task but its holder and asyncio, whose current one it is.
+fn is_untouched(task: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: a live object, and tasks have a list of weak references.
+    is_asleep(task)
+        && unsafe { ffi::Py_REFCNT(task.as_ptr()) == 2 && !is_referred_to(task.as_ptr()) }
 }

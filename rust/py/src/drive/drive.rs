@@ -23,7 +23,7 @@ use super::send::Send;
 use super::spares::Spare;
 use super::untold::Untold;
 use crate::agent_id::AgentId;
-use crate::dispatcher::{Begun, Dispatcher, Equipment, Inline, Place, Source, Start};
+use crate::dispatcher::{Begun, Dispatcher, Equipment, Inline, Place, Start};
 use crate::routes::Routes;
 
 pub(super) struct State {
@@ -34,7 +34,8 @@ pub(super) struct State {
     pub(super) event_loop: Option<Py<PyAny>>,
     pub(super) left_this_turn: u32,
     pub(super) generation: u32,
-    pub(super) spares: Vec<Spare>,
+    #[expect(clippy::vec_box, reason = "they are moved about with each message")]
+    pub(super) spares: Vec<Box<Spare>>,
     /// Whether the event loop has been asked to call [`Drive::pump`].
     pub(super) is_armed: bool,
     pub(super) heard: Heard,
@@ -240,30 +241,31 @@ impl Drive {
 }
 
 /// Whether a delivery has begun.
-pub(super) enum Beginning<'py> {
+pub(super) enum Beginning {
     /// Something is ahead of it, or the agent is not ready.
     Refused,
     /// Nothing is ahead of it, and the agent is not there.
     Missing,
-    Begun(Inline<'py>, Source<'py>),
+    Begun,
 }
 
 impl Drive {
-    /// Begins the delivery of a message, unless something is ahead of it.
+    /// Begins the delivery of a message, unless something is ahead of it, and puts it into its place.
     #[inline]
     pub(super) fn begin<'py>(
         &self,
         recipient: &Bound<'py, AgentId>,
         start: Start,
         generation: u32,
-    ) -> PyResult<Beginning<'py>> {
+        place: &mut Option<Inline<'py>>,
+    ) -> PyResult<Beginning> {
         let py = recipient.py();
         let dispatcher = self.dispatcher.get();
         loop {
-            match dispatcher.begin_inline(py, recipient.get(), start, generation)? {
+            match dispatcher.begin_inline(py, recipient.get(), start, generation, place)? {
                 Begun::Refused => return Ok(Beginning::Refused),
                 Begun::Missing => return Ok(Beginning::Missing),
-                Begun::Started(inline, source) => return Ok(Beginning::Begun(inline, source)),
+                Begun::Started => return Ok(Beginning::Begun),
                 Begun::Unequipped { agent_id, agent } => {
                     let host = self.host.bind(py);
                     let equipped = host.call_method1(intern!(py, "equip"), (agent_id, agent))?;

@@ -41,14 +41,14 @@ pub(super) struct Given<'a, 'py> {
 #[inline]
 pub(super) fn run<'i, 'py>(
     inline: &'i Inline<'py>,
-    source: Source<'py>,
+    source: Option<Source<'py>>,
     handling: &Handling,
     event_loop: &Bound<'py, PyAny>,
     given: &Given<'_, 'py>,
     watch: &Watch,
 ) -> Ran<'i, 'py> {
     let py = event_loop.py();
-    let own = match source {
+    let own = match source.expect("a delivery is run once") {
         Source::Ready(context) => Ok(context),
         Source::Template(context) => Entered::copy(&context),
     };

@@ -103,7 +103,8 @@ impl Drive {
         }
         // Once the runtime has stopped, its handlers go on as tasks.
         let Some(seat) = Seat::in_this_turn(drive) else { return delivery_task::wake(&task) };
-        let stepped = AsCurrent::enter(&seat.event_loop, &task).and_then(|_current| {
+        let stepped = AsCurrent::new(&seat.event_loop).and_then(|mut current| {
+            current.enter(&task)?;
             let _entered = Entered::enter(context)?;
             Ok(send(&coroutine, py.None().bind(py)))
         });
@@ -120,7 +121,7 @@ impl Drive {
                 let concluded = handling.get().conclude(py, ended);
                 let spare =
                     Spare { context: None, task: task.unbind(), handling: handling.unbind() };
-                drive.get().put_back(py, spare);
+                drive.get().put_back(py, Box::new(spare));
                 match concluded {
                     Sent::Raised(error) => Err(error),
                     _ => Ok(()),

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use super::current_task::{is_entered, is_running};
 use super::desk::Desk;
-use super::drive::{Beginning, Drive};
+use super::drive::Drive;
 use super::ending::{Ending, Waiter};
 use super::first_step::{Given, Ran, run};
 use super::request::Request;
@@ -131,7 +131,7 @@ impl Drive {
     fn hand_out_a_batch(&self, seat: &Seat<'_>) -> PyResult<bool> {
         let py = seat.event_loop.py();
         let began = Instant::now();
-        let mut desk = Desk::new(self, &seat.event_loop);
+        let mut desk = Desk::new(self, &seat.event_loop)?;
         let mut told = 0;
         loop {
             if !self.state.with(py, |state| state.event_loop.is_some()) {
@@ -246,14 +246,17 @@ impl Drive {
     ) -> PyResult<Told> {
         let py = envelope.py();
         let spare = desk.spare()?;
-        let beginning = self.begin(recipient, Start::Piece(ticket), seat.generation)?;
-        let Beginning::Begun(inline, source) = beginning else { return Ok(Told::NotYet) };
+        let mut begun = None;
+        self.begin(recipient, Start::Piece(ticket), seat.generation, &mut begun)?;
+        let Some(inline) = &mut begun else { return Ok(Told::NotYet) };
+        let source = inline.source.take();
+        let inline = &*inline;
         let context = spare.tell(py, PublishEnvelope::context_of_recipient(envelope));
         let message = &envelope.get().message(py).into_bound(py);
         let ran = match &context {
             Ok(context) => {
                 let given = Given { message, context, is_rpc: false };
-                run(&inline, source, spare.handling.get(), &seat.event_loop, &given, &watch)
+                run(inline, source, spare.handling.get(), &seat.event_loop, &given, &watch)
             }
             Err(error) => Ran::Ended(Err(error.clone_ref(py))),
         };
@@ -287,7 +290,7 @@ impl Drive {
                 let handed_over = settle.and_then(|settle| {
                     let waiter = Waiter::Runtime(settle, watch);
                     let task = spare.task.bind(py);
-                    let ending = Ending::of(&seat.drive, task, &inline, handler, waiter);
+                    let ending = Ending::of(&seat.drive, task, inline, handler, waiter);
                     self.hold(&spare, coroutine, pending, ending)
                 });
                 match handed_over {

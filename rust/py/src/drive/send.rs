@@ -36,7 +36,8 @@ impl Send {
     #[inline]
     pub(super) fn make(py: Python<'_>, request: Request) -> PyResult<Bound<'_, Self>> {
         if let Some(send) = FreeList::take::<Self>(py) {
-            send.get().put(py, Stage::Fresh(request));
+            // What is there, in one that was cleared, has nothing to drop.
+            send.get().stage.with(py, |stage| *stage = Stage::Fresh(request));
             return Ok(send);
         }
         Bound::new(py, Self { stage: GilMutex::new(Stage::Fresh(request)) })

@@ -57,19 +57,21 @@ impl Drive {
             Admission::Admitted(seat) => seat,
         };
         let mut spare = this.spare(py)?;
-        let (current, inline, source) = loop {
-            let current = AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?;
+        let mut current = AsCurrent::new(&seat.event_loop)?;
+        let mut begun = None;
+        loop {
+            current.enter(spare.task.bind(py))?;
             if current.before.is_none() && !is_running(&seat.event_loop)? {
                 return Ok(First::PlainWay);
             }
-            match this.begin(recipient, Start::Message, seat.generation)? {
+            match this.begin(recipient, Start::Message, seat.generation, &mut begun)? {
                 Beginning::Refused => return Ok(First::PlainWay),
-                Beginning::Begun(inline, source) => break (current, inline, source),
+                Beginning::Begun => break,
                 // What is built is reported after the message that asked for it.
                 Beginning::Missing if !may_build || is_watched => return Ok(First::PlainWay),
                 Beginning::Missing => {
                     // The factory runs in the sender's task, not in the handler's.
-                    drop(current);
+                    current.leave();
                     let name = intern!(py, "build");
                     let mut item = Item::NEW;
                     let unhandled = Unhandled::enter(py, &mut item)?;
@@ -81,25 +83,29 @@ impl Drive {
                     }
                 }
             }
-        };
-        let (current, watch) = if is_watched {
+        }
+        let Some(inline) = &mut begun else { return Ok(First::PlainWay) };
+        let source = inline.source.take();
+        let inline = &*inline;
+        let watch = if is_watched {
             // That a message is handed over is reported by its sender, not by the handler.
-            drop(current);
+            current.leave();
             let watch = Watch::over(this.host.bind(py), request);
-            (AsCurrent::enter(&seat.event_loop, spare.task.bind(py))?, watch)
+            current.enter(spare.task.bind(py))?;
+            watch
         } else {
-            (current, Ok(Watch::NOBODY))
+            Ok(Watch::NOBODY)
         };
         let prepared = watch.and_then(|watch| Ok((spare.tell(py, request.context(py))?, watch)));
         let message = request.message.bind(py);
         let ran = match &prepared {
             Ok((context, watch)) => {
                 let given = Given { message, context, is_rpc: true };
-                run(&inline, source, spare.handling.get(), &seat.event_loop, &given, watch)
+                run(inline, source, spare.handling.get(), &seat.event_loop, &given, watch)
             }
             Err(error) => Ran::Ended(Err(error.clone_ref(py))),
         };
-        drop(current);
+        current.leave();
         match ran {
             Ran::Ended(result) => {
                 let (context, watch) = prepared
@@ -107,7 +113,7 @@ impl Drive {
                 let token = context.as_ref().and_then(|one| one.get().token_if_made(py));
                 spare.keep(py, context);
                 let context = this.put_back(py, spare);
-                let result = this.settle(&inline, watch.end(py, result), context);
+                let result = this.settle(inline, watch.end(py, result), context);
                 if result.is_ok() && is_cancelled(py, token.as_ref())? {
                     return Ok(First::Ended(Err(CancelledError::new_err(()))));
                 }
@@ -118,7 +124,7 @@ impl Drive {
                     let cancelled = send.get().handler_suspended(py, &seat.event_loop);
                     context.get().link(send.as_any())?;
                     let waiter = Waiter::Sender(send.clone().unbind(), watch);
-                    let ending = Ending::of(drive, spare.task.bind(py), &inline, handler, waiter);
+                    let ending = Ending::of(drive, spare.task.bind(py), inline, handler, waiter);
                     this.hold(&spare, coroutine, pending, ending)?;
                     cancelled.map_or(Ok(()), |error| Send::cancel_with(send, error.bind(py)))
                 });
@@ -127,7 +133,7 @@ impl Drive {
                     // The handler cannot go on: its coroutine is gone, its task finds nothing to do.
                     Err(error) => {
                         send.get().give_up(py);
-                        Ok(First::Ended(this.settle(&inline, Err(error), None)))
+                        Ok(First::Ended(this.settle(inline, Err(error), None)))
                     }
                 }
             }

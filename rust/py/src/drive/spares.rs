@@ -44,19 +44,23 @@ impl Spare {
 
 impl Drive {
     #[inline]
-    pub(super) fn spare(&self, py: Python<'_>) -> PyResult<Spare> {
+    pub(super) fn spare(&self, py: Python<'_>) -> PyResult<Box<Spare>> {
         if let Some(spare) = self.state.with(py, |state| state.spares.pop()) {
             return Ok(spare);
         }
         let handling = Bound::new(py, Handling::new())?;
         let task = delivery_task::asleep(py, &handling)?.unbind();
-        Ok(Spare { context: None, task, handling: handling.unbind() })
+        Ok(Box::new(Spare { context: None, task, handling: handling.unbind() }))
     }
 
     /// Keeps a task that nobody has touched, for the next handler. Returns the context that the
     /// last one ran in.
     #[inline]
-    pub(super) fn put_back<'py>(&self, py: Python<'py>, spare: Spare) -> Option<Bound<'py, PyAny>> {
+    pub(super) fn put_back<'py>(
+        &self,
+        py: Python<'py>,
+        spare: Box<Spare>,
+    ) -> Option<Bound<'py, PyAny>> {
         let context = spare.handling.get().ended_inline(py);
         let task = spare.task.bind(py);
         if !delivery_task::is_asleep(task) || !is_private(task) {
