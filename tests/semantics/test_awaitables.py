@@ -204,3 +204,24 @@ async def test_a_cycle_through_an_abandoned_send_is_collected_when_its_handler_h
     gc.collect()
     await turns()
     assert dead() is None
+
+
+async def test_two_tasks_that_await_one_send_both_end(world):
+    gate = asyncio.Event()
+
+    async def handler(self, message, ctx):
+        await gate.wait()
+        return "answered"
+
+    await world.agent("a", handler)
+    world.start()
+    sending = world.ask("a")
+    both = [asyncio.create_task(sending) for _ in range(2)]
+    await turns()
+    gate.set()
+    done, _ = await asyncio.wait(both, timeout=5)
+    assert done == set(both)
+    # Which of them gets the answer, if one does, is not theirs to rely on.
+    errors = [one.exception() for one in both if one.exception() is not None]
+    assert errors
+    assert {type(error) for error in errors} == {RuntimeError}

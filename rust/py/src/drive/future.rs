@@ -81,6 +81,15 @@ impl Future {
         Self { phase, waiting, event_loop, callbacks: Vec::new() }
     }
 
+    /// What came of it, if it is done.
+    pub(super) fn into_outcome(self) -> Result<Outcome, Self> {
+        let Self { phase, waiting, event_loop, callbacks } = self;
+        match phase {
+            Phase::Done(outcome) => Ok(outcome),
+            phase => Err(Self { phase, waiting, event_loop, callbacks }),
+        }
+    }
+
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match &self.phase {
             Phase::Queued(request) => request.visit(visit)?,

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use super::coroutine::{Sent, Step, as_method, send, throw};
 use super::drive::Drive;
 use super::free_list::{FreeList, Recycled};
-use super::future::{Future, Outcome, Phase, Waiting};
+use super::future::{Future, Outcome, Waiting};
 use super::gil_mutex::GilMutex;
 use super::request::{Errand, Request};
 use super::sending::First;
@@ -64,6 +64,17 @@ impl Send {
             self.put(py, Stage::Waiting(inner.unbind()));
         }
         sent
+    }
+
+    /// Somebody else steps what is being waited for, which ends it for both, as it ends a coroutine.
+    fn stepped_by_another<'py>(this: &Bound<'py, Self>, future: Future) -> Sent<'py> {
+        let py = this.py();
+        let error = PyRuntimeError::new_err("await wasn't used with future").into_value(py);
+        let error = error.into_bound(py).into_any();
+        match Self::leave(this, Box::new(future), &error) {
+            Ok(()) => Sent::Raised(PyErr::from_value(error)),
+            Err(error) => Sent::Raised(error),
+        }
     }
 
     fn begin<'py>(this: &Bound<'py, Self>, request: Request) -> Sent<'py> {
@@ -126,12 +137,12 @@ impl Step for Send {
                 this.get().put(py, Stage::Future(future));
                 Sent::Raised(PyRuntimeError::new_err(REUSED))
             }
-            Stage::Future(future) => match future.phase {
-                Phase::Done(Outcome::Answer(answer)) => Sent::Returned(answer.into_bound(py)),
-                Phase::Done(Outcome::Error(error) | Outcome::Cancelled(error)) => {
+            Stage::Future(future) => match future.into_outcome() {
+                Ok(Outcome::Answer(answer)) => Sent::Returned(answer.into_bound(py)),
+                Ok(Outcome::Error(error) | Outcome::Cancelled(error)) => {
                     Sent::Raised(raised_here(py, PyErr::from_value(error.into_bound(py))))
                 }
-                _ => Sent::Raised(PyRuntimeError::new_err("await wasn't used with future")),
+                Err(future) => Self::stepped_by_another(this, future),
             },
             Stage::Taken => Sent::Raised(PyRuntimeError::new_err(REUSED)),
         }
