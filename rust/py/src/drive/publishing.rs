@@ -210,9 +210,13 @@ impl Drive {
         for (index, recipient) in recipients.iter().enumerate() {
             let recipient = recipient.bind(py);
             self.untold.leave(recipients.len() - index - 1);
-            let watch =
-                if is_watched { Watch::hearing(host, recipient, envelope)? } else { Watch::NOBODY };
-            match self.tell_one(desk, seat, recipient, ticket, envelope, watch) {
+            let watch = if is_watched {
+                Watch::hearing(host, recipient, envelope)
+            } else {
+                Ok(Watch::NOBODY)
+            };
+            let tell = |watch| self.tell_one(desk, seat, recipient, ticket, envelope, watch);
+            match watch.and_then(tell) {
                 Ok(Told::Ended) => {}
                 Ok(Told::Waits) => result = result.map(|_| false),
                 Ok(Told::NotYet) => later.push(recipient),
