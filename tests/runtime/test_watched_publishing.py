@@ -185,6 +185,20 @@ async def test_it_does_so_whatever_becomes_of_the_message(
     assert native == plain
 
 
+async def test_a_handler_that_is_cancelled_is_told_of_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cancels_itself(agent: Any, message: Note, ctx: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().call_soon(task.cancel)
+        await asyncio.Event().wait()
+
+    acts = (cancels_itself, ends, cancels_itself)
+    native, inline = await told(acts, monkeypatch, plain=False, one_by_one=True)
+    plain, _ = await told(acts, monkeypatch, plain=True, one_by_one=True)
+    assert inline == 6
+    assert native == plain
+
+
 async def test_the_span_of_a_handler_is_current_in_it_and_nowhere_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
