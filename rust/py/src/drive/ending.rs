@@ -13,6 +13,7 @@ use super::send::Send;
 use super::watch::Watch;
 use crate::agent_id::AgentId;
 use crate::dispatcher::{Inline, Place};
+use crate::message_context::MessageContext;
 
 /// Who is to hear how a handler that suspended has ended.
 pub(super) enum Waiter {
@@ -21,6 +22,8 @@ pub(super) enum Waiter {
     /// The runtime, since the message was published: this is called with the result and the error,
     /// after whoever looks at the message has heard.
     Runtime(Py<PyAny>, Watch),
+    /// The sender, when it is stepped again. This is what the handler was told.
+    Turn(Py<MessageContext>),
 }
 
 /// What is to be done when a handler that suspended ends.
@@ -53,14 +56,14 @@ impl Ending {
         }
     }
 
-    /// Tells how the handler has ended.
-    pub(super) fn tell(&self, py: Python<'_>, outcome: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
+    /// Tells how the handler has ended. Returns what its sender, who will ask, is to hear.
+    pub(super) fn tell(
+        &self,
+        py: Python<'_>,
+        outcome: PyResult<Bound<'_, PyAny>>,
+    ) -> PyResult<Option<future::Outcome>> {
         let drive = self.drive.get();
-        drive.tasks.bind(py).discard(&self.task)?;
-        let outcome = outcome.and_then(|value| match &self.handler {
-            Some(handler) => handler.check(value),
-            None => Ok(value),
-        });
+        let outcome = self.checked(py, outcome)?;
         let (answer, outcome) = match &self.waiter {
             Waiter::Sender(answer, watch) => (answer.bind(py), watch.end(py, outcome)),
             Waiter::Runtime(settle, watch) => {
@@ -68,13 +71,65 @@ impl Ending {
                     Ok(value) => (value.unbind(), None),
                     Err(error) => (py.None(), Some(error.into_value(py))),
                 };
-                return settle.call1(py, (value, error)).map(|_| ());
+                return settle.call1(py, (value, error)).map(|_| None);
+            }
+            Waiter::Turn(_) => {
+                let result = self.settle(py, outcome, None);
+                return Ok(Some(future::Outcome::of(py, result)));
             }
         };
-        let how = if outcome.is_ok() { Outcome::Answered } else { Outcome::Failed };
+        let how = how(&outcome);
         let told = Send::end(answer, future::Outcome::of(py, outcome));
         drive.conclude(self.agent_id.bind(py), self.place, self.is_watched, how, None)?;
-        told
+        told.map(|()| None)
+    }
+
+    /// Settles the message, whose sender asks just now. Returns what it is to hear.
+    pub(super) fn conclude<'py>(
+        &self,
+        py: Python<'py>,
+        outcome: PyResult<Bound<'py, PyAny>>,
+        context: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let outcome = self.checked(py, outcome)?;
+        self.settle(py, outcome, context)
+    }
+
+    fn settle<'py>(
+        &self,
+        py: Python<'py>,
+        outcome: PyResult<Bound<'py, PyAny>>,
+        context: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (drive, agent_id) = (self.drive.get(), self.agent_id.bind(py));
+        drive.conclude(agent_id, self.place, self.is_watched, how(&outcome), context)?;
+        outcome
+    }
+
+    /// What came of the handler, if it may be.
+    fn checked<'py>(
+        &self,
+        py: Python<'py>,
+        outcome: PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<PyResult<Bound<'py, PyAny>>> {
+        self.drive.get().tasks.bind(py).discard(&self.task)?;
+        Ok(outcome.and_then(|value| match &self.handler {
+            Some(handler) => handler.check(value),
+            None => Ok(value),
+        }))
+    }
+
+    /// What the handler was told, if its sender waits for a turn.
+    pub(super) fn told<'py>(&self, py: Python<'py>) -> Option<Bound<'py, MessageContext>> {
+        match &self.waiter {
+            Waiter::Turn(context) => Some(context.bind(py).clone()),
+            _ => None,
+        }
+    }
+
+    /// From here on, the sender waits for a future.
+    pub(super) fn wait_for(&mut self, answer: Py<Send>) -> Waiter {
+        std::mem::replace(&mut self.waiter, Waiter::Sender(answer, Watch::NOBODY))
     }
 
     pub(super) fn drive<'py>(&self, py: Python<'py>) -> Bound<'py, Drive> {
@@ -94,10 +149,15 @@ impl Ending {
                 visit.call(answer)?;
                 watch.visit(visit)
             }
+            Waiter::Turn(context) => visit.call(context),
             Waiter::Runtime(settle, watch) => {
                 visit.call(settle)?;
                 watch.visit(visit)
             }
         }
     }
+}
+
+fn how(outcome: &PyResult<Bound<'_, PyAny>>) -> Outcome {
+    if outcome.is_ok() { Outcome::Answered } else { Outcome::Failed }
 }

@@ -22,11 +22,15 @@ pub(super) enum Ran<'i, 'py> {
     /// It ended, with an answer or an error.
     Ended(PyResult<Bound<'py, PyAny>>),
     /// It waits for something.
-    Suspended {
-        coroutine: Bound<'py, PyAny>,
-        pending: Bound<'py, PyAny>,
-        handler: Option<&'i Arc<Handler>>,
-    },
+    Suspended(Suspension<'i, 'py>),
+}
+
+/// A handler that waits for something.
+pub(super) struct Suspension<'i, 'py> {
+    pub(super) coroutine: Bound<'py, PyAny>,
+    /// What it has yielded.
+    pub(super) pending: Bound<'py, PyAny>,
+    pub(super) handler: Option<&'i Arc<Handler>>,
 }
 
 /// What a handler is given.
@@ -58,10 +62,7 @@ pub(super) fn run<'i, 'py>(
     };
     handling.begin(entered.context(), event_loop);
     let mut item = Item::NEW;
-    let _unhandled = match Unhandled::enter(py, &mut item) {
-        Ok(unhandled) => unhandled,
-        Err(error) => return Ran::Ended(Err(error)),
-    };
+    let _unhandled = Unhandled::enter(py, &mut item);
     let called = watch.begin(given.context).and_then(|()| call(inline, given));
     let (coroutine, handler) = match called {
         Ok(called) => called,
@@ -73,7 +74,7 @@ pub(super) fn run<'i, 'py>(
             None => Ok(answer),
         }),
         Sent::Raised(error) => Ran::Ended(Err(error)),
-        Sent::Yielded(pending) => Ran::Suspended { coroutine, pending, handler },
+        Sent::Yielded(pending) => Ran::Suspended(Suspension { coroutine, pending, handler }),
     }
 }
 

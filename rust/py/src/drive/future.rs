@@ -7,10 +7,12 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::coroutine::Sent;
 use super::entered::Entered;
 use super::handling::Handling;
 use super::request::Request;
 use super::send::Send;
+use super::unhandled::raised_here;
 
 /// How far it has come.
 pub(super) enum Phase {
@@ -42,6 +44,22 @@ impl Outcome {
                 Self::Cancelled(error.into_value(py).into_any())
             }
             Err(error) => Self::Error(error.into_value(py).into_any()),
+        }
+    }
+
+    /// What a coroutine that ends so does.
+    pub(super) fn into_sent(self, py: Python<'_>) -> Sent<'_> {
+        match self {
+            Self::Answer(answer) => Sent::Returned(answer.into_bound(py)),
+            Self::Error(error) | Self::Cancelled(error) => {
+                Sent::Raised(raised_here(py, PyErr::from_value(error.into_bound(py))))
+            }
+        }
+    }
+
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Answer(one) | Self::Error(one) | Self::Cancelled(one) => visit.call(one),
         }
     }
 
@@ -95,10 +113,8 @@ impl Future {
             Phase::Queued(request) => request.visit(visit)?,
             Phase::Suspended => {}
             Phase::Running { cancelled } => visit.call(cancelled)?,
-            Phase::Following(one)
-            | Phase::Done(Outcome::Answer(one) | Outcome::Error(one) | Outcome::Cancelled(one)) => {
-                visit.call(one)?;
-            }
+            Phase::Following(one) => visit.call(one)?,
+            Phase::Done(outcome) => outcome.visit(visit)?,
         }
         match &self.waiting {
             Waiting::Gather(context) => visit.call(context)?,

@@ -152,6 +152,7 @@ impl Drive {
                 send.get().queue_again(py, request);
                 Ok(Next::Again)
             }
+            Ok(First::Turn(_)) => unreachable!("only what is awaited by itself takes turns"),
             Ok(First::Suspended) => {
                 request.release(py);
                 Ok(Next::Behind)

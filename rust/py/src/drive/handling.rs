@@ -12,7 +12,11 @@ use super::coroutine::{Sent, Step, as_method, send, throw};
 use super::drive::Drive;
 use super::ending::Ending;
 use super::entered::Entered;
+use super::future::Outcome;
 use super::gil_mutex::GilMutex;
+use super::seats::Seat;
+use super::send::Send;
+use crate::message_context::MessageContext;
 
 /// What the first step yielded, and the task has yet to see.
 enum Pending {
@@ -43,6 +47,8 @@ struct Inner {
     context: Option<Py<PyAny>>,
     event_loop: Option<Py<PyAny>>,
     ending: Option<Ending>,
+    /// What its sender is to hear, who will ask.
+    outcome: Option<Outcome>,
 }
 
 #[pyclass(frozen, weakref, module = "ferrogen._core")]
@@ -59,6 +65,7 @@ impl Handling {
                 context: None,
                 event_loop: None,
                 ending: None,
+                outcome: None,
             }),
         }
     }
@@ -120,6 +127,44 @@ impl Handling {
             let task = inner.ending.as_ref()?.task(py);
             Some((task, inner.coroutine.as_ref().map(bound)?, inner.context.as_ref().map(bound)?))
         })
+    }
+
+    /// What its sender is to hear, if it has ended.
+    pub(super) fn take_outcome(&self, py: Python<'_>) -> Option<Outcome> {
+        self.inner.with(py, |inner| inner.outcome.take())
+    }
+
+    /// The seat of its next step, if its drive is open.
+    pub(super) fn seat<'py>(&self, py: Python<'py>) -> Option<Seat<'py>> {
+        let drive = self.inner.with(py, |inner| inner.ending.as_ref().map(|one| one.drive(py)))?;
+        Seat::in_this_turn(&drive)
+    }
+
+    /// What it was told, if its sender waits for a turn.
+    pub(super) fn told<'py>(&self, py: Python<'py>) -> Option<Bound<'py, MessageContext>> {
+        self.inner.with(py, |inner| inner.ending.as_ref().and_then(|ending| ending.told(py)))
+    }
+
+    /// From here on, its sender waits for a future.
+    pub(super) fn answer_to(&self, send: &Bound<'_, Send>) {
+        let answer = send.clone().unbind();
+        let before = self
+            .inner
+            .with(send.py(), |inner| inner.ending.as_mut().map(|ending| ending.wait_for(answer)));
+        drop(before);
+    }
+
+    /// What is to be done at its end, and the context that it ran in. It has ended.
+    pub(super) fn take_ending<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> Option<(Ending, Option<Bound<'py, PyAny>>)> {
+        let (ending, context, held) = self.inner.with(py, |inner| {
+            let held = (inner.coroutine.take(), inner.pending.take());
+            (inner.ending.take(), inner.context.take(), held)
+        });
+        drop(held);
+        Some((ending?, context.map(|context| context.into_bound(py))))
     }
 
     pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
@@ -224,7 +269,12 @@ impl Handling {
         drop(held);
         let Some(ending) = ending else { return Sent::Returned(py.None().into_bound(py)) };
         match ending.tell(py, outcome) {
-            Ok(()) => Sent::Returned(py.None().into_bound(py)),
+            Ok(outcome) => {
+                let before =
+                    self.inner.with(py, |inner| std::mem::replace(&mut inner.outcome, outcome));
+                drop(before);
+                Sent::Returned(py.None().into_bound(py))
+            }
             Err(error) => Sent::Raised(error),
         }
     }
@@ -283,7 +333,7 @@ impl Handling {
         }
     }
 
-    fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
+    pub(super) fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, handling) = (slf.py(), slf.get());
         if let Next::Nothing = handling.advance(py) {
             return Ok(());
@@ -324,6 +374,9 @@ impl Handling {
             }
             visit.call(&inner.context)?;
             visit.call(&inner.event_loop)?;
+            if let Some(outcome) = &inner.outcome {
+                outcome.visit(&visit)?;
+            }
             inner.ending.as_ref().map_or(Ok(()), |ending| ending.visit(&visit))
         })
     }

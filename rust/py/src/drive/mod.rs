@@ -12,7 +12,8 @@
 //!   `calling`: how Python calls them; `constructing`: how it makes an `AgentId`.
 //! - `future`: a `Send` that somebody waits for; `awaited`: how it becomes one.
 //! - `gathering`: beginning what `asyncio.gather` waits for.
-//! - `parking`: handlers that wait for other agents; `spares`: tasks for handlers that do not.
+//! - `parking`: handlers that wait for other agents; `turns`: those that give others a turn; `spares`: tasks
+//!   for handlers that do neither.
 //! - `sending`: a message that is sent.
 //! - `publishing`: handing out what was published; `heard`: to whom; `desk`: in which task; `untold`: who
 //!   is still to hear it.
@@ -55,6 +56,7 @@ mod send;
 mod sending;
 mod settled;
 mod spares;
+mod turns;
 mod unhandled;
 mod untold;
 mod variables;
@@ -100,6 +102,7 @@ pub(crate) fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
     coroutine::give_slots::<handling::Handling>(py)?;
     coroutine::give_slots::<Send>(py)?;
     variables::find_variables(py)?;
+    unhandled::find_chain(py)?;
     free_list::recycle::<Send>(py);
     free_list::recycle::<PublishEnvelope>(py);
     free_list::recycle::<AgentId>(py);

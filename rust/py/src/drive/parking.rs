@@ -133,7 +133,7 @@ impl Drive {
 
 /// Parks a handler with the `Send` that it waits for, if it waits for one and nobody has touched its
 /// task.
-fn park(
+pub(super) fn park(
     task: &Bound<'_, PyAny>,
     handling: &Bound<'_, Handling>,
     pending: &Bound<'_, PyAny>,

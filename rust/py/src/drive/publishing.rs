@@ -12,7 +12,7 @@ use super::current_task::{is_entered, is_running};
 use super::desk::Desk;
 use super::drive::Drive;
 use super::ending::{Ending, Waiter};
-use super::first_step::{Given, Ran, run};
+use super::first_step::{Given, Ran, Suspension, run};
 use super::request::Request;
 use super::seats::Seat;
 use super::sending::First;
@@ -287,7 +287,7 @@ impl Drive {
                 desk.leave();
                 watch.failed(py, error)
             }
-            Ran::Suspended { coroutine, pending, handler } => {
+            Ran::Suspended(Suspension { coroutine, pending, handler }) => {
                 let spare = desk.give_away().expect("it was taken above");
                 let about = (&inline.agent_id, ticket, envelope);
                 let settle = self.host.call_method1(py, intern!(py, "publish_suspended"), about);

@@ -10,10 +10,12 @@ use pyo3::prelude::*;
 use super::coroutine::{Sent, Step, as_method, send, throw};
 use super::drive::Drive;
 use super::free_list::{FreeList, Recycled};
-use super::future::{Future, Outcome, Waiting};
+use super::future::{Future, Waiting};
 use super::gil_mutex::GilMutex;
+use super::handling::Handling;
 use super::request::{Errand, Request};
 use super::sending::First;
+use super::turns::{go_on_alone, leave_alone};
 use super::unhandled::raised_here;
 
 pub(super) enum Stage {
@@ -25,6 +27,8 @@ pub(super) enum Stage {
     Waiting(Py<PyAny>),
     /// It is a future, which somebody waits for.
     Future(Box<Future>),
+    /// This handler has given others a turn, and goes on in the next of its sender.
+    Turn(Py<Handling>),
 }
 
 #[pyclass(frozen, weakref, name = "Send", module = "ferrogen._core")]
@@ -98,6 +102,11 @@ impl Send {
                 send_itself.put(py, Stage::Fresh(request));
                 Sent::Yielded(none)
             }
+            Ok(First::Turn(handling)) => {
+                request.release(py);
+                send_itself.put(py, Stage::Turn(handling));
+                Sent::Yielded(none)
+            }
             Ok(First::Suspended) => {
                 request.release(py);
                 Self::wait(this)
@@ -121,7 +130,7 @@ impl Recycled for Send {
     }
 }
 
-const REUSED: &str = "cannot reuse already awaited coroutine";
+pub(super) const REUSED: &str = "cannot reuse already awaited coroutine";
 
 impl Step for Send {
     fn step<'py>(this: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> Sent<'py> {
@@ -138,12 +147,10 @@ impl Step for Send {
                 Sent::Raised(PyRuntimeError::new_err(REUSED))
             }
             Stage::Future(future) => match future.into_outcome() {
-                Ok(Outcome::Answer(answer)) => Sent::Returned(answer.into_bound(py)),
-                Ok(Outcome::Error(error) | Outcome::Cancelled(error)) => {
-                    Sent::Raised(raised_here(py, PyErr::from_value(error.into_bound(py))))
-                }
+                Ok(outcome) => outcome.into_sent(py),
                 Err(future) => Self::stepped_by_another(this, future),
             },
+            Stage::Turn(handling) => Self::take_turn(this, handling),
             Stage::Taken => Sent::Raised(PyRuntimeError::new_err(REUSED)),
         }
     }
@@ -186,6 +193,10 @@ impl Send {
                 Self::leave(slf, future, &error)?;
                 Err(PyErr::from_value(error))
             }
+            Stage::Turn(handling) => {
+                Self::leave_turn(slf, handling, &error)?;
+                Err(PyErr::from_value(error))
+            }
         }
     }
 
@@ -197,6 +208,7 @@ impl Send {
                 let error = py.get_type::<CancelledError>().call0()?;
                 Self::leave(slf, future, &error)
             }
+            Stage::Turn(handling) => go_on_alone(handling.bind(py)),
             Stage::Fresh(_) | Stage::Taken => Ok(()),
         }
     }
@@ -212,7 +224,7 @@ impl Send {
                 future.waiting,
                 Waiting::Await { is_blocking: true } | Waiting::Parked(_)
             ))),
-            Stage::Taken | Stage::Waiting(_) => Err(None),
+            Stage::Taken | Stage::Waiting(_) | Stage::Turn(_) => Err(None),
         });
         match known {
             Ok(drive) => Ok(Drive::gather(&drive, slf)?.then_some(false)),
@@ -287,24 +299,29 @@ impl Send {
             Stage::Fresh(request) => request.visit(&visit),
             Stage::Waiting(inner) => visit.call(inner),
             Stage::Future(future) => future.visit(&visit),
+            Stage::Turn(handling) => visit.call(handling),
             Stage::Taken => Ok(()),
         })
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        drop(self.take(py));
+        match self.take(py) {
+            Stage::Turn(handling) => leave_alone(handling.bind(py)),
+            stage => drop(stage),
+        }
     }
 }
 
 impl Drop for Send {
-    /// Warns, as a coroutine does, if nobody awaited it.
+    /// Warns, as a coroutine does, if nobody awaited it. A handler that waits for its sender's turn
+    /// goes on without.
     fn drop(&mut self) {
         // To attach costs more than all else that is dropped here.
-        if !matches!(self.stage.get_mut(), Stage::Fresh(_)) {
+        if !matches!(self.stage.get_mut(), Stage::Fresh(_) | Stage::Turn(_)) {
             return;
         }
-        Python::attach(|py| {
-            if let Stage::Fresh(request) = self.take(py) {
+        Python::attach(|py| match self.take(py) {
+            Stage::Fresh(request) => {
                 // It may be on its way out of a frame that an exception leaves. Python must not
                 // run with that one set.
                 let leaving = PyErr::take(py);
@@ -318,6 +335,8 @@ impl Drop for Send {
                     error.restore(py);
                 }
             }
+            Stage::Turn(handling) => leave_alone(handling.bind(py)),
+            _ => {}
         });
     }
 }

@@ -10,14 +10,17 @@ use pyo3::prelude::*;
 use super::current_task::{AsCurrent, is_running};
 use super::drive::{Beginning, Drive};
 use super::ending::{Ending, Waiter};
-use super::first_step::{Given, Ran, as_raised, run};
+use super::first_step::{Given, Ran, Suspension, as_raised, run};
+use super::handling::Handling;
 use super::request::{Errand, Request};
-use super::seats::Admission;
+use super::seats::{Admission, Seat};
 use super::send::Send;
+use super::spares::Spare;
 use super::unhandled::{Item, Unhandled};
 use super::watch::Watch;
 use crate::agent_id::AgentId;
 use crate::dispatcher::{Inline, Start};
+use crate::message_context::MessageContext;
 
 /// What came of the first step of a message.
 pub(super) enum First<'py> {
@@ -27,6 +30,8 @@ pub(super) enum First<'py> {
     Pause,
     /// Its handler ended.
     Ended(PyResult<Bound<'py, PyAny>>),
+    /// Its handler gives others a turn, and goes on in the sender's next.
+    Turn(Py<Handling>),
     /// Its handler suspended. What is awaited has become a future, which the answer will come in.
     Suspended,
 }
@@ -65,23 +70,16 @@ impl Drive {
                 return Ok(First::PlainWay);
             }
             match this.begin(recipient, Start::Message, seat.generation, &mut begun)? {
-                Beginning::Refused => return Ok(First::PlainWay),
                 Beginning::Begun => break,
                 // What is built is reported after the message that asked for it.
-                Beginning::Missing if !may_build || is_watched => return Ok(First::PlainWay),
-                Beginning::Missing => {
+                Beginning::Missing if may_build && !is_watched => {
                     // The factory runs in the sender's task, not in the handler's.
                     current.leave();
-                    let name = intern!(py, "build");
-                    let mut item = Item::NEW;
-                    let unhandled = Unhandled::enter(py, &mut item)?;
-                    let built = this.host.call_method1(py, name, (recipient,));
-                    drop(unhandled);
-                    let built = built.map_err(|error| as_raised(py, error))?;
-                    if !built.is_truthy(py)? {
+                    if !this.build(recipient)? {
                         return Ok(First::PlainWay);
                     }
                 }
+                Beginning::Refused | Beginning::Missing => return Ok(First::PlainWay),
             }
         }
         let Some(inline) = &mut begun else { return Ok(First::PlainWay) };
@@ -105,6 +103,7 @@ impl Drive {
             }
             Err(error) => Ran::Ended(Err(error.clone_ref(py))),
         };
+        let has_sender = current.before.is_some();
         current.leave();
         match ran {
             Ran::Ended(result) => {
@@ -119,25 +118,68 @@ impl Drive {
                 }
                 Ok(First::Ended(result))
             }
-            Ran::Suspended { coroutine, pending, handler } => {
-                let handed_over = prepared.and_then(|(context, watch)| {
-                    let cancelled = send.get().handler_suspended(py, &seat.event_loop);
-                    context.get().link(send.as_any())?;
-                    let waiter = Waiter::Sender(send.clone().unbind(), watch);
-                    let ending = Ending::of(drive, spare.task.bind(py), inline, handler, waiter);
-                    this.hold(&spare, coroutine, pending, ending)?;
-                    cancelled.map_or(Ok(()), |error| Send::cancel_with(send, error.bind(py)))
-                });
-                match handed_over {
-                    Ok(()) => Ok(First::Suspended),
+            Ran::Suspended(suspension) => {
+                let may_take_turns =
+                    may_build && has_sender && !is_watched && request.cancellation_token.is_none();
+                let came_of_it = Self::suspended(
+                    send,
+                    &seat,
+                    &spare,
+                    inline,
+                    prepared,
+                    suspension,
+                    may_take_turns,
+                );
+                Ok(came_of_it.unwrap_or_else(|error| {
                     // The handler cannot go on: its coroutine is gone, its task finds nothing to do.
-                    Err(error) => {
-                        send.get().give_up(py);
-                        Ok(First::Ended(this.settle(inline, Err(error), None)))
-                    }
-                }
+                    send.get().give_up(py);
+                    First::Ended(this.settle(inline, Err(error), None))
+                }))
             }
         }
+    }
+
+    /// Sees to it that a handler which waits goes on.
+    #[cold]
+    fn suspended<'py>(
+        send: &Bound<'py, Send>,
+        seat: &Seat<'py>,
+        spare: &Spare,
+        inline: &Inline<'py>,
+        told: PyResult<(Bound<'py, MessageContext>, Watch)>,
+        suspension: Suspension<'_, 'py>,
+        may_take_turns: bool,
+    ) -> PyResult<First<'py>> {
+        let (py, drive) = (send.py(), &seat.drive);
+        let (context, watch) = told?;
+        let Suspension { coroutine, pending, handler } = suspension;
+        let task = spare.task.bind(py);
+        if may_take_turns && pending.is_none() && drive.get().takes_turns(&context, task) {
+            let waiter = Waiter::Turn(context.unbind());
+            let ending = Ending::of(drive, task, inline, handler, waiter);
+            drive.get().give_a_turn(spare, coroutine, ending)?;
+            return Ok(First::Turn(spare.handling.clone_ref(py)));
+        }
+        let cancelled = send.get().handler_suspended(py, &seat.event_loop);
+        context.get().link(send.as_any())?;
+        let waiter = Waiter::Sender(send.clone().unbind(), watch);
+        let ending = Ending::of(drive, task, inline, handler, waiter);
+        drive.get().hold(spare, coroutine, pending, ending)?;
+        if let Some(error) = cancelled {
+            Send::cancel_with(send, error.bind(py))?;
+        }
+        Ok(First::Suspended)
+    }
+
+    /// Builds an agent that is not there. Returns whether it is.
+    #[cold]
+    fn build(&self, recipient: &Bound<'_, AgentId>) -> PyResult<bool> {
+        let py = recipient.py();
+        let mut item = Item::NEW;
+        let unhandled = Unhandled::enter(py, &mut item);
+        let built = self.host.call_method1(py, intern!(py, "build"), (recipient,));
+        drop(unhandled);
+        built.map_err(|error| as_raised(py, error))?.is_truthy(py)
     }
 
     /// The coroutine of the plain way.
@@ -187,7 +229,7 @@ impl Drive {
 }
 
 #[inline]
-fn is_cancelled(py: Python<'_>, token: Option<&Py<PyAny>>) -> PyResult<bool> {
+pub(super) fn is_cancelled(py: Python<'_>, token: Option<&Py<PyAny>>) -> PyResult<bool> {
     match token {
         Some(token) => token.bind(py).call_method0(intern!(py, "is_cancelled"))?.is_truthy(),
         None => Ok(false),

@@ -5,11 +5,11 @@
 //! So does a handler: for as long as it runs, an item of its own stands on the bottom.
 
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyCFunction;
 
 /// How many of the first words of a thread's state are looked through. Every version has more.
@@ -40,7 +40,8 @@ struct Place {
     bottom: usize,
 }
 
-static PLACE: PyOnceLock<Place> = PyOnceLock::new();
+static TOP: AtomicUsize = AtomicUsize::new(0);
+static BOTTOM: AtomicUsize = AtomicUsize::new(0);
 
 fn thread_state() -> *mut Word {
     // SAFETY: attached, so there is one.
@@ -97,6 +98,14 @@ next(generator)
     })
 }
 
+/// Finds out where the chain is. Called once, with the module.
+pub(super) fn find_chain(py: Python<'_>) -> PyResult<()> {
+    let place = find(py)?;
+    TOP.store(place.top, Ordering::Relaxed);
+    BOTTOM.store(place.bottom, Ordering::Relaxed);
+    Ok(())
+}
+
 /// More words than a thread's state has.
 const A_STATE: usize = 512;
 
@@ -110,16 +119,15 @@ pub(super) struct Unhandled<'a> {
 impl<'a> Unhandled<'a> {
     /// Stands an item on the bottom of the chain. It stays where it is for as long as it is in there.
     #[inline]
-    pub(super) fn enter(py: Python<'_>, own: &'a mut Item) -> PyResult<Self> {
-        let place = PLACE.get_or_try_init(py, || find(py))?;
+    pub(super) fn enter(_py: Python<'_>, own: &'a mut Item) -> Self {
         let state = thread_state();
         // SAFETY: the places were found in the state of a thread, and are the same in each. `own` is
         // taken out of the chain before the borrow of it ends, also by a panic.
         unsafe {
-            let top = state.add(place.top);
-            own.below = state.add(place.bottom).cast();
+            let top = state.add(TOP.load(Ordering::Relaxed));
+            own.below = state.add(BOTTOM.load(Ordering::Relaxed)).cast();
             let before = std::mem::replace(&mut *top, own);
-            Ok(Self { top, before, own })
+            Self { top, before, own }
         }
     }
 }
