@@ -76,6 +76,8 @@ ends = st.one_of(
 )
 FORMS = ["await", "runtime", "task", "named task", "future", "wait_for", "shield", "gather"]
 FORMS += ["generator", *(["timeout", "group"] if sys.version_info >= (3, 11) else [])]
+WAYS_OUT = ["task", "token", "wait_for", "gather", "handler", "name", "callback"]
+WAYS_OUT += ["timeout", "group"] if sys.version_info >= (3, 11) else []
 
 
 def steps_with(scripts: st.SearchStrategy[Script]) -> st.SearchStrategy[Step]:
@@ -91,9 +93,11 @@ def steps_with(scripts: st.SearchStrategy[Script]) -> st.SearchStrategy[Step]:
         st.tuples(st.just("spawn"), targets, scripts, st.sampled_from(["kept", "loose", "late"])),
         st.tuples(
             st.just("give up"),
-            targets,
+            st.lists(targets, min_size=1, max_size=3).map(tuple),
             scripts,
-            st.sampled_from(["task", "token", "wait_for", "handler", "gather"]),
+            scripts,
+            st.sampled_from(WAYS_OUT),
+            st.integers(0, 2),
         ),
         st.tuples(st.just("inside"), within, scripts),
     )

@@ -54,6 +54,7 @@ class Steps:
         self.running: set[str] = set()
         self.tasks: dict[str, Any] = {}
         self.loose: set[asyncio.Task[Any]] = set()
+        self.limits: dict[str, Any] = {}
         self.times: Counter[str] = Counter()
         self.memories: dict[int, dict[str, Any]] = {}
         self.timers = 0
@@ -365,41 +366,89 @@ class Steps:
         else:
             here.kept.append(task)
 
-    async def _give_up(self, here: Any, target: Any, script: Script, how: str) -> None:
-        """Send a message whose handler comes to wait for ever, and then wait no more."""
-        script = Script((*script.steps, ("stay", here.where), ("touch",)))
+    async def _give_up(
+        self, here: Any, targets: Any, script: Script, last: Script, how: str, level: int
+    ) -> None:
+        """Wait for agents that wait for each other, the last for ever; then do so no more."""
+        name = here.where
+        inner = Script((*script.steps, ("stay", name, len(targets) - 1, last)))
+        for depth in reversed(range(1, len(targets))):
+            inner = Script((("relay", name, depth - 1, targets[depth], inner, last),))
         token = self.core.CancellationToken()
         options = {"cancellation_token": token} if how == "token" else {}
-        sending = self._sending(here, target, script, here.where, **options)
-        reached = asyncio.ensure_future(self.reached[here.where].wait())
-        if how == "gather":
-            task: Any = asyncio.gather(sending, return_exceptions=False)
-        else:
-            task = asyncio.create_task(sending)
-        await asyncio.wait({task, reached}, return_when=asyncio.FIRST_COMPLETED)
+        sending = self._sending(here, targets[0], inner, name, **options)
+        work = asyncio.create_task(self._until_given_up(sending, how, name))
+        reached = asyncio.create_task(self.reached[name].wait())
+        await asyncio.wait({work, reached}, return_when=asyncio.FIRST_COMPLETED)
         reached.cancel()
-        if not task.done():
+        its_task = self.tasks.get(f"{name}/{min(level, len(targets) - 1)}")
+        if not work.done() and its_task is not None:
             if how in ("task", "gather"):
-                task.cancel("given up")
+                work.cancel("given up")
             elif how == "token":
                 token.cancel()
+            elif how == "wait_for":
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(work, 0)
+            elif how == "timeout":
+                self.limits[name].reschedule(asyncio.get_running_loop().time())
             elif how == "handler":
-                here.trace.append(("its task", self.tasks[here.where].cancel("from outside")))
-            else:
-                with contextlib.suppress(asyncio.TimeoutError), self._timed():
-                    await asyncio.wait_for(task, 0.0005)
-        here.trace.append(("given up", await self._outcome(task)))
+                here.trace.append(("its task", its_task.cancel("from outside")))
+            elif how == "name":
+                its_task.set_name("its name")
+                here.trace.append(("its task", its_task.get_name(), its_task.done()))
+                its_task.cancel()
+            elif how == "callback":
+                its_task.add_done_callback(lambda done: here.trace.append(done.done()))
+                here.trace.append(("its task", its_task in asyncio.all_tasks()))
+                work.cancel()
+        here.trace.append(("given up", await self._outcome(work)))
 
-    async def _stay(self, here: Any, name: str) -> None:
+    async def _until_given_up(self, sending: Any, how: str, name: str) -> Any:
+        if how == "gather":
+            return await asyncio.gather(sending)
+        if how == "timeout":
+            async with asyncio.timeout(None) as self.limits[name]:
+                return await sending
+        if how == "group":
+            try:
+                async with asyncio.TaskGroup() as group:
+                    task = group.create_task(sending)
+                    reached = group.create_task(self.reached[name].wait())
+                    await asyncio.wait({task, reached}, return_when=asyncio.FIRST_COMPLETED)
+                    if not task.done():
+                        raise Own("ends the group")
+                    reached.cancel()
+                return task.result()
+            except BaseException as errors:  # noqa: BLE001 - a group, which came with 3.11
+                return sorted(map(tell, getattr(errors, "exceptions", [errors])))
+        return await sending
+
+    async def _relay(
+        self, here: Any, name: str, level: int, target: Any, script: Script, last: Script
+    ) -> None:
+        """Wait for the next agent, in a task that others may lay hands on."""
+        sending = self._sending(here, target, script, here.where)
+        await self._in_hands_of_others(here, f"{name}/{level}", last, sending)
+
+    async def _stay(self, here: Any, name: str, level: int, last: Script) -> None:
+        if not self.never.event.is_set():  # it will be passed at once otherwise
+            self.reached[name].set()
+        waiting = self.never.wait("event")
+        await self._in_hands_of_others(here, f"{name}/{level}", last, waiting)
+
+    async def _in_hands_of_others(
+        self, here: Any, name: str, last: Script, waiting: Awaitable[Any]
+    ) -> None:
         self.tasks[name] = asyncio.current_task()
-        self.reached[name].set()
         try:
-            await self.never.wait("event")
+            here.trace.append(("waited for", str(await waiting)))
         except asyncio.CancelledError as error:
             here.trace.append(("sent away", error.args))
             raise
         finally:
             del self.tasks[name]
+            await self.follow(here.agent, last, f"{here.where}.last", here.trace, here.ctx, [])
 
     async def _inside(self, here: Any, what: str, script: Script) -> None:
         def go_on() -> Any:
