@@ -36,10 +36,13 @@ def tell(error: BaseException) -> str:
     while error.__cause__ is not None or error.__context__ is not None:
         cause = error.__cause__
         error = error.__context__ if cause is None else cause
+        # On 3.10 each task between who was cancelled and who waits adds an error without words.
+        if sys.version_info < (3, 11) and links[-1].endswith("CancelledError()"):
+            links.pop()
         links.append(f"{'from' if cause else 'after'} {type(error).__name__}{error.args}")
         if len(links) > 9:
             break
-    return " ".join(links)
+    return " ".join(links).removeprefix("after ")
 
 
 class Steps:
@@ -399,7 +402,7 @@ class Steps:
                 here.trace.append(("its task", its_task.get_name(), its_task.done()))
                 its_task.cancel()
             elif how == "callback":
-                its_task.add_done_callback(lambda done: here.trace.append(done.done()))
+                its_task.add_done_callback(lambda done: here.trace.append(("done", done.done())))
                 here.trace.append(("its task", its_task in asyncio.all_tasks()))
                 work.cancel()
         here.trace.append(("given up", await self._outcome(work)))

@@ -11,7 +11,7 @@ import warnings
 import autogen_core
 import pytest
 import uvloop
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 import ferrogen
 
@@ -24,6 +24,8 @@ playing = settings(
     deadline=None,
     derandomize=MANY is None,
     database=None,
+    # To reduce a program that fails takes minutes.
+    phases=[Phase.generate] if MANY is None else list(Phase),
     suppress_health_check=list(HealthCheck),
 )
 
@@ -56,12 +58,27 @@ def play(core, program, loop=asyncio.new_event_loop, *, plainly=False):
         return run(core, program, loop)
 
 
+def later(traces):
+    """Leave out what an eager task sees only while it is being made.
+
+    That is what its maker handles, and a name that its maker sets anew when it is made.
+    """
+    seen_at_once = ("handles", "name")
+    return {
+        where: [one for one in trace if one[0] not in seen_at_once]
+        for where, trace in traces.items()
+    }
+
+
 @pytest.mark.parametrize("loop", loops)
 @given(program=programs)
 @playing
 def test_the_short_cut_shows_handlers_what_plain_tasks_do(loop, program):
     natively = play(ferrogen, program, loop)
-    assert natively == play(ferrogen, program, loop, plainly=True)
+    plainly = play(ferrogen, program, loop, plainly=True)
+    if loop is with_eager_tasks:
+        natively["traces"], plainly["traces"] = map(later, (natively["traces"], plainly["traces"]))
+    assert natively == plainly
     assert natively["rules broken"] == []
     assert natively["unfinished"] == []
     assert natively["left"] == 0
