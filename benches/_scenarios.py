@@ -41,11 +41,11 @@ async def ask(
 ) -> AsyncIterator[Work]:
     """Sends to one agent, one message after the other."""
     async with stage(core, **options) as on:
-        agent_id = core.AgentId(recipient, "one")
+        runtime, agent_id = on.runtime, core.AgentId(recipient, "one")
 
         async def work(count: int) -> None:
             for _ in range(count):
-                await on.runtime.send_message(message, agent_id)
+                await runtime.send_message(message, agent_id)
 
         yield work
 
@@ -54,11 +54,11 @@ async def ask(
 async def gather(core: ModuleType, *, message: Any, **options: Any) -> AsyncIterator[Work]:
     """Sends to one agent, many messages at once."""
     async with stage(core, **options) as on:
-        agent_id = core.AgentId("answerer", "one")
+        runtime, agent_id = on.runtime, core.AgentId("answerer", "one")
 
         async def work(count: int) -> None:
             for _ in range(count // BATCH):
-                sends = [on.runtime.send_message(message, agent_id) for _ in range(BATCH)]
+                sends = [runtime.send_message(message, agent_id) for _ in range(BATCH)]
                 await asyncio.gather(*sends)
 
         yield work
@@ -68,11 +68,11 @@ async def gather(core: ModuleType, *, message: Any, **options: Any) -> AsyncIter
 async def chain(core: ModuleType, *, depth: int, **options: Any) -> AsyncIterator[Work]:
     """Lets two agents ask each other, so many deep."""
     async with stage(core, **options) as on:
-        agent_id = core.AgentId("answerer", "even")
+        runtime, agent_id = on.runtime, core.AgentId("answerer", "even")
 
         async def work(count: int) -> None:
             for _ in range(count // depth):
-                await on.runtime.send_message(Hop(depth - 1), agent_id)
+                await runtime.send_message(Hop(depth - 1), agent_id)
 
         yield work
 
@@ -81,12 +81,12 @@ async def chain(core: ModuleType, *, depth: int, **options: Any) -> AsyncIterato
 async def activate(core: ModuleType, *, message: Any, **options: Any) -> AsyncIterator[Work]:
     """Sends each message to an agent that is not there yet."""
     async with stage(core, **options) as on:
-        numbers = itertools.count()
+        runtime, numbers = on.runtime, itertools.count()
 
         async def work(count: int) -> None:
             for _ in range(count):
                 agent_id = core.AgentId("answerer", str(next(numbers)))
-                await on.runtime.send_message(message, agent_id)
+                await runtime.send_message(message, agent_id)
 
         yield work
 
@@ -98,13 +98,13 @@ async def publish(
     """Publishes a batch to one subscriber, and waits until all of it is handled."""
     async with stage(core, **options) as on:
         topic = core.TopicId(await subscribe(on), "today")
-        message = News(1)
+        runtime, message = on.runtime, News(1)
 
         async def work(count: int) -> None:
             for _ in range(count // BATCH):
                 last = on.tally.expect(BATCH)
                 for _ in range(BATCH):
-                    await on.runtime.publish_message(message, topic)
+                    await runtime.publish_message(message, topic)
                 await last
 
         yield work
@@ -134,11 +134,12 @@ async def fan_out(core: ModuleType, *, size: int, **options: Any) -> AsyncIterat
             await on.Reader.register(on.runtime, f"reader-{number}", on.Reader)
             await on.runtime.add_subscription(core.TypeSubscription("news", f"reader-{number}"))
         topic, message = core.TopicId("news", "today"), News(1)
+        runtime = on.runtime
 
         async def work(count: int) -> None:
             for _ in range(count // size):
                 last = on.tally.expect(size)
-                await on.runtime.publish_message(message, topic)
+                await runtime.publish_message(message, topic)
                 await last
 
         yield work
