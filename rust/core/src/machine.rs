@@ -302,8 +302,10 @@ impl<P> Machine<P> {
             return Err(CoreError::WrongStage);
         }
         agent.running -= 1;
-        let limits = limits_of(&self.limits, agent.agent_type);
-        self.parked -= refill(agent, slot, limits, &mut self.steps);
+        if !agent.mailbox.is_empty() {
+            let limits = limits_of(&self.limits, agent.agent_type);
+            self.parked -= refill(agent, slot, limits, &mut self.steps);
+        }
         Ok(())
     }
 }

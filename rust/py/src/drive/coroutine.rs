@@ -13,6 +13,25 @@ pub(super) enum Sent<'py> {
     Raised(PyErr),
 }
 
+/// Calls a function with three arguments.
+#[inline]
+pub(super) fn call<'py>(
+    function: &Bound<'py, PyAny>,
+    arguments: [&Bound<'py, PyAny>; 3],
+) -> PyResult<Bound<'py, PyAny>> {
+    let [first, second, third] = arguments.map(Bound::as_ptr);
+    // A place before the arguments lets who is called put an argument of its own there.
+    let mut places = [std::ptr::null_mut(), first, second, third];
+    let count = 3 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+    // SAFETY: live references, as many as are counted.
+    unsafe {
+        let arguments = places.as_mut_ptr().add(1);
+        let returned =
+            ffi::PyObject_Vectorcall(function.as_ptr(), arguments, count, std::ptr::null_mut());
+        Bound::from_owned_ptr_or_err(function.py(), returned)
+    }
+}
+
 /// Steps a coroutine or an iterator.
 pub(super) fn send<'py>(coroutine: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> Sent<'py> {
     let py = coroutine.py();

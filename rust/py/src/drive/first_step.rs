@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::coroutine::{Sent, send};
+use super::coroutine::{Sent, call, send};
 use super::entered::Entered;
 use super::handlers::{Handler, Way};
 use super::handling::Handling;
@@ -63,7 +63,7 @@ pub(super) fn run<'i, 'py>(
     handling.begin(entered.context(), event_loop);
     let mut item = Item::NEW;
     let _unhandled = Unhandled::enter(py, &mut item);
-    let called = watch.begin(given.context).and_then(|()| call(inline, given));
+    let called = watch.begin(given.context).and_then(|()| call_method(inline, given));
     let (coroutine, handler) = match called {
         Ok(called) => called,
         Err(error) => return Ran::Ended(Err(as_raised(py, error))),
@@ -80,7 +80,7 @@ pub(super) fn run<'i, 'py>(
 
 /// Calls the method that handles the message; it returns its coroutine.
 #[inline]
-fn call<'i, 'py>(
+fn call_method<'i, 'py>(
     inline: &'i Inline<'py>,
     given: &Given<'_, 'py>,
 ) -> PyResult<(Bound<'py, PyAny>, Option<&'i Arc<Handler>>)> {
@@ -89,7 +89,7 @@ fn call<'i, 'py>(
     let handlers = match &inline.way {
         Way::Handlers(handlers) => handlers,
         Way::Function(function) => {
-            let coroutine = function.call1((agent, message, context))?;
+            let coroutine = call(function, [agent, message, context])?;
             return Ok((awaited(coroutine)?, None));
         }
         Way::OnMessage => {
@@ -100,7 +100,7 @@ fn call<'i, 'py>(
         }
     };
     if let Some(handler) = handlers.get().find(message, context, is_rpc)? {
-        let coroutine = handler.function.bind(py).call1((agent, message, context))?;
+        let coroutine = call(handler.function.bind(py), [agent, message, context])?;
         return Ok((awaited(coroutine)?, Some(handler)));
     }
     let name = intern!(py, "on_unhandled_message");

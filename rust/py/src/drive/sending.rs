@@ -112,7 +112,8 @@ impl Drive {
                 let token = context.as_ref().and_then(|one| one.get().token_if_made(py));
                 spare.keep(py, context);
                 let context = this.put_back(py, spare);
-                let result = this.settle(inline, watch.end(py, result), context);
+                let result = if is_watched { watch.end(py, result) } else { result };
+                let result = this.settle(inline, result, context);
                 if result.is_ok() && is_cancelled(py, token.as_ref())? {
                     return Ok(First::Ended(Err(CancelledError::new_err(()))));
                 }
