@@ -393,3 +393,26 @@ async def test_a_handler_that_cancels_itself_is_told_of_as_a_task_would_be(world
 
     alike = await asyncio.gather(asyncio.create_task(cancelled()), return_exceptions=True)
     assert [repr(one) for one in gathered] == [repr(one) for one in alike]
+
+
+@pytest.mark.parametrize("first_waits", [True, False])
+async def test_a_cancelled_gather_of_answers_and_errors_ends_whoever_is_done(world, first_waits):
+    """`gather` asks the last of those it was given for the cancellation, done or not."""
+    gate = asyncio.Event()
+
+    async def handler(self, message, ctx):
+        if message.value == "waits":
+            await gate.wait()
+        return message.value
+
+    await world.agent("a", handler)
+    world.start()
+    values = ["waits", "answers"] if first_waits else ["answers", "waits"]
+    gathered = asyncio.gather(*(world.ask("a", one) for one in values), return_exceptions=True)
+    await turns()
+    assert gathered.cancel()
+    done, _ = await asyncio.wait({gathered}, timeout=5)
+    assert done == {gathered}
+    with pytest.raises(asyncio.CancelledError):
+        await gathered
+    gate.set()

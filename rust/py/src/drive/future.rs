@@ -336,7 +336,10 @@ enum Before {
     Nothing(Py<PyAny>),
 }
 
-fn cancelled_error(py: Python<'_>, message: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+pub(super) fn cancelled_error(
+    py: Python<'_>,
+    message: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Py<PyAny>> {
     let class = py.get_type::<CancelledError>();
     let error = match message {
         Some(message) => class.call1((message,))?,

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use super::coroutine::{Sent, Step, as_method, send, throw};
 use super::drive::Drive;
 use super::free_list::{FreeList, Recycled};
-use super::future::{Future, Waiting};
+use super::future::{Future, Waiting, cancelled_error};
 use super::gil_mutex::GilMutex;
 use super::handling::Handling;
 use super::request::{Errand, Request};
@@ -279,8 +279,9 @@ impl Send {
         Self::cancel_future(slf, msg)
     }
 
-    fn _make_cancelled_error(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.cancellation(py)
+    // `gather` asks the last of its futures, when it was cancelled itself; that one may have its answer.
+    fn _make_cancelled_error(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.cancellation(py)?.map_or_else(|| cancelled_error(py, None), Ok)
     }
 
     // A task that ended with a `CancelledError` has none either: the words are those of the error.
