@@ -62,7 +62,7 @@ looks = st.one_of(
     st.just(("get name",)),
     st.just(("touch",)),
     st.just(("handled exception",)),
-    st.just(("who am I",)),
+    st.just(("know myself",)),
     st.tuples(st.just("open"), st.integers(0, GATES - 1)),
 )
 ends = st.one_of(
@@ -76,7 +76,7 @@ ends = st.one_of(
 )
 FORMS = ["await", "runtime", "task", "named task", "future", "wait_for", "shield", "gather"]
 FORMS += ["generator", *(["timeout", "group"] if sys.version_info >= (3, 11) else [])]
-WAYS_OUT = ["task", "token", "wait_for", "gather", "handler", "name", "callback"]
+WAYS_OUT = ["task", "token", "wait_for", "gather", "gather errors", "handler", "name", "callback"]
 WAYS_OUT += ["timeout", "group"] if sys.version_info >= (3, 11) else []
 
 

@@ -216,7 +216,7 @@ class Steps:
         known = task in asyncio.all_tasks() if not task.done() else None
         here.trace.append(("touched", is_same, known, isinstance(task, asyncio.Task)))
 
-    async def _who_am_i(self, here: Any) -> None:
+    async def _know_myself(self, here: Any) -> None:
         task = asyncio.current_task()
         is_same = here.memory.setdefault("task", task) is task
         here.trace.append(("I", is_same, here.ctx and here.ctx.cancellation_token.is_cancelled()))
@@ -380,13 +380,13 @@ class Steps:
         token = self.core.CancellationToken()
         options = {"cancellation_token": token} if how == "token" else {}
         sending = self._sending(here, targets[0], inner, name, **options)
-        work = asyncio.create_task(self._until_given_up(sending, how, name))
+        work = asyncio.create_task(self._until_given_up(here, sending, targets, how))
         reached = asyncio.create_task(self.reached[name].wait())
         await asyncio.wait({work, reached}, return_when=asyncio.FIRST_COMPLETED)
         reached.cancel()
         its_task = self.tasks.get(f"{name}/{min(level, len(targets) - 1)}")
         if not work.done() and its_task is not None:
-            if how in ("task", "gather"):
+            if how in ("task", "gather", "gather errors"):
                 work.cancel("given up")
             elif how == "token":
                 token.cancel()
@@ -405,11 +405,18 @@ class Steps:
                 its_task.add_done_callback(lambda done: here.trace.append(("done", done.done())))
                 here.trace.append(("its task", its_task in asyncio.all_tasks()))
                 work.cancel()
-        here.trace.append(("given up", await self._outcome(work)))
+        outcome = await self._outcome(work)
+        # Whose words `gather` takes depends on turns.
+        here.trace.append(
+            ("given up", outcome.split("(")[0] if how == "gather errors" else outcome)
+        )
 
-    async def _until_given_up(self, sending: Any, how: str, name: str) -> Any:
-        if how == "gather":
-            return await asyncio.gather(sending)
+    async def _until_given_up(self, here: Any, sending: Any, targets: Any, how: str) -> Any:
+        name = here.where
+        if how in ("gather", "gather errors"):
+            others = [self._sending(here, targets[0], Script(), f"{name}.{n}") for n in range(2)]
+            sends = [others[0], sending, others[1]]
+            return await asyncio.gather(*sends, return_exceptions=how == "gather errors")
         if how == "timeout":
             async with asyncio.timeout(None) as self.limits[name]:
                 return await sending
