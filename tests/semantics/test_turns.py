@@ -283,6 +283,45 @@ async def test_a_handler_that_gives_turns_is_cancelled_by_close(world):
     assert "end" not in done
 
 
+async def test_a_handler_that_gives_turns_is_among_all_tasks(world):
+    done = await patient_agent(world, 100)
+    before = asyncio.all_tasks()
+    asked = asyncio.ensure_future(world.ask("patient", "x"))
+    await until(lambda: len(done) > 1)
+    handlers = asyncio.all_tasks() - before - {asked}
+    assert len(handlers) == 1
+    assert await asked == "x"
+    await turns()
+    assert not handlers & asyncio.all_tasks()
+
+
+async def test_a_handler_that_gives_turns_for_ever_ends_when_all_tasks_are_cancelled(world):
+    seen = []
+
+    async def spins(self, message, ctx):
+        try:
+            while True:
+                seen.append("turn")
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    await world.agent("spins", spins)
+    world.start()
+    before = asyncio.all_tasks()
+    asked = asyncio.ensure_future(world.ask("spins"))
+    await until(lambda: len(seen) > 2)
+    others = asyncio.all_tasks() - before
+    for task in others:  # as `asyncio.run` does in the end
+        task.cancel()
+    await asyncio.wait(others)
+    assert seen[-1] == "cancelled"
+    assert asked.cancelled()
+    if not world.is_upstream:  # A4: it hangs
+        await world.idle()
+
+
 async def test_gathered_handlers_give_turns(world):
     order = []
 

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
 use super::coroutine::{Sent, send};
 use super::current_task::AsCurrent;
@@ -28,6 +29,24 @@ use super::sending::is_cancelled;
 use super::spares::Spare;
 use super::unhandled::{Item, Unhandled, raised_here};
 use crate::message_context::MessageContext;
+
+/// Where asyncio keeps the tasks that `all_tasks` shows, and that end with `asyncio.run`. Handlers that give
+/// turns are among them: nothing they wait for would end them.
+struct Registry {
+    register: Py<PyAny>,
+    unregister: Py<PyAny>,
+}
+
+fn registry(py: Python<'_>) -> PyResult<&Registry> {
+    static REGISTRY: PyOnceLock<Registry> = PyOnceLock::new();
+    REGISTRY.get_or_try_init(py, || {
+        let tasks = py.import("asyncio.tasks")?;
+        Ok(Registry {
+            register: tasks.getattr("_register_task")?.unbind(),
+            unregister: tasks.getattr("_unregister_task")?.unbind(),
+        })
+    })
+}
 
 /// How many handlers may stand inside one another that take their senders' turns: each turn steps
 /// all of them.
@@ -56,6 +75,7 @@ impl Drive {
     ) -> PyResult<()> {
         let py = coroutine.py();
         spare.handling.get().suspend(coroutine, py.None().into_bound(py), false, ending)?;
+        registry(py)?.register.bind(py).call1((&spare.task,))?;
         self.tasks.bind(py).add(&spare.task)
     }
 }
@@ -144,6 +164,8 @@ impl Send {
             return Sent::Raised(PyRuntimeError::new_err(REUSED));
         };
         let (task, told) = (ending.task(py), ending.told(py));
+        let forgotten = registry(py).and_then(|one| one.unregister.bind(py).call1((&task,)));
+        let outcome = forgotten.and(outcome);
         let token = told.as_ref().and_then(|told| told.get().token_if_made(py));
         let result = ending.conclude(py, outcome, own);
         drop(ending);
