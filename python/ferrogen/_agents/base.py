@@ -236,12 +236,12 @@ class BaseAgent(ABC, Agent):
             The answer.
         """
         try:
-            send = self._runtime.send_message
+            send, sender = self._runtime.send_message, self._id
         except AttributeError:
-            send = self.runtime.send_message  # which says what is wrong
+            send, sender = self.runtime.send_message, self.id  # which say what is wrong
         return send(
             message,
-            sender=self.id,
+            sender=sender,
             recipient=recipient,
             cancellation_token=cancellation_token,
             message_id=message_id,
@@ -263,10 +263,10 @@ class BaseAgent(ABC, Agent):
             cancellation_token: Cancels the message.
         """
         try:
-            publish = self._runtime.publish_message
+            publish, sender = self._runtime.publish_message, self._id
         except AttributeError:
-            publish = self.runtime.publish_message
-        return publish(message, topic_id, sender=self.id, cancellation_token=cancellation_token)
+            publish, sender = self.runtime.publish_message, self.id
+        return publish(message, topic_id, sender=sender, cancellation_token=cancellation_token)
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return the state of the agent. Override it: this one warns and returns nothing."""
