@@ -105,15 +105,15 @@ impl Ledger {
     /// [`CoreError::TicketNotOpen`] for a ticket that is settled already (L1).
     pub fn end(&mut self, ticket: Ticket, outcome: Outcome) -> Result<Option<Outcome>, CoreError> {
         let entry = self.open.get_mut(ticket).ok_or(CoreError::TicketNotOpen)?;
-        let gravest = entry.gravest.max(outcome);
-        if entry.pieces > 1 {
-            entry.pieces -= 1;
-            entry.gravest = gravest;
+        entry.gravest = entry.gravest.max(outcome);
+        entry.pieces -= 1;
+        if entry.pieces > 0 {
             return Ok(None);
         }
+        let settled = entry.gravest;
         self.open.remove(ticket);
-        self.tally.count(gravest);
-        Ok(Some(gravest))
+        self.tally.count(settled);
+        Ok(Some(settled))
     }
 
     /// Whether the ticket is still open.

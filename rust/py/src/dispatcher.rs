@@ -31,7 +31,7 @@ struct Record {
     /// `None` while the agent is being built.
     instance: Option<Py<PyAny>>,
     /// `None` until its first message takes the short cut.
-    equipment: Option<Equipment>,
+    equipment: Option<Box<Equipment>>,
 }
 
 #[derive(Default)]

@@ -165,7 +165,7 @@ impl Dispatcher {
         let before = {
             let mut state = self.state(py);
             let slot = state.existing(py, id)?;
-            let outdated = state.records[slot].equipment.replace(equipment);
+            let outdated = state.records[slot].equipment.replace(Box::new(equipment));
             state.equipped.push_back(slot);
             let crowded = state.equipped.len() > MOST_EQUIPPED;
             let oldest = crowded.then(|| state.equipped.pop_front()).flatten();
