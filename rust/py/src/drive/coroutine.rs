@@ -1,10 +1,13 @@
 //! Stepping a coroutine, and the slots by which the interpreter steps ours.
 
+use std::cell::Cell;
+
 use pyo3::PyClass;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::ffi::{self, PySendResult};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
 /// What came of a step.
 pub(super) enum Sent<'py> {
@@ -84,9 +87,45 @@ fn stop_iteration(value: &Bound<'_, PyAny>) -> PyErr {
     }
 }
 
-/// A class of ours that the interpreter steps.
+/// A class of ours that the interpreter steps. Its `__next__` is [`next`].
 pub(super) trait Step: PyClass {
     fn step<'py>(this: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> Sent<'py>;
+
+    /// `__next__` as the binding made it.
+    fn entry() -> &'static PyOnceLock<ffi::iternextfunc>;
+}
+
+/// What is said past the binding, between a slot of ours and the function that the binding made.
+struct Aside {
+    /// What is sent in; null if `__next__` was called by somebody else.
+    value: Cell<*mut ffi::PyObject>,
+    /// Whether what came out is the end.
+    is_end: Cell<bool>,
+}
+
+// SAFETY: it is touched only by who is attached, and nothing else runs between a slot and the function.
+unsafe impl Sync for Aside {}
+
+static ASIDE: Aside = Aside { value: Cell::new(std::ptr::null_mut()), is_end: Cell::new(false) };
+
+/// `__next__`, and what all slots come by: the binding's function tells the binding that the
+/// interpreter's lock is held (else it would put off every drop of a reference), for less than
+/// attaching costs, and lets no panic cross into C.
+#[inline]
+pub(super) fn next<T: Step>(this: &Bound<'_, T>) -> PyResult<Py<PyAny>> {
+    let py = this.py();
+    let value = ASIDE.value.replace(std::ptr::null_mut());
+    // SAFETY: null, or what a slot was called with, which lives until the slot returns.
+    let Some(value) = (unsafe { Bound::from_borrowed_ptr_or_opt(py, value) }) else {
+        return as_method(T::step(this, py.None().bind(py)));
+    };
+    let sent = T::step(this, &value);
+    drop(value);
+    ASIDE.is_end.set(matches!(sent, Sent::Returned(_)));
+    match sent {
+        Sent::Yielded(value) | Sent::Returned(value) => Ok(value.unbind()),
+        Sent::Raised(error) => Err(error),
+    }
 }
 
 /// Gives a class the slots that `await` steps it by, which the binding's macros cannot.
@@ -100,12 +139,13 @@ pub(super) fn give_slots<T: Step>(py: Python<'_>) -> PyResult<()> {
     // `__await__` and `__next__`, so the tables that are written to are its own.
     unsafe {
         let table = (*raw).tp_as_async;
-        if table.is_null() {
+        let made = (*raw).tp_iternext.replace(iternext::<T>);
+        let (false, Some(made)) = (table.is_null(), made) else {
             return Err(pyo3::exceptions::PyRuntimeError::new_err("class without async slots"));
-        }
+        };
+        let _ = T::entry().set(py, made);
         (*table).am_send = Some(am_send::<T>);
         (*table).am_await = Some(itself);
-        (*raw).tp_iternext = Some(iternext::<T>);
     }
     Ok(())
 }
@@ -116,70 +156,49 @@ unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     unsafe { ffi::Py_NewRef(this) }
 }
 
+/// Steps an object by the function that the binding made. Returns null if that raised.
+#[inline]
+unsafe fn enter<T: Step>(
+    this: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the caller is a slot, called attached with an instance of the class and a live value.
+    unsafe {
+        let made = T::entry().get(Python::assume_attached()).expect("it is set with the slots");
+        ASIDE.value.set(value);
+        made(this)
+    }
+}
+
 unsafe extern "C" fn am_send<T: Step>(
     this: *mut ffi::PyObject,
     value: *mut ffi::PyObject,
     result: *mut *mut ffi::PyObject,
 ) -> PySendResult {
-    // SAFETY: a slot of the class is called with one of its instances, attached. It says so to the
-    // binding, which else would put off every drop of a reference. A panic must not cross into C:
-    // `guarded` turns it into an exception.
+    // SAFETY: as the slot is called: with an instance, a value, and a place for the result.
     unsafe {
-        Python::attach_unchecked(|py| {
-            let this = Bound::from_borrowed_ptr(py, this);
-            let value = Bound::from_borrowed_ptr(py, value);
-            match guarded(|| T::step(this.cast_unchecked::<T>(), &value)) {
-                Sent::Returned(value) => {
-                    *result = value.into_ptr();
-                    PySendResult::PYGEN_RETURN
-                }
-                Sent::Yielded(value) => {
-                    *result = value.into_ptr();
-                    PySendResult::PYGEN_NEXT
-                }
-                Sent::Raised(error) => {
-                    *result = std::ptr::null_mut();
-                    error.restore(py);
-                    PySendResult::PYGEN_ERROR
-                }
-            }
-        })
+        *result = enter::<T>(this, value);
+        match (*result).is_null() {
+            true => PySendResult::PYGEN_ERROR,
+            false if ASIDE.is_end.get() => PySendResult::PYGEN_RETURN,
+            false => PySendResult::PYGEN_NEXT,
+        }
     }
 }
 
 unsafe extern "C" fn iternext<T: Step>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: as in `am_send`.
+    // SAFETY: as the slot is called: with an instance. What comes out is a new reference.
     unsafe {
-        Python::attach_unchecked(|py| {
-            let this = Bound::from_borrowed_ptr(py, this);
-            let none = py.None();
-            match guarded(|| T::step(this.cast_unchecked::<T>(), none.bind(py))) {
-                Sent::Yielded(value) => value.into_ptr(),
-                Sent::Returned(value) => {
-                    // The end of an iterator without an exception means that it returned `None`.
-                    if !value.is_none() {
-                        stop_iteration(&value).restore(py);
-                    }
-                    std::ptr::null_mut()
-                }
-                Sent::Raised(error) => {
-                    error.restore(py);
-                    std::ptr::null_mut()
-                }
-            }
-        })
+        let out = enter::<T>(this, ffi::Py_None());
+        if out.is_null() || !ASIDE.is_end.get() {
+            return out;
+        }
+        let py = Python::assume_attached();
+        let value = Bound::from_owned_ptr(py, out);
+        // The end of an iterator without an exception means that it returned `None`.
+        if !value.is_none() {
+            stop_iteration(&value).restore(py);
+        }
+        std::ptr::null_mut()
     }
-}
-
-fn guarded<'py>(step: impl FnOnce() -> Sent<'py>) -> Sent<'py> {
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(step)) {
-        Ok(sent) => sent,
-        Err(panic) => Sent::Raised(pyo3::panic::PanicException::new_err(text_of(&*panic))),
-    }
-}
-
-fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "panic in the extension".to_owned())
 }

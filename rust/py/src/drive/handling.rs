@@ -3,12 +3,14 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::exceptions::asyncio::CancelledError;
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 
-use super::coroutine::{Sent, Step, as_method, send, throw};
+use super::coroutine::{Sent, Step, as_method, next, send, throw};
 use super::drive::Drive;
 use super::ending::Ending;
 use super::entered::Entered;
@@ -281,6 +283,11 @@ impl Handling {
 }
 
 impl Step for Handling {
+    fn entry() -> &'static PyOnceLock<ffi::iternextfunc> {
+        static ENTRY: PyOnceLock<ffi::iternextfunc> = PyOnceLock::new();
+        &ENTRY
+    }
+
     fn step<'py>(this: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> Sent<'py> {
         let (py, handling) = (this.py(), this.get());
         match handling.advance(py) {
@@ -302,7 +309,7 @@ impl Handling {
     }
 
     fn __next__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
-        as_method(Self::step(slf, &slf.py().None().into_bound(slf.py())))
+        next(slf)
     }
 
     fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {

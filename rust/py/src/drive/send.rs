@@ -3,11 +3,13 @@
 
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning};
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
-use super::coroutine::{Sent, Step, as_method, send, throw};
+use super::coroutine::{Sent, Step, as_method, next, send, throw};
 use super::drive::Drive;
 use super::free_list::{FreeList, Recycled};
 use super::future::{Future, Waiting, cancelled_error};
@@ -133,6 +135,11 @@ impl Recycled for Send {
 pub(super) const REUSED: &str = "cannot reuse already awaited coroutine";
 
 impl Step for Send {
+    fn entry() -> &'static PyOnceLock<ffi::iternextfunc> {
+        static ENTRY: PyOnceLock<ffi::iternextfunc> = PyOnceLock::new();
+        &ENTRY
+    }
+
     fn step<'py>(this: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> Sent<'py> {
         let py = this.py();
         match this.get().take(py) {
@@ -167,7 +174,7 @@ impl Send {
     }
 
     fn __next__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
-        as_method(Self::step(slf, &slf.py().None().into_bound(slf.py())))
+        next(slf)
     }
 
     fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
