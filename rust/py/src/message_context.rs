@@ -30,6 +30,18 @@ pub(crate) struct ContextFields {
 }
 
 impl ContextFields {
+    /// Whether there is nothing to let go of.
+    #[inline]
+    fn is_blank(&self) -> bool {
+        self.sender.is_none()
+            && self.topic_id.is_none()
+            && self.cancellation_token.is_none()
+            && self.message_id.is_none()
+            && self.envelope.is_none()
+            && self.is_rpc.is_none()
+            && self.answer.is_none()
+    }
+
     /// Lets go of everything. Dropping a field would first look up whether it may.
     fn release(self, py: Python<'_>) {
         let let_go = |one: Option<Py<PyAny>>| {
@@ -64,18 +76,23 @@ impl MessageContext {
         Self { fields: GilMutex::new(fields) }
     }
 
-    /// Makes a context of one that nobody holds any more.
+    /// Makes a context of one that is empty.
     #[inline]
     pub(crate) fn renew(&self, py: Python<'_>, fields: ContextFields) {
-        let before = self.fields.with(py, |place| std::mem::replace(place, fields));
-        before.release(py);
+        if !fields.is_blank() {
+            let before = self.fields.with(py, |place| std::mem::replace(place, fields));
+            before.release(py);
+        }
     }
 
     /// Lets go of everything.
     #[inline]
     pub(crate) fn empty(&self, py: Python<'_>) {
-        let before = self.fields.with(py, std::mem::take);
-        before.release(py);
+        let before =
+            self.fields.with(py, |fields| (!fields.is_blank()).then(|| std::mem::take(fields)));
+        if let Some(before) = before {
+            before.release(py);
+        }
     }
 
     fn envelope(&self, py: Python<'_>) -> Option<Py<PublishEnvelope>> {
