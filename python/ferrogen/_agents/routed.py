@@ -60,20 +60,22 @@ class RoutedAgent(BaseAgent):
         description: What the agent does, in a few words; part of its metadata.
     """
 
-    # Of the class itself only: see `on_message_impl`.
-    _handler_table: ClassVar[HandlerTable]
+    # Both are of the class itself: what it would inherit is another class's.
+    _handler_table: ClassVar[HandlerTable | None] = None
     _native_handlers: ClassVar[Handlers]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._handler_table = None
 
     async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any | None:
         """Hand the message to the first handler of its type that wants it.
 
         Do not override it: add handlers instead.
         """
-        cls = self.__class__
-        # Looked for in the class itself: a table found through inheritance is another class's.
-        table = cls.__dict__.get("_handler_table")
+        table = self._handler_table
         if table is None:
-            table = cls._make_handler_table()
+            table = self._make_handler_table()
         for handler in table.get(type(message), ()):
             if handler.router(message, ctx):
                 return await handler(self, message, ctx)
