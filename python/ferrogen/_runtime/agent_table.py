@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
-from ferrogen._agents.instantiation import AgentInstantiationContext
+from ferrogen._agents.instantiation import AGENT_INSTANTIATION_CONTEXT, AgentInstantiationContext
 from ferrogen._agents.options import AgentOptions
 from ferrogen._core import AgentId, Dispatcher
 from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
@@ -120,14 +120,14 @@ class AgentTable:
             raise
 
     def begin(self, agent_id: AgentId) -> Agent | Awaitable[Agent]:
-        """Call the factory of an agent.
+        """Call the factory of an agent, in a context that is of no use afterwards.
 
         Raises:
             AgentNotFoundError: If nothing is registered under the type.
             BaseException: Whatever the factory raises.
         """
-        with AgentInstantiationContext.populate_context((self._runtime, agent_id)):
-            return self._call_factory(agent_id)
+        AGENT_INSTANTIATION_CONTEXT.set((self._runtime, agent_id))
+        return self._call_factory(agent_id)
 
     def complain(self, agent_id: AgentId, error: BaseException) -> None:
         """Log that an agent could not be made."""
