@@ -92,12 +92,7 @@ fn call_method<'i, 'py>(
             let coroutine = call(function, [agent, message, context])?;
             return Ok((awaited(coroutine)?, None));
         }
-        Way::OnMessage => {
-            let keywords = PyDict::new(py);
-            keywords.set_item(intern!(py, "ctx"), context)?;
-            let on_message = agent.getattr(intern!(py, "on_message"))?;
-            return Ok((awaited(on_message.call((message,), Some(&keywords))?)?, None));
-        }
+        Way::OnMessage => return Ok((awaited(call_on_message(agent, message, context)?)?, None)),
     };
     if let Some(handler) = handlers.get().find(message, context, is_rpc)? {
         let coroutine = call(handler.function.bind(py), [agent, message, context])?;
@@ -107,10 +102,22 @@ fn call_method<'i, 'py>(
     Ok((awaited(agent.call_method1(name, (message, context))?)?, None))
 }
 
+/// Calls `on_message` of an agent that has one of its own.
+#[cold]
+fn call_on_message<'py>(
+    agent: &Bound<'py, PyAny>,
+    message: &Bound<'py, PyAny>,
+    context: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = agent.py();
+    let keywords = PyDict::new(py);
+    keywords.set_item(intern!(py, "ctx"), context)?;
+    agent.getattr(intern!(py, "on_message"))?.call((message,), Some(&keywords))
+}
+
 /// What `await` would step: the coroutine itself, or what its `__await__` returns.
 #[inline]
 fn awaited(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
-    let py = awaitable.py();
     // SAFETY: a live reference is compared with a static type.
     let (is_coroutine, is_generator) = unsafe {
         let raw = awaitable.as_ptr();
@@ -119,6 +126,13 @@ fn awaited(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     if is_coroutine || is_generator && is_coroutine_by_decree(&awaitable)? {
         return Ok(awaitable);
     }
+    steps_of(awaitable)
+}
+
+/// What the `__await__` of an awaitable returns.
+#[cold]
+fn steps_of(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    let py = awaitable.py();
     match awaitable.getattr_opt(intern!(py, "__await__"))? {
         Some(method) => method.call0(),
         None => Err(PyTypeError::new_err(format!(

@@ -266,7 +266,9 @@ impl Drive {
         };
         let failed = match ran {
             Ran::Ended(Ok(answer)) => {
-                spare.keep(py, context.ok());
+                if let Ok(context) = context {
+                    spare.keep(py, context);
+                }
                 let context = spare.handling.get().ended_inline(py);
                 if watch.is_somebody() {
                     desk.leave();

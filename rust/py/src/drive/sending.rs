@@ -85,36 +85,35 @@ impl Drive {
         let Some(inline) = &mut begun else { return Ok(First::PlainWay) };
         let source = inline.source.take();
         let inline = &*inline;
-        let watch = if is_watched {
+        let mut watch = Watch::NOBODY;
+        if is_watched {
             // That a message is handed over is reported by its sender, not by the handler.
             current.leave();
-            let watch = Watch::over(this.host.bind(py), request);
-            current.enter(spare.task.bind(py))?;
-            watch
-        } else {
-            Ok(Watch::NOBODY)
-        };
-        let prepared = watch.and_then(|watch| Ok((spare.tell(py, request.context(py))?, watch)));
-        let message = request.message.bind(py);
-        let ran = match &prepared {
-            Ok((context, watch)) => {
-                let given = Given { message, context, is_rpc: true };
-                run(inline, source, spare.handling.get(), &seat.event_loop, &given, watch)
+            match Watch::over(this.host.bind(py), request) {
+                Ok(somebody) => watch = somebody,
+                Err(error) => return Ok(First::Ended(this.settle(inline, Err(error), None))),
             }
-            Err(error) => Ran::Ended(Err(error.clone_ref(py))),
+            current.enter(spare.task.bind(py))?;
+        }
+        let context = match spare.tell(py, request.context(py)) {
+            Ok(context) => context,
+            Err(error) => {
+                current.leave();
+                return Ok(First::Ended(this.settle(inline, Err(error), None)));
+            }
         };
+        let given = Given { message: request.message.bind(py), context: &context, is_rpc: true };
+        let ran = run(inline, source, spare.handling.get(), &seat.event_loop, &given, &watch);
         let has_sender = current.before.is_some();
         current.leave();
         match ran {
             Ran::Ended(result) => {
-                let (context, watch) = prepared
-                    .map_or((None, Watch::NOBODY), |(context, watch)| (Some(context), watch));
-                let token = context.as_ref().and_then(|one| one.get().token_if_made(py));
+                let token = context.get().token_if_made(py);
                 spare.keep(py, context);
-                let context = this.put_back(py, spare);
+                let own = this.put_back(py, spare);
                 let result = if is_watched { watch.end(py, result) } else { result };
-                let result = this.settle(inline, result, context);
-                if result.is_ok() && is_cancelled(py, token.as_ref())? {
+                let result = this.settle(inline, result, own);
+                if token.is_some() && result.is_ok() && is_cancelled(py, token.as_ref())? {
                     return Ok(First::Ended(Err(CancelledError::new_err(()))));
                 }
                 Ok(First::Ended(result))
@@ -122,15 +121,9 @@ impl Drive {
             Ran::Suspended(suspension) => {
                 let may_take_turns =
                     may_build && has_sender && !is_watched && request.cancellation_token.is_none();
-                let came_of_it = Self::suspended(
-                    send,
-                    &seat,
-                    &spare,
-                    inline,
-                    prepared,
-                    suspension,
-                    may_take_turns,
-                );
+                let told = (context, watch);
+                let came_of_it =
+                    Self::suspended(send, &seat, &spare, inline, told, suspension, may_take_turns);
                 Ok(came_of_it.unwrap_or_else(|error| {
                     // The handler cannot go on: its coroutine is gone, its task finds nothing to do.
                     send.get().give_up(py);
@@ -147,12 +140,11 @@ impl Drive {
         seat: &Seat<'py>,
         spare: &Spare,
         inline: &Inline<'py>,
-        told: PyResult<(Bound<'py, MessageContext>, Watch)>,
+        (context, watch): (Bound<'py, MessageContext>, Watch),
         suspension: Suspension<'_, 'py>,
         may_take_turns: bool,
     ) -> PyResult<First<'py>> {
         let (py, drive) = (send.py(), &seat.drive);
-        let (context, watch) = told?;
         let Suspension { coroutine, pending, handler } = suspension;
         let task = spare.task.bind(py);
         if may_take_turns && pending.is_none() && drive.get().takes_turns(&context, task) {

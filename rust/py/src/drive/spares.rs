@@ -34,11 +34,11 @@ impl Spare {
 
     /// Keeps a context for the next message, unless somebody else holds it.
     #[inline]
-    pub(super) fn keep(&mut self, py: Python<'_>, context: Option<Bound<'_, MessageContext>>) {
-        self.context = context.filter(is_private).map(|context| {
+    pub(super) fn keep(&mut self, py: Python<'_>, context: Bound<'_, MessageContext>) {
+        if is_private(&context) {
             context.get().empty(py);
-            context.unbind()
-        });
+            self.context = Some(context.unbind());
+        }
     }
 }
 

@@ -170,7 +170,9 @@ impl Send {
         let result = ending.conclude(py, outcome, own);
         drop(ending);
         let mut spare = Spare { context: None, task: task.unbind(), handling: handling.unbind() };
-        spare.keep(py, told);
+        if let Some(told) = told {
+            spare.keep(py, told);
+        }
         seat.drive.get().put_back(py, Box::new(spare));
         let result = result.and_then(|answer| {
             let cancelled = is_cancelled(py, token.as_ref())?;
