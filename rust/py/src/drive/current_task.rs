@@ -114,6 +114,7 @@ mod keeping {
 #[cfg(not(Py_3_12))]
 mod keeping {
     use std::ffi::c_int;
+    use std::ptr::null_mut;
 
     use pyo3::exceptions::PyRuntimeError;
     use pyo3::ffi;
@@ -206,7 +207,12 @@ mod keeping {
             // SAFETY: live references, a dict, and the hash of its key. What is found is borrowed, and
             // null means that nothing is there, or that an exception is set.
             let found = unsafe {
-                let found = _PyDict_GetItem_KnownHash(table, key, self.hash);
+                // There is seldom more than one loop. The first is found without looking it up.
+                let (mut place, mut first, mut found) = (0, null_mut(), null_mut());
+                ffi::PyDict_Next(table, &raw mut place, &raw mut first, &raw mut found);
+                if first != key {
+                    found = _PyDict_GetItem_KnownHash(table, key, self.hash);
+                }
                 Bound::from_borrowed_ptr_or_opt(py, found)
             };
             match found {
