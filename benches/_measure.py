@@ -15,6 +15,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -133,6 +134,30 @@ def in_new_process(program: str, **values: object) -> float:
     text = program.format(folder=str(Path(__file__).parent), **values)
     command = [sys.executable, "-c", text]
     return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+def choose(rows: Iterable[Row], words: str) -> list[Row]:
+    """Chooses the row of that name, or else all whose names have these words in them."""
+    named = {row.name: row for row in rows}
+    return [named[words]] if words in named else [named[name] for name in named if words in name]
+
+
+def measure_by_itself(program: str, row: Row, *, quick: bool) -> Result:
+    """Measures a row of a bench in an interpreter of its own, which no other row has used.
+
+    Args:
+        program: The file of the bench.
+        row: The row.
+        quick: Whether in fewer and shorter rounds.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        samples = Path(folder, "samples.json")
+        command = [sys.executable, program, "--only", row.name, "--json", str(samples)]
+        if quick:
+            command.append("--quick")
+        subprocess.run(command, check=True, capture_output=True)
+        (measured,) = json.loads(samples.read_text(encoding="utf-8"))["results"]
+    return Result(**measured)
 
 
 def resident() -> int:

@@ -12,7 +12,19 @@ import _floors as floors
 import _scenarios as scenarios
 import autogen_core
 from _cast import Ask, Form, Hop, Letter, News, Pause, Wait
-from _measure import Result, Row, announce, duration, measure, options, save, show_table, times
+from _measure import (
+    Result,
+    Row,
+    announce,
+    choose,
+    duration,
+    measure,
+    measure_by_itself,
+    options,
+    save,
+    show_table,
+    times,
+)
 from _scenarios import BATCH, columns
 
 import ferrogen
@@ -174,10 +186,13 @@ async def main() -> None:
     announce()
     gc.freeze()  # what was imported is not looked at again by every collection
     results = []
-    for row in (*sending(), *publishing(), *once_in_a_while()):
-        if chosen.only in row.name:
+    rows = choose((*sending(), *publishing(), *once_in_a_while()), chosen.only)
+    for row in rows:
+        if len(rows) == 1:
             results.append(await measure(row, rounds=rounds, seconds=seconds))
-            print(".", end="", flush=True, file=sys.stderr)
+        else:
+            results.append(measure_by_itself(__file__, row, quick=chosen.quick))
+        print(".", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
     head = ["scenario", "floor", "upstream", "ours", "plain tasks"]
     show_table([*head, "x upstream", "x floor", "spread"], map(as_cells, results))
