@@ -211,3 +211,37 @@ async def test_a_publish_that_is_not_awaited_does_nothing_and_warns(world):
         world.publish("t")
     await world.idle()
     assert heard == []
+
+
+async def test_what_one_recipient_does_to_its_context_the_next_does_not_see(world):
+    seen = []
+
+    async def changes(self, message, ctx):
+        seen.append((ctx.topic_id.type, ctx.sender, ctx.is_rpc))
+        ctx.topic_id = world.core.TopicId("changed", "by one")
+        ctx.sender = self.id
+
+    for name in ("first", "second", "third"):
+        await world.agent(name, changes, topic="t")
+    world.start()
+    for _ in range(2):
+        await world.publish("t")
+        await turns()
+    assert seen == [("t", None, False)] * 6
+
+
+async def test_each_recipient_has_a_context_of_its_own_if_another_keeps_its(world):
+    kept = []
+
+    async def keeps(self, message, ctx):
+        kept.append(ctx)
+
+    for name in ("first", "second", "third"):
+        await world.agent(name, keeps, topic="t")
+    world.start()
+    await world.publish("t", 1)
+    await world.publish("t", 2)
+    await turns()
+    assert len({id(ctx) for ctx in kept}) == 6
+    assert len({ctx.message_id for ctx in kept}) == 2
+    assert {ctx.topic_id.type for ctx in kept} == {"t"}

@@ -85,6 +85,20 @@ impl MessageContext {
         }
     }
 
+    /// Whether it is as each recipient of a published message gets it.
+    #[inline]
+    pub(crate) fn tells_of(&self, envelope: &Bound<'_, PublishEnvelope>) -> bool {
+        let py = envelope.py();
+        self.fields.with(py, |fields| {
+            fields.envelope.as_ref().is_some_and(|one| one.is(envelope))
+                && fields.cancellation_token.is_none()
+                && fields.message_id.is_none()
+                && fields.is_rpc.is_none()
+                && fields.answer.is_none()
+                && envelope.get().is_from(py, fields.sender.as_ref(), fields.topic_id.as_ref())
+        })
+    }
+
     /// Lets go of everything.
     #[inline]
     pub(crate) fn empty(&self, py: Python<'_>) {

@@ -73,6 +73,21 @@ impl PublishEnvelope {
         }
     }
 
+    /// Whether these are its sender and its topic.
+    #[inline]
+    pub(crate) fn is_from(
+        &self,
+        py: Python<'_>,
+        sender: Option<&Py<PyAny>>,
+        topic_id: Option<&Py<PyAny>>,
+    ) -> bool {
+        let address = |one: &Py<PyAny>| one.as_ptr();
+        self.with(py, |fields| {
+            fields.sender.as_ref().map(address) == sender.map(address)
+                && Some(fields.topic_id.as_ptr()) == topic_id.map(address)
+        })
+    }
+
     /// Looks at the fields, without running Python.
     fn with<R>(&self, py: Python<'_>, look: impl FnOnce(&mut Fields) -> R) -> R {
         self.fields.with(py, |fields| look(filled(fields)))

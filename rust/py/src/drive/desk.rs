@@ -43,7 +43,15 @@ impl<'a, 'py> Desk<'a, 'py> {
     /// Gives the task away, to a handler that has suspended in it.
     pub(super) fn give_away(&mut self) -> Option<Box<Spare>> {
         self.current.leave();
+        self.forget();
         self.spare.take()
+    }
+
+    /// All recipients of a message have been told of it.
+    pub(super) fn forget(&self) {
+        if let Some(spare) = &self.spare {
+            spare.forget(self.event_loop.py());
+        }
     }
 
     /// Makes the task that was the current one before so again.

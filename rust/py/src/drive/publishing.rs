@@ -224,6 +224,7 @@ impl Drive {
             }
         }
         self.untold.end(py);
+        desk.forget();
         if later.is_empty() {
             self.dispatcher.get().end(py, ticket, outcome::Outcome::Handled)?;
             if self.idle_is_awaited.load(Ordering::Relaxed) {
@@ -255,7 +256,7 @@ impl Drive {
         let Some(inline) = &mut begun else { return Ok(Told::NotYet) };
         let source = inline.source.take();
         let inline = &*inline;
-        let context = spare.tell(py, PublishEnvelope::context_of_recipient(envelope));
+        let context = spare.tell_of(envelope);
         let message = &envelope.get().message(py).into_bound(py);
         let ran = match &context {
             Ok(context) => {
@@ -267,7 +268,7 @@ impl Drive {
         let failed = match ran {
             Ran::Ended(Ok(answer)) => {
                 if let Ok(context) = context {
-                    spare.keep(py, context);
+                    spare.keep_told(context);
                 }
                 let context = spare.handling.get().ended_inline(py);
                 if watch.is_somebody() {

@@ -7,6 +7,7 @@ use super::drive::Drive;
 use super::handling::Handling;
 use super::private::is_private;
 use crate::message_context::{ContextFields, MessageContext};
+use crate::publish_envelope::PublishEnvelope;
 
 /// A sleeping task and the handling it would wake with.
 pub(super) struct Spare {
@@ -30,6 +31,37 @@ impl Spare {
         let context = context.into_bound(py);
         context.get().renew(py, told);
         Ok(context)
+    }
+
+    /// Gives one more recipient the context of its message: that of the last one, if it is as it was.
+    #[inline]
+    pub(super) fn tell_of<'py>(
+        &mut self,
+        envelope: &Bound<'py, PublishEnvelope>,
+    ) -> PyResult<Bound<'py, MessageContext>> {
+        let py = envelope.py();
+        match &self.context {
+            Some(context) if context.get().tells_of(envelope) => {
+                let context = self.context.take().expect("it was looked at");
+                Ok(context.into_bound(py))
+            }
+            _ => self.tell(py, PublishEnvelope::context_of_recipient(envelope)),
+        }
+    }
+
+    /// Keeps a context for the next recipient of the same message, unless somebody else holds it.
+    #[inline]
+    pub(super) fn keep_told(&mut self, context: Bound<'_, MessageContext>) {
+        if is_private(&context) {
+            self.context = Some(context.unbind());
+        }
+    }
+
+    /// Lets go of what the context tells, after the last recipient.
+    pub(super) fn forget(&self, py: Python<'_>) {
+        if let Some(context) = &self.context {
+            context.get().empty(py);
+        }
     }
 
     /// Keeps a context for the next message, unless somebody else holds it.
