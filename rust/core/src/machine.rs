@@ -232,8 +232,13 @@ impl<P> Machine<P> {
         ticket: Ticket,
         outcome: Outcome,
     ) -> Result<Option<Outcome>, CoreError> {
-        self.release(slot, ticket)?;
-        self.ledger.end(ticket, outcome)
+        let agent = self.directory.agent_mut(slot)?;
+        if agent.stage != Stage::Ready || agent.running == 0 {
+            return Err(CoreError::WrongStage);
+        }
+        let settled = self.ledger.end(ticket, outcome)?;
+        self.make_room(slot);
+        Ok(settled)
     }
 
     /// Reports that a handler ended with an answer, which goes through the inbox like a message.
@@ -301,12 +306,18 @@ impl<P> Machine<P> {
         if agent.stage != Stage::Ready || agent.running == 0 {
             return Err(CoreError::WrongStage);
         }
+        self.make_room(slot);
+        Ok(())
+    }
+
+    /// A handler of an agent has ended: what waits for its place is due.
+    fn make_room(&mut self, slot: AgentSlot) {
+        let Ok(agent) = self.directory.agent_mut(slot) else { return };
         agent.running -= 1;
         if !agent.mailbox.is_empty() {
             let limits = limits_of(&self.limits, agent.agent_type);
             self.parked -= refill(agent, slot, limits, &mut self.steps);
         }
-        Ok(())
     }
 }
 
