@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use super::{Dispatcher, State, given, number};
 use crate::agent_id::AgentId;
-use crate::drive::{BoundWay, Way, have_same_variables, is_private};
+use crate::drive::{BoundWay, Variables, Way, is_private};
 use crate::errors::raised;
 use crate::publish_envelope::PublishEnvelope;
 
@@ -19,6 +19,8 @@ pub(crate) struct Equipment {
     pub(crate) way: Way,
     /// The context of which each handler gets a copy.
     pub(crate) context: Py<PyAny>,
+    /// Those of the context, if they can be told from others.
+    pub(crate) variables: Option<Variables>,
     /// A copy of it that the last handler has left as it was, for the next one.
     pub(crate) copy: Option<Py<PyAny>>,
     /// Whether somebody counts the seconds that the agent is idle.
@@ -196,7 +198,8 @@ impl Dispatcher {
             && equipment.copy.is_none()
         {
             let is_new = |one: &mut Bound<'_, PyAny>| {
-                is_private(one) && have_same_variables(one, equipment.context.bind(py))
+                let variables = Variables::of(one);
+                variables.is_some() && variables == equipment.variables && is_private(one)
             };
             equipment.copy = context.take_if(is_new).map(Bound::unbind);
         }

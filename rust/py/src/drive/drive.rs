@@ -22,6 +22,7 @@ use super::seats::A_TURN;
 use super::send::Send;
 use super::spares::Spare;
 use super::untold::Untold;
+use super::variables::Variables;
 use crate::agent_id::AgentId;
 use crate::dispatcher::{Begun, Dispatcher, Equipment, Inline, Place, Start};
 use crate::routes::Routes;
@@ -269,11 +270,12 @@ impl Drive {
                 Begun::Unequipped { agent_id, agent } => {
                     let host = self.host.bind(py);
                     let equipped = host.call_method1(intern!(py, "equip"), (agent_id, agent))?;
-                    let (way, context, is_watched): (Bound<'_, PyAny>, _, _) =
+                    let (way, context, is_watched): (Bound<'_, PyAny>, Bound<'_, PyAny>, _) =
                         equipped.extract()?;
                     let equipment = Equipment {
                         way: Way::of(way),
-                        context,
+                        variables: Variables::of(&context),
+                        context: context.unbind(),
                         copy: None,
                         is_watched,
                         generation,

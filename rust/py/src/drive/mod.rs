@@ -80,7 +80,7 @@ pub(crate) use handlers::{BoundWay, Handlers, Way};
 pub(crate) use private::is_private;
 pub(crate) use send::Send;
 pub(crate) use settled::Settled;
-pub(crate) use variables::have_same_variables;
+pub(crate) use variables::Variables;
 
 /// How often this process is a fork of one that had the module loaded.
 static FORKS: AtomicU32 = AtomicU32::new(0);

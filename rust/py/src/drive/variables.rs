@@ -1,4 +1,4 @@
-//! Whether two contexts have the same variables, told by where they keep them.
+//! Which variables a context has, told by where it keeps them.
 //!
 //! A context refers to a mapping that never changes: to set a variable puts another one in its place.
 //! Copies share it. Python does not show it, so where it lies is found out once, by trying.
@@ -14,11 +14,19 @@ use super::entered::Entered;
 /// Where in a context the reference to its variables lies; zero if that is not known.
 static OFFSET: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether two contexts have the same variables, with the same values. `false` if that is not known.
-pub(crate) fn have_same_variables(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> bool {
-    let offset = OFFSET.load(Ordering::Relaxed);
-    // SAFETY: both are contexts, as that in which the offset was found.
-    offset != 0 && unsafe { word(one, offset) == word(other, offset) }
+/// Where the variables of a context are, which tells them from all others for as long as the context is
+/// left as it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Variables(usize);
+
+impl Variables {
+    /// `None` if that is not known.
+    #[inline]
+    pub(crate) fn of(context: &Bound<'_, PyAny>) -> Option<Self> {
+        let offset = OFFSET.load(Ordering::Relaxed);
+        // SAFETY: a context, as that in which the offset was found.
+        (offset != 0).then(|| Self(unsafe { word(context, offset) }))
+    }
 }
 
 /// Finds out where a context refers to its variables. Called once, with the module.
