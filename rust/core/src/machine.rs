@@ -232,9 +232,9 @@ impl<P> Machine<P> {
         ticket: Ticket,
         outcome: Outcome,
     ) -> Result<Option<Outcome>, CoreError> {
-        let agent = self.directory.agent_mut(slot)?;
-        if agent.stage != Stage::Ready || agent.running == 0 {
-            return Err(CoreError::WrongStage);
+        let is_running = |agent: &Agent<_>| agent.stage == Stage::Ready && agent.running > 0;
+        if !self.directory.agent(slot).is_ok_and(is_running) {
+            return self.release(slot, ticket).map(|()| None); // which says what is wrong
         }
         let settled = self.ledger.end(ticket, outcome)?;
         self.make_room(slot);
