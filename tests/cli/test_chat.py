@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -196,7 +197,11 @@ async def test_an_interrupt_while_nobody_answers_ends_the_conversation(server, a
     server.play(HELLO)
     typed(b"Hello?\n")
     await shown(process, b"Ciao.\n> ")
-    process.send_signal(signal.SIGINT)
+    while process.returncode is None:
+        # One that comes between the prompt and the reading of the line is seen with the next.
+        process.send_signal(signal.SIGINT)
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(process.wait(), 5)
     _, errors = await process.communicate()
     assert process.returncode == 0
     assert errors.decode().endswith(USED)
