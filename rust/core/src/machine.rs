@@ -232,9 +232,8 @@ impl<P> Machine<P> {
         ticket: Ticket,
         outcome: Outcome,
     ) -> Result<Option<Outcome>, CoreError> {
-        let is_running = |agent: &Agent<_>| agent.stage == Stage::Ready && agent.running > 0;
-        if !self.directory.agent(slot).is_ok_and(is_running) {
-            return self.release(slot, ticket).map(|()| None); // which says what is wrong
+        if !self.is_running(slot) {
+            return Err(self.why_not(slot, ticket));
         }
         let settled = self.ledger.end(ticket, outcome)?;
         self.make_room(slot);
@@ -299,15 +298,25 @@ impl<P> Machine<P> {
     /// [`CoreError::TicketNotOpen`] (L1), [`CoreError::AgentMissing`], or
     /// [`CoreError::WrongStage`] if no handler of the agent runs; nothing has changed then.
     pub fn release(&mut self, slot: AgentSlot, ticket: Ticket) -> Result<(), CoreError> {
-        if !self.ledger.is_open(ticket) {
-            return Err(CoreError::TicketNotOpen);
-        }
-        let agent = self.directory.agent_mut(slot)?;
-        if agent.stage != Stage::Ready || agent.running == 0 {
-            return Err(CoreError::WrongStage);
+        if !self.ledger.is_open(ticket) || !self.is_running(slot) {
+            return Err(self.why_not(slot, ticket));
         }
         self.make_room(slot);
         Ok(())
+    }
+
+    fn is_running(&self, slot: AgentSlot) -> bool {
+        let agent = self.directory.agent(slot);
+        agent.is_ok_and(|agent| agent.stage == Stage::Ready && agent.running > 0)
+    }
+
+    /// Why a handler of an agent cannot have ended.
+    #[cold]
+    fn why_not(&self, slot: AgentSlot, ticket: Ticket) -> CoreError {
+        if !self.ledger.is_open(ticket) {
+            return CoreError::TicketNotOpen;
+        }
+        self.directory.agent(slot).err().unwrap_or(CoreError::WrongStage)
     }
 
     /// A handler of an agent has ended: what waits for its place is due.

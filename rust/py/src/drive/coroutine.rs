@@ -103,7 +103,7 @@ struct Aside {
     is_end: Cell<bool>,
 }
 
-// SAFETY: it is touched only by who is attached, and nothing else runs between a slot and the function.
+// SAFETY: it is touched only by who is attached.
 unsafe impl Sync for Aside {}
 
 static ASIDE: Aside = Aside { value: Cell::new(std::ptr::null_mut()), is_end: Cell::new(false) };
@@ -178,11 +178,34 @@ unsafe extern "C" fn am_send<T: Step>(
     // SAFETY: as the slot is called: with an instance, a value, and a place for the result.
     unsafe {
         *result = enter::<T>(this, value);
-        match (*result).is_null() {
-            true => PySendResult::PYGEN_ERROR,
-            false if ASIDE.is_end.get() => PySendResult::PYGEN_RETURN,
-            false => PySendResult::PYGEN_NEXT,
+        if (*result).is_null() {
+            return ended_by_exception(result);
         }
+        if ASIDE.is_end.get() { PySendResult::PYGEN_RETURN } else { PySendResult::PYGEN_NEXT }
+    }
+}
+
+/// What came out if it was nothing: an exception. Before its function begins, the binding drops what it
+/// has put off dropping, and that may run a step, also in another thread, which hears what was said to
+/// ours. Then `__next__` has told the end as it tells everybody.
+#[cold]
+unsafe fn ended_by_exception(result: *mut *mut ffi::PyObject) -> PySendResult {
+    // SAFETY: called from `am_send`, with the place for the result and an exception set.
+    unsafe {
+        if ffi::PyErr_ExceptionMatches(ffi::PyExc_StopIteration) == 0 {
+            return PySendResult::PYGEN_ERROR;
+        }
+        Python::attach_unchecked(|py| match returned_or_raised(py, PyErr::fetch(py)) {
+            Sent::Returned(value) => {
+                *result = value.into_ptr();
+                PySendResult::PYGEN_RETURN
+            }
+            Sent::Raised(error) => {
+                error.restore(py);
+                PySendResult::PYGEN_ERROR
+            }
+            Sent::Yielded(_) => unreachable!("an exception yields nothing"),
+        })
     }
 }
 
