@@ -14,6 +14,7 @@ mod drive;
 mod errors;
 mod grammar;
 mod lazy_field;
+mod letting_go;
 mod message_context;
 mod outcome;
 mod publish_envelope;

@@ -12,6 +12,7 @@ use pyo3::types::{PyBool, PyModule, PyString, PyTuple};
 use crate::cancellation_token::CancellationToken;
 use crate::drive::GilMutex;
 use crate::lazy_field::read_or_make;
+use crate::letting_go::let_go;
 use crate::publish_envelope::PublishEnvelope;
 
 /// What a context says, as far as it is known.
@@ -42,22 +43,15 @@ impl ContextFields {
             && self.answer.is_none()
     }
 
-    /// Lets go of everything. Dropping a field would first look up whether it may.
+    /// Lets go of everything.
     fn release(self, py: Python<'_>) {
-        let let_go = |one: Option<Py<PyAny>>| {
-            if let Some(one) = one {
-                one.drop_ref(py);
-            }
-        };
-        let_go(self.sender);
-        let_go(self.topic_id);
-        let_go(self.cancellation_token);
-        let_go(self.message_id);
-        let_go(self.is_rpc);
-        let_go(self.answer);
-        if let Some(envelope) = self.envelope {
-            envelope.drop_ref(py);
-        }
+        let_go(py, self.sender);
+        let_go(py, self.topic_id);
+        let_go(py, self.cancellation_token);
+        let_go(py, self.message_id);
+        let_go(py, self.is_rpc);
+        let_go(py, self.answer);
+        let_go(py, self.envelope);
     }
 
     fn is_rpc(&self, py: Python<'_>) -> Py<PyAny> {

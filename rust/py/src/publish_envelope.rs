@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 use crate::drive::{FreeList, GilMutex};
 use crate::lazy_field::read_or_make;
+use crate::letting_go::let_go;
 use crate::message_context::{ContextFields, MessageContext, new_message_id, new_token};
 
 struct Fields {
@@ -21,20 +22,15 @@ struct Fields {
 }
 
 impl Fields {
-    /// Lets go of everything. Dropping a field would first look up whether it may.
+    /// Lets go of everything.
     fn release(self, py: Python<'_>) {
-        let let_go = |one: Option<Py<PyAny>>| {
-            if let Some(one) = one {
-                one.drop_ref(py);
-            }
-        };
         self.message.drop_ref(py);
         self.topic_id.drop_ref(py);
-        let_go(self.sender);
-        let_go(self.link);
-        let_go(self.context);
-        let_go(self.cancellation_token);
-        let_go(self.message_id);
+        let_go(py, self.sender);
+        let_go(py, self.link);
+        let_go(py, self.context);
+        let_go(py, self.cancellation_token);
+        let_go(py, self.message_id);
     }
 }
 
@@ -88,6 +84,13 @@ impl PublishEnvelope {
         })
     }
 
+    /// Lets go of everything. Nobody refers to it any more.
+    pub(crate) fn release(&self, py: Python<'_>) {
+        if let Some(fields) = self.fields.with(py, Option::take) {
+            fields.release(py);
+        }
+    }
+
     /// Looks at the fields, without running Python.
     fn with<R>(&self, py: Python<'_>, look: impl FnOnce(&mut Fields) -> R) -> R {
         self.fields.with(py, |fields| look(filled(fields)))
@@ -100,15 +103,6 @@ impl PublishEnvelope {
 
 fn filled(fields: &mut Option<Fields>) -> &mut Fields {
     fields.as_mut().expect("what is referred to has its fields")
-}
-
-impl PublishEnvelope {
-    /// Lets go of everything. Nobody refers to it any more.
-    pub(crate) fn release(&self, py: Python<'_>) {
-        if let Some(fields) = self.fields.with(py, Option::take) {
-            fields.release(py);
-        }
-    }
 }
 
 #[pymethods]

@@ -21,54 +21,38 @@ use super::send::Send;
 const PLACED: usize = 2;
 
 /// One of the methods.
-trait Method {
-    const NAME: &str;
-    const ERRAND: Errand;
-
+struct Method {
+    name: &'static str,
+    errand: Errand,
+    name_of_address: fn(Python<'_>) -> &Bound<'_, PyString>,
     /// What the binding made of the method.
-    fn made() -> &'static PyOnceLock<ffi::PyCFunctionFastWithKeywords>;
-    fn name_of_address(py: Python<'_>) -> &Bound<'_, PyString>;
+    made: PyOnceLock<ffi::PyCFunctionFastWithKeywords>,
 }
 
-struct SendMessage;
-struct PublishMessage;
-
-impl Method for SendMessage {
-    const NAME: &str = "send_message";
-    const ERRAND: Errand = Errand::Send;
-
-    fn made() -> &'static PyOnceLock<ffi::PyCFunctionFastWithKeywords> {
-        static MADE: PyOnceLock<ffi::PyCFunctionFastWithKeywords> = PyOnceLock::new();
-        &MADE
-    }
-
-    fn name_of_address(py: Python<'_>) -> &Bound<'_, PyString> {
-        intern!(py, "recipient")
-    }
-}
-
-impl Method for PublishMessage {
-    const NAME: &str = "publish_message";
-    const ERRAND: Errand = Errand::Publish;
-
-    fn made() -> &'static PyOnceLock<ffi::PyCFunctionFastWithKeywords> {
-        static MADE: PyOnceLock<ffi::PyCFunctionFastWithKeywords> = PyOnceLock::new();
-        &MADE
-    }
-
-    fn name_of_address(py: Python<'_>) -> &Bound<'_, PyString> {
-        intern!(py, "topic_id")
-    }
-}
+static METHODS: [Method; 2] = [
+    Method {
+        name: "send_message",
+        errand: Errand::Send,
+        name_of_address: |py| intern!(py, "recipient"),
+        made: PyOnceLock::new(),
+    },
+    Method {
+        name: "publish_message",
+        errand: Errand::Publish,
+        name_of_address: |py| intern!(py, "topic_id"),
+        made: PyOnceLock::new(),
+    },
+];
 
 /// Puts the quick ways in the place of those that the binding made. Called once, with the module.
 pub(super) fn quicken(py: Python<'_>) -> PyResult<()> {
-    quicken_one::<SendMessage>(py)?;
-    quicken_one::<PublishMessage>(py)
+    quicken_one::<0>(py)?;
+    quicken_one::<1>(py)
 }
 
-fn quicken_one<M: Method>(py: Python<'_>) -> PyResult<()> {
-    let descriptor = py.get_type::<Drive>().getattr(M::NAME)?;
+fn quicken_one<const INDEX: usize>(py: Python<'_>) -> PyResult<()> {
+    let method = &METHODS[INDEX];
+    let descriptor = py.get_type::<Drive>().getattr(method.name)?;
     // SAFETY: the type of the descriptor is looked at before it is read as one. What it describes was
     // made by the binding, on the heap and for good; its flags say which kind of function it holds.
     unsafe {
@@ -81,12 +65,12 @@ fn quicken_one<M: Method>(py: Python<'_>) -> PyResult<()> {
             return Err(PyRuntimeError::new_err("the binding takes arguments in another way"));
         }
         let place = &raw mut (*described).ml_meth.PyCFunctionFastWithKeywords;
-        let _ = M::made().set(py, place.replace(call::<M>));
+        let _ = method.made.set(py, place.replace(call::<INDEX>));
     }
     Ok(())
 }
 
-unsafe extern "C" fn call<M: Method>(
+unsafe extern "C" fn call<const INDEX: usize>(
     drive: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
     placed: ffi::Py_ssize_t,
@@ -95,11 +79,11 @@ unsafe extern "C" fn call<M: Method>(
     // SAFETY: called as the method of a drive, attached, with its arguments by the protocol of
     // METH_FASTCALL. Nothing in here drops what the binding would put off dropping.
     unsafe {
-        let py = Python::assume_attached();
+        let (py, method) = (Python::assume_attached(), &METHODS[INDEX]);
         let known = || {
             addresses([
                 intern!(py, "message"),
-                M::name_of_address(py),
+                (method.name_of_address)(py),
                 intern!(py, "sender"),
                 intern!(py, "cancellation_token"),
                 intern!(py, "message_id"),
@@ -109,14 +93,14 @@ unsafe extern "C" fn call<M: Method>(
         let is_plain = arrange(&mut given, arguments, placed, names, PLACED, known);
         let [message, to, sender, cancellation_token, message_id] = given;
         if !is_plain || message.is_null() || to.is_null() {
-            let made = M::made().get(py).expect("it is set with the place");
+            let made = method.made.get(py).expect("it is set with the place");
             return made(drive, arguments, placed, names);
         }
         let owned = |one| Bound::from_borrowed_ptr(py, one).unbind();
         let unless_none =
             |one: *mut ffi::PyObject| (!one.is_null() && one != ffi::Py_None()).then(|| owned(one));
         let request = Request {
-            errand: M::ERRAND,
+            errand: method.errand,
             drive: Bound::from_borrowed_ptr(py, drive).cast_into_unchecked::<Drive>().unbind(),
             message: owned(message),
             to: owned(to),

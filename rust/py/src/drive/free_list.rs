@@ -13,7 +13,6 @@ use pyo3::sync::PyOnceLock;
 
 use super::gil_mutex::GilMutex;
 use super::private::is_referred_to;
-use crate::publish_envelope::PublishEnvelope;
 
 /// How many objects of a class are kept, at the most.
 const PLACES: usize = 128;
@@ -107,17 +106,5 @@ unsafe extern "C" fn dealloc<T: Recycled>(this: *mut ffi::PyObject) {
         }
         let before = list.dealloc.get(py).expect("it is set with the slot");
         before(this);
-    }
-}
-
-impl Recycled for PublishEnvelope {
-    fn free_list() -> &'static FreeList {
-        static FREE: FreeList = FreeList::new();
-        &FREE
-    }
-
-    unsafe fn clear(&self, py: Python<'_>) -> bool {
-        self.release(py);
-        true
     }
 }

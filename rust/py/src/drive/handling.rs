@@ -18,6 +18,7 @@ use super::future::Outcome;
 use super::gil_mutex::GilMutex;
 use super::seats::Seat;
 use super::send::Send;
+use crate::letting_go::let_go;
 use crate::message_context::MessageContext;
 
 /// What the first step yielded, and the task has yet to see.
@@ -82,7 +83,7 @@ impl Handling {
             }
             inner.context.replace(context.clone().unbind())
         });
-        release(py, before);
+        let_go(py, before);
     }
 
     /// Notes that the handler ended in its first step. Returns the context that it ran in.
@@ -421,12 +422,5 @@ fn wait_for(future: Bound<'_, PyAny>) -> Sent<'_> {
     match future.setattr(intern!(future.py(), "_asyncio_future_blocking"), true) {
         Ok(()) => Sent::Yielded(future),
         Err(error) => Sent::Raised(error),
-    }
-}
-
-/// Lets go of a reference. Dropping it would first look up whether it may.
-fn release(py: Python<'_>, reference: Option<Py<PyAny>>) {
-    if let Some(reference) = reference {
-        reference.drop_ref(py);
     }
 }

@@ -13,6 +13,7 @@ use super::desk::Desk;
 use super::drive::Drive;
 use super::ending::{Ending, Waiter};
 use super::first_step::{Given, Ran, Suspension, run};
+use super::free_list::{FreeList, Recycled};
 use super::request::Request;
 use super::seats::Seat;
 use super::sending::First;
@@ -332,4 +333,16 @@ fn without(
         }
     }
     Ok(others.into())
+}
+
+impl Recycled for PublishEnvelope {
+    fn free_list() -> &'static FreeList {
+        static FREE: FreeList = FreeList::new();
+        &FREE
+    }
+
+    unsafe fn clear(&self, py: Python<'_>) -> bool {
+        self.release(py);
+        true
+    }
 }

@@ -6,6 +6,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use super::drive::Drive;
+use crate::letting_go::let_go;
 use crate::message_context::ContextFields;
 
 /// What a message is sent as.
@@ -41,20 +42,15 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// Lets go of everything. Dropping a field would first look up whether it may.
+    /// Lets go of everything.
     #[inline]
     pub(super) fn release(self, py: Python<'_>) {
         self.drive.drop_ref(py);
         self.message.drop_ref(py);
         self.to.drop_ref(py);
-        let let_go = |one: Option<Py<PyAny>>| {
-            if let Some(one) = one {
-                one.drop_ref(py);
-            }
-        };
-        let_go(self.sender);
-        let_go(self.cancellation_token);
-        let_go(self.message_id);
+        let_go(py, self.sender);
+        let_go(py, self.cancellation_token);
+        let_go(py, self.message_id);
     }
 
     /// What the handler of a message that was sent is told about it.
