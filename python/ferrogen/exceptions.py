@@ -6,7 +6,10 @@ The tree::
     ├── CantHandleException              an agent or a subscription refuses what it was given
     ├── UndeliverableException           a message was accepted or offered, and reaches nobody
     │   ├── RecipientNotFoundError       (LookupError)  the agent type is not registered
-    │   ├── MailboxFullError             the agent's bounded mailbox has no room
+    │   ├── MailboxFullError             the recipient's bounded mailbox is full
+    │   ├── DeadlockError                (RuntimeError) the recipient waits for this very message
+    │   ├── NoSubscriberError            the topic has no subscriber
+    │   ├── UnhandledMessageError        the recipient has no handler for the message type
     │   └── RuntimeStoppedError          the runtime stopped before the message was handled
     ├── MessageDroppedException          an intervention handler dropped it
     ├── NotAccessibleError               the thing lives where it cannot be reached from here
@@ -83,6 +86,7 @@ __all__ = [
     "ComponentTypeError",
     "ComponentVersionError",
     "ContextLimitError",
+    "DeadlockError",
     "FerrogenError",
     "FormatNotSupportedError",
     "FunctionDumpError",
@@ -100,6 +104,7 @@ __all__ = [
     "ModelResponseError",
     "ModelStatusError",
     "ModelTimeoutError",
+    "NoSubscriberError",
     "NotAccessibleError",
     "NotProvidedError",
     "ProviderError",
@@ -118,6 +123,7 @@ __all__ = [
     "ToolSchemaError",
     "ToolStreamError",
     "UndeliverableException",
+    "UnhandledMessageError",
     "UnsupportedKeywordError",
     "UntrustedProviderError",
     "WrongLoopError",
@@ -142,6 +148,27 @@ class RecipientNotFoundError(UndeliverableException, LookupError):
 
 class MailboxFullError(UndeliverableException):
     """The recipient's bounded mailbox has no room for another message."""
+
+
+class DeadlockError(UndeliverableException, RuntimeError):
+    """A message would wait forever: its recipient awaits, directly or through others, its sender.
+
+    Args:
+        message: What happened.
+        cycle: The ids of the agents, each of which awaits a response of the next one.
+    """
+
+    def __init__(self, message: str, *, cycle: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.cycle = tuple(cycle)
+
+
+class NoSubscriberError(UndeliverableException):
+    """A message was published to a topic without subscribers."""
+
+
+class UnhandledMessageError(UndeliverableException):
+    """An agent has no handler for the type of a message."""
 
 
 class RuntimeStoppedError(UndeliverableException):

@@ -136,28 +136,6 @@ async def test_a_handler_that_cannot_be_handed_over_fails(world):
     await world.idle()
 
 
-async def test_a_task_that_could_not_be_touched_can_be_touched_later(world, monkeypatch):
-    loop = asyncio.get_running_loop()
-
-    def refuse(*args, **kwargs):
-        raise RecursionError("too deep")
-
-    async def handler(self, message, ctx):
-        task = asyncio.current_task()
-        with monkeypatch.context() as patched:
-            patched.setattr(loop, "call_soon", refuse)
-            if world.mode == "native":
-                with pytest.raises(RecursionError):
-                    task.get_name()
-        await asyncio.sleep(0)
-        assert asyncio.current_task() is task
-        return task.get_name()
-
-    await world.agent("a", handler)
-    world.start()
-    assert await asyncio.wait_for(world.ask("a"), 5)
-
-
 def at_depth(depth, function):
     return at_depth(depth - 1, function) if depth else function()
 

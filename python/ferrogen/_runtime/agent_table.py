@@ -1,8 +1,7 @@
-"""The agents of a runtime: how each type is made, one build per id (A1), and passivation."""
+"""The agent types of a runtime: their factories and options."""
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
@@ -12,13 +11,12 @@ from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.instantiation import AGENT_INSTANTIATION_CONTEXT, AgentInstantiationContext
 from ferrogen._agents.options import AgentOptions
-from ferrogen._core import AgentId, Dispatcher
+from ferrogen._core import AgentId, Engine
 from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen.exceptions import AgentNotFoundError
 from ferrogen.logging import AgentConstructionExceptionEvent
 
-from .envelope import Envelope
-from .telling import tell
+from .log import log
 
 if TYPE_CHECKING:
     from .protocol import AgentRuntime
@@ -32,20 +30,19 @@ _events = logging.getLogger(EVENT_LOGGER_NAME)
 
 
 class AgentTable:
-    """Factories and options by agent type; instances live beside their mailboxes.
+    """Factories and options by agent type. The engine has the instances.
 
     Args:
-        runtime: What the agents are told is their runtime.
-        dispatcher: The bookkeeping that the instances are entered into.
+        runtime: The runtime of the agents.
     """
 
-    def __init__(self, runtime: AgentRuntime, dispatcher: Dispatcher[Envelope]) -> None:
+    engine: Engine
+
+    def __init__(self, runtime: AgentRuntime) -> None:
         self._runtime = runtime
-        self._dispatcher = dispatcher
         self._factories: dict[str, Factory | None] = {}
         self._expected: dict[str, type[Any]] = {}
-        self._passivate_after: dict[str, float] = {}
-        self._timers: dict[AgentId, asyncio.TimerHandle] = {}
+        self._options: dict[str, AgentOptions] = {}
 
     def is_registered(self, agent_type: str) -> bool:
         """Whether there is a factory or an instance of this type."""
@@ -71,7 +68,7 @@ class AgentTable:
             ValueError: If the id is taken, its type has a factory, or the class is another one.
         """
         agent_type = agent_id.type
-        if self._dispatcher.instance(agent_id) is not None:
+        if self.engine.instance(agent_id) is not None:
             raise ValueError(f"Agent with id {agent_id} already exists.")
         if agent_type in self._factories:
             if self._factories[agent_type] is not None:
@@ -81,28 +78,31 @@ class AgentTable:
             if self._expected[agent_type] is not type(agent):
                 raise ValueError("Agent instances must be the same object type.")
         await agent.bind_id_and_runtime(id=agent_id, runtime=self._runtime)
-        self._dispatcher.enter(agent_id, agent)
+        self.engine.enter(agent_id, agent)
         self._factories[agent_type] = None
         self._expected[agent_type] = type(agent)
 
     def set_options(self, agent_type: str, options: AgentOptions) -> None:
-        """Set what each agent of a type takes on, and when an idle one is passivated."""
-        self._dispatcher.limit(
+        """Set the options of the agents of a type."""
+        self._options[agent_type] = options
+        self.engine.configure(
             agent_type,
             concurrency=options.concurrency,
             capacity=options.capacity,
             drop_oldest=options.overflow == "drop_oldest",
+            passivate_after=options.passivate_after,
         )
-        self._passivate_after.pop(agent_type, None)
-        if options.passivate_after is not None:
-            self._passivate_after[agent_type] = options.passivate_after
+
+    def options(self, agent_type: str) -> AgentOptions:
+        """The options of the agents of a type."""
+        return self._options.get(agent_type, _DEFAULTS)
 
     async def construct(self, agent_id: AgentId, begun: Awaitable[Agent] | None = None) -> Agent:
         """Make an agent with its factory, which finds its id in `AgentInstantiationContext`.
 
         Args:
             agent_id: The agent.
-            begun: What `begin` returned, if it was called already.
+            begun: What `call_factory_for` returned, if it was called already.
 
         Raises:
             AgentNotFoundError: If nothing is registered under the type.
@@ -114,13 +114,13 @@ class AgentTable:
             with AgentInstantiationContext.populate_context((self._runtime, agent_id)):
                 made = self._call_factory(agent_id) if begun is None else begun
                 agent = await made if inspect.isawaitable(made) else made
-            return self.approve(agent_id, agent)
+            return self.check(agent_id, agent)
         except BaseException as error:
-            self.complain(agent_id, error)
+            self.log_failure(agent_id, error)
             raise
 
-    def begin(self, agent_id: AgentId) -> Agent | Awaitable[Agent]:
-        """Call the factory of an agent, in a context that is of no use afterwards.
+    def call_factory_for(self, agent_id: AgentId) -> Agent | Awaitable[Agent]:
+        """Call the factory of an agent, in a context that is not used afterwards.
 
         Raises:
             AgentNotFoundError: If nothing is registered under the type.
@@ -129,12 +129,13 @@ class AgentTable:
         AGENT_INSTANTIATION_CONTEXT.set((self._runtime, agent_id))
         return self._call_factory(agent_id)
 
-    def complain(self, agent_id: AgentId, error: BaseException) -> None:
+    def log_failure(self, agent_id: AgentId, error: BaseException) -> None:
         """Log that an agent could not be made."""
         if _events.isEnabledFor(logging.INFO):
             event = AgentConstructionExceptionEvent(agent_id=agent_id, exception=error)
-            tell(_events, logging.INFO, event)
-        tell(_logger, logging.ERROR, "could not build agent %s", agent_id, exc_info=error)
+            log(_events, logging.INFO, event)
+        # AutoGen's words, which programs match on.
+        log(_logger, logging.ERROR, "Error constructing agent %s", agent_id, exc_info=error)
 
     def _call_factory(self, agent_id: AgentId) -> Agent | Awaitable[Agent]:
         agent_type = agent_id.type
@@ -150,8 +151,8 @@ class AgentTable:
             )
         return factory()
 
-    def approve(self, agent_id: AgentId, agent: Agent | None) -> Agent:
-        """Let what a factory has made pass, if it is what it was registered to make.
+    def check(self, agent_id: AgentId, agent: Agent | None) -> Agent:
+        """Check what a factory has made against what it was registered to make.
 
         Raises:
             TypeError: If it is `None`.
@@ -168,55 +169,19 @@ class AgentTable:
             )
         return agent
 
-    def is_watched(self, agent_id: AgentId) -> bool:
-        """Whether the idle seconds of an agent are counted."""
-        return agent_id.type in self._passivate_after
 
-    def watch(self, agent_id: AgentId, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin anew to count the idle seconds after which the agent is passivated, if any."""
-        seconds = self._passivate_after.get(agent_id.type)
-        if seconds is None or self._factories.get(agent_id.type) is None:
-            return
-        timer = self._timers.pop(agent_id, None)
-        if timer is not None:
-            timer.cancel()
-        self._timers[agent_id] = loop.call_later(seconds, self._passivate, agent_id, loop)
-
-    def watch_anew(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to count anew for all agents that are counted, on another loop than before."""
-        for agent_id in tuple(self._timers):
-            self.watch(agent_id, loop)
-
-    def unwatch_all(self) -> None:
-        """Stop counting: no agent is passivated any more."""
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-
-    def _passivate(self, agent_id: AgentId, loop: asyncio.AbstractEventLoop) -> None:
-        del self._timers[agent_id]
-        agent = self._dispatcher.passivate(agent_id)
-        if agent is None:
-            self.watch(agent_id, loop)
-            return
-        closing = loop.create_task(close_quietly(agent_id, agent))
-        _closing.add(closing)
-        closing.add_done_callback(_closing.discard)
-
-
-_closing: set[asyncio.Task[None]] = set()
-"""Passivated agents that are being closed: asyncio itself keeps only weak references to tasks."""
+_DEFAULTS = AgentOptions()
 
 
 def not_registered(agent_id: AgentId) -> AgentNotFoundError:
-    """The error for an id whose type nobody registered."""
+    """The error of an id whose type is not registered."""
     return AgentNotFoundError(f"Agent with name {agent_id.type} not found.")
 
 
-async def close_quietly(agent_id: AgentId, agent: Agent) -> None:
-    """Close an agent for which nobody waits; an error is logged, since nobody could catch it."""
+async def close_logged(agent_id: AgentId, agent: Agent) -> None:
+    """Close a passivated agent. An error is logged: it is not awaited."""
     try:
         await agent.close()
     except Exception as error:  # noqa: BLE001 - it is logged
         text = "closing passivated agent %s failed"
-        tell(_logger, logging.ERROR, text, agent_id, exc_info=error)
+        log(_logger, logging.ERROR, text, agent_id, exc_info=error)

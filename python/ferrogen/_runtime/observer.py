@@ -1,28 +1,26 @@
-"""What others see of the runtime: events on AutoGen's loggers and spans. Nothing unless asked (B2).
+"""The observer: events on AutoGen's loggers, and spans. Nothing is reported unless something listens (B2).
 
-The event logger gets one structured event for each stage of a message, if it takes INFO records.
-The event encodes its payload when a log handler wants it. Spans are opened only when a tracer
-records them.
+The event logger gets one structured event for each stage of a message, if it takes INFO records. An event
+serializes its payload when a log handler reads it. Spans are created only if a tracer records them.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextvars import Context, copy_context
 from typing import Any
 
-from opentelemetry.trace import Link, Span, get_current_span
 from opentelemetry.util.types import AttributeValue
 
-from ferrogen._core import AgentId, Dispatcher
+from ferrogen._agents.agent import Agent
+from ferrogen._core import AgentId
 from ferrogen._messaging.topic import TopicId
 from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen._serialization.serializer import JSON_DATA_CONTENT_TYPE
 from ferrogen._telemetry.late_facts import late_text, quoted
 from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
-from ferrogen._telemetry.propagation import link_to
-from ferrogen._telemetry.tracing import SpanBlock, TraceHelper
+from ferrogen._telemetry.tracing import TraceHelper
 from ferrogen._telemetry.tracing_config import MESSAGE_TYPE
 from ferrogen.logging import (
     DeliveryStage,
@@ -32,103 +30,45 @@ from ferrogen.logging import (
     MessageKind,
 )
 
-from .envelope import AnswerEnvelope, DirectEnvelope, Envelope, MessageEnvelope, PublishEnvelope
-from .telling import tell, tell_event
+from .log import log, log_event
 
 __all__ = ["Observer"]
 
 _logger = logging.getLogger(ROOT_LOGGER_NAME)
 _events = logging.getLogger(EVENT_LOGGER_NAME)
 
-# How spans name the type of an agent, and its class.
+# The attributes of spans with the type of an agent, and its class.
 _SENDER = ("sender_agent_type", "sender_agent_class")
 _RECIPIENT = ("recipient_agent_type", "recipient_agent_class")
 
 
 class Observer:
-    """Reports the life of messages to whoever listens.
+    """Reports events of messages to loggers and tracers.
 
     Args:
-        registry: How payloads are shown in events and spans.
+        registry: Serializes payloads for events and spans.
         tracing: Where spans go.
-        dispatcher: Where the class of an agent is looked up for its spans.
     """
 
     def __init__(
-        self,
-        registry: SerializationRegistry,
-        tracing: TraceHelper[Any, Any, Any],
-        dispatcher: Dispatcher[Envelope],
+        self, registry: SerializationRegistry, tracing: TraceHelper[Any, Any, Any]
     ) -> None:
         self._registry = registry
         self.tracing = tracing
-        self._dispatcher = dispatcher
-        self.was_tracing = False
-        """Whether spans were seen at the start of the runtime: the short cut asks but then."""
+        self.find_agent: Callable[[AgentId], Agent | None] = lambda _agent_id: None
+        """Finds an agent, whose class its spans name."""
+        self.is_traced = False
+        """Whether spans are recorded, as of the start of the runtime."""
+        self.runtime_context: Context = copy_context()
+        """The context in which the runtime was started."""
 
     @property
-    def is_tracing(self) -> bool:
-        """Whether a span opened now would be seen."""
-        return self.tracing.is_recording()
-
-    @property
-    def tells_events(self) -> bool:
-        """Whether anybody listens to events."""
+    def logs_events(self) -> bool:
+        """Whether the event logger takes events."""
         return _events.isEnabledFor(logging.INFO)
 
-    def link(self) -> Link | None:
-        """What a message takes along of the current span, if spans are seen."""
-        return link_to(get_current_span()) if self.is_tracing else None
-
-    def creating(
-        self, message: Any, receiver: AgentId | TopicId
-    ) -> AbstractContextManager[object | None]:
-        """The span in which a sender hands a message over."""
-        if not self.is_tracing:
-            return nullcontext()
-        return self.tracing.block("create", receiver, self.create_attributes(message))
-
-    def hand_over(self, message: Any, sender: AgentId | None, topic_id: TopicId) -> Link | None:
-        """Report that a message is published on the short cut. Returns what it takes along."""
-        if not self.was_tracing:
-            self.sent(message, sender, topic_id)
-            return None
-        facts = self.create_attributes(message)
-        with self.tracing.block("create", topic_id, facts) as span:
-            self.sent(message, sender, topic_id)
-        return link_to(span)
-
-    def sending(self, envelope: DirectEnvelope) -> AbstractContextManager[object | None]:
-        """The span of a direct delivery, its handler included."""
-        if not self.is_tracing:
-            return nullcontext()
-        return self.tracing.block("send", envelope.recipient, {}, link=envelope.link)
-
-    def publishing(self, envelope: PublishEnvelope) -> AbstractContextManager[object | None]:
-        """The span in which a published message finds its recipients."""
-        return self.tracing.block("publish", envelope.topic_id, {}, link=envelope.link)
-
-    def processing(
-        self, agent_id: AgentId, envelope: MessageEnvelope
-    ) -> AbstractContextManager[object | None]:
-        """The span of a handler."""
-        if not self.is_tracing:
-            return nullcontext()
-        return SpanBlock(self.process_span(agent_id, envelope))
-
-    def process_span(self, agent_id: AgentId, envelope: MessageEnvelope) -> Span:
-        """Open the span of a handler, which is not made the current one."""
-        facts = self.process_attributes(
-            envelope.message,
-            envelope.sender,
-            agent_id,
-            topic_id=envelope.topic_id if isinstance(envelope, PublishEnvelope) else None,
-            message_id=envelope.message_id,
-        )
-        return self.tracing.start_span("process", agent_id, facts, link=envelope.link)
-
     def create_attributes(self, message: Any) -> dict[str, AttributeValue]:
-        """What the span of handing a message over says of it."""
+        """The attributes of the span in which a message is sent."""
         return {MESSAGE_TYPE: type(message).__name__}
 
     def process_attributes(
@@ -140,7 +80,7 @@ class Observer:
         topic_id: TopicId | None,
         message_id: str | None,
     ) -> dict[str, AttributeValue]:
-        """What the span of a handler says of its message."""
+        """The attributes of the span of a handler."""
         context = (
             f'{{"sender": {quoted(str(sender))}, "topic_id": {quoted(str(topic_id))}, '
             f'"is_rpc": {"true" if topic_id is None else "false"}, '
@@ -153,32 +93,20 @@ class Observer:
             "message": self._traced(message),
         }
 
-    def answer_attributes(
+    def response_attributes(
         self, message: Any, sender: AgentId, recipient: AgentId | None
     ) -> dict[str, AttributeValue]:
-        """What the span of an answer that reaches its asker says of it."""
+        """The attributes of the span in which a response reaches the sender."""
         return {
             **self._agent_attributes(_SENDER, sender),
             **self._agent_attributes(_RECIPIENT, recipient),
             "message": self._traced(message),
         }
 
-    @contextmanager
-    def answering(self, envelope: AnswerEnvelope) -> Iterator[None]:
-        """The span and the event of an answer that reaches its asker."""
-        if not self.is_tracing:
-            self._arrived(envelope)
-            yield
-            return
-        attributes = self.answer_attributes(envelope.message, envelope.sender, envelope.recipient)
-        with self.tracing.block("ack", envelope.recipient, attributes, link=envelope.link):
-            self._arrived(envelope)
-            yield
-
     def sent(self, message: Any, sender: AgentId | None, receiver: AgentId | TopicId) -> None:
-        """A sender handed a message over."""
+        """A message was sent or published."""
         if _logger.isEnabledFor(logging.INFO):
-            tell(
+            log(
                 _logger,
                 logging.INFO,
                 "%s from %s to %s",
@@ -194,47 +122,42 @@ class Observer:
     def delivered(
         self, agent_id: AgentId, message: Any, sender: AgentId | None, *, direct: bool
     ) -> None:
-        """A message is about to be given to a handler."""
+        """A message is about to be delivered to a handler."""
         if _logger.isEnabledFor(logging.INFO):
-            tell(_logger, logging.INFO, "%s reaches %s", type(message).__name__, agent_id)
+            log(_logger, logging.INFO, "%s reaches %s", type(message).__name__, agent_id)
         if _events.isEnabledFor(logging.INFO):
             kind = MessageKind.DIRECT if direct else MessageKind.PUBLISH
             receiver = agent_id if direct else None
             self._message_event(message, sender, receiver, kind, DeliveryStage.DELIVER)
 
-    def answered(
+    def responded(
         self, message: Any, sender: AgentId, recipient: AgentId | None, stage: DeliveryStage
     ) -> None:
-        """A handler returned an answer, or the answer reached its asker."""
+        """A handler has ended with a response, or the response has reached the sender."""
         if _events.isEnabledFor(logging.INFO):
             self._message_event(message, sender, recipient, MessageKind.RESPOND, stage)
 
-    def dropped(self, envelope: Envelope) -> None:
-        """An intervention handler dropped a message or an answer."""
-        if not _events.isEnabledFor(logging.INFO):
-            return
-        receiver: AgentId | TopicId | None
-        match envelope:
-            case DirectEnvelope(recipient=receiver):
-                kind = MessageKind.DIRECT
-            case PublishEnvelope(topic_id=receiver):
-                kind = MessageKind.PUBLISH
-            case AnswerEnvelope(recipient=receiver):
-                kind = MessageKind.RESPOND
-        event = MessageDroppedEvent(
-            payload=late_text(self._shown, envelope.message),
-            sender=envelope.sender,
-            receiver=receiver,
-            kind=kind,
-        )
-        tell_event(_events, event)
+    def dropped(
+        self,
+        message: Any,
+        sender: AgentId | None,
+        receiver: AgentId | TopicId | None,
+        kind: MessageKind,
+    ) -> None:
+        """An intervention handler dropped a message or a response."""
+        if _events.isEnabledFor(logging.INFO):
+            payload = late_text(self._shown, message)
+            event = MessageDroppedEvent(
+                payload=payload, sender=sender, receiver=receiver, kind=kind
+            )
+            log_event(_events, event)
 
     def failed(
         self, agent_id: AgentId, message: Any, error: BaseException, *, direct: bool
     ) -> None:
-        """A handler raised; of a direct message the sender gets the error, and the log need not."""
+        """A handler raised. The error of a direct message goes to the sender, and not to the log."""
         if not direct:
-            tell(
+            log(
                 _logger,
                 logging.ERROR,
                 "Error processing publish message for %s",
@@ -245,10 +168,7 @@ class Observer:
             event = MessageHandlerExceptionEvent(
                 payload=late_text(self._shown, message), handling_agent=agent_id, exception=error
             )
-            tell_event(_events, event)
-
-    def _arrived(self, envelope: AnswerEnvelope) -> None:
-        self.answered(envelope.message, envelope.sender, envelope.recipient, DeliveryStage.DELIVER)
+            log_event(_events, event)
 
     def _message_event(
         self,
@@ -265,7 +185,7 @@ class Observer:
             kind=kind,
             delivery_stage=stage,
         )
-        tell_event(_events, event)
+        log_event(_events, event)
 
     def _shown(self, message: Any) -> str:
         try:
@@ -275,7 +195,7 @@ class Observer:
                 data_content_type=JSON_DATA_CONTENT_TYPE,
             )
             return encoded.decode("utf-8")
-        except Exception:  # noqa: BLE001 - whatever ails a user's serializer, the message goes on
+        except Exception:  # noqa: BLE001 - a user's serializer must not stop the message
             return "Message could not be serialized"
 
     def _traced(self, message: Any) -> str:
@@ -287,7 +207,7 @@ class Observer:
         if agent_id is None:
             return {}
         of_type, of_class = names
-        agent = self._dispatcher.instance(agent_id)
+        agent = self.find_agent(agent_id)
         if agent is None:
             return {of_type: agent_id.type}
         return {of_type: agent_id.type, of_class: type(agent).__name__}

@@ -1,12 +1,10 @@
-"""The runtime that users hold: AutoGen's `SingleThreadedAgentRuntime`, with Rust bookkeeping."""
+"""AutoGen's `SingleThreadedAgentRuntime`, with a Rust core."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from opentelemetry.trace import TracerProvider
@@ -15,14 +13,8 @@ from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.metadata import AgentMetadata
 from ferrogen._agents.options import AgentOptions
-from ferrogen._core import (
-    AgentId,
-    CancellationToken,
-    Dispatcher,
-    Drive,
-    Routes,
-    is_valid_agent_type,
-)
+from ferrogen._agents.coroutine_function import is_coroutine_function
+from ferrogen._core import AgentId, CancellationToken, Engine, Routes, is_valid_agent_type
 from ferrogen._messaging.intervention import InterventionHandler
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
@@ -31,18 +23,14 @@ from ferrogen._serialization.serializer import MessageSerializer
 from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen._telemetry.tracing import TraceHelper
 from ferrogen._telemetry.tracing_config import MessageRuntimeTracingConfig
-from ferrogen.exceptions import RecipientNotFoundError
 
 from .agent_table import AgentTable, not_registered
-from .dead_letters import DeadLetter, DeadLetters
-from .envelope import DirectEnvelope, Envelope, PublishEnvelope
-from .inbox import Inbox
-from .inline import InlineHost
-from .interception import Interception
-from .loop_binding import LoopBinding
+from .building import Builder
+from .dead_letters import DeadLetters
+from .host import EngineHost
+from .lifecycle import Lifecycle
 from .observer import Observer
 from .protocol import AgentRuntime
-from .settlement import Settlement
 from .state import load_state, save_state
 
 __all__ = ["SingleThreadedAgentRuntime"]
@@ -50,7 +38,7 @@ __all__ = ["SingleThreadedAgentRuntime"]
 T = TypeVar("T", bound=Agent)
 
 PLAIN_TASKS = "FERROGEN_PLAIN_TASKS"
-"""The environment variable that makes every delivery a plain `asyncio.Task`, for debugging."""
+"""The environment variable that turns task mode on for all runtimes."""
 
 _type = type  # parameters named `type` are part of the API, and hide the built-in
 
@@ -59,14 +47,17 @@ class SingleThreadedAgentRuntime(AgentRuntime):
     """Runs agents on one event loop: messages are taken in order, handlers run concurrently.
 
     Args:
-        intervention_handlers: Asked about every message and answer, in this order; each gets what
-            the one before made of it.
+        intervention_handlers: Revise every message and response, in this order; each gets the
+            result of the one before.
         tracer_provider: Where spans go; by default OpenTelemetry's global provider. The
             environment variable `AUTOGEN_DISABLE_RUNTIME_TRACING=true` turns spans off.
         ignore_unhandled_exceptions: Whether an error in the handler of a *published* message is
             only logged. If not, it halts the runtime and is raised by the next `process_next`,
             `stop`, `stop_when_idle` or `stop_when`. An error in the handler of a message that was
             *sent* goes to its sender in any case.
+        task_mode: Whether each handler runs in an `asyncio.Task` of its own from its beginning, for
+            debugging. By default handlers run inline until they suspend. The environment
+            variable `FERROGEN_PLAIN_TASKS=1` turns it on for all runtimes.
 
     Example:
         ```python
@@ -115,59 +106,56 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         intervention_handlers: list[InterventionHandler] | None = None,
         tracer_provider: TracerProvider | None = None,
         ignore_unhandled_exceptions: bool = True,
+        task_mode: bool | None = None,
     ) -> None:
         tracing = TraceHelper(
             tracer_provider, MessageRuntimeTracingConfig("SingleThreadedAgentRuntime")
         )
-        self._dispatcher: Dispatcher[Envelope] = Dispatcher()
+        kept: set[asyncio.Task[None]] = set()
+        self._kept = kept
         self._routes = Routes()
         self._serialization = SerializationRegistry()
         self._dead_letters = DeadLetters()
-        self._agents = AgentTable(self, self._dispatcher)
-        self._observer = Observer(self._serialization, tracing, self._dispatcher)
-        self._settlement = Settlement(self._dispatcher, self._dead_letters)
-        self._inbox = Inbox(
-            dispatcher=self._dispatcher,
-            routes=self._routes,
-            agents=self._agents,
-            interception=Interception(intervention_handlers, tracing),
-            observer=self._observer,
-            settlement=self._settlement,
-            raise_unhandled=not ignore_unhandled_exceptions,
+        self._agents = AgentTable(self)
+        observer = Observer(self._serialization, tracing)
+        self._lifecycle = Lifecycle(
+            observer, kept, raise_unhandled=not ignore_unhandled_exceptions
         )
-        self._deliveries = self._inbox.deliveries
-        self._drive = self._make_drive(intervention_handlers)
-        self._inbox.drive = self._drive
-        self._loop_binding = LoopBinding()
-
-    def _make_drive(self, overseers: Sequence[InterventionHandler] | None) -> Drive | None:
-        """Make the short cut by which handlers run inside their sender, unless it is off."""
-        # Of a subclass, or of whoever patches the class, a method of another kind is to be called.
-        ways = (type(self).send_message, type(self).publish_message)
-        if os.environ.get(PLAIN_TASKS) or ways != (_SEND_PLAINLY, _PUBLISH_PLAINLY):
-            return None
-        drive = Drive(
-            dispatcher=self._dispatcher,
-            routes=self._routes,
-            host=InlineHost(
-                send=partial(_SEND_PLAINLY, self),
-                publish=partial(_PUBLISH_PLAINLY, self),
-                inbox=self._inbox,
+        self._builder = Builder(self._agents, observer, kept)
+        # The user's own list: a handler that is added to it later counts, too.
+        interceptors = (
+            intervention_handlers
+            if isinstance(intervention_handlers, list)
+            else list(intervention_handlers or ())
+        )
+        self._engine = Engine(
+            host=EngineHost(
                 agents=self._agents,
-                observer=self._observer,
+                builder=self._builder,
+                lifecycle=self._lifecycle,
+                observer=observer,
+                dead_letters=self._dead_letters,
             ),
+            routes=self._routes,
             loggers=(ROOT_LOGGER_NAME, EVENT_LOGGER_NAME),
-            # The user's own list: a handler that is added to it later counts, too.
-            tasks=self._deliveries.kept,
-            overseers=overseers if isinstance(overseers, list) else list(overseers or ()),
+            interceptors=interceptors,
+            kept=kept,
+            task_mode=bool(os.environ.get(PLAIN_TASKS)) if task_mode is None else task_mode,
         )
-        self.send_message = drive.send_message  # type: ignore[method-assign]
-        self.publish_message = drive.publish_message  # type: ignore[method-assign]
-        return drive
+        self._agents.engine = self._engine
+        self._builder.engine = self._engine
+        self._lifecycle.engine = self._engine
+        observer.find_agent = self._engine.instance
+        # Calls skip a Python function, unless a subclass or a patch has replaced it.
+        methods = (type(self).send_message, type(self).publish_message)
+        if methods == (_SEND_MESSAGE, _PUBLISH_MESSAGE):
+            self.send_message = self._engine.send_message  # type: ignore[method-assign]
+            self.publish_message = self._engine.publish_message  # type: ignore[method-assign]
 
     # Messages.
 
-    async def send_message(
+    @is_coroutine_function
+    def send_message(
         self,
         message: Any,
         recipient: AgentId,
@@ -175,53 +163,41 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         sender: AgentId | None = None,
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
-    ) -> Any:
-        """Send a message to one agent and wait for its answer.
+    ) -> Coroutine[Any, Any, Any]:
+        """Send a message to one agent; await the result to get its response.
 
-        Giving up waiting, by cancellation of the task or of the token, does not stop the handler.
+        The handler goes on if the sender stops waiting, by cancellation of its task or of the token.
 
         Args:
             message: The message.
             recipient: The agent to send it to; it is built if it does not exist yet.
-            sender: The agent that sends it, or None when it comes from outside.
-            cancellation_token: Cancels the waiting; the handler sees it in its context.
-            message_id: Names the message in logs and traces; made up when left out.
+            sender: The agent that sends it, or None from outside.
+            cancellation_token: Cancels the waiting; the handler has it in its context.
+            message_id: Names the message in logs and traces; generated if left out.
 
         Returns:
-            What the handler returned.
+            The return value of the handler.
 
         Raises:
-            TypeError: If the recipient is not an `AgentId`.
-            RecipientNotFoundError: If the recipient's type is not registered.
-            MailboxFullError: If the recipient's bounded mailbox has no room.
-            MessageDroppedException: If an intervention handler dropped the message or the answer.
-            RuntimeStoppedError: If the runtime stopped before the message was handled.
-            WrongLoopError: If the runtime is busy on another event loop.
+            TypeError: The recipient is not an `AgentId`.
+            RecipientNotFoundError: The recipient's type is not registered.
+            MailboxFullError: The recipient's bounded mailbox is full.
+            DeadlockError: The recipient waits, directly or through others, for this message.
+            MessageDroppedException: An intervention handler dropped the message or the response.
+            RuntimeStoppedError: The runtime stopped before the message was handled, or is closed.
+            WrongLoopError: The runtime runs on another event loop.
             BaseException: Whatever the handler, an intervention handler or the factory raised.
         """
-        loop = self._enter_loop()
-        if not isinstance(recipient, AgentId):
-            raise TypeError(f"a message is sent to an AgentId, not to {recipient!r}")
-        self._observer.sent(message, sender, recipient)
-        with self._observer.creating(message, recipient):
-            if not self._agents.is_registered(recipient.type):
-                raise self._recipient_not_found(message, recipient, sender, message_id)
-            token = CancellationToken() if cancellation_token is None else cancellation_token
-            answer: asyncio.Future[Any] = loop.create_future()
-            self._inbox.accept(
-                DirectEnvelope(
-                    message=message,
-                    recipient=recipient,
-                    sender=sender,
-                    cancellation_token=token,
-                    message_id=str(uuid.uuid4()) if message_id is None else message_id,
-                    answer=answer,
-                    link=self._observer.link(),
-                )
-            )
-            return await token.link_future(answer)
+        return self._engine.send_message(
+            message,
+            recipient,
+            sender=sender,
+            cancellation_token=cancellation_token,
+            message_id=message_id,
+        )
 
-    async def publish_message(
+    @is_coroutine_function
+    def publish_message(
         self,
         message: Any,
         topic_id: TopicId,
@@ -229,43 +205,36 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         sender: AgentId | None = None,
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
         """Publish a message to every agent that is subscribed to its topic, except the sender.
 
-        Returns as soon as the message is accepted; nobody waits for the handlers.
+        The returned awaitable ends as soon as the message is accepted; it does not wait for the
+        handlers.
 
         Args:
             message: The message.
             topic_id: The topic to publish to.
-            sender: The agent that publishes it, or None when it comes from outside.
-            cancellation_token: Handlers see it in their context.
-            message_id: Names the message in logs and traces; made up when left out.
+            sender: The agent that publishes it, or None from outside.
+            cancellation_token: Handlers have it in their context.
+            message_id: Names the message in logs and traces; generated if left out.
 
         Raises:
-            TypeError: If the topic is not a `TopicId`.
-            RuntimeStoppedError: If the runtime has halted.
-            WrongLoopError: If the runtime is busy on another event loop.
+            TypeError: The topic is not a `TopicId`.
+            RuntimeStoppedError: The runtime is closed or has halted.
+            WrongLoopError: The runtime runs on another event loop.
         """
-        self._enter_loop()
-        if not isinstance(topic_id, TopicId):
-            raise TypeError(f"a message is published to a TopicId, not to {topic_id!r}")
-        with self._observer.creating(message, topic_id):
-            self._observer.sent(message, sender, topic_id)
-            self._inbox.accept(
-                PublishEnvelope(
-                    message=message,
-                    topic_id=topic_id,
-                    sender=sender,
-                    cancellation_token=cancellation_token,
-                    message_id=message_id,
-                    link=self._observer.link(),
-                )
-            )
+        return self._engine.publish_message(
+            message,
+            topic_id,
+            sender=sender,
+            cancellation_token=cancellation_token,
+            message_id=message_id,
+        )
 
     @property
     def unprocessed_messages_count(self) -> int:
-        """How many messages and answers wait to be taken or to be handled."""
-        return self._dispatcher.waiting
+        """How many messages and responses are queued."""
+        return self._engine.waiting
 
     @property
     def dead_letters(self) -> DeadLetters:
@@ -281,16 +250,12 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             RuntimeError: If the runtime is started already, or no event loop is running.
             WrongLoopError: If the runtime is busy on another event loop.
         """
-        loop = self._enter_loop()
-        if self._inbox.is_started:
-            raise RuntimeError("Runtime is already started")
-        self._agents.watch_anew(loop)
-        self._inbox.start()
+        self._lifecycle.start()
 
     async def process_next(self) -> None:
         """Take one message by hand, waiting for one if there is none, and start its handlers.
 
-        An answer on its way back is a message of its own.
+        A response on its way back is a message of its own.
 
         Raises:
             BaseException: The error of a handler of a published message, unless such errors are
@@ -299,14 +264,13 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         await self._process_next()
 
     async def _process_next(self) -> None:
-        self._enter_loop()
-        await self._inbox.take()
+        await self._lifecycle.process_next()
 
     async def stop(self) -> None:
-        """Stop at once. Messages that no handler has seen become dead letters.
+        """Stop at once. Messages that no handler has begun become dead letters.
 
         Their senders get a `RuntimeStoppedError`. Handlers that are running go on, and their
-        senders get their answers.
+        senders get the responses.
 
         Raises:
             RuntimeError: If the runtime is not started.
@@ -314,7 +278,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
                 ignored.
         """
         self._require_started()
-        await self._inbox.stop()
+        await self._lifecycle.stop()
 
     async def stop_when_idle(self) -> None:
         """Stop as soon as no message waits and no handler runs.
@@ -325,23 +289,20 @@ class SingleThreadedAgentRuntime(AgentRuntime):
                 ignored.
         """
         self._require_started()
-        inside = self._drive is not None and self._drive.is_running
-        if inside or asyncio.current_task() in self._deliveries.tasks:
+        if self._engine.is_running or asyncio.current_task() in self._kept:
             raise RuntimeError(
                 "stop_when_idle() inside a handler would wait for that handler; call stop(), or "
                 "let a task of its own wait"
             )
-        if self._drive is not None:
-            self._drive.idle_is_awaited = True
-        await self._settlement.idle()
-        if self._inbox.is_started:
-            await self._inbox.stop()
+        await self._lifecycle.wait_until_idle()
+        if self._lifecycle.is_started:
+            await self._lifecycle.stop()
 
     async def stop_when(self, condition: Callable[[], bool]) -> None:
-        """Stop as soon as a condition holds. It is looked at twenty times a second.
+        """Stop as soon as a condition holds. It is checked twenty times a second.
 
         Args:
-            condition: Says whether it is time to stop.
+            condition: The condition.
 
         Raises:
             RuntimeError: If the runtime is not started.
@@ -349,29 +310,31 @@ class SingleThreadedAgentRuntime(AgentRuntime):
                 ignored.
         """
         self._require_started()
-        while not condition():  # noqa: ASYNC110 - the condition may be about anything
-            await asyncio.sleep(0.05)
-        if self._inbox.is_started:
-            await self._inbox.stop()
+        await self._lifecycle.stop_when(condition)
 
     async def close(self) -> None:
         """Stop, cancel the handlers that still run, and close every agent.
 
-        Messages that no handler has seen become dead letters, as with `stop`. Every agent is
-        closed, even if the closing of another one raises.
+        Messages that no handler has begun become dead letters, as with `stop`, and new ones are
+        refused. Every agent is closed, even if the closing of another one raises.
 
         Raises:
             BaseException: The first error that an agent's `close` raised.
         """
-        self._enter_loop()
+        self._lifecycle.enter_loop()
         errors: list[BaseException] = []
         try:
-            await self._inbox.stop()
+            await self._lifecycle.close()
         except Exception as error:  # noqa: BLE001 - raised below, if it is the first
             errors.append(error)
-        self._agents.unwatch_all()
-        await self._deliveries.cancel()
-        for _, agent in self._dispatcher.instances():
+        self._engine.stop_timer()
+        self._builder.discard()
+        others = self._kept - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        if others:
+            await asyncio.wait(others)
+        for _, agent in self._engine.instances():
             try:
                 await agent.close()
             except Exception as error:  # noqa: BLE001, PERF203 - raised below, if it is the first
@@ -380,12 +343,9 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             raise errors[0]
 
     def _require_started(self) -> None:
-        self._enter_loop()
-        if not self._inbox.is_started:
+        self._lifecycle.enter_loop()
+        if not self._lifecycle.is_started:
             raise RuntimeError("Runtime is not started")
-
-    def _enter_loop(self) -> asyncio.AbstractEventLoop:
-        return self._loop_binding.enter(busy=self._inbox.is_started or bool(self._deliveries.kept))
 
     # Agents.
 
@@ -435,7 +395,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         return agent_id
 
     def set_agent_options(self, agent_type: str | AgentType, options: AgentOptions) -> None:
-        """Set how much each agent of a type takes on. Ferrogen's own; see `AgentOptions`.
+        """Set the options of the agents of a type. Ferrogen's own; see `AgentOptions`.
 
         Args:
             agent_type: The agent type; it may be registered before or after.
@@ -498,25 +458,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         return (await self._obtain(agent)).metadata
 
     async def _obtain(self, agent_id: AgentId) -> Agent:
-        self._enter_loop()
-        return await self._deliveries.obtain(agent_id)
-
-    def _recipient_not_found(
-        self, message: Any, recipient: AgentId, sender: AgentId | None, message_id: str | None
-    ) -> RecipientNotFoundError:
-        reason = RecipientNotFoundError(
-            f'Recipient not found: agent type "{recipient.type}" is not registered'
-        )
-        self._dead_letters.add(
-            DeadLetter(
-                message=message,
-                sender=sender,
-                receiver=recipient,
-                message_id=message_id,
-                reason=reason,
-            )
-        )
-        return reason
+        self._lifecycle.enter_loop()
+        return await self._builder.obtain(agent_id)
 
     # State.
 
@@ -525,7 +468,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
 
         The mapping can be written as JSON if the agents' states can.
         """
-        return await save_state(self._dispatcher.instances())
+        return await save_state(self._engine.instances())
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         """Give every agent its state back, making those that are not there yet.
@@ -569,5 +512,5 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._serialization.add_serializer(serializer)
 
 
-_SEND_PLAINLY = SingleThreadedAgentRuntime.send_message
-_PUBLISH_PLAINLY = SingleThreadedAgentRuntime.publish_message
+_SEND_MESSAGE = SingleThreadedAgentRuntime.send_message
+_PUBLISH_MESSAGE = SingleThreadedAgentRuntime.publish_message

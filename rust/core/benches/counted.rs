@@ -1,6 +1,6 @@
-//! Does one scenario so many times, for `tools/count_instructions.py` to count under callgrind.
+//! Runs one scenario repeatedly, for `tools/count_instructions.py` to count under callgrind.
 //!
-//! `counted` alone prints the names of all; `counted NAME TIMES` does one.
+//! `counted` prints the names of all scenarios; `counted NAME TIMES` runs one.
 
 mod scenarios;
 
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use scenarios::SCENARIOS;
 
 fn main() -> ExitCode {
-    // `cargo bench` adds an option that only harnesses know.
+    // `cargo bench` adds an option for its own harness.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let [name, times] = words.as_slice() else {
         for scenario in SCENARIOS {
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     };
     let found = SCENARIOS.iter().find(|scenario| scenario.name == name);
     let (Some(scenario), Ok(times)) = (found, times.parse::<usize>()) else {
-        eprintln!("no scenario is called {name:?}, or {times:?} is no number");
+        eprintln!("unknown scenario {name:?}, or {times:?} is not a number");
         return ExitCode::FAILURE;
     };
     let mut work = (scenario.prepare)();

@@ -1,4 +1,4 @@
-//! Asks the clock how long each scenario takes. Criterion compares with the run before.
+//! Measures the time of each scenario. Criterion compares with the previous run.
 
 mod scenarios;
 

@@ -1,36 +1,40 @@
-//! The directory knows which agents exist and how far their lives have come.
+//! The directory of agents: which exist, which are being built, what each of them does.
 //!
-//! It holds no instance, only a slot: the driver keeps beside it whatever it needs. An agent that
-//! nobody builds and nobody writes to leaves no trace here.
+//! It holds no instance, only a slot; the driver keeps the instance beside it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use hashbrown::{Equivalent, HashMap};
 use slotmap::{SlotMap, new_key_type};
 
 use crate::error::CoreError;
-use crate::mailbox::Mailbox;
+use crate::ledger::DeliveryId;
 use crate::names::Symbol;
+use crate::policy::{Policy, Time};
 
 new_key_type! {
-    /// One agent, for as long as it is in the directory.
+    /// One agent, for as long as it is in the directory. A later agent with the same type and key
+    /// has another slot.
     pub struct AgentSlot;
 }
 
-/// How far an agent's life has come.
+/// The stages of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The driver is making it; its messages wait (A1).
+    /// The driver builds it; its messages wait (A1).
     Building,
-    /// It is there.
+    /// It can handle messages.
     Ready,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Name {
     agent_type: Symbol,
-    key: Box<str>,
+    key: Arc<str>,
 }
 
-/// A [`Name`] whose key is borrowed, so that looking one up copies nothing.
+/// A [`Name`] with a borrowed key, so that a look-up copies nothing.
 #[derive(Hash)]
 struct Address<'a> {
     agent_type: Symbol,
@@ -45,36 +49,66 @@ impl Equivalent<Name> for Address<'_> {
 
 #[derive(Debug)]
 #[expect(clippy::struct_field_names, reason = "an agent type is not the type of this struct")]
-pub(crate) struct Agent<T> {
+pub(crate) struct Agent<P> {
     pub(crate) agent_type: Symbol,
-    key: Box<str>,
+    key: Arc<str>,
     pub(crate) stage: Stage,
     /// Steps of this agent that the driver has not taken.
     pub(crate) due: usize,
     /// Steps of this agent that the driver has taken and not reported on.
     pub(crate) running: usize,
-    pub(crate) mailbox: Mailbox<T>,
+    /// The running deliveries that started while the policy limited the concurrency.
+    pub(crate) listed: Vec<DeliveryId>,
+    /// The deliveries that wait, oldest first.
+    pub(crate) mailbox: VecDeque<(DeliveryId, P)>,
+    /// When it became idle, if that was reported and it has been idle since.
+    pub(crate) idle_since: Option<Time>,
+    /// The key of its timer.
+    pub(crate) timer: Option<(Time, u64)>,
 }
 
-/// The agents, by type and key. `T` is what their mailboxes hold.
+impl<P> Agent<P> {
+    /// Whether a delivery that arrives now can start.
+    pub(crate) fn can_start(&self, policy: &Policy) -> bool {
+        self.stage == Stage::Ready
+            && self.mailbox.is_empty()
+            && policy.admits(self.due + self.running)
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.stage == Stage::Ready && self.due + self.running == 0 && self.mailbox.is_empty()
+    }
+
+    /// The running deliveries, one of which must end before the next starts. `None` if something
+    /// else can happen first, or if some of them are unknown.
+    pub(crate) fn occupants(&self) -> Option<&[DeliveryId]> {
+        let known = self.stage == Stage::Ready
+            && self.due == 0
+            && self.running > 0
+            && self.running == self.listed.len();
+        known.then_some(&self.listed)
+    }
+}
+
+/// The agents, by type and key.
 #[derive(Debug)]
-pub(crate) struct Directory<T> {
+pub(crate) struct Directory<P> {
     slots: HashMap<Name, AgentSlot>,
-    agents: SlotMap<AgentSlot, Agent<T>>,
+    agents: SlotMap<AgentSlot, Agent<P>>,
 }
 
-impl<T> Default for Directory<T> {
+impl<P> Default for Directory<P> {
     fn default() -> Self {
         Self { slots: HashMap::new(), agents: SlotMap::with_key() }
     }
 }
 
-impl<T> Directory<T> {
+impl<P> Directory<P> {
     pub(crate) fn find(&self, agent_type: Symbol, key: &str) -> Option<AgentSlot> {
         self.slots.get(&Address { agent_type, key }).copied()
     }
 
-    /// Enters an agent that is not there yet.
+    /// Enters an agent that does not exist yet.
     pub(crate) fn enter(
         &mut self,
         agent_type: Symbol,
@@ -84,58 +118,45 @@ impl<T> Directory<T> {
         if self.find(agent_type, key).is_some() {
             return Err(CoreError::AgentExists);
         }
+        let key: Arc<str> = key.into();
         let slot = self.agents.insert(Agent {
             agent_type,
-            key: key.into(),
+            key: Arc::clone(&key),
             stage,
             due: 0,
             running: 0,
-            mailbox: Mailbox::default(),
+            listed: Vec::new(),
+            mailbox: VecDeque::new(),
+            idle_since: None,
+            timer: None,
         });
-        self.slots.insert(Name { agent_type, key: key.into() }, slot);
+        self.slots.insert(Name { agent_type, key }, slot);
         Ok(slot)
     }
 
-    pub(crate) fn agent(&self, slot: AgentSlot) -> Result<&Agent<T>, CoreError> {
+    pub(crate) fn agent(&self, slot: AgentSlot) -> Result<&Agent<P>, CoreError> {
         self.agents.get(slot).ok_or(CoreError::AgentMissing)
     }
 
-    pub(crate) fn agent_mut(&mut self, slot: AgentSlot) -> Result<&mut Agent<T>, CoreError> {
+    pub(crate) fn agent_mut(&mut self, slot: AgentSlot) -> Result<&mut Agent<P>, CoreError> {
         self.agents.get_mut(slot).ok_or(CoreError::AgentMissing)
     }
 
-    pub(crate) fn leave(&mut self, slot: AgentSlot) -> Option<Agent<T>> {
-        let agent = self.agents.remove(slot)?;
-        self.slots.remove(&Address { agent_type: agent.agent_type, key: &agent.key });
-        Some(agent)
+    pub(crate) fn leave(&mut self, slot: AgentSlot) {
+        if let Some(agent) = self.agents.remove(slot) {
+            self.slots.remove(&Address { agent_type: agent.agent_type, key: &agent.key });
+        }
     }
 
-    pub(crate) fn agents_mut(&mut self) -> impl Iterator<Item = &mut Agent<T>> {
+    pub(crate) fn agents(&self) -> impl Iterator<Item = &Agent<P>> {
+        self.agents.values()
+    }
+
+    pub(crate) fn agents_mut(&mut self) -> impl Iterator<Item = &mut Agent<P>> {
         self.agents.values_mut()
-    }
-
-    /// What the mailboxes hold, in no particular order.
-    pub(crate) fn parked(&self) -> impl Iterator<Item = &T> {
-        self.agents.values().flat_map(|agent| agent.mailbox.iter())
     }
 
     pub(crate) fn len(&self) -> usize {
         self.agents.len()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::names::Names;
-
-    #[test]
-    fn an_address_names_an_agent_by_both_type_and_key() {
-        let mut names = Names::default();
-        let (writer, critic) = (names.intern("writer"), names.intern("critic"));
-        let name = Name { agent_type: writer, key: "one".into() };
-        assert!(Address { agent_type: writer, key: "one" }.equivalent(&name));
-        assert!(!Address { agent_type: critic, key: "one" }.equivalent(&name));
-        assert!(!Address { agent_type: writer, key: "two" }.equivalent(&name));
     }
 }

@@ -1,42 +1,47 @@
-//! The ledger knows every accepted message until it is settled; it never sees the message.
+//! The ledger of accepted messages and of their deliveries; it never sees a payload.
 //!
-//! A message may spread into several deliveries. Each is a *piece* of its ticket, and the ticket
-//! is settled when its last piece ends. Nothing else decides what idle means (L2).
+//! A message has one [`Ticket`] from acceptance to settlement, and one [`DeliveryId`] for each
+//! recipient. It is settled when the hold of its ticket has ended and all its deliveries have
+//! finished. Each id carries a version, so a repeated report is recognized and refused (L1).
 
 use slotmap::{SlotMap, new_key_type};
 
+use crate::directory::AgentSlot;
 use crate::error::CoreError;
 
 new_key_type! {
-    /// The proof that a message was accepted, good until the message is settled.
+    /// One accepted message, until it is settled.
     pub struct Ticket;
+
+    /// One message on its way to one recipient, until it is finished.
+    pub struct DeliveryId;
 }
 
-/// How a message, or one delivery of it, ended. The order is by gravity: a message that spread
-/// into several deliveries ends as the gravest of them.
+/// How a message, or one delivery of it, ended. Ordered by severity: the outcome of a message is
+/// the most severe outcome of its deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// All its handlers ran to their end (or nobody listens to its topic).
+    /// All handlers completed, or the topic has no subscriber.
     Handled,
-    /// Its handler's answer reached the sender, or the sender no longer waits for it.
-    Answered,
-    /// An intervention handler dropped it.
+    /// The response reached the sender, or the sender no longer waits for it.
+    Responded,
+    /// An intervention handler dropped the message.
     Dropped,
-    /// A handler, an intervention handler or the building of the agent raised.
+    /// A handler, an intervention handler or an agent factory raised.
     Failed,
-    /// It could not be delivered: no such agent type, a full mailbox, or the runtime stopped.
+    /// The message could not be delivered: unknown agent type, full mailbox, stopped runtime.
     DeadLettered,
 }
 
-/// How many messages have ended in each way since the ledger was made.
+/// The number of settled messages by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Messages accepted, settled or not.
+    /// Accepted messages, settled or not.
     pub accepted: u64,
     /// See [`Outcome::Handled`].
     pub handled: u64,
-    /// See [`Outcome::Answered`].
-    pub answered: u64,
+    /// See [`Outcome::Responded`].
+    pub responded: u64,
     /// See [`Outcome::Dropped`].
     pub dropped: u64,
     /// See [`Outcome::Failed`].
@@ -46,16 +51,16 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// How many messages were settled, in whatever way.
+    /// The number of settled messages.
     #[must_use]
     pub fn settled(&self) -> u64 {
-        self.handled + self.answered + self.dropped + self.failed + self.dead_lettered
+        self.handled + self.responded + self.dropped + self.failed + self.dead_lettered
     }
 
     fn count(&mut self, outcome: Outcome) {
         *match outcome {
             Outcome::Handled => &mut self.handled,
-            Outcome::Answered => &mut self.answered,
+            Outcome::Responded => &mut self.responded,
             Outcome::Dropped => &mut self.dropped,
             Outcome::Failed => &mut self.failed,
             Outcome::DeadLettered => &mut self.dead_lettered,
@@ -63,80 +68,157 @@ impl Tally {
     }
 }
 
-#[derive(Debug)]
-struct Entry {
-    /// Pieces that have not ended. Never zero: the last one takes the entry with it.
-    pieces: usize,
-    gravest: Outcome,
+/// The stages of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeliveryStage {
+    /// In the mailbox of the agent.
+    Waiting,
+    /// A step that the driver has not taken.
+    Due,
+    /// The driver has taken it.
+    Running,
+    /// The handler ended, and its response is on its way to the sender.
+    Responding,
+    /// Returned to the driver without a handler call.
+    Returned,
 }
 
-/// The book of open tickets.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) ticket: Ticket,
+    pub(crate) agent: AgentSlot,
+    pub(crate) stage: DeliveryStage,
+    /// Whether the driver has taken it as a step and has not begun the handler.
+    pub(crate) unbegun: bool,
+    /// Its index in the agent's list of running deliveries.
+    pub(crate) listed: Option<usize>,
+    /// The delivery whose handler sent this message and waits for the response.
+    pub(crate) caller: Option<DeliveryId>,
+    /// The newest delivery whose caller this one is.
+    pub(crate) awaiting: Option<DeliveryId>,
+}
+
+#[derive(Debug)]
+struct Message {
+    held: bool,
+    deliveries: usize,
+    /// The most severe outcome so far.
+    outcome: Outcome,
+}
+
+/// The open tickets and the open deliveries.
 #[derive(Debug, Default)]
-pub struct Ledger {
-    open: SlotMap<Ticket, Entry>,
+pub(crate) struct Ledger {
+    messages: SlotMap<Ticket, Message>,
+    pub(crate) deliveries: SlotMap<DeliveryId, Delivery>,
     tally: Tally,
 }
 
 impl Ledger {
-    /// Accepts a message: one piece, open.
-    pub fn accept(&mut self) -> Ticket {
+    /// Accepts a message. A ticket that is not held needs a delivery at once.
+    pub(crate) fn accept(&mut self, held: bool) -> Ticket {
         self.tally.accepted += 1;
-        self.open.insert(Entry { pieces: 1, gravest: Outcome::Handled })
+        self.messages.insert(Message { held, deliveries: 0, outcome: Outcome::Handled })
     }
 
-    /// Spreads a message's one piece into `pieces`; with none, the message is settled as handled.
-    ///
-    /// # Errors
-    ///
-    /// [`CoreError::TicketNotOpen`] for a ticket that is settled already (L1).
-    pub fn spread(&mut self, ticket: Ticket, pieces: usize) -> Result<(), CoreError> {
-        let entry = self.open.get_mut(ticket).ok_or(CoreError::TicketNotOpen)?;
-        if pieces == 0 {
-            return self.end(ticket, Outcome::Handled).map(|_| ());
-        }
-        entry.pieces += pieces - 1;
-        Ok(())
+    /// Accepts a message that is not held, with one running delivery.
+    pub(crate) fn start(&mut self, agent: AgentSlot, caller: Option<DeliveryId>) -> DeliveryId {
+        let ticket = self.accept(false);
+        self.open(ticket, agent, DeliveryStage::Running, caller)
     }
 
-    /// Ends one piece. Returns the outcome of the whole message if it was the last.
-    ///
-    /// # Errors
-    ///
-    /// [`CoreError::TicketNotOpen`] for a ticket that is settled already (L1).
-    pub fn end(&mut self, ticket: Ticket, outcome: Outcome) -> Result<Option<Outcome>, CoreError> {
-        let entry = self.open.get_mut(ticket).ok_or(CoreError::TicketNotOpen)?;
-        entry.gravest = entry.gravest.max(outcome);
-        entry.pieces -= 1;
-        if entry.pieces > 0 {
-            return Ok(None);
+    /// Opens a delivery of an open ticket.
+    pub(crate) fn open(
+        &mut self,
+        ticket: Ticket,
+        agent: AgentSlot,
+        stage: DeliveryStage,
+        caller: Option<DeliveryId>,
+    ) -> DeliveryId {
+        if let Some(message) = self.messages.get_mut(ticket) {
+            message.deliveries += 1;
         }
-        let settled = entry.gravest;
-        self.open.remove(ticket);
+        let delivery = self.deliveries.insert(Delivery {
+            ticket,
+            agent,
+            stage,
+            unbegun: false,
+            listed: None,
+            caller,
+            awaiting: None,
+        });
+        if let Some(caller) = caller.and_then(|caller| self.deliveries.get_mut(caller)) {
+            caller.awaiting = Some(delivery);
+        }
+        delivery
+    }
+
+    pub(crate) fn set_stage(&mut self, delivery: DeliveryId, stage: DeliveryStage) {
+        if let Some(delivery) = self.deliveries.get_mut(delivery) {
+            delivery.stage = stage;
+        }
+    }
+
+    /// Closes an open delivery. Returns the outcome of its message if that is settled now.
+    pub(crate) fn close(&mut self, delivery: DeliveryId, outcome: Outcome) -> Option<Outcome> {
+        let closed = self.deliveries.remove(delivery)?;
+        if let Some(caller) = closed.caller {
+            self.stop_awaiting(caller, delivery);
+        }
+        self.messages.get_mut(closed.ticket)?.deliveries -= 1;
+        self.settle_if_complete(closed.ticket, outcome)
+    }
+
+    /// Ends the hold of a ticket. Returns the outcome of its message if that is settled now.
+    pub(crate) fn release(
+        &mut self,
+        ticket: Ticket,
+        outcome: Outcome,
+    ) -> Result<Option<Outcome>, CoreError> {
+        let message = self.messages.get_mut(ticket).filter(|message| message.held);
+        message.ok_or(CoreError::TicketNotOpen)?.held = false;
+        Ok(self.settle_if_complete(ticket, outcome))
+    }
+
+    fn settle_if_complete(&mut self, ticket: Ticket, outcome: Outcome) -> Option<Outcome> {
+        let message = self.messages.get_mut(ticket)?;
+        message.outcome = message.outcome.max(outcome);
+        if message.held || message.deliveries > 0 {
+            return None;
+        }
+        let settled = message.outcome;
+        self.messages.remove(ticket);
         self.tally.count(settled);
-        Ok(Some(settled))
+        Some(settled)
     }
 
-    /// Whether the ticket is still open.
-    #[must_use]
-    pub fn is_open(&self, ticket: Ticket) -> bool {
-        self.open.contains_key(ticket)
+    /// The caller of a delivery no longer waits for it.
+    pub(crate) fn detach(&mut self, delivery: DeliveryId) {
+        let child = self.deliveries.get_mut(delivery);
+        if let Some(caller) = child.and_then(|child| child.caller.take()) {
+            self.stop_awaiting(caller, delivery);
+        }
     }
 
-    /// Whether every accepted message is settled (L2).
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.open.is_empty()
+    fn stop_awaiting(&mut self, caller: DeliveryId, delivery: DeliveryId) {
+        if let Some(caller) = self.deliveries.get_mut(caller)
+            && caller.awaiting == Some(delivery)
+        {
+            caller.awaiting = None;
+        }
     }
 
-    /// How many messages are accepted and not settled.
-    #[must_use]
-    pub fn open(&self) -> usize {
-        self.open.len()
+    pub(crate) fn check_held(&self, ticket: Ticket) -> Result<(), CoreError> {
+        let held = self.messages.get(ticket).is_some_and(|message| message.held);
+        held.then_some(()).ok_or(CoreError::TicketNotOpen)
     }
 
-    /// The counts so far.
-    #[must_use]
-    pub fn tally(&self) -> Tally {
+    /// The number of messages that are accepted and not settled.
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
         self.tally
     }
 }

@@ -1,30 +1,30 @@
-//! The deciding half of Ferrogen. It knows nothing of Python and calls nobody back.
+//! The scheduling core of Ferrogen, without Python, without callbacks and without a clock.
 //!
-//! A driver submits messages, asks what to do next and reports what came of it; everything in
-//! between is bookkeeping that this crate owns, so that it can be tested without an interpreter:
+//! A driver submits messages, takes the steps that are due and reports their results. All state
+//! between these calls is kept here, so that it can be tested without an interpreter:
 //!
-//! - [`names`]: agent types, interned once to small integers.
-//! - [`routes`]: which agent types hear a topic, and in which order.
-//! - [`ledger`]: every accepted message is settled exactly once (L1), and what is idle (L2).
-//! - [`mailbox`]: how many messages one agent may handle and keep waiting.
-//! - [`directory`]: which agents exist, are being built, or are busy (A1).
-//! - [`machine`]: the step machine over the four above.
-//! - [`error`]: everything that can go wrong here, as values.
+//! - [`names`]: agent types, interned as small integers.
+//! - [`routes`]: the agent types that subscribe to a topic, in their order.
+//! - [`policy`]: the limits of the agents of one type.
+//! - [`ledger`]: every accepted message is settled exactly once (L1), and idleness (L2).
+//! - [`directory`]: the agents that exist or are being built (A1).
+//! - [`machine`]: the step machine, which uses the four modules before it.
+//! - [`error`]: the reasons why a call is refused.
 //!
-//! The invariants that the names L1, L2, R1, O1 and A1 stand for are stated in `ARCHITECTURE.md`.
+//! `ARCHITECTURE.md` states the invariants L1, L2, R1, O1 and A1.
 
 pub mod directory;
 pub mod error;
 pub mod ledger;
 pub mod machine;
-pub mod mailbox;
 pub mod names;
+pub mod policy;
 pub mod routes;
 
 pub use directory::{AgentSlot, Stage};
 pub use error::CoreError;
-pub use ledger::{Ledger, Outcome, Tally, Ticket};
-pub use machine::{Arrival, Machine, Refused, Step, Undelivered};
-pub use mailbox::{Limits, Overflow};
+pub use ledger::{DeliveryId, Outcome, Tally, Ticket};
+pub use machine::{Arrival, Finished, Machine, Placement, Step, Undelivered};
 pub use names::{Names, Symbol};
-pub use routes::{Hit, RouteId, Routes, Rule};
+pub use policy::{Overflow, Policy, Time};
+pub use routes::{Hit, Removed, RouteId, Routes, Rule};

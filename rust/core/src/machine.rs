@@ -1,90 +1,131 @@
-//! The step machine: what is accepted, what is to be done next, what came of it.
+//! The step machine: accepts messages, schedules deliveries, records results.
 //!
-//! A message goes through two lanes. The **inbox** keeps accepted messages in their order until
-//! the driver takes them, lets interventions look at them and says which agents they go to. The
-//! **steps** are work that is due at once: an agent to build, a message to hand to its handler.
-//! The driver empties the steps after every call that may add to them.
+//! A message passes two queues. The **inbox** keeps accepted messages in their order until the
+//! driver takes them, runs interventions and places a delivery for each recipient. The **steps**
+//! are work that is due at once: an agent to build, a handler to invoke, an agent to passivate.
+//! The driver takes the steps after every call that may add to them.
 //!
-//! The machine never calls anybody (B1) and never looks into a payload.
+//! The machine calls nothing back (B1), never looks into a payload and has no clock.
 
 mod agents;
+mod deadlock;
+mod deliveries;
+mod messages;
+mod passivation;
 
 use std::collections::VecDeque;
 
-use crate::directory::{Agent, AgentSlot, Directory, Stage};
-use crate::error::CoreError;
-use crate::ledger::{Ledger, Outcome, Tally, Ticket};
-use crate::mailbox::Limits;
+use crate::directory::{AgentSlot, Directory};
+use crate::ledger::{DeliveryId, Ledger, Outcome, Tally, Ticket};
 use crate::names::Symbol;
+use crate::policy::Policy;
+use passivation::Timers;
 
-/// What the inbox hands out, in the order of acceptance.
+/// An entry of the inbox.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Arrival<P> {
-    /// A message to be given to its recipients: [`Machine::spread`], then [`Machine::place`].
+    /// A message: [`Machine::place`] it for each recipient, then [`Machine::settle`] the ticket.
     Message(Ticket, P),
-    /// A handler's answer on its way back: [`Machine::end`] when the sender has it.
-    Answer(Ticket, P),
+    /// A response: [`Machine::finish`] the delivery once the sender has it.
+    Response(DeliveryId, P),
 }
 
 /// Work that is due now.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step<P> {
-    /// Make the agent, then report [`Machine::built`] or [`Machine::build_failed`].
+    /// Build the agent, then report [`Machine::built`] or [`Machine::build_failed`].
     Build(AgentSlot),
-    /// Call the agent's handler, then report [`Machine::finish`] or [`Machine::answer`].
-    Deliver(AgentSlot, Ticket, P),
+    /// Invoke the handler, then report [`Machine::finish`], [`Machine::respond`] or
+    /// [`Machine::release`].
+    Deliver(AgentSlot, DeliveryId, P),
+    /// The agent has left the directory: drop the instance. There is no report.
+    Passivate(AgentSlot),
 }
 
-/// A delivery for which the mailbox had no room. Its piece of the ticket is still open: the
-/// driver tells whoever waits, then reports [`Machine::end`].
+/// The result of placing a delivery. A delivery that comes back with its payload is not invoked:
+/// notify its sender and report [`Machine::finish`].
 #[derive(Debug, PartialEq, Eq)]
-pub struct Refused<P>(pub Ticket, pub P);
+pub enum Placement<P> {
+    /// It is due now, or it waits in the mailbox.
+    Queued(DeliveryId),
+    /// The mailbox is full.
+    Overflow {
+        /// The new delivery.
+        placed: DeliveryId,
+        /// The delivery that was evicted: the new one, or the one that waited longest.
+        evicted: DeliveryId,
+        /// The payload of the evicted delivery.
+        payload: P,
+    },
+    /// The delivery could never start: all running deliveries of the agent wait for its caller.
+    Deadlock {
+        /// The new delivery.
+        delivery: DeliveryId,
+        /// Its payload.
+        payload: P,
+        /// The agents in the order of calls: first the agent of the caller, then the recipient.
+        /// The last agent is one of those before it, and in a simple ring it is the first.
+        cycle: Vec<AgentSlot>,
+    },
+}
 
-/// What was still on its way when the machine was drained. Its piece of the ticket is still open.
+/// A message or response that was still in flight when the machine was drained.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Undelivered<P> {
-    /// A message that no handler has seen.
+    /// A message of the inbox. Its ticket is held: report [`Machine::settle`].
     Message(Ticket, P),
-    /// An answer that its sender has not got yet.
-    Answer(Ticket, P),
+    /// A delivery that was due or waiting: report [`Machine::finish`].
+    Delivery(DeliveryId, P),
+    /// A response of the inbox: report [`Machine::finish`].
+    Response(DeliveryId, P),
 }
 
-type Parked<P> = (Ticket, P);
+/// The result of finishing a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// The outcome of the message, if this was the last report that it needed.
+    pub settled: Option<Outcome>,
+    /// Whether the agent is idle now and has a policy for passivation: call [`Machine::rest`].
+    pub rests: bool,
+}
 
-/// The bookkeeping of one runtime over payloads of type `P`.
+/// The scheduler of one runtime over payloads of type `P`.
 ///
 /// ```
-/// use ferrogen_core::{Arrival, Machine, Names, Outcome, Step};
+/// use ferrogen_core::{Arrival, Machine, Names, Outcome, Placement, Step};
 ///
 /// let writer = Names::default().intern("writer");
 /// let mut machine = Machine::default();
 /// machine.accept("a poem, please");
 ///
-/// // The driver takes the message, says to how many agents it goes, and gives it to each.
+/// // The driver takes the message, places a delivery for each recipient and ends its hold.
 /// let Some(Arrival::Message(ticket, text)) = machine.take() else { unreachable!() };
-/// machine.spread(ticket, 1)?;
 /// let agent = machine.build(writer, "default")?;
-/// machine.place(agent, ticket, text)?;
+/// let Placement::Queued(delivery) = machine.place(agent, ticket, text, None)? else { unreachable!() };
+/// assert_eq!(machine.settle(ticket, Outcome::Handled)?, None);
 ///
-/// // The steps say what is to be done: make the agent, then call its handler.
+/// // The steps are to build the agent, then to invoke its handler.
 /// assert_eq!(machine.step(), Some(Step::Build(agent)));
 /// machine.built(agent)?;
-/// assert_eq!(machine.step(), Some(Step::Deliver(agent, ticket, "a poem, please")));
-/// assert_eq!(machine.finish(agent, ticket, Outcome::Handled)?, Some(Outcome::Handled));
+/// assert_eq!(machine.step(), Some(Step::Deliver(agent, delivery, "a poem, please")));
+/// machine.begun(delivery);
+/// assert_eq!(machine.finish(delivery, Outcome::Handled)?.settled, Some(Outcome::Handled));
 /// assert!(machine.is_idle());
 /// # Ok::<(), ferrogen_core::CoreError>(())
 /// ```
 #[derive(Debug)]
 pub struct Machine<P> {
     ledger: Ledger,
-    directory: Directory<Parked<P>>,
-    /// By agent type; types beyond its end have no limits.
-    limits: Vec<Limits>,
+    directory: Directory<P>,
+    /// By agent type. Types beyond its end have the default policy.
+    policies: Vec<Policy>,
     inbox: VecDeque<Arrival<P>>,
     steps: VecDeque<Step<P>>,
-    /// How many messages wait in mailboxes.
-    parked: usize,
-    /// How many deliveries the driver has taken whose handlers it has not started.
+    timers: Timers,
+    paused: bool,
+    /// The number of deliveries that wait in mailboxes.
+    in_mailboxes: usize,
+    /// The number of deliveries that the driver has taken and whose handlers it has not begun.
     unbegun: usize,
 }
 
@@ -93,324 +134,85 @@ impl<P> Default for Machine<P> {
         Self {
             ledger: Ledger::default(),
             directory: Directory::default(),
-            limits: Vec::new(),
+            policies: Vec::new(),
             inbox: VecDeque::new(),
             steps: VecDeque::new(),
-            parked: 0,
+            timers: Timers::default(),
+            paused: false,
+            in_mailboxes: 0,
             unbegun: 0,
         }
     }
 }
 
-/// Messages: from acceptance to settlement.
+/// Reads.
 impl<P> Machine<P> {
-    /// Accepts a message into the inbox.
-    pub fn accept(&mut self, payload: P) -> Ticket {
-        let ticket = self.ledger.accept();
-        self.inbox.push_back(Arrival::Message(ticket, payload));
-        ticket
-    }
-
-    /// Accepts a message and starts its handler in the same breath, if nothing is ahead of it (O1):
-    /// no message in the inbox or waiting for the agent, no work due, and no delivery whose handler
-    /// has yet to start. Else nothing has changed.
-    pub fn start(&mut self, slot: AgentSlot) -> Option<Ticket> {
-        (self.is_inbox_empty() && self.occupy(slot)).then(|| self.ledger.accept())
-    }
-
-    /// Starts a handler of a message that was taken and has more recipients to come, as a piece of
-    /// its own, if nothing is ahead of it (O1). Returns whether; if not, nothing has changed.
-    ///
-    /// The one piece that the message has had since it was accepted stays open meanwhile: the
-    /// driver ends it, or spreads it over the recipients that are left.
-    ///
-    /// # Errors
-    ///
-    /// [`CoreError::TicketNotOpen`] if the message is settled already (L1).
-    pub fn start_piece(&mut self, slot: AgentSlot, ticket: Ticket) -> Result<bool, CoreError> {
-        if !self.ledger.is_open(ticket) {
-            return Err(CoreError::TicketNotOpen);
-        }
-        let started = self.occupy(slot);
-        if started {
-            self.ledger.spread(ticket, 2)?;
-        }
-        Ok(started)
-    }
-
-    /// Counts a handler of the agent as running, if there is no work due, no delivery whose handler
-    /// has yet to start, and no message that waits for the agent. Returns whether.
-    fn occupy(&mut self, slot: AgentSlot) -> bool {
-        if !self.steps.is_empty() || self.unbegun > 0 {
-            return false;
-        }
-        let Ok(agent) = self.directory.agent_mut(slot) else { return false };
-        let limits = limits_of(&self.limits, agent.agent_type);
-        let free = agent.stage == Stage::Ready && agent.mailbox.is_empty();
-        if !free || !limits.admits(agent.running) {
-            return false;
-        }
-        agent.running += 1;
-        true
-    }
-
-    /// The message that is next to be taken; `None` if there is none, or if it is an answer.
+    /// Whether nothing is ahead of a message that arrives now: see [`Machine::start`].
     #[must_use]
-    pub fn front(&self) -> Option<&P> {
-        match self.inbox.front()? {
-            Arrival::Message(_, payload) => Some(payload),
-            Arrival::Answer(..) => None,
-        }
+    pub fn is_clear(&self) -> bool {
+        !self.paused && self.inbox.is_empty() && self.has_begun_everything()
     }
 
-    /// Takes the oldest entry of the inbox.
-    pub fn take(&mut self) -> Option<Arrival<P>> {
-        self.inbox.pop_front()
-    }
-
-    /// Says to how many agents the message goes. None settles it as handled.
-    ///
-    /// # Errors
-    ///
-    /// [`CoreError::TicketNotOpen`] if it is settled already (L1).
-    pub fn spread(&mut self, ticket: Ticket, deliveries: usize) -> Result<(), CoreError> {
-        self.ledger.spread(ticket, deliveries)
-    }
-
-    /// Gives one delivery to an agent: it starts now, or waits its turn, or has no room.
-    ///
-    /// # Errors
-    ///
-    /// [`CoreError::AgentMissing`] if the slot is not in the directory. The caller keeps nothing
-    /// of the payload then, so slots must be looked up in the same breath.
-    pub fn place(
-        &mut self,
-        slot: AgentSlot,
-        ticket: Ticket,
-        payload: P,
-    ) -> Result<Option<Refused<P>>, CoreError> {
-        let agent = self.directory.agent_mut(slot)?;
-        let limits = limits_of(&self.limits, agent.agent_type);
-        let free = agent.stage == Stage::Ready && agent.mailbox.is_empty();
-        if free && limits.admits(agent.due + agent.running) {
-            agent.due += 1;
-            self.steps.push_back(Step::Deliver(slot, ticket, payload));
-            return Ok(None);
-        }
-        let refused = agent.mailbox.put((ticket, payload), limits);
-        self.parked += usize::from(refused.is_none());
-        Ok(refused.map(|(ticket, payload)| Refused(ticket, payload)))
-    }
-
-    /// Takes the next piece of work that is due.
-    #[expect(clippy::missing_panics_doc, reason = "an agent with a due step cannot leave")]
-    pub fn step(&mut self) -> Option<Step<P>> {
-        let step = self.steps.pop_front()?;
-        let (Step::Build(slot) | Step::Deliver(slot, ..)) = &step;
-        let agent = self.directory.agent_mut(*slot).expect("an agent with a due step is there");
-        agent.due -= 1;
-        agent.running += 1;
-        self.unbegun += usize::from(matches!(step, Step::Deliver(..)));
-        Some(step)
-    }
-
-    /// Reports that the handler of a delivery has started, or that it never will. A driver that
-    /// starts handlers later than it takes their steps says so for each, once.
-    pub fn begun(&mut self) {
-        self.unbegun = self.unbegun.saturating_sub(1);
-    }
-
-    /// Reports that a handler ended and no answer is to be sent.
-    ///
-    /// # Errors
-    ///
-    /// [`CoreError::TicketNotOpen`] (L1), [`CoreError::AgentMissing`], or
-    /// [`CoreError::WrongStage`] if no handler of the agent runs; nothing has changed then.
-    pub fn finish(
-        &mut self,
-        slot: AgentSlot,
-        ticket: Ticket,
-        outcome: Outcome,
-    ) -> Result<Option<Outcome>, CoreError> {
-        if !self.is_running(slot) {
-            return Err(self.why_not(slot, ticket));
-        }
-        let settled = self.ledger.end(ticket, outcome)?;
-        self.make_room(slot);
-        Ok(settled)
-    }
-
-    /// Reports that a handler ended with an answer, which goes through the inbox like a message.
-    ///
-    /// # Errors
-    ///
-    /// [`CoreError::TicketNotOpen`] (L1), [`CoreError::AgentMissing`], or
-    /// [`CoreError::WrongStage`] if no handler of the agent runs; nothing has changed then.
-    pub fn answer(&mut self, slot: AgentSlot, ticket: Ticket, answer: P) -> Result<(), CoreError> {
-        self.release(slot, ticket)?;
-        self.inbox.push_back(Arrival::Answer(ticket, answer));
-        Ok(())
-    }
-
-    /// Ends one piece of a message for which no handler is running.
-    ///
-    /// # Errors
-    ///
-    /// [`CoreError::TicketNotOpen`] if it is settled already (L1).
-    pub fn end(&mut self, ticket: Ticket, outcome: Outcome) -> Result<Option<Outcome>, CoreError> {
-        self.ledger.end(ticket, outcome)
-    }
-
-    /// Takes everything that no handler has begun, for the driver to answer and to end. What one
-    /// agent was to get comes in the order of placing. Builds that are due stay due.
-    #[expect(clippy::missing_panics_doc, reason = "an agent with a due step cannot leave")]
-    pub fn drain(&mut self) -> Vec<Undelivered<P>> {
-        let mut rest = Vec::with_capacity(self.steps.len() + self.waiting());
-        for step in std::mem::take(&mut self.steps) {
-            match step {
-                Step::Build(slot) => self.steps.push_back(Step::Build(slot)),
-                Step::Deliver(slot, ticket, payload) => {
-                    let agent = self.directory.agent_mut(slot);
-                    agent.expect("an agent with a due step is there").due -= 1;
-                    rest.push(Undelivered::Message(ticket, payload));
-                }
-            }
-        }
-        if self.parked > 0 {
-            for agent in self.directory.agents_mut() {
-                let parked = agent.mailbox.take_all().into_iter();
-                rest.extend(parked.map(|(ticket, payload)| Undelivered::Message(ticket, payload)));
-            }
-            self.parked = 0;
-        }
-        rest.extend(self.inbox.drain(..).map(|arrival| match arrival {
-            Arrival::Message(ticket, payload) => Undelivered::Message(ticket, payload),
-            Arrival::Answer(ticket, payload) => Undelivered::Answer(ticket, payload),
-        }));
-        rest
-    }
-
-    /// Reports that a handler ended of a message that stays open: its place goes to whoever waits
-    /// for it, and the driver reports [`Machine::end`] later.
-    ///
-    /// # Errors
-    ///
-    /// [`CoreError::TicketNotOpen`] (L1), [`CoreError::AgentMissing`], or
-    /// [`CoreError::WrongStage`] if no handler of the agent runs; nothing has changed then.
-    pub fn release(&mut self, slot: AgentSlot, ticket: Ticket) -> Result<(), CoreError> {
-        if !self.ledger.is_open(ticket) || !self.is_running(slot) {
-            return Err(self.why_not(slot, ticket));
-        }
-        self.make_room(slot);
-        Ok(())
-    }
-
-    fn is_running(&self, slot: AgentSlot) -> bool {
-        let agent = self.directory.agent(slot);
-        agent.is_ok_and(|agent| agent.stage == Stage::Ready && agent.running > 0)
-    }
-
-    /// Why a handler of an agent cannot have ended.
-    #[cold]
-    fn why_not(&self, slot: AgentSlot, ticket: Ticket) -> CoreError {
-        if !self.ledger.is_open(ticket) {
-            return CoreError::TicketNotOpen;
-        }
-        self.directory.agent(slot).err().unwrap_or(CoreError::WrongStage)
-    }
-
-    /// A handler of an agent has ended: what waits for its place is due.
-    fn make_room(&mut self, slot: AgentSlot) {
-        let Ok(agent) = self.directory.agent_mut(slot) else { return };
-        agent.running -= 1;
-        if !agent.mailbox.is_empty() {
-            let limits = limits_of(&self.limits, agent.agent_type);
-            self.parked -= refill(agent, slot, limits, &mut self.steps);
-        }
-    }
-}
-
-/// What can be read off.
-impl<P> Machine<P> {
-    /// How many messages and answers wait in the inbox or in a mailbox. What is due as a step
-    /// waits no longer.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.inbox.len() + self.parked
-    }
-
-    /// Whether there is nothing to be taken.
+    /// Whether the inbox is empty.
     #[must_use]
     pub fn is_inbox_empty(&self) -> bool {
         self.inbox.is_empty()
     }
 
-    /// Whether nothing would be ahead of a message that came now: see [`Machine::start`].
-    #[must_use]
-    pub fn is_clear(&self) -> bool {
-        self.inbox.is_empty() && self.steps.is_empty() && self.unbegun == 0
-    }
-
-    /// How many messages are accepted and not settled.
-    #[must_use]
-    pub fn open(&self) -> usize {
-        self.ledger.open()
-    }
-
-    /// Whether there is work that the driver has not taken.
+    /// Whether there is a step that the driver has not taken.
     #[must_use]
     pub fn is_due(&self) -> bool {
         !self.steps.is_empty()
     }
 
-    /// Whether every accepted message is settled: nothing waits, nothing is in the driver's hands
-    /// and no handler runs (L2).
+    /// Whether every accepted message is settled (L2).
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.ledger.is_idle()
+        self.ledger.len() == 0
     }
 
-    /// Every payload that is in the machine, in no particular order.
-    pub fn payloads(&self) -> impl Iterator<Item = &P> {
-        let inbox = self.inbox.iter().map(|arrival| match arrival {
-            Arrival::Message(_, payload) | Arrival::Answer(_, payload) => payload,
-        });
-        let steps = self.steps.iter().filter_map(|step| match step {
-            Step::Build(_) => None,
-            Step::Deliver(_, _, payload) => Some(payload),
-        });
-        inbox.chain(steps).chain(self.directory.parked().map(|(_, payload)| payload))
+    /// The number of messages that are accepted and not settled.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.ledger.len()
     }
 
-    /// How many agents are there or are being built.
+    /// The number of messages and responses in the inbox and of deliveries in mailboxes.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.inbox.len() + self.in_mailboxes
+    }
+
+    /// The number of agents that exist or are being built.
     #[must_use]
     pub fn agents(&self) -> usize {
         self.directory.len()
     }
 
-    /// How messages have ended so far.
+    /// The number of settled messages by outcome.
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.ledger.tally()
     }
-}
 
-/// Makes due as many waiting messages as the agent's limits allow. Returns how many.
-fn refill<P>(
-    agent: &mut Agent<Parked<P>>,
-    slot: AgentSlot,
-    limits: Limits,
-    steps: &mut VecDeque<Step<P>>,
-) -> usize {
-    let before = agent.due;
-    while limits.admits(agent.due + agent.running) {
-        let Some((ticket, payload)) = agent.mailbox.take() else { break };
-        agent.due += 1;
-        steps.push_back(Step::Deliver(slot, ticket, payload));
+    /// Every payload in the machine, in no particular order.
+    pub fn payloads(&self) -> impl Iterator<Item = &P> {
+        let inbox = self.inbox.iter().map(|arrival| match arrival {
+            Arrival::Message(_, payload) | Arrival::Response(_, payload) => payload,
+        });
+        let steps = self.steps.iter().filter_map(|step| match step {
+            Step::Deliver(_, _, payload) => Some(payload),
+            Step::Build(_) | Step::Passivate(_) => None,
+        });
+        let mailboxes = self.directory.agents().flat_map(|agent| &agent.mailbox);
+        inbox.chain(steps).chain(mailboxes.map(|(_, payload)| payload))
     }
-    agent.due - before
+
+    fn has_begun_everything(&self) -> bool {
+        self.steps.is_empty() && self.unbegun == 0
+    }
 }
 
-fn limits_of(limits: &[Limits], agent_type: Symbol) -> Limits {
-    limits.get(agent_type.index()).copied().unwrap_or_default()
+fn policy_of(policies: &[Policy], agent_type: Symbol) -> Policy {
+    policies.get(agent_type.index()).copied().unwrap_or_default()
 }

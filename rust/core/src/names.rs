@@ -1,64 +1,97 @@
-//! Names turn the strings that recur in every message into small integers, once.
+//! Interned agent types: strings that recur in every message, as small integers.
 //!
-//! Only agent types are interned: there are as many as there are registrations. Agent keys and
-//! topic sources never come here, because their number has no bound (R1).
+//! Names are reference counted, so the table holds no more than the names in use at one time.
+//! Agent keys and topic sources are not interned, because their number has no bound (R1).
+
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-/// An interned name. Two symbols of one [`Names`] are equal exactly if their strings are.
+/// An interned name. Two symbols in use are equal exactly if their strings are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Symbol(u32);
 
 impl Symbol {
-    /// The symbol's position in the order of first interning, counted from zero.
+    /// The position of the symbol in a dense table. Positions of removed names are reused.
     #[must_use]
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
+#[derive(Debug)]
+struct Entry {
+    text: Arc<str>,
+    users: usize,
+}
+
 /// The table of interned names.
 #[derive(Debug, Default)]
 pub struct Names {
-    by_text: HashMap<Box<str>, Symbol>,
+    by_text: HashMap<Arc<str>, Symbol>,
+    /// By symbol; `None` for the symbols in `free`.
+    entries: Vec<Option<Entry>>,
+    free: Vec<Symbol>,
 }
 
 impl Names {
-    /// Returns the symbol of `text`, making one if it is new.
+    /// Returns the symbol of `text` and counts one more user of it.
     ///
     /// # Panics
     ///
-    /// Panics after 2^32 different names, long after memory has run out.
+    /// Panics with 2^32 different names in use, long after memory has run out.
     pub fn intern(&mut self, text: &str) -> Symbol {
-        if let Some(symbol) = self.by_text.get(text) {
-            return *symbol;
+        if let Some(symbol) = self.get(text) {
+            self.retain(symbol);
+            return symbol;
         }
-        let index = u32::try_from(self.by_text.len()).expect("fewer than 2^32 agent types");
-        let symbol = Symbol(index);
-        self.by_text.insert(text.into(), symbol);
+        let text: Arc<str> = text.into();
+        let symbol = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            Symbol(u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 names"))
+        });
+        self.entries[symbol.index()] = Some(Entry { text: Arc::clone(&text), users: 1 });
+        self.by_text.insert(text, symbol);
         symbol
     }
 
-    /// Returns the symbol of `text` if it was interned before.
+    /// Returns the symbol of `text` if it is in use. The count does not change.
     #[must_use]
     pub fn get(&self, text: &str) -> Option<Symbol> {
         self.by_text.get(text).copied()
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Counts one more user of a symbol that is in use.
+    pub fn retain(&mut self, symbol: Symbol) {
+        if let Some(Some(entry)) = self.entries.get_mut(symbol.index()) {
+            entry.users += 1;
+        }
+    }
 
-    #[test]
-    fn the_same_text_gives_the_same_symbol() {
-        let mut names = Names::default();
-        let first = names.intern("writer");
-        let other = names.intern("critic");
-        assert_eq!(names.intern("writer"), first);
-        assert_ne!(first, other);
-        assert_eq!(names.get("critic"), Some(other));
-        assert_eq!((first.index(), other.index()), (0, 1));
-        assert_eq!(names.get("editor"), None);
+    /// Counts one user less. Returns `true` when that was the last one: the name is removed, and
+    /// its symbol is reused for a later name.
+    pub fn release(&mut self, symbol: Symbol) -> bool {
+        let Some(place) = self.entries.get_mut(symbol.index()) else { return false };
+        let Some(entry) = place else { return false };
+        entry.users -= 1;
+        if entry.users > 0 {
+            return false;
+        }
+        self.by_text.remove(&entry.text);
+        *place = None;
+        self.free.push(symbol);
+        true
+    }
+
+    /// The number of names in use.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_text.len()
+    }
+
+    /// Whether no name is in use.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_text.is_empty()
     }
 }

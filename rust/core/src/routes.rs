@@ -1,9 +1,9 @@
-//! Routes own who hears a topic; they never hold a message.
+//! Routes: the subscriptions that match a topic.
 //!
 //! A topic type is looked up once among the exact rules and once per *length* of prefix in use,
-//! so a match costs nothing per subscription that does not match, and adding or removing one
-//! costs the same however many topics were published to. Nothing is remembered about topics:
-//! memory is bounded by the subscriptions alone, which is stronger than R1 asks.
+//! so subscriptions that do not match cost nothing. Nothing is cached by topic: memory is bounded by
+//! the subscriptions alone, which is stronger than R1 requires, and adding or removing one costs
+//! the same however many topics were published.
 
 use std::collections::BTreeMap;
 
@@ -16,23 +16,32 @@ use crate::names::Symbol;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RouteId(u64);
 
-/// What a subscription listens to.
+/// The topics that a subscription matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule<'a> {
-    /// Topics of exactly this type go to the agent type.
+    /// Topics of exactly this type, for the agent type.
     Exact(&'a str, Symbol),
-    /// Topics whose type starts so go to the agent type.
+    /// Topics whose type starts with this prefix, for the agent type.
     Prefix(&'a str, Symbol),
-    /// Only the driver can tell: it is asked about every topic.
+    /// Possibly every topic: the driver decides.
     Opaque,
 }
 
-/// One subscription that hears a topic, or that must be asked whether it does.
+/// A subscription that matches a topic, or an opaque one, which may match it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hit {
-    /// Which subscription.
+    /// The subscription.
     pub route: RouteId,
-    /// The agent type it leads to; `None` for an opaque one.
+    /// The agent type of the recipient; `None` for an opaque subscription.
+    pub agent_type: Option<Symbol>,
+}
+
+/// A subscription that was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// The subscription.
+    pub route: RouteId,
+    /// The agent type of its rule; `None` for an opaque one.
     pub agent_type: Option<Symbol>,
 }
 
@@ -53,7 +62,7 @@ enum Kept {
 /// The table of subscriptions.
 ///
 /// ```
-/// use ferrogen_core::{Names, Routes, Rule};
+/// use ferrogen_core::{Names, Removed, Routes, Rule};
 ///
 /// let mut names = Names::default();
 /// let (writer, critic) = (names.intern("writer"), names.intern("critic"));
@@ -62,11 +71,11 @@ enum Kept {
 /// let poems = routes.add("id-2", Rule::Exact("draft.poem", writer))?;
 ///
 /// let mut hits = Vec::new();
-/// routes.hear("draft.poem", &mut hits);
-/// let heard: Vec<_> = hits.iter().map(|hit| (hit.route, hit.agent_type)).collect();
-/// assert_eq!(heard, [(drafts, Some(critic)), (poems, Some(writer))]);
+/// routes.matches("draft.poem", &mut hits);
+/// let found: Vec<_> = hits.iter().map(|hit| (hit.route, hit.agent_type)).collect();
+/// assert_eq!(found, [(drafts, Some(critic)), (poems, Some(writer))]);
 ///
-/// assert_eq!(routes.remove("id-1")?, [drafts]);
+/// assert_eq!(routes.remove("id-1")?, [Removed { route: drafts, agent_type: Some(critic) }]);
 /// # Ok::<(), ferrogen_core::CoreError>(())
 /// ```
 #[derive(Debug, Default)]
@@ -76,7 +85,7 @@ pub struct Routes {
     by_id: HashMap<Box<str>, Vec<RouteId>>,
     exact: HashMap<Box<str>, Bucket>,
     prefixes: HashMap<Box<str>, Bucket>,
-    /// How many different prefixes have each length, in bytes.
+    /// The number of different prefixes by length in bytes.
     prefix_lengths: BTreeMap<usize, usize>,
     opaque: Vec<Hit>,
 }
@@ -86,8 +95,8 @@ impl Routes {
     ///
     /// # Errors
     ///
-    /// [`CoreError::SubscriptionExists`] if one of the same kind has the same id, or leads the
-    /// same topics to the same agent type. Opaque ones are told apart by id alone.
+    /// [`CoreError::SubscriptionExists`] if one of the same kind has the same id, or the same
+    /// topics and the same agent type. Opaque ones differ by id alone.
     pub fn add(&mut self, id: &str, rule: Rule<'_>) -> Result<RouteId, CoreError> {
         if self.holds(id, rule) {
             return Err(CoreError::SubscriptionExists);
@@ -115,32 +124,38 @@ impl Routes {
         Ok(route)
     }
 
-    /// Removes every subscription with this id and returns which they were.
+    /// Removes and returns every subscription with this id.
     ///
     /// # Errors
     ///
     /// [`CoreError::SubscriptionMissing`] if there is none.
-    #[expect(clippy::missing_panics_doc, reason = "the maps change together")]
-    pub fn remove(&mut self, id: &str) -> Result<Vec<RouteId>, CoreError> {
-        let gone = self.by_id.remove(id).ok_or(CoreError::SubscriptionMissing)?;
-        for route in &gone {
-            match self.kept.remove(route).expect("by_id and kept agree") {
+    pub fn remove(&mut self, id: &str) -> Result<Vec<Removed>, CoreError> {
+        let routes = self.by_id.remove(id).ok_or(CoreError::SubscriptionMissing)?;
+        let removed = routes.into_iter().map(|route| {
+            let agent_type = match self.kept.remove(&route).expect("by_id and kept agree") {
                 Kept::Exact(topic_type, agent_type) => {
-                    Self::leave(&mut self.exact, &topic_type, *route, agent_type);
+                    Self::leave(&mut self.exact, &topic_type, route, agent_type);
+                    Some(agent_type)
                 }
                 Kept::Prefix(prefix, agent_type) => {
-                    if Self::leave(&mut self.prefixes, &prefix, *route, agent_type) {
+                    if Self::leave(&mut self.prefixes, &prefix, route, agent_type) {
                         self.forget_length(prefix.len());
                     }
+                    Some(agent_type)
                 }
-                Kept::Opaque => self.opaque.retain(|hit| hit.route != *route),
-            }
-        }
-        Ok(gone)
+                Kept::Opaque => {
+                    self.opaque.retain(|hit| hit.route != route);
+                    None
+                }
+            };
+            Removed { route, agent_type }
+        });
+        Ok(removed.collect())
     }
 
-    /// Appends to `hits`, in the order of subscribing, all that may hear a topic of this type.
-    pub fn hear(&self, topic_type: &str, hits: &mut Vec<Hit>) {
+    /// Appends to `hits` every subscription that matches a topic of this type, or may match it, in
+    /// the order of subscribing.
+    pub fn matches(&self, topic_type: &str, hits: &mut Vec<Hit>) {
         let start = hits.len();
         let mut sources = usize::from(!self.opaque.is_empty());
         hits.extend_from_slice(&self.opaque);
@@ -165,12 +180,12 @@ impl Routes {
         self.kept.keys().copied()
     }
 
-    /// The subscriptions that only the driver can judge, in the order of subscribing.
+    /// The opaque subscriptions, in the order of subscribing.
     pub fn opaque(&self) -> impl Iterator<Item = RouteId> + '_ {
         self.opaque.iter().map(|hit| hit.route)
     }
 
-    /// How many subscriptions there are.
+    /// The number of subscriptions.
     #[must_use]
     pub fn len(&self) -> usize {
         self.kept.len()
@@ -204,7 +219,7 @@ impl Routes {
             })
     }
 
-    /// Enters a rule and tells whether its bucket is new.
+    /// Adds a rule. Returns whether its bucket is new.
     fn enter(
         buckets: &mut HashMap<Box<str>, Bucket>,
         text: &str,
@@ -217,7 +232,7 @@ impl Routes {
         bucket.hits.len() == 1
     }
 
-    /// Takes a rule out and tells whether its bucket went with it.
+    /// Removes a rule. Returns whether its bucket was removed with it.
     fn leave(
         buckets: &mut HashMap<Box<str>, Bucket>,
         text: &str,
@@ -250,7 +265,7 @@ mod tests {
     use crate::names::Names;
 
     #[test]
-    fn subscriptions_that_are_removed_leave_nothing_behind() {
+    fn removes_all_state_of_a_subscription() {
         let mut names = Names::default();
         let mut routes = Routes::default();
         let mut ids = Vec::new();

@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
-use crate::drive::Settled;
+use crate::interpreter::WriteOnce;
 use crate::grammar::{AGENT_TYPE_PATTERN, is_valid_agent_type};
 use crate::python;
 
@@ -16,9 +16,9 @@ use crate::python;
 /// makes has none yet: upstream's pickles call it, and hand the parts to `__setstate__`.
 #[pyclass(frozen, subclass, weakref, module = "ferrogen")]
 pub(crate) struct AgentId {
-    pub(crate) parts: Settled<Parts>,
-    /// Where a dispatcher has found the agent: its number, and the agent's place there.
-    found: [AtomicU64; 2],
+    pub(crate) parts: WriteOnce<Parts>,
+    /// The number of an engine, and the slot of the agent there.
+    slot: [AtomicU64; 2],
 }
 
 /// Both are plain strings, never of a subclass, and can be read as UTF-8. So comparing and
@@ -50,27 +50,28 @@ impl Parts {
 }
 
 impl AgentId {
-    /// The place that the dispatcher of this number has noted, if it was the last to note one.
-    pub(crate) fn place(&self, dispatcher: u64) -> Option<u64> {
-        let [by, place] = &self.found;
-        (by.load(Relaxed) == dispatcher).then(|| place.load(Relaxed))
+    /// The slot of the agent in the engine of this number, if that engine was the last to set one.
+    #[inline]
+    pub(crate) fn remembered_slot(&self, engine: u64) -> Option<u64> {
+        let [by, slot] = &self.slot;
+        (by.load(Relaxed) == engine).then(|| slot.load(Relaxed))
     }
 
-    /// Notes where a dispatcher has found the agent. The number of none is zero.
-    pub(crate) fn note(&self, dispatcher: u64, place: u64) {
-        self.found[0].store(dispatcher, Relaxed);
-        self.found[1].store(place, Relaxed);
+    /// Remembers the slot of the agent in an engine. No engine has the number zero.
+    pub(crate) fn remember_slot(&self, engine: u64, slot: u64) {
+        self.slot[0].store(engine, Relaxed);
+        self.slot[1].store(slot, Relaxed);
     }
 
     pub(crate) fn of(parts: Parts) -> Self {
-        Self { parts: Settled::new(Some(parts)), found: Default::default() }
+        Self { parts: WriteOnce::new(Some(parts)), slot: Default::default() }
     }
 
     /// Makes another id of one that was cleared.
     pub(crate) fn renew(&self, py: Python<'_>, parts: Parts) {
         let refused = self.parts.set(py, parts).is_err();
         debug_assert!(!refused, "it was not cleared");
-        self.note(0, 0);
+        self.remember_slot(0, 0);
     }
 
     fn parts<'a>(&'a self, py: Python<'a>) -> PyResult<&'a Parts> {
@@ -110,7 +111,7 @@ impl AgentId {
             (None, None) => None,
             _ => Some(Parts::checked(r#type.unwrap_or(none), key.unwrap_or(none))?),
         };
-        Ok(Self { parts: Settled::new(parts), found: Default::default() })
+        Ok(Self { parts: WriteOnce::new(parts), slot: Default::default() })
     }
 
     /// Calling the class comes by here, unpickling does not. The arguments are those of `new`, or

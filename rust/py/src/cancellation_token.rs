@@ -11,7 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::drive::GilMutex;
+use crate::interpreter::GilMutex;
 
 /// What is to be done when the token is cancelled.
 enum Linked {
@@ -178,6 +178,9 @@ fn is_only_a_coroutine(future: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// Cancels a future in the thread of its event loop.
 fn cancel_in_its_loop(future: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = future.py();
+    if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+        return Ok(());
+    }
     let cancel = future.getattr(intern!(py, "cancel"))?;
     let Some(get_loop) = future.getattr_opt(intern!(py, "get_loop"))? else {
         // A concurrent.futures.Future looks after its threads itself.

@@ -14,6 +14,7 @@ pub(crate) fn raised(error: CoreError) -> PyErr {
             return PyValueError::new_err("Subscription does not exist");
         }
         CoreError::TicketNotOpen
+        | CoreError::DeliveryNotOpen
         | CoreError::AgentMissing
         | CoreError::AgentExists
         | CoreError::WrongStage => error.to_string(),

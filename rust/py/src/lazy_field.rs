@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use crate::drive::GilMutex;
+use crate::interpreter::GilMutex;
 
 /// Which field of the guarded ones.
 pub(crate) type Field<F> = fn(&mut F) -> &mut Option<Py<PyAny>>;

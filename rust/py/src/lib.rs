@@ -1,25 +1,27 @@
-//! The acting half of Ferrogen: the extension module `ferrogen._core`.
+//! The extension module `ferrogen._core`: the engine and the serializers.
 //!
-//! Everything that Python sees of the core is listed in the one module block below; the stub
-//! `python/ferrogen/_core.pyi` documents it. This crate alone knows Python: it looks agent ids
-//! up, keeps the instances and payloads that the core only counts, and turns the core's errors
-//! into exceptions. No lock is held while Python runs (B1).
+//! The module block below lists everything that Python sees; the stub `python/ferrogen/_core.pyi` documents
+//! it. No lock is held while Python runs (B1).
 
 mod agent_id;
+#[expect(unsafe_code, reason = "the class is called without the binding's parsing of arguments")]
+mod agent_id_call;
 mod cancellation_token;
 mod codec;
-mod dispatcher;
-#[expect(unsafe_code, reason = "the short cut works below what the binding offers")]
-mod drive;
+mod engine;
 mod errors;
+#[expect(unsafe_code, reason = "objects are allocated without the binding, which would panic")]
+mod fallible;
 mod grammar;
+#[expect(unsafe_code, reason = "coroutines, tasks and contexts are used below the binding's API")]
+mod interpreter;
 mod lazy_field;
-mod letting_go;
 mod message_context;
-mod outcome;
 mod publish_envelope;
 mod python;
 mod routes;
+#[expect(unsafe_code, reason = "the bounds of the stack are asked of the operating system")]
+mod stack;
 
 use pyo3::pymodule;
 
@@ -35,15 +37,11 @@ mod core {
     #[pymodule_export]
     use crate::codec::{DataclassCodec, EnvelopeCodec, JsonWriter, ModelCodec, SerializerTable};
     #[pymodule_export]
-    use crate::dispatcher::{Delivery, Dispatcher};
-    #[pymodule_export]
-    use crate::drive::{Drive, Handlers, Send};
+    use crate::engine::{Engine, Handlers, Send};
     #[pymodule_export]
     use crate::grammar::is_valid_agent_type;
     #[pymodule_export]
     use crate::message_context::MessageContext;
-    #[pymodule_export]
-    use crate::outcome::Outcome;
     #[pymodule_export]
     use crate::publish_envelope::PublishEnvelope;
     #[pymodule_export]
@@ -55,7 +53,7 @@ mod core {
 
     #[pymodule_init]
     fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::drive::prepare(module)?;
-        module.add("DeliveryTask", crate::drive::delivery_task::class(module.py())?)
+        crate::interpreter::prepare(module.py())?;
+        crate::engine::prepare(module.py())
     }
 }

@@ -1,37 +1,37 @@
-//! `MessageContext`: what a handler is told about its message, made as far as it is looked at.
+//! `MessageContext`: the sender, topic, id and cancellation token of a message.
 //!
-//! A cancellation token and a message id cost more than delivering the message, and few handlers
-//! read them, so a context that the runtime makes has neither until asked.
+//! A token and an id cost more than delivering the message, and few handlers read them, so a context that
+//! the runtime makes creates them when they are first read.
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyModule, PyString, PyTuple};
+use pyo3::types::{PyBool, PyString, PyTuple};
 
 use crate::cancellation_token::CancellationToken;
-use crate::drive::GilMutex;
+use crate::interpreter::GilMutex;
 use crate::lazy_field::read_or_make;
-use crate::letting_go::let_go;
+use crate::interpreter::release::release;
 use crate::publish_envelope::PublishEnvelope;
 
-/// What a context says, as far as it is known.
+/// The fields of a context, as far as they are known.
 #[derive(Default)]
 pub(crate) struct ContextFields {
     pub(crate) sender: Option<Py<PyAny>>,
     pub(crate) topic_id: Option<Py<PyAny>>,
     pub(crate) cancellation_token: Option<Py<PyAny>>,
     pub(crate) message_id: Option<Py<PyAny>>,
-    /// Whence the token and the id of a published message come, which all its recipients share.
+    /// The source of the token and the id of a published message, which all its recipients share.
     pub(crate) envelope: Option<Py<PublishEnvelope>>,
-    /// Where it is not known, a message without a topic was sent, and one with a topic published.
+    /// If unknown: a message without a topic was sent, and one with a topic was published.
     pub(crate) is_rpc: Option<Py<PyAny>>,
-    /// The future in which the sender waits for the answer. A token that is made later cancels it.
-    pub(crate) answer: Option<Py<PyAny>>,
+    /// The future in which the sender awaits the response. A token that is created later cancels it.
+    pub(crate) response: Option<Py<PyAny>>,
 }
 
 impl ContextFields {
-    /// Whether there is nothing to let go of.
+    /// Whether there is nothing to release.
     #[inline]
     fn is_blank(&self) -> bool {
         self.sender.is_none()
@@ -40,18 +40,18 @@ impl ContextFields {
             && self.message_id.is_none()
             && self.envelope.is_none()
             && self.is_rpc.is_none()
-            && self.answer.is_none()
+            && self.response.is_none()
     }
 
-    /// Lets go of everything.
+    /// Releases everything.
     fn release(self, py: Python<'_>) {
-        let_go(py, self.sender);
-        let_go(py, self.topic_id);
-        let_go(py, self.cancellation_token);
-        let_go(py, self.message_id);
-        let_go(py, self.is_rpc);
-        let_go(py, self.answer);
-        let_go(py, self.envelope);
+        release(py, self.sender);
+        release(py, self.topic_id);
+        release(py, self.cancellation_token);
+        release(py, self.message_id);
+        release(py, self.is_rpc);
+        release(py, self.response);
+        release(py, self.envelope);
     }
 
     fn is_rpc(&self, py: Python<'_>) -> Py<PyAny> {
@@ -59,7 +59,7 @@ impl ContextFields {
     }
 }
 
-/// What comes with a message: who sent it, how, and how to give up on it.
+/// The sender, topic, id and cancellation token of a message.
 #[pyclass(frozen, subclass, weakref, module = "ferrogen")]
 pub(crate) struct MessageContext {
     fields: GilMutex<ContextFields>,
@@ -70,7 +70,7 @@ impl MessageContext {
         Self { fields: GilMutex::new(fields) }
     }
 
-    /// Makes a context of one that is empty.
+    /// Fills an empty context.
     #[inline]
     pub(crate) fn renew(&self, py: Python<'_>, fields: ContextFields) {
         if !fields.is_blank() {
@@ -79,21 +79,21 @@ impl MessageContext {
         }
     }
 
-    /// Whether it is as each recipient of a published message gets it.
+    /// Whether it is unmodified since it was made for a recipient of this message.
     #[inline]
-    pub(crate) fn tells_of(&self, envelope: &Bound<'_, PublishEnvelope>) -> bool {
+    pub(crate) fn is_of(&self, envelope: &Bound<'_, PublishEnvelope>) -> bool {
         let py = envelope.py();
         self.fields.with(py, |fields| {
             fields.envelope.as_ref().is_some_and(|one| one.is(envelope))
                 && fields.cancellation_token.is_none()
                 && fields.message_id.is_none()
                 && fields.is_rpc.is_none()
-                && fields.answer.is_none()
+                && fields.response.is_none()
                 && envelope.get().is_from(py, fields.sender.as_ref(), fields.topic_id.as_ref())
         })
     }
 
-    /// Lets go of everything.
+    /// Releases everything.
     #[inline]
     pub(crate) fn empty(&self, py: Python<'_>) {
         let before =
@@ -107,18 +107,27 @@ impl MessageContext {
         self.fields.lock(py).envelope.as_ref().map(|envelope| envelope.clone_ref(py))
     }
 
-    /// Lets the token cancel the future in which the sender waits, now or as soon as there is one.
-    pub(crate) fn link(&self, answer: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// Links the token to the future in which the sender awaits the response, now or when it is created.
+    pub(crate) fn link(&self, response: &Bound<'_, PyAny>) -> PyResult<()> {
         let token = {
-            let mut fields = self.fields.lock(answer.py());
-            fields.answer = Some(answer.clone().unbind());
-            fields.cancellation_token.as_ref().map(|token| token.clone_ref(answer.py()))
+            let mut fields = self.fields.lock(response.py());
+            fields.response = Some(response.clone().unbind());
+            fields.cancellation_token.as_ref().map(|token| token.clone_ref(response.py()))
         };
-        token.map_or(Ok(()), |token| link(token.bind(answer.py()), answer))
+        token.map_or(Ok(()), |token| link(token.bind(response.py()), response))
     }
 
-    /// The token, if there is one by now.
-    pub(crate) fn token_if_made(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+    pub(crate) fn sender_if_any(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.fields.lock(py).sender.as_ref().map(|sender| sender.clone_ref(py))
+    }
+
+    /// The id, if it was given or created.
+    pub(crate) fn message_id_if_any(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.fields.lock(py).message_id.as_ref().map(|id| id.clone_ref(py))
+    }
+
+    /// The token, if it was given or created.
+    pub(crate) fn token_if_any(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.fields.lock(py).cancellation_token.as_ref().map(|token| token.clone_ref(py))
     }
 
@@ -159,7 +168,7 @@ impl MessageContext {
             cancellation_token: Some(cancellation_token),
             message_id: Some(message_id),
             envelope: None,
-            answer: None,
+            response: None,
         };
         Self { fields: GilMutex::new(fields) }
     }
@@ -207,8 +216,8 @@ impl MessageContext {
                     return envelope.get().cancellation_token(py);
                 }
                 let token = new_token(py)?;
-                let answer = self.read(py, |fields| &fields.answer);
-                answer.map_or(Ok(()), |answer| link(token.bind(py), answer.bind(py)))?;
+                let response = self.read(py, |fields| &fields.response);
+                response.map_or(Ok(()), |response| link(token.bind(py), response.bind(py)))?;
                 Ok(token)
             },
         )
@@ -273,8 +282,9 @@ impl MessageContext {
             visit.call(&fields.topic_id)?;
             visit.call(&fields.cancellation_token)?;
             visit.call(&fields.message_id)?;
+            visit.call(&fields.is_rpc)?;
             visit.call(&fields.envelope)?;
-            visit.call(&fields.answer)
+            visit.call(&fields.response)
         })
     }
 
@@ -284,21 +294,30 @@ impl MessageContext {
     }
 }
 
-fn link(token: &Bound<'_, PyAny>, answer: &Bound<'_, PyAny>) -> PyResult<()> {
-    token.call_method1(intern!(answer.py(), "link_future"), (answer,)).map(|_| ())
+fn link(token: &Bound<'_, PyAny>, response: &Bound<'_, PyAny>) -> PyResult<()> {
+    token.call_method1(intern!(response.py(), "link_future"), (response,)).map(|_| ())
 }
 
-/// A token that nobody has given.
+/// The token of a message that came without one.
 pub(crate) fn new_token(py: Python<'_>) -> PyResult<Py<PyAny>> {
     Ok(Py::new(py, CancellationToken::default())?.into_any())
 }
 
-/// A name for a message that nobody has named.
+/// Makes ids: `uuid.uuid4`, imported beforehand, so that little can fail when an id is read.
+static UUID4: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// Imports what contexts need. Called once, at import.
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    let uuid4 = UUID4.get_or_try_init(py, || {
+        PyResult::Ok(py.import("uuid")?.getattr("uuid4")?.unbind())
+    })?;
+    uuid4.bind(py).call0().map(|_| ())
+}
+
+/// The id of a message that came without one.
 pub(crate) fn new_message_id(py: Python<'_>) -> PyResult<Py<PyAny>> {
-    static UUID: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let uuid = UUID.get_or_try_init(py, || py.import("uuid").map(Bound::unbind))?;
-    let id = uuid.bind(py).call_method0(intern!(py, "uuid4"))?;
-    Ok(id.str()?.into_any().unbind())
+    let uuid4 = UUID4.get(py).expect("it is set at import").bind(py);
+    Ok(uuid4.call0()?.str()?.into_any().unbind())
 }
 
 const FIELDS: [&str; 5] = ["sender", "topic_id", "is_rpc", "cancellation_token", "message_id"];

@@ -1,47 +1,47 @@
-//! `PublishEnvelope`: a published message on its way to whoever hears its topic.
+//! `PublishEnvelope`: a published message on its way to its recipients.
 //!
-//! One serves all recipients, so what they share and seldom read, the token and the message's id, is
-//! made here when first asked for.
+//! All recipients share one envelope. The token and the message id, which handlers seldom read, are
+//! created when first read.
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::drive::{FreeList, GilMutex};
+use crate::interpreter::GilMutex;
+use crate::interpreter::free_list::{FreeList, Recycled, Unreferenced};
 use crate::lazy_field::read_or_make;
-use crate::letting_go::let_go;
+use crate::interpreter::release::release;
 use crate::message_context::{ContextFields, MessageContext, new_message_id, new_token};
 
 struct Fields {
     message: Py<PyAny>,
     topic_id: Py<PyAny>,
     sender: Option<Py<PyAny>>,
-    link: Option<Py<PyAny>>,
-    context: Option<Py<PyAny>>,
+    /// The observer of the message, if it is logged or traced.
+    observer: Option<Py<PyAny>>,
     cancellation_token: Option<Py<PyAny>>,
     message_id: Option<Py<PyAny>>,
 }
 
 impl Fields {
-    /// Lets go of everything.
+    /// Releases everything.
     fn release(self, py: Python<'_>) {
         self.message.drop_ref(py);
         self.topic_id.drop_ref(py);
-        let_go(py, self.sender);
-        let_go(py, self.link);
-        let_go(py, self.context);
-        let_go(py, self.cancellation_token);
-        let_go(py, self.message_id);
+        release(py, self.sender);
+        release(py, self.observer);
+        release(py, self.cancellation_token);
+        release(py, self.message_id);
     }
 }
 
 #[pyclass(frozen, weakref, module = "ferrogen._core")]
 pub(crate) struct PublishEnvelope {
-    /// `None` while it waits to be used again.
+    /// `None` while it is in the free list.
     fields: GilMutex<Option<Fields>>,
 }
 
 impl PublishEnvelope {
-    /// An envelope around what was given to `publish_message`.
+    /// The envelope of a message, reused if possible.
     pub(crate) fn make(
         py: Python<'_>,
         message: Py<PyAny>,
@@ -49,16 +49,16 @@ impl PublishEnvelope {
         sender: Option<Py<PyAny>>,
         cancellation_token: Option<Py<PyAny>>,
         message_id: Option<Py<PyAny>>,
-        link: Option<Py<PyAny>>,
+        observer: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'_, Self>> {
-        let envelope = Self::new(message, topic_id, sender, cancellation_token, message_id, link);
+        let envelope = Self::new(message, topic_id, sender, cancellation_token, message_id, observer);
         let Some(free) = FreeList::take::<Self>(py) else { return Bound::new(py, envelope) };
         let fields = envelope.fields.into_inner();
         free.get().fields.with(py, |place| *place = fields);
         Ok(free)
     }
 
-    /// What each recipient is told; the token and the id stay here.
+    /// The context of each recipient; the token and the id stay here.
     pub(crate) fn context_of_recipient(this: &Bound<'_, Self>) -> ContextFields {
         let (py, envelope) = (this.py(), this.get());
         ContextFields {
@@ -84,7 +84,7 @@ impl PublishEnvelope {
         })
     }
 
-    /// Lets go of everything. Nobody refers to it any more.
+    /// Releases its content.
     pub(crate) fn release(&self, py: Python<'_>) {
         if let Some(fields) = self.fields.with(py, Option::take) {
             fields.release(py);
@@ -108,18 +108,16 @@ fn filled(fields: &mut Option<Fields>) -> &mut Fields {
 #[pymethods]
 impl PublishEnvelope {
     #[new]
-    #[pyo3(signature = (message, topic_id, sender, *, cancellation_token=None, message_id=None, link=None))]
+    #[pyo3(signature = (message, topic_id, sender, *, cancellation_token=None, message_id=None, observer=None))]
     fn new(
         message: Py<PyAny>,
         topic_id: Py<PyAny>,
         sender: Option<Py<PyAny>>,
         cancellation_token: Option<Py<PyAny>>,
         message_id: Option<Py<PyAny>>,
-        link: Option<Py<PyAny>>,
+        observer: Option<Py<PyAny>>,
     ) -> Self {
-        let context = None;
-        let fields =
-            Fields { message, topic_id, sender, link, context, cancellation_token, message_id };
+        let fields = Fields { message, topic_id, sender, observer, cancellation_token, message_id };
         Self { fields: GilMutex::new(Some(fields)) }
     }
 
@@ -129,25 +127,14 @@ impl PublishEnvelope {
     }
 
     #[setter]
-    fn set_message(&self, py: Python<'_>, message: Py<PyAny>) {
+    pub(crate) fn set_message(&self, py: Python<'_>, message: Py<PyAny>) {
         let before = self.with(py, |fields| std::mem::replace(&mut fields.message, message));
         drop(before);
     }
 
     #[getter]
-    fn context(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.read(py, |fields| &fields.context)
-    }
-
-    #[setter]
-    fn set_context(&self, py: Python<'_>, context: Option<Py<PyAny>>) {
-        let before = self.with(py, |fields| std::mem::replace(&mut fields.context, context));
-        drop(before);
-    }
-
-    #[getter]
-    fn link(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.read(py, |fields| &fields.link)
+    pub(crate) fn observer(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.read(py, |fields| &fields.observer)
     }
 
     #[getter]
@@ -190,9 +177,22 @@ impl PublishEnvelope {
             visit.call(&fields.message)?;
             visit.call(&fields.topic_id)?;
             visit.call(&fields.sender)?;
-            visit.call(&fields.link)?;
-            visit.call(&fields.context)?;
-            visit.call(&fields.cancellation_token)
+            visit.call(&fields.observer)?;
+            visit.call(&fields.cancellation_token)?;
+            visit.call(&fields.message_id)
         })
+    }
+}
+
+impl Recycled for PublishEnvelope {
+    fn free_list() -> &'static FreeList {
+        static FREE: FreeList = FreeList::new();
+        &FREE
+    }
+
+    fn clear(&self, unreferenced: Unreferenced<'_>) -> bool {
+        let py = unreferenced.py;
+        self.release(py);
+        true
     }
 }

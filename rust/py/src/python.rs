@@ -1,4 +1,4 @@
-//! The Python objects that the extension needs by name, each looked up once, when first needed.
+//! The Python classes that the extension needs, each imported when first needed.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -36,10 +36,22 @@ classes! {
     agent_type: "ferrogen._agents.agent_type", "AgentType";
     serialization_error: "ferrogen.exceptions", "SerializationError";
     unknown_payload: "ferrogen._serialization.serializer", "UnknownPayload";
+    default_intervention_handler: "ferrogen._messaging.intervention", "DefaultInterventionHandler";
+    drop_message: "ferrogen._messaging.intervention", "DropMessage";
     topic_id: "ferrogen._messaging.topic", "TopicId";
     default_topic_id: "ferrogen._messaging.topic", "DefaultTopicId";
     type_subscription: "ferrogen._messaging.type_subscription", "TypeSubscription";
     default_subscription: "ferrogen._messaging.default_subscription", "DefaultSubscription";
     type_prefix_subscription:
         "ferrogen._messaging.type_prefix_subscription", "TypePrefixSubscription";
+}
+
+/// The context variable that holds the id of the agent whose handler runs.
+pub(crate) fn message_handler_context(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static VARIABLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let variable = VARIABLE.get_or_try_init(py, || {
+        let module = py.import("ferrogen._messaging.handler_context")?;
+        PyResult::Ok(module.getattr("MESSAGE_HANDLER_CONTEXT")?.unbind())
+    })?;
+    Ok(variable.bind(py))
 }

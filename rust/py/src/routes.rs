@@ -1,6 +1,6 @@
-//! `Routes`: subscriptions, and the agents that a topic reaches.
+//! `Routes`: subscriptions, and the recipients of a topic.
 //!
-//! The three built-in kinds of subscription become rules of the core; any other object is asked.
+//! The three built-in kinds of subscription become rules of the core; objects of other classes are asked.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,8 +11,9 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::agent_id_call;
 use crate::agent_id::{AgentId, Parts, valid_agent_type, valid_key};
-use crate::drive::GilMutex;
+use crate::interpreter::GilMutex;
 use crate::errors::raised;
 use crate::python;
 
@@ -20,18 +21,28 @@ use crate::python;
 struct Table {
     names: core::Names,
     /// By the symbol of the agent type.
-    agent_types: Vec<Py<PyString>>,
+    agent_types: Vec<Option<Py<PyString>>>,
     routes: core::Routes,
     subscriptions: BTreeMap<core::RouteId, Py<PyAny>>,
 }
 
 impl Table {
+    /// The symbol of an agent type, with one more user.
     fn intern(&mut self, agent_type: &Bound<'_, PyString>) -> PyResult<core::Symbol> {
         let symbol = self.names.intern(agent_type.to_str()?);
-        if symbol.index() == self.agent_types.len() {
-            self.agent_types.push(agent_type.clone().unbind());
+        if symbol.index() >= self.agent_types.len() {
+            self.agent_types.resize_with(symbol.index() + 1, || None);
+        }
+        let place = &mut self.agent_types[symbol.index()];
+        if place.is_none() {
+            *place = Some(agent_type.clone().unbind());
         }
         Ok(symbol)
+    }
+
+    /// Ends a use of a symbol. Returns the name if that was the last.
+    fn release(&mut self, symbol: core::Symbol) -> Option<Py<PyString>> {
+        if self.names.release(symbol) { self.agent_types[symbol.index()].take() } else { None }
     }
 }
 
@@ -42,7 +53,7 @@ enum Kind<'py> {
     Custom,
 }
 
-/// One subscription that heard a topic, with what is needed to address its agent.
+/// A subscription that matches a topic.
 enum Listener {
     Type(Py<PyString>),
     Custom(Py<PyAny>),
@@ -53,7 +64,7 @@ enum Listener {
 pub(crate) struct Routes {
     table: GilMutex<Table>,
     /// Counts the changes.
-    edition: AtomicU64,
+    version: AtomicU64,
 }
 
 #[pymethods]
@@ -69,28 +80,48 @@ impl Routes {
         self.refuse_equal(subscription, &kind)?;
         // Read before the lock: to fail is to make an exception, which can start a collection.
         let id = id.to_str()?;
-        let heard = match &kind {
-            Kind::Exact(heard, _) | Kind::Prefix(heard, _) => heard.to_str()?,
+        let topic_type = match &kind {
+            Kind::Exact(text, _) | Kind::Prefix(text, _) => text.to_str()?,
             Kind::Custom => "",
         };
         let mut table = self.table.lock(subscription.py());
-        let rule = match &kind {
-            Kind::Exact(_, agent_type) => core::Rule::Exact(heard, table.intern(agent_type)?),
-            Kind::Prefix(_, agent_type) => core::Rule::Prefix(heard, table.intern(agent_type)?),
-            Kind::Custom => core::Rule::Opaque,
+        let (rule, symbol) = match &kind {
+            Kind::Exact(_, agent_type) => {
+                let symbol = table.intern(agent_type)?;
+                (core::Rule::Exact(topic_type, symbol), Some(symbol))
+            }
+            Kind::Prefix(_, agent_type) => {
+                let symbol = table.intern(agent_type)?;
+                (core::Rule::Prefix(topic_type, symbol), Some(symbol))
+            }
+            Kind::Custom => (core::Rule::Opaque, None),
         };
-        let route = table.routes.add(id, rule).map_err(raised)?;
-        table.subscriptions.insert(route, subscription.clone().unbind());
-        self.edition.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        match table.routes.add(id, rule) {
+            Ok(route) => {
+                table.subscriptions.insert(route, subscription.clone().unbind());
+                self.version.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                let name = symbol.and_then(|symbol| table.release(symbol));
+                drop(table);
+                drop(name);
+                Err(raised(error))
+            }
+        }
     }
 
     fn remove(&self, py: Python<'_>, id: &str) -> PyResult<()> {
-        let removed: Vec<Option<Py<PyAny>>> = {
-            let mut table = self.table.lock(py);
+        let removed: Vec<_> = {
+            let mut guard = self.table.lock(py);
+            let table = &mut *guard;
             let routes = table.routes.remove(id).map_err(raised)?;
-            self.edition.fetch_add(1, Ordering::Relaxed);
-            routes.iter().map(|route| table.subscriptions.remove(route)).collect()
+            self.version.fetch_add(1, Ordering::Relaxed);
+            let remove = |one: &core::Removed| {
+                let name = one.agent_type.and_then(|symbol| table.release(symbol));
+                (table.subscriptions.remove(&one.route), name)
+            };
+            routes.iter().map(remove).collect()
         };
         drop(removed);
         Ok(())
@@ -148,21 +179,45 @@ impl Routes {
 }
 
 impl Routes {
-    /// Another number after each change. `None` while there is a subscription that must be asked
-    /// about each message: what was heard once may not be heard again.
-    pub(crate) fn edition(&self, py: Python<'_>) -> Option<u64> {
+    /// Another number after each change. `None` while a subscription must be asked about each message:
+    /// its answer may change.
+    pub(crate) fn version(&self, py: Python<'_>) -> Option<u64> {
         let table = self.table.lock(py);
         let is_certain = table.routes.opaque().next().is_none();
-        is_certain.then(|| self.edition.load(Ordering::Relaxed))
+        is_certain.then(|| self.version.load(Ordering::Relaxed))
+    }
+
+    /// The recipients of a topic that only built-in subscriptions match; `None` if others must be asked.
+    pub(crate) fn recipients_by_type<'py>(
+        &self,
+        topic_type: &Bound<'py, PyString>,
+        source: &Bound<'py, PyString>,
+    ) -> PyResult<Option<Vec<Bound<'py, AgentId>>>> {
+        let py = topic_type.py();
+        let listeners = self.listeners(py, topic_type.to_str()?);
+        if listeners.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let source = valid_key(source)?;
+        let mut recipients = Vec::with_capacity(listeners.len());
+        for listener in listeners {
+            let Listener::Type(agent_type) = listener else { return Ok(None) };
+            let parts = Parts::of(agent_type, source.clone().unbind());
+            recipients.push(agent_id_call::make(py, parts)?);
+        }
+        Ok(Some(recipients))
     }
 
     fn listeners(&self, py: Python<'_>, topic_type: &str) -> Vec<Listener> {
         let table = self.table.lock(py);
         let mut hits = Vec::new();
-        table.routes.hear(topic_type, &mut hits);
+        table.routes.matches(topic_type, &mut hits);
         hits.iter()
             .map(|hit| match hit.agent_type {
-                Some(symbol) => Listener::Type(table.agent_types[symbol.index()].clone_ref(py)),
+                Some(symbol) => {
+                    let name = table.agent_types[symbol.index()].as_ref();
+                    Listener::Type(name.expect("a route is a user of its name").clone_ref(py))
+                }
                 None => Listener::Custom(table.subscriptions[&hit.route].clone_ref(py)),
             })
             .collect()

@@ -1,4 +1,4 @@
-//! Who hears a topic, and what a subscription costs that comes and goes.
+//! Routes: matching a topic, adding and removing a subscription.
 
 use std::hint::black_box;
 
@@ -6,29 +6,29 @@ use ferrogen_core::{Names, Routes, Rule, Symbol};
 
 use super::Work;
 
-/// Asks about one of `N` topics with one subscriber each.
+/// Matches one of `N` topics with one subscriber each.
 pub(crate) fn exact<const N: usize>() -> Work {
-    asks(N, |topic, reader| Rule::Exact(topic, reader))
+    one_of(N, |topic, reader| Rule::Exact(topic, reader))
 }
 
-/// Asks about one of `N` prefixes with one subscriber each.
+/// Matches one of `N` prefixes with one subscriber each.
 pub(crate) fn prefix<const N: usize>() -> Work {
-    asks(N, |topic, reader| Rule::Prefix(topic, reader))
+    one_of(N, |topic, reader| Rule::Prefix(topic, reader))
 }
 
-fn asks(subscriptions: usize, rule: fn(&str, Symbol) -> Rule<'_>) -> Work {
+fn one_of(subscriptions: usize, rule: fn(&str, Symbol) -> Rule<'_>) -> Work {
     let reader = Names::default().intern("reader");
     let mut routes = Routes::default();
     for number in 0..subscriptions {
-        // The length is fixed, so that no prefix is the beginning of another one.
+        // The length is fixed, so that no prefix starts with another one.
         let topic = format!("news-{number:04}");
         routes.add(&topic, rule(&topic, reader)).expect("each topic is new");
     }
-    hears(routes, format!("news-{:04}", subscriptions / 2), 1)
+    matching(routes, format!("news-{:04}", subscriptions / 2), 1)
 }
 
-/// Asks about a topic that 100 agent types hear.
-pub(crate) fn crowd() -> Work {
+/// Matches a topic with 100 subscribers.
+pub(crate) fn subscribers() -> Work {
     let mut names = Names::default();
     let mut routes = Routes::default();
     for number in 0..100 {
@@ -36,20 +36,20 @@ pub(crate) fn crowd() -> Work {
         let rule = Rule::Exact("news", names.intern(&reader));
         routes.add(&reader, rule).expect("each reader is new");
     }
-    hears(routes, "news".to_owned(), 100)
+    matching(routes, "news".to_owned(), 100)
 }
 
-fn hears(routes: Routes, topic: String, expected: usize) -> Work {
+fn matching(routes: Routes, topic: String, expected: usize) -> Work {
     let mut hits = Vec::new();
     Box::new(move || {
         hits.clear();
-        routes.hear(black_box(&topic), &mut hits);
+        routes.matches(black_box(&topic), &mut hits);
         assert_eq!(hits.len(), expected);
     })
 }
 
-/// Adds a subscription to 1,000 others and removes it again.
-pub(crate) fn come_and_go() -> Work {
+/// Adds a subscription to 1,000 others and removes it.
+pub(crate) fn add_and_remove() -> Work {
     let reader = Names::default().intern("reader");
     let mut routes = Routes::default();
     for number in 0..1000 {
@@ -57,7 +57,7 @@ pub(crate) fn come_and_go() -> Work {
         routes.add(&topic, Rule::Exact(&topic, reader)).expect("each topic is new");
     }
     Box::new(move || {
-        routes.add("late", Rule::Exact(black_box("late"), reader)).expect("it is not there");
+        routes.add("late", Rule::Exact(black_box("late"), reader)).expect("a new subscription");
         assert_eq!(routes.remove("late").expect("it was added").len(), 1);
     })
 }

@@ -1,39 +1,52 @@
-//! The agents' side of the machine: which are there, which are being made, which may go.
+//! Agents: policies, look-up, builds.
 
-use super::{Machine, Step, limits_of, refill};
-use crate::directory::{AgentSlot, Stage};
+use super::deliveries::refill;
+use super::{Machine, Step, policy_of};
+use crate::directory::{Agent, AgentSlot, Stage};
 use crate::error::CoreError;
-use crate::ledger::Ticket;
-use crate::mailbox::Limits;
+use crate::ledger::{DeliveryId, DeliveryStage};
 use crate::names::Symbol;
+use crate::policy::Policy;
 
-/// Agents: from the first message to passivation.
+/// Agents, from the first message to the end of the build.
 impl<P> Machine<P> {
-    /// Sets what the agents of a type take on. What already waits or runs is not touched.
-    pub fn limit(&mut self, agent_type: Symbol, limits: Limits) {
-        if self.limits.len() <= agent_type.index() {
-            self.limits.resize(agent_type.index() + 1, Limits::default());
+    /// Sets the policy of an agent type. Deliveries that wait or run are not affected.
+    pub fn configure(&mut self, agent_type: Symbol, policy: Policy) {
+        if self.policies.len() <= agent_type.index() {
+            self.policies.resize(agent_type.index() + 1, Policy::default());
         }
-        self.limits[agent_type.index()] = limits;
+        self.policies[agent_type.index()] = policy;
     }
 
-    /// Looks an agent up, ready or being built.
+    /// The policy of an agent type.
+    #[must_use]
+    pub fn policy(&self, agent_type: Symbol) -> Policy {
+        policy_of(&self.policies, agent_type)
+    }
+
+    /// Looks up an agent that exists or is being built.
     #[must_use]
     pub fn find(&self, agent_type: Symbol, key: &str) -> Option<AgentSlot> {
         self.directory.find(agent_type, key)
     }
 
-    /// How far the agent's life has come; `None` if it is not there.
+    /// The stage of an agent; `None` if it is not in the directory.
     #[must_use]
     pub fn stage(&self, slot: AgentSlot) -> Option<Stage> {
         self.directory.agent(slot).ok().map(|agent| agent.stage)
     }
 
-    /// Enters an agent that the driver is to build, as a step that is due now.
+    /// The type of an agent; `None` if it is not in the directory.
+    #[must_use]
+    pub fn agent_type(&self, slot: AgentSlot) -> Option<Symbol> {
+        self.directory.agent(slot).ok().map(|agent| agent.agent_type)
+    }
+
+    /// Adds an agent whose build is a due step.
     ///
     /// # Errors
     ///
-    /// [`CoreError::AgentExists`] if it is there or is being built (A1).
+    /// [`CoreError::AgentExists`] if it exists or is being built (A1).
     pub fn build(&mut self, agent_type: Symbol, key: &str) -> Result<AgentSlot, CoreError> {
         let slot = self.directory.enter(agent_type, key, Stage::Building)?;
         self.directory.agent_mut(slot)?.due = 1;
@@ -41,71 +54,61 @@ impl<P> Machine<P> {
         Ok(slot)
     }
 
-    /// Enters an agent that the driver is building of its own accord; no step comes of it.
+    /// Adds an agent that the driver is building already; there is no step.
     ///
     /// # Errors
     ///
-    /// [`CoreError::AgentExists`] if it is there or is being built (A1).
+    /// [`CoreError::AgentExists`] if it exists or is being built (A1).
     pub fn begin_build(&mut self, agent_type: Symbol, key: &str) -> Result<AgentSlot, CoreError> {
         let slot = self.directory.enter(agent_type, key, Stage::Building)?;
         self.directory.agent_mut(slot)?.running = 1;
         Ok(slot)
     }
 
-    /// Enters an agent that the driver has already.
+    /// Adds an agent whose instance exists.
     ///
     /// # Errors
     ///
-    /// [`CoreError::AgentExists`] if it is there or is being built (A1).
+    /// [`CoreError::AgentExists`] if it exists or is being built (A1).
     pub fn enter(&mut self, agent_type: Symbol, key: &str) -> Result<AgentSlot, CoreError> {
         self.directory.enter(agent_type, key, Stage::Ready)
     }
 
-    /// Reports that the agent is made: its waiting messages become due.
+    /// Reports that an agent was built: its waiting deliveries become due. Returns whether it
+    /// rests: see [`Finished::rests`](super::Finished::rests).
     ///
     /// # Errors
     ///
-    /// [`CoreError::AgentMissing`], or [`CoreError::WrongStage`] if it was not being built (A1):
-    /// it is there already, or its step was not taken.
-    pub fn built(&mut self, slot: AgentSlot) -> Result<(), CoreError> {
-        let agent = self.directory.agent_mut(slot)?;
-        if agent.stage != Stage::Building || agent.running == 0 {
-            return Err(CoreError::WrongStage);
-        }
+    /// [`CoreError::AgentMissing`], or [`CoreError::WrongStage`] if no build of it is running.
+    pub fn built(&mut self, slot: AgentSlot) -> Result<bool, CoreError> {
+        let agent = building(self.directory.agent_mut(slot)?)?;
         agent.stage = Stage::Ready;
         agent.running = 0;
-        let limits = limits_of(&self.limits, agent.agent_type);
-        self.parked -= refill(agent, slot, limits, &mut self.steps);
-        Ok(())
+        let policy = policy_of(&self.policies, agent.agent_type);
+        self.in_mailboxes -= refill(agent, slot, &policy, &mut self.ledger, &mut self.steps);
+        Ok(agent.rests(&policy))
     }
 
-    /// Reports that the agent could not be made. It leaves the directory, so that the next message
-    /// tries again; those that waited come back, their pieces open.
+    /// Reports that a build failed. The agent leaves the directory, so that the next message
+    /// builds again. The deliveries that waited are returned; report
+    /// [`finish`](Machine::finish) for each.
     ///
     /// # Errors
     ///
-    /// [`CoreError::AgentMissing`], or [`CoreError::WrongStage`] if it was not being built (A1):
-    /// it is there already, or its step was not taken.
-    pub fn build_failed(&mut self, slot: AgentSlot) -> Result<Vec<(Ticket, P)>, CoreError> {
-        let agent = self.directory.agent_mut(slot)?;
-        if agent.stage != Stage::Building || agent.running == 0 {
-            return Err(CoreError::WrongStage);
-        }
-        let waiting: Vec<_> = agent.mailbox.take_all().into();
+    /// [`CoreError::AgentMissing`], or [`CoreError::WrongStage`] if no build of it is running.
+    pub fn build_failed(&mut self, slot: AgentSlot) -> Result<Vec<(DeliveryId, P)>, CoreError> {
+        let agent = building(self.directory.agent_mut(slot)?)?;
+        let returned = Vec::from(std::mem::take(&mut agent.mailbox));
         self.directory.leave(slot);
-        self.parked -= waiting.len();
-        Ok(waiting)
-    }
-
-    /// Forgets an agent that is ready, handles nothing and has nothing waiting. Returns whether.
-    pub fn passivate(&mut self, slot: AgentSlot) -> bool {
-        let idle = self.directory.agent(slot).is_ok_and(|agent| {
-            let busy = agent.due + agent.running > 0 || !agent.mailbox.is_empty();
-            agent.stage == Stage::Ready && !busy
-        });
-        if idle {
-            self.directory.leave(slot);
+        self.in_mailboxes -= returned.len();
+        for (delivery, _) in &returned {
+            self.ledger.set_stage(*delivery, DeliveryStage::Returned);
         }
-        idle
+        Ok(returned)
     }
+}
+
+fn building<P>(agent: &mut Agent<P>) -> Result<&mut Agent<P>, CoreError> {
+    let is_building = agent.stage == Stage::Building && agent.running > 0;
+    is_building.then_some(agent).ok_or(CoreError::WrongStage)
 }

@@ -12,7 +12,7 @@ use pyo3::types::PyDict;
 use super::dataclass::DataclassCodec;
 use super::envelope::EnvelopeCodec;
 use super::model::ModelCodec;
-use crate::drive::GilMutex;
+use crate::interpreter::GilMutex;
 use crate::python;
 
 /// What writes and reads in place of a serializer.

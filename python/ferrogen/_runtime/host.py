@@ -1,0 +1,292 @@
+"""The host of the engine: what the engine calls in Python."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from types import FunctionType
+from typing import Any, Literal, TypeAlias
+
+from opentelemetry import context as telemetry
+
+from ferrogen._agents.agent import Agent
+from ferrogen._agents.base import BaseAgent
+from ferrogen._agents.routed import RoutedAgent
+from ferrogen._core import AgentId, Handlers, PublishEnvelope, Send
+from ferrogen._messaging.topic import TopicId
+from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.exceptions import (
+    DeadlockError,
+    MailboxFullError,
+    MessageDroppedException,
+    NoSubscriberError,
+    RecipientNotFoundError,
+    RuntimeStoppedError,
+)
+from ferrogen.logging import MessageKind
+
+from .agent_table import AgentTable, close_logged, not_registered
+from .building import Builder
+from .dead_letters import DeadLetter, DeadLetters
+from .lifecycle import Lifecycle
+from .log import log
+from .observation import DeliveryObservation, Publication, SendObservation
+from .observer import Observer
+
+__all__ = ["EngineHost"]
+
+_logger = logging.getLogger(ROOT_LOGGER_NAME)
+
+# The handlers of an agent's class; a function of the class to call in place of an `on_message` that would
+# only call it; or None, for `on_message` itself.
+EntryPoint: TypeAlias = Handlers | FunctionType | None
+
+# asyncio takes instances of this class for coroutines.
+Coroutine.register(Send)
+
+_KINDS = {
+    "direct": MessageKind.DIRECT,
+    "published": MessageKind.PUBLISH,
+    "response": MessageKind.RESPOND,
+}
+
+
+class EngineHost:
+    """What the engine calls in Python.
+
+    Args:
+        agents: The factories and options by agent type.
+        builder: Builds agents.
+        lifecycle: Is notified of messages, idleness and errors.
+        observer: Reports messages that are logged or traced.
+        dead_letters: Where undeliverable messages go.
+    """
+
+    def __init__(
+        self,
+        *,
+        agents: AgentTable,
+        builder: Builder,
+        lifecycle: Lifecycle,
+        observer: Observer,
+        dead_letters: DeadLetters,
+    ) -> None:
+        self._agents = agents
+        self._observer = observer
+        self._dead_letters = dead_letters
+        self._unhandled = lifecycle.unhandled
+        self._warned: set[tuple[str, type[Any]]] = set()
+        self.enter = lifecycle.enter
+        self.wake = lifecycle.notify_message
+        self.notify_idle = lifecycle.notify_idle
+        self.notify_interception = lifecycle.notify_interception
+        self.build_inline = builder.build_inline
+        self.start_build = builder.start
+        self.observe_send = partial(SendObservation, observer)
+        self.observe_publish = partial(Publication, observer)
+        self.observe_delivery = partial(DeliveryObservation, observer)
+
+    # Agents.
+
+    def is_registered(self, agent_id: AgentId) -> bool:
+        """Whether there is a factory or an instance of the agent's type."""
+        return self._agents.is_registered(agent_id.type)
+
+    def entry_point(self, agent: Agent) -> EntryPoint:
+        """What is called with the messages of an agent."""
+        return entry_point_of(agent)
+
+    def passivated(self, agent_id: AgentId, agent: Agent) -> None:
+        """Close an agent that has left the directory."""
+        closing = asyncio.get_running_loop().create_task(close_logged(agent_id, agent))
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
+
+    # Errors of messages that reach no handler.
+
+    def recipient_not_found(
+        self, message: Any, recipient: AgentId, sender: AgentId | None, message_id: str | None
+    ) -> RecipientNotFoundError:
+        """Make the error of a message to a type that is not registered, and a dead letter of it."""
+        error = RecipientNotFoundError(
+            f'Recipient not found: agent type "{recipient.type}" is not registered, so '
+            f"{type(message).__name__} cannot be delivered to {recipient}"
+        )
+        self.add_dead_letter(message, sender, recipient, message_id, error)
+        return error
+
+    def mailbox_full(self, recipient: AgentId, message: Any) -> MailboxFullError:
+        """Make the error of a message that a full mailbox has no room for."""
+        options = self._agents.options(recipient.type)
+        verb = "rejected" if options.overflow == "reject" else "dropped"
+        return MailboxFullError(
+            f'mailbox of {recipient} is full (capacity {options.capacity}, overflow '
+            f'"{options.overflow}"); message {type(message).__name__} was {verb}'
+        )
+
+    def deadlock(self, cycle: list[AgentId], message: Any) -> DeadlockError:
+        """Make the error of a message whose recipient waits for it."""
+        ring = " -> ".join(str(agent_id) for agent_id in cycle)
+        return DeadlockError(
+            f"message {type(message).__name__} to {cycle[-1]} would wait forever: {ring}. Each of "
+            "these agents awaits a response of the next one, and handles no other message meanwhile "
+            "(option concurrency)",
+            cycle=tuple(cycle),
+        )
+
+    def stopped(self, reason: str) -> RuntimeStoppedError:
+        """Make the error of a message that was not handled before the runtime stopped."""
+        return RuntimeStoppedError(reason)
+
+    def dropped(
+        self,
+        message: Any,
+        sender: AgentId | None,
+        receiver: AgentId | TopicId | None,
+        kind: Literal["direct", "published", "response"],
+    ) -> MessageDroppedException:
+        """Make the error of a message that an intervention handler has dropped; log the event."""
+        self._observer.dropped(message, sender, receiver, _KINDS[kind])
+        what = "response" if kind == "response" else "message"
+        return MessageDroppedException(f"an intervention handler dropped the {what}")
+
+    def add_dead_letter(
+        self,
+        message: Any,
+        sender: AgentId | None,
+        receiver: AgentId | TopicId,
+        message_id: str | None,
+        error: Exception,
+    ) -> None:
+        """Keep a message that reaches no handler."""
+        self._dead_letters.add(
+            DeadLetter(
+                message=message,
+                sender=sender,
+                receiver=receiver,
+                message_id=message_id,
+                reason=error,
+            )
+        )
+
+    def undelivered(self, envelope: PublishEnvelope, error: Exception) -> None:
+        """Keep a published message that does not reach a recipient."""
+        self.add_dead_letter(
+            envelope.message, envelope.sender, envelope.topic_id, envelope.message_id, error
+        )
+
+    def no_subscribers(self, envelope: PublishEnvelope) -> None:
+        """Keep a message to a topic without subscribers; warn once for each kind."""
+        topic_id: TopicId = envelope.topic_id
+        name = type(envelope.message).__name__
+        self.undelivered(
+            envelope, NoSubscriberError(f"topic {topic_id} has no subscriber for message {name}")
+        )
+        kind = (topic_id.type, type(envelope.message))
+        if kind not in self._warned and len(self._warned) < _MOST_WARNINGS:
+            self._warned.add(kind)
+            log(
+                _logger,
+                logging.WARNING,
+                "message %s was published to topic type %r, which has no subscriber: it is a dead "
+                "letter. Subscribe an agent type with runtime.add_subscription(...)",
+                name,
+                topic_id.type,
+            )
+
+    # Errors of published messages, which no sender awaits.
+
+    def publish_failed(
+        self, agent_id: AgentId, envelope: PublishEnvelope, error: BaseException
+    ) -> None:
+        """Report that a handler of a published message has raised, in the span of the message."""
+        publication: Publication | None = envelope.observer
+        context = None if publication is None else publication.context
+        token = None if context is None else telemetry.attach(context)
+        try:
+            self._observer.failed(agent_id, envelope.message, error, direct=False)
+        finally:
+            if token is not None:
+                telemetry.detach(token)
+        self._unhandled(error)
+
+    def delivery_failed(self, _envelope: PublishEnvelope, error: BaseException) -> None:
+        """Report that a recipient could not be built, which has been logged."""
+        self._unhandled(error)
+
+    def interception_failed(self, _envelope: PublishEnvelope, error: BaseException) -> None:
+        """Report that an intervention handler has raised on a published message."""
+        text = "an intervention handler raised on a published message"
+        log(_logger, logging.ERROR, text, exc_info=error)
+
+    def routing_failed(self, envelope: PublishEnvelope, error: BaseException) -> None:
+        """Report that a custom subscription has raised."""
+        text = "no recipients could be found for topic %s"
+        log(_logger, logging.ERROR, text, envelope.topic_id, exc_info=error)
+        self._unhandled(error)
+
+    def unreachable(self, agent_id: AgentId, envelope: PublishEnvelope) -> None:
+        """Report that a recipient's type is not registered."""
+        error = not_registered(agent_id)
+        text = "topic %s has a subscriber that is not registered: %s"
+        log(_logger, logging.ERROR, text, envelope.topic_id, error)
+        self.add_dead_letter(
+            envelope.message, envelope.sender, agent_id, envelope.message_id, error
+        )
+        self._unhandled(error)
+
+    # Interventions.
+
+    async def traced_interception(
+        self,
+        name: str,
+        observation: SendObservation | Publication | None,
+        method: Callable[..., Awaitable[Any]],
+        message: Any,
+        arguments: dict[str, Any],
+    ) -> Any:
+        """Call an intervention handler inside a span."""
+        link = None if observation is None else observation.link
+        with self._observer.tracing.block("intercept", name, {}, link=link):
+            return await method(message, **arguments)
+
+
+_MOST_WARNINGS = 1000
+
+_closing: set[asyncio.Task[None]] = set()
+"""Passivated agents that are being closed: asyncio has only weak references to tasks."""
+
+
+def entry_point_of(agent: Agent) -> EntryPoint:
+    """What is called with the messages of an agent."""
+    cls: type[Any] = type(agent)
+    if getattr(cls, "on_message", None) is not BaseAgent.on_message:
+        return None
+    if "on_message" in vars(agent) or "on_message_impl" in vars(agent):
+        return None
+    implementation = cls.on_message_impl
+    if implementation is not RoutedAgent.on_message_impl:
+        return implementation if isinstance(implementation, FunctionType) else None
+    return _handlers_of(cls) or RoutedAgent.on_message_impl
+
+
+def _handlers_of(cls: type[RoutedAgent]) -> Handlers | None:
+    """The handlers of a class; None if one of them does more than its plan."""
+    # Of the class itself only, and gone with it.
+    known: Handlers | None = vars(cls).get("_native_handlers")
+    if known is not None:
+        return known
+    described = []
+    for message_type, handlers in cls._make_handler_table().items():
+        plans = [getattr(handler, "plan", None) for handler in handlers]
+        for handler, plan in zip(handlers, plans, strict=True):
+            # A handler made without our decorators has no plan. One of ours that is wrapped has the plan
+            # of the wrapped one, by functools.wraps.
+            if plan is None or getattr(handler, "__wrapped__", None) is not plan.function:
+                return None
+        described.append((message_type, plans))
+    made = Handlers(described)
+    cls._native_handlers = made
+    return made

@@ -1,0 +1,238 @@
+"""The life cycle of a runtime: starting, stopping, halting, idleness, and taking messages by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextvars import copy_context
+
+from ferrogen._core import Engine
+from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.exceptions import RuntimeStoppedError
+
+from .log import log
+from .loop_binding import LoopBinding
+from .observer import Observer
+
+__all__ = ["Lifecycle"]
+
+_logger = logging.getLogger(ROOT_LOGGER_NAME)
+
+_NEVER_STARTED_SECONDS = 5.0
+
+
+class Lifecycle:
+    """Starts and stops the engine of a runtime, and waits for it.
+
+    Args:
+        observer: Is traced or not from the start on.
+        kept: The tasks of handlers and factories.
+        raise_unhandled: Whether an error of a handler whose result is not awaited halts the
+            runtime, to be raised where the runtime is awaited next.
+    """
+
+    engine: Engine
+
+    def __init__(
+        self, observer: Observer, kept: set[asyncio.Task[None]], *, raise_unhandled: bool
+    ) -> None:
+        self._observer = observer
+        self._kept = kept
+        self._raise_unhandled = raise_unhandled
+        self._binding = LoopBinding()
+        self._error: BaseException | None = None
+        self.is_started = False
+        """Whether `start` was called, and `stop` was not."""
+        self._has_halted = False
+        self._is_closed = False
+        self._was_used = False
+        self._is_warned = False
+        # An asyncio.Event would belong to one event loop.
+        self._message_waiters: set[asyncio.Future[None]] = set()
+        self._idle_waiters: set[asyncio.Future[None]] = set()
+        self._interception_waiters: set[asyncio.Future[None]] = set()
+
+    # Entering.
+
+    def enter(self) -> asyncio.AbstractEventLoop:
+        """Return the running event loop, where a message is about to be accepted.
+
+        Raises:
+            RuntimeStoppedError: The runtime is closed or has halted.
+            WrongLoopError: The runtime runs on another event loop.
+        """
+        if self._is_closed:
+            raise RuntimeStoppedError("the runtime is closed; make a new one, or start it again")
+        if self._has_halted:
+            raise RuntimeStoppedError(
+                "the runtime has halted; stop it, and start it again to go on"
+            ) from self._error
+        loop = self.enter_loop()
+        if not self._was_used and not self._is_warned:
+            self._is_warned = True
+            loop.call_later(_NEVER_STARTED_SECONDS, self._warn_if_never_started)
+        return loop
+
+    def enter_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the running event loop, binding the runtime to it.
+
+        Raises:
+            WrongLoopError: The runtime runs on another event loop.
+        """
+        return self._binding.enter(busy=self.is_started or bool(self._kept))
+
+    def _warn_if_never_started(self) -> None:
+        if not self._was_used and self.engine.waiting:
+            log(
+                _logger,
+                logging.WARNING,
+                "%s message(s) wait in a runtime that was never started: call runtime.start(), or "
+                "take them by hand with await runtime.process_next()",
+                self.engine.waiting,
+            )
+
+    # Starting and stopping.
+
+    def start(self) -> None:
+        """Start to process messages in the running event loop.
+
+        Raises:
+            RuntimeError: The runtime is started already, or no event loop is running.
+            WrongLoopError: The runtime runs on another event loop.
+        """
+        loop = self.enter_loop()
+        if self.is_started:
+            raise RuntimeError("Runtime is already started")
+        self.is_started = True
+        self._was_used = True
+        self._is_closed = False
+        context = copy_context()
+        self._observer.runtime_context = context
+        self._observer.is_traced = self._observer.tracing.is_recording()
+        self.engine.open(loop, context, is_traced=self._observer.is_traced)
+
+    async def stop(self) -> None:
+        """Stop at once. Messages that no handler has begun become dead letters.
+
+        Raises:
+            BaseException: The error that halted the runtime.
+        """
+        was_started = self.is_started
+        self.engine.shut()
+        self._wake(self._message_waiters)
+        # Sends that are gathered begin now, and are drained with the others.
+        await asyncio.sleep(0)
+        while self.engine.is_paused:
+            await self._wait(self._interception_waiters)
+        if self.is_started is not was_started:
+            return  # another call of stop() has done the rest
+        self.is_started = False
+        self._has_halted = False
+        self.engine.drain("the runtime was stopped before the message was handled")
+        self.raise_error()
+
+    async def close(self) -> None:
+        """Stop, and refuse messages from here on.
+
+        Raises:
+            BaseException: The error that halted the runtime.
+        """
+        self._is_closed = True
+        await self.stop()
+
+    # Errors that are not awaited.
+
+    def unhandled(self, error: BaseException) -> None:
+        """Halt the runtime because of an error that no sender awaits, unless such errors are ignored."""
+        if not self._raise_unhandled or self._error is not None:
+            return
+        self._error = error
+        if self.is_started:
+            self._has_halted = True
+            self.engine.shut()
+            # Deliveries of the same message begin first.
+            asyncio.get_running_loop().call_soon(self._drain_after_halt)
+        self._wake(self._message_waiters)
+
+    def _drain_after_halt(self) -> None:
+        if self._has_halted:
+            self.engine.drain("the runtime halted before the message was handled")
+
+    def raise_error(self) -> None:
+        """Raise the error that halted the runtime, once.
+
+        Raises:
+            BaseException: That error.
+        """
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    # Taking messages by hand.
+
+    async def process_next(self) -> None:
+        """Take one message, waiting for one if there is none, and start its handlers.
+
+        Raises:
+            BaseException: The error that halted the runtime.
+        """
+        loop = self.enter_loop()
+        self._was_used = True
+        while self._error is None:
+            if not self.is_started:
+                context = copy_context()
+                self._observer.runtime_context = context
+                self._observer.is_traced = self._observer.tracing.is_recording()
+                self.engine.is_traced = self._observer.is_traced
+                self.engine.bind(loop, context)
+            if self.engine.take_one():
+                while self.engine.is_paused:
+                    await self._wait(self._interception_waiters)
+                # The handlers that were just started, and all others, get a turn.
+                await asyncio.sleep(0)
+                return
+            await self._wait(self._message_waiters)
+        self.raise_error()
+
+    def notify_message(self) -> None:
+        """Wake `process_next`: there may be a message."""
+        self._wake(self._message_waiters)
+
+    def notify_interception(self) -> None:
+        """Wake those who wait for a suspended intervention handler."""
+        self._wake(self._interception_waiters)
+
+    # Idleness.
+
+    async def wait_until_idle(self) -> None:
+        """Wait until every accepted message is settled (L2)."""
+        self.engine.idle_is_awaited = True
+        while not self.engine.idle:
+            await self._wait(self._idle_waiters)
+
+    def notify_idle(self) -> None:
+        """Wake those who wait for idleness."""
+        self._wake(self._idle_waiters)
+
+    async def stop_when(self, condition: Callable[[], bool]) -> None:
+        """Stop as soon as a condition holds. It is checked twenty times a second."""
+        while not condition():  # noqa: ASYNC110 - the condition may be about anything
+            await asyncio.sleep(0.05)
+        if self.is_started:
+            await self.stop()
+
+    @staticmethod
+    async def _wait(waiters: set[asyncio.Future[None]]) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            waiters.discard(waiter)
+
+    @staticmethod
+    def _wake(waiters: set[asyncio.Future[None]]) -> None:
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)

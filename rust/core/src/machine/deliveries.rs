@@ -1,0 +1,214 @@
+//! Deliveries: placement, steps, reports.
+
+use std::collections::VecDeque;
+
+use super::{Arrival, Finished, Machine, Placement, Step, policy_of};
+use crate::directory::{Agent, AgentSlot};
+use crate::error::CoreError;
+use crate::ledger::{DeliveryId, DeliveryStage, Ledger, Outcome, Ticket};
+use crate::policy::{Overflow, Policy};
+
+/// Deliveries, from placement to the last report.
+impl<P> Machine<P> {
+    /// Adds a delivery of a held ticket. It is due now if the agent can start it, else it waits
+    /// in the mailbox. `caller` is the delivery whose handler waits for the response.
+    ///
+    /// # Errors
+    ///
+    /// [`CoreError::TicketNotOpen`] if the ticket is not held (L1), [`CoreError::AgentMissing`]
+    /// if the agent is not in the directory. The payload is dropped then.
+    pub fn place(
+        &mut self,
+        slot: AgentSlot,
+        ticket: Ticket,
+        payload: P,
+        caller: Option<DeliveryId>,
+    ) -> Result<Placement<P>, CoreError> {
+        self.ledger.check_held(ticket)?;
+        let agent = self.directory.agent_mut(slot)?;
+        let policy = policy_of(&self.policies, agent.agent_type);
+        if agent.can_start(&policy) {
+            agent.due += 1;
+            agent.idle_since = None;
+            let delivery = self.ledger.open(ticket, slot, DeliveryStage::Due, caller);
+            self.steps.push_back(Step::Deliver(slot, delivery, payload));
+            return Ok(Placement::Queued(delivery));
+        }
+        if let Some(cycle) = caller.and_then(|caller| self.deadlock(slot, caller)) {
+            let delivery = self.ledger.open(ticket, slot, DeliveryStage::Returned, caller);
+            return Ok(Placement::Deadlock { delivery, payload, cycle });
+        }
+        let placed = self.ledger.open(ticket, slot, DeliveryStage::Waiting, caller);
+        let mailbox = &mut self.directory.agent_mut(slot)?.mailbox;
+        let full = policy.is_full(mailbox.len());
+        let evicted = match policy.overflow {
+            Overflow::DropOldest if full => mailbox.pop_front(),
+            Overflow::Reject if full => {
+                self.ledger.set_stage(placed, DeliveryStage::Returned);
+                return Ok(Placement::Overflow { placed, evicted: placed, payload });
+            }
+            _ => None,
+        };
+        mailbox.push_back((placed, payload));
+        let Some((evicted, payload)) = evicted else {
+            self.in_mailboxes += 1;
+            return Ok(Placement::Queued(placed));
+        };
+        self.ledger.set_stage(evicted, DeliveryStage::Returned);
+        Ok(Placement::Overflow { placed, evicted, payload })
+    }
+
+    /// Takes the next step. A delivery that is taken is running, and nothing starts ahead of it
+    /// until [`Machine::begun`] or another report.
+    pub fn step(&mut self) -> Option<Step<P>> {
+        let step = self.steps.pop_front()?;
+        let (Step::Build(slot) | Step::Deliver(slot, ..) | Step::Passivate(slot)) = &step;
+        // An agent that is passivated is not in the directory.
+        let Ok(agent) = self.directory.agent_mut(*slot) else { return Some(step) };
+        agent.due -= 1;
+        if let Step::Deliver(_, delivery, _) = &step {
+            let policy = policy_of(&self.policies, agent.agent_type);
+            occupy(agent, &policy, &mut self.ledger, *delivery);
+            if let Some(delivery) = self.ledger.deliveries.get_mut(*delivery) {
+                delivery.stage = DeliveryStage::Running;
+                delivery.unbegun = true;
+                self.unbegun += 1;
+            }
+        } else {
+            agent.running += 1;
+        }
+        Some(step)
+    }
+
+    /// Reports that the handler of a taken delivery has begun, or never will. Ignored if that was
+    /// reported before, or if the delivery has ended.
+    pub fn begun(&mut self, delivery: DeliveryId) {
+        if let Some(delivery) = self.ledger.deliveries.get_mut(delivery)
+            && std::mem::take(&mut delivery.unbegun)
+        {
+            self.unbegun -= 1;
+        }
+    }
+
+    /// Reports that a handler ended with a response, which goes last into the inbox. Returns
+    /// whether the agent rests: see [`Finished::rests`].
+    ///
+    /// # Errors
+    ///
+    /// [`CoreError::DeliveryNotOpen`] (L1), or [`CoreError::WrongStage`] if it is not running.
+    pub fn respond(&mut self, delivery: DeliveryId, payload: P) -> Result<bool, CoreError> {
+        let rests = self.release(delivery)?;
+        self.inbox.push_back(Arrival::Response(delivery, payload));
+        Ok(rests)
+    }
+
+    /// Reports that a handler ended, with a response that does not go through the inbox. The next
+    /// delivery of the agent can start; [`Machine::finish`] follows. Returns whether the agent
+    /// rests: see [`Finished::rests`].
+    ///
+    /// # Errors
+    ///
+    /// [`CoreError::DeliveryNotOpen`] (L1), or [`CoreError::WrongStage`] if it is not running.
+    pub fn release(&mut self, delivery: DeliveryId) -> Result<bool, CoreError> {
+        let found = self.ledger.deliveries.get_mut(delivery).ok_or(CoreError::DeliveryNotOpen)?;
+        if found.stage != DeliveryStage::Running {
+            return Err(CoreError::WrongStage);
+        }
+        found.stage = DeliveryStage::Responding;
+        let (slot, listed) = (found.agent, found.listed.take());
+        self.unbegun -= usize::from(std::mem::take(&mut found.unbegun));
+        Ok(self.vacate(slot, listed))
+    }
+
+    /// Reports that a delivery ended: its handler ended, or the sender has its response, or it
+    /// was returned and the sender was notified.
+    ///
+    /// # Errors
+    ///
+    /// [`CoreError::DeliveryNotOpen`] (L1), or [`CoreError::WrongStage`] if it is due or waiting.
+    pub fn finish(
+        &mut self,
+        delivery: DeliveryId,
+        outcome: Outcome,
+    ) -> Result<Finished, CoreError> {
+        let found = self.ledger.deliveries.get(delivery).ok_or(CoreError::DeliveryNotOpen)?;
+        let (slot, listed) = (found.agent, found.listed);
+        let rests = match found.stage {
+            DeliveryStage::Waiting | DeliveryStage::Due => return Err(CoreError::WrongStage),
+            DeliveryStage::Running => {
+                self.unbegun -= usize::from(found.unbegun);
+                self.vacate(slot, listed)
+            }
+            DeliveryStage::Responding | DeliveryStage::Returned => self.rests(slot),
+        };
+        Ok(Finished { settled: self.ledger.close(delivery, outcome), rests })
+    }
+
+    /// Reports that the caller of a delivery no longer waits for it. Ignored if it has ended.
+    pub fn abandon(&mut self, delivery: DeliveryId) {
+        self.ledger.detach(delivery);
+    }
+
+    /// Starts a delivery, which `open` opens as running, if the agent can start it.
+    pub(super) fn start_running(
+        &mut self,
+        slot: AgentSlot,
+        open: impl FnOnce(&mut Ledger) -> DeliveryId,
+    ) -> Option<DeliveryId> {
+        let agent = self.directory.agent_mut(slot).ok()?;
+        let policy = policy_of(&self.policies, agent.agent_type);
+        if !agent.can_start(&policy) {
+            return None;
+        }
+        let delivery = open(&mut self.ledger);
+        agent.idle_since = None;
+        occupy(agent, &policy, &mut self.ledger, delivery);
+        Some(delivery)
+    }
+
+    /// A running delivery has ended: the next ones become due. Returns whether the agent rests.
+    fn vacate(&mut self, slot: AgentSlot, listed: Option<usize>) -> bool {
+        let Ok(agent) = self.directory.agent_mut(slot) else { return false };
+        agent.running -= 1;
+        if let Some(index) = listed {
+            agent.listed.swap_remove(index);
+            let moved = agent.listed.get(index).copied();
+            if let Some(moved) = moved.and_then(|moved| self.ledger.deliveries.get_mut(moved)) {
+                moved.listed = listed;
+            }
+        }
+        let policy = policy_of(&self.policies, agent.agent_type);
+        self.in_mailboxes -= refill(agent, slot, &policy, &mut self.ledger, &mut self.steps);
+        agent.rests(&policy)
+    }
+}
+
+/// Counts a delivery as running in the agent.
+fn occupy<P>(agent: &mut Agent<P>, policy: &Policy, ledger: &mut Ledger, delivery: DeliveryId) {
+    agent.running += 1;
+    // Only an agent with limited concurrency can be part of a deadlock.
+    if policy.concurrency.is_some() {
+        if let Some(delivery) = ledger.deliveries.get_mut(delivery) {
+            delivery.listed = Some(agent.listed.len());
+        }
+        agent.listed.push(delivery);
+    }
+}
+
+/// Makes as many waiting deliveries due as the policy admits. Returns their number.
+pub(super) fn refill<P>(
+    agent: &mut Agent<P>,
+    slot: AgentSlot,
+    policy: &Policy,
+    ledger: &mut Ledger,
+    steps: &mut VecDeque<Step<P>>,
+) -> usize {
+    let before = agent.due;
+    while policy.admits(agent.due + agent.running) {
+        let Some((delivery, payload)) = agent.mailbox.pop_front() else { break };
+        agent.due += 1;
+        ledger.set_stage(delivery, DeliveryStage::Due);
+        steps.push_back(Step::Deliver(slot, delivery, payload));
+    }
+    agent.due - before
+}

@@ -1,0 +1,40 @@
+//! The limits of the agents of one type: concurrency, mailbox capacity, time until passivation.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+/// A time on the driver's clock, since an arbitrary origin. The core has no clock.
+pub type Time = Duration;
+
+/// Which message is evicted when one arrives at a full mailbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The message that arrives.
+    #[default]
+    Reject,
+    /// The message that has waited longest.
+    DropOldest,
+}
+
+/// The limits of each agent of one type. By default there are none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// The maximum number of messages that an agent handles at the same time.
+    pub concurrency: Option<NonZeroUsize>,
+    /// The maximum number of messages in its mailbox.
+    pub capacity: Option<NonZeroUsize>,
+    /// What happens when the mailbox is full.
+    pub overflow: Overflow,
+    /// How long an agent stays idle before it is passivated; `None` is forever.
+    pub passivate_after: Option<Time>,
+}
+
+impl Policy {
+    pub(crate) fn admits(&self, busy: usize) -> bool {
+        self.concurrency.is_none_or(|most| busy < most.get())
+    }
+
+    pub(crate) fn is_full(&self, waiting: usize) -> bool {
+        self.capacity.is_some_and(|most| waiting >= most.get())
+    }
+}

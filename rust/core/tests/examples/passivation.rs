@@ -1,0 +1,157 @@
+//! Passivation of idle agents.
+
+use std::time::Duration;
+
+use ferrogen_core::{AgentSlot, CoreError, Machine, Outcome, Policy, Step, Time};
+
+use super::{send, started, with_agent, writer};
+
+fn after(seconds: u64) -> Policy {
+    Policy { passivate_after: Some(at(seconds)), ..Policy::default() }
+}
+
+fn at(seconds: u64) -> Time {
+    Duration::from_secs(seconds)
+}
+
+/// Handles a message, at the end of which the agent becomes idle at `now`.
+fn handle(machine: &mut Machine<&str>, agent: AgentSlot, now: Time) {
+    let delivery = send(machine, agent, "hello");
+    assert_eq!(started(machine), ["hello"]);
+    assert!(machine.finish(delivery, Outcome::Handled).expect("a running delivery").rests);
+    machine.rest(agent, now);
+}
+
+#[test]
+fn passivates_an_agent_that_was_idle_for_long_enough() {
+    let (mut machine, agent) = with_agent(after(10));
+    handle(&mut machine, agent, at(5));
+    assert_eq!(machine.next_wake(), Some(at(15)));
+    assert_eq!(machine.advance(at(14)), Some(at(15)));
+    assert!(!machine.is_due());
+    assert_eq!(machine.advance(at(15)), None);
+    assert_eq!((machine.agents(), machine.find(writer(), "default")), (0, None));
+    assert!(!machine.is_clear(), "the instance is to be dropped first");
+    assert_eq!(machine.step(), Some(Step::Passivate(agent)));
+    assert_eq!(machine.step(), None);
+}
+
+#[test]
+fn postpones_the_passivation_of_an_agent_that_was_active() {
+    let (mut machine, agent) = with_agent(after(10));
+    handle(&mut machine, agent, at(0));
+    handle(&mut machine, agent, at(7));
+    assert_eq!(machine.next_wake(), Some(at(10)), "the timer is moved when it is due");
+    assert_eq!(machine.advance(at(10)), Some(at(17)));
+    assert_eq!(machine.advance(at(17)), None);
+    assert_eq!(machine.step(), Some(Step::Passivate(agent)));
+}
+
+#[test]
+fn removes_the_timer_of_a_busy_agent() {
+    let (mut machine, agent) = with_agent(after(10));
+    handle(&mut machine, agent, at(0));
+    let delivery = machine.start(agent, None).unwrap();
+    assert_eq!(machine.advance(at(20)), None);
+    assert!(machine.finish(delivery, Outcome::Handled).unwrap().rests);
+    machine.rest(agent, at(30));
+    assert_eq!(machine.next_wake(), Some(at(40)));
+}
+
+#[test]
+fn reports_rest_once_per_idle_period() {
+    let (mut machine, agent) = with_agent(after(10));
+    let delivery = send(&mut machine, agent, "question");
+    started(&mut machine);
+    assert_eq!(machine.respond(delivery, "response"), Ok(true));
+    machine.rest(agent, at(0));
+    machine.take();
+    assert!(!machine.finish(delivery, Outcome::Responded).unwrap().rests);
+}
+
+#[test]
+fn lets_a_new_agent_rest_after_its_build() {
+    let mut machine = Machine::<&str>::default();
+    machine.configure(writer(), after(10));
+    let agent = machine.begin_build(writer(), "default").unwrap();
+    assert_eq!(machine.built(agent), Ok(true));
+    machine.rest(agent, at(1));
+    assert_eq!(machine.next_wake(), Some(at(11)));
+}
+
+#[test]
+fn ignores_rest_for_busy_missing_and_permanent_agents() {
+    let (mut machine, busy) = with_agent(after(10));
+    machine.start(busy, None).unwrap();
+    let building = machine.build(writer(), "building").unwrap();
+    for slot in [busy, building, AgentSlot::default()] {
+        machine.rest(slot, at(0));
+    }
+    assert_eq!(machine.next_wake(), None);
+    let (mut machine, permanent) = with_agent(Policy::default());
+    machine.rest(permanent, at(0));
+    assert_eq!(machine.next_wake(), None);
+}
+
+#[test]
+fn builds_a_new_agent_for_the_next_message() {
+    let (mut machine, gone) = with_agent(after(0));
+    machine.rest(gone, at(0));
+    machine.advance(at(0));
+    let ticket = machine.hold();
+    assert_eq!(machine.place(gone, ticket, "hello", None), Err(CoreError::AgentMissing));
+    let agent = machine.build(writer(), "default").unwrap();
+    assert_ne!(agent, gone);
+    machine.place(agent, ticket, "hello", None).unwrap();
+    assert_eq!(machine.step(), Some(Step::Passivate(gone)));
+    assert_eq!(machine.step(), Some(Step::Build(agent)));
+}
+
+#[test]
+fn passivates_an_agent_whose_response_is_in_flight() {
+    let (mut machine, agent) = with_agent(after(0));
+    let delivery = send(&mut machine, agent, "question");
+    started(&mut machine);
+    machine.respond(delivery, "response").unwrap();
+    machine.rest(agent, at(0));
+    machine.advance(at(0));
+    assert_eq!(machine.step(), Some(Step::Passivate(agent)));
+    assert!(machine.take().is_some());
+    assert!(!machine.finish(delivery, Outcome::Responded).unwrap().rests);
+    assert!(machine.is_idle());
+}
+
+#[test]
+fn applies_a_policy_that_ends_passivation_and_one_that_shortens_it() {
+    let (mut machine, agent) = with_agent(after(10));
+    machine.rest(agent, at(0));
+    machine.configure(writer(), after(2));
+    machine.rest(agent, at(1));
+    assert_eq!(machine.next_wake(), Some(at(3)));
+    machine.configure(writer(), Policy::default());
+    assert_eq!(machine.advance(at(100)), None);
+    assert_eq!(machine.agents(), 1);
+}
+
+#[test]
+fn never_passivates_beyond_the_end_of_time() {
+    let forever = Policy { passivate_after: Some(Time::MAX), ..Policy::default() };
+    let (mut machine, agent) = with_agent(forever);
+    machine.rest(agent, at(1));
+    assert_eq!(machine.next_wake(), None);
+    assert_eq!(machine.advance(Time::MAX), None);
+}
+
+#[test]
+fn keeps_nothing_of_passivated_agents() {
+    let mut machine = Machine::default();
+    machine.configure(writer(), after(1));
+    for number in 0..1000 {
+        let agent = machine.enter(writer(), &number.to_string()).unwrap();
+        handle(&mut machine, agent, at(number));
+        machine.advance(at(number + 1));
+        assert_eq!(machine.step(), Some(Step::Passivate(agent)));
+    }
+    assert_eq!((machine.agents(), machine.open(), machine.next_wake()), (0, 0, None));
+    assert_eq!(machine.tally().handled, 1000);
+}

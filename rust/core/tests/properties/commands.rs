@@ -1,0 +1,120 @@
+//! The commands of a random driver.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use ferrogen_core::{Outcome, Overflow, Policy, Time};
+use proptest::prelude::*;
+
+/// Numbers select one of the possible objects. A command without a possible object is skipped.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    Accept,
+    Hold,
+    Take,
+    Pause,
+    Resume,
+    Settle(usize, Outcome),
+    Start(usize, usize),
+    StartDelivery(usize, usize, usize),
+    Place(usize, usize, usize),
+    /// Holds a message and places it: the most frequent sequence.
+    Call(usize, usize),
+    Step,
+    Begun(usize),
+    Respond(usize),
+    Release(usize),
+    Finish(usize, Outcome),
+    Abandon(usize),
+    Drain,
+    Configure(usize, Policy),
+    Enter(usize),
+    BeginBuild(usize),
+    Built(usize),
+    BuildFailed(usize),
+    Wait(Time),
+    Advance,
+    Rest(usize),
+    Wrong(usize),
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    prop::sample::select(vec![
+        Outcome::Handled,
+        Outcome::Responded,
+        Outcome::Dropped,
+        Outcome::Failed,
+        Outcome::DeadLettered,
+    ])
+}
+
+pub(crate) fn policy() -> impl Strategy<Value = Policy> {
+    let most = || (0..4_usize).prop_map(NonZeroUsize::new);
+    let overflow = prop::sample::select(vec![Overflow::Reject, Overflow::DropOldest]);
+    let after = prop::option::of((0..20_u64).prop_map(Duration::from_millis));
+    (most(), most(), overflow, after).prop_map(
+        |(concurrency, capacity, overflow, passivate_after)| Policy {
+            concurrency,
+            capacity,
+            overflow,
+            passivate_after,
+        },
+    )
+}
+
+pub(crate) fn command() -> impl Strategy<Value = Command> {
+    use Command as C;
+    let n = || 0..1000_usize;
+    let wait = (0..15_u64).prop_map(|millis| C::Wait(Duration::from_millis(millis)));
+    prop_oneof![
+        4 => Just(C::Accept),
+        2 => Just(C::Hold),
+        6 => Just(C::Take),
+        1 => Just(C::Pause),
+        2 => Just(C::Resume),
+        4 => (n(), outcome()).prop_map(|(one, how)| C::Settle(one, how)),
+        2 => (n(), n()).prop_map(|(one, two)| C::Start(one, two)),
+        2 => (n(), n(), n()).prop_map(|(one, two, three)| C::StartDelivery(one, two, three)),
+        8 => (n(), n(), n()).prop_map(|(one, two, three)| C::Place(one, two, three)),
+        8 => (n(), n()).prop_map(|(one, two)| C::Call(one, two)),
+        10 => Just(C::Step),
+        4 => n().prop_map(C::Begun),
+        2 => n().prop_map(C::Respond),
+        2 => n().prop_map(C::Release),
+        6 => (n(), outcome()).prop_map(|(one, how)| C::Finish(one, how)),
+        1 => n().prop_map(C::Abandon),
+        1 => Just(C::Drain),
+        2 => n().prop_map(C::Enter),
+        1 => n().prop_map(C::BeginBuild),
+        3 => n().prop_map(C::Built),
+        1 => n().prop_map(C::BuildFailed),
+        3 => wait,
+        3 => Just(C::Advance),
+        1 => n().prop_map(C::Rest),
+        3 => n().prop_map(C::Wrong),
+    ]
+}
+
+pub(crate) fn command_or_policy() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        15 => command(),
+        1 => (0..2_usize, policy()).prop_map(|(one, policy)| Command::Configure(one, policy)),
+    ]
+}
+
+/// Mostly calls from running handlers, so that handlers wait for each other.
+pub(crate) fn call() -> impl Strategy<Value = Command> {
+    use Command as C;
+    let n = || 0..1000_usize;
+    prop_oneof![
+        12 => (n(), n()).prop_map(|(one, two)| C::Call(one, two)),
+        4 => (n(), n()).prop_map(|(one, two)| C::Start(one, two)),
+        10 => Just(C::Step),
+        4 => n().prop_map(C::Begun),
+        1 => (n(), outcome()).prop_map(|(one, how)| C::Finish(one, how)),
+        1 => n().prop_map(C::Release),
+        1 => n().prop_map(C::Abandon),
+        1 => n().prop_map(C::Enter),
+        1 => n().prop_map(C::Built),
+    ]
+}

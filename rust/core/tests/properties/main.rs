@@ -1,0 +1,17 @@
+//! Properties of the core under random commands, against naive models.
+
+mod checks;
+mod commands;
+mod harness;
+mod machine;
+mod model;
+mod names;
+mod routes;
+mod stuck;
+mod wrong_reports;
+
+use proptest::test_runner::Config;
+
+fn config(cases: u32) -> Config {
+    Config { cases, failure_persistence: None, ..Config::default() }
+}

@@ -1,0 +1,328 @@
+//! The step machine written the obvious way: lists that are scanned from the beginning.
+
+use std::collections::{HashMap, VecDeque};
+
+use ferrogen_core::{
+    AgentSlot, Arrival, DeliveryId, Finished, Outcome, Overflow, Policy, Ticket, Time,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    Waiting,
+    Due,
+    Running,
+    Responding,
+    Returned,
+}
+
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) id: DeliveryId,
+    /// The number of the message.
+    pub(crate) message: u64,
+    pub(crate) slot: AgentSlot,
+    pub(crate) at: At,
+    pub(crate) unbegun: bool,
+    /// Whether it started while the concurrency of the agent was limited.
+    pub(crate) known: bool,
+    pub(crate) caller: Option<DeliveryId>,
+    pub(crate) awaiting: Option<DeliveryId>,
+    pub(crate) payload: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Agent {
+    pub(crate) slot: AgentSlot,
+    /// The index of the agent type, and the key.
+    pub(crate) address: (usize, String),
+    pub(crate) ready: bool,
+    pub(crate) building: bool,
+    pub(crate) idle_since: Option<Time>,
+    pub(crate) timer: Option<(Time, u64)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    Build(AgentSlot),
+    Deliver(DeliveryId),
+    Passivate(AgentSlot),
+}
+
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// Unknown if the message was started at once.
+    ticket: Option<Ticket>,
+    pub(crate) held: bool,
+    pub(crate) worst: Outcome,
+}
+
+/// What must happen to a new delivery.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    Due,
+    Waiting,
+    Rejected,
+    Evicts(DeliveryId),
+    Deadlock,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) policies: [Policy; 2],
+    /// Open messages by number.
+    pub(crate) messages: HashMap<u64, Message>,
+    /// Open deliveries in the order of placement.
+    pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) agents: Vec<Agent>,
+    pub(crate) inbox: VecDeque<Arrival<u32>>,
+    pub(crate) steps: VecDeque<Work>,
+    pub(crate) paused: bool,
+    pub(crate) accepted: u64,
+    pub(crate) settled: Vec<Outcome>,
+    pub(crate) timers_set: u64,
+}
+
+/// Reads.
+impl Model {
+    pub(crate) fn find(&self, address: &(usize, String)) -> Option<AgentSlot> {
+        self.agents.iter().find(|agent| agent.address == *address).map(|agent| agent.slot)
+    }
+
+    pub(crate) fn agent(&self, slot: AgentSlot) -> Option<&Agent> {
+        self.agents.iter().find(|agent| agent.slot == slot)
+    }
+
+    pub(crate) fn agent_mut(&mut self, slot: AgentSlot) -> &mut Agent {
+        self.agents.iter_mut().find(|agent| agent.slot == slot).expect("a known agent")
+    }
+
+    pub(crate) fn delivery(&self, id: DeliveryId) -> Option<&Delivery> {
+        self.deliveries.iter().find(|delivery| delivery.id == id)
+    }
+
+    pub(crate) fn delivery_mut(&mut self, id: DeliveryId) -> Option<&mut Delivery> {
+        self.deliveries.iter_mut().find(|delivery| delivery.id == id)
+    }
+
+    pub(crate) fn policy(&self, slot: AgentSlot) -> Policy {
+        self.agent(slot).map(|agent| self.policies[agent.address.0]).unwrap_or_default()
+    }
+
+    pub(crate) fn is_held(&self, ticket: Ticket) -> bool {
+        self.number_of(ticket).is_some_and(|number| self.messages[&number].held)
+    }
+
+    pub(crate) fn number_of(&self, ticket: Ticket) -> Option<u64> {
+        let mut messages = self.messages.iter();
+        messages.find(|(_, message)| message.ticket == Some(ticket)).map(|(number, _)| *number)
+    }
+
+    pub(crate) fn all(&self, at: At) -> impl Iterator<Item = &Delivery> {
+        self.deliveries.iter().filter(move |delivery| delivery.at == at)
+    }
+
+    pub(crate) fn of(&self, slot: AgentSlot, at: At) -> impl Iterator<Item = &Delivery> {
+        self.all(at).filter(move |delivery| delivery.slot == slot)
+    }
+
+    pub(crate) fn busy(&self, slot: AgentSlot) -> usize {
+        self.of(slot, At::Due).count() + self.of(slot, At::Running).count()
+    }
+
+    fn has_room(&self, slot: AgentSlot) -> bool {
+        let concurrency = self.policy(slot).concurrency;
+        concurrency.is_none_or(|most| self.busy(slot) < most.get())
+    }
+
+    pub(crate) fn can_start(&self, slot: AgentSlot) -> bool {
+        let ready = self.agent(slot).is_some_and(|agent| agent.ready);
+        ready && self.of(slot, At::Waiting).count() == 0 && self.has_room(slot)
+    }
+
+    pub(crate) fn has_begun_everything(&self) -> bool {
+        self.steps.is_empty() && self.deliveries.iter().all(|delivery| !delivery.unbegun)
+    }
+
+    pub(crate) fn is_clear(&self) -> bool {
+        !self.paused && self.inbox.is_empty() && self.has_begun_everything()
+    }
+
+    pub(crate) fn is_idle(&self, slot: AgentSlot) -> bool {
+        let ready = self.agent(slot).is_some_and(|agent| agent.ready);
+        ready && self.busy(slot) == 0 && self.of(slot, At::Waiting).count() == 0
+    }
+
+    pub(crate) fn rests(&self, slot: AgentSlot) -> bool {
+        self.is_idle(slot)
+            && self.policy(slot).passivate_after.is_some()
+            && self.agent(slot).is_some_and(|agent| agent.idle_since.is_none())
+    }
+
+    pub(crate) fn expect_placement(&self, slot: AgentSlot, caller: Option<DeliveryId>) -> Expected {
+        if self.can_start(slot) {
+            return Expected::Due;
+        }
+        let caller = caller.filter(|caller| self.delivery(*caller).is_some());
+        if caller.is_some_and(|caller| self.is_stuck(slot, &self.stuck(caller))) {
+            return Expected::Deadlock;
+        }
+        let mut waiting = self.of(slot, At::Waiting).map(|delivery| delivery.id);
+        let policy = self.policy(slot);
+        if policy.capacity.is_none_or(|most| self.of(slot, At::Waiting).count() < most.get()) {
+            return Expected::Waiting;
+        }
+        match policy.overflow {
+            Overflow::Reject => Expected::Rejected,
+            Overflow::DropOldest => Expected::Evicts(waiting.next().expect("a full mailbox")),
+        }
+    }
+}
+
+/// Changes.
+impl Model {
+    /// Accepts a message, held if it has a ticket, and returns its number.
+    pub(crate) fn accept(&mut self, ticket: Option<Ticket>) -> u64 {
+        self.accepted += 1;
+        let message = Message { ticket, held: ticket.is_some(), worst: Outcome::Handled };
+        self.messages.insert(self.accepted, message);
+        self.accepted
+    }
+
+    pub(crate) fn open(
+        &mut self,
+        id: DeliveryId,
+        (message, slot, at): (u64, AgentSlot, At),
+        caller: Option<DeliveryId>,
+        payload: u32,
+    ) {
+        assert!(self.delivery(id).is_none(), "L1: delivery ids are unique");
+        let (unbegun, known, awaiting) = (false, false, None);
+        self.deliveries.push(Delivery {
+            id,
+            message,
+            slot,
+            at,
+            unbegun,
+            known,
+            caller,
+            awaiting,
+            payload,
+        });
+        if let Some(caller) = caller.and_then(|caller| self.delivery_mut(caller)) {
+            caller.awaiting = Some(id);
+        }
+        match at {
+            At::Due => {
+                self.steps.push_back(Work::Deliver(id));
+                self.agent_mut(slot).idle_since = None;
+            }
+            At::Running => self.run(id, false),
+            At::Waiting | At::Responding | At::Returned => {}
+        }
+    }
+
+    pub(crate) fn run(&mut self, id: DeliveryId, unbegun: bool) {
+        let slot = self.delivery(id).expect("an open delivery").slot;
+        let known = self.policy(slot).concurrency.is_some();
+        let delivery = self.delivery_mut(id).expect("an open delivery");
+        (delivery.at, delivery.unbegun, delivery.known) = (At::Running, unbegun, known);
+        self.agent_mut(slot).idle_since = None;
+    }
+
+    pub(crate) fn set(&mut self, id: DeliveryId, at: At) {
+        self.delivery_mut(id).expect("an open delivery").at = at;
+    }
+
+    pub(crate) fn refill(&mut self, slot: AgentSlot) {
+        while self.has_room(slot) {
+            let Some(oldest) = self.of(slot, At::Waiting).next().map(|one| one.id) else { return };
+            self.set(oldest, At::Due);
+            self.steps.push_back(Work::Deliver(oldest));
+        }
+    }
+
+    pub(crate) fn release(&mut self, id: DeliveryId) -> bool {
+        let delivery = self.delivery_mut(id).expect("an open delivery");
+        (delivery.at, delivery.unbegun) = (At::Responding, false);
+        let slot = delivery.slot;
+        self.refill(slot);
+        self.rests(slot)
+    }
+
+    pub(crate) fn abandon(&mut self, id: DeliveryId) {
+        if let Some(delivery) = self.delivery_mut(id) {
+            delivery.caller = None;
+        }
+        for delivery in self.deliveries.iter_mut().filter(|one| one.awaiting == Some(id)) {
+            delivery.awaiting = None;
+        }
+    }
+
+    pub(crate) fn finish(&mut self, id: DeliveryId, outcome: Outcome) -> Finished {
+        let delivery = self.delivery(id).expect("an open delivery");
+        let (message, slot, was_running) =
+            (delivery.message, delivery.slot, delivery.at == At::Running);
+        let rests = if was_running { self.release(id) } else { self.rests(slot) };
+        self.abandon(id);
+        self.deliveries.retain(|delivery| delivery.id != id);
+        Finished { settled: self.end(message, outcome), rests }
+    }
+
+    pub(crate) fn settle(&mut self, ticket: Ticket, outcome: Outcome) -> Option<Outcome> {
+        let number = self.number_of(ticket).expect("an open ticket");
+        self.messages.get_mut(&number)?.held = false;
+        self.end(number, outcome)
+    }
+
+    fn end(&mut self, number: u64, outcome: Outcome) -> Option<Outcome> {
+        let message = self.messages.get_mut(&number).expect("an open message");
+        message.worst = message.worst.max(outcome);
+        if message.held || self.deliveries.iter().any(|delivery| delivery.message == number) {
+            return None;
+        }
+        let worst = self.messages.remove(&number)?.worst;
+        self.settled.push(worst);
+        Some(worst)
+    }
+
+    pub(crate) fn rest(&mut self, slot: AgentSlot, now: Time) {
+        let Some(after) = self.policy(slot).passivate_after else { return };
+        if self.is_idle(slot) {
+            let deadline = now + after;
+            let next = self.timers_set;
+            let agent = self.agent_mut(slot);
+            agent.idle_since = Some(now);
+            if agent.timer.is_none_or(|(time, _)| deadline < time) {
+                agent.timer = Some((deadline, next));
+                self.timers_set += 1;
+            }
+        }
+    }
+
+    pub(crate) fn next_wake(&self) -> Option<Time> {
+        self.agents.iter().filter_map(|agent| agent.timer).min().map(|(time, _)| time)
+    }
+
+    pub(crate) fn advance(&mut self, now: Time) {
+        loop {
+            let due = self.agents.iter().filter(|agent| agent.timer.is_some());
+            let Some(agent) = due.min_by_key(|agent| agent.timer) else { return };
+            let (slot, policy) = (agent.slot, self.policies[agent.address.0]);
+            if agent.timer.is_some_and(|(time, _)| time > now) {
+                return;
+            }
+            let idle_since = agent.idle_since.filter(|_| self.is_idle(slot));
+            let next = self.timers_set;
+            let agent = self.agent_mut(slot);
+            agent.timer = None;
+            let Some((since, after)) = idle_since.zip(policy.passivate_after) else { continue };
+            if since + after > now {
+                agent.timer = Some((since + after, next));
+                self.timers_set += 1;
+            } else {
+                self.agents.retain(|agent| agent.slot != slot);
+                self.steps.push_back(Work::Passivate(slot));
+            }
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! `Engine`: the state of one runtime, and what Python may ask of it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use ferrogen_core::{self as core, DeliveryId};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PySet};
+
+use super::admission::BUDGET;
+use super::agents::Books;
+use super::execution::Execution;
+use super::messages::{Kind, Request};
+use super::observer::LogLevels;
+use super::pump::Timer;
+use super::routing::{RecipientCache, RemainingRecipients};
+use super::send::Send;
+use super::task_pool::PooledTask;
+use crate::interpreter::GilMutex;
+use crate::interpreter::threads::ThreadOfProcess;
+use crate::routes::Routes;
+
+/// What belongs to the event loop.
+pub(super) struct State {
+    /// The thread and process in which the runtime was started.
+    thread: ThreadOfProcess,
+    /// The event loop that the runtime is bound to.
+    pub(super) event_loop: Option<Py<PyAny>>,
+    /// Whether messages are taken without being asked for.
+    is_started: bool,
+    /// Whether they are taken by hand.
+    pub(super) is_by_hand: bool,
+    /// How many inline handlers are left in this turn of the event loop.
+    pub(super) budget: u32,
+    /// The context of intervention handlers.
+    pub(super) context: Option<Py<PyAny>>,
+    #[expect(clippy::vec_box, reason = "they are moved with each message")]
+    pub(super) pool: Vec<Box<PooledTask>>,
+    /// Whether a call of [`Engine::pump`] is scheduled.
+    pub(super) is_armed: bool,
+    pub(super) recipient_cache: RecipientCache,
+    /// Sends that `asyncio.gather` awaits and that have not begun.
+    pub(super) gathered: VecDeque<Py<Send>>,
+    /// Parked handlers that are to be resumed.
+    pub(super) resumable: VecDeque<Py<Execution>>,
+    /// Whether they are being resumed, or that is scheduled.
+    pub(super) is_resuming: bool,
+    pub(super) timer: Option<Timer>,
+}
+
+impl State {
+    /// Whether the runtime is started, in this thread of this process.
+    #[inline]
+    pub(super) fn is_open_here(&self) -> bool {
+        self.is_started && self.thread == ThreadOfProcess::current()
+    }
+}
+
+/// The handler that runs, and its task.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Running {
+    pub(super) delivery: DeliveryId,
+    pub(super) task: usize,
+}
+
+/// The engine of one runtime: takes each message from acceptance to settlement.
+#[pyclass(frozen, weakref, module = "ferrogen._core")]
+pub(crate) struct Engine {
+    /// Identifies this engine in the slots that agent ids remember.
+    pub(super) number: u64,
+    /// `ferrogen._runtime.host.EngineHost`: the part of the engine that is written in Python.
+    pub(super) host: Py<PyAny>,
+    pub(super) routes: Py<Routes>,
+    pub(super) log_levels: LogLevels,
+    /// The user's intervention handlers.
+    pub(super) interceptors: Py<PyList>,
+    /// The tasks of suspended handlers: asyncio keeps only weak references to tasks.
+    pub(super) kept: Py<PySet>,
+    /// Whether each handler gets a task of its own.
+    pub(super) is_task_mode: bool,
+    pub(super) books: GilMutex<Books>,
+    pub(super) state: GilMutex<State>,
+    pub(super) running: GilMutex<Option<Running>>,
+    // Read with each message, and so not in the state.
+    /// How many handlers run inside one another.
+    pub(super) depth: AtomicU32,
+    pub(super) is_traced: AtomicBool,
+    pub(super) idle_is_awaited: AtomicBool,
+    pub(super) remaining: RemainingRecipients,
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    #[pyo3(signature = (*, host, routes, loggers, interceptors, kept, task_mode))]
+    fn new(
+        py: Python<'_>,
+        host: Py<PyAny>,
+        routes: Py<Routes>,
+        loggers: (String, String),
+        interceptors: Py<PyList>,
+        kept: Py<PySet>,
+        task_mode: bool,
+    ) -> PyResult<Self> {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        Ok(Self {
+            number: MADE.fetch_add(1, Ordering::Relaxed) + 1,
+            host,
+            routes,
+            log_levels: LogLevels::find(py, [&loggers.0, &loggers.1])?,
+            interceptors,
+            kept,
+            is_task_mode: task_mode,
+            books: GilMutex::default(),
+            state: GilMutex::new(State {
+                thread: ThreadOfProcess::default(),
+                event_loop: None,
+                is_started: false,
+                is_by_hand: true,
+                budget: BUDGET,
+                context: None,
+                pool: Vec::new(),
+                is_armed: false,
+                recipient_cache: RecipientCache::default(),
+                gathered: VecDeque::new(),
+                resumable: VecDeque::new(),
+                is_resuming: false,
+                timer: None,
+            }),
+            running: GilMutex::new(None),
+            depth: AtomicU32::new(0),
+            is_traced: AtomicBool::new(false),
+            idle_is_awaited: AtomicBool::new(false),
+            remaining: RemainingRecipients::none(),
+        })
+    }
+
+    /// Send a message to one agent; await the result to get its response.
+    ///
+    /// The handler goes on if the sender stops waiting, by cancellation of its task or of the token.
+    ///
+    /// Args:
+    ///     message: The message.
+    ///     recipient: The agent to send it to; it is built if it does not exist yet.
+    ///     sender: The agent that sends it, or None from outside.
+    ///     cancellation_token: Cancels the waiting; the handler has it in its context.
+    ///     message_id: Names the message in logs and traces; generated if left out.
+    ///
+    /// Returns:
+    ///     The return value of the handler.
+    ///
+    /// Raises:
+    ///     TypeError: The recipient is not an `AgentId`.
+    ///     RecipientNotFoundError: The recipient's type is not registered.
+    ///     MailboxFullError: The recipient's bounded mailbox is full.
+    ///     DeadlockError: The recipient waits, directly or through others, for this message.
+    ///     MessageDroppedException: An intervention handler dropped the message or the response.
+    ///     RuntimeStoppedError: The runtime stopped before the message was handled, or is closed.
+    ///     WrongLoopError: The runtime runs on another event loop.
+    ///     BaseException: Whatever the handler, an intervention handler or the factory raised.
+    #[pyo3(signature = (message, recipient, *, sender=None, cancellation_token=None, message_id=None))]
+    fn send_message(
+        slf: Py<Self>,
+        py: Python<'_>,
+        message: Py<PyAny>,
+        recipient: Py<PyAny>,
+        sender: Option<Py<PyAny>>,
+        cancellation_token: Option<Py<PyAny>>,
+        message_id: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'_, Send>> {
+        let to = recipient;
+        let kind = Kind::Send;
+        Send::make(py, Request { kind, engine: slf, message, to, sender, cancellation_token, message_id })
+    }
+
+    /// Publish a message to every agent that is subscribed to its topic, except the sender.
+    ///
+    /// The returned awaitable ends as soon as the message is accepted; it does not wait for the handlers.
+    ///
+    /// Args:
+    ///     message: The message.
+    ///     topic_id: The topic to publish to.
+    ///     sender: The agent that publishes it, or None from outside.
+    ///     cancellation_token: Handlers have it in their context.
+    ///     message_id: Names the message in logs and traces; generated if left out.
+    ///
+    /// Raises:
+    ///     TypeError: The topic is not a `TopicId`.
+    ///     RuntimeStoppedError: The runtime is closed or has halted.
+    ///     WrongLoopError: The runtime runs on another event loop.
+    #[pyo3(signature = (message, topic_id, *, sender=None, cancellation_token=None, message_id=None))]
+    fn publish_message(
+        slf: Py<Self>,
+        py: Python<'_>,
+        message: Py<PyAny>,
+        topic_id: Py<PyAny>,
+        sender: Option<Py<PyAny>>,
+        cancellation_token: Option<Py<PyAny>>,
+        message_id: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'_, Send>> {
+        let to = topic_id;
+        let kind = Kind::Publish;
+        Send::make(py, Request { kind, engine: slf, message, to, sender, cancellation_token, message_id })
+    }
+
+    // Life cycle.
+
+    fn bind(slf: &Bound<'_, Self>, event_loop: Bound<'_, PyAny>, context: Py<PyAny>) {
+        let (py, this) = (slf.py(), slf.get());
+        let base = this.books.with(py, |books| books.set_base(context.clone_ref(py)));
+        let before = this.state.with(py, |state| {
+            state.is_by_hand = true;
+            (state.event_loop.replace(event_loop.unbind()), state.context.replace(context))
+        });
+        drop((base, before));
+    }
+
+    #[pyo3(signature = (event_loop, context, *, is_traced))]
+    fn open(
+        slf: &Bound<'_, Self>,
+        event_loop: Bound<'_, PyAny>,
+        context: Py<PyAny>,
+        is_traced: bool,
+    ) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        this.is_traced.store(is_traced, Ordering::Relaxed);
+        this.idle_is_awaited.store(false, Ordering::Relaxed);
+        this.cancel_timer(py)?;
+        let base = this.books.with(py, |books| books.set_base(context.clone_ref(py)));
+        let thread = ThreadOfProcess::current();
+        let before = this.state.with(py, |state| {
+            state.is_armed = false;
+            state.is_resuming = false;
+            state.thread = thread;
+            state.is_started = true;
+            state.is_by_hand = false;
+            let context = state.context.replace(context);
+            (state.event_loop.replace(event_loop.clone().unbind()), context)
+        });
+        let has_moved = before.0.as_ref().is_none_or(|one| !one.is(&event_loop));
+        drop((base, before));
+        if has_moved {
+            this.rest_all(&event_loop)?;
+        }
+        Self::set_timer(slf)?;
+        Self::arm(slf)
+    }
+
+    fn shut(slf: &Bound<'_, Self>) {
+        let (py, this) = (slf.py(), slf.get());
+        let (pool, event_loop) = this.state.with(py, |state| {
+            state.is_started = false;
+            let event_loop = state.event_loop.as_ref().map(|one| one.clone_ref(py));
+            (std::mem::take(&mut state.pool), event_loop)
+        });
+        for task in pool {
+            task.retire(py, event_loop.as_ref().map(|one| one.bind(py)));
+        }
+    }
+
+    #[getter]
+    fn is_started(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.is_started)
+    }
+
+    #[getter]
+    fn is_running(&self) -> bool {
+        self.depth.load(Ordering::Relaxed) > 0
+    }
+
+    #[getter]
+    fn is_paused(&self, py: Python<'_>) -> bool {
+        self.books.with(py, |books| books.machine.is_paused())
+    }
+
+    #[getter]
+    fn get_is_traced(&self) -> bool {
+        self.is_traced.load(Ordering::Relaxed)
+    }
+
+    #[setter]
+    fn set_is_traced(&self, is_traced: bool) {
+        self.is_traced.store(is_traced, Ordering::Relaxed);
+    }
+
+    #[setter]
+    fn set_idle_is_awaited(&self, awaited: bool) {
+        self.idle_is_awaited.store(awaited, Ordering::Relaxed);
+    }
+
+    // Called by the event loop.
+
+    fn pump(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::run_batch(slf)
+    }
+
+    fn begin_gathered(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::begin_all_gathered(slf)
+    }
+
+    fn resume_parked(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::resume_all(slf)
+    }
+
+    fn wake_up(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::on_timer(slf)
+    }
+
+    /// Stops the idle time of agents: none is passivated from here on.
+    fn stop_timer(&self, py: Python<'_>) -> PyResult<()> {
+        self.cancel_timer(py)
+    }
+
+    // Called by hand.
+
+    fn take_one(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Self::take_by_hand(slf)
+    }
+
+    fn drain(slf: &Bound<'_, Self>, reason: &str) -> PyResult<()> {
+        Self::drain_all(slf, reason)
+    }
+
+    #[getter]
+    fn waiting(&self, py: Python<'_>) -> usize {
+        self.books.with(py, |books| books.machine.waiting())
+    }
+
+    #[getter]
+    fn idle(&self, py: Python<'_>) -> bool {
+        self.books.with(py, |books| books.machine.is_idle())
+    }
+
+    fn tally<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let tally: core::Tally = self.books.with(py, |books| books.machine.tally());
+        let counts = PyDict::new(py);
+        counts.set_item("accepted", tally.accepted)?;
+        counts.set_item("handled", tally.handled)?;
+        counts.set_item("responded", tally.responded)?;
+        counts.set_item("dropped", tally.dropped)?;
+        counts.set_item("failed", tally.failed)?;
+        counts.set_item("dead_lettered", tally.dead_lettered)?;
+        Ok(counts)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.host)?;
+        visit.call(&self.routes)?;
+        visit.call(&self.interceptors)?;
+        visit.call(&self.kept)?;
+        self.remaining.visit(&visit)?;
+        self.books.visit(|books| books.visit(&visit))?;
+        self.state.visit(|state| {
+            visit.call(&state.event_loop)?;
+            visit.call(&state.context)?;
+            if let Some(timer) = &state.timer {
+                timer.visit(&visit)?;
+            }
+            state.pool.iter().try_for_each(|task| task.visit(&visit))?;
+            state.recipient_cache.visit(&visit)?;
+            state.gathered.iter().try_for_each(|send| visit.call(send))?;
+            state.resumable.iter().try_for_each(|execution| visit.call(execution))
+        })
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let cleared = self.state.with(py, |state| {
+            let queues = (std::mem::take(&mut state.gathered), std::mem::take(&mut state.resumable));
+            let cache = std::mem::take(&mut state.recipient_cache);
+            (state.event_loop.take(), state.context.take(), std::mem::take(&mut state.pool), queues, cache)
+        });
+        let books = self.books.with(py, std::mem::take);
+        drop((cleared, books));
+    }
+}
+
+impl Engine {
+    /// Its event loop, if the runtime is started on it and it runs here.
+    pub(super) fn open_loop<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let event_loop = self.state.with(py, |state| {
+            let event_loop = state.event_loop.as_ref().filter(|_| state.is_open_here());
+            event_loop.map(|event_loop| event_loop.bind(py).clone())
+        });
+        match event_loop {
+            Some(event_loop) if crate::interpreter::current_task::is_entered(&event_loop)? => {
+                Ok(Some(event_loop))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The event loop that it is bound to.
+    pub(super) fn bound_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.state.with(py, |state| state.event_loop.as_ref().map(|one| one.bind(py).clone()))
+    }
+
+    /// Whether messages are logged or traced.
+    #[inline]
+    pub(super) fn is_observed(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.is_traced.load(Ordering::Relaxed) || !self.log_levels.are_disabled(py)?)
+    }
+
+    /// The delivery whose handler runs in a task, if it is the innermost one.
+    pub(super) fn caller(&self, task: Option<&Bound<'_, PyAny>>) -> Option<DeliveryId> {
+        let task = task?;
+        let running = self.running.with(task.py(), |running| *running)?;
+        (running.task == task.as_ptr() as usize).then_some(running.delivery)
+    }
+
+    /// Sets the handler that runs, until the guard is dropped.
+    #[inline]
+    pub(super) fn enter_handler<'a, 'py>(
+        &'a self,
+        delivery: DeliveryId,
+        task: &Bound<'py, PyAny>,
+    ) -> RunningGuard<'a, 'py> {
+        let (py, running) = (task.py(), Running { delivery, task: task.as_ptr() as usize });
+        let before = self.running.with(py, |place| place.replace(running));
+        RunningGuard { engine: self, before, py }
+    }
+
+    /// Schedules a call of one of its methods in the next turn of the event loop.
+    pub(super) fn call_soon(
+        engine: &Bound<'_, Self>,
+        event_loop: &Bound<'_, PyAny>,
+        method: &Bound<'_, pyo3::types::PyString>,
+    ) -> PyResult<()> {
+        let py = engine.py();
+        let method = engine.getattr(method)?;
+        event_loop.call_method1(intern!(py, "call_soon"), (method,)).map(|_| ())
+    }
+}
+
+/// Restores the handler that ran before.
+pub(super) struct RunningGuard<'a, 'py> {
+    engine: &'a Engine,
+    before: Option<Running>,
+    py: Python<'py>,
+}
+
+impl Drop for RunningGuard<'_, '_> {
+    #[inline]
+    fn drop(&mut self) {
+        let before = self.before;
+        self.engine.running.with(self.py, |place| *place = before);
+    }
+}

@@ -1,0 +1,678 @@
+//! `Execution`: the coroutine of a task in which handlers run.
+//!
+//! A task of the pool yields a future of its own, its [`Waiter`], as long as no handler has suspended in it. From
+//! then on it yields what the handler yields, and ends with it.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyTuple;
+
+use super::future::Outcome;
+use super::invoke::Unstarted;
+use super::send::Send;
+use super::settlement::{Completion, Ended};
+use super::suspension::leave_turn_for_task;
+use super::task_pool::{PooledTask, no_loop};
+use crate::interpreter::GilMutex;
+use crate::interpreter::coroutine::{Sent, Step, as_method, next, send, throw};
+
+/// What the next step of the task does.
+pub(super) enum Stage {
+    /// No handler has suspended in the task.
+    Idle,
+    /// A handler runs in the task, inside its caller.
+    Inline,
+    /// The handler of a task in task mode has not begun.
+    Unstarted(Box<Unstarted>),
+    /// The handler has yielded to the event loop, and is resumed in the next step of its sender.
+    Turn(Py<PyAny>, Box<PooledTask>),
+    /// The handler awaits this response, and is resumed by the engine.
+    Parked(Py<PyAny>, Box<PooledTask>, Py<Send>),
+    /// The handler has yielded this, which the task has yet to yield.
+    Pending(Py<PyAny>, Yielded),
+    /// The handler waits for what the task has yielded.
+    Waiting(Py<PyAny>),
+    /// The task ends with its next step.
+    Ended,
+}
+
+/// What a handler has yielded, and whether it awaits that as a future.
+pub(super) struct Yielded(Py<PyAny>, bool);
+
+impl Yielded {
+    /// Inspects what the handler has just yielded.
+    fn new(yielded: Bound<'_, PyAny>) -> Self {
+        let blocking = yielded.getattr_opt(intern!(yielded.py(), "_asyncio_future_blocking"));
+        let is_blocking = matches!(blocking, Ok(Some(one)) if one.is_truthy().unwrap_or(false));
+        Self(yielded.unbind(), is_blocking)
+    }
+}
+
+struct Inner {
+    stage: Stage,
+    completion: Option<Completion>,
+    /// The outcome of a handler that ended in its own task while its sender had yielded.
+    outcome: Option<Outcome>,
+    waiter: Option<Py<Waiter>>,
+}
+
+#[pyclass(frozen, weakref, module = "ferrogen._core")]
+pub(crate) struct Execution {
+    event_loop: Py<PyAny>,
+    inner: GilMutex<Inner>,
+}
+
+impl Execution {
+    /// The coroutine of a task of the pool.
+    pub(super) fn idle(event_loop: &Bound<'_, PyAny>) -> Self {
+        Self::new(event_loop, Stage::Idle)
+    }
+
+    /// The coroutine of a task in which one handler runs from its beginning.
+    pub(super) fn unstarted(event_loop: &Bound<'_, PyAny>, handler: Unstarted) -> Self {
+        Self::new(event_loop, Stage::Unstarted(Box::new(handler)))
+    }
+
+    fn new(event_loop: &Bound<'_, PyAny>, stage: Stage) -> Self {
+        let inner = Inner { stage, completion: None, outcome: None, waiter: None };
+        Self { event_loop: event_loop.clone().unbind(), inner: GilMutex::new(inner) }
+    }
+
+    pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.event_loop.bind(py).clone()
+    }
+
+    fn take_stage(&self, py: Python<'_>, next: Stage) -> Stage {
+        self.inner.with(py, |inner| std::mem::replace(&mut inner.stage, next))
+    }
+
+    fn put_stage(&self, py: Python<'_>, stage: Stage) {
+        let before = self.inner.with(py, |inner| std::mem::replace(&mut inner.stage, stage));
+        drop(before);
+    }
+
+    // Tasks of the pool.
+
+    /// Whether the task waits for its own future.
+    #[inline]
+    pub(super) fn is_parked(&self, py: Python<'_>) -> bool {
+        self.inner.with(py, |inner| {
+            inner.waiter.as_ref().is_some_and(|waiter| waiter.get().has_wakeup(py))
+        })
+    }
+
+    /// Its own future.
+    pub(super) fn waiter_address(&self, py: Python<'_>) -> usize {
+        self.inner.with(py, |inner| inner.waiter.as_ref().map_or(0, |one| one.as_ptr() as usize))
+    }
+
+    /// Whether the idle task is not to be used.
+    #[inline]
+    pub(super) fn is_ended(&self, py: Python<'_>) -> bool {
+        self.inner.with(py, |inner| {
+            matches!(inner.stage, Stage::Ended)
+                || inner.waiter.as_ref().is_some_and(|waiter| waiter.get().is_cancelled(py))
+        })
+    }
+
+    #[inline]
+    pub(super) fn begin(&self, py: Python<'_>) {
+        self.put_stage(py, Stage::Inline);
+    }
+
+    #[inline]
+    pub(super) fn end_inline(&self, py: Python<'_>) {
+        self.put_stage(py, Stage::Idle);
+    }
+
+    pub(super) fn retire(&self, py: Python<'_>) {
+        self.put_stage(py, Stage::Ended);
+    }
+
+    /// The function that steps the task, and the future that it waits for.
+    pub(super) fn take_wakeup<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> Option<(Bound<'py, PyAny>, Bound<'py, Waiter>)> {
+        let waiter = self.inner.with(py, |inner| inner.waiter.take())?.into_bound(py);
+        let wakeup = waiter.get().take_wakeup(py)?;
+        Some((wakeup.into_bound(py), waiter))
+    }
+
+    // Handlers that suspend.
+
+    /// Leaves the task to a handler that has yielded something other than a send.
+    pub(super) fn suspend(
+        &self,
+        coroutine: Bound<'_, PyAny>,
+        yielded: Bound<'_, PyAny>,
+        completion: Completion,
+    ) {
+        let py = coroutine.py();
+        self.put_stage(py, Stage::Pending(coroutine.unbind(), Yielded::new(yielded)));
+        self.set_completion(py, completion);
+    }
+
+    /// Drops a suspended handler that cannot be resumed.
+    pub(super) fn abandon(&self, py: Python<'_>) {
+        let dropped = self.inner.with(py, |inner| {
+            let stage = std::mem::replace(&mut inner.stage, Stage::Ended);
+            (stage, inner.completion.take())
+        });
+        drop(dropped);
+    }
+
+    pub(super) fn park(
+        &self,
+        py: Python<'_>,
+        coroutine: Py<PyAny>,
+        send: &Bound<'_, Send>,
+        pooled: Box<PooledTask>,
+    ) {
+        self.put_stage(py, Stage::Parked(coroutine, pooled, send.clone().unbind()));
+        self.forward_cancellation(py, Some(send));
+    }
+
+    /// Sets what the task's own future, if it waits for that, forwards a cancellation to.
+    fn forward_cancellation(&self, py: Python<'_>, send: Option<&Bound<'_, Send>>) {
+        let waiter =
+            self.inner.with(py, |inner| inner.waiter.as_ref().map(|one| one.clone_ref(py)));
+        if let Some(waiter) = waiter {
+            waiter.get().park(py, send.map(|send| send.clone().unbind()));
+        }
+    }
+
+    pub(super) fn take_turn(&self, py: Python<'_>, coroutine: Py<PyAny>, pooled: Box<PooledTask>) {
+        self.put_stage(py, Stage::Turn(coroutine, pooled));
+    }
+
+    pub(super) fn set_completion(&self, py: Python<'_>, completion: Completion) {
+        let before = self.inner.with(py, |inner| inner.completion.replace(completion));
+        drop(before);
+    }
+
+    pub(super) fn take_completion(&self, py: Python<'_>) -> Option<Completion> {
+        self.inner.with(py, |inner| inner.completion.take())
+    }
+
+    pub(super) fn with_completion<R>(
+        &self,
+        py: Python<'_>,
+        look: impl FnOnce(&mut Completion) -> R,
+    ) -> Option<R> {
+        self.inner.with(py, |inner| inner.completion.as_mut().map(look))
+    }
+
+    /// The coroutine and task of a handler that is to be resumed inline.
+    pub(super) fn resume_inline(&self, py: Python<'_>) -> Option<(Py<PyAny>, Box<PooledTask>)> {
+        let (found, send) = match self.take_stage(py, Stage::Inline) {
+            Stage::Turn(coroutine, pooled) => (Some((coroutine, pooled)), None),
+            Stage::Parked(coroutine, pooled, send) => (Some((coroutine, pooled)), Some(send)),
+            stage => {
+                self.put_stage(py, stage);
+                (None, None)
+            }
+        };
+        if send.is_some() {
+            self.forward_cancellation(py, None);
+        }
+        drop(send);
+        found
+    }
+
+    pub(super) fn is_in_turn(&self, py: Python<'_>) -> bool {
+        self.inner.with(py, |inner| matches!(inner.stage, Stage::Turn(..)))
+    }
+
+    pub(super) fn take_outcome(&self, py: Python<'_>) -> Option<Outcome> {
+        self.inner.with(py, |inner| inner.outcome.take())
+    }
+
+    /// The handler goes on in its task, which is yet to yield this.
+    pub(super) fn go_on_in_task(&self, coroutine: Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) {
+        let py = coroutine.py();
+        self.put_stage(py, Stage::Pending(coroutine.unbind(), Yielded::new(yielded)));
+    }
+}
+
+/// Steps of the task.
+impl Execution {
+    /// Yields the task's own future.
+    fn wait_idle<'py>(this: &Bound<'py, Self>) -> Sent<'py> {
+        let py = this.py();
+        // A new task has its event loop; an idle one has none.
+        let is_idle = !cfg!(Py_3_12)
+            && this.get().inner.with(py, |inner| matches!(inner.stage, Stage::Idle));
+        let event_loop = if is_idle { no_loop(py).cloned() } else { Ok(this.get().event_loop(py)) };
+        let waiter = event_loop.and_then(|one| Bound::new(py, Waiter::new(one.unbind())));
+        let waiter = match waiter {
+            Ok(waiter) => waiter,
+            Err(error) => return Sent::Raised(error),
+        };
+        let before =
+            this.get().inner.with(py, |inner| inner.waiter.replace(waiter.clone().unbind()));
+        drop(before);
+        Sent::Yielded(waiter.into_any())
+    }
+
+    /// Steps the handler's coroutine.
+    fn resume<'py>(
+        &self,
+        this: &Bound<'py, Self>,
+        coroutine: Bound<'py, PyAny>,
+        step: impl FnOnce(&Bound<'py, PyAny>) -> Sent<'py>,
+    ) -> Sent<'py> {
+        let py = this.py();
+        self.put_stage(py, Stage::Waiting(coroutine.clone().unbind()));
+        let entered = self.with_completion(py, |completion| completion.running(py)).flatten();
+        let mut sent = match &entered {
+            Some((engine, delivery, task)) => {
+                let _running = engine.get().enter_handler(*delivery, task);
+                step(&coroutine)
+            }
+            None => step(&coroutine),
+        };
+        drop(coroutine);
+        loop {
+            let result = match sent {
+                Sent::Yielded(value) => return Sent::Yielded(value),
+                Sent::Returned(value) => Ok(value),
+                Sent::Raised(error) => Err(error),
+            };
+            self.put_stage(py, Stage::Ended);
+            match self.conclude(py, result) {
+                Ok(None) => return Sent::Returned(py.None().into_bound(py)),
+                // The next coroutine to run in this task.
+                Ok(Some(coroutine)) => {
+                    self.put_stage(py, Stage::Waiting(coroutine.clone().unbind()));
+                    sent = send(&coroutine, py.None().bind(py));
+                }
+                Err(error) => return Sent::Raised(error),
+            }
+        }
+    }
+
+    /// Completes the work of the task with what its coroutine has returned or raised.
+    pub(super) fn conclude<'py>(
+        &self,
+        py: Python<'py>,
+        result: PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(completion) = self.take_completion(py) else { return Ok(None) };
+        match completion.complete(py, result)? {
+            Ended::Done => Ok(None),
+            Ended::Outcome(outcome) => {
+                let before = self.inner.with(py, |inner| inner.outcome.replace(outcome));
+                drop(before);
+                Ok(None)
+            }
+            Ended::Next(completion, coroutine) => {
+                self.set_completion(py, completion);
+                Ok(Some(coroutine))
+            }
+        }
+    }
+
+    fn yield_pending<'py>(
+        &self,
+        py: Python<'py>,
+        coroutine: Py<PyAny>,
+        Yielded(yielded, is_blocking): Yielded,
+    ) -> Sent<'py> {
+        self.put_stage(py, Stage::Waiting(coroutine));
+        let yielded = yielded.into_bound(py);
+        if !is_blocking {
+            return Sent::Yielded(yielded); // the task raises an error in the handler if it is not `None`
+        }
+        // Another awaiter may have reset it.
+        match yielded.setattr(intern!(py, "_asyncio_future_blocking"), true) {
+            Ok(()) => Sent::Yielded(yielded),
+            Err(error) => Sent::Raised(error),
+        }
+    }
+
+    fn throw_in<'py>(this: &Bound<'py, Self>, error: &Bound<'py, PyAny>) -> Sent<'py> {
+        let (py, execution) = (this.py(), this.get());
+        let raised = || Sent::Raised(PyErr::from_value(error.clone()));
+        match execution.take_stage(py, Stage::Ended) {
+            Stage::Idle | Stage::Ended => raised(),
+            Stage::Inline => {
+                execution.put_stage(py, Stage::Inline);
+                Self::wait_idle(this)
+            }
+            Stage::Unstarted(handler) => {
+                let outcome = handler.fail(py, PyErr::from_value(error.clone()));
+                outcome.map_or_else(Sent::Raised, |()| raised())
+            }
+            Stage::Turn(coroutine, pooled) => {
+                execution.put_stage(py, Stage::Turn(coroutine, pooled));
+                match leave_turn_for_task(this) {
+                    Ok(Some(coroutine)) => {
+                        execution.resume(this, coroutine, |one| throw(one, error))
+                    }
+                    Ok(None) => raised(),
+                    Err(error) => Sent::Raised(error),
+                }
+            }
+            // The task was cancelled before its first step.
+            Stage::Parked(coroutine, mut pooled, send) => {
+                match cancel(send.bind(py).as_any(), error) {
+                    Ok(true) => {
+                        execution.put_stage(py, Stage::Parked(coroutine, pooled, send));
+                        Self::wait_idle(this)
+                    }
+                    Ok(false) => {
+                        pooled.keep(py);
+                        execution.resume(this, coroutine.into_bound(py), |one| throw(one, error))
+                    }
+                    Err(error) => Sent::Raised(error),
+                }
+            }
+            Stage::Pending(coroutine, yielded) => {
+                match cancel(yielded.0.bind(py), error) {
+                    Ok(true) => execution.yield_pending(py, coroutine, yielded),
+                    Ok(false) => {
+                        execution.resume(this, coroutine.into_bound(py), |one| throw(one, error))
+                    }
+                    Err(error) => Sent::Raised(error),
+                }
+            }
+            Stage::Waiting(coroutine) => {
+                execution.resume(this, coroutine.into_bound(py), |one| throw(one, error))
+            }
+        }
+    }
+
+    fn coroutine<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.inner.with(py, |inner| match &inner.stage {
+            Stage::Turn(coroutine, _)
+            | Stage::Parked(coroutine, ..)
+            | Stage::Pending(coroutine, _)
+            | Stage::Waiting(coroutine) => Some(coroutine.bind(py).clone()),
+            _ => None,
+        })
+    }
+
+    fn of_coroutine(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
+        match self.coroutine(py) {
+            Some(coroutine) => Ok(coroutine.getattr(name)?.unbind()),
+            None => Ok(py.None()),
+        }
+    }
+}
+
+/// Cancels a future with the message of a `CancelledError`. Returns whether it was; false for no future.
+fn cancel(yielded: &Bound<'_, PyAny>, error: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = yielded.py();
+    let Some(cancel) = yielded.getattr_opt(intern!(py, "cancel"))? else { return Ok(false) };
+    let arguments = error.getattr(intern!(py, "args"))?.cast_into::<PyTuple>()?;
+    cancel.call1(arguments)?.is_truthy()
+}
+
+impl Step for Execution {
+    fn entry() -> &'static PyOnceLock<ffi::iternextfunc> {
+        static ENTRY: PyOnceLock<ffi::iternextfunc> = PyOnceLock::new();
+        &ENTRY
+    }
+
+    fn step<'py>(this: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> Sent<'py> {
+        let (py, execution) = (this.py(), this.get());
+        match execution.take_stage(py, Stage::Ended) {
+            Stage::Pending(coroutine, yielded) => {
+                execution.yield_pending(py, coroutine, yielded)
+            }
+            Stage::Waiting(coroutine) => {
+                execution.resume(this, coroutine.into_bound(py), |one| send(one, value))
+            }
+            Stage::Unstarted(handler) => match handler.begin(this) {
+                Ok(Some(coroutine)) => execution.resume(this, coroutine, |one| send(one, value)),
+                Ok(None) => Sent::Returned(py.None().into_bound(py)),
+                Err(error) => Sent::Raised(error),
+            },
+            Stage::Ended => Sent::Returned(py.None().into_bound(py)),
+            Stage::Parked(coroutine, pooled, send) => {
+                let awaited = send.bind(py).clone();
+                execution.put_stage(py, Stage::Parked(coroutine, pooled, send));
+                let sent = Self::wait_idle(this);
+                execution.forward_cancellation(py, Some(&awaited));
+                sent
+            }
+            stage => {
+                execution.put_stage(py, stage);
+                Self::wait_idle(this)
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl Execution {
+    fn __await__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        next(slf)
+    }
+
+    fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        as_method(Self::step(slf, value))
+    }
+
+    #[pyo3(signature = (error, value = None, traceback = None))]
+    fn throw(
+        slf: &Bound<'_, Self>,
+        error: Bound<'_, PyAny>,
+        value: Option<Bound<'_, PyAny>>,
+        traceback: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let error = super::send::normalized(error, value, traceback)?;
+        as_method(Self::throw_in(slf, &error))
+    }
+
+    fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, execution) = (slf.py(), slf.get());
+        let coroutine = match execution.take_stage(py, Stage::Ended) {
+            Stage::Turn(coroutine, _)
+            | Stage::Parked(coroutine, ..)
+            | Stage::Pending(coroutine, _)
+            | Stage::Waiting(coroutine) => coroutine,
+            Stage::Unstarted(handler) => {
+                return handler.fail(py, pyo3::exceptions::asyncio::CancelledError::new_err(()));
+            }
+            Stage::Inline => {
+                execution.put_stage(py, Stage::Inline);
+                return Err(PyRuntimeError::new_err("the handler is running"));
+            }
+            Stage::Idle | Stage::Ended => return Ok(()),
+        };
+        coroutine.call_method0(py, intern!(py, "close"))?;
+        let closed = pyo3::exceptions::asyncio::CancelledError::new_err(());
+        execution.conclude(py, Err(closed)).map(|_| ())
+    }
+
+    /// The frame of the handler's own coroutine, for `Task.get_stack()`.
+    #[getter]
+    fn cr_frame(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.of_coroutine(py, "cr_frame")
+    }
+
+    #[getter]
+    fn cr_code(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.of_coroutine(py, "cr_code")
+    }
+
+    #[getter]
+    fn cr_running(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.of_coroutine(py, "cr_running")
+    }
+
+    #[getter]
+    fn cr_await(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.of_coroutine(py, "cr_await")
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(match self.coroutine(py) {
+            Some(coroutine) => coroutine.repr()?.to_string(),
+            None => "<ferrogen handler>".to_owned(),
+        })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.event_loop)?;
+        self.inner.visit(|inner| {
+            match &inner.stage {
+                Stage::Idle | Stage::Inline | Stage::Ended => {}
+                Stage::Unstarted(handler) => handler.visit(&visit)?,
+                Stage::Turn(coroutine, pooled) => {
+                    visit.call(coroutine)?;
+                    pooled.visit(&visit)?;
+                }
+                Stage::Parked(coroutine, pooled, send) => {
+                    visit.call(coroutine)?;
+                    pooled.visit(&visit)?;
+                    visit.call(send)?;
+                }
+                Stage::Pending(coroutine, yielded) => {
+                    visit.call(coroutine)?;
+                    visit.call(&yielded.0)?;
+                }
+                Stage::Waiting(coroutine) => visit.call(coroutine)?,
+            }
+            if let Some(completion) = &inner.completion {
+                completion.visit(&visit)?;
+            }
+            if let Some(outcome) = &inner.outcome {
+                outcome.visit(&visit)?;
+            }
+            visit.call(&inner.waiter)
+        })
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let cleared = self.inner.with(py, |inner| {
+            let stage = std::mem::replace(&mut inner.stage, Stage::Ended);
+            (stage, inner.completion.take(), inner.outcome.take(), inner.waiter.take())
+        });
+        drop(cleared);
+    }
+}
+
+/// What an idle task waits for: a future that never ends, and whose callback steps the task.
+#[pyclass(frozen, weakref, module = "ferrogen._core")]
+pub(crate) struct Waiter {
+    event_loop: Py<PyAny>,
+    state: GilMutex<WaiterState>,
+}
+
+struct WaiterState {
+    is_blocking: bool,
+    wakeup: Option<Py<PyAny>>,
+    /// What the parked handler of the task awaits.
+    parked_on: Option<Py<Send>>,
+    is_cancelled: bool,
+}
+
+impl Waiter {
+    fn new(event_loop: Py<PyAny>) -> Self {
+        let state =
+            WaiterState { is_blocking: true, wakeup: None, parked_on: None, is_cancelled: false };
+        Self { event_loop, state: GilMutex::new(state) }
+    }
+
+    fn has_wakeup(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.wakeup.is_some())
+    }
+
+    fn is_cancelled(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.is_cancelled)
+    }
+
+    fn take_wakeup(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.state.with(py, |state| state.wakeup.take())
+    }
+
+    fn park(&self, py: Python<'_>, send: Option<Py<Send>>) {
+        let before = self.state.with(py, |state| std::mem::replace(&mut state.parked_on, send));
+        drop(before);
+    }
+}
+
+#[pymethods]
+impl Waiter {
+    #[getter(_asyncio_future_blocking)]
+    fn is_blocking(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.is_blocking)
+    }
+
+    #[setter(_asyncio_future_blocking)]
+    fn set_is_blocking(&self, py: Python<'_>, is_blocking: bool) {
+        self.state.with(py, |state| state.is_blocking = is_blocking);
+    }
+
+    fn get_loop(&self, py: Python<'_>) -> Py<PyAny> {
+        self.event_loop.clone_ref(py)
+    }
+
+    #[pyo3(signature = (callback, *, context = None))]
+    fn add_done_callback(&self, py: Python<'_>, callback: Py<PyAny>, context: Option<Py<PyAny>>) {
+        let _ = context;
+        let before = self.state.with(py, |state| state.wakeup.replace(callback));
+        drop(before);
+    }
+
+    #[expect(clippy::unused_self, reason = "the protocol of futures")]
+    fn remove_done_callback(&self, _callback: &Bound<'_, PyAny>) -> usize {
+        0
+    }
+
+    /// Cancels what the parked handler awaits. An idle task is not used any more.
+    #[pyo3(signature = (msg = None))]
+    fn cancel(&self, py: Python<'_>, msg: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+        let parked_on = self.state.with(py, |state| {
+            let send = state.parked_on.as_ref().map(|one| one.clone_ref(py));
+            state.is_cancelled = send.is_none();
+            send
+        });
+        match parked_on {
+            Some(send) => Send::cancel_future(send.bind(py), msg),
+            None => Ok(false),
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "the protocol of futures")]
+    fn done(&self) -> bool {
+        false
+    }
+
+    #[expect(clippy::unused_self, reason = "the protocol of futures")]
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    #[expect(clippy::unused_self, reason = "the protocol of futures")]
+    fn result(&self) {}
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.event_loop)?;
+        self.state.visit(|state| {
+            visit.call(&state.wakeup)?;
+            visit.call(&state.parked_on)
+        })
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let cleared =
+            self.state.with(py, |state| (state.wakeup.take(), state.parked_on.take()));
+        drop(cleared);
+    }
+}

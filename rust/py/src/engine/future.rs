@@ -1,0 +1,488 @@
+//! A `Send` that is awaited: a future, as asyncio knows them.
+
+use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::engine::Engine;
+use super::execution::Execution;
+use super::messages::Request;
+use super::send::{Send, Stage};
+use crate::interpreter::context::Entered;
+use crate::interpreter::coroutine::{Sent, Step};
+use crate::interpreter::exception_state::raised_here;
+
+/// How far it has come.
+pub(super) enum Phase {
+    /// It begins in the next turn of the event loop.
+    Gathered(Request),
+    /// Its first step runs. If it is cancelled meanwhile, then with this exception.
+    Running {
+        cancelled: Option<Py<PyAny>>,
+    },
+    /// Its message is queued, or its handler is suspended.
+    Suspended,
+    Done(Outcome),
+}
+
+pub(super) enum Outcome {
+    Response(Py<PyAny>),
+    Error(Py<PyAny>),
+    Cancelled(Py<PyAny>),
+}
+
+impl Outcome {
+    /// The outcome of a coroutine that ended so.
+    pub(super) fn of(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> Self {
+        match result {
+            Ok(response) => Self::Response(response.unbind()),
+            Err(error) if error.is_instance_of::<CancelledError>(py) => {
+                Self::Cancelled(error.into_value(py).into_any())
+            }
+            Err(error) => Self::Error(error.into_value(py).into_any()),
+        }
+    }
+
+    /// What a coroutine that ends so does.
+    pub(super) fn into_sent(self, py: Python<'_>) -> Sent<'_> {
+        match self {
+            Self::Response(response) => Sent::Returned(response.into_bound(py)),
+            Self::Error(error) | Self::Cancelled(error) => {
+                Sent::Raised(raised_here(py, PyErr::from_value(error.into_bound(py))))
+            }
+        }
+    }
+
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Response(one) | Self::Error(one) | Self::Cancelled(one) => visit.call(one),
+        }
+    }
+
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Response(one) => Self::Response(one.clone_ref(py)),
+            Self::Error(one) => Self::Error(one.clone_ref(py)),
+            Self::Cancelled(one) => Self::Cancelled(one.clone_ref(py)),
+        }
+    }
+}
+
+/// Who waits.
+pub(super) enum Waiting {
+    /// `asyncio.gather`, called in a context of which this is a copy.
+    Gather(Py<PyAny>),
+    /// An `await`. Its task is told so by `_asyncio_future_blocking`.
+    Await { is_blocking: bool },
+    /// The `await` of a handler that is parked.
+    Parked(Py<Execution>),
+    /// The `await` was left.
+    Nothing,
+}
+
+/// What a `Send` is while it is waited for.
+pub(super) struct Future {
+    pub(super) phase: Phase,
+    pub(super) waiting: Waiting,
+    event_loop: Py<PyAny>,
+    /// What to call once it is done, each with the context to call it in.
+    callbacks: Vec<(Py<PyAny>, Py<PyAny>)>,
+}
+
+impl Future {
+    pub(super) fn new(phase: Phase, waiting: Waiting, event_loop: &Bound<'_, PyAny>) -> Self {
+        let event_loop = event_loop.clone().unbind();
+        Self { phase, waiting, event_loop, callbacks: Vec::new() }
+    }
+
+    /// What came of it, if it is done.
+    pub(super) fn into_outcome(self) -> Result<Outcome, Self> {
+        let Self { phase, waiting, event_loop, callbacks } = self;
+        match phase {
+            Phase::Done(outcome) => Ok(outcome),
+            phase => Err(Self { phase, waiting, event_loop, callbacks }),
+        }
+    }
+
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match &self.phase {
+            Phase::Gathered(request) => request.visit(visit)?,
+            Phase::Suspended => {}
+            Phase::Running { cancelled } => visit.call(cancelled)?,
+            Phase::Done(outcome) => outcome.visit(visit)?,
+        }
+        match &self.waiting {
+            Waiting::Gather(context) => visit.call(context)?,
+            Waiting::Parked(execution) => visit.call(execution)?,
+            Waiting::Await { .. } | Waiting::Nothing => {}
+        }
+        visit.call(&self.event_loop)?;
+        for (callback, context) in &self.callbacks {
+            visit.call(callback)?;
+            visit.call(context)?;
+        }
+        Ok(())
+    }
+}
+
+/// The methods of `asyncio.Future` that `gather` calls.
+impl Send {
+    fn future<R>(&self, py: Python<'_>, look: impl FnOnce(&mut Future) -> R) -> PyResult<R> {
+        self.if_future(py, look).ok_or_else(|| {
+            PyRuntimeError::new_err("a send is a future only while it is waited for")
+        })
+    }
+
+    pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.future(py, |future| future.event_loop.bind(py).clone())
+    }
+
+    /// The context in which it was gathered.
+    pub(super) fn context<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.future(py, |future| match &future.waiting {
+            Waiting::Gather(context) => Some(context.bind(py).clone()),
+            _ => None,
+        })
+    }
+
+    fn outcome(&self, py: Python<'_>) -> PyResult<Option<Outcome>> {
+        self.future(py, |future| match &future.phase {
+            Phase::Done(outcome) => Some(outcome.clone_ref(py)),
+            _ => None,
+        })
+    }
+
+    pub(super) fn is_done(&self, py: Python<'_>) -> PyResult<bool> {
+        if self.has_ended(py) {
+            return Ok(true);
+        }
+        self.future(py, |future| matches!(future.phase, Phase::Done(_)))
+    }
+
+    /// The exception that says it was cancelled, if it was.
+    pub(super) fn cancellation(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(match self.outcome(py)? {
+            Some(Outcome::Cancelled(error)) => Some(error),
+            _ => None,
+        })
+    }
+
+    /// The error, or else the response.
+    pub(super) fn error_or_response(&self, py: Python<'_>) -> PyResult<Result<Py<PyAny>, Py<PyAny>>> {
+        match self.outcome(py)? {
+            Some(Outcome::Response(response)) => Ok(Ok(response)),
+            Some(Outcome::Error(error)) => Ok(Err(error)),
+            Some(Outcome::Cancelled(error)) => Err(PyErr::from_value(error.into_bound(py))),
+            None => Err(InvalidStateError::new_err("Result is not set.")),
+        }
+    }
+
+    /// Calls something once it is done: in the next turn of the loop if it is done by now.
+    pub(super) fn add_callback(
+        slf: &Bound<'_, Self>,
+        callback: &Bound<'_, PyAny>,
+        context: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let context = context.map_or_else(|| Entered::copy_of_current(py), Ok)?;
+        if this.is_done(py)? {
+            return call_soon(slf, callback, &context);
+        }
+        let added = (callback.clone().unbind(), context.unbind());
+        this.future(py, |future| future.callbacks.push(added))
+    }
+
+    /// Forgets a callback; returns how often it had been added.
+    pub(super) fn remove_callback(&self, callback: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let py = callback.py();
+        let all = self.future(py, |future| std::mem::take(&mut future.callbacks))?;
+        let before = all.len();
+        let mut kept = Vec::with_capacity(before);
+        for one in all {
+            if !one.0.bind(py).eq(callback)? {
+                kept.push(one);
+            }
+        }
+        let removed = before - kept.len();
+        self.future(py, |future| future.callbacks.append(&mut kept))?;
+        Ok(removed)
+    }
+
+    /// Cancels it with the message of another cancellation.
+    pub(super) fn cancel_with(slf: &Bound<'_, Self>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        let message = error.getattr(intern!(slf.py(), "args"))?.try_iter()?.next().transpose()?;
+        Self::cancel_future(slf, message.as_ref()).map(|_| ())
+    }
+
+    /// Asks it to end with a `CancelledError`. Returns whether there was anything to ask.
+    pub(super) fn cancel_future(
+        slf: &Bound<'_, Self>,
+        message: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let (py, this) = (slf.py(), slf.get());
+        let error = cancelled_error(py, message)?;
+        let (before, is_over) = this.future(py, |future| match &mut future.phase {
+            Phase::Running { cancelled } => (Before::Asked(cancelled.replace(error)), false),
+            Phase::Done(_) => (Before::Nothing(error), false),
+            phase => {
+                let over = Phase::Done(Outcome::Cancelled(error));
+                (Before::Phase(std::mem::replace(phase, over)), true)
+            }
+        })?;
+        if is_over {
+            Self::call_back(slf)?;
+        }
+        let had_effect = !matches!(before, Before::Nothing(_));
+        drop(before);
+        Ok(had_effect)
+    }
+
+    fn take_callbacks(&self, py: Python<'_>) -> PyResult<Vec<(Py<PyAny>, Py<PyAny>)>> {
+        self.future(py, |future| std::mem::take(&mut future.callbacks))
+    }
+
+    /// Ends, unless it was cancelled before, or is not awaited any more.
+    pub(super) fn end(slf: &Bound<'_, Self>, outcome: Outcome) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let before = this.if_future(py, |future| {
+            if matches!(future.phase, Phase::Done(_)) {
+                return Err(outcome);
+            }
+            let before = std::mem::replace(&mut future.phase, Phase::Done(outcome));
+            Ok((before, matches!(future.waiting, Waiting::Gather(_))))
+        });
+        match before {
+            Some(Ok((_, true))) => Self::call_back_at_once(slf),
+            Some(Ok((_, false))) => Self::call_back(slf),
+            Some(Err(_)) | None => Ok(()),
+        }
+    }
+
+    /// Has all who wait called in the next turn of the event loop, a handler that is parked among them.
+    fn call_back(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let parked = this.future(py, |future| {
+            let nothing = Waiting::Await { is_blocking: false };
+            match &future.waiting {
+                Waiting::Parked(_) => Some(std::mem::replace(&mut future.waiting, nothing)),
+                _ => None,
+            }
+        })?;
+        if let Some(Waiting::Parked(execution)) = parked {
+            let execution = execution.bind(py);
+            let engine =
+                execution.get().with_completion(py, |completion| completion.engine.bind(py).clone());
+            if let Some(engine) = engine {
+                Engine::resume_soon(&engine, execution)?;
+            }
+        }
+        for (callback, context) in this.take_callbacks(py)? {
+            call_soon(slf, callback.bind(py), context.bind(py))?;
+        }
+        Ok(())
+    }
+
+    /// Calls `gather`, which need not wait for a turn: all it does is count, and end itself.
+    fn call_back_at_once(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        for (callback, context) in this.take_callbacks(py)? {
+            let called = Entered::enter(context.into_bound(py))
+                .and_then(|_entered| callback.bind(py).call1((slf,)));
+            if let Err(error) = called {
+                call_exception_handler(slf, error)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a `Send` becomes a future, and stops being one.
+impl Send {
+    pub(super) fn if_future<R>(
+        &self,
+        py: Python<'_>,
+        look: impl FnOnce(&mut Future) -> R,
+    ) -> Option<R> {
+        self.stage.with(py, |stage| match stage {
+            Stage::Future(future) => Some(look(future)),
+            _ => None,
+        })
+    }
+
+    /// Becomes a future, if it is fresh.
+    pub(super) fn become_future(
+        &self,
+        py: Python<'_>,
+        make: impl FnOnce(Request) -> Future,
+    ) -> bool {
+        let (stage, done) = match self.take(py) {
+            Stage::Fresh(request) => (Stage::Future(Box::new(make(request))), true),
+            other => (other, false),
+        };
+        self.put(py, stage);
+        done
+    }
+
+    /// Its message is queued or its handler has suspended: it is a future from here on. Returns the exception
+    /// with which it was cancelled meanwhile.
+    pub(super) fn suspend(
+        &self,
+        py: Python<'_>,
+        event_loop: &Bound<'_, PyAny>,
+    ) -> Option<Py<PyAny>> {
+        let cancelled = self.if_future(py, |future| {
+            match std::mem::replace(&mut future.phase, Phase::Suspended) {
+                Phase::Running { cancelled } => cancelled,
+                _ => None,
+            }
+        });
+        cancelled.unwrap_or_else(|| {
+            let waiting = Waiting::Await { is_blocking: false };
+            let future = Future::new(Phase::Suspended, waiting, event_loop);
+            self.put(py, Stage::Future(Box::new(future)));
+            None
+        })
+    }
+
+    /// Waits for the response: yields itself as the future to wait for, unless that is done by now.
+    pub(super) fn wait<'py>(this: &Bound<'py, Self>) -> Sent<'py> {
+        let py = this.py();
+        let is_done = this.get().if_future(py, |future| {
+            future.waiting = Waiting::Await { is_blocking: true };
+            matches!(future.phase, Phase::Done(_))
+        });
+        match is_done {
+            Some(false) => Sent::Yielded(this.clone().into_any()),
+            _ => Self::step(this, py.None().bind(py)),
+        }
+    }
+
+    /// Parks a handler that awaits it. Returns whether it is parked: the `await` must have yielded this send
+    /// just now.
+    pub(super) fn park(&self, execution: &Bound<'_, Execution>) -> bool {
+        let py = execution.py();
+        self.if_future(py, |future| match (&future.phase, &future.waiting) {
+            (Phase::Suspended, Waiting::Await { is_blocking: true }) => {
+                future.waiting = Waiting::Parked(execution.clone().unbind());
+                true
+            }
+            _ => false,
+        })
+        .unwrap_or(false)
+    }
+
+    /// An exception leaves the `await`. If it is not the outcome, the outcome is of no interest any more.
+    pub(super) fn leave(
+        this: &Bound<'_, Self>,
+        mut future: Box<Future>,
+        error: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        if matches!(future.waiting, Waiting::Gather(_)) {
+            this.get().put(this.py(), Stage::Future(future));
+            return Ok(());
+        }
+        if matches!(future.phase, Phase::Done(_)) {
+            return Ok(());
+        }
+        future.waiting = Waiting::Nothing;
+        this.get().put(this.py(), Stage::Future(future));
+        Self::end(this, Outcome::Cancelled(error.clone().unbind()))
+    }
+
+    /// Its handler could not be left suspended.
+    pub(super) fn give_up(&self, py: Python<'_>) {
+        let before = self.if_future(py, |future| match future.waiting {
+            Waiting::Gather(_) => None,
+            _ => Some(()),
+        });
+        if let Some(Some(())) = before {
+            drop(self.take(py));
+        }
+    }
+
+    /// Whether it is used up.
+    pub(super) fn has_ended(&self, py: Python<'_>) -> bool {
+        self.stage.with(py, |stage| matches!(stage, Stage::Taken))
+    }
+
+    /// Takes the request, if it has not begun.
+    pub(super) fn take_gathered(&self, py: Python<'_>, next: Phase) -> Option<Request> {
+        self.if_future(py, |future| match std::mem::replace(&mut future.phase, next) {
+            Phase::Gathered(request) => Some(request),
+            other => {
+                // The new phase has no reference to drop.
+                future.phase = other;
+                None
+            }
+        })?
+    }
+
+    /// Puts the request back.
+    pub(super) fn gather_again(&self, py: Python<'_>, request: Request) {
+        let gathered = Phase::Gathered(request);
+        drop(self.if_future(py, |future| std::mem::replace(&mut future.phase, gathered)));
+    }
+
+    /// The exception with which it was cancelled during its first step.
+    pub(super) fn cancelled_meanwhile(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.if_future(py, |future| match &mut future.phase {
+            Phase::Running { cancelled } => cancelled.take(),
+            _ => None,
+        })?
+    }
+}
+
+/// What a cancellation replaced; dropped where Python may run.
+#[allow(dead_code, reason = "held only to be dropped later")]
+enum Before {
+    Asked(Option<Py<PyAny>>),
+    Phase(Phase),
+    Nothing(Py<PyAny>),
+}
+
+pub(super) fn cancelled_error(
+    py: Python<'_>,
+    message: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Py<PyAny>> {
+    let class = py.get_type::<CancelledError>();
+    let error = match message {
+        Some(message) => class.call1((message,))?,
+        None => class.call0()?,
+    };
+    Ok(error.unbind())
+}
+
+fn call_soon(
+    send: &Bound<'_, Send>,
+    callback: &Bound<'_, PyAny>,
+    context: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let py = send.py();
+    let keywords = PyDict::new(py);
+    keywords.set_item(intern!(py, "context"), context)?;
+    let event_loop = send.get().event_loop(py)?;
+    event_loop.call_method(intern!(py, "call_soon"), (callback, send), Some(&keywords))?;
+    Ok(())
+}
+
+/// Whether asyncio lets an error end the program, out of whatever task or callback it is raised in.
+pub(super) fn ends_program(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<PyKeyboardInterrupt>(py) || error.is_instance_of::<PySystemExit>(py)
+}
+
+/// Tells the event loop of an error in a callback, as it would itself. One that ends the program goes on.
+fn call_exception_handler(send: &Bound<'_, Send>, error: PyErr) -> PyResult<()> {
+    let py = send.py();
+    if ends_program(py, &error) {
+        return Err(error);
+    }
+    let about = PyDict::new(py);
+    about.set_item("message", "Exception in a callback of a send")?;
+    about.set_item("exception", error.into_value(py))?;
+    about.set_item("future", send)?;
+    send.get().event_loop(py)?.call_method1("call_exception_handler", (about,))?;
+    Ok(())
+}

@@ -1,0 +1,430 @@
+//! Interception: the user's intervention handlers revise messages and responses, one after the other.
+//!
+//! The methods run inline while they do not suspend. While one is suspended the machine is paused: no message
+//! overtakes the one in its hands.
+
+use ferrogen_core::Outcome;
+use pyo3::exceptions::PyRuntimeWarning;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString};
+
+use super::engine::Engine;
+use super::messages::Taken;
+use super::settlement::{Completion, Ended, Work};
+use super::task_pool::PooledTask;
+use crate::interpreter::context::Entered;
+use crate::interpreter::coroutine::{Sent, as_raised, awaited, function_of_method, send};
+use crate::interpreter::current_task::CurrentTask;
+use crate::interpreter::exception_state::{CleanExceptionState, Item};
+use crate::interpreter::free_list::is_unique;
+use crate::message_context::MessageContext;
+use crate::publish_envelope::PublishEnvelope;
+use crate::python;
+
+/// A message between two intervention handlers.
+pub(super) struct Interception {
+    taken: Taken,
+    /// The position of the next intervention handler.
+    next: usize,
+    /// The name of the current one, for a warning.
+    name: String,
+    /// The context of a message that was sent, which all of them share.
+    context: Option<Py<MessageContext>>,
+}
+
+/// The result of an interception.
+pub(super) enum Intercepted {
+    Passed(Taken),
+    Dropped(Taken),
+    Failed(Taken, PyErr),
+    /// An intervention handler has suspended.
+    Suspended,
+}
+
+/// What an intervention handler has returned.
+enum Verdict {
+    Pass,
+    Drop,
+}
+
+impl Engine {
+    /// Whether an intervention handler has a method of its own of this name.
+    #[inline]
+    pub(super) fn is_intercepted(
+        &self,
+        py: Python<'_>,
+        name: &Bound<'_, PyString>,
+    ) -> PyResult<bool> {
+        let interceptors = self.interceptors.bind(py);
+        for position in 0..interceptors.len() {
+            let Ok(interceptor) = interceptors.get_item(position) else { break };
+            if !is_inherited(&interceptor, name)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Lets the intervention handlers revise a message, from a position on.
+    pub(super) fn intercept(
+        engine: &Bound<'_, Self>,
+        taken: Taken,
+        from: usize,
+    ) -> PyResult<Intercepted> {
+        let (py, this) = (engine.py(), engine.get());
+        let Some(event_loop) = this.bound_loop(py) else { return Ok(Intercepted::Passed(taken)) };
+        let name = method_of(py, &taken);
+        if !this.is_intercepted(py, name)? {
+            return Ok(Intercepted::Passed(taken));
+        }
+        let mut pooled = this.borrow_task(&event_loop)?;
+        let mut current = CurrentTask::new(&event_loop)?;
+        current.enter(Some(pooled.task.bind(py)))?;
+        let mut interception = Interception { taken, next: from, name: String::new(), context: None };
+        loop {
+            let step = this.next_step(py, &mut interception, &mut pooled);
+            let done = match step {
+                Ok(None) => match interception.into_taken(py) {
+                    Ok(taken) => Intercepted::Passed(taken),
+                    Err((taken, error)) => Intercepted::Failed(taken, error),
+                },
+                Ok(Some(Sent::Returned(revised))) => match interception.apply(&revised) {
+                    Ok(Verdict::Pass) => continue,
+                    Ok(Verdict::Drop) => Intercepted::Dropped(interception.taken),
+                    Err(error) => Intercepted::Failed(interception.taken, error),
+                },
+                Ok(Some(Sent::Yielded(yielded))) => {
+                    current.leave();
+                    Self::suspend_interception(engine, interception, pooled, yielded)?;
+                    return Ok(Intercepted::Suspended);
+                }
+                Ok(Some(Sent::Raised(error))) | Err(error) => {
+                    Intercepted::Failed(interception.taken, error)
+                }
+            };
+            current.leave();
+            this.return_task(py, pooled);
+            return Ok(done);
+        }
+    }
+
+    /// Calls the next intervention handler, and steps it once. `None` if there is none.
+    fn next_step<'py>(
+        &self,
+        py: Python<'py>,
+        interception: &mut Interception,
+        pooled: &mut PooledTask,
+    ) -> PyResult<Option<Sent<'py>>> {
+        let context = self.state.with(py, |state| {
+            state.context.as_ref().map(|context| context.bind(py).clone())
+        });
+        let Some(context) = context else { return Ok(None) };
+        let entered = Entered::enter(context.clone());
+        // A handler that is called from inside an intervention handler is in that context already.
+        let (context, _entered) = match entered {
+            Ok(entered) => (context, entered),
+            Err(_) => {
+                let copy = Entered::copy(&context)?;
+                (copy.clone(), Entered::enter(copy)?)
+            }
+        };
+        let mut item = Item::NEW;
+        let _clean = CleanExceptionState::enter(py, &mut item);
+        pooled.execution.get().begin(py);
+        pooled.enter(context);
+        let coroutine = match interception.call_next(self, py) {
+            Ok(Some(coroutine)) => coroutine,
+            other => {
+                pooled.execution.get().end_inline(py);
+                drop(pooled.leave(py));
+                return other.map(|_| None);
+            }
+        };
+        let sent = send(&coroutine, py.None().bind(py));
+        if matches!(sent, Sent::Yielded(_)) {
+            pooled.coroutine = Some(coroutine.unbind());
+        } else {
+            pooled.execution.get().end_inline(py);
+            drop(pooled.leave(py));
+        }
+        Ok(Some(sent))
+    }
+
+    /// The intervention handler goes on in a task; the machine is paused meanwhile.
+    #[cold]
+    fn suspend_interception(
+        engine: &Bound<'_, Self>,
+        interception: Interception,
+        mut pooled: Box<PooledTask>,
+        yielded: Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let (py, this) = (engine.py(), engine.get());
+        let coroutine = pooled.coroutine.take().expect("it has just suspended").into_bound(py);
+        this.books.with(py, |books| books.machine.pause());
+        let completion = Completion {
+            engine: engine.clone().unbind(),
+            task: pooled.task.clone_ref(py),
+            work: Work::Interception(Box::new(interception)),
+        };
+        this.hold(pooled, coroutine, yielded, completion)
+    }
+
+    /// Goes on with a message that all intervention handlers have seen, or one has dropped.
+    pub(super) fn process_intercepted(
+        engine: &Bound<'_, Self>,
+        intercepted: Intercepted,
+    ) -> PyResult<()> {
+        match intercepted {
+            Intercepted::Passed(taken) => Self::dispatch(engine, taken),
+            Intercepted::Dropped(taken) => {
+                let error = Self::dropped_error(engine, &taken)?;
+                Self::refuse(engine, taken, error, Outcome::Dropped)
+            }
+            Intercepted::Failed(taken, error) => {
+                let py = engine.py();
+                if let Taken::Published(_, envelope) = &taken {
+                    let about = (envelope, error.value(py));
+                    let name = intern!(py, "interception_failed");
+                    engine.get().host.call_method1(py, name, about)?;
+                }
+                let ends_program = super::future::ends_program(py, &error);
+                let again = ends_program.then(|| error.clone_ref(py));
+                Self::refuse(engine, taken, error, Outcome::Failed)?;
+                again.map_or(Ok(()), Err)
+            }
+            Intercepted::Suspended => Ok(()),
+        }
+    }
+
+    /// The error that the sender of a dropped message gets; reports that it was dropped.
+    pub(super) fn dropped_error(engine: &Bound<'_, Self>, taken: &Taken) -> PyResult<PyErr> {
+        let py = engine.py();
+        let host = engine.get().host.bind(py);
+        let error = match taken {
+            Taken::Direct(_, direct) => {
+                let request = &direct.request;
+                let about = (&request.message, &request.sender, &request.to, "direct");
+                host.call_method1(intern!(py, "dropped"), about)?
+            }
+            Taken::Published(_, envelope) => {
+                let envelope = envelope.bind(py).get();
+                let (message, sender) = (envelope.message(py), envelope.sender(py));
+                let about = (message, sender, envelope.topic_id(py), "published");
+                host.call_method1(intern!(py, "dropped"), about)?
+            }
+            Taken::Response(_, response) => {
+                let about = (&response.value, &response.agent_id, &response.recipient, "response");
+                host.call_method1(intern!(py, "dropped"), about)?
+            }
+        };
+        Ok(PyErr::from_value(error))
+    }
+
+    /// Settles a message that goes no further.
+    fn refuse(
+        engine: &Bound<'_, Self>,
+        taken: Taken,
+        error: PyErr,
+        outcome: Outcome,
+    ) -> PyResult<()> {
+        match taken {
+            Taken::Direct(ticket, direct) => {
+                let error = direct.observation.failed(engine.py(), error);
+                Self::drop_message(engine, ticket, Some(&direct), error, outcome)
+            }
+            Taken::Published(ticket, _) => {
+                Self::drop_message(engine, ticket, None, error, outcome)
+            }
+            Taken::Response(delivery, response) => {
+                let error = response.observation.failed(engine.py(), error);
+                Self::refuse_response(engine, delivery, &response, error, outcome)
+            }
+        }
+    }
+}
+
+impl Interception {
+    /// The coroutine of the next intervention handler with a method of its own.
+    fn call_next<'py>(
+        &mut self,
+        engine: &Engine,
+        py: Python<'py>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let interceptors = engine.interceptors.bind(py);
+        let name = method_of(py, &self.taken);
+        // The list is the user's, and may change meanwhile.
+        while self.next < interceptors.len() {
+            let Ok(interceptor) = interceptors.get_item(self.next) else { break };
+            self.next += 1;
+            if is_inherited(&interceptor, name)? {
+                continue;
+            }
+            self.name = format!("{}.{name}", interceptor.get_type().name()?);
+            let coroutine = if engine.is_traced.load(std::sync::atomic::Ordering::Relaxed)
+                && !matches!(self.taken, Taken::Response(..))
+            {
+                let method = interceptor.getattr(name)?;
+                let (message, keywords) = self.arguments(py)?;
+                let host = engine.host.bind(py);
+                let class = interceptor.get_type().name()?;
+                let about = (class, self.observer(py), method, message, keywords);
+                host.call_method1(intern!(py, "traced_interception"), about)?
+            } else {
+                let (message, keywords) = self.arguments(py)?;
+                interceptor.getattr(name)?.call((message,), Some(&keywords))?
+            };
+            return awaited(coroutine).map_err(|error| as_raised(py, error)).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn observer<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        match &self.taken {
+            Taken::Direct(_, direct) => direct.observation.object(py),
+            Taken::Published(_, envelope) => {
+                envelope.bind(py).get().observer(py).map(|one| one.into_bound(py))
+            }
+            Taken::Response(..) => None,
+        }
+    }
+
+    /// The message. Its token and id are those that intervention handlers have read, or may read later.
+    fn into_taken(mut self, py: Python<'_>) -> Result<Taken, (Taken, PyErr)> {
+        let Some(context) = self.context.take() else { return Ok(self.taken) };
+        let Taken::Direct(_, direct) = &mut self.taken else { return Ok(self.taken) };
+        let (context, request) = (context.into_bound(py), &mut direct.request);
+        if is_unique(&context) {
+            request.cancellation_token = context.get().token_if_any(py);
+            request.message_id = context.get().message_id_if_any(py);
+            return Ok(self.taken);
+        }
+        let read = |name| PyResult::Ok(Some(context.as_any().getattr(name)?.unbind()));
+        match (read("cancellation_token"), read("message_id")) {
+            (Ok(token), Ok(id)) => {
+                (request.cancellation_token, request.message_id) = (token, id);
+                Ok(self.taken)
+            }
+            (Err(error), _) | (_, Err(error)) => Err((self.taken, error)),
+        }
+    }
+
+    fn arguments<'py>(
+        &mut self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyDict>)> {
+        let keywords = PyDict::new(py);
+        let message = match &self.taken {
+            Taken::Direct(_, direct) => {
+                if self.context.is_none() {
+                    let fields = direct.request.context(py);
+                    self.context = Some(Py::new(py, MessageContext::of(fields))?);
+                }
+                keywords.set_item(intern!(py, "message_context"), &self.context)?;
+                keywords.set_item(intern!(py, "recipient"), &direct.request.to)?;
+                direct.request.message.bind(py).clone()
+            }
+            Taken::Published(_, envelope) => {
+                let fields = PublishEnvelope::context_of_recipient(envelope.bind(py));
+                let context = Bound::new(py, MessageContext::of(fields))?;
+                keywords.set_item(intern!(py, "message_context"), context)?;
+                envelope.bind(py).get().message(py).into_bound(py)
+            }
+            Taken::Response(_, response) => {
+                keywords.set_item(intern!(py, "sender"), &response.agent_id)?;
+                keywords.set_item(intern!(py, "recipient"), &response.recipient)?;
+                response.value.bind(py).clone()
+            }
+        };
+        Ok((message, keywords))
+    }
+
+    /// Applies what an intervention handler has returned.
+    fn apply(&mut self, revised: &Bound<'_, PyAny>) -> PyResult<Verdict> {
+        let py = revised.py();
+        let drop_message = python::drop_message(py)?;
+        if revised.is(drop_message) || revised.get_type().is(drop_message) {
+            return Ok(Verdict::Drop);
+        }
+        if revised.is_none() {
+            let text = format!(
+                "Intervention handler {} returned None, which leaves the message unmodified. \
+                 Return the message, or DropMessage to drop it.",
+                self.name
+            );
+            let class = py.get_type::<PyRuntimeWarning>();
+            PyErr::warn(py, &class, &std::ffi::CString::new(text)?, 1)?;
+            return Ok(Verdict::Pass);
+        }
+        let revised = revised.clone().unbind();
+        match &mut self.taken {
+            Taken::Direct(_, direct) => drop(std::mem::replace(&mut direct.request.message, revised)),
+            Taken::Published(_, envelope) => envelope.bind(py).get().set_message(py, revised),
+            Taken::Response(_, response) => drop(std::mem::replace(&mut response.value, revised)),
+        }
+        Ok(Verdict::Pass)
+    }
+
+    /// The coroutine of an intervention handler that was suspended has ended.
+    pub(super) fn resume<'py>(
+        mut self: Box<Self>,
+        engine: &Bound<'py, Engine>,
+        task: Py<PyAny>,
+        result: PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Ended<'py>> {
+        let (py, this) = (engine.py(), engine.get());
+        let verdict = result.and_then(|revised| self.apply(&revised));
+        let intercepted = match verdict {
+            Ok(Verdict::Pass) => match self.call_next(this, py) {
+                Ok(Some(coroutine)) => {
+                    this.kept.bind(py).add(&task)?;
+                    let engine = engine.clone().unbind();
+                    let completion = Completion { engine, task, work: Work::Interception(self) };
+                    return Ok(Ended::Next(completion, coroutine));
+                }
+                Ok(None) => match self.into_taken(py) {
+                    Ok(taken) => Intercepted::Passed(taken),
+                    Err((taken, error)) => Intercepted::Failed(taken, error),
+                },
+                Err(error) => Intercepted::Failed(self.taken, error),
+            },
+            Ok(Verdict::Drop) => Intercepted::Dropped(self.taken),
+            Err(error) => Intercepted::Failed(self.taken, error),
+        };
+        this.books.with(py, |books| books.machine.resume());
+        let processed = Engine::process_intercepted(engine, intercepted);
+        this.host.call_method0(py, intern!(py, "notify_interception"))?;
+        Engine::continue_soon(engine)?;
+        processed.map(|()| Ended::Done)
+    }
+
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.taken.visit(visit)?;
+        visit.call(&self.context)
+    }
+}
+
+fn method_of<'py>(py: Python<'py>, taken: &Taken) -> &'py Bound<'py, PyString> {
+    match taken {
+        Taken::Direct(..) => intern!(py, "on_send"),
+        Taken::Published(..) => intern!(py, "on_publish"),
+        Taken::Response(..) => intern!(py, "on_response"),
+    }
+}
+
+/// Whether a method is that of `DefaultInterventionHandler`, which returns the message unmodified.
+#[inline]
+fn is_inherited(interceptor: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+    static DEFAULTS: PyOnceLock<[Py<PyAny>; 3]> = PyOnceLock::new();
+    let py = interceptor.py();
+    let defaults = DEFAULTS.get_or_try_init(py, || {
+        let class = python::default_intervention_handler(py)?;
+        let found = |name: &str| PyResult::Ok(class.getattr(name)?.unbind());
+        PyResult::Ok([found("on_send")?, found("on_publish")?, found("on_response")?])
+    })?;
+    let method = interceptor.getattr(name)?;
+    Ok(function_of_method(&method)
+        .is_some_and(|function| defaults.iter().any(|default| default.as_ptr() == function)))
+}

@@ -1,0 +1,194 @@
+//! Messages on their way through the engine: as requested, and as the core queues them.
+
+use std::ffi::CStr;
+
+use ferrogen_core::{DeliveryId, Ticket};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+
+use super::engine::Engine;
+use super::observer::Observation;
+use super::send::Send;
+use crate::agent_id::AgentId;
+use crate::interpreter::release::release;
+use crate::message_context::ContextFields;
+use crate::publish_envelope::PublishEnvelope;
+
+/// How a message is addressed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// To one agent, whose response the sender awaits.
+    Send,
+    /// To a topic.
+    Publish,
+}
+
+impl Kind {
+    pub(super) fn never_awaited(self) -> &'static CStr {
+        match self {
+            Self::Send => c"coroutine 'SingleThreadedAgentRuntime.send_message' was never awaited",
+            Self::Publish => {
+                c"coroutine 'SingleThreadedAgentRuntime.publish_message' was never awaited"
+            }
+        }
+    }
+}
+
+/// The arguments of `send_message` or `publish_message`.
+pub(super) struct Request {
+    pub(super) kind: Kind,
+    pub(super) engine: Py<Engine>,
+    pub(super) message: Py<PyAny>,
+    /// The agent or the topic.
+    pub(super) to: Py<PyAny>,
+    pub(super) sender: Option<Py<PyAny>>,
+    pub(super) cancellation_token: Option<Py<PyAny>>,
+    pub(super) message_id: Option<Py<PyAny>>,
+}
+
+fn clone_ref(py: Python<'_>, one: &Option<Py<PyAny>>) -> Option<Py<PyAny>> {
+    one.as_ref().map(|one| one.clone_ref(py))
+}
+
+impl Request {
+    #[inline]
+    pub(super) fn release(self, py: Python<'_>) {
+        self.engine.drop_ref(py);
+        self.message.drop_ref(py);
+        self.to.drop_ref(py);
+        release(py, self.sender);
+        release(py, self.cancellation_token);
+        release(py, self.message_id);
+    }
+
+    pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self {
+            kind: self.kind,
+            engine: self.engine.clone_ref(py),
+            message: self.message.clone_ref(py),
+            to: self.to.clone_ref(py),
+            sender: clone_ref(py, &self.sender),
+            cancellation_token: clone_ref(py, &self.cancellation_token),
+            message_id: clone_ref(py, &self.message_id),
+        }
+    }
+
+    /// The context of a message that was sent.
+    #[inline]
+    pub(super) fn context(&self, py: Python<'_>) -> ContextFields {
+        ContextFields {
+            sender: clone_ref(py, &self.sender),
+            cancellation_token: clone_ref(py, &self.cancellation_token),
+            message_id: clone_ref(py, &self.message_id),
+            ..ContextFields::default()
+        }
+    }
+
+    /// The envelope of a message that is published.
+    pub(super) fn envelope<'py>(
+        &self,
+        py: Python<'py>,
+        observer: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PublishEnvelope>> {
+        PublishEnvelope::make(
+            py,
+            self.message.clone_ref(py),
+            self.to.clone_ref(py),
+            clone_ref(py, &self.sender),
+            clone_ref(py, &self.cancellation_token),
+            clone_ref(py, &self.message_id),
+            observer,
+        )
+    }
+
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.engine)?;
+        visit.call(&self.message)?;
+        visit.call(&self.to)?;
+        visit.call(&self.sender)?;
+        visit.call(&self.cancellation_token)?;
+        visit.call(&self.message_id)
+    }
+}
+
+/// A message to one agent that could not be delivered at once.
+pub(super) struct DirectMessage {
+    pub(super) request: Request,
+    /// Where the sender awaits the response.
+    pub(super) send: Py<Send>,
+    pub(super) observation: Observation,
+    /// The delivery whose handler sends it, if that handler awaits the response.
+    pub(super) caller: Option<DeliveryId>,
+}
+
+/// A response on its way back to the sender.
+pub(super) struct Response {
+    pub(super) value: Py<PyAny>,
+    pub(super) send: Py<Send>,
+    pub(super) observation: Observation,
+    /// The agent that responds.
+    pub(super) agent_id: Py<AgentId>,
+    /// The agent that asked, if an agent did.
+    pub(super) recipient: Option<Py<PyAny>>,
+}
+
+/// What the core queues.
+pub(super) enum Payload {
+    Direct(Box<DirectMessage>),
+    Published(Py<PublishEnvelope>),
+    Response(Box<Response>),
+}
+
+impl Payload {
+    /// The user's message.
+    pub(super) fn message(&self, py: Python<'_>) -> Py<PyAny> {
+        match self {
+            Self::Direct(direct) => direct.request.message.clone_ref(py),
+            Self::Published(envelope) => envelope.get().message(py),
+            Self::Response(response) => response.value.clone_ref(py),
+        }
+    }
+
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Direct(direct) => direct.visit(visit),
+            Self::Published(envelope) => visit.call(envelope),
+            Self::Response(response) => response.visit(visit),
+        }
+    }
+}
+
+impl DirectMessage {
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.request.visit(visit)?;
+        visit.call(&self.send)?;
+        self.observation.visit(visit)
+    }
+}
+
+impl Response {
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.value)?;
+        visit.call(&self.send)?;
+        visit.call(&self.agent_id)?;
+        visit.call(&self.recipient)?;
+        self.observation.visit(visit)
+    }
+}
+
+/// A message that was taken from the inbox, or a response, with what the core knows it by.
+pub(super) enum Taken {
+    Direct(Ticket, Box<DirectMessage>),
+    Published(Ticket, Py<PublishEnvelope>),
+    Response(DeliveryId, Box<Response>),
+}
+
+impl Taken {
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Direct(_, direct) => direct.visit(visit),
+            Self::Published(_, envelope) => visit.call(envelope),
+            Self::Response(_, response) => response.visit(visit),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The engine: takes each message from acceptance to settlement.
+//!
+//! In the order in which a message passes:
+//!
+//! - [`call`], [`messages`]: `send_message` and `publish_message` are called.
+//! - [`send`], [`future`], [`gather`]: the awaitable that they return, and its life as a future.
+//! - [`accept`], [`admission`]: the handler runs inline, or the message is queued.
+//! - [`interception`]: intervention handlers revise it.
+//! - [`routing`]: the recipients of its topic.
+//! - [`pump`]: queued messages and due deliveries, in batches.
+//! - [`agents`], [`handlers`]: the recipient, and the handler of the message.
+//! - [`invoke`], [`task_pool`]: the handler runs, in a task.
+//! - [`execution`], [`suspension`]: it suspends, and is resumed.
+//! - [`settlement`], [`observer`]: it ends; the sender gets the response, and observers see it.
+//!
+//! [`engine`] has the state, and what Python may ask of it.
+
+mod accept;
+mod admission;
+mod agents;
+#[expect(unsafe_code, reason = "the methods are called without the binding's parsing of arguments")]
+mod call;
+#[allow(clippy::module_inception, reason = "the engine of the folder's name")]
+mod engine;
+mod execution;
+mod future;
+mod gather;
+mod handlers;
+mod interception;
+mod invoke;
+mod messages;
+#[expect(unsafe_code, reason = "the version of a dict is read")]
+mod observer;
+mod pump;
+mod routing;
+mod send;
+mod settlement;
+mod suspension;
+mod task_pool;
+
+use pyo3::exceptions::asyncio::CancelledError;
+use pyo3::prelude::*;
+
+use crate::agent_id::AgentId;
+use crate::interpreter::{coroutine, free_list};
+use crate::publish_envelope::PublishEnvelope;
+
+pub(crate) use engine::Engine;
+pub(crate) use handlers::Handlers;
+pub(crate) use send::Send;
+
+/// Gives the classes of the engine their slots. Called once, at import.
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    coroutine::give_slots::<execution::Execution>(py)?;
+    coroutine::give_slots::<Send>(py)?;
+    free_list::recycle::<Send>(py);
+    free_list::recycle::<PublishEnvelope>(py);
+    free_list::recycle::<AgentId>(py);
+    call::install(py)?;
+    crate::message_context::prepare(py)?;
+    crate::agent_id_call::install(py)?;
+    // The binding imports the class when it is first used, which may be when a suspended handler is closed at
+    // the end of the interpreter, where imports fail: it would panic.
+    py.get_type::<CancelledError>();
+    Ok(())
+}

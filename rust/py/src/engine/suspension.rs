@@ -1,0 +1,415 @@
+//! Suspended handlers: in a task of their own, parked, or in the turn of their sender.
+//!
+//! A handler that suspends keeps its task, which then waits for what the handler awaits. Two kinds of waits
+//! cost less. A handler that awaits the response of another agent is *parked*: the engine resumes it when the
+//! response is there, so that a chain of agents costs a step a hop. A handler that yields to the event loop
+//! (`sleep(0)`) takes the *turn* of its sender: the sender's `await` yields, and resumes the handler when it is
+//! stepped again.
+
+use std::sync::atomic::Ordering;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::asyncio::CancelledError;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::admission::{BUDGET, InlineGuard};
+use super::engine::Engine;
+use super::execution::Execution;
+use super::future::{Future, Phase, Waiting};
+use super::send::{REUSED, Send, Stage, is_cancelled};
+use super::settlement::{Completion, HandlerWork, Reply, Work};
+use super::observer::Observation;
+use super::task_pool::{PooledTask, step_task};
+use crate::interpreter::context::Entered;
+use crate::interpreter::coroutine::{Sent, send};
+use crate::interpreter::current_task::CurrentTask;
+use crate::interpreter::exception_state::{CleanExceptionState, Item, raised_here};
+use crate::message_context::MessageContext;
+
+/// How deep handlers may nest that take their senders' turns: each turn steps all of them.
+const DEEPEST_TURN: u32 = 8;
+
+impl Engine {
+    /// Leaves a handler that has just yielded in its task, parked or not.
+    pub(super) fn hold(
+        &self,
+        mut pooled: Box<PooledTask>,
+        coroutine: Bound<'_, PyAny>,
+        yielded: Bound<'_, PyAny>,
+        completion: Completion,
+    ) -> PyResult<()> {
+        let py = coroutine.py();
+        if let Err(error) = self.kept.bind(py).add(&pooled.task) {
+            self.abandon_task(py, pooled);
+            return Err(error);
+        }
+        let execution = pooled.execution.bind(py).clone();
+        if let Some(send) = parkable(&yielded, &execution, &pooled) {
+            pooled.park(py);
+            execution.get().set_completion(py, completion);
+            execution.get().park(py, coroutine.unbind(), send, pooled);
+            return Ok(());
+        }
+        pooled.keep(py);
+        execution.get().suspend(coroutine, yielded, completion);
+        let stepped = step_task(&execution.get().event_loop(py), &execution);
+        if stepped.is_err() {
+            self.kept.bind(py).discard(&pooled.task)?;
+            execution.get().abandon(py);
+            pooled.silence(py);
+        }
+        stepped
+    }
+
+    // Parked handlers.
+
+    /// Schedules a parked handler to be resumed.
+    pub(super) fn resume_soon(
+        engine: &Bound<'_, Self>,
+        execution: &Bound<'_, Execution>,
+    ) -> PyResult<()> {
+        let (py, this) = (engine.py(), engine.get());
+        let was_resuming = this.state.with(py, |state| {
+            state.resumable.push_back(execution.clone().unbind());
+            std::mem::replace(&mut state.is_resuming, true)
+        });
+        if was_resuming { Ok(()) } else { Self::schedule_resuming(engine, execution) }
+    }
+
+    fn schedule_resuming(
+        engine: &Bound<'_, Self>,
+        execution: &Bound<'_, Execution>,
+    ) -> PyResult<()> {
+        let py = engine.py();
+        let event_loop = execution.get().event_loop(py);
+        let asked = Self::call_soon(engine, &event_loop, intern!(py, "resume_parked"));
+        if asked.is_err() {
+            engine.get().state.with(py, |state| state.is_resuming = false);
+        }
+        asked
+    }
+
+    /// Resumes the parked handlers whose responses are there, and those that become resumable thereby.
+    pub(super) fn resume_all(engine: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (engine.py(), engine.get());
+        this.state.with(py, |state| state.budget = BUDGET);
+        for _ in 0..BUDGET {
+            let next = this.state.with(py, |state| {
+                let next = state.resumable.pop_front();
+                state.is_resuming = next.is_some();
+                next
+            });
+            let Some(execution) = next else { return Ok(()) };
+            if let Err(error) = Self::resume(engine, execution.bind(py)) {
+                Self::resume_rest(engine)?;
+                return Err(error);
+            }
+        }
+        Self::resume_rest(engine)
+    }
+
+    fn resume_rest(engine: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (engine.py(), engine.get());
+        let next = this.state.with(py, |state| {
+            let next = state.resumable.front().map(|next| next.bind(py).clone());
+            state.is_resuming = next.is_some();
+            next
+        });
+        next.map_or(Ok(()), |next| Self::schedule_resuming(engine, &next))
+    }
+
+    fn resume(engine: &Bound<'_, Self>, execution: &Bound<'_, Execution>) -> PyResult<()> {
+        let py = engine.py();
+        let Some((coroutine, mut pooled)) = execution.get().resume_inline(py) else {
+            return Ok(()); // it goes on in its task
+        };
+        let coroutine = coroutine.into_bound(py);
+        // Once the runtime has stopped, its handlers go on as tasks.
+        let Some(guard) = InlineGuard::in_this_turn(engine) else {
+            return go_on_in_task(execution, pooled, coroutine, py.None().into_bound(py));
+        };
+        pooled.unpark(py);
+        let stepped = step(&guard, execution, &pooled, &coroutine).unwrap_or_else(Sent::Raised);
+        let result = match stepped {
+            Sent::Yielded(yielded) => {
+                if let Some(send) = parkable(&yielded, execution, &pooled) {
+                    pooled.park(py);
+                    execution.get().park(py, coroutine.unbind(), send, pooled);
+                    return Ok(());
+                }
+                return go_on_in_task(execution, pooled, coroutine, yielded);
+            }
+            Sent::Returned(value) => Ok(value),
+            Sent::Raised(error) => Err(error),
+        };
+        drop(coroutine);
+        execution.get().end_inline(py);
+        drop(pooled.leave(py));
+        let concluded = execution.get().conclude(py, result);
+        engine.get().return_task(py, pooled);
+        concluded.map(|_| ())
+    }
+
+    // Handlers in the turn of their sender.
+
+    /// Whether a handler that yields to the event loop may take its sender's turn: only asyncio refers to its
+    /// task, and no token can cancel it.
+    pub(super) fn may_take_turn(
+        &self,
+        py: Python<'_>,
+        context: &Bound<'_, MessageContext>,
+        pooled: &PooledTask,
+    ) -> bool {
+        context.get().token_if_any(py).is_none()
+            && !self.is_intercepted(py, intern!(py, "on_response")).unwrap_or(true)
+            && self.depth.load(Ordering::Relaxed) <= DEEPEST_TURN
+            && pooled.is_private(py)
+    }
+
+    pub(super) fn take_turn(
+        &self,
+        pooled: Box<PooledTask>,
+        coroutine: Bound<'_, PyAny>,
+        completion: Completion,
+    ) -> PyResult<Py<Execution>> {
+        let py = coroutine.py();
+        self.kept.bind(py).add(&pooled.task)?;
+        let execution = pooled.execution.clone_ref(py);
+        execution.get().set_completion(py, completion);
+        execution.get().take_turn(py, coroutine.unbind(), pooled);
+        Ok(execution)
+    }
+}
+
+/// The send that a handler awaits, if the handler can be parked with it.
+fn parkable<'a, 'py>(
+    yielded: &'a Bound<'py, PyAny>,
+    execution: &Bound<'py, Execution>,
+    pooled: &PooledTask,
+) -> Option<&'a Bound<'py, Send>> {
+    let send = yielded.cast_exact::<Send>().ok()?;
+    (!pooled.is_cancelled(execution.py()) && send.get().park(execution)).then_some(send)
+}
+
+/// Leaves the task to its handler, which has yielded this.
+fn go_on_in_task<'py>(
+    execution: &Bound<'py, Execution>,
+    mut pooled: Box<PooledTask>,
+    coroutine: Bound<'py, PyAny>,
+    yielded: Bound<'py, PyAny>,
+) -> PyResult<()> {
+    let py = execution.py();
+    pooled.keep(py);
+    execution.get().go_on_in_task(coroutine, yielded);
+    step_task(&execution.get().event_loop(py), execution)
+}
+
+/// Steps a suspended handler inline, in its own context and as its own task.
+fn step<'py>(
+    guard: &InlineGuard<'py>,
+    execution: &Bound<'py, Execution>,
+    pooled: &PooledTask,
+    coroutine: &Bound<'py, PyAny>,
+) -> PyResult<Sent<'py>> {
+    let py = execution.py();
+    let task = pooled.task.bind(py);
+    let mut current = CurrentTask::new(&guard.event_loop)?;
+    current.enter(Some(task))?;
+    let _entered = Entered::enter(pooled.context(py)?)?;
+    let mut item = Item::NEW;
+    let _clean = CleanExceptionState::enter(py, &mut item);
+    let running = execution.get().with_completion(py, |one| one.running(py)).flatten();
+    let _running = running.as_ref().map(|(engine, delivery, task)| {
+        engine.get().enter_handler(*delivery, task)
+    });
+    Ok(send(coroutine, py.None().bind(py)))
+}
+
+impl Send {
+    /// The sender is stepped again, and the handler with it.
+    pub(super) fn resume_turn<'py>(
+        this: &Bound<'py, Self>,
+        execution: Bound<'py, Execution>,
+    ) -> Sent<'py> {
+        let py = this.py();
+        if let Some(outcome) = execution.get().take_outcome(py) {
+            return outcome.into_sent(py); // it has ended in its task
+        }
+        let engine = execution.get().with_completion(py, |one| one.engine.bind(py).clone());
+        let Some(engine) = engine else {
+            return Sent::Raised(PyRuntimeError::new_err(REUSED));
+        };
+        let Some((coroutine, mut pooled)) = execution.get().resume_inline(py) else {
+            // It goes on in its task.
+            let awaited = Self::await_response(this, &execution);
+            return awaited.map_or_else(Sent::Raised, |()| Self::wait(this));
+        };
+        let coroutine = coroutine.into_bound(py);
+        let guard = InlineGuard::in_this_turn(&engine).filter(|_| !pooled.is_cancelled(py));
+        let Some(guard) = guard else {
+            let none = py.None().into_bound(py);
+            let gone = Self::await_response(this, &execution)
+                .and_then(|()| go_on_in_task(&execution, pooled, coroutine, none));
+            return gone.map_or_else(Sent::Raised, |()| Self::wait(this));
+        };
+        let result = match step(&guard, &execution, &pooled, &coroutine)
+            .unwrap_or_else(Sent::Raised)
+        {
+            Sent::Yielded(yielded) => {
+                return Self::suspend_again(this, &execution, pooled, coroutine, yielded)
+                    .unwrap_or_else(Sent::Raised);
+            }
+            Sent::Returned(value) => Ok(value),
+            Sent::Raised(error) => Err(error),
+        };
+        drop(coroutine);
+        let own = pooled.leave(py);
+        execution.get().end_inline(py);
+        let ended = Self::end_turn(&engine, &execution, &mut pooled, result, own);
+        engine.get().return_task(py, pooled);
+        match ended {
+            Ok(value) => Sent::Returned(value),
+            Err(error) => Sent::Raised(raised_here(py, error)),
+        }
+    }
+
+    fn suspend_again<'py>(
+        this: &Bound<'py, Self>,
+        execution: &Bound<'py, Execution>,
+        mut pooled: Box<PooledTask>,
+        coroutine: Bound<'py, PyAny>,
+        yielded: Bound<'py, PyAny>,
+    ) -> PyResult<Sent<'py>> {
+        let py = this.py();
+        let context = execution.get().with_completion(py, |one| one.turn_context(py)).flatten();
+        let has_token = context.is_some_and(|context| context.get().token_if_any(py).is_some());
+        if yielded.is_none() && !has_token && !pooled.is_cancelled(py) {
+            execution.get().take_turn(py, coroutine.unbind(), pooled);
+            this.get().put(py, Stage::Turn(execution.clone().unbind()));
+            return Ok(Sent::Yielded(yielded));
+        }
+        Self::await_response(this, execution)?;
+        if let Some(send) = parkable(&yielded, execution, &pooled) {
+            pooled.park(py);
+            execution.get().park(py, coroutine.unbind(), send, pooled);
+        } else {
+            go_on_in_task(execution, pooled, coroutine, yielded)?;
+        }
+        Ok(Self::wait(this))
+    }
+
+    fn end_turn<'py>(
+        engine: &Bound<'py, Engine>,
+        execution: &Bound<'py, Execution>,
+        pooled: &mut PooledTask,
+        result: PyResult<Bound<'py, PyAny>>,
+        own: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = engine.py();
+        let Some(Completion { task, work: Work::Handler(work), .. }) =
+            execution.get().take_completion(py)
+        else {
+            return Err(PyRuntimeError::new_err(REUSED));
+        };
+        engine.get().kept.bind(py).discard(&task)?;
+        drop(task);
+        let HandlerWork { slot, delivery, handler, reply, .. } = work;
+        let result = result.and_then(|value| match &handler {
+            Some(handler) => handler.get().check(value),
+            None => Ok(value),
+        });
+        let mut token = None;
+        if let Reply::Turn(context) = reply {
+            let context = context.into_bound(py);
+            token = context.get().token_if_any(py);
+            pooled.keep_context(py, context);
+        }
+        let value = Engine::settle_inline(engine, slot, delivery, result, own)?;
+        if is_cancelled(py, token.as_ref())? {
+            return Err(CancelledError::new_err(()));
+        }
+        Ok(value)
+    }
+
+    /// Becomes the future in which the response comes.
+    fn await_response(this: &Bound<'_, Self>, execution: &Bound<'_, Execution>) -> PyResult<()> {
+        let py = this.py();
+        let event_loop = execution.get().event_loop(py);
+        let waiting = Waiting::Await { is_blocking: false };
+        let future = Future::new(Phase::Suspended, waiting, &event_loop);
+        this.get().put(py, Stage::Future(Box::new(future)));
+        let send = this.clone().unbind();
+        let context = execution
+            .get()
+            .with_completion(py, |completion| completion.reply_to_sender(py, send))
+            .flatten();
+        context.map_or(Ok(()), |context| context.bind(py).get().link(this.as_any()))
+    }
+
+    /// An exception is thrown into the sender in the turn of its handler, which was to get the same one, and
+    /// goes on without a sender.
+    pub(super) fn leave_turn(
+        this: &Bound<'_, Self>,
+        execution: &Bound<'_, Execution>,
+        error: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let py = this.py();
+        drop(Self::resume_turn(this, execution.clone()));
+        match this.get().take(py) {
+            Stage::Turn(execution) => go_on_alone(execution.bind(py)),
+            Stage::Future(future) => Self::leave(this, future, error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Completion {
+    /// The message context of a handler in the turn of its sender.
+    fn turn_context<'py>(&self, py: Python<'py>) -> Option<Bound<'py, MessageContext>> {
+        match &self.work {
+            Work::Handler(HandlerWork { reply: Reply::Turn(context), .. }) => {
+                Some(context.bind(py).clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// From here on the sender awaits a future. Returns the context, if the sender had yielded before.
+    fn reply_to_sender(&mut self, py: Python<'_>, send: Py<Send>) -> Option<Py<MessageContext>> {
+        let Work::Handler(work) = &mut self.work else { return None };
+        let Reply::Turn(context) = &work.reply else { return None };
+        let context = context.clone_ref(py);
+        let recipient = context.bind(py).get().sender_if_any(py);
+        work.reply = Reply::Sender { send, observation: Observation::NONE, recipient };
+        Some(context)
+    }
+}
+
+/// Takes a handler out of the turn of its sender, because its task is stepped. Returns its coroutine.
+pub(super) fn leave_turn_for_task<'py>(
+    execution: &Bound<'py, Execution>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = execution.py();
+    let Some((coroutine, mut pooled)) = execution.get().resume_inline(py) else { return Ok(None) };
+    pooled.keep(py);
+    Ok(Some(coroutine.into_bound(py)))
+}
+
+/// Lets a handler whose sender is gone go on in its task.
+pub(super) fn go_on_alone(execution: &Bound<'_, Execution>) -> PyResult<()> {
+    let py = execution.py();
+    if !execution.get().is_in_turn(py) {
+        return Ok(());
+    }
+    let Some((coroutine, pooled)) = execution.get().resume_inline(py) else { return Ok(()) };
+    let coroutine = coroutine.into_bound(py);
+    go_on_in_task(execution, pooled, coroutine, py.None().into_bound(py))
+}
+
+/// The same where an error cannot be raised.
+pub(super) fn leave_alone(execution: &Bound<'_, Execution>) {
+    if let Err(error) = go_on_alone(execution) {
+        error.write_unraisable(execution.py(), Some(execution));
+    }
+}

@@ -1,0 +1,344 @@
+//! The task pool: real `asyncio` tasks, reused while handlers finish without suspending.
+//!
+//! The current task of a handler is an initialized, pending `asyncio.Task` whose coroutine is an
+//! [`Execution`]. While it is in the pool, the task waits for a future of its own. While a handler runs
+//! inline, its task has the state of a running task: it waits for nothing, and its context is the handler's.
+//! A handler that suspends keeps its task. A task that anything else refers to afterwards, or whose state has
+//! changed, is not reused: it ends.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString};
+
+use super::engine::Engine;
+use super::execution::Execution;
+use crate::interpreter::current_task::CurrentTask;
+use crate::interpreter::free_list::{is_unique, references_to};
+use crate::interpreter::task_layout::{self, Field, Snapshot, exchange, read, toggle_log_flag};
+use crate::message_context::{ContextFields, MessageContext};
+use crate::publish_envelope::PublishEnvelope;
+
+/// How many tasks are kept.
+const MOST_IDLE: usize = 256;
+
+/// A task of the pool, in it or in use.
+pub(super) struct PooledTask {
+    pub(super) task: Py<PyAny>,
+    pub(super) execution: Py<Execution>,
+    /// The context of the last message, if only the pool refers to it.
+    message_context: Option<Py<MessageContext>>,
+    /// The state of the idle task, and how many references there are to it.
+    idle: Snapshot,
+    references: isize,
+    /// Whether the idle task has had its first step, and waits for its own future.
+    is_parked: bool,
+    /// The coroutine of an intervention handler that has suspended in the task.
+    pub(super) coroutine: Option<Py<PyAny>>,
+    /// What was in the fields of the task before the handler began.
+    outer_loop: Option<Py<PyAny>>,
+    outer_waiter: Option<Py<PyAny>>,
+    outer_context: Option<Py<PyAny>>,
+}
+
+/// An empty context, in which idle tasks live.
+fn empty_context(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static CONTEXT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let context = CONTEXT.get_or_try_init(py, || {
+        PyResult::Ok(py.import("contextvars")?.getattr("Context")?.call0()?.unbind())
+    })?;
+    Ok(context.bind(py))
+}
+
+/// The event loop of idle tasks: `asyncio.all_tasks()` returns those of the running loop.
+pub(super) fn no_loop(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static NO_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let no_loop = NO_LOOP.get_or_try_init(py, || {
+        PyResult::Ok(PyString::new(py, "no event loop: an idle task").into_any().unbind())
+    })?;
+    Ok(no_loop.bind(py))
+}
+
+impl PooledTask {
+    fn new(event_loop: &Bound<'_, PyAny>) -> PyResult<Box<Self>> {
+        let py = event_loop.py();
+        let execution = Bound::new(py, Execution::idle(event_loop))?;
+        let keywords = PyDict::new(py);
+        keywords.set_item(intern!(py, "loop"), event_loop)?;
+        if cfg!(Py_3_11) {
+            keywords.set_item(intern!(py, "context"), empty_context(py)?)?;
+        }
+        if cfg!(Py_3_12) {
+            // The first step runs at once, so that the task waits for its own future.
+            keywords.set_item(intern!(py, "eager_start"), true)?;
+        }
+        let task = task_layout::class(py).call((&execution,), Some(&keywords))?;
+        toggle_log_flag(&task);
+        drop(exchange(&task, Field::Loop, Some(no_loop(py)?.clone().unbind())));
+        if cfg!(Py_3_12) {
+            // Later versions format the name when it is first read.
+            task.call_method0(intern!(py, "get_name"))?;
+        }
+        if !cfg!(Py_3_11) {
+            drop(exchange(&task, Field::Context, Some(empty_context(py)?.clone().unbind())));
+        }
+        let mut pooled = Self {
+            idle: Snapshot::of(&task),
+            references: 0,
+            task: task.unbind(),
+            execution: execution.unbind(),
+            message_context: None,
+            coroutine: None,
+            is_parked: false,
+            outer_loop: None,
+            outer_waiter: None,
+            outer_context: None,
+        };
+        pooled.note_idle_state(py);
+        Ok(Box::new(pooled))
+    }
+
+    fn note_idle_state(&mut self, py: Python<'_>) {
+        let task = self.task.bind(py);
+        self.is_parked = self.execution.get().is_parked(py);
+        self.idle = Snapshot::of(task);
+        self.references = references_to(task);
+    }
+
+    /// Gives the task the state of a running one, with this context.
+    #[inline]
+    pub(super) fn enter(&mut self, context: Bound<'_, PyAny>) {
+        let py = context.py();
+        let task = self.task.bind(py);
+        let event_loop = self.execution.get().event_loop(py).unbind();
+        self.outer_loop = exchange(task, Field::Loop, Some(event_loop));
+        self.outer_context = exchange(task, Field::Context, Some(context.unbind()));
+        self.outer_waiter = exchange(task, Field::Waiter, None);
+        toggle_log_flag(task);
+    }
+
+    /// Gives the task the state of an idle one again, if it has been entered. Returns the context of the handler.
+    #[inline]
+    pub(super) fn leave<'py>(&mut self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.outer_context.as_ref()?;
+        let task = self.task.bind(py);
+        toggle_log_flag(task);
+        // A nested event loop may have stepped it meanwhile.
+        let waiter = self.outer_waiter.take();
+        if waiter.is_some() {
+            drop(exchange(task, Field::Waiter, waiter));
+        }
+        drop(exchange(task, Field::Loop, self.outer_loop.take()));
+        let context = exchange(task, Field::Context, self.outer_context.take());
+        context.map(|context| context.into_bound(py))
+    }
+
+    /// Leaves the task to the handler, which has suspended in it.
+    pub(super) fn keep(&mut self, py: Python<'_>) {
+        let waiter = self.outer_waiter.take();
+        if waiter.is_some() {
+            drop(exchange(self.task.bind(py), Field::Waiter, waiter));
+        }
+        drop((self.outer_loop.take(), self.outer_context.take()));
+    }
+
+    /// The handler is parked: a cancellation of the task goes to its own future, if it has one.
+    pub(super) fn park(&mut self, py: Python<'_>) {
+        let waiter = self.outer_waiter.take();
+        if waiter.is_some() {
+            drop(exchange(self.task.bind(py), Field::Waiter, waiter));
+        }
+    }
+
+    /// The parked handler is resumed: the task waits for nothing.
+    pub(super) fn unpark(&mut self, py: Python<'_>) {
+        self.outer_waiter = exchange(self.task.bind(py), Field::Waiter, None);
+    }
+
+    /// The context of the handler that has suspended.
+    pub(super) fn context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        read(self.task.bind(py), Field::Context)
+            .ok_or_else(|| PyRuntimeError::new_err("the task of the handler has no context"))
+    }
+
+    /// Whether only the pool and asyncio refer to the task.
+    pub(super) fn is_private(&self, py: Python<'_>) -> bool {
+        references_to(self.task.bind(py)) <= self.references
+    }
+
+    /// Whether a cancellation of the task is requested.
+    pub(super) fn is_cancelled(&self, py: Python<'_>) -> bool {
+        let requested = self.task.bind(py).getattr(intern!(py, "_must_cancel"));
+        requested.and_then(|one| one.is_truthy()).unwrap_or(true)
+    }
+
+    /// The task is dropped while it is pending: it does not complain.
+    pub(super) fn silence(&self, py: Python<'_>) {
+        toggle_log_flag(self.task.bind(py));
+    }
+
+    /// Whether the idle task is as it was, and there are no references to it but `more` than then.
+    #[inline]
+    pub(super) fn is_untouched(&mut self, py: Python<'_>, more: isize) -> bool {
+        let execution = self.execution.get();
+        if execution.is_parked(py) != self.is_parked {
+            // The event loop has made its first step meanwhile.
+            self.idle.set_waiter(py, execution.waiter_address(py));
+            self.is_parked = !self.is_parked;
+        }
+        let task = self.task.bind(py);
+        references_to(task) <= self.references + more && self.idle.matches(task)
+    }
+
+    /// Ends the task. Without its event loop running it is left pending, and says nothing about it.
+    pub(super) fn retire(self: Box<Self>, py: Python<'_>, event_loop: Option<&Bound<'_, PyAny>>) {
+        let execution = self.execution.bind(py);
+        execution.get().retire(py);
+        let own = execution.get().event_loop(py).unbind();
+        drop(exchange(self.task.bind(py), Field::Loop, Some(own)));
+        let is_running = |event_loop: &&Bound<'_, PyAny>| {
+            crate::interpreter::current_task::is_running(event_loop).unwrap_or(false)
+        };
+        if let Some(event_loop) = event_loop.filter(is_running)
+            && let Err(error) = step_task(event_loop, execution)
+        {
+            error.write_unraisable(py, Some(execution));
+        }
+    }
+
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.task)?;
+        visit.call(&self.execution)?;
+        visit.call(&self.message_context)?;
+        visit.call(&self.outer_loop)?;
+        visit.call(&self.outer_waiter)?;
+        visit.call(&self.outer_context)
+    }
+}
+
+/// Steps a task that waits for its own future, as its event loop would: the current task is none meanwhile.
+/// Where that fails, as in a deep recursion, the event loop steps it soon. So it does with a task that has not
+/// had its first step.
+pub(super) fn step_task(
+    event_loop: &Bound<'_, PyAny>,
+    execution: &Bound<'_, Execution>,
+) -> PyResult<()> {
+    let Some((wakeup, waiter)) = execution.get().take_wakeup(execution.py()) else { return Ok(()) };
+    let step = || -> PyResult<()> {
+        let mut current = CurrentTask::new(event_loop)?;
+        current.enter(None)?;
+        wakeup.call1((&waiter,)).map(|_| ())
+    };
+    step().or_else(|_| {
+        let name = intern!(event_loop.py(), "call_soon");
+        event_loop.call_method1(name, (&wakeup, &waiter)).map(|_| ())
+    })
+}
+
+/// The context of a message, reused.
+impl PooledTask {
+    #[inline]
+    pub(super) fn message_context<'py>(
+        &mut self,
+        py: Python<'py>,
+        fields: ContextFields,
+    ) -> PyResult<Bound<'py, MessageContext>> {
+        let Some(context) = self.message_context.take() else {
+            return Bound::new(py, MessageContext::of(fields));
+        };
+        let context = context.into_bound(py);
+        context.get().renew(py, fields);
+        Ok(context)
+    }
+
+    /// The context for one more recipient of a message: that of the last one, if it is unmodified.
+    #[inline]
+    pub(super) fn context_of<'py>(
+        &mut self,
+        envelope: &Bound<'py, PublishEnvelope>,
+    ) -> PyResult<Bound<'py, MessageContext>> {
+        let py = envelope.py();
+        match &self.message_context {
+            Some(context) if context.get().is_of(envelope) => {
+                let context = self.message_context.take().expect("it was looked at");
+                Ok(context.into_bound(py))
+            }
+            _ => self.message_context(py, PublishEnvelope::context_of_recipient(envelope)),
+        }
+    }
+
+    /// Keeps a context for the next recipient of the same message, if it is unique.
+    #[inline]
+    pub(super) fn keep_context_of_recipient(&mut self, context: Bound<'_, MessageContext>) {
+        if is_unique(&context) {
+            self.message_context = Some(context.unbind());
+        }
+    }
+
+    /// Clears the context after the last recipient.
+    pub(super) fn clear_context(&self, py: Python<'_>) {
+        if let Some(context) = &self.message_context {
+            context.get().empty(py);
+        }
+    }
+
+    /// Keeps a context for the next message, if it is unique.
+    #[inline]
+    pub(super) fn keep_context(&mut self, py: Python<'_>, context: Bound<'_, MessageContext>) {
+        if is_unique(&context) {
+            context.get().empty(py);
+            self.message_context = Some(context.unbind());
+        }
+    }
+}
+
+impl Engine {
+    /// Takes a task from the pool, or makes one.
+    #[inline]
+    pub(super) fn borrow_task(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<Box<PooledTask>> {
+        let py = event_loop.py();
+        while let Some(mut pooled) = self.state.with(py, |state| state.pool.pop()) {
+            let execution = pooled.execution.get();
+            if execution.is_ended(py) {
+                continue; // something has cancelled it while it was idle
+            }
+            if execution.is_parked(py) != pooled.is_parked {
+                pooled.note_idle_state(py);
+            }
+            return Ok(pooled);
+        }
+        PooledTask::new(event_loop)
+    }
+
+    /// Puts an idle task into the pool, or ends it.
+    #[inline]
+    pub(super) fn return_task(&self, py: Python<'_>, mut pooled: Box<PooledTask>) {
+        if pooled.is_untouched(py, 0) {
+            let left = self.state.with(py, |state| {
+                let is_kept = state.is_open_here() && state.pool.len() < MOST_IDLE;
+                if is_kept { state.pool.push(pooled); None } else { Some(pooled) }
+            });
+            if let Some(left) = left {
+                self.retire(py, left);
+            }
+        } else {
+            self.retire(py, pooled);
+        }
+    }
+
+    /// Takes back the task of a handler that has suspended and cannot be resumed.
+    #[cold]
+    pub(super) fn abandon_task(&self, py: Python<'_>, mut pooled: Box<PooledTask>) {
+        drop(pooled.leave(py));
+        pooled.execution.get().end_inline(py);
+        self.return_task(py, pooled);
+    }
+
+    #[cold]
+    fn retire(&self, py: Python<'_>, pooled: Box<PooledTask>) {
+        let event_loop = self.bound_loop(py);
+        pooled.retire(py, event_loop.as_ref());
+    }
+}
