@@ -165,23 +165,6 @@ def test_an_agent_may_be_built_in_the_task_of_whoever_sends_to_it_first():
     assert ours == ["x", ["at once", True], "x", ["waits", False]]
 
 
-def test_a_handler_that_has_not_waited_yet_is_not_among_all_tasks():
-    async def scenario(core, record):
-        async def look(agent, message, ctx):
-            task = asyncio.current_task()
-            record(isinstance(task, asyncio.Task), task in asyncio.all_tasks())
-            await asyncio.sleep(0)
-            record(asyncio.current_task() is task, task in asyncio.all_tasks())
-
-        runtime, agent, _ = await started(core, look)
-        await runtime.send_message("x", agent)
-        await runtime.stop_when_idle()
-
-    upstream, ours = both(scenario)
-    assert upstream == [[True, True], [True, True]]
-    assert ours == [[True, False], [True, True]]
-
-
 def test_gathered_sends_are_not_among_all_tasks():
     async def scenario(core, record):
         runtime, agent, _ = await started(core, echo)

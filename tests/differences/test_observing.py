@@ -141,7 +141,7 @@ def test_the_record_of_an_event_names_the_place_where_all_events_are_logged():
 
     upstream, ours = both(scenario)
     assert upstream == [["_process_response", "_process_send", "send_message"]]
-    assert ours == [["tell_event"]]
+    assert ours == [["log_event"]]
 
 
 def test_no_message_is_turned_to_text_when_nobody_listens():

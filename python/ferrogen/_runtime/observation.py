@@ -37,7 +37,7 @@ class SendObservation:
     __slots__ = (
         "_around",
         "_creating",
-        "_has_begun",
+        "_is_running",
         "_message",
         "_observer",
         "_processing",
@@ -56,7 +56,7 @@ class SendObservation:
         self._creating: Span | None = None
         self._sending: Span | None = None
         self._processing: Span | None = None
-        self._has_begun = False
+        self._is_running = False
         observer.sent(message, sender, recipient)
         if observer.is_traced:
             attributes = observer.create_attributes(message)
@@ -69,7 +69,7 @@ class SendObservation:
 
     def begin(self, context: MessageContext) -> None:
         """Report that the handler is about to begin. Called in the handler's context."""
-        self._has_begun = True
+        self._is_running = True
         observer, recipient = self._observer, self._recipient
         if self._creating is None:
             observer.delivered(recipient, self._message, self._sender, direct=True)
@@ -89,6 +89,7 @@ class SendObservation:
 
     def handled(self, response: Any) -> None:
         """Report that the handler has ended."""
+        self._is_running = False
         observer, sender, recipient = self._observer, self._sender, self._recipient
         if self._sending is None or self._processing is None:
             observer.responded(response, recipient, sender, DeliveryStage.SEND)
@@ -116,10 +117,10 @@ class SendObservation:
         self._creating.end()
 
     def failed(self, error: BaseException) -> None:
-        """Report that the handler has raised, or that the message reaches no handler."""
+        """Report that the handler has raised, or that message or response go no further."""
         if self._processing is not None:
             fail_span(self._processing, error)
-        if self._has_begun:
+        if self._is_running:
             ending = self._sending
             with nullcontext() if ending is None else use_span(ending, end_on_exit=True):
                 self._observer.failed(self._recipient, self._message, error, direct=True)

@@ -85,7 +85,9 @@ pub(crate) enum DeliveryStage {
 
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    pub(crate) ticket: Ticket,
+    /// `None` for the only delivery of a message that was never held: the message has no entry of
+    /// its own, because it is settled with its delivery.
+    ticket: Option<Ticket>,
     pub(crate) agent: AgentSlot,
     pub(crate) stage: DeliveryStage,
     /// Whether the driver has taken it as a step and has not begun the handler.
@@ -111,23 +113,27 @@ struct Message {
 pub(crate) struct Ledger {
     messages: SlotMap<Ticket, Message>,
     pub(crate) deliveries: SlotMap<DeliveryId, Delivery>,
+    /// The number of messages that are not settled.
+    unsettled: usize,
     tally: Tally,
 }
 
 impl Ledger {
-    /// Accepts a message. A ticket that is not held needs a delivery at once.
-    pub(crate) fn accept(&mut self, held: bool) -> Ticket {
-        self.tally.accepted += 1;
-        self.messages.insert(Message { held, deliveries: 0, outcome: Outcome::Handled })
+    /// Accepts a message, whose ticket is held.
+    pub(crate) fn hold(&mut self) -> Ticket {
+        self.count_accepted();
+        self.messages.insert(Message { held: true, deliveries: 0, outcome: Outcome::Handled })
     }
 
     /// Accepts a message that is not held, with one running delivery.
+    #[inline]
     pub(crate) fn start(&mut self, agent: AgentSlot, caller: Option<DeliveryId>) -> DeliveryId {
-        let ticket = self.accept(false);
-        self.open(ticket, agent, DeliveryStage::Running, caller)
+        self.count_accepted();
+        self.insert(None, agent, DeliveryStage::Running, caller)
     }
 
     /// Opens a delivery of an open ticket.
+    #[inline]
     pub(crate) fn open(
         &mut self,
         ticket: Ticket,
@@ -138,6 +144,17 @@ impl Ledger {
         if let Some(message) = self.messages.get_mut(ticket) {
             message.deliveries += 1;
         }
+        self.insert(Some(ticket), agent, stage, caller)
+    }
+
+    #[inline]
+    fn insert(
+        &mut self,
+        ticket: Option<Ticket>,
+        agent: AgentSlot,
+        stage: DeliveryStage,
+        caller: Option<DeliveryId>,
+    ) -> DeliveryId {
         let delivery = self.deliveries.insert(Delivery {
             ticket,
             agent,
@@ -160,13 +177,18 @@ impl Ledger {
     }
 
     /// Closes an open delivery. Returns the outcome of its message if that is settled now.
+    #[inline]
     pub(crate) fn close(&mut self, delivery: DeliveryId, outcome: Outcome) -> Option<Outcome> {
         let closed = self.deliveries.remove(delivery)?;
         if let Some(caller) = closed.caller {
             self.stop_awaiting(caller, delivery);
         }
-        self.messages.get_mut(closed.ticket)?.deliveries -= 1;
-        self.settle_if_complete(closed.ticket, outcome)
+        let Some(ticket) = closed.ticket else {
+            self.count_settled(outcome);
+            return Some(outcome);
+        };
+        self.messages.get_mut(ticket)?.deliveries -= 1;
+        self.settle_if_complete(ticket, outcome)
     }
 
     /// Ends the hold of a ticket. Returns the outcome of its message if that is settled now.
@@ -180,6 +202,7 @@ impl Ledger {
         Ok(self.settle_if_complete(ticket, outcome))
     }
 
+    #[inline]
     fn settle_if_complete(&mut self, ticket: Ticket, outcome: Outcome) -> Option<Outcome> {
         let message = self.messages.get_mut(ticket)?;
         message.outcome = message.outcome.max(outcome);
@@ -188,8 +211,18 @@ impl Ledger {
         }
         let settled = message.outcome;
         self.messages.remove(ticket);
-        self.tally.count(settled);
+        self.count_settled(settled);
         Some(settled)
+    }
+
+    fn count_accepted(&mut self) {
+        self.tally.accepted += 1;
+        self.unsettled += 1;
+    }
+
+    fn count_settled(&mut self, outcome: Outcome) {
+        self.tally.count(outcome);
+        self.unsettled -= 1;
     }
 
     /// The caller of a delivery no longer waits for it.
@@ -214,8 +247,8 @@ impl Ledger {
     }
 
     /// The number of messages that are accepted and not settled.
-    pub(crate) fn len(&self) -> usize {
-        self.messages.len()
+    pub(crate) fn unsettled(&self) -> usize {
+        self.unsettled
     }
 
     pub(crate) fn tally(&self) -> Tally {

@@ -168,13 +168,13 @@ impl<P> Machine<P> {
     /// Whether every accepted message is settled (L2).
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.ledger.len() == 0
+        self.ledger.unsettled() == 0
     }
 
     /// The number of messages that are accepted and not settled.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.ledger.len()
+        self.ledger.unsettled()
     }
 
     /// The number of messages and responses in the inbox and of deliveries in mailboxes.
@@ -213,6 +213,6 @@ impl<P> Machine<P> {
     }
 }
 
-fn policy_of(policies: &[Policy], agent_type: Symbol) -> Policy {
-    policies.get(agent_type.index()).copied().unwrap_or_default()
+fn policy_of(policies: &[Policy], agent_type: Symbol) -> &Policy {
+    policies.get(agent_type.index()).unwrap_or(&Policy::UNLIMITED)
 }

@@ -30,6 +30,13 @@ pub struct Policy {
 }
 
 impl Policy {
+    pub(crate) const UNLIMITED: Self = Self {
+        concurrency: None,
+        capacity: None,
+        overflow: Overflow::Reject,
+        passivate_after: None,
+    };
+
     pub(crate) fn admits(&self, busy: usize) -> bool {
         self.concurrency.is_none_or(|most| busy < most.get())
     }

@@ -21,7 +21,7 @@ impl<P> Machine<P> {
     /// The policy of an agent type.
     #[must_use]
     pub fn policy(&self, agent_type: Symbol) -> Policy {
-        policy_of(&self.policies, agent_type)
+        *policy_of(&self.policies, agent_type)
     }
 
     /// Looks up an agent that exists or is being built.
@@ -85,8 +85,8 @@ impl<P> Machine<P> {
         agent.stage = Stage::Ready;
         agent.running = 0;
         let policy = policy_of(&self.policies, agent.agent_type);
-        self.in_mailboxes -= refill(agent, slot, &policy, &mut self.ledger, &mut self.steps);
-        Ok(agent.rests(&policy))
+        self.in_mailboxes -= refill(agent, slot, policy, &mut self.ledger, &mut self.steps);
+        Ok(agent.rests(policy))
     }
 
     /// Reports that a build failed. The agent leaves the directory, so that the next message

@@ -17,6 +17,10 @@ impl<P> Machine<P> {
     pub(super) fn deadlock(&self, slot: AgentSlot, caller: DeliveryId) -> Option<Vec<AgentSlot>> {
         self.ledger.deliveries.get(caller)?;
         let first = self.directory.agent(slot).ok()?.occupants()?;
+        // The usual case, without allocation: a handler of the recipient waits for nothing.
+        if first.iter().any(|one| *one != caller && self.blockers(*one).is_none()) {
+            return None;
+        }
         // Each delivery that must end, with the index of the one that waits for it.
         let mut found: Vec<(DeliveryId, Option<usize>)> = Vec::new();
         let mut seen = HashSet::new();

@@ -27,7 +27,7 @@ impl<P> Machine<P> {
         self.ledger.check_held(ticket)?;
         let agent = self.directory.agent_mut(slot)?;
         let policy = policy_of(&self.policies, agent.agent_type);
-        if agent.can_start(&policy) {
+        if agent.can_start(policy) {
             agent.due += 1;
             agent.idle_since = None;
             let delivery = self.ledger.open(ticket, slot, DeliveryStage::Due, caller);
@@ -68,7 +68,7 @@ impl<P> Machine<P> {
         agent.due -= 1;
         if let Step::Deliver(_, delivery, _) = &step {
             let policy = policy_of(&self.policies, agent.agent_type);
-            occupy(agent, &policy, &mut self.ledger, *delivery);
+            occupy(agent, policy, &mut self.ledger, *delivery);
             if let Some(delivery) = self.ledger.deliveries.get_mut(*delivery) {
                 delivery.stage = DeliveryStage::Running;
                 delivery.unbegun = true;
@@ -150,6 +150,7 @@ impl<P> Machine<P> {
     }
 
     /// Starts a delivery, which `open` opens as running, if the agent can start it.
+    #[inline]
     pub(super) fn start_running(
         &mut self,
         slot: AgentSlot,
@@ -157,16 +158,17 @@ impl<P> Machine<P> {
     ) -> Option<DeliveryId> {
         let agent = self.directory.agent_mut(slot).ok()?;
         let policy = policy_of(&self.policies, agent.agent_type);
-        if !agent.can_start(&policy) {
+        if !agent.can_start(policy) {
             return None;
         }
         let delivery = open(&mut self.ledger);
         agent.idle_since = None;
-        occupy(agent, &policy, &mut self.ledger, delivery);
+        occupy(agent, policy, &mut self.ledger, delivery);
         Some(delivery)
     }
 
     /// A running delivery has ended: the next ones become due. Returns whether the agent rests.
+    #[inline]
     fn vacate(&mut self, slot: AgentSlot, listed: Option<usize>) -> bool {
         let Ok(agent) = self.directory.agent_mut(slot) else { return false };
         agent.running -= 1;
@@ -178,8 +180,10 @@ impl<P> Machine<P> {
             }
         }
         let policy = policy_of(&self.policies, agent.agent_type);
-        self.in_mailboxes -= refill(agent, slot, &policy, &mut self.ledger, &mut self.steps);
-        agent.rests(&policy)
+        if !agent.mailbox.is_empty() {
+            self.in_mailboxes -= refill(agent, slot, policy, &mut self.ledger, &mut self.steps);
+        }
+        agent.rests(policy)
     }
 }
 

@@ -17,7 +17,7 @@ impl<P> Machine<P> {
     /// Accepts a message that the driver processes at once, without the inbox. Its ticket is held
     /// until [`Machine::settle`].
     pub fn hold(&mut self) -> Ticket {
-        self.ledger.accept(true)
+        self.ledger.hold()
     }
 
     /// The oldest entry of the inbox; `None` while the machine is paused.

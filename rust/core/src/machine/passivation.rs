@@ -50,7 +50,7 @@ impl<P> Machine<P> {
         agent.idle_since = Some(now);
         // A timer that is set already and is too early is moved when it is due. So an agent that
         // is busy again and again does not change the timers each time.
-        if let Some(deadline) = agent.deadline(&policy)
+        if let Some(deadline) = agent.deadline(policy)
             && agent.timer.is_none_or(|(time, _)| deadline < time)
         {
             self.timers.set(slot, agent, deadline);
@@ -70,7 +70,7 @@ impl<P> Machine<P> {
             // The agent may have been busy since the timer was set: then it is idle for a shorter
             // time now, or busy, and a busy agent has no deadline.
             let policy = policy_of(&self.policies, agent.agent_type);
-            match agent.deadline(&policy) {
+            match agent.deadline(policy) {
                 Some(deadline) if deadline > now => self.timers.set(slot, agent, deadline),
                 Some(_) => {
                     self.directory.leave(slot);
@@ -92,6 +92,6 @@ impl<P> Machine<P> {
     pub(super) fn rests(&self, slot: AgentSlot) -> bool {
         self.directory
             .agent(slot)
-            .is_ok_and(|agent| agent.rests(&policy_of(&self.policies, agent.agent_type)))
+            .is_ok_and(|agent| agent.rests(policy_of(&self.policies, agent.agent_type)))
     }
 }

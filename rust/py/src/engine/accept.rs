@@ -392,6 +392,9 @@ impl<'py> Inline<'_, 'py> {
     ) -> PyResult<First<'py>> {
         let (engine, py) = (self.engine.get(), self.engine.py());
         let Suspension { coroutine, yielded, handler } = suspension;
+        let takes_turn = may_take_turn
+            && yielded.is_none()
+            && engine.may_take_turn(py, &context, &pooled);
         let task = pooled.task.clone_ref(py);
         let completion = |reply| Completion {
             engine: self.engine.clone().unbind(),
@@ -404,7 +407,7 @@ impl<'py> Inline<'_, 'py> {
                 reply,
             }),
         };
-        if may_take_turn && yielded.is_none() && engine.may_take_turn(py, &context, &pooled) {
+        if takes_turn {
             let completion = completion(Reply::Turn(context.unbind()));
             return engine.take_turn(pooled, coroutine, completion).map(First::Turn);
         }

@@ -15,8 +15,7 @@ use super::future::Outcome;
 use super::invoke::Unstarted;
 use super::send::Send;
 use super::settlement::{Completion, Ended};
-use super::suspension::leave_turn_for_task;
-use super::task_pool::{PooledTask, no_loop};
+use super::task_pool::PooledTask;
 use crate::interpreter::GilMutex;
 use crate::interpreter::coroutine::{Sent, Step, as_method, next, send, throw};
 
@@ -96,19 +95,6 @@ impl Execution {
     }
 
     // Tasks of the pool.
-
-    /// Whether the task waits for its own future.
-    #[inline]
-    pub(super) fn is_parked(&self, py: Python<'_>) -> bool {
-        self.inner.with(py, |inner| {
-            inner.waiter.as_ref().is_some_and(|waiter| waiter.get().has_wakeup(py))
-        })
-    }
-
-    /// Its own future.
-    pub(super) fn waiter_address(&self, py: Python<'_>) -> usize {
-        self.inner.with(py, |inner| inner.waiter.as_ref().map_or(0, |one| one.as_ptr() as usize))
-    }
 
     /// Whether the idle task is not to be used.
     #[inline]
@@ -244,11 +230,8 @@ impl Execution {
     /// Yields the task's own future.
     fn wait_idle<'py>(this: &Bound<'py, Self>) -> Sent<'py> {
         let py = this.py();
-        // A new task has its event loop; an idle one has none.
-        let is_idle = !cfg!(Py_3_12)
-            && this.get().inner.with(py, |inner| matches!(inner.stage, Stage::Idle));
-        let event_loop = if is_idle { no_loop(py).cloned() } else { Ok(this.get().event_loop(py)) };
-        let waiter = event_loop.and_then(|one| Bound::new(py, Waiter::new(one.unbind())));
+        let event_loop = this.get().event_loop(py).unbind();
+        let waiter = Bound::new(py, Waiter::new(event_loop));
         let waiter = match waiter {
             Ok(waiter) => waiter,
             Err(error) => return Sent::Raised(error),
@@ -348,29 +331,10 @@ impl Execution {
                 let outcome = handler.fail(py, PyErr::from_value(error.clone()));
                 outcome.map_or_else(Sent::Raised, |()| raised())
             }
-            Stage::Turn(coroutine, pooled) => {
-                execution.put_stage(py, Stage::Turn(coroutine, pooled));
-                match leave_turn_for_task(this) {
-                    Ok(Some(coroutine)) => {
-                        execution.resume(this, coroutine, |one| throw(one, error))
-                    }
-                    Ok(None) => raised(),
-                    Err(error) => Sent::Raised(error),
-                }
-            }
-            // The task was cancelled before its first step.
-            Stage::Parked(coroutine, mut pooled, send) => {
-                match cancel(send.bind(py).as_any(), error) {
-                    Ok(true) => {
-                        execution.put_stage(py, Stage::Parked(coroutine, pooled, send));
-                        Self::wait_idle(this)
-                    }
-                    Ok(false) => {
-                        pooled.keep(py);
-                        execution.resume(this, coroutine.into_bound(py), |one| throw(one, error))
-                    }
-                    Err(error) => Sent::Raised(error),
-                }
+            // Only a direct call gets here: the task waits for its own future.
+            stage @ (Stage::Turn(..) | Stage::Parked(..)) => {
+                execution.put_stage(py, stage);
+                Sent::Raised(PyRuntimeError::new_err("the handler is resumed by the engine"))
             }
             Stage::Pending(coroutine, yielded) => {
                 match cancel(yielded.0.bind(py), error) {
@@ -434,13 +398,6 @@ impl Step for Execution {
                 Err(error) => Sent::Raised(error),
             },
             Stage::Ended => Sent::Returned(py.None().into_bound(py)),
-            Stage::Parked(coroutine, pooled, send) => {
-                let awaited = send.bind(py).clone();
-                execution.put_stage(py, Stage::Parked(coroutine, pooled, send));
-                let sent = Self::wait_idle(this);
-                execution.forward_cancellation(py, Some(&awaited));
-                sent
-            }
             stage => {
                 execution.put_stage(py, stage);
                 Self::wait_idle(this)
@@ -587,10 +544,6 @@ impl Waiter {
         let state =
             WaiterState { is_blocking: true, wakeup: None, parked_on: None, is_cancelled: false };
         Self { event_loop, state: GilMutex::new(state) }
-    }
-
-    fn has_wakeup(&self, py: Python<'_>) -> bool {
-        self.state.with(py, |state| state.wakeup.is_some())
     }
 
     fn is_cancelled(&self, py: Python<'_>) -> bool {

@@ -3,6 +3,8 @@
 //! The methods run inline while they do not suspend. While one is suspended the machine is paused: no message
 //! overtakes the one in its hands.
 
+use std::sync::atomic::Ordering;
+
 use ferrogen_core::Outcome;
 use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -59,6 +61,9 @@ impl Engine {
         name: &Bound<'_, PyString>,
     ) -> PyResult<bool> {
         let interceptors = self.interceptors.bind(py);
+        if self.is_traced.load(Ordering::Relaxed) {
+            return Ok(!interceptors.is_empty()); // each gets its span
+        }
         for position in 0..interceptors.len() {
             let Ok(interceptor) = interceptors.get_item(position) else { break };
             if !is_inherited(&interceptor, name)? {
@@ -259,13 +264,12 @@ impl Interception {
         while self.next < interceptors.len() {
             let Ok(interceptor) = interceptors.get_item(self.next) else { break };
             self.next += 1;
-            if is_inherited(&interceptor, name)? {
+            let is_traced = engine.is_traced.load(Ordering::Relaxed);
+            if !is_traced && is_inherited(&interceptor, name)? {
                 continue;
             }
             self.name = format!("{}.{name}", interceptor.get_type().name()?);
-            let coroutine = if engine.is_traced.load(std::sync::atomic::Ordering::Relaxed)
-                && !matches!(self.taken, Taken::Response(..))
-            {
+            let coroutine = if is_traced && !matches!(self.taken, Taken::Response(..)) {
                 let method = interceptor.getattr(name)?;
                 let (message, keywords) = self.arguments(py)?;
                 let host = engine.host.bind(py);

@@ -50,6 +50,8 @@ impl Engine {
         if this.state.with(py, |state| state.is_open_here()) {
             return Self::arm(engine);
         }
+        // Deliveries begin also while no messages are taken.
+        Self::run_steps_in_tasks(engine)?;
         this.host.call_method0(py, intern!(py, "wake"))?;
         Ok(())
     }
@@ -272,7 +274,10 @@ impl Engine {
                 let Some(recipients) = Self::route(engine, ticket, envelope, || {})? else {
                     return Ok(());
                 };
-                Self::place_all(engine, ticket, envelope, recipients.iter().map(|one| one.bind(py)))?;
+                let recipients = recipients.iter().map(|one| one.bind(py));
+                let unknown = Self::place_all(engine, ticket, envelope, recipients)?;
+                Self::continue_if_due(engine)?;
+                Self::report_unknown(engine, envelope, unknown)?;
                 Self::end_routing(engine, ticket, envelope, Outcome::Handled)
             }
             Taken::Response(delivery, response) => {
@@ -341,14 +346,14 @@ impl Engine {
         Self::continue_if_due(engine)
     }
 
-    /// Places the deliveries of a published message. Recipients whose type is not registered come last: the
-    /// error may halt the runtime.
+    /// Places the deliveries of a published message. Returns the recipients whose type is not registered: they
+    /// are reported after the other deliveries have begun, since the error may halt the runtime.
     fn place_all<'a, 'py: 'a>(
         engine: &Bound<'py, Self>,
         ticket: Ticket,
         envelope: &Bound<'py, PublishEnvelope>,
         recipients: impl Iterator<Item = &'a Bound<'py, AgentId>>,
-    ) -> PyResult<()> {
+    ) -> PyResult<Vec<&'a Bound<'py, AgentId>>> {
         let (py, this) = (engine.py(), engine.get());
         let host = this.host.bind(py);
         let mut unknown = Vec::new();
@@ -362,8 +367,18 @@ impl Engine {
                 unknown.push(recipient);
             }
         }
+        Ok(unknown)
+    }
+
+    fn report_unknown<'py>(
+        engine: &Bound<'py, Self>,
+        envelope: &Bound<'py, PublishEnvelope>,
+        unknown: Vec<&Bound<'py, AgentId>>,
+    ) -> PyResult<()> {
+        let py = engine.py();
         for recipient in unknown {
-            host.call_method1(intern!(py, "unreachable"), (recipient, envelope))?;
+            let name = intern!(py, "unreachable");
+            engine.get().host.call_method1(py, name, (recipient, envelope))?;
         }
         Ok(())
     }
@@ -439,28 +454,19 @@ impl<'a, 'py> Batch<'a, 'py> {
     /// their turn before the next message.
     fn run(&mut self) -> PyResult<bool> {
         let (py, engine) = (self.py(), self.engine());
+        let mut goes_on = true;
         loop {
             if !engine.get().state.with(py, |state| state.is_open_here()) {
                 return Ok(true);
             }
-            let step = engine.get().books.with(py, |books| books.machine.step());
-            let goes_on = match step {
-                Some(Step::Deliver(slot, delivery, payload)) => {
-                    self.deliveries += 1;
-                    self.deliver(slot, delivery, payload)? == Progress::Ended
-                }
-                Some(other) => {
-                    self.leave();
-                    Engine::do_step(engine, other)?;
-                    true
-                }
-                None => match engine.get().books.with(py, |books| books.machine.take()) {
-                    None => return Ok(true),
-                    Some(arrival) => self.process(taken(arrival))?,
-                },
-            };
-            if !goes_on {
+            if self.run_step(&mut goes_on)? {
+                // Other steps come before the next message.
+            } else if !goes_on {
                 return Ok(false);
+            } else if let Some(arrival) = engine.get().books.with(py, |books| books.machine.take()) {
+                goes_on = self.process(taken(arrival))?;
+            } else {
+                return Ok(true);
             }
             if self.deliveries >= BETWEEN_READINGS {
                 self.deliveries = 0;
@@ -469,6 +475,27 @@ impl<'a, 'py> Batch<'a, 'py> {
                 }
             }
         }
+    }
+
+    /// Does what is due next. Returns whether there was anything.
+    fn run_step(&mut self, goes_on: &mut bool) -> PyResult<bool> {
+        let (py, engine) = (self.py(), self.engine());
+        match engine.get().books.with(py, |books| books.machine.step()) {
+            None => return Ok(false),
+            Some(Step::Deliver(slot, delivery, payload)) => {
+                self.deliveries += 1;
+                let is_direct = matches!(payload, Payload::Direct(_));
+                let has_ended = self.deliver(slot, delivery, payload)? == Progress::Ended;
+                *goes_on &= has_ended;
+                return Ok(has_ended || !is_direct);
+            }
+            Some(other) => {
+                self.leave();
+                *goes_on &= matches!(other, Step::Passivate(_));
+                Engine::do_step(engine, other)?;
+            }
+        }
+        Ok(true)
     }
 
     /// Processes a message that was taken. Returns whether the batch goes on.
@@ -528,7 +555,12 @@ impl<'a, 'py> Batch<'a, 'py> {
         self.clear_context();
         if !refused.is_empty() {
             self.leave();
-            Engine::place_all(engine, ticket, envelope, refused.into_iter())?;
+            let unknown = Engine::place_all(engine, ticket, envelope, refused.into_iter())?;
+            if !unknown.is_empty() {
+                while self.run_step(&mut true)? {}
+                self.leave();
+                Engine::report_unknown(engine, envelope, unknown)?;
+            }
             result = result.map(|_| false);
         }
         if envelope.get().observer(py).is_some() {

@@ -386,16 +386,6 @@ impl Completion {
     }
 }
 
-/// Takes a handler out of the turn of its sender, because its task is stepped. Returns its coroutine.
-pub(super) fn leave_turn_for_task<'py>(
-    execution: &Bound<'py, Execution>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let py = execution.py();
-    let Some((coroutine, mut pooled)) = execution.get().resume_inline(py) else { return Ok(None) };
-    pooled.keep(py);
-    Ok(Some(coroutine.into_bound(py)))
-}
-
 /// Lets a handler whose sender is gone go on in its task.
 pub(super) fn go_on_alone(execution: &Bound<'_, Execution>) -> PyResult<()> {
     let py = execution.py();

@@ -15,6 +15,7 @@ use pyo3::types::{PyDict, PyString};
 
 use super::engine::Engine;
 use super::execution::Execution;
+use crate::interpreter::GilMutex;
 use crate::interpreter::current_task::CurrentTask;
 use crate::interpreter::free_list::{is_unique, references_to};
 use crate::interpreter::task_layout::{self, Field, Snapshot, exchange, read, toggle_log_flag};
@@ -33,8 +34,6 @@ pub(super) struct PooledTask {
     /// The state of the idle task, and how many references there are to it.
     idle: Snapshot,
     references: isize,
-    /// Whether the idle task has had its first step, and waits for its own future.
-    is_parked: bool,
     /// The coroutine of an intervention handler that has suspended in the task.
     pub(super) coroutine: Option<Py<PyAny>>,
     /// What was in the fields of the task before the handler began.
@@ -61,50 +60,64 @@ pub(super) fn no_loop(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     Ok(no_loop.bind(py))
 }
 
+/// An event loop for the time in which a task is created: it catches the first step, which is then made at
+/// once, so that the task waits for its own future from the beginning.
+#[pyclass(frozen, module = "ferrogen._core")]
+#[derive(Default)]
+struct StepCatcher(GilMutex<Option<Py<PyAny>>>);
+
+#[pymethods]
+impl StepCatcher {
+    #[expect(clippy::unused_self, reason = "the protocol of event loops")]
+    fn get_debug(&self) -> bool {
+        false
+    }
+
+    #[pyo3(signature = (callback, *, context = None))]
+    fn call_soon(&self, py: Python<'_>, callback: Py<PyAny>, context: Option<Py<PyAny>>) {
+        drop(context);
+        let before = self.0.with(py, |place| place.replace(callback));
+        drop(before);
+    }
+}
+
 impl PooledTask {
     fn new(event_loop: &Bound<'_, PyAny>) -> PyResult<Box<Self>> {
         let py = event_loop.py();
         let execution = Bound::new(py, Execution::idle(event_loop))?;
+        let catcher = Bound::new(py, StepCatcher::default())?;
         let keywords = PyDict::new(py);
-        keywords.set_item(intern!(py, "loop"), event_loop)?;
+        keywords.set_item(intern!(py, "loop"), &catcher)?;
         if cfg!(Py_3_11) {
             keywords.set_item(intern!(py, "context"), empty_context(py)?)?;
         }
-        if cfg!(Py_3_12) {
-            // The first step runs at once, so that the task waits for its own future.
-            keywords.set_item(intern!(py, "eager_start"), true)?;
-        }
         let task = task_layout::class(py).call((&execution,), Some(&keywords))?;
         toggle_log_flag(&task);
-        drop(exchange(&task, Field::Loop, Some(no_loop(py)?.clone().unbind())));
+        drop(exchange(&task, Field::Loop, Some(event_loop.clone().unbind())));
+        if !cfg!(Py_3_11) {
+            drop(exchange(&task, Field::Context, Some(empty_context(py)?.clone().unbind())));
+        }
         if cfg!(Py_3_12) {
             // Later versions format the name when it is first read.
             task.call_method0(intern!(py, "get_name"))?;
         }
-        if !cfg!(Py_3_11) {
-            drop(exchange(&task, Field::Context, Some(empty_context(py)?.clone().unbind())));
+        if let Some(step) = catcher.get().0.with(py, Option::take) {
+            let mut current = CurrentTask::new(event_loop)?;
+            current.enter(None)?;
+            step.call0(py)?;
         }
-        let mut pooled = Self {
+        drop(exchange(&task, Field::Loop, Some(no_loop(py)?.clone().unbind())));
+        Ok(Box::new(Self {
             idle: Snapshot::of(&task),
-            references: 0,
+            references: references_to(&task),
             task: task.unbind(),
             execution: execution.unbind(),
             message_context: None,
             coroutine: None,
-            is_parked: false,
             outer_loop: None,
             outer_waiter: None,
             outer_context: None,
-        };
-        pooled.note_idle_state(py);
-        Ok(Box::new(pooled))
-    }
-
-    fn note_idle_state(&mut self, py: Python<'_>) {
-        let task = self.task.bind(py);
-        self.is_parked = self.execution.get().is_parked(py);
-        self.idle = Snapshot::of(task);
-        self.references = references_to(task);
+        }))
     }
 
     /// Gives the task the state of a running one, with this context.
@@ -125,11 +138,7 @@ impl PooledTask {
         self.outer_context.as_ref()?;
         let task = self.task.bind(py);
         toggle_log_flag(task);
-        // A nested event loop may have stepped it meanwhile.
-        let waiter = self.outer_waiter.take();
-        if waiter.is_some() {
-            drop(exchange(task, Field::Waiter, waiter));
-        }
+        drop(exchange(task, Field::Waiter, self.outer_waiter.take()));
         drop(exchange(task, Field::Loop, self.outer_loop.take()));
         let context = exchange(task, Field::Context, self.outer_context.take());
         context.map(|context| context.into_bound(py))
@@ -137,19 +146,13 @@ impl PooledTask {
 
     /// Leaves the task to the handler, which has suspended in it.
     pub(super) fn keep(&mut self, py: Python<'_>) {
-        let waiter = self.outer_waiter.take();
-        if waiter.is_some() {
-            drop(exchange(self.task.bind(py), Field::Waiter, waiter));
-        }
+        self.park(py);
         drop((self.outer_loop.take(), self.outer_context.take()));
     }
 
-    /// The handler is parked: a cancellation of the task goes to its own future, if it has one.
+    /// The handler is parked: a cancellation of the task goes to its own future.
     pub(super) fn park(&mut self, py: Python<'_>) {
-        let waiter = self.outer_waiter.take();
-        if waiter.is_some() {
-            drop(exchange(self.task.bind(py), Field::Waiter, waiter));
-        }
+        drop(exchange(self.task.bind(py), Field::Waiter, self.outer_waiter.take()));
     }
 
     /// The parked handler is resumed: the task waits for nothing.
@@ -181,13 +184,7 @@ impl PooledTask {
 
     /// Whether the idle task is as it was, and there are no references to it but `more` than then.
     #[inline]
-    pub(super) fn is_untouched(&mut self, py: Python<'_>, more: isize) -> bool {
-        let execution = self.execution.get();
-        if execution.is_parked(py) != self.is_parked {
-            // The event loop has made its first step meanwhile.
-            self.idle.set_waiter(py, execution.waiter_address(py));
-            self.is_parked = !self.is_parked;
-        }
+    pub(super) fn is_untouched(&self, py: Python<'_>, more: isize) -> bool {
         let task = self.task.bind(py);
         references_to(task) <= self.references + more && self.idle.matches(task)
     }
@@ -219,8 +216,7 @@ impl PooledTask {
 }
 
 /// Steps a task that waits for its own future, as its event loop would: the current task is none meanwhile.
-/// Where that fails, as in a deep recursion, the event loop steps it soon. So it does with a task that has not
-/// had its first step.
+/// Where that fails, as in a deep recursion, the event loop steps it soon.
 pub(super) fn step_task(
     event_loop: &Bound<'_, PyAny>,
     execution: &Bound<'_, Execution>,
@@ -299,22 +295,18 @@ impl Engine {
     #[inline]
     pub(super) fn borrow_task(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<Box<PooledTask>> {
         let py = event_loop.py();
-        while let Some(mut pooled) = self.state.with(py, |state| state.pool.pop()) {
-            let execution = pooled.execution.get();
-            if execution.is_ended(py) {
-                continue; // something has cancelled it while it was idle
+        while let Some(pooled) = self.state.with(py, |state| state.pool.pop()) {
+            // Code that finds it among all objects may have cancelled it.
+            if !pooled.execution.get().is_ended(py) {
+                return Ok(pooled);
             }
-            if execution.is_parked(py) != pooled.is_parked {
-                pooled.note_idle_state(py);
-            }
-            return Ok(pooled);
         }
         PooledTask::new(event_loop)
     }
 
     /// Puts an idle task into the pool, or ends it.
     #[inline]
-    pub(super) fn return_task(&self, py: Python<'_>, mut pooled: Box<PooledTask>) {
+    pub(super) fn return_task(&self, py: Python<'_>, pooled: Box<PooledTask>) {
         if pooled.is_untouched(py, 0) {
             let left = self.state.with(py, |state| {
                 let is_kept = state.is_open_here() && state.pool.len() < MOST_IDLE;

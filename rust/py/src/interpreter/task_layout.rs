@@ -76,12 +76,6 @@ impl Snapshot {
         Self(words)
     }
 
-    /// Sets the address of the future that the task waits for.
-    pub(crate) fn set_waiter(&mut self, py: Python<'_>, address: usize) {
-        let layout = layout(py);
-        self.0[layout.before + layout.waiter - HEADER] = address;
-    }
-
     /// Whether the task is as it was.
     #[inline]
     pub(crate) fn matches(&self, task: &Bound<'_, PyAny>) -> bool {

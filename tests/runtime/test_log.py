@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ferrogen import EVENT_LOGGER_NAME, SingleThreadedAgentRuntime, TopicId, TypeSubscription
-from ferrogen._runtime.telling import tell, tell_event
+from ferrogen._runtime.log import log, log_event
 
 from .world import boom, register
 
@@ -57,7 +57,7 @@ async def test_every_message_ends_as_without_the_broken_log(runtime: Runtime, ca
 
 
 def test_the_log_says_who_told_it(caplog: pytest.LogCaptureFixture) -> None:
-    tell(logging.getLogger("autogen_core"), logging.ERROR, "%s and %s", "this", "that")
+    log(logging.getLogger("autogen_core"), logging.ERROR, "%s and %s", "this", "that")
     (record,) = caplog.records
     assert (record.getMessage(), record.funcName) == (
         "this and that",
@@ -82,17 +82,17 @@ def test_an_event_goes_the_way_of_every_record(
     logger, event = Own("own", logging.INFO), {"an": "event"}
     logger.addHandler(caplog.handler)
     monkeypatch.setattr(logging, "_logRecordFactory", Stamped)
-    tell_event(logger, event)
+    log_event(logger, event)
     (record,) = caplog.records
     assert (record.msg, record.own, record.stamped) == (event, True, True)
-    assert (record.name, record.levelname, record.funcName) == ("own", "INFO", "tell_event")
+    assert (record.name, record.levelname, record.funcName) == ("own", "INFO", "log_event")
     logger.addFilter(lambda record: False)
-    tell_event(logger, event)
+    log_event(logger, event)
     assert len(caplog.records) == 1
 
 
 def test_a_handler_that_raises_on_an_event_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     logger = logging.Logger("own", logging.INFO)
     logger.addHandler(Broken())
-    tell_event(logger, "event")
+    log_event(logger, "event")
     assert "ZeroDivisionError: own" in capsys.readouterr().err
