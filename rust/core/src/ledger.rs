@@ -13,7 +13,7 @@ new_key_type! {
     /// One accepted message, until it is settled.
     pub struct Ticket;
 
-    /// One message on its way to one recipient, until it is finished.
+    /// One message for one recipient, until it is finished.
     pub struct DeliveryId;
 }
 
@@ -77,7 +77,7 @@ pub(crate) enum DeliveryStage {
     Due,
     /// The driver has taken it.
     Running,
-    /// The handler ended, and its response is on its way to the sender.
+    /// The handler ended, and its response is in flight.
     Responding,
     /// Returned to the driver without a handler call.
     Returned,

@@ -15,7 +15,7 @@ impl<P> Machine<P> {
     /// Whether a delivery from `caller` to an agent that cannot start it now never starts. Returns
     /// the agents of the cycle, as in [`Placement::Deadlock`](super::Placement::Deadlock).
     pub(super) fn deadlock(&self, slot: AgentSlot, caller: DeliveryId) -> Option<Vec<AgentSlot>> {
-        self.ledger.deliveries.get(caller)?;
+        let sender = self.agent_of(caller)?;
         let first = self.directory.agent(slot).ok()?.occupants()?;
         // The usual case, without allocation: a handler of the recipient waits for nothing.
         if first.iter().any(|one| *one != caller && self.blockers(*one).is_none()) {
@@ -44,7 +44,7 @@ impl<P> Machine<P> {
                 blockers = self.blockers(*delivery)?;
             }
         }
-        let mut cycle = vec![self.agent_of(caller)?];
+        let mut cycle = vec![sender];
         if let Some(end) = ring {
             let path = std::iter::successors(Some(end), |index| found[*index].1);
             cycle.extend(path.filter_map(|index| self.agent_of(found[index].0)));

@@ -122,15 +122,23 @@ fn passivates_an_agent_whose_response_is_in_flight() {
 }
 
 #[test]
-fn applies_a_policy_that_ends_passivation_and_one_that_shortens_it() {
+fn applies_a_policy_that_ends_passivation() {
+    let (mut machine, agent) = with_agent(after(10));
+    machine.rest(agent, at(0));
+    machine.configure(writer(), Policy::default());
+    assert_eq!(machine.advance(at(100)), None);
+    assert_eq!(machine.agents(), 1);
+}
+
+#[test]
+fn replaces_the_timer_when_the_policy_was_shortened() {
     let (mut machine, agent) = with_agent(after(10));
     machine.rest(agent, at(0));
     machine.configure(writer(), after(2));
     machine.rest(agent, at(1));
     assert_eq!(machine.next_wake(), Some(at(3)));
-    machine.configure(writer(), Policy::default());
-    assert_eq!(machine.advance(at(100)), None);
-    assert_eq!(machine.agents(), 1);
+    assert_eq!(machine.advance(at(3)), None, "the first timer is removed");
+    assert_eq!(machine.step(), Some(Step::Passivate(agent)));
 }
 
 #[test]

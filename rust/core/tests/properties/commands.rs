@@ -106,7 +106,10 @@ pub(crate) fn command_or_policy() -> impl Strategy<Value = Command> {
 pub(crate) fn call() -> impl Strategy<Value = Command> {
     use Command as C;
     let n = || 0..1000_usize;
+    let limit = (0..3_usize).prop_map(NonZeroUsize::new);
+    let policy = limit.prop_map(|concurrency| Policy { concurrency, ..Policy::default() });
     prop_oneof![
+        1 => (0..2_usize, policy).prop_map(|(one, policy)| C::Configure(one, policy)),
         12 => (n(), n()).prop_map(|(one, two)| C::Call(one, two)),
         4 => (n(), n()).prop_map(|(one, two)| C::Start(one, two)),
         10 => Just(C::Step),
