@@ -189,6 +189,11 @@ class BaseAgent(ABC, Agent):
 
     def _not_bound(self) -> AttributeError:
         # An AttributeError, as in AutoGen: `hasattr` and checks against `Agent` rely on it.
+        if not hasattr(self, "_description"):
+            return AttributeError(
+                f'agent of class "{self.__class__.__qualname__}" has no id and no runtime: its '
+                "__init__ does not call super().__init__(description)"
+            )
         return AttributeError(
             f'agent of class "{self.__class__.__qualname__}" is not bound to a runtime: use '
             "register, so that the runtime builds it, or register_instance"

@@ -82,13 +82,19 @@ class RoutedAgent(BaseAgent):
         return await self.on_unhandled_message(message, ctx)  # type: ignore[func-returns-value]
 
     async def on_unhandled_message(self, message: Any, ctx: MessageContext) -> None:
-        """Called with a message that no handler wants. Logs it; override it to do more.
+        """Called with a message that no handler accepts. Override it to do more.
+
+        By default the message is logged, and becomes a dead letter of the runtime. The first
+        message of its type to this agent type is a warning in the log.
 
         Args:
             message: The message.
-            ctx: What comes with it.
+            ctx: Its context.
         """
         logger.info("Unhandled message: %s", message)
+        report = getattr(getattr(self, "_runtime", None), "_report_unhandled", None)
+        if report is not None:
+            report(self, message, ctx)
 
     @classmethod
     def _make_handler_table(cls) -> HandlerTable:

@@ -15,6 +15,7 @@ from ferrogen._agents.agent import Agent
 from ferrogen._agents.base import BaseAgent
 from ferrogen._agents.routed import RoutedAgent
 from ferrogen._core import AgentId, Handlers, PublishEnvelope, Send
+from ferrogen._messaging.message_context import MessageContext
 from ferrogen._messaging.topic import TopicId
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.exceptions import (
@@ -24,6 +25,7 @@ from ferrogen.exceptions import (
     NoSubscriberError,
     RecipientNotFoundError,
     RuntimeStoppedError,
+    UnhandledMessageError,
 )
 from ferrogen.logging import MessageKind
 
@@ -177,6 +179,22 @@ class EngineHost:
             envelope.message, envelope.sender, envelope.topic_id, envelope.message_id, error
         )
 
+    def unhandled_message(self, agent: RoutedAgent, message: Any, ctx: MessageContext) -> None:
+        """Keep a message that no handler of its recipient accepts; warn once for each kind."""
+        agent_id, message_type = agent.id, type(message)
+        reason = _why_unhandled(agent, message_type, ctx)
+        error = UnhandledMessageError(
+            f"agent {agent_id} ({type(agent).__name__}) does not handle message "
+            f"{message_type.__name__}: {reason}"
+        )
+        self.add_dead_letter(message, ctx.sender, agent_id, ctx.message_id, error)
+        self._warn_once((agent_id.type, message_type), "%s; it is a dead letter", error)
+
+    def _warn_once(self, kind: tuple[str, type[Any]], text: str, *arguments: object) -> None:
+        if kind not in self._warned and len(self._warned) < _MOST_WARNINGS:
+            self._warned.add(kind)
+            log(_logger, logging.WARNING, text, *arguments)
+
     def no_subscribers(self, envelope: PublishEnvelope) -> None:
         """Keep a message to a topic without subscribers; warn once for each kind."""
         topic_id: TopicId = envelope.topic_id
@@ -184,17 +202,13 @@ class EngineHost:
         self.undelivered(
             envelope, NoSubscriberError(f"topic {topic_id} has no subscriber for message {name}")
         )
-        kind = (topic_id.type, type(envelope.message))
-        if kind not in self._warned and len(self._warned) < _MOST_WARNINGS:
-            self._warned.add(kind)
-            log(
-                _logger,
-                logging.WARNING,
-                "message %s was published to topic type %r, which has no subscriber: it is a dead "
-                "letter. Subscribe an agent type with runtime.add_subscription(...)",
-                name,
-                topic_id.type,
-            )
+        self._warn_once(
+            (topic_id.type, type(envelope.message)),
+            "message %s was published to topic type %r, which has no subscriber: it is a dead letter. "
+            "Subscribe an agent type with runtime.add_subscription(...)",
+            name,
+            topic_id.type,
+        )
 
     # Errors of published messages, which no sender awaits.
 
@@ -257,6 +271,21 @@ _MOST_WARNINGS = 1000
 
 _closing: set[asyncio.Task[None]] = set()
 """Passivated agents that are being closed: asyncio has only weak references to tasks."""
+
+
+def _why_unhandled(agent: RoutedAgent, message_type: type[Any], ctx: MessageContext) -> str:
+    handled = {one for handler in agent._discover_handlers() for one in handler.target_types}
+    if message_type in handled:
+        kind = "sent" if ctx.is_rpc else "published"
+        return f"its handlers of this type do not accept it as a {kind} message, or by their match"
+    bases = [one.__name__ for one in message_type.__mro__[1:] if one in handled]
+    if bases:
+        return (
+            f"handlers are found by the exact type of a message, and it has one for {bases[0]} only; "
+            f"declare the handler for {bases[0]} | {message_type.__name__}"
+        )
+    names = ", ".join(sorted(one.__name__ for one in handled)) or "no type"
+    return f"it handles {names}"
 
 
 def entry_point_of(agent: Agent) -> EntryPoint:

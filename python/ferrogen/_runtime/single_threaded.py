@@ -13,9 +13,11 @@ from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.metadata import AgentMetadata
 from ferrogen._agents.options import AgentOptions
+from ferrogen._agents.routed import RoutedAgent
 from ferrogen._agents.coroutine_function import is_coroutine_function
 from ferrogen._core import AgentId, CancellationToken, Engine, Routes, is_valid_agent_type
 from ferrogen._messaging.intervention import InterventionHandler
+from ferrogen._messaging.message_context import MessageContext
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
 from ferrogen._serialization.registry import SerializationRegistry
@@ -128,14 +130,15 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             if isinstance(intervention_handlers, list)
             else list(intervention_handlers or ())
         )
+        self._host = EngineHost(
+            agents=self._agents,
+            builder=self._builder,
+            lifecycle=self._lifecycle,
+            observer=observer,
+            dead_letters=self._dead_letters,
+        )
         self._engine = Engine(
-            host=EngineHost(
-                agents=self._agents,
-                builder=self._builder,
-                lifecycle=self._lifecycle,
-                observer=observer,
-                dead_letters=self._dead_letters,
-            ),
+            host=self._host,
             routes=self._routes,
             loggers=(ROOT_LOGGER_NAME, EVENT_LOGGER_NAME),
             interceptors=interceptors,
@@ -235,6 +238,9 @@ class SingleThreadedAgentRuntime(AgentRuntime):
     def unprocessed_messages_count(self) -> int:
         """How many messages and responses are queued."""
         return self._engine.waiting
+
+    def _report_unhandled(self, agent: RoutedAgent, message: Any, ctx: MessageContext) -> None:
+        self._host.unhandled_message(agent, message, ctx)
 
     @property
     def dead_letters(self) -> DeadLetters:

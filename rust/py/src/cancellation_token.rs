@@ -11,6 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use crate::engine::Send;
 use crate::interpreter::GilMutex;
 
 /// What is to be done when the token is cancelled.
@@ -181,7 +182,11 @@ fn cancel_in_its_loop(future: &Bound<'_, PyAny>) -> PyResult<()> {
     if future.call_method0(intern!(py, "done"))?.is_truthy()? {
         return Ok(());
     }
-    let cancel = future.getattr(intern!(py, "cancel"))?;
+    let name = match future.is_exact_instance_of::<Send>() {
+        true => intern!(py, "_cancel_by_token"),
+        false => intern!(py, "cancel"),
+    };
+    let cancel = future.getattr(name)?;
     let Some(get_loop) = future.getattr_opt(intern!(py, "get_loop"))? else {
         // A concurrent.futures.Future looks after its threads itself.
         return cancel.call0().map(|_| ());

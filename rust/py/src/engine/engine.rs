@@ -43,6 +43,8 @@ pub(super) struct State {
     pub(super) recipient_cache: RecipientCache,
     /// Sends that `asyncio.gather` awaits and that have not begun.
     pub(super) gathered: VecDeque<Py<Send>>,
+    /// Sends whose tokens are cancelled, and whose handlers have yet to see it.
+    pub(super) cancelling: VecDeque<Py<Send>>,
     /// Parked handlers that are to be resumed.
     pub(super) resumable: VecDeque<Py<Execution>>,
     /// Whether they are being resumed, or that is scheduled.
@@ -125,6 +127,7 @@ impl Engine {
                 is_armed: false,
                 recipient_cache: RecipientCache::default(),
                 gathered: VecDeque::new(),
+                cancelling: VecDeque::new(),
                 resumable: VecDeque::new(),
                 is_resuming: false,
                 timer: None,
@@ -300,6 +303,10 @@ impl Engine {
         Self::begin_all_gathered(slf)
     }
 
+    fn finish_cancelled(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::pass_turn_of_cancelling(slf)
+    }
+
     fn resume_parked(slf: &Bound<'_, Self>) -> PyResult<()> {
         Self::resume_all(slf)
     }
@@ -361,13 +368,15 @@ impl Engine {
             state.pool.iter().try_for_each(|task| task.visit(&visit))?;
             state.recipient_cache.visit(&visit)?;
             state.gathered.iter().try_for_each(|send| visit.call(send))?;
+            state.cancelling.iter().try_for_each(|send| visit.call(send))?;
             state.resumable.iter().try_for_each(|execution| visit.call(execution))
         })
     }
 
     fn __clear__(&self, py: Python<'_>) {
         let cleared = self.state.with(py, |state| {
-            let queues = (std::mem::take(&mut state.gathered), std::mem::take(&mut state.resumable));
+            let sends = (std::mem::take(&mut state.gathered), std::mem::take(&mut state.cancelling));
+            let queues = (sends, std::mem::take(&mut state.resumable));
             let cache = std::mem::take(&mut state.recipient_cache);
             (state.event_loop.take(), state.context.take(), std::mem::take(&mut state.pool), queues, cache)
         });

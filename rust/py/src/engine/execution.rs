@@ -57,6 +57,8 @@ struct Inner {
     /// The outcome of a handler that ended in its own task while its sender had yielded.
     outcome: Option<Outcome>,
     waiter: Option<Py<Waiter>>,
+    /// The send that the task waits for, if it waits for one.
+    awaited: Option<Py<Send>>,
 }
 
 #[pyclass(frozen, weakref, module = "ferrogen._core")]
@@ -77,7 +79,7 @@ impl Execution {
     }
 
     fn new(event_loop: &Bound<'_, PyAny>, stage: Stage) -> Self {
-        let inner = Inner { stage, completion: None, outcome: None, waiter: None };
+        let inner = Inner { stage, completion: None, outcome: None, waiter: None, awaited: None };
         Self { event_loop: event_loop.clone().unbind(), inner: GilMutex::new(inner) }
     }
 
@@ -210,6 +212,21 @@ impl Execution {
         found
     }
 
+    fn note_awaited(&self, yielded: &Bound<'_, PyAny>) {
+        let send = yielded.cast_exact::<Send>().ok().map(|send| send.clone().unbind());
+        let py = yielded.py();
+        let before = self.inner.with(py, |inner| std::mem::replace(&mut inner.awaited, send));
+        drop(before);
+    }
+
+    /// The send that its handler awaits.
+    pub(super) fn awaited_send(&self, py: Python<'_>) -> Option<Py<Send>> {
+        self.inner.with(py, |inner| match &inner.stage {
+            Stage::Parked(_, _, send) => Some(send.clone_ref(py)),
+            _ => inner.awaited.as_ref().map(|send| send.clone_ref(py)),
+        })
+    }
+
     pub(super) fn is_in_turn(&self, py: Python<'_>) -> bool {
         self.inner.with(py, |inner| matches!(inner.stage, Stage::Turn(..)))
     }
@@ -262,7 +279,10 @@ impl Execution {
         drop(coroutine);
         loop {
             let result = match sent {
-                Sent::Yielded(value) => return Sent::Yielded(value),
+                Sent::Yielded(value) => {
+                    self.note_awaited(&value);
+                    return Sent::Yielded(value);
+                }
                 Sent::Returned(value) => Ok(value),
                 Sent::Raised(error) => Err(error),
             };
@@ -308,6 +328,7 @@ impl Execution {
     ) -> Sent<'py> {
         self.put_stage(py, Stage::Waiting(coroutine));
         let yielded = yielded.into_bound(py);
+        self.note_awaited(&yielded);
         if !is_blocking {
             return Sent::Yielded(yielded); // the task raises an error in the handler if it is not `None`
         }
@@ -511,6 +532,7 @@ impl Execution {
             if let Some(outcome) = &inner.outcome {
                 outcome.visit(&visit)?;
             }
+            visit.call(&inner.awaited)?;
             visit.call(&inner.waiter)
         })
     }
@@ -518,7 +540,8 @@ impl Execution {
     fn __clear__(&self, py: Python<'_>) {
         let cleared = self.inner.with(py, |inner| {
             let stage = std::mem::replace(&mut inner.stage, Stage::Ended);
-            (stage, inner.completion.take(), inner.outcome.take(), inner.waiter.take())
+            let futures = (inner.awaited.take(), inner.waiter.take());
+            (stage, inner.completion.take(), inner.outcome.take(), futures)
         });
         drop(cleared);
     }

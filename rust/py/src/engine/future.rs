@@ -1,5 +1,6 @@
 //! A `Send` that is awaited: a future, as asyncio knows them.
 
+use ferrogen_core::DeliveryId;
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -15,6 +16,10 @@ use crate::interpreter::context::Entered;
 use crate::interpreter::coroutine::{Sent, Step};
 use crate::interpreter::exception_state::raised_here;
 
+/// How many turns of the event loop a handler has to see that its message is cancelled by a token: a cancelled
+/// task that it awaits takes two.
+const TURNS_OF_CANCELLATION: u32 = 4;
+
 /// How far it has come.
 pub(super) enum Phase {
     /// It begins in the next turn of the event loop.
@@ -25,6 +30,9 @@ pub(super) enum Phase {
     },
     /// Its message is queued, or its handler is suspended.
     Suspended,
+    /// Its token is cancelled: it ends with this exception when its handler ends, or after so many turns of the
+    /// event loop. So the handler, which the token cancels, too, is the first to see the cancellation.
+    Cancelling { error: Py<PyAny>, turns: u32 },
     Done(Outcome),
 }
 
@@ -88,6 +96,9 @@ pub(super) struct Future {
     pub(super) phase: Phase,
     pub(super) waiting: Waiting,
     event_loop: Py<PyAny>,
+    /// The delivery of its message, once it is placed, and its handler, once that is suspended.
+    delivery: Option<(Py<Engine>, DeliveryId)>,
+    handler: Option<Py<Execution>>,
     /// What to call once it is done, each with the context to call it in.
     callbacks: Vec<(Py<PyAny>, Py<PyAny>)>,
 }
@@ -95,15 +106,17 @@ pub(super) struct Future {
 impl Future {
     pub(super) fn new(phase: Phase, waiting: Waiting, event_loop: &Bound<'_, PyAny>) -> Self {
         let event_loop = event_loop.clone().unbind();
-        Self { phase, waiting, event_loop, callbacks: Vec::new() }
+        Self { phase, waiting, event_loop, delivery: None, handler: None, callbacks: Vec::new() }
     }
 
-    /// What came of it, if it is done.
+    /// Its outcome, if it is done.
     pub(super) fn into_outcome(self) -> Result<Outcome, Self> {
-        let Self { phase, waiting, event_loop, callbacks } = self;
-        match phase {
+        if !matches!(self.phase, Phase::Done(_)) {
+            return Err(self);
+        }
+        match self.phase {
             Phase::Done(outcome) => Ok(outcome),
-            phase => Err(Self { phase, waiting, event_loop, callbacks }),
+            _ => unreachable!("it was looked at"),
         }
     }
 
@@ -111,6 +124,7 @@ impl Future {
         match &self.phase {
             Phase::Gathered(request) => request.visit(visit)?,
             Phase::Suspended => {}
+            Phase::Cancelling { error, .. } => visit.call(error)?,
             Phase::Running { cancelled } => visit.call(cancelled)?,
             Phase::Done(outcome) => outcome.visit(visit)?,
         }
@@ -120,6 +134,10 @@ impl Future {
             Waiting::Await { .. } | Waiting::Nothing => {}
         }
         visit.call(&self.event_loop)?;
+        visit.call(&self.handler)?;
+        if let Some((engine, _)) = &self.delivery {
+            visit.call(engine)?;
+        }
         for (callback, context) in &self.callbacks {
             visit.call(callback)?;
             visit.call(context)?;
@@ -233,11 +251,88 @@ impl Send {
             }
         })?;
         if is_over {
+            this.abandon_delivery(py);
             Self::call_back(slf)?;
         }
         let had_effect = !matches!(before, Before::Nothing(_));
         drop(before);
         Ok(had_effect)
+    }
+
+    /// Notes the delivery of its message, and its handler if that is suspended.
+    pub(super) fn attach(
+        &self,
+        engine: &Bound<'_, Engine>,
+        delivery: DeliveryId,
+        handler: Option<&Bound<'_, Execution>>,
+    ) {
+        let py = engine.py();
+        let delivery = Some((engine.clone().unbind(), delivery));
+        let handler = handler.map(|handler| handler.clone().unbind());
+        let before = self.if_future(py, |future| {
+            let before = std::mem::replace(&mut future.delivery, delivery);
+            (before, std::mem::replace(&mut future.handler, handler))
+        });
+        drop(before);
+    }
+
+    /// Its sender does not wait for the delivery any more.
+    fn abandon_delivery(&self, py: Python<'_>) {
+        if let Some((engine, delivery)) = self.if_future(py, |one| one.delivery.take()).flatten() {
+            engine.get().books.with(py, |books| books.machine.abandon(delivery));
+        }
+    }
+
+    /// Its token is cancelled.
+    pub(super) fn cancel_by_token(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let (py, this) = (slf.py(), slf.get());
+        if this.is_cancelling(py) {
+            return Ok(true);
+        }
+        let error = cancelled_error(py, None)?;
+        let engine = this.if_future(py, |future| match (&future.phase, &future.handler) {
+            (Phase::Suspended, Some(_)) => {
+                let engine = future.delivery.as_ref().map(|(engine, _)| engine.bind(py).clone());
+                future.phase = Phase::Cancelling { error, turns: TURNS_OF_CANCELLATION };
+                engine
+            }
+            _ => None,
+        });
+        match engine.flatten() {
+            Some(engine) => Engine::cancel_soon(&engine, slf).map(|()| true),
+            None => Self::cancel_future(slf, None),
+        }
+    }
+
+    /// A turn of the event loop has passed since its token was cancelled. Returns whether it still waits for its
+    /// handler.
+    pub(super) fn pass_turn(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let (py, this) = (slf.py(), slf.get());
+        let handler = this.if_future(py, |future| {
+            let Phase::Cancelling { .. } = future.phase else { return None };
+            future.handler.as_ref().map(|handler| handler.clone_ref(py))
+        });
+        let Some(Some(handler)) = handler else { return Ok(false) };
+        // A handler that awaits a send which is cancelled, too, sees it when that has ended.
+        let awaited = handler.get().awaited_send(py);
+        let waits = awaited.is_some_and(|send| send.get().is_cancelling(py));
+        let is_over = this.if_future(py, |future| match &mut future.phase {
+            Phase::Cancelling { turns, .. } if !waits => {
+                *turns = turns.saturating_sub(1);
+                *turns == 0
+            }
+            _ => false,
+        });
+        if is_over != Some(true) {
+            return Ok(true);
+        }
+        this.abandon_delivery(py);
+        // Any outcome becomes the cancellation.
+        Self::end(slf, Outcome::Response(py.None())).map(|()| false)
+    }
+
+    fn is_cancelling(&self, py: Python<'_>) -> bool {
+        self.if_future(py, |future| matches!(future.phase, Phase::Cancelling { .. })) == Some(true)
     }
 
     fn take_callbacks(&self, py: Python<'_>) -> PyResult<Vec<(Py<PyAny>, Py<PyAny>)>> {
@@ -252,11 +347,18 @@ impl Send {
                 return Err(outcome);
             }
             let before = std::mem::replace(&mut future.phase, Phase::Done(outcome));
-            Ok((before, matches!(future.waiting, Waiting::Gather(_))))
+            let handler = future.handler.take();
+            Ok((before, handler, matches!(future.waiting, Waiting::Gather(_))))
         });
         match before {
-            Some(Ok((_, true))) => Self::call_back_at_once(slf),
-            Some(Ok((_, false))) => Self::call_back(slf),
+            Some(Ok((Phase::Cancelling { error, .. }, ..))) => {
+                let cancelled = Phase::Done(Outcome::Cancelled(error));
+                let before = this.if_future(py, |one| std::mem::replace(&mut one.phase, cancelled));
+                drop(before);
+                Self::call_back(slf)
+            }
+            Some(Ok((.., true))) => Self::call_back_at_once(slf),
+            Some(Ok((.., false))) => Self::call_back(slf),
             Some(Err(_)) | None => Ok(()),
         }
     }
@@ -365,7 +467,10 @@ impl Send {
     pub(super) fn park(&self, execution: &Bound<'_, Execution>) -> bool {
         let py = execution.py();
         self.if_future(py, |future| match (&future.phase, &future.waiting) {
-            (Phase::Suspended, Waiting::Await { is_blocking: true }) => {
+            (
+                Phase::Suspended | Phase::Cancelling { .. },
+                Waiting::Await { is_blocking: true },
+            ) => {
                 future.waiting = Waiting::Parked(execution.clone().unbind());
                 true
             }
@@ -389,6 +494,7 @@ impl Send {
         }
         future.waiting = Waiting::Nothing;
         this.get().put(this.py(), Stage::Future(future));
+        this.get().abandon_delivery(this.py());
         Self::end(this, Outcome::Cancelled(error.clone().unbind()))
     }
 

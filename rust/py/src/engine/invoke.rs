@@ -141,7 +141,7 @@ impl Delivered {
             Self::Direct(direct) => {
                 let context = MessageContext::of(direct.request.context(py));
                 let context = Bound::new(py, context)?;
-                context.get().link(direct.send.bind(py).as_any())?;
+                direct.link(&context)?;
                 Ok((direct.request.message.bind(py).clone(), context))
             }
             Self::Published(envelope, _) => {
@@ -222,6 +222,7 @@ impl Unstarted {
         let completion = self.into_completion(py, task, handler);
         match coroutine {
             Ok(coroutine) => {
+                completion.attach(execution);
                 execution.get().set_completion(py, completion);
                 Ok(Some(coroutine))
             }

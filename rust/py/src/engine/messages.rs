@@ -11,7 +11,7 @@ use super::observer::Observation;
 use super::send::Send;
 use crate::agent_id::AgentId;
 use crate::interpreter::release::release;
-use crate::message_context::ContextFields;
+use crate::message_context::{ContextFields, MessageContext};
 use crate::publish_envelope::PublishEnvelope;
 
 /// How a message is addressed.
@@ -159,6 +159,14 @@ impl Payload {
 }
 
 impl DirectMessage {
+    /// Links a token that the handler may create to the send. A token that came with the message is linked.
+    pub(super) fn link(&self, context: &Bound<'_, MessageContext>) -> PyResult<()> {
+        match self.request.cancellation_token {
+            Some(_) => Ok(()),
+            None => context.get().link(self.send.bind(context.py()).as_any()),
+        }
+    }
+
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.request.visit(visit)?;
         visit.call(&self.send)?;

@@ -392,13 +392,22 @@ impl Engine {
     ) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
         let host = this.host.bind(py);
+        let send = match &payload {
+            Payload::Direct(direct) => Some(direct.send.bind(py).clone()),
+            _ => None,
+        };
         let placement = {
             let mut books = this.books.lock(py);
             let slot = books.find_or_build(recipient)?;
             books.machine.place(slot, ticket, payload, caller).map_err(raised)?
         };
         match placement {
-            Placement::Queued(_) => Ok(()),
+            Placement::Queued(delivery) => {
+                if let Some(send) = send {
+                    send.get().attach(engine, delivery, None);
+                }
+                Ok(())
+            }
             Placement::Overflow { evicted, payload, .. } => {
                 let message = payload.message(py);
                 let error = host.call_method1(intern!(py, "mailbox_full"), (recipient, message))?;
@@ -709,7 +718,7 @@ impl<'a, 'py> Batch<'a, 'py> {
         let fields = direct.request.context(py);
         let pooled = self.task()?;
         let context = pooled.message_context(py, fields).and_then(|context| {
-            context.get().link(direct.send.bind(py).as_any())?;
+            direct.link(&context)?;
             Ok(context)
         });
         let context = match context {

@@ -260,6 +260,10 @@ impl Send {
         Self::cancel_future(slf, msg)
     }
 
+    fn _cancel_by_token(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Self::cancel_by_token(slf)
+    }
+
     // A cancelled `gather` calls this of its last future, which may have its result.
     fn _make_cancelled_error(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         self.cancellation(py)?.map_or_else(|| cancelled_error(py, None), Ok)

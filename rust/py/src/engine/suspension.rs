@@ -45,6 +45,7 @@ impl Engine {
             return Err(error);
         }
         let execution = pooled.execution.bind(py).clone();
+        completion.attach(&execution);
         if let Some(send) = parkable(&yielded, &execution, &pooled) {
             pooled.park(py);
             execution.get().set_completion(py, completion);
@@ -149,6 +150,47 @@ impl Engine {
         let concluded = execution.get().conclude(py, result);
         engine.get().return_task(py, pooled);
         concluded.map(|_| ())
+    }
+
+    // Sends whose tokens are cancelled.
+
+    /// Lets a send end in a few turns of the event loop.
+    pub(super) fn cancel_soon(engine: &Bound<'_, Self>, send: &Bound<'_, Send>) -> PyResult<()> {
+        let (py, this) = (engine.py(), engine.get());
+        let event_loop = send.get().event_loop(py)?;
+        let is_first = this.state.with(py, |state| {
+            state.cancelling.push_back(send.clone().unbind());
+            state.cancelling.len() == 1
+        });
+        if is_first {
+            Self::call_soon(engine, &event_loop, intern!(py, "finish_cancelled"))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn pass_turn_of_cancelling(engine: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (engine.py(), engine.get());
+        let mut waiting = this.state.with(py, |state| std::mem::take(&mut state.cancelling));
+        let mut rest = std::collections::VecDeque::new();
+        while let Some(send) = waiting.pop_front() {
+            if Send::pass_turn(send.bind(py))? {
+                rest.push_back(send);
+            }
+        }
+        let first = rest.front().map(|send| send.bind(py).clone());
+        let was_empty = this.state.with(py, |state| {
+            let was_empty = state.cancelling.is_empty();
+            rest.append(&mut state.cancelling);
+            state.cancelling = rest;
+            was_empty
+        });
+        match first {
+            Some(send) if was_empty => {
+                let event_loop = send.get().event_loop(py)?;
+                Self::call_soon(engine, &event_loop, intern!(py, "finish_cancelled"))
+            }
+            _ => Ok(()),
+        }
     }
 
     // Handlers in the turn of their sender.
@@ -342,7 +384,7 @@ impl Send {
         let send = this.clone().unbind();
         let context = execution
             .get()
-            .with_completion(py, |completion| completion.reply_to_sender(py, send))
+            .with_completion(py, |completion| completion.reply_to_sender(execution, send))
             .flatten();
         context.map_or(Ok(()), |context| context.bind(py).get().link(this.as_any()))
     }
@@ -365,6 +407,16 @@ impl Send {
 }
 
 impl Completion {
+    /// Lets the send that awaits the response know its handler.
+    pub(super) fn attach(&self, execution: &Bound<'_, Execution>) {
+        let py = execution.py();
+        if let Work::Handler(HandlerWork { delivery, reply: Reply::Sender { send, .. }, .. }) =
+            &self.work
+        {
+            send.get().attach(self.engine.bind(py), *delivery, Some(execution));
+        }
+    }
+
     /// The message context of a handler in the turn of its sender.
     fn turn_context<'py>(&self, py: Python<'py>) -> Option<Bound<'py, MessageContext>> {
         match &self.work {
@@ -376,11 +428,17 @@ impl Completion {
     }
 
     /// From here on the sender awaits a future. Returns the context, if the sender had yielded before.
-    fn reply_to_sender(&mut self, py: Python<'_>, send: Py<Send>) -> Option<Py<MessageContext>> {
+    fn reply_to_sender(
+        &mut self,
+        execution: &Bound<'_, Execution>,
+        send: Py<Send>,
+    ) -> Option<Py<MessageContext>> {
+        let py = execution.py();
         let Work::Handler(work) = &mut self.work else { return None };
         let Reply::Turn(context) = &work.reply else { return None };
         let context = context.clone_ref(py);
         let recipient = context.bind(py).get().sender_if_any(py);
+        send.get().attach(self.engine.bind(py), work.delivery, Some(execution));
         work.reply = Reply::Sender { send, observation: Observation::NONE, recipient };
         Some(context)
     }
