@@ -6,7 +6,7 @@ use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::admission::{Admission, InlineGuard};
+use super::admission::InlineGuard;
 use super::agents::{Beginning, Invocation, Start};
 use super::engine::Engine;
 use super::execution::Execution;
@@ -27,8 +27,6 @@ use crate::python;
 
 /// The result of the first step of a send.
 pub(super) enum First<'py> {
-    /// The event loop has had no turn for a while: yield once, and try again.
-    Pause,
     /// The handler ended.
     Ended(PyResult<Bound<'py, PyAny>>),
     /// The handler has yielded to the event loop, and takes the next turn of the sender.
@@ -68,16 +66,10 @@ impl Engine {
         let inline = Inline { engine, send, request, recipient, is_awaited, is_observed };
         if !this.remaining.contains(recipient)
             && !is_cancelled(py, request.cancellation_token.as_ref())?
+            && let Some(guard) = Self::admit(engine)
+            && let Some(first) = inline.run(&guard)?
         {
-            match Self::admit(engine) {
-                Admission::Refused => {}
-                Admission::Pause => return Ok(First::Pause),
-                Admission::Admitted(guard) => {
-                    if let Some(first) = inline.run(&guard)? {
-                        return Ok(first);
-                    }
-                }
-            }
+            return Ok(first);
         }
         inline.enqueue()
     }

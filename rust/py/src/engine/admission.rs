@@ -12,7 +12,7 @@ const SHALLOW: u32 = 16;
 /// How deep they may nest while at least half of the recursion limit is left. Beyond it a message is queued,
 /// and its handler begins on an empty stack.
 const DEEPEST: u32 = 200;
-/// How many messages sent by handlers are handled before the event loop gets a turn.
+/// How many messages sent by handlers are handled before the event loop gets a turn: the next one is queued.
 pub(super) const BUDGET: u32 = 2048;
 /// How much of the budget a message costs that is sent from outside any handler.
 const OUTER_COST: u32 = 16;
@@ -55,43 +55,32 @@ impl Drop for InlineGuard<'_> {
     }
 }
 
-pub(super) enum Admission<'py> {
-    /// The message is queued.
-    Refused,
-    /// The event loop has had no turn for a while: yield once, and try again.
-    Pause,
-    Admitted(InlineGuard<'py>),
-}
-
 impl Engine {
+    /// Permits one more inline handler; `None` if its message is to be queued.
     #[inline]
-    pub(super) fn admit<'py>(engine: &Bound<'py, Self>) -> Admission<'py> {
+    pub(super) fn admit<'py>(engine: &Bound<'py, Self>) -> Option<InlineGuard<'py>> {
         let (py, this) = (engine.py(), engine.get());
         if this.is_task_mode {
-            return Admission::Refused;
+            return None;
         }
         let depth = this.depth.load(Ordering::Relaxed);
         let allowed = if depth < SHALLOW || is_ample(py) { DEEPEST } else { SHALLOW };
         if depth >= allowed || !has_stack() {
-            return Admission::Refused;
+            return None;
         }
-        // A pause inside a handler suspends all its callers, which is expensive.
+        // Queueing inside a handler suspends all its callers, which is expensive.
         let cost = if depth == 0 { OUTER_COST } else { 1 };
-        let admitted = this.state.with(py, |state| {
+        let event_loop = this.state.with(py, |state| {
             if !state.is_open_here() {
-                return Err(Admission::Refused);
+                return None;
             }
             if state.budget < cost {
                 state.budget = BUDGET;
-                return Err(Admission::Pause);
+                return None;
             }
             state.budget -= cost;
-            let event_loop = state.event_loop.as_ref().expect("a started runtime has a loop");
-            Ok(event_loop.bind(py).clone())
-        });
-        match admitted {
-            Ok(event_loop) => Admission::Admitted(InlineGuard::take(engine, event_loop)),
-            Err(refused) => refused,
-        }
+            state.event_loop.as_ref().map(|event_loop| event_loop.bind(py).clone())
+        })?;
+        Some(InlineGuard::take(engine, event_loop))
     }
 }

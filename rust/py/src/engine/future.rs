@@ -158,14 +158,6 @@ impl Send {
         self.future(py, |future| future.event_loop.bind(py).clone())
     }
 
-    /// The context in which it was gathered.
-    pub(super) fn context<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.future(py, |future| match &future.waiting {
-            Waiting::Gather(context) => Some(context.bind(py).clone()),
-            _ => None,
-        })
-    }
-
     fn outcome(&self, py: Python<'_>) -> PyResult<Option<Outcome>> {
         self.future(py, |future| match &future.phase {
             Phase::Done(outcome) => Some(outcome.clone_ref(py)),
@@ -524,12 +516,6 @@ impl Send {
                 None
             }
         })?
-    }
-
-    /// Puts the request back.
-    pub(super) fn gather_again(&self, py: Python<'_>, request: Request) {
-        let gathered = Phase::Gathered(request);
-        drop(self.if_future(py, |future| std::mem::replace(&mut future.phase, gathered)));
     }
 
     /// The exception with which it was cancelled during its first step.

@@ -1,5 +1,7 @@
 //! Gathered sends: those that `asyncio.gather` awaits begin in one turn of the event loop, without tasks.
 
+use std::collections::VecDeque;
+
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -12,14 +14,6 @@ use super::messages::Kind;
 use super::send::Send;
 use crate::interpreter::context::Entered;
 use crate::interpreter::coroutine::code_of_caller;
-
-/// What follows the first step of a gathered send.
-enum Next {
-    /// The send behind it.
-    Behind,
-    /// The same send, after a turn of the event loop.
-    Again,
-}
 
 /// Whether `asyncio.gather` asks whether a send is a future: it calls `ensure_future`, which calls `isfuture`.
 ///
@@ -68,54 +62,49 @@ impl Engine {
             state.budget = BUDGET;
             std::mem::take(&mut state.gathered)
         });
-        let mut result = Ok(());
-        while let Some(send) = batch.front().map(|one| one.bind(py).clone()) {
-            match Self::begin_gathered_one(engine, &send) {
-                Ok(Next::Behind) => {
-                    batch.pop_front();
-                }
-                Ok(Next::Again) => break,
-                Err(error) => {
-                    batch.pop_front();
-                    result = Err(error);
-                    break;
-                }
+        while let Some(send) = batch.pop_front() {
+            if let Err(error) = Self::begin_gathered_one(engine, send.bind(py)) {
+                Self::gather_again(engine, batch)?;
+                return Err(error);
             }
         }
-        if let Some(send) = batch.front() {
-            let event_loop = send.get().event_loop(py)?;
-            this.state.with(py, |state| {
-                batch.append(&mut state.gathered);
-                state.gathered = batch;
-            });
-            Self::call_soon(engine, &event_loop, intern!(py, "begin_gathered"))?;
-        }
-        result
+        Ok(())
     }
 
-    fn begin_gathered_one(engine: &Bound<'_, Self>, send: &Bound<'_, Send>) -> PyResult<Next> {
+    /// Leaves the rest of a batch to the next turn of the event loop: an error ends the program.
+    #[cold]
+    fn gather_again(
+        engine: &Bound<'_, Self>,
+        mut batch: VecDeque<Py<Send>>,
+    ) -> PyResult<()> {
+        let (py, this) = (engine.py(), engine.get());
+        let Some(send) = batch.front().map(|one| one.bind(py).clone()) else { return Ok(()) };
+        let was_empty = this.state.with(py, |state| {
+            let was_empty = state.gathered.is_empty();
+            batch.append(&mut state.gathered);
+            state.gathered = batch;
+            was_empty
+        });
+        if !was_empty {
+            return Ok(());
+        }
+        let event_loop = send.get().event_loop(py)?;
+        Self::call_soon(engine, &event_loop, intern!(py, "begin_gathered"))
+    }
+
+    fn begin_gathered_one(engine: &Bound<'_, Self>, send: &Bound<'_, Send>) -> PyResult<()> {
         let py = engine.py();
         let running = Phase::Running { cancelled: None };
-        let Some(request) = send.get().take_gathered(py, running) else { return Ok(Next::Behind) };
-        let context = send.get().context(py)?;
+        let Some(request) = send.get().take_gathered(py, running) else { return Ok(()) };
         let first = match request.kind {
             Kind::Send => Self::send(engine, send, &request, false),
             Kind::Publish => Self::publish(engine, &request).map(First::Ended),
         };
-        drop(context);
         match first {
-            Ok(First::Pause) => {
-                if let Some(error) = send.get().cancelled_meanwhile(py) {
-                    request.release(py);
-                    return Send::end(send, Outcome::Cancelled(error)).map(|()| Next::Behind);
-                }
-                send.get().gather_again(py, request);
-                Ok(Next::Again)
-            }
             Ok(First::Turn(_)) => unreachable!("only an awaited send takes turns"),
             Ok(First::Suspended) => {
                 request.release(py);
-                Ok(Next::Behind)
+                Ok(())
             }
             Ok(First::Ended(result)) => {
                 request.release(py);
@@ -130,7 +119,7 @@ impl Engine {
 }
 
 /// Ends a send with the result of its first step. An error that ends the program is raised, as by a task.
-fn conclude(send: &Bound<'_, Send>, result: PyResult<Bound<'_, PyAny>>) -> PyResult<Next> {
+fn conclude(send: &Bound<'_, Send>, result: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
     let py = send.py();
     let ends_all = result.as_ref().err().filter(|error| ends_program(py, error));
     let ends_all = ends_all.map(|error| error.clone_ref(py));
@@ -139,5 +128,5 @@ fn conclude(send: &Bound<'_, Send>, result: PyResult<Bound<'_, PyAny>>) -> PyRes
         (_, result) => Outcome::of(py, result),
     };
     Send::end(send, outcome)?;
-    ends_all.map_or(Ok(Next::Behind), Err)
+    ends_all.map_or(Ok(()), Err)
 }

@@ -85,10 +85,6 @@ impl Send {
                 request.release(py);
                 Sent::Raised(raised_here(py, error))
             }
-            Ok(First::Pause) => {
-                this.get().put(py, Stage::Fresh(request));
-                Sent::Yielded(py.None().into_bound(py))
-            }
             Ok(First::Turn(execution)) => {
                 request.release(py);
                 this.get().put(py, Stage::Turn(execution));
