@@ -1,11 +1,11 @@
-"""The sqlite store owns one table of text under keys, in a file that several processes share."""
+"""Cache store for text in an SQLite file, which several processes can share."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 
 from pydantic import BaseModel
@@ -18,8 +18,17 @@ from ferrogen.models.wrappers.settings import at_least
 
 _TABLE = "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 _PUT = "INSERT OR REPLACE INTO entries VALUES (?, ?)"
-# A replaced row gets a new rowid, so the lowest ones are the longest unwritten.
-_TRIM = "DELETE FROM entries WHERE rowid <= (SELECT max(rowid) FROM entries) - ?"
+# Rows are in the order of their last use: a row that is written gets the next rowid, and so does
+# one that is read from a bounded store, unless it is the last already.
+_USE = """
+UPDATE entries SET rowid = (SELECT max(rowid) FROM entries) + 1
+WHERE key = ? AND rowid < (SELECT max(rowid) FROM entries)
+"""
+_EVICT = """
+DELETE FROM entries WHERE rowid IN (
+    SELECT rowid FROM entries ORDER BY rowid LIMIT max(0, (SELECT count(*) FROM entries) - ?)
+)
+"""
 
 
 class SqliteCacheStoreConfig(BaseModel):
@@ -30,14 +39,15 @@ class SqliteCacheStoreConfig(BaseModel):
 
 
 class SqliteCacheStore(CacheStore[str], Component[SqliteCacheStoreConfig]):
-    """A store of text in an sqlite file, which outlives the process.
+    """A store of text in an SQLite file, which outlives the process.
 
     Any number of threads and processes may use the file. Its methods wait for the disk; `Cached`
     calls them in a thread. After `close` it opens the file again when it is next used.
 
     Args:
         path: The file; made if there is none.
-        max_entries: How many values are kept at most; the oldest go first.
+        max_entries: How many values are kept at most. The least recently used ones are evicted;
+            reading counts as use in stores that have this limit.
 
     Example:
         ```python
@@ -75,7 +85,11 @@ class SqliteCacheStore(CacheStore[str], Component[SqliteCacheStoreConfig]):
         """
         with self._open() as connection:
             found = connection.execute("SELECT value FROM entries WHERE key = ?", (key,)).fetchone()
-        return default if found is None else str(found[0])
+            if found is None:
+                return default
+            if self._max_entries is not None:
+                self._use(connection, key)
+        return str(found[0])
 
     def set(self, key: str, value: str) -> None:
         """Keep a text under a key, in place of the one that was there.
@@ -89,7 +103,7 @@ class SqliteCacheStore(CacheStore[str], Component[SqliteCacheStoreConfig]):
         with self._open() as connection, connection:  # the second one commits
             connection.execute(_PUT, (key, value))
             if self._max_entries is not None:
-                connection.execute(_TRIM, (self._max_entries,))
+                connection.execute(_EVICT, (self._max_entries,))
 
     def close(self) -> None:
         """Close the file."""
@@ -97,6 +111,12 @@ class SqliteCacheStore(CacheStore[str], Component[SqliteCacheStoreConfig]):
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+    def _use(self, connection: sqlite3.Connection, key: str) -> None:
+        """Make an entry the most recently used one."""
+        # The value is there, even if the file cannot be written now.
+        with suppress(sqlite3.Error), connection:
+            connection.execute(_USE, (key,))
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
