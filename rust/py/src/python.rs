@@ -4,6 +4,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
+use crate::fallible;
+
 /// A class that is imported when first asked for.
 struct Class {
     module: &'static str,
@@ -17,7 +19,12 @@ impl Class {
     }
 
     fn get<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyType>> {
-        self.found.import(py, self.module, self.name)
+        let found = self.found.get_or_try_init(py, || -> PyResult<Py<PyType>> {
+            let module = py.import(fallible::text(py, self.module)?)?;
+            let class = module.getattr(fallible::text(py, self.name)?)?;
+            Ok(class.cast_into::<PyType>()?.unbind())
+        })?;
+        Ok(found.bind(py))
     }
 }
 

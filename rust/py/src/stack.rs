@@ -127,8 +127,8 @@ const KERNEL_GAP: usize = 1 << 20;
 fn limits() -> Option<Limits> {
     use std::mem::MaybeUninit;
 
-    // SAFETY: neither has a precondition.
-    let is_main = unsafe { libc::getpid() == libc::gettid() };
+    // SAFETY: neither has a precondition. `gettid` itself is missing from glibc before 2.30.
+    let is_main = unsafe { libc::c_long::from(libc::getpid()) == libc::syscall(libc::SYS_gettid) };
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut low, mut size, mut guard) = (std::ptr::null_mut(), 0, 0);
     // SAFETY: the first call initializes the attributes of the running thread, or fails; they are read
