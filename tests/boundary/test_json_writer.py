@@ -214,7 +214,7 @@ def test_attributes_may_change_what_is_being_written_and_write_it_again() -> Non
 
 @pytest.mark.parametrize("value", ["text", 1, None, [Crate(1)], Crate, object()])
 def test_what_is_to_be_a_dataclass_and_is_none_is_refused(value: Any) -> None:
-    with pytest.raises(SerializationError, match=r'cannot write "Crate" .* no dataclass'):
+    with pytest.raises(SerializationError, match=r'cannot write "Crate" .* not a dataclass'):
         JsonWriter("Crate", simplify).write_dataclass(value)
 
 

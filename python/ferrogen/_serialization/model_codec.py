@@ -46,7 +46,7 @@ class _OwnMethods:
 
         self._cls = cls
         self._read_error = ValidationError
-        self._write_errors = (PydanticSerializationError, UnicodeEncodeError)
+        self._write_errors = (PydanticSerializationError, UnicodeEncodeError, RecursionError)
 
     def encode(self, message: Any) -> bytes:
         """Write a message of the class, or of one that extends it."""
@@ -68,6 +68,10 @@ class _OwnMethods:
         if doing == "read" and isinstance(error, self._read_error):
             raise SerializationError(
                 f'cannot read "{type_name(self._cls)}" from JSON: {describe(error)}'
+            ) from error
+        if doing == "read" and isinstance(error, RecursionError):
+            raise SerializationError(
+                f'cannot read "{type_name(self._cls)}" from JSON: {error}'
             ) from error
         if doing == "write" and isinstance(error, self._write_errors):
             raise SerializationError(

@@ -53,6 +53,7 @@ mod core {
 
     #[pymodule_init]
     fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::codec::prepare(module.py());
         crate::interpreter::prepare(module.py())?;
         crate::engine::prepare(module.py())
     }

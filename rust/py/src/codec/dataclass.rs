@@ -5,7 +5,9 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
+use super::nesting;
 use super::writer::JsonWriter;
+use crate::stack;
 
 /// Writes and reads one dataclass.
 #[pyclass(frozen, module = "ferrogen._core")]
@@ -28,7 +30,9 @@ impl DataclassCodec {
 
     pub(super) fn decode<'py>(&self, payload: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = payload.py();
-        match self.read.bind(py).call1((payload,)) {
+        stack::check(py, stack::RESERVE)?;
+        let fits = nesting::msgspec().check_payload(payload);
+        match fits.and_then(|()| self.read.bind(py).call1((payload,))) {
             Err(error) if error.is_instance_of::<PyException>(py) => {
                 self.mend.bind(py).call1((payload, error))
             }

@@ -5,11 +5,13 @@
 
 use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
 
 use super::is_exactly;
+use super::output::Output;
+use crate::fallible::{self, name};
+use crate::stack;
 
 /// Field 1 and field 2, both of bytes.
 const TYPE_URL: u8 = 0x0a;
@@ -20,7 +22,7 @@ const VALUE: u8 = 0x12;
 pub(crate) struct EnvelopeCodec {
     class: Py<PyType>,
     /// The first field, as it begins every envelope.
-    head: Vec<u8>,
+    head: Box<[u8]>,
     /// Reads the bytes of the message alone.
     read: Py<PyAny>,
     /// Write and read whatever else there is, and say what is wrong with it.
@@ -32,39 +34,43 @@ pub(crate) struct EnvelopeCodec {
 impl EnvelopeCodec {
     #[new]
     fn new(
-        message_class: Py<PyType>,
+        message_class: Bound<'_, PyType>,
         type_url: &str,
         read: Py<PyAny>,
         write_any: Py<PyAny>,
         read_any: Py<PyAny>,
-    ) -> Self {
-        let mut head = Vec::new();
+    ) -> PyResult<Self> {
+        let mut head = Output::new();
         push_field(&mut head, TYPE_URL, type_url.as_bytes());
-        Self { class: message_class, head, read, write_any, read_any }
+        let head = head.into_kept(message_class.py())?;
+        Ok(Self { class: message_class.unbind(), head, read, write_any, read_any })
     }
 
     pub(super) fn encode<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = message.py();
+        stack::check(py, stack::RESERVE)?;
         if is_exactly(message, &self.class)
-            && let Some(value) = tried(message.call_method0(intern!(py, "SerializeToString")), py)?
+            && let Some(value) = tried(message.call_method0(name!(py, "SerializeToString")?), py)?
             && let Ok(value) = value.cast::<PyBytes>()
         {
             let value = value.as_bytes();
-            let mut out = Vec::with_capacity(self.head.len() + value.len() + 11);
-            out.extend_from_slice(&self.head);
+            let mut out = Output::new();
+            out.extend(&self.head);
             if !value.is_empty() {
                 push_field(&mut out, VALUE, value);
             }
-            return Ok(PyBytes::new(py, &out).into_any());
+            return out.finish(py).map(Bound::into_any);
         }
         self.write_any.bind(py).call1((message,))
     }
 
     pub(super) fn decode<'py>(&self, payload: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = payload.py();
+        stack::check(py, stack::RESERVE)?;
         if let Ok(payload) = payload.cast_exact::<PyBytes>()
             && let Some(value) = self.open(payload.as_bytes())
-            && let Some(message) = tried(self.read.bind(py).call1((PyBytes::new(py, value),)), py)?
+            && let Some(message) =
+                tried(self.read.bind(py).call1((fallible::bytes(py, value)?,)), py)?
         {
             return Ok(message);
         }
@@ -82,7 +88,7 @@ impl EnvelopeCodec {
 impl EnvelopeCodec {
     /// The bytes of the message, if this is an envelope of its type and holds nothing else.
     fn open<'a>(&self, payload: &'a [u8]) -> Option<&'a [u8]> {
-        match payload.strip_prefix(self.head.as_slice())? {
+        match payload.strip_prefix(&*self.head)? {
             [] => Some(&[]),
             [VALUE, rest @ ..] => {
                 let (length, value) = split_length(rest)?;
@@ -104,7 +110,7 @@ fn tried<'py>(
     }
 }
 
-fn push_field(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+fn push_field(out: &mut Output, tag: u8, bytes: &[u8]) {
     out.push(tag);
     let mut length = bytes.len();
     while length >= 0x80 {
@@ -112,7 +118,7 @@ fn push_field(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
         length >>= 7;
     }
     out.push(low_seven(length));
-    out.extend_from_slice(bytes);
+    out.extend(bytes);
 }
 
 fn low_seven(length: usize) -> u8 {

@@ -10,12 +10,16 @@
 //!   has; `text`: the pieces of that JSON.
 //! - `model`: `ModelCodec`, pydantic models as JSON; `shape`: what their fields hold; `compact`: the
 //!   pieces of that JSON.
+//! - `output`: the bytes while they are written; `nesting`: whether the stack suffices for a library
+//!   that reads or writes a message.
 //! - `envelope`: `EnvelopeCodec`, protobuf messages.
 
 mod compact;
 mod dataclass;
 mod envelope;
 mod model;
+mod nesting;
+mod output;
 mod plan;
 mod shape;
 mod table;
@@ -31,8 +35,10 @@ pub(crate) use model::ModelCodec;
 pub(crate) use table::SerializerTable;
 pub(crate) use writer::JsonWriter;
 
-/// Most messages fit, so that their text need not grow.
-const USUAL_LENGTH: usize = 256;
+/// Makes the class that the module does not show while there is memory: pyo3 panics if it cannot.
+pub(crate) fn prepare(py: Python<'_>) {
+    py.get_type::<table::Entry>();
+}
 
 /// Whether a value is of a class itself, and not of one that extends it.
 fn is_exactly(value: &Bound<'_, PyAny>, class: &Py<PyType>) -> bool {

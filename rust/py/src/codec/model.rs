@@ -4,18 +4,21 @@ use std::sync::OnceLock;
 
 use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyType};
+use pyo3::types::PyType;
 
-use super::shape::Shape;
-use super::{USUAL_LENGTH, is_exactly};
+use super::is_exactly;
+use super::nesting::PYDANTIC;
+use super::output::Output;
+use super::shape::Shapes;
+use crate::fallible::{self, name};
+use crate::stack;
 
 /// What was found out about a model class at its first message.
 struct Outline {
     /// What pydantic-core made for the class; it makes another one if the class is rebuilt.
     serializer: Py<PyAny>,
-    shape: Shape,
+    shapes: Shapes,
 }
 
 /// Writes and reads one model.
@@ -43,26 +46,35 @@ impl ModelCodec {
 
     pub(super) fn encode<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = message.py();
+        stack::check(py, stack::RESERVE)?;
         if !is_exactly(message, &self.class) {
-            return self.write.bind(py).call1((message,));
+            let fits = PYDANTIC.check_value(message);
+            let done = fits.and_then(|()| self.write.bind(py).call1((message,)));
+            return self.or_refuse(done, "write", py);
         }
         // The class has it; but asking the class takes twice as long, because of its metaclass.
-        let serializer = message.getattr(intern!(py, "__pydantic_serializer__"))?;
+        let serializer = message.getattr(name!(py, "__pydantic_serializer__")?)?;
         if let Some(outline) = self.outline(&serializer)?
             && serializer.is(&outline.serializer)
         {
-            let mut out = Vec::with_capacity(USUAL_LENGTH);
-            if outline.shape.push(&mut out, message) {
-                return Ok(PyBytes::new(py, &out).into_any());
+            let mut out = Output::new();
+            if outline.shapes.push(&mut out, message) {
+                return out.finish(py).map(Bound::into_any);
             }
         }
-        self.or_refuse(serializer.call_method1(intern!(py, "to_json"), (message,)), "write", py)
+        let fits = PYDANTIC.check_value(message);
+        let done = fits.and_then(|()| serializer.call_method1(name!(py, "to_json")?, (message,)));
+        self.or_refuse(done, "write", py)
     }
 
     pub(super) fn decode<'py>(&self, payload: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = payload.py();
-        let validator = self.class.bind(py).getattr(intern!(py, "__pydantic_validator__"))?;
-        self.or_refuse(validator.call_method1(intern!(py, "validate_json"), (payload,)), "read", py)
+        stack::check(py, stack::RESERVE)?;
+        let validator = self.class.bind(py).getattr(name!(py, "__pydantic_validator__")?)?;
+        let fits = PYDANTIC.check_payload(payload);
+        let read =
+            fits.and_then(|()| validator.call_method1(name!(py, "validate_json")?, (payload,)));
+        self.or_refuse(read, "read", py)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -72,7 +84,7 @@ impl ModelCodec {
         visit.call(&self.refuse)?;
         let Some(Some(outline)) = self.outline.get() else { return Ok(()) };
         visit.call(&outline.serializer)?;
-        outline.shape.visit(&visit)
+        outline.shapes.visit(&visit)
     }
 }
 
@@ -86,7 +98,7 @@ impl ModelCodec {
             None
         } else {
             let serializer = serializer.clone().unbind();
-            Some(Outline { serializer, shape: Shape::of(&described)? })
+            Some(Outline { serializer, shapes: Shapes::of(&described)? })
         };
         Ok(self.outline.get_or_init(|| outline).as_ref())
     }
@@ -100,7 +112,7 @@ impl ModelCodec {
     ) -> PyResult<Bound<'py, PyAny>> {
         match done {
             Err(error) if error.is_instance_of::<PyException>(py) => {
-                self.refuse.bind(py).call1((error, doing))
+                self.refuse.bind(py).call1((error, fallible::text(py, doing)?))
             }
             done => done,
         }

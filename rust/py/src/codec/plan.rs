@@ -3,11 +3,12 @@
 use std::sync::OnceLock;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
+use super::output::Output;
 use super::text;
+use crate::fallible::name;
 
 /// Classes beyond these are looked at anew. A message seldom holds more kinds of things.
 const MOST: usize = 64;
@@ -28,17 +29,18 @@ impl Plan {
     /// Looks at a class; there is no plan for one that is no dataclass.
     fn of(class: &Bound<'_, PyType>) -> PyResult<Option<Self>> {
         let py = class.py();
-        if !class.hasattr(intern!(py, "__dataclass_fields__"))? {
+        if !class.hasattr(name!(py, "__dataclass_fields__")?)? {
             return Ok(None);
         }
-        let described = py.import(intern!(py, "dataclasses"))?.getattr(intern!(py, "fields"))?;
+        let described = py.import(name!(py, "dataclasses")?)?.getattr(name!(py, "fields")?)?;
         let mut fields = Vec::new();
         for field in described.call1((class,))?.try_iter()? {
-            let name: Bound<'_, PyString> = field?.getattr(intern!(py, "name"))?.cast_into()?;
-            let mut lead: Vec<u8> = if fields.is_empty() { b"{".into() } else { b", ".into() };
+            let name: Bound<'_, PyString> = field?.getattr(name!(py, "name")?)?.cast_into()?;
+            let mut lead = Output::new();
+            lead.extend(if fields.is_empty() { b"{" } else { b", " });
             text::push_string(&mut lead, &name)?;
-            lead.extend_from_slice(b": ");
-            fields.push(Field { name: name.unbind(), lead: lead.into() });
+            lead.extend(b": ");
+            fields.push(Field { name: name.unbind(), lead: lead.into_kept(py)? });
         }
         Ok(Some(Self { fields }))
     }
@@ -51,9 +53,11 @@ pub(super) struct Plans {
     first: OnceLock<Box<Known>>,
 }
 
-struct Known {
+/// A class that was met.
+pub(super) struct Known {
     class: Py<PyType>,
-    plan: Option<Plan>,
+    /// `None` if the class is not a dataclass.
+    pub(super) plan: Option<Plan>,
     next: OnceLock<Box<Known>>,
 }
 
@@ -64,25 +68,42 @@ impl Plans {
         value: &Bound<'_, PyAny>,
         use_it: impl FnOnce(Option<&Plan>) -> PyResult<R>,
     ) -> PyResult<R> {
-        let class = value.get_type_ptr() as usize;
-        let mut slot = &self.first;
-        let mut met = 0;
-        while let Some(known) = slot.get() {
-            if known.class.as_ptr() as usize == class {
-                return use_it(known.plan.as_ref());
-            }
-            slot = &known.next;
-            met += 1;
+        if let Some(known) = self.find(value) {
+            return use_it(known.plan.as_ref());
         }
         let class = value.get_type();
         let plan = Plan::of(&class)?;
-        if met >= MOST {
-            return use_it(plan.as_ref());
+        match self.add(Box::new(Known { class: class.unbind(), plan, next: OnceLock::new() })) {
+            // Looking at the class may have run Python, which came by here.
+            None => use_it(self.find(value).and_then(|known| known.plan.as_ref())),
+            Some(unkept) => use_it(unkept.plan.as_ref()),
         }
-        let new = Known { class: class.unbind(), plan, next: OnceLock::new() };
-        // If the place is taken: looking at the class ran Python, which came by here.
-        let Err(new) = slot.set(Box::new(new)) else { return self.with(value, use_it) };
-        use_it(new.plan.as_ref())
+    }
+
+    /// What is known of a value's class, if the class has been met.
+    pub(super) fn find(&self, value: &Bound<'_, PyAny>) -> Option<&Known> {
+        let class = value.get_type_ptr() as usize;
+        let mut slot = &self.first;
+        while let Some(known) = slot.get() {
+            if known.class.as_ptr() as usize == class {
+                return Some(known);
+            }
+            slot = &known.next;
+        }
+        None
+    }
+
+    /// Adds a plan to the end of the list, or gives it back if the list is full.
+    fn add(&self, new: Box<Known>) -> Option<Box<Known>> {
+        let mut slot = &self.first;
+        for _ in 0..MOST {
+            let Some(known) = slot.get() else {
+                // Nothing ran since the place was seen to be free.
+                return slot.set(new).err();
+            };
+            slot = &known.next;
+        }
+        Some(new)
     }
 
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -92,5 +113,15 @@ impl Plans {
             slot = &known.next;
         }
         Ok(())
+    }
+}
+
+impl Drop for Plans {
+    /// One by one: dropping the first would drop the others inside one another.
+    fn drop(&mut self) {
+        let mut next = self.first.take();
+        while let Some(mut known) = next {
+            next = known.next.take();
+        }
     }
 }

@@ -5,15 +5,15 @@
 use std::sync::OnceLock;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::dataclass::DataclassCodec;
 use super::envelope::EnvelopeCodec;
 use super::model::ModelCodec;
+use crate::fallible::{self, name};
 use crate::interpreter::GilMutex;
-use crate::python;
+use crate::{python, stack};
 
 /// What writes and reads in place of a serializer.
 enum Way {
@@ -53,7 +53,7 @@ type Identity = (usize, usize);
 
 /// One serializer of the table.
 #[pyclass(frozen)]
-struct Entry {
+pub(super) struct Entry {
     serializer: Py<PyAny>,
     type_name: Py<PyAny>,
     data_content_type: Py<PyAny>,
@@ -127,8 +127,8 @@ impl SerializerTable {
 #[pymethods]
 impl SerializerTable {
     #[new]
-    fn new(py: Python<'_>) -> Self {
-        Self { entries: PyDict::new(py).unbind(), by_identity: GilMutex::default() }
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        Ok(Self { entries: fallible::dict(py)?.unbind(), by_identity: GilMutex::default() })
     }
 
     #[pyo3(signature = (serializer, type_name, data_content_type, choose_codec=None))]
@@ -152,7 +152,7 @@ impl SerializerTable {
         let entry = Bound::new(py, entry)?;
         let named = match self.entries.bind(py).get_item(type_name)? {
             Some(named) => named.cast_into::<PyDict>()?,
-            None => PyDict::new(py),
+            None => fallible::dict(py)?,
         };
         named.set_item(data_content_type, &entry)?;
         self.entries.bind(py).set_item(type_name, named)?;
@@ -195,9 +195,10 @@ impl SerializerTable {
         data_content_type: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = message.py();
+        stack::check(py, stack::RESERVE)?;
         let Some(entry) = self.entry(type_name, data_content_type)? else {
             let words = format!("Unknown type {type_name} with content type {data_content_type}");
-            return Err(PyErr::from_type(python::serialization_error(py)?.clone(), words));
+            return Err(fallible::error(python::serialization_error(py)?, &words));
         };
         let entry = entry.get();
         match entry.way(py)? {
@@ -205,7 +206,7 @@ impl SerializerTable {
             Way::Model(codec) => codec.get().encode(message),
             Way::Envelope(codec) => codec.get().encode(message),
             Way::Serializer => {
-                entry.serializer.bind(py).call_method1(intern!(py, "serialize"), (message,))
+                entry.serializer.bind(py).call_method1(name!(py, "serialize")?, (message,))
             }
         }
     }
@@ -218,6 +219,7 @@ impl SerializerTable {
         data_content_type: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = payload.py();
+        stack::check(py, stack::RESERVE)?;
         let Some(entry) = self.entry(type_name, data_content_type)? else {
             let unknown = python::unknown_payload(py)?;
             return unknown.call1((type_name, data_content_type, payload));
@@ -228,7 +230,7 @@ impl SerializerTable {
             Way::Model(codec) => codec.get().decode(payload),
             Way::Envelope(codec) => codec.get().decode(payload),
             Way::Serializer => {
-                entry.serializer.bind(py).call_method1(intern!(py, "deserialize"), (payload,))
+                entry.serializer.bind(py).call_method1(name!(py, "deserialize")?, (payload,))
             }
         }
     }

@@ -1,8 +1,10 @@
 //! The pieces of JSON, letter for letter as Python's `json` writes them by default.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyString};
+
+use super::output::Output;
+use crate::fallible::name;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
@@ -10,23 +12,24 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 const BLOCK: usize = 16;
 
 /// Writes text in quotes, everything but plain ASCII escaped.
-pub(super) fn push_string(out: &mut Vec<u8>, text: &Bound<'_, PyString>) -> PyResult<()> {
+#[inline(never)]
+pub(super) fn push_string(out: &mut Output, text: &Bound<'_, PyString>) -> PyResult<()> {
     out.push(b'"');
     match text.to_str() {
         Ok(text) => push_text(out, text),
-        Err(_) => push_surrogates(out, text)?,
+        Err(_) => return push_surrogates(out, text),
     }
     out.push(b'"');
     Ok(())
 }
 
 /// Writes text without its quotes: runs of plain letters at once, others one by one.
-fn push_text(out: &mut Vec<u8>, text: &str) {
+fn push_text(out: &mut Output, text: &str) {
     let mut rest = text;
     while !rest.is_empty() {
         // Every byte before is ASCII, so this is the end of a character.
         let (plain, special) = rest.split_at(plain_length(rest.as_bytes(), is_plain));
-        out.extend_from_slice(plain.as_bytes());
+        out.extend(plain.as_bytes());
         let mut characters = special.chars();
         rest = characters.as_str();
         while let Some(character) = characters.next() {
@@ -41,17 +44,23 @@ fn push_text(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// Text with lone surrogates has no UTF-8; `json` writes them as it writes paired ones.
-fn push_surrogates(out: &mut Vec<u8>, text: &Bound<'_, PyString>) -> PyResult<()> {
-    let units = text.call_method1(intern!(text.py(), "encode"), ("utf-16-le", "surrogatepass"))?;
+/// Writes text and its last quote. Lone surrogates, which have no UTF-8, `json` writes as it writes
+/// paired ones.
+#[cold]
+#[inline(never)]
+fn push_surrogates(out: &mut Output, text: &Bound<'_, PyString>) -> PyResult<()> {
+    let py = text.py();
+    let arguments = (name!(py, "utf-16-le")?, name!(py, "surrogatepass")?);
+    let units = text.call_method1(name!(py, "encode")?, arguments)?;
     for unit in units.cast::<PyBytes>()?.as_bytes().chunks_exact(2) {
         push_unit(out, u16::from_le_bytes([unit[0], unit[1]]));
     }
+    out.push(b'"');
     Ok(())
 }
 
 /// Writes a unit of UTF-16, escaped if need be.
-pub(super) fn push_unit(out: &mut Vec<u8>, unit: u16) {
+pub(super) fn push_unit(out: &mut Output, unit: u16) {
     let [high, low] = unit.to_be_bytes();
     let escaped = match (high, low) {
         (0, b'"' | b'\\') => low,
@@ -66,11 +75,11 @@ pub(super) fn push_unit(out: &mut Vec<u8>, unit: u16) {
         }
         _ => {
             let [a, b, c, d] = [high >> 4, high & 15, low >> 4, low & 15].map(usize::from);
-            out.extend_from_slice(&[b'\\', b'u', HEX[a], HEX[b], HEX[c], HEX[d]]);
+            out.extend(&[b'\\', b'u', HEX[a], HEX[b], HEX[c], HEX[d]]);
             return;
         }
     };
-    out.extend_from_slice(&[b'\\', escaped]);
+    out.extend(&[b'\\', escaped]);
 }
 
 /// Whether `json` writes a byte as it is.
@@ -94,31 +103,39 @@ pub(super) fn plain_length(bytes: &[u8], is_plain: fn(u8) -> bool) -> usize {
 }
 
 /// Writes a whole number.
-pub(super) fn push_int(out: &mut Vec<u8>, number: &Bound<'_, PyInt>) -> PyResult<()> {
+#[inline(never)]
+pub(super) fn push_int(out: &mut Output, number: &Bound<'_, PyInt>) -> PyResult<()> {
     if let Ok(small) = number.extract::<i64>() {
-        out.extend_from_slice(itoa::Buffer::new().format(small).as_bytes());
+        out.extend(itoa::Buffer::new().format(small).as_bytes());
         return Ok(());
     }
-    out.extend_from_slice(number.str()?.to_str()?.as_bytes());
+    push_shown(out, number.str())
+}
+
+#[cold]
+#[inline(never)]
+fn push_shown(out: &mut Output, shown: PyResult<Bound<'_, PyString>>) -> PyResult<()> {
+    out.extend(shown?.to_str()?.as_bytes());
     Ok(())
 }
 
 /// Writes a float; what is no number gets the name that `json` gives it.
-pub(super) fn push_float(out: &mut Vec<u8>, number: &Bound<'_, PyFloat>) -> PyResult<()> {
+#[inline(never)]
+pub(super) fn push_float(out: &mut Output, number: &Bound<'_, PyFloat>) -> PyResult<()> {
     let value = number.value();
     let size = value.abs();
     if value.is_finite() && (size >= 1e-4 || value == 0.0) {
         // Both write the fewest digits that tell this float from its neighbours; only how Python
         // writes small ones is another.
-        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+        out.extend(zmij::Buffer::new().format_finite(value).as_bytes());
     } else if value.is_finite() {
-        out.extend_from_slice(number.repr()?.to_str()?.as_bytes());
+        return push_shown(out, number.repr());
     } else if value.is_nan() {
-        out.extend_from_slice(b"NaN");
+        out.extend(b"NaN");
     } else if value > 0.0 {
-        out.extend_from_slice(b"Infinity");
+        out.extend(b"Infinity");
     } else {
-        out.extend_from_slice(b"-Infinity");
+        out.extend(b"-Infinity");
     }
     Ok(())
 }

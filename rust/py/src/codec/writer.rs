@@ -4,17 +4,23 @@
 //! class that it does not know is given to a Python function, which answers with one of simpler
 //! classes; so each way of writing something is there once.
 
-use pyo3::exceptions::{PyOverflowError, PyRecursionError, PyTypeError, PyValueError};
+use std::borrow::Cow;
+
+use pyo3::exceptions::{
+    PyMemoryError, PyOverflowError, PyRecursionError, PyTypeError, PyValueError,
+};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
-use super::USUAL_LENGTH;
+use super::nesting;
+use super::output::Output;
 use super::plan::{Plan, Plans};
 use super::text;
-use crate::python;
+use crate::fallible::{self, name};
+use crate::{python, stack};
 
-/// How deep values may be nested; every level takes some of the stack.
+/// How deep values may be nested, if the stack of the thread suffices.
 const DEEPEST: usize = 1_000;
 
 /// Writes values as JSON.
@@ -33,7 +39,7 @@ impl JsonWriter {
     }
 
     fn write<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-        let mut out = Vec::with_capacity(USUAL_LENGTH);
+        let mut out = Output::new();
         let done = self.push(&mut out, message, 0);
         self.finish(message.py(), out, done)
     }
@@ -42,10 +48,12 @@ impl JsonWriter {
         &self,
         message: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let mut out = Vec::with_capacity(USUAL_LENGTH);
-        let done = self.plans.with(message, |plan| match plan {
-            Some(plan) => self.push_fields(&mut out, plan, message, 0),
-            None => Err(no_dataclass(message)),
+        let mut out = Output::new();
+        let done = stack::check(message.py(), stack::RESERVE).and_then(|()| {
+            self.plans.with(message, |plan| match plan {
+                Some(plan) => self.push_fields(&mut out, plan, message, 0),
+                None => Err(no_dataclass(message)),
+            })
         });
         self.finish(message.py(), out, done)
     }
@@ -60,16 +68,13 @@ impl JsonWriter {
     fn finish<'py>(
         &self,
         py: Python<'py>,
-        out: Vec<u8>,
+        out: Output,
         done: PyResult<()>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        match done {
-            Ok(()) => Ok(PyBytes::new(py, &out)),
-            Err(error) => Err(self.refusal(py, error)),
-        }
+        done.and_then(|()| out.finish(py)).map_err(|error| self.refusal(py, error))
     }
 
-    fn push(&self, out: &mut Vec<u8>, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
+    fn push(&self, out: &mut Output, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
         if let Ok(text) = value.cast_exact::<PyString>() {
             return text::push_string(out, text);
         }
@@ -80,19 +85,28 @@ impl JsonWriter {
             return text::push_float(out, number);
         }
         if value.is_none() {
-            out.extend_from_slice(b"null");
+            out.extend(b"null");
             return Ok(());
         }
         if let Ok(truth) = value.cast_exact::<PyBool>() {
-            out.extend_from_slice(text::word(truth.is_true()));
+            out.extend(text::word(truth.is_true()));
             return Ok(());
         }
+        self.push_nested(out, value, depth)
+    }
+
+    // Not inlined, as the functions that it calls: every level of nesting takes their frames alone.
+    #[inline(never)]
+    fn push_nested(
+        &self,
+        out: &mut Output,
+        value: &Bound<'_, PyAny>,
+        depth: usize,
+    ) -> PyResult<()> {
         if depth >= DEEPEST {
-            return Err(PyRecursionError::new_err(format!(
-                "maximum recursion depth exceeded: something is nested more than {DEEPEST} deep, \
-                 or holds itself"
-            )));
+            return Err(too_deep(value.py()));
         }
+        stack::check(value.py(), stack::RESERVE)?;
         if let Ok(items) = value.cast_exact::<PyList>() {
             return self.push_items(out, items.iter(), depth);
         }
@@ -102,22 +116,38 @@ impl JsonWriter {
         if let Ok(items) = value.cast_exact::<PyTuple>() {
             return self.push_items(out, items.iter(), depth);
         }
+        match self.plans.find(value).map(|known| &known.plan) {
+            Some(Some(plan)) => self.push_fields(out, plan, value, depth),
+            Some(None) => self.push_simplified(out, value, depth),
+            None => self.push_unknown(out, value, depth),
+        }
+    }
+
+    /// Writes a value of a class that has not been met before.
+    #[inline(never)]
+    fn push_unknown(
+        &self,
+        out: &mut Output,
+        value: &Bound<'_, PyAny>,
+        depth: usize,
+    ) -> PyResult<()> {
         self.plans.with(value, |plan| match plan {
             Some(plan) => self.push_fields(out, plan, value, depth),
             None => self.push_simplified(out, value, depth),
         })
     }
 
+    #[inline(never)]
     fn push_items<'py>(
         &self,
-        out: &mut Vec<u8>,
+        out: &mut Output,
         items: impl Iterator<Item = Bound<'py, PyAny>>,
         depth: usize,
     ) -> PyResult<()> {
         out.push(b'[');
         for (index, item) in items.enumerate() {
             if index > 0 {
-                out.extend_from_slice(b", ");
+                out.extend(b", ");
             }
             self.push(out, &item, depth + 1)?;
         }
@@ -125,9 +155,10 @@ impl JsonWriter {
         Ok(())
     }
 
+    #[inline(never)]
     fn push_fields(
         &self,
-        out: &mut Vec<u8>,
+        out: &mut Output,
         plan: &Plan,
         message: &Bound<'_, PyAny>,
         depth: usize,
@@ -137,39 +168,46 @@ impl JsonWriter {
             out.push(b'{');
         }
         for field in &plan.fields {
-            out.extend_from_slice(&field.lead);
+            out.extend(&field.lead);
             self.push(out, &message.getattr(field.name.bind(py))?, depth + 1)?;
         }
         out.push(b'}');
         Ok(())
     }
 
-    fn push_dict(&self, out: &mut Vec<u8>, dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<()> {
+    #[inline(never)]
+    fn push_dict(&self, out: &mut Output, dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<()> {
         let start = out.len();
         out.push(b'{');
         // A copy: attributes of the values may be properties that change the dict.
-        let items: Vec<_> = dict.iter().collect();
+        let mut items = Vec::new();
+        if items.try_reserve_exact(dict.len()).is_err() {
+            return Err(fallible::out_of_memory(dict.py()));
+        }
+        items.extend(dict.iter());
         for (index, (key, value)) in items.into_iter().enumerate() {
             if index > 0 {
-                out.extend_from_slice(b", ");
+                out.extend(b", ");
             }
             if !push_key(out, &key)? {
                 out.truncate(start);
                 return self.push_simplified(out, dict, depth);
             }
-            out.extend_from_slice(b": ");
+            out.extend(b": ");
             self.push(out, &value, depth + 1)?;
         }
         out.push(b'}');
         Ok(())
     }
 
+    #[inline(never)]
     fn push_simplified(
         &self,
-        out: &mut Vec<u8>,
+        out: &mut Output,
         value: &Bound<'_, PyAny>,
         depth: usize,
     ) -> PyResult<()> {
+        nesting::msgspec().check_value(value)?;
         let simpler = self.simplify.bind(value.py()).call1((value,))?;
         self.push(out, &simpler, depth + 1)
     }
@@ -183,34 +221,64 @@ impl JsonWriter {
         if !explained {
             return error;
         }
-        let words = format!(
-            "cannot write \"{}\" as JSON: {}",
-            self.type_name.bind(py).to_string_lossy(),
-            error.value(py)
-        );
-        match python::serialization_error(py) {
-            // An attribute may be a property that wrote another message.
-            Ok(class) if error.is_instance(py, class) => error,
-            Ok(class) => {
-                let refusal = PyErr::from_type(class.clone(), words);
-                refusal.set_cause(py, Some(error));
-                refusal
-            }
-            Err(failed) => failed,
+        match self.try_refusal(py, error) {
+            Ok(refusal) | Err(refusal) => refusal,
         }
+    }
+
+    fn try_refusal(&self, py: Python<'_>, error: PyErr) -> PyResult<PyErr> {
+        let class = python::serialization_error(py)?;
+        // An attribute may be a property that wrote another message.
+        if error.is_instance(py, class) {
+            return Ok(error);
+        }
+        let reason = error.value(py).str()?;
+        let type_name = self.type_name.bind(py);
+        let words = format!("cannot write \"{}\" as JSON: {}", lossy(type_name)?, lossy(&reason)?);
+        let refusal = fallible::error(class, &words);
+        refusal.set_cause(py, Some(error));
+        Ok(refusal)
+    }
+}
+
+/// The text, with replacements for what has no UTF-8.
+fn lossy<'a>(text: &'a Bound<'_, PyString>) -> PyResult<Cow<'a, str>> {
+    match text.to_str() {
+        Err(error) if error.is_instance_of::<PyMemoryError>(text.py()) => Err(error),
+        Err(_) => {
+            let py = text.py();
+            let arguments = (name!(py, "utf-8")?, name!(py, "surrogatepass")?);
+            let encoded = text.call_method1(name!(py, "encode")?, arguments)?;
+            Ok(String::from_utf8_lossy(encoded.cast::<PyBytes>()?.as_bytes()).into_owned().into())
+        }
+        Ok(text) => Ok(text.into()),
     }
 }
 
 #[cold]
+#[inline(never)]
+fn too_deep(py: Python<'_>) -> PyErr {
+    let words = format!(
+        "maximum recursion depth exceeded: something is nested more than {DEEPEST} deep, or holds \
+         itself"
+    );
+    fallible::error(&py.get_type::<PyRecursionError>(), &words)
+}
+
+#[cold]
 fn no_dataclass(message: &Bound<'_, PyAny>) -> PyErr {
-    match message.get_type().name() {
-        Ok(name) => PyTypeError::new_err(format!("it is of type {name}, which is no dataclass")),
+    let py = message.py();
+    match message.get_type().name().and_then(|name| lossy(&name).map(Cow::into_owned)) {
+        Ok(name) => {
+            let words = format!("it is of type {name}, which is not a dataclass");
+            fallible::error(&py.get_type::<PyTypeError>(), &words)
+        }
         Err(error) => error,
     }
 }
 
 /// Writes the key of a dict, which JSON has as text; tells whether it knew how.
-fn push_key(out: &mut Vec<u8>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+fn push_key(out: &mut Output, key: &Bound<'_, PyAny>) -> PyResult<bool> {
     if let Ok(text) = key.cast_exact::<PyString>() {
         text::push_string(out, text)?;
         return Ok(true);
@@ -221,9 +289,9 @@ fn push_key(out: &mut Vec<u8>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
     } else if let Ok(number) = key.cast_exact::<PyFloat>() {
         text::push_float(out, number)?;
     } else if let Ok(truth) = key.cast_exact::<PyBool>() {
-        out.extend_from_slice(text::word(truth.is_true()));
+        out.extend(text::word(truth.is_true()));
     } else if key.is_none() {
-        out.extend_from_slice(b"null");
+        out.extend(b"null");
     } else {
         return Ok(false);
     }
