@@ -6,6 +6,8 @@ VENV ?= .venv
 # Questions for `make demo`, separated by |, and further options for the program.
 QUESTIONS ?=
 ARGS ?=
+# Where `make test-debian` keeps its root.
+DEBIAN_ROOT ?=
 # One bench of benches/, without its ending; all of them when empty.
 BENCH ?=
 
@@ -59,6 +61,8 @@ check-python:
 	@command -v "$(PYTHON)" >/dev/null || { echo "there is no $(PYTHON) here: install CPython 3.10 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10) or sys.implementation.name != "cpython")' || \
 		{ echo "Ferrogen needs CPython 3.10 or newer, and $(PYTHON) is $$("$(PYTHON)" -c 'import platform as p; print(p.python_implementation(), p.python_version())'): name another, for example make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys, sysconfig; sys.exit(bool(sysconfig.get_config_var("Py_GIL_DISABLED")))' || \
+		{ echo "$(PYTHON) is a free-threaded build, which Ferrogen does not support: name one with the GIL, for example make PYTHON=python3.14" >&2; exit 1; }
 	@if [ -x "$(BIN)/python" ]; then \
 		version='import sys; print("%d.%d" % sys.version_info[:2])'; \
 		here=$$("$(BIN)/python" -c "$$version"); asked=$$("$(PYTHON)" -c "$$version"); \
@@ -167,9 +171,18 @@ test-plain: $(MADE)/development $(MADE)/extension
 test-model: $(MADE)/development $(MADE)/extension $(MADE)/model ## run the tests that ask a real model on this machine
 	"$(BIN)/python" -m pytest tests/real_model $(ARGS)
 
+# CPython 3.14 and 3.15 come from Debian, where this machine can make a root of it.
 .PHONY: test-all
-test-all: | check-python ## run the Python tests on every CPython 3.10 to 3.13 that is here
-	@"$(PYTHON)" tools/on_every_python.py $(MAKE) --no-print-directory test-python
+test-all: | check-python ## run the Python tests on CPython 3.10 to 3.15: the installed ones, then Debian testing's
+	@failed=0; \
+	"$(PYTHON)" tools/on_every_python.py $(MAKE) --no-print-directory test-python || failed=1; \
+	$(MAKE) --no-print-directory test-debian || failed=1; \
+	exit $$failed
+
+# The root is made once, under the temporary folder unless DEBIAN_ROOT names another place.
+.PHONY: test-debian
+test-debian: | check-python ## run the Python tests on CPython 3.14 and 3.15 in a Debian testing root (root, debootstrap)
+	@"$(PYTHON)" tools/python_from_debian.py $(if $(DEBIAN_ROOT),--root "$(DEBIAN_ROOT)") make --no-print-directory test-python
 
 .PHONY: lint
 lint: lint-rust lint-python ## check formats, types, stub and sizes, Rust and Python

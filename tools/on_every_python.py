@@ -6,10 +6,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-VERSIONS = ("3.10", "3.11", "3.12", "3.13")
+VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 # Run by the candidate itself: a launcher on the PATH may stand for a Python that is not there.
+# Free-threaded builds are not supported.
 QUESTION = (
-    "import ensurepip, sys, venv;"
+    "import ensurepip, sys, sysconfig, venv;"
+    "assert not sysconfig.get_config_var('Py_GIL_DISABLED');"
     "print(sys.implementation.name, '%d.%d' % sys.version_info[:2], sys.executable)"
 )
 
