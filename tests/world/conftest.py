@@ -37,6 +37,8 @@ def run_program(interpreter: str, tmp_path: Path) -> RunProgram:
     """Run a program on upstream or on Ferrogen, demand that it succeeds, return its output."""
 
     def run(program: Path, runtime: str, *arguments: str) -> str:
+        if program.stem == "grpc_worker" and sys.version_info >= (3, 14):
+            pytest.skip("autogen-ext demands grpcio 1.70, which does not build on Python 3.14")
         runner = {"upstream": [], "ferrogen": ["-m", "ferrogen", "run"]}[runtime]
         kept = {name: text for name, text in os.environ.items() if name != "FERROGEN_INSTALL"}
         done = subprocess.run(
