@@ -245,7 +245,9 @@ class ModelStatusError(ModelError):
     """
 
     def __init__(self, message: str, *, status: int = 0, retry_after: float | None = None) -> None:
-        super().__init__(message)
+        # Not super(): subclasses inherit from errors of SDKs, too, whose constructors take other
+        # arguments and come next where RuntimeError does not define one (CPython 3.14).
+        Exception.__init__(self, message)
         self.status = status
         self.retry_after = retry_after
 
