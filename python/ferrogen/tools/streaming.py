@@ -110,7 +110,9 @@ class BaseStreamTool(
                 "The tool must yield a final return value at the end of the stream."
             )
         if not isinstance(last, self._return_type):
-            wanted = getattr(self._return_type, "__name__", self._return_type)
+            kind = self._return_type
+            # A union has a name, too, since CPython 3.14, which is Union.
+            wanted = kind.__name__ if isinstance(kind, type) else kind
             raise ToolStreamError(
                 f"Expected return value of type {wanted}, but got {type(last).__name__}"
             )
