@@ -1,6 +1,8 @@
 """Signatures: what is read from a function, and what is said about a wrong one."""
 
 import functools
+import sys
+from types import NoneType
 from typing import Any, TypeVar
 
 import pytest
@@ -129,3 +131,21 @@ def test_names_that_a_function_closes_over_are_seen():
         Local()
 
     assert read_signature(closure, "closure").target_types == (Local,)
+
+
+DEFERRED = """
+async def handler(self, message: int, ctx: NotImported) -> None | str: ...
+async def later(self, message: Later, ctx: NotImported) -> int: ...
+class Later: ...
+async def unknown(self, message: Nowhere, ctx: NotImported) -> None: ...
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations are deferred since 3.14")
+def test_only_the_annotations_that_are_read_need_to_be_resolvable():
+    names: dict[str, Any] = {}
+    exec(compile(DEFERRED, "deferred.py", "exec", dont_inherit=True), names)
+    assert read_signature(names["handler"], "closure") == ((int,), (NoneType, str))
+    assert read_signature(names["later"], "closure") == ((names["Later"],), (int,))
+    with pytest.raises(TypeError, match=r"'Nowhere' of the message parameter .* is not defined"):
+        read_signature(names["unknown"], "closure")

@@ -44,7 +44,7 @@ def read_signature(
     name = f'{kind} "{getattr(function, "__qualname__", function)}"'
     if not (inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(function)):
         raise TypeError(f'{name} is not async: define it with "async def"')
-    signature = inspect.signature(func)
+    signature = _signature(func)
     message = _message_parameter(signature)
     if message is None:
         raise TypeError(
@@ -56,6 +56,16 @@ def read_signature(
         resolve(message.annotation, f'message parameter "{message.name}"'),
         resolve(signature.return_annotation, "return value"),
     )
+
+
+def _signature(func: Callable[..., Any]) -> inspect.Signature:
+    if sys.version_info >= (3, 14):
+        # Annotations are evaluated when they are read: names not defined yet become references,
+        # as the names in strings are, so that they matter only where a type is needed.
+        from annotationlib import Format
+
+        return inspect.signature(func, annotation_format=Format.FORWARDREF)
+    return inspect.signature(func)
 
 
 def _underlying_function(func: Any) -> Any:
@@ -104,8 +114,9 @@ def _resolve(
             local_names = {**_names_around(function), **local_names}
             hint = get_type_hints(holder, module_names, local_names)["it"]
     except Exception as error:
+        shown = getattr(annotation, "__forward_arg__", annotation)
         raise TypeError(
-            f"the annotation {annotation!r} of the {place} of {name} cannot be resolved ({error}): "
+            f"the annotation {shown!r} of the {place} of {name} cannot be resolved ({error}): "
             "it must name a type that can be seen when the function is read; define or import the "
             'type at the top of the module, outside of "if TYPE_CHECKING", or leave out '
             '"from __future__ import annotations" there'
