@@ -158,7 +158,9 @@ async def test_a_cycle_through_a_send_that_is_never_awaited_is_collected(world):
         pass
 
     await echoing_agent(world)
-    with never_awaited_warnings():
+    # A recorded warning would keep the coroutine, on CPython 3.15.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
         holder = Holder()
         holder.send = world.ask("a", holder)
         dead = weakref.ref(holder)
