@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
 from ferrogen import SingleThreadedAgentRuntime
+
+from .world import is_started
 
 
 @pytest.fixture
@@ -15,6 +18,6 @@ async def runtime() -> AsyncIterator[SingleThreadedAgentRuntime]:
     runtime = SingleThreadedAgentRuntime()
     runtime.start()
     yield runtime
-    if runtime._inbox.is_started:
-        await runtime.stop_when_idle()
+    if is_started(runtime):
+        await asyncio.wait_for(runtime.stop_when_idle(), 5)
     await runtime.close()

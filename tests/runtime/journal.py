@@ -1,8 +1,9 @@
-"""A journal of all that a runtime lets others see, in the order in which it does."""
+"""A journal of the spans and log records of a runtime, in order."""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,9 +14,12 @@ from tests.compat.observers import without_trace
 
 from ferrogen import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 
+_GENERATED = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+"""A generated message id."""
+
 
 class Journal(SpanProcessor, logging.Handler):
-    """Writes down which spans begin and end, and what is logged in which of them."""
+    """Records which spans begin and end, and what is logged in which span."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -34,7 +38,10 @@ class Journal(SpanProcessor, logging.Handler):
             (self._names[link.context.span_id], link.context.is_remote, link.context.trace_flags)
             for link in span.links
         ]
-        attributes = dict(span.attributes or {})
+        attributes = {
+            name: _GENERATED.sub("(generated)", value) if isinstance(value, str) else value
+            for name, value in (span.attributes or {}).items()
+        }
         self.lines.append(("ends", span.name, span.kind, attributes, status, events, links))
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -45,7 +52,7 @@ class Journal(SpanProcessor, logging.Handler):
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Hear what is logged."""
+        """Receive the records of the runtime's loggers."""
         loggers = [logging.getLogger(name) for name in (ROOT_LOGGER_NAME, EVENT_LOGGER_NAME)]
         before = [(logger, logger.level, logger.propagate) for logger in loggers]
         for logger in loggers:

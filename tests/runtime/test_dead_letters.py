@@ -100,7 +100,7 @@ async def test_a_message_that_finds_the_mailbox_full_becomes_a_letter(runtime: R
     for number in range(3):
         await runtime.publish_message(number, TopicId("work", "default"))
     await gate.arrived.get()
-    with pytest.raises(MailboxFullError, match="mailbox of the recipient is full"):
+    with pytest.raises(MailboxFullError, match="mailbox of worker/default is full"):
         await runtime.send_message(3, worker())
     assert [(one.message, str(one.receiver)) for one in runtime.dead_letters] == [
         (2, "work/default"),

@@ -43,7 +43,7 @@ COMMON = """
         for number in range(100):
             assert await runtime.send_message(number, AgentId("echo", "1")) == number
         await runtime.stop_when_idle()
-        assert runtime._dispatcher.tally()["answered"] == 101
+        assert runtime._engine.tally()["responded"] == 101
 """
 
 FORK = """
@@ -63,7 +63,7 @@ FORK = """
         for number in range(100):
             assert await runtime.send_message(number, AgentId("echo", "1")) == number
         await runtime.stop_when_idle()
-        assert runtime._dispatcher.tally()["answered"] == 102
+        assert runtime._engine.tally()["responded"] == 102
 
     asyncio.run(main())
     print("done")

@@ -20,7 +20,7 @@ from ferrogen import (
     try_get_known_serializers_for_type,
 )
 
-from .world import boom, echo, register
+from .world import boom, echo, register, tally
 
 Runtime = SingleThreadedAgentRuntime
 
@@ -97,11 +97,11 @@ async def test_nothing_is_encoded_when_nobody_listens(monkeypatch: pytest.Monkey
     """B2."""
     runtime = await started()
     monkeypatch.setattr(runtime._serialization, "serialize", _never)
-    monkeypatch.setattr("ferrogen._runtime.observer.link_to", _never)
+    monkeypatch.setattr("ferrogen._runtime.observation.link_to", _never)
     await runtime.send_message(Note("hello"), AgentId("a", "1"))
     await runtime.publish_message(Note("hello"), TopicId("news", "1"))
     await runtime.stop_when_idle()
-    assert runtime._dispatcher.tally()["accepted"] == 2
+    assert tally(runtime)["accepted"] == 2
 
 
 def _never(*arguments: Any, **how: Any) -> Any:

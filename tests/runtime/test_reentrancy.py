@@ -20,7 +20,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import RuntimeStoppedError
 
-from .world import Doing, echo, register, until_idle
+from .world import Doing, echo, is_idle, is_started, register, tally, until_idle
 
 Runtime = SingleThreadedAgentRuntime
 NEWS = TopicId("news", "default")
@@ -110,8 +110,8 @@ async def test_a_handler_stops_the_runtime_and_still_answers(runtime: Runtime) -
 
     a = await register(runtime, "a", stop)
     assert await runtime.send_message("x", a()) == "stopped"
-    assert not runtime._inbox.is_started
-    assert runtime._dispatcher.idle
+    assert not is_started(runtime)
+    assert is_idle(runtime)
     (letter,) = runtime.dead_letters
     assert isinstance(letter.reason, RuntimeStoppedError)
 
@@ -141,7 +141,7 @@ async def test_a_handler_closes_the_runtime_and_still_answers(runtime: Runtime) 
     await runtime.send_message("x", AgentId("b", "1"))
     assert await runtime.send_message("x", AgentId("a", "1")) == "closed"
     assert sorted(closed) == ["a", "b"]
-    assert runtime._dispatcher.idle
+    assert is_idle(runtime)
 
 
 async def test_a_handler_stops_and_starts_the_runtime(runtime: Runtime) -> None:
@@ -194,7 +194,7 @@ async def test_finalizers_of_messages_and_agents_use_the_runtime(runtime: Runtim
     class Late:
         def __del__(self) -> None:
             last_words.append(runtime.unprocessed_messages_count)
-            runtime._dispatcher.instances()
+            runtime._engine.instances()
             runtime._routes.recipients(NEWS)
 
     await register(runtime, "a", swallow)
@@ -235,7 +235,7 @@ def test_a_runtime_works_while_everything_is_collected_all_the_time() -> None:
                 touched += 1
                 for runtime in runtimes:
                     runtime.unprocessed_messages_count
-                    runtime._dispatcher.instances()
+                    runtime._engine.instances()
                     runtime._routes.recipients(TopicId("news", "1"))
 
         class Agent(BaseAgent):
@@ -260,10 +260,10 @@ def test_a_runtime_works_while_everything_is_collected_all_the_time() -> None:
                 await runtime.send_message(4, AgentId("a", "start"))
             await runtime.stop_when_idle()
             await runtime.close()
-            assert runtime._dispatcher.idle
+            assert runtime._engine.idle
             runtimes.clear()
 
-        gc.callbacks.append(lambda *_: [one._dispatcher.instances() for one in runtimes])
+        gc.callbacks.append(lambda *_: [one._engine.instances() for one in runtimes])
         gc.set_threshold(1)
         asyncio.run(main())
         gc.set_threshold(700)
@@ -294,5 +294,5 @@ async def test_a_sender_that_cannot_be_compared_fails_its_message_and_no_more(
     await runtime.add_subscription(TypeSubscription("news", "a"))
     await runtime.publish_message("odd", NEWS, sender=Odd("b", "c"))
     await asyncio.wait_for(runtime.stop_when_idle(), 5)
-    tally = runtime._dispatcher.tally()
-    assert (tally["accepted"], tally["failed"]) == (1, 1)
+    counts = tally(runtime)
+    assert (counts["accepted"], counts["failed"]) == (1, 1)

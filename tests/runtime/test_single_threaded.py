@@ -16,7 +16,18 @@ from ferrogen import (
 )
 from ferrogen.exceptions import RecipientNotFoundError
 
-from .world import Doing, Gate, boom, echo, register, until_idle
+from .world import (
+    Doing,
+    Gate,
+    boom,
+    echo,
+    instances,
+    is_idle,
+    is_started,
+    register,
+    tally,
+    until_idle,
+)
 
 Runtime = SingleThreadedAgentRuntime
 
@@ -63,7 +74,7 @@ async def test_stop_when_stops_once_its_condition_holds(runtime: Runtime) -> Non
     asking = asyncio.ensure_future(runtime.send_message("x", a()))
     await runtime.stop_when(lambda: bool(heard))
     await asking
-    assert not runtime._inbox.is_started
+    assert not is_started(runtime)
 
 
 async def test_closing_closes_every_agent_even_if_one_raises(runtime: Runtime) -> None:
@@ -94,10 +105,10 @@ async def test_a_sender_that_gives_up_does_not_stop_the_handler(runtime: Runtime
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert not runtime._dispatcher.idle
+    assert not is_idle(runtime)
     gate.open.set()
     await runtime.stop_when_idle()
-    assert runtime._dispatcher.tally()["answered"] == 1
+    assert tally(runtime)["responded"] == 1
 
 
 async def test_a_cancelled_send_whose_handler_then_raises_reaches_idle(runtime: Runtime) -> None:
@@ -155,9 +166,9 @@ async def test_stopping_tells_all_who_wait_and_loses_nothing(runtime: Runtime) -
     gate.open.set()
     outcomes = await asyncio.gather(*asking, return_exceptions=True)
     await until_idle(runtime)
-    tally = runtime._dispatcher.tally()
-    assert tally["accepted"] == 40
-    assert tally["dead_lettered"] == runtime.dead_letters.total
+    counts = tally(runtime)
+    assert counts["accepted"] == 40
+    assert counts["dead_lettered"] == runtime.dead_letters.total
     assert sum(isinstance(one, Exception) for one in outcomes) == sum(
         isinstance(letter.receiver, AgentId) for letter in runtime.dead_letters
     )
@@ -177,9 +188,9 @@ async def test_getting_an_id_builds_the_agent_only_if_told_so(runtime: Runtime) 
     assert await runtime.get("a") == AgentId("a", "default")
     assert await runtime.get("a", "k") == AgentId("a", "k")
     assert await runtime.get(AgentId("a", "k")) == AgentId("a", "k")
-    assert runtime._dispatcher.instances() == []
+    assert instances(runtime) == []
     await runtime.get("a", "k", lazy=False)
-    assert [str(agent_id) for agent_id, _ in runtime._dispatcher.instances()] == ["a/k"]
+    assert instances(runtime) == ["a/k"]
 
 
 async def test_an_agent_knows_its_metadata(runtime: Runtime) -> None:

@@ -11,7 +11,7 @@ from ferrogen import AgentId, SingleThreadedAgentRuntime
 from ferrogen._runtime.state import VERSION_KEY
 from ferrogen.exceptions import AgentNotFoundError, StateError
 
-from .world import Doing, register
+from .world import Doing, instances, register
 
 Runtime = SingleThreadedAgentRuntime
 
@@ -61,7 +61,7 @@ async def test_a_state_that_cannot_be_loaded_is_named_and_changes_nothing(
     await register(runtime, "a")
     with pytest.raises(StateError, match=named):
         await runtime.load_state(wrong)
-    assert runtime._dispatcher.instances() == []
+    assert instances(runtime) == []
 
 
 async def test_a_state_that_is_marked_as_version_1_is_loaded(runtime: Runtime) -> None:

@@ -18,7 +18,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import RecipientNotFoundError
 
-from .world import Doing, Gate, register
+from .world import Doing, Gate, instances, is_idle, register
 
 Runtime = SingleThreadedAgentRuntime
 NEWS = TopicId("news", "default")
@@ -61,7 +61,7 @@ async def test_one_is_idle_while_the_other_works(runtime: Runtime, other: Runtim
     asking = asyncio.ensure_future(other.send_message("x", busy()))
     await gate.arrived.get()
     await runtime.stop_when_idle()
-    assert not other._dispatcher.idle
+    assert not is_idle(other)
     gate.open.set()
     assert await asking == "x"
 
@@ -125,4 +125,4 @@ async def test_one_agent_cannot_live_in_both(runtime: Runtime, other: Runtime) -
     await runtime.register_agent_instance(agent, AgentId("a", "1"))
     with pytest.raises(RuntimeError):
         await other.register_agent_instance(agent, AgentId("a", "1"))
-    assert other._dispatcher.instances() == []
+    assert instances(other) == []

@@ -72,5 +72,25 @@ async def until(condition: Callable[[], Any]) -> None:
 
 
 async def until_idle(runtime: SingleThreadedAgentRuntime) -> None:
-    """Wait until all messages have ended."""
-    await until(lambda: runtime._dispatcher.idle)
+    """Wait until all messages are settled."""
+    await until(lambda: is_idle(runtime))
+
+
+def is_idle(runtime: SingleThreadedAgentRuntime) -> bool:
+    """Whether all accepted messages are settled (L2)."""
+    return runtime._engine.idle
+
+
+def is_started(runtime: SingleThreadedAgentRuntime) -> bool:
+    """Whether the runtime takes messages without being asked."""
+    return runtime._engine.is_started
+
+
+def tally(runtime: SingleThreadedAgentRuntime) -> dict[str, int]:
+    """How many messages were accepted, and how they were settled (L1)."""
+    return runtime._engine.tally()
+
+
+def instances(runtime: SingleThreadedAgentRuntime) -> list[str]:
+    """The ids of the agents that exist."""
+    return [str(agent_id) for agent_id, _ in runtime._engine.instances()]

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from opentelemetry import trace
@@ -24,7 +23,7 @@ from ferrogen import (
 )
 
 from .journal import Journal
-from .world import Doing, register, until_idle
+from .world import Doing, is_idle, register, until_idle
 
 NEWS = TopicId("news", "1")
 
@@ -110,7 +109,7 @@ async def told(
 
     async def noted(agent: Doing, message: Any, ctx: Any, act: Any) -> None:
         nonlocal inline
-        inline += runtime._drive is not None and runtime._drive.is_running
+        inline += runtime._engine.is_running
         await act(agent, message, ctx)
 
     for number, act in enumerate(acts):
@@ -123,7 +122,7 @@ async def told(
         await prepare(runtime)
     runtime.start()
     listening = journal.listening() if logged else nullcontext()
-    with listening, patch("uuid.uuid4", return_value="made up"):
+    with listening:
         # An error that no sender waits for is raised here, if it halts the runtime.
         with suppress(ValueError, LookupError):
             for text in ("first", "second"):
@@ -238,4 +237,4 @@ def test_a_log_handler_that_ends_the_program_leaves_no_message_open(
 
     with pytest.raises(KeyboardInterrupt, match="stop"):
         asyncio.run(program())
-    assert kept[0]._dispatcher.open == 0
+    assert is_idle(kept[0])

@@ -1,9 +1,11 @@
-"""The agent table: registering, building and passivating agents."""
+"""Registering, building and passivating agents."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import weakref
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import AgentNotFoundError
 
-from .world import Doing, Gate, echo, register
+from .world import Doing, Gate, echo, instances, register
 
 Runtime = SingleThreadedAgentRuntime
 
@@ -94,125 +96,171 @@ async def test_a_build_that_fails_is_logged(runtime: Runtime, caplog: Any) -> No
     await runtime.register_factory("a", make)
     with caplog.at_level(logging.ERROR), pytest.raises(OSError, match="no disk"):
         await runtime.send_message("x", AgentId("a", "1"))
-    assert "could not build agent a/1" in caplog.text
+    assert "Error constructing agent a/1" in caplog.text
 
 
 class Clock:
-    """Stands in for the waiting of the event loop: time passes when the test says so."""
+    """The clock of the running event loop, which a test can put forward."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.timers: list[tuple[float, Any, Any]] = []
         loop = asyncio.get_running_loop()
-        monkeypatch.setattr(loop, "call_later", self.call_later, raising=True)
+        self.ahead, real = 0.0, loop.time
+        monkeypatch.setattr(loop, "time", lambda: real() + self.ahead)
 
-    def call_later(self, seconds: float, callback: Any, *arguments: Any) -> Any:
-        timer = asyncio.TimerHandle(seconds, callback, arguments, asyncio.get_running_loop())
-        self.timers.append((seconds, timer, (callback, arguments)))
-        return timer
-
-    async def ring(self) -> None:
-        """Let all the time pass that is waited for now."""
-        timers, self.timers = self.timers, []
-        for _, timer, (callback, arguments) in timers:
-            if not timer.cancelled():
-                callback(*arguments)
-        for _ in range(3):
+    async def advance(self, seconds: float) -> None:
+        """Let this time pass, and the timers fire that are due."""
+        self.ahead += seconds
+        for _ in range(6):
             await asyncio.sleep(0)
 
 
-async def test_an_idle_agent_is_closed_forgotten_and_made_anew(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+async def test_an_idle_agent_is_closed_removed_and_built_anew(
+    runtime: Runtime, clock: Clock
 ) -> None:
-    clock = Clock(monkeypatch)
     a = await register(runtime, "a")
     runtime.set_agent_options("a", AgentOptions(passivate_after=60))
     await runtime.send_message("x", a())
     first = await runtime.try_get_underlying_agent_instance(a(), Doing)
-    await clock.ring()
+    await clock.advance(61)
     assert first.closed == 1
-    assert runtime._dispatcher.instance(a()) is None
+    assert instances(runtime) == []
     assert await runtime.send_message("y", a()) == "y"
     assert await runtime.try_get_underlying_agent_instance(a(), Doing) is not first
 
 
-async def test_a_busy_agent_is_not_passivated_until_it_has_done_its_work(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+async def test_an_agent_that_was_only_built_is_passivated_too(
+    runtime: Runtime, clock: Clock
 ) -> None:
-    clock = Clock(monkeypatch)
+    a = await register(runtime, "a")
+    runtime.set_agent_options("a", AgentOptions(passivate_after=60))
+    agent = await runtime.try_get_underlying_agent_instance(a(), Doing)
+    await clock.advance(61)
+    assert agent.closed == 1
+    assert instances(runtime) == []
+
+
+async def test_a_busy_agent_is_passivated_only_after_its_handler_has_ended(
+    runtime: Runtime, clock: Clock
+) -> None:
     gate = Gate()
     a = await register(runtime, "a", gate)
     runtime.set_agent_options("a", AgentOptions(passivate_after=60))
     asking = asyncio.ensure_future(runtime.send_message("x", a()))
     await gate.arrived.get()
-    await clock.ring()
+    await clock.advance(61)
     agent = await runtime.try_get_underlying_agent_instance(a(), Doing)
     assert agent.closed == 0
     gate.open.set()
     assert await asking == "x"
-    await clock.ring()
+    await clock.advance(59)
+    assert agent.closed == 0
+    await clock.advance(2)
     assert agent.closed == 1
 
 
-async def test_each_message_begins_the_waiting_anew(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+async def test_an_agent_with_a_queued_message_is_not_passivated(
+    runtime: Runtime, clock: Clock
 ) -> None:
-    clock = Clock(monkeypatch)
+    gate = Gate()
+    a = await register(runtime, "a", gate)
+    runtime.set_agent_options("a", AgentOptions(concurrency=1, passivate_after=60))
+    asking = [asyncio.ensure_future(runtime.send_message(n, a())) for n in range(3)]
+    await gate.arrived.get()
+    await clock.advance(120)
+    gate.open.set()
+    assert await asyncio.gather(*asking) == [0, 1, 2]
+
+
+async def test_each_message_restarts_the_idle_time(runtime: Runtime, clock: Clock) -> None:
     a = await register(runtime, "a")
     runtime.set_agent_options("a", AgentOptions(passivate_after=60))
-    for _ in range(10):
+    agent = await runtime.try_get_underlying_agent_instance(a(), Doing)
+    for _ in range(5):
         await runtime.send_message("x", a())
-    assert [seconds for seconds, timer, _ in clock.timers if not timer.cancelled()] == [60]
+        await clock.advance(40)
+        assert agent.closed == 0
+    await clock.advance(21)
+    assert agent.closed == 1
 
 
-async def test_instances_are_never_passivated(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = Clock(monkeypatch)
-    await runtime.register_agent_instance(Doing(echo), AgentId("a", "1"))
+async def test_a_registered_instance_is_never_passivated(runtime: Runtime, clock: Clock) -> None:
+    agent = Doing(echo)
+    await runtime.register_agent_instance(agent, AgentId("a", "1"))
     runtime.set_agent_options("a", AgentOptions(passivate_after=60))
     await runtime.send_message("x", AgentId("a", "1"))
-    assert clock.timers == []
+    await clock.advance(61)
+    assert agent.closed == 0
+    assert await runtime.try_get_underlying_agent_instance(AgentId("a", "1")) is agent
 
 
-async def test_an_agent_that_cannot_close_is_logged_and_gone(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: Any
+async def test_an_agent_that_cannot_close_is_logged_and_removed(
+    runtime: Runtime, clock: Clock, caplog: Any
 ) -> None:
     class Stuck(Doing):
         async def close(self) -> None:
             raise OSError("stuck")
 
-    clock = Clock(monkeypatch)
     await runtime.register_factory("a", lambda: Stuck(echo))
     runtime.set_agent_options("a", AgentOptions(passivate_after=60))
     await runtime.send_message("x", AgentId("a", "1"))
     with caplog.at_level(logging.ERROR):
-        await clock.ring()
+        await clock.advance(61)
     assert "closing passivated agent a/1 failed" in caplog.text
-    assert runtime._dispatcher.instance(AgentId("a", "1")) is None
+    assert instances(runtime) == []
 
 
-async def test_a_closed_runtime_waits_for_no_passivation(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = Clock(monkeypatch)
+async def test_the_agents_of_a_closed_runtime_are_not_passivated(clock: Clock) -> None:
+    runtime = SingleThreadedAgentRuntime()
     a = await register(runtime, "a")
     runtime.set_agent_options("a", AgentOptions(passivate_after=60))
+    runtime.start()
     await runtime.send_message("x", a())
+    agent = await runtime.try_get_underlying_agent_instance(a(), Doing)
     await runtime.close()
-    assert all(timer.cancelled() for _, timer, _ in clock.timers)
+    await clock.advance(61)
+    assert agent.closed == 1
+    gone = weakref.ref(runtime)
+    del runtime, agent
+    gc.collect()
+    assert gone() is None  # no timer refers to it
 
 
-async def test_a_runtime_that_starts_again_counts_its_agents_idle_seconds_anew(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+async def test_the_idle_time_of_agents_goes_on_after_a_restart(
+    runtime: Runtime, clock: Clock
 ) -> None:
-    """It may be on another loop by then, and the timers of the former one never ring."""
-    clock = Clock(monkeypatch)
     a = await register(runtime, "a")
     runtime.set_agent_options("a", AgentOptions(passivate_after=60))
     await runtime.send_message("x", a())
     await runtime.stop()
-    former, clock.timers = clock.timers, []
     runtime.start()
-    assert [timer.cancelled() for _, timer, _ in former].count(False) == 0
-    await clock.ring()
-    assert runtime._dispatcher.instance(a()) is None
+    await clock.advance(61)
+    assert instances(runtime) == []
+
+
+def test_the_idle_time_of_agents_starts_anew_on_another_event_loop() -> None:
+    runtime = SingleThreadedAgentRuntime()
+
+    async def first() -> None:
+        a = await register(runtime, "a")
+        runtime.set_agent_options("a", AgentOptions(passivate_after=0.01))
+        runtime.start()
+        await runtime.send_message("x", a())
+        await runtime.stop_when_idle()
+
+    async def second() -> None:
+        runtime.start()
+        for _ in range(500):
+            if not instances(runtime):
+                break
+            await asyncio.sleep(0.001)
+        await runtime.stop_when_idle()
+
+    asyncio.run(first())
+    assert len(instances(runtime)) == 1
+    asyncio.run(second())
+    assert instances(runtime) == []

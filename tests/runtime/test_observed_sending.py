@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from opentelemetry import trace
@@ -74,11 +73,9 @@ async def reported(act: Any, monkeypatch: pytest.MonkeyPatch, plain: bool) -> tu
     for agent_id in (A, B):
         await runtime.try_get_underlying_agent_instance(agent_id)
     runtime.start()
-    with journal.listening(), patch("uuid.uuid4", return_value="made up"):
+    with journal.listening():
         outcomes = [await outcome(runtime, text) for text in ("first", "second")]
         await runtime.stop_when_idle()
-    if not plain:
-        assert runtime._drive is not None
     return outcomes, journal.lines
 
 
@@ -107,7 +104,7 @@ async def test_a_message_that_is_looked_at_still_takes_the_short_cut(
     caplog.set_level(logging.INFO, logger=EVENT_LOGGER_NAME)
 
     async def runs_inside(agent: Any, message: Any, ctx: Any) -> bool:
-        return runtime._drive is not None and runtime._drive.is_running
+        return runtime._engine.is_running
 
     await register(runtime, "a", runs_inside)
     await runtime.try_get_underlying_agent_instance(A)

@@ -1,0 +1,138 @@
+"""Interception: handlers form a chain, and may drop, rewrite, raise or say nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ferrogen import (
+    AgentId,
+    DefaultInterventionHandler,
+    DropMessage,
+    SingleThreadedAgentRuntime,
+    TopicId,
+    TypeSubscription,
+)
+from ferrogen.exceptions import MessageDroppedException
+
+from .world import Doing, register, tally
+
+
+class Rewriting(DefaultInterventionHandler):
+    """Does the same to whatever passes, and remembers what it saw."""
+
+    def __init__(self, rewrite: Any) -> None:
+        self.rewrite = rewrite
+        self.saw: list[Any] = []
+
+    async def on_send(self, message: Any, **how: Any) -> Any:
+        self.saw.append(("send", message, str(how["recipient"])))
+        return self.rewrite(message)
+
+    async def on_publish(self, message: Any, **how: Any) -> Any:
+        self.saw.append(("publish", message, str(how["message_context"].topic_id)))
+        return self.rewrite(message)
+
+    async def on_response(self, message: Any, **how: Any) -> Any:
+        self.saw.append(("response", message, str(how["sender"])))
+        return self.rewrite(message)
+
+
+def add(text: str) -> Rewriting:
+    return Rewriting(lambda message: message + text)
+
+
+async def started(*handlers: Any) -> tuple[SingleThreadedAgentRuntime, list[Any], AgentId]:
+    heard: list[Any] = []
+
+    async def hear(agent: Doing, message: Any, ctx: Any) -> Any:
+        heard.append(message)
+        return message
+
+    runtime = SingleThreadedAgentRuntime(intervention_handlers=list(handlers))
+    await runtime.add_subscription(TypeSubscription("news", "hearer"))
+    hearer = await register(runtime, "hearer", hear)
+    runtime.start()
+    return runtime, heard, hearer()
+
+
+async def test_each_handler_gets_what_the_one_before_made_of_the_message() -> None:
+    first, second = add("+1"), add("+2")
+    runtime, heard, hearer = await started(first, second)
+    answer = await runtime.send_message("x", hearer)
+    await runtime.publish_message("y", TopicId("news", "default"))
+    await runtime.stop_when_idle()
+    assert heard == ["x+1+2", "y+1+2"]
+    assert answer == "x+1+2+1+2"
+    assert [seen for _, seen, _ in second.saw] == ["x+1", "x+1+2+1", "y+1"]
+
+
+@pytest.mark.parametrize("drop", [DropMessage, DropMessage()], ids=["class", "instance"])
+async def test_a_dropped_message_still_reaches_idle_and_nobody_after_it(drop: Any) -> None:
+    after = add("!")
+    runtime, heard, hearer = await started(Rewriting(lambda message: drop), after)
+    with pytest.raises(MessageDroppedException):
+        await runtime.send_message("x", hearer)
+    await runtime.publish_message("y", TopicId("news", "default"))
+    await runtime.stop_when_idle()
+    assert (heard, after.saw) == ([], [])
+    assert tally(runtime)["dropped"] == 2
+    assert len(runtime.dead_letters) == 0
+
+
+async def test_a_dropped_answer_is_an_error_for_its_asker() -> None:
+    class Mute(DefaultInterventionHandler):
+        async def on_response(self, message: Any, **how: Any) -> Any:
+            return DropMessage
+
+    runtime, heard, hearer = await started(Mute())
+    with pytest.raises(MessageDroppedException):
+        await runtime.send_message("x", hearer)
+    assert heard == ["x"]
+    await runtime.stop_when_idle()
+
+
+async def test_an_error_of_a_handler_is_the_senders() -> None:
+    def fail(message: Any) -> Any:
+        raise PermissionError(message)
+
+    runtime, heard, hearer = await started(Rewriting(fail))
+    with pytest.raises(PermissionError):
+        await runtime.send_message("x", hearer)
+    await runtime.publish_message("y", TopicId("news", "default"))
+    await runtime.stop_when_idle()
+    assert heard == []
+    assert tally(runtime)["failed"] == 2
+
+
+async def test_a_handler_that_returns_nothing_is_warned_about_and_changes_nothing() -> None:
+    runtime, heard, hearer = await started(Rewriting(lambda message: None))
+    with pytest.warns(RuntimeWarning, match=r"Rewriting\.on_(send|response) returned None"):
+        await runtime.send_message("x", hearer)
+    await runtime.stop_when_idle()
+    assert heard == ["x"]
+
+
+async def test_handlers_added_to_the_users_list_later_are_asked() -> None:
+    handlers: list[Any] = []
+    runtime = SingleThreadedAgentRuntime(intervention_handlers=handlers)
+    hearer = await register(runtime, "hearer")
+    runtime.start()
+    assert await runtime.send_message("x", hearer()) == "x"
+    handlers.append(add("!"))
+    assert await runtime.send_message("x", hearer()) == "x!!"
+    await runtime.stop_when_idle()
+
+
+async def test_a_handler_may_send_through_the_runtime_itself() -> None:
+    class Asking(DefaultInterventionHandler):
+        async def on_send(self, message: Any, *, recipient: AgentId, **how: Any) -> Any:
+            if recipient.type == "hearer":
+                await runtime.publish_message(f"about {message}", TopicId("news", "default"))
+            return message
+
+    runtime, heard, hearer = await started(Asking())
+    assert await runtime.send_message("x", hearer) == "x"
+    await runtime.stop_when_idle()
+    assert heard == ["x", "about x"]

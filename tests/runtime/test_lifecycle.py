@@ -1,0 +1,208 @@
+"""The inbox: taking messages in order, starting, stopping, halting."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from ferrogen import (
+    AgentId,
+    AgentOptions,
+    SingleThreadedAgentRuntime,
+    Subscription,
+    TopicId,
+    TypeSubscription,
+)
+from ferrogen.exceptions import AgentNotFoundError, RuntimeStoppedError
+
+from .world import Doing, Gate, boom, is_idle, is_started, register, tally, until, until_idle
+
+Runtime = SingleThreadedAgentRuntime
+NEWS = TopicId("news", "default")
+
+
+async def hearing(runtime: Runtime, *names: str) -> list[Any]:
+    """Register agents that note what they hear of the news."""
+    heard: list[Any] = []
+
+    async def note(agent: Doing, message: Any, ctx: Any) -> None:
+        heard.append((agent.id.type, message))
+
+    for name in names:
+        await register(runtime, name, note)
+        await runtime.add_subscription(TypeSubscription("news", name))
+    return heard
+
+
+async def test_messages_are_taken_in_the_order_of_acceptance(runtime: Runtime) -> None:
+    heard = await hearing(runtime, "a", "b")
+    for number in range(3):
+        await runtime.publish_message(number, NEWS)
+    await runtime.stop_when_idle()
+    assert heard == [(name, number) for number in range(3) for name in "ab"]
+
+
+async def test_a_publisher_does_not_hear_itself(runtime: Runtime) -> None:
+    heard = await hearing(runtime, "a", "b")
+    await runtime.publish_message("x", NEWS, sender=AgentId("a", "default"))
+    await runtime.stop_when_idle()
+    assert heard == [("b", "x")]
+
+
+async def test_a_subscriber_that_is_not_there_does_not_keep_the_news_from_the_others(
+    runtime: Runtime, caplog: Any
+) -> None:
+    await runtime.add_subscription(TypeSubscription("news", "ghost"))
+    heard = await hearing(runtime, "a")
+    with caplog.at_level(logging.ERROR):
+        await runtime.publish_message("x", NEWS)
+        await runtime.stop_when_idle()
+    assert heard == [("a", "x")]
+    assert "has a subscriber that is not registered" in caplog.text
+    (letter,) = runtime.dead_letters
+    assert (letter.receiver, type(letter.reason)) == (
+        AgentId("ghost", "default"),
+        AgentNotFoundError,
+    )
+
+
+async def test_a_subscription_that_raises_fails_only_its_message(runtime: Runtime) -> None:
+    class Broken(Subscription):
+        id = "broken"
+
+        def is_match(self, topic_id: TopicId) -> bool:
+            raise ZeroDivisionError
+
+        def map_to_agent(self, topic_id: TopicId) -> AgentId:
+            raise AssertionError("never asked")
+
+    heard = await hearing(runtime, "a")
+    await runtime.add_subscription(Broken())
+    await runtime.publish_message("lost", NEWS)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await runtime.remove_subscription("broken")
+    await runtime.publish_message("x", NEWS)
+    await runtime.stop_when_idle()
+    assert heard == [("a", "x")]
+    assert tally(runtime)["failed"] == 1
+
+
+async def test_a_topic_source_that_no_agent_can_have_fails_only_its_message(
+    runtime: Runtime,
+) -> None:
+    heard = await hearing(runtime, "a")
+    await runtime.publish_message("lost", TopicId("news", "caf\udce9"))
+    await runtime.publish_message("x", NEWS)
+    await runtime.stop_when_idle()
+    assert heard == [("a", "x")]
+
+
+async def test_by_hand_one_message_is_taken_at_a_time() -> None:
+    runtime = SingleThreadedAgentRuntime()
+    heard = await hearing(runtime, "a")
+    for number in range(3):
+        await runtime.publish_message(number, NEWS)
+    assert runtime.unprocessed_messages_count == 3
+    for left in (2, 1, 0):
+        await runtime.process_next()
+        assert runtime.unprocessed_messages_count == left
+    await until_idle(runtime)
+    assert heard == [("a", 0), ("a", 1), ("a", 2)]
+
+
+async def test_two_who_wait_by_hand_both_get_a_message() -> None:
+    runtime = SingleThreadedAgentRuntime()
+    waiting = [asyncio.ensure_future(runtime.process_next()) for _ in range(2)]
+    await asyncio.sleep(0)
+    for _ in waiting:
+        await runtime.publish_message("x", NEWS)
+    await asyncio.gather(*waiting)
+    assert is_idle(runtime)
+
+
+async def test_stopping_leaves_running_handlers_to_answer(runtime: Runtime) -> None:
+    gate = Gate()
+    a = await register(runtime, "a", gate)
+    runtime.set_agent_options("a", AgentOptions(concurrency=1))
+    running = asyncio.ensure_future(runtime.send_message("running", a()))
+    await gate.arrived.get()
+    waiting = asyncio.ensure_future(runtime.send_message("waiting", a()))
+    await asyncio.sleep(0)
+    await runtime.stop()
+    with pytest.raises(RuntimeStoppedError, match="stopped before the message was handled"):
+        await waiting
+    gate.open.set()
+    assert await running == "running"
+    assert is_idle(runtime)
+
+
+async def test_answers_of_a_former_life_reach_their_askers_in_the_next(runtime: Runtime) -> None:
+    gate = Gate()
+    a = await register(runtime, "a", gate)
+    running = asyncio.ensure_future(runtime.send_message("running", a()))
+    await gate.arrived.get()
+    await runtime.stop()
+    runtime.start()
+    gate.open.set()
+    assert await running == "running"
+    assert await runtime.send_message("new", a()) == "new"
+
+
+async def test_a_stopped_runtime_keeps_what_it_accepts_until_it_is_started(
+    runtime: Runtime,
+) -> None:
+    heard = await hearing(runtime, "a")
+    await runtime.stop()
+    await runtime.publish_message("x", NEWS)
+    assert heard == []
+    runtime.start()
+    await runtime.stop_when_idle()
+    assert heard == [("a", "x")]
+
+
+async def test_an_unhandled_error_halts_a_strict_runtime_and_is_raised_once() -> None:
+    runtime = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False)
+    await register(runtime, "a", boom)
+    await runtime.add_subscription(TypeSubscription("news", "a"))
+    runtime.start()
+    await runtime.publish_message("x", NEWS)
+    await until(lambda: not is_started(runtime))
+    with pytest.raises(RuntimeStoppedError, match="the runtime has halted") as refused:
+        await runtime.publish_message("y", NEWS)
+    assert isinstance(refused.value.__cause__, KeyError)
+    with pytest.raises(KeyError, match="x"):
+        await runtime.stop_when_idle()
+    runtime.start()
+    await runtime.stop_when_idle()
+
+
+async def test_an_error_of_a_sent_message_halts_nothing() -> None:
+    runtime = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False)
+    a = await register(runtime, "a", boom)
+    runtime.start()
+    with pytest.raises(KeyError):
+        await runtime.send_message("x", a())
+    await runtime.stop_when_idle()
+
+
+async def test_two_stops_at_once_both_return(runtime: Runtime) -> None:
+    await asyncio.gather(runtime.stop(), runtime.stop())
+    runtime.start()
+    heard = await hearing(runtime, "a")
+    await runtime.publish_message("x", NEWS)
+    await runtime.stop_when_idle()
+    assert heard == [("a", "x")]
+
+
+async def test_closing_a_runtime_that_never_started_answers_its_senders() -> None:
+    runtime = SingleThreadedAgentRuntime()
+    await hearing(runtime, "a")
+    asked = asyncio.ensure_future(runtime.send_message("x", AgentId("a", "default")))
+    await until(lambda: runtime.unprocessed_messages_count == 1)
+    await runtime.close()
+    with pytest.raises(RuntimeStoppedError):
+        await asked
