@@ -208,7 +208,6 @@ class DeliveryObservation:
         self._envelope = envelope
         self._processing: Span | None = None
         self._publication: Publication = envelope.observer
-        self._publication.delivery_began()
 
     def begin(self, _context: MessageContext) -> None:
         """Report that the handler is about to begin. Called in the handler's context."""

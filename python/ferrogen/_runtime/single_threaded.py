@@ -333,7 +333,6 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             await self._lifecycle.close()
         except Exception as error:  # noqa: BLE001 - raised below, if it is the first
             errors.append(error)
-        self._engine.stop_timer()
         self._builder.discard()
         others = self._kept - {asyncio.current_task()}
         for task in others:

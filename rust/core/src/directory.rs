@@ -53,6 +53,8 @@ pub(crate) struct Agent<P> {
     pub(crate) agent_type: Symbol,
     key: Arc<str>,
     pub(crate) stage: Stage,
+    /// Whether it was not built, so that it could not be built again: it is never passivated.
+    pub(crate) is_permanent: bool,
     /// Steps of this agent that the driver has not taken.
     pub(crate) due: usize,
     /// Steps of this agent that the driver has taken and not reported on.
@@ -123,6 +125,7 @@ impl<P> Directory<P> {
             agent_type,
             key: Arc::clone(&key),
             stage,
+            is_permanent: stage == Stage::Ready,
             due: 0,
             running: 0,
             listed: Vec::new(),

@@ -8,8 +8,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
-use crate::interpreter::WriteOnce;
 use crate::grammar::{AGENT_TYPE_PATTERN, is_valid_agent_type};
+use crate::interpreter::WriteOnce;
 use crate::python;
 
 /// The parts are there from the beginning, and never change. Only what `AgentId.__new__(AgentId)`

@@ -10,10 +10,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use crate::interpreter::arguments::{addresses, arrange};
-use crate::interpreter::free_list::{FreeList, Recycled, Unreferenced};
 use crate::agent_id::{AgentId, Parts};
 use crate::grammar::is_plain_agent_type;
+use crate::interpreter::arguments::{addresses, arrange};
+use crate::interpreter::free_list::{FreeList, Recycled, Unreferenced};
 
 /// What `AgentId` began with: whoever gives it another `__init__` wants that one called.
 static INIT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());

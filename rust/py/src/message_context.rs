@@ -11,8 +11,8 @@ use pyo3::types::{PyBool, PyString, PyTuple};
 
 use crate::cancellation_token::CancellationToken;
 use crate::interpreter::GilMutex;
-use crate::lazy_field::read_or_make;
 use crate::interpreter::release::release;
+use crate::lazy_field::read_or_make;
 use crate::publish_envelope::PublishEnvelope;
 
 /// The fields of a context, as far as they are known.
@@ -308,9 +308,8 @@ static UUID4: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// Imports what contexts need. Called once, at import.
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
-    let uuid4 = UUID4.get_or_try_init(py, || {
-        PyResult::Ok(py.import("uuid")?.getattr("uuid4")?.unbind())
-    })?;
+    let uuid4 = UUID4
+        .get_or_try_init(py, || PyResult::Ok(py.import("uuid")?.getattr("uuid4")?.unbind()))?;
     uuid4.bind(py).call0().map(|_| ())
 }
 

@@ -8,8 +8,8 @@ use pyo3::prelude::*;
 
 use crate::interpreter::GilMutex;
 use crate::interpreter::free_list::{FreeList, Recycled, Unreferenced};
-use crate::lazy_field::read_or_make;
 use crate::interpreter::release::release;
+use crate::lazy_field::read_or_make;
 use crate::message_context::{ContextFields, MessageContext, new_message_id, new_token};
 
 struct Fields {
@@ -51,7 +51,8 @@ impl PublishEnvelope {
         message_id: Option<Py<PyAny>>,
         observer: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'_, Self>> {
-        let envelope = Self::new(message, topic_id, sender, cancellation_token, message_id, observer);
+        let envelope =
+            Self::new(message, topic_id, sender, cancellation_token, message_id, observer);
         let Some(free) = FreeList::take::<Self>(py) else { return Bound::new(py, envelope) };
         let fields = envelope.fields.into_inner();
         free.get().fields.with(py, |place| *place = fields);

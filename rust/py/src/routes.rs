@@ -11,10 +11,10 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::agent_id_call;
 use crate::agent_id::{AgentId, Parts, valid_agent_type, valid_key};
-use crate::interpreter::GilMutex;
+use crate::agent_id_call;
 use crate::errors::raised;
+use crate::interpreter::GilMutex;
 use crate::python;
 
 #[derive(Default)]

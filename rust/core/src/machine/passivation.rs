@@ -28,7 +28,10 @@ impl Timers {
 impl<P> Agent<P> {
     /// Whether it is idle, could be passivated, and was not reported as idle.
     pub(super) fn rests(&self, policy: &Policy) -> bool {
-        policy.passivate_after.is_some() && self.idle_since.is_none() && self.is_idle()
+        policy.passivate_after.is_some()
+            && !self.is_permanent
+            && self.idle_since.is_none()
+            && self.is_idle()
     }
 
     /// When it is to be passivated, if it stays idle.
@@ -44,7 +47,7 @@ impl<P> Machine<P> {
     pub fn rest(&mut self, slot: AgentSlot, now: Time) {
         let Ok(agent) = self.directory.agent_mut(slot) else { return };
         let policy = policy_of(&self.policies, agent.agent_type);
-        if policy.passivate_after.is_none() || !agent.is_idle() {
+        if policy.passivate_after.is_none() || agent.is_permanent || !agent.is_idle() {
             return;
         }
         agent.idle_since = Some(now);

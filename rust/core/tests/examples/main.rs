@@ -29,7 +29,8 @@ fn one_at_a_time() -> Policy {
 fn with_agent<'a>(policy: Policy) -> (Machine<&'a str>, AgentSlot) {
     let mut machine = Machine::default();
     machine.configure(writer(), policy);
-    let agent = machine.enter(writer(), "default").expect("a new agent");
+    let agent = machine.begin_build(writer(), "default").expect("a new agent");
+    machine.built(agent).expect("an agent that is being built");
     (machine, agent)
 }
 

@@ -155,11 +155,24 @@ fn keeps_nothing_of_passivated_agents() {
     let mut machine = Machine::default();
     machine.configure(writer(), after(1));
     for number in 0..1000 {
-        let agent = machine.enter(writer(), &number.to_string()).unwrap();
+        let agent = machine.begin_build(writer(), &number.to_string()).unwrap();
+        machine.built(agent).unwrap();
         handle(&mut machine, agent, at(number));
         machine.advance(at(number + 1));
         assert_eq!(machine.step(), Some(Step::Passivate(agent)));
     }
     assert_eq!((machine.agents(), machine.open(), machine.next_wake()), (0, 0, None));
     assert_eq!(machine.tally().handled, 1000);
+}
+
+#[test]
+fn never_passivates_an_agent_that_was_not_built() {
+    let mut machine: Machine<&str> = Machine::default();
+    let passivate_after = Some(Time::from_secs(1));
+    machine.configure(writer(), Policy { passivate_after, ..Policy::default() });
+    let agent = machine.enter(writer(), "default").unwrap();
+    let delivery = machine.start(agent, None).unwrap();
+    assert!(!machine.finish(delivery, Outcome::Handled).unwrap().rests);
+    machine.rest(agent, Time::ZERO);
+    assert_eq!(machine.next_wake(), None);
 }

@@ -354,7 +354,9 @@ impl Harness {
         assert_eq!(self.model.find(&address), None, "A1: one agent per address");
         self.slots.push(slot);
         let (idle_since, timer) = (None, None);
-        self.model.agents.push(Agent { slot, address, ready, building, idle_since, timer });
+        let permanent = ready;
+        let agent = Agent { slot, address, ready, building, permanent, idle_since, timer };
+        self.model.agents.push(agent);
     }
 
     fn enter(&mut self, number: usize, enter: Enter, ready: bool) {

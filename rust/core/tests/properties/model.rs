@@ -37,6 +37,8 @@ pub(crate) struct Agent {
     pub(crate) address: (usize, String),
     pub(crate) ready: bool,
     pub(crate) building: bool,
+    /// It was not built, so it is never passivated.
+    pub(crate) permanent: bool,
     pub(crate) idle_since: Option<Time>,
     pub(crate) timer: Option<(Time, u64)>,
 }
@@ -155,7 +157,7 @@ impl Model {
     pub(crate) fn rests(&self, slot: AgentSlot) -> bool {
         self.is_idle(slot)
             && self.policy(slot).passivate_after.is_some()
-            && self.agent(slot).is_some_and(|agent| agent.idle_since.is_none())
+            && self.agent(slot).is_some_and(|agent| !agent.permanent && agent.idle_since.is_none())
     }
 
     pub(crate) fn expect_placement(&self, slot: AgentSlot, caller: Option<DeliveryId>) -> Expected {
@@ -287,7 +289,7 @@ impl Model {
 
     pub(crate) fn rest(&mut self, slot: AgentSlot, now: Time) {
         let Some(after) = self.policy(slot).passivate_after else { return };
-        if self.is_idle(slot) {
+        if self.is_idle(slot) && !self.agent_mut(slot).permanent {
             let deadline = now + after;
             let next = self.timers_set;
             let agent = self.agent_mut(slot);

@@ -300,7 +300,12 @@ impl<'py> Inline<'_, 'py> {
                     && !self.is_observed
                     && self.request.cancellation_token.is_none();
                 let suspended = self.hold(
-                    guard, pooled, invocation, (context, observation), suspension, may_take_turn,
+                    guard,
+                    pooled,
+                    invocation,
+                    (context, observation),
+                    suspension,
+                    may_take_turn,
                 );
                 suspended.or_else(|error| {
                     // The handler cannot go on: its coroutine is dropped.
@@ -384,9 +389,8 @@ impl<'py> Inline<'_, 'py> {
     ) -> PyResult<First<'py>> {
         let (engine, py) = (self.engine.get(), self.engine.py());
         let Suspension { coroutine, yielded, handler } = suspension;
-        let takes_turn = may_take_turn
-            && yielded.is_none()
-            && engine.may_take_turn(py, &context, &pooled);
+        let takes_turn =
+            may_take_turn && yielded.is_none() && engine.may_take_turn(py, &context, &pooled);
         let task = pooled.task.clone_ref(py);
         let completion = |reply| Completion {
             engine: self.engine.clone().unbind(),

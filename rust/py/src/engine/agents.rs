@@ -155,7 +155,11 @@ impl Books {
 
     /// The context of the next handler of an agent; `None` if one is to be made for the agent.
     #[inline]
-    fn context_source<'py>(&mut self, py: Python<'py>, slot: AgentSlot) -> Option<ContextSource<'py>> {
+    fn context_source<'py>(
+        &mut self,
+        py: Python<'py>,
+        slot: AgentSlot,
+    ) -> Option<ContextSource<'py>> {
         let record = &mut self.records[slot];
         if let Some(context) = &mut record.context
             && context.generation == self.generation
@@ -335,7 +339,8 @@ impl Engine {
         loop {
             let mut books = self.books.lock(py);
             let record = &books.records[slot];
-            let agent = record.instance.as_ref().expect("only agents that are ready have deliveries");
+            let agent =
+                record.instance.as_ref().expect("only agents that are ready have deliveries");
             let (agent_id, agent) = (record.id.bind(py).clone(), agent.bind(py).clone());
             let Some(entry_point) = &record.entry_point else {
                 drop(books);
@@ -452,7 +457,11 @@ impl Engine {
     }
 
     /// Reports that a handler has ended whose response is on its way.
-    pub(super) fn release_agent(&self, py: Python<'_>, delivery: DeliveryId) -> PyResult<Aftermath> {
+    pub(super) fn release_agent(
+        &self,
+        py: Python<'_>,
+        delivery: DeliveryId,
+    ) -> PyResult<Aftermath> {
         let rests = self.books.with(py, |books| books.machine.release(delivery));
         Ok(self.aftermath(py, rests.map_err(raised)?))
     }

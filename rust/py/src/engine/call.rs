@@ -12,10 +12,10 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
-use crate::interpreter::arguments::{addresses, arrange};
 use super::engine::Engine;
 use super::messages::{Kind, Request};
 use super::send::Send;
+use crate::interpreter::arguments::{addresses, arrange};
 
 /// The most positional arguments: the message and its address.
 const PLACED: usize = 2;

@@ -175,7 +175,10 @@ impl Engine {
     ) -> PyResult<Bound<'_, Send>> {
         let to = recipient;
         let kind = Kind::Send;
-        Send::make(py, Request { kind, engine: slf, message, to, sender, cancellation_token, message_id })
+        Send::make(
+            py,
+            Request { kind, engine: slf, message, to, sender, cancellation_token, message_id },
+        )
     }
 
     /// Publish a message to every agent that is subscribed to its topic, except the sender.
@@ -205,7 +208,10 @@ impl Engine {
     ) -> PyResult<Bound<'_, Send>> {
         let to = topic_id;
         let kind = Kind::Publish;
-        Send::make(py, Request { kind, engine: slf, message, to, sender, cancellation_token, message_id })
+        Send::make(
+            py,
+            Request { kind, engine: slf, message, to, sender, cancellation_token, message_id },
+        )
     }
 
     // Life cycle.
@@ -251,7 +257,7 @@ impl Engine {
         Self::arm(slf)
     }
 
-    fn shut(slf: &Bound<'_, Self>) {
+    fn shut(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         let (pool, event_loop) = this.state.with(py, |state| {
             state.is_started = false;
@@ -261,6 +267,8 @@ impl Engine {
         for task in pool {
             task.retire(py, event_loop.as_ref().map(|one| one.bind(py)));
         }
+        // The event loop must not keep the runtime alive.
+        this.cancel_timer(py)
     }
 
     #[getter]
@@ -313,11 +321,6 @@ impl Engine {
 
     fn wake_up(slf: &Bound<'_, Self>) -> PyResult<()> {
         Self::on_timer(slf)
-    }
-
-    /// Stops the idle time of agents: none is passivated from here on.
-    fn stop_timer(&self, py: Python<'_>) -> PyResult<()> {
-        self.cancel_timer(py)
     }
 
     // Called by hand.
@@ -375,10 +378,17 @@ impl Engine {
 
     fn __clear__(&self, py: Python<'_>) {
         let cleared = self.state.with(py, |state| {
-            let sends = (std::mem::take(&mut state.gathered), std::mem::take(&mut state.cancelling));
+            let sends =
+                (std::mem::take(&mut state.gathered), std::mem::take(&mut state.cancelling));
             let queues = (sends, std::mem::take(&mut state.resumable));
             let cache = std::mem::take(&mut state.recipient_cache);
-            (state.event_loop.take(), state.context.take(), std::mem::take(&mut state.pool), queues, cache)
+            (
+                state.event_loop.take(),
+                state.context.take(),
+                std::mem::take(&mut state.pool),
+                queues,
+                cache,
+            )
         });
         let books = self.books.with(py, std::mem::take);
         drop((cleared, books));

@@ -357,15 +357,13 @@ impl Execution {
                 execution.put_stage(py, stage);
                 Sent::Raised(PyRuntimeError::new_err("the handler is resumed by the engine"))
             }
-            Stage::Pending(coroutine, yielded) => {
-                match cancel(yielded.0.bind(py), error) {
-                    Ok(true) => execution.yield_pending(py, coroutine, yielded),
-                    Ok(false) => {
-                        execution.resume(this, coroutine.into_bound(py), |one| throw(one, error))
-                    }
-                    Err(error) => Sent::Raised(error),
+            Stage::Pending(coroutine, yielded) => match cancel(yielded.0.bind(py), error) {
+                Ok(true) => execution.yield_pending(py, coroutine, yielded),
+                Ok(false) => {
+                    execution.resume(this, coroutine.into_bound(py), |one| throw(one, error))
                 }
-            }
+                Err(error) => Sent::Raised(error),
+            },
             Stage::Waiting(coroutine) => {
                 execution.resume(this, coroutine.into_bound(py), |one| throw(one, error))
             }
@@ -407,9 +405,7 @@ impl Step for Execution {
     fn step<'py>(this: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> Sent<'py> {
         let (py, execution) = (this.py(), this.get());
         match execution.take_stage(py, Stage::Ended) {
-            Stage::Pending(coroutine, yielded) => {
-                execution.yield_pending(py, coroutine, yielded)
-            }
+            Stage::Pending(coroutine, yielded) => execution.yield_pending(py, coroutine, yielded),
             Stage::Waiting(coroutine) => {
                 execution.resume(this, coroutine.into_bound(py), |one| send(one, value))
             }
@@ -647,8 +643,7 @@ impl Waiter {
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        let cleared =
-            self.state.with(py, |state| (state.wakeup.take(), state.parked_on.take()));
+        let cleared = self.state.with(py, |state| (state.wakeup.take(), state.parked_on.take()));
         drop(cleared);
     }
 }

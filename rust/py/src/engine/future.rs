@@ -32,7 +32,10 @@ pub(super) enum Phase {
     Suspended,
     /// Its token is cancelled: it ends with this exception when its handler ends, or after so many turns of the
     /// event loop. So the handler, which the token cancels, too, is the first to see the cancellation.
-    Cancelling { error: Py<PyAny>, turns: u32 },
+    Cancelling {
+        error: Py<PyAny>,
+        turns: u32,
+    },
     Done(Outcome),
 }
 
@@ -181,7 +184,10 @@ impl Send {
     }
 
     /// The error, or else the response.
-    pub(super) fn error_or_response(&self, py: Python<'_>) -> PyResult<Result<Py<PyAny>, Py<PyAny>>> {
+    pub(super) fn error_or_response(
+        &self,
+        py: Python<'_>,
+    ) -> PyResult<Result<Py<PyAny>, Py<PyAny>>> {
         match self.outcome(py)? {
             Some(Outcome::Response(response)) => Ok(Ok(response)),
             Some(Outcome::Error(error)) => Ok(Err(error)),
@@ -367,8 +373,9 @@ impl Send {
         })?;
         if let Some(Waiting::Parked(execution)) = parked {
             let execution = execution.bind(py);
-            let engine =
-                execution.get().with_completion(py, |completion| completion.engine.bind(py).clone());
+            let engine = execution
+                .get()
+                .with_completion(py, |completion| completion.engine.bind(py).clone());
             if let Some(engine) = engine {
                 Engine::resume_soon(&engine, execution)?;
             }
@@ -459,10 +466,7 @@ impl Send {
     pub(super) fn park(&self, execution: &Bound<'_, Execution>) -> bool {
         let py = execution.py();
         self.if_future(py, |future| match (&future.phase, &future.waiting) {
-            (
-                Phase::Suspended | Phase::Cancelling { .. },
-                Waiting::Await { is_blocking: true },
-            ) => {
+            (Phase::Suspended | Phase::Cancelling { .. }, Waiting::Await { is_blocking: true }) => {
                 future.waiting = Waiting::Parked(execution.clone().unbind());
                 true
             }

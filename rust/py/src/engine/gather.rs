@@ -73,10 +73,7 @@ impl Engine {
 
     /// Leaves the rest of a batch to the next turn of the event loop: an error ends the program.
     #[cold]
-    fn gather_again(
-        engine: &Bound<'_, Self>,
-        mut batch: VecDeque<Py<Send>>,
-    ) -> PyResult<()> {
+    fn gather_again(engine: &Bound<'_, Self>, mut batch: VecDeque<Py<Send>>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
         let Some(send) = batch.front().map(|one| one.bind(py).clone()) else { return Ok(()) };
         let was_empty = this.state.with(py, |state| {

@@ -147,16 +147,14 @@ impl Handlers {
 #[pymethods]
 impl Handlers {
     #[new]
-    fn new(
-        py: Python<'_>,
-        described: Vec<(Py<PyType>, Vec<Described>)>,
-    ) -> PyResult<Self> {
+    fn new(py: Python<'_>, described: Vec<(Py<PyType>, Vec<Described>)>) -> PyResult<Self> {
         let mut entries: Vec<Entry> = Vec::with_capacity(described.len());
         for (message_type, handlers) in described {
-            let handlers =
-                handlers.into_iter().map(|(function, wants_rpc, matches, returns, check_return)| {
+            let handlers = handlers.into_iter().map(
+                |(function, wants_rpc, matches, returns, check_return)| {
                     Py::new(py, Handler { function, wants_rpc, matches, returns, check_return })
-                });
+                },
+            );
             entries.push((message_type, handlers.collect::<PyResult<_>>()?));
         }
         entries.sort_by_key(|(message_type, _)| message_type.as_ptr());

@@ -88,7 +88,8 @@ impl Engine {
         let mut pooled = this.borrow_task(&event_loop)?;
         let mut current = CurrentTask::new(&event_loop)?;
         current.enter(Some(pooled.task.bind(py)))?;
-        let mut interception = Interception { taken, next: from, name: String::new(), context: None };
+        let mut interception =
+            Interception { taken, next: from, name: String::new(), context: None };
         loop {
             let step = this.next_step(py, &mut interception, &mut pooled);
             let done = match step {
@@ -123,9 +124,9 @@ impl Engine {
         interception: &mut Interception,
         pooled: &mut PooledTask,
     ) -> PyResult<Option<Sent<'py>>> {
-        let context = self.state.with(py, |state| {
-            state.context.as_ref().map(|context| context.bind(py).clone())
-        });
+        let context = self
+            .state
+            .with(py, |state| state.context.as_ref().map(|context| context.bind(py).clone()));
         let Some(context) = context else { return Ok(None) };
         let entered = Entered::enter(context.clone());
         // A handler that is called from inside an intervention handler is in that context already.
@@ -240,9 +241,7 @@ impl Engine {
                 let error = direct.observation.failed(engine.py(), error);
                 Self::drop_message(engine, ticket, Some(&direct), error, outcome)
             }
-            Taken::Published(ticket, _) => {
-                Self::drop_message(engine, ticket, None, error, outcome)
-            }
+            Taken::Published(ticket, _) => Self::drop_message(engine, ticket, None, error, outcome),
             Taken::Response(delivery, response) => {
                 let error = response.observation.failed(engine.py(), error);
                 Self::refuse_response(engine, delivery, &response, error, outcome)
@@ -364,7 +363,9 @@ impl Interception {
         }
         let revised = revised.clone().unbind();
         match &mut self.taken {
-            Taken::Direct(_, direct) => drop(std::mem::replace(&mut direct.request.message, revised)),
+            Taken::Direct(_, direct) => {
+                drop(std::mem::replace(&mut direct.request.message, revised))
+            }
             Taken::Published(_, envelope) => envelope.bind(py).get().set_message(py, revised),
             Taken::Response(_, response) => drop(std::mem::replace(&mut response.value, revised)),
         }

@@ -173,9 +173,7 @@ impl LogLevels {
 fn is_cached_as_false(cache: &Py<PyDict>, level: &Py<PyAny>) -> bool {
     // SAFETY: both are live references. Hashing and comparing an int runs no Python; the value is
     // borrowed, and only compared with a constant of the interpreter.
-    unsafe {
-        ffi::PyDict_GetItemWithError(cache.as_ptr(), level.as_ptr()) == ffi::Py_False()
-    }
+    unsafe { ffi::PyDict_GetItemWithError(cache.as_ptr(), level.as_ptr()) == ffi::Py_False() }
 }
 
 /// No version of a dict.

@@ -232,6 +232,18 @@ impl Engine {
         Ok(())
     }
 
+    /// Lets the observer of a published message know of one more delivery, or of one that has ended.
+    pub(super) fn count_delivery(
+        envelope: &Bound<'_, PublishEnvelope>,
+        begins: bool,
+    ) -> PyResult<()> {
+        let py = envelope.py();
+        let Some(observer) = envelope.get().observer(py) else { return Ok(()) };
+        let name =
+            if begins { intern!(py, "delivery_began") } else { intern!(py, "delivery_ended") };
+        observer.call_method0(py, name).map(|_| ())
+    }
+
     pub(super) fn delivery_observation(
         &self,
         recipient: &Bound<'_, AgentId>,
@@ -247,7 +259,9 @@ impl Engine {
 fn taken(arrival: Arrival<Payload>) -> Taken {
     match arrival {
         Arrival::Message(ticket, Payload::Direct(direct)) => Taken::Direct(ticket, direct),
-        Arrival::Message(ticket, Payload::Published(envelope)) => Taken::Published(ticket, envelope),
+        Arrival::Message(ticket, Payload::Published(envelope)) => {
+            Taken::Published(ticket, envelope)
+        }
         Arrival::Response(delivery, Payload::Response(response)) => {
             Taken::Response(delivery, response)
         }
@@ -361,6 +375,7 @@ impl Engine {
             let is_known = this.books.lock(py).contains(recipient)?
                 || host.call_method1(intern!(py, "is_registered"), (recipient,))?.is_truthy()?;
             if is_known {
+                Self::count_delivery(envelope, true)?;
                 let payload = Payload::Published(envelope.clone().unbind());
                 Self::place(engine, ticket, recipient, payload, None)?;
             } else {
@@ -472,7 +487,8 @@ impl<'a, 'py> Batch<'a, 'py> {
                 // Other steps come before the next message.
             } else if !goes_on {
                 return Ok(false);
-            } else if let Some(arrival) = engine.get().books.with(py, |books| books.machine.take()) {
+            } else if let Some(arrival) = engine.get().books.with(py, |books| books.machine.take())
+            {
                 goes_on = self.process(taken(arrival))?;
             } else {
                 return Ok(true);
@@ -576,7 +592,8 @@ impl<'a, 'py> Batch<'a, 'py> {
             self.leave();
             Engine::end_routing(engine, ticket, envelope, Outcome::Handled)?;
         } else {
-            let settled = this.books.with(py, |books| books.machine.settle(ticket, Outcome::Handled));
+            let settled =
+                this.books.with(py, |books| books.machine.settle(ticket, Outcome::Handled));
             settled.map_err(raised)?;
             if this.idle_is_awaited.load(std::sync::atomic::Ordering::Relaxed) {
                 self.leave();
@@ -608,6 +625,7 @@ impl<'a, 'py> Batch<'a, 'py> {
         let Some(mut invocation) = place else { return Ok(Progress::Refused) };
         if envelope.get().observer(py).is_some() {
             self.leave();
+            Engine::count_delivery(envelope, true)?;
             match this.delivery_observation(recipient, envelope) {
                 Ok(observed) => observation = observed,
                 Err(error) => {

@@ -83,7 +83,9 @@ impl Completion {
                     Reply::Publication { envelope, observation } => {
                         let result = observation.end(py, result);
                         let envelope = envelope.bind(py);
-                        Engine::end_publication(engine, slot, delivery, &agent_id, envelope, result, None)?;
+                        Engine::end_publication(
+                            engine, slot, delivery, &agent_id, envelope, result, None,
+                        )?;
                     }
                     Reply::Turn(_) => {
                         let result = Engine::settle_inline(engine, slot, delivery, result, None);
@@ -254,7 +256,11 @@ impl Engine {
         let (py, this) = (engine.py(), engine.get());
         let Err(error) = result else {
             let after = this.finish(py, slot, delivery, Outcome::Handled, context)?;
-            return if this.has_work(after) { Self::follow_up(engine, slot, after) } else { Ok(()) };
+            return if this.has_work(after) {
+                Self::follow_up(engine, slot, after)
+            } else {
+                Ok(())
+            };
         };
         let about = (agent_id, envelope, error.value(py));
         let reported = this.host.call_method1(py, intern!(py, "publish_failed"), about);
@@ -292,7 +298,8 @@ impl Engine {
             }
             Payload::Published(envelope) => {
                 let about = (envelope, error);
-                this.host.call_method1(py, intern!(py, "delivery_failed"), about).map(|_| ())
+                let reported = this.host.call_method1(py, intern!(py, "delivery_failed"), about);
+                Self::count_delivery(envelope.bind(py), false).and(reported.map(|_| ()))
             }
             Payload::Response(_) => Ok(()),
         };
@@ -312,8 +319,7 @@ impl Engine {
             Payload::Direct(direct) => {
                 let request = &direct.request;
                 let failed = direct.observation.failed(py, PyErr::from_value(error.clone()));
-                let ended =
-                    Send::end(direct.send.bind(py), future::Outcome::of(py, Err(failed)));
+                let ended = Send::end(direct.send.bind(py), future::Outcome::of(py, Err(failed)));
                 let about =
                     (&request.message, &request.sender, &request.to, &request.message_id, error);
                 host.call_method1(intern!(py, "add_dead_letter"), about)?;
@@ -335,6 +341,9 @@ impl Engine {
         error: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let refused = engine.get().dead_letter(engine.py(), payload, error);
+        if let Payload::Published(envelope) = payload {
+            Self::count_delivery(envelope.bind(engine.py()), false)?;
+        }
         let slot = AgentSlot::default();
         Self::settle_delivery(engine, slot, delivery, Outcome::DeadLettered)?;
         refused
@@ -378,9 +387,7 @@ impl Engine {
     ) -> PyResult<()> {
         let py = engine.py();
         let ended = match direct {
-            Some(direct) => {
-                Send::end(direct.send.bind(py), future::Outcome::of(py, Err(error)))
-            }
+            Some(direct) => Send::end(direct.send.bind(py), future::Outcome::of(py, Err(error))),
             None => Ok(()),
         };
         Self::settle(engine, ticket, outcome)?;

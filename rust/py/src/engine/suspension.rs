@@ -17,9 +17,9 @@ use super::admission::{BUDGET, InlineGuard};
 use super::engine::Engine;
 use super::execution::Execution;
 use super::future::{Future, Phase, Waiting};
+use super::observer::Observation;
 use super::send::{REUSED, Send, Stage, is_cancelled};
 use super::settlement::{Completion, HandlerWork, Reply, Work};
-use super::observer::Observation;
 use super::task_pool::{PooledTask, step_task};
 use crate::interpreter::context::Entered;
 use crate::interpreter::coroutine::{Sent, send};
@@ -262,9 +262,9 @@ fn step<'py>(
     let mut item = Item::NEW;
     let _clean = CleanExceptionState::enter(py, &mut item);
     let running = execution.get().with_completion(py, |one| one.running(py)).flatten();
-    let _running = running.as_ref().map(|(engine, delivery, task)| {
-        engine.get().enter_handler(*delivery, task)
-    });
+    let _running = running
+        .as_ref()
+        .map(|(engine, delivery, task)| engine.get().enter_handler(*delivery, task));
     Ok(send(coroutine, py.None().bind(py)))
 }
 
@@ -295,16 +295,15 @@ impl Send {
                 .and_then(|()| go_on_in_task(&execution, pooled, coroutine, none));
             return gone.map_or_else(Sent::Raised, |()| Self::wait(this));
         };
-        let result = match step(&guard, &execution, &pooled, &coroutine)
-            .unwrap_or_else(Sent::Raised)
-        {
-            Sent::Yielded(yielded) => {
-                return Self::suspend_again(this, &execution, pooled, coroutine, yielded)
-                    .unwrap_or_else(Sent::Raised);
-            }
-            Sent::Returned(value) => Ok(value),
-            Sent::Raised(error) => Err(error),
-        };
+        let result =
+            match step(&guard, &execution, &pooled, &coroutine).unwrap_or_else(Sent::Raised) {
+                Sent::Yielded(yielded) => {
+                    return Self::suspend_again(this, &execution, pooled, coroutine, yielded)
+                        .unwrap_or_else(Sent::Raised);
+                }
+                Sent::Returned(value) => Ok(value),
+                Sent::Raised(error) => Err(error),
+            };
         drop(coroutine);
         let own = pooled.leave(py);
         execution.get().end_inline(py);

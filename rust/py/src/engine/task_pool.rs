@@ -310,7 +310,12 @@ impl Engine {
         if pooled.is_untouched(py, 0) {
             let left = self.state.with(py, |state| {
                 let is_kept = state.is_open_here() && state.pool.len() < MOST_IDLE;
-                if is_kept { state.pool.push(pooled); None } else { Some(pooled) }
+                if is_kept {
+                    state.pool.push(pooled);
+                    None
+                } else {
+                    Some(pooled)
+                }
             });
             if let Some(left) = left {
                 self.retire(py, left);

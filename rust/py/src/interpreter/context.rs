@@ -49,7 +49,6 @@ impl<'py> Entered<'py> {
         // SAFETY: attached.
         unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()) }
     }
-
 }
 
 impl Drop for Entered<'_> {

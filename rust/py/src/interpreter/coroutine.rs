@@ -183,7 +183,11 @@ unsafe extern "C" fn am_send<T: Step>(
         if (*result).is_null() {
             return ended_by_exception(result);
         }
-        if SIDE_CHANNEL.is_end.get() { PySendResult::PYGEN_RETURN } else { PySendResult::PYGEN_NEXT }
+        if SIDE_CHANNEL.is_end.get() {
+            PySendResult::PYGEN_RETURN
+        } else {
+            PySendResult::PYGEN_NEXT
+        }
     }
 }
 

@@ -75,10 +75,16 @@ pub(crate) fn is_running(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// From 3.12 on, a function of asyncio exchanges the current task.
 #[cfg(Py_3_12)]
 mod slot {
+    use pyo3::exceptions::PyKeyError;
     use pyo3::prelude::*;
     use pyo3::sync::PyOnceLock;
 
     static SWAP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+    #[cold]
+    fn is_absent(py: Python<'_>, error: &PyErr) -> bool {
+        error.is_instance_of::<PyKeyError>(py)
+    }
 
     pub(crate) struct Slot<'a, 'py> {
         pub(crate) event_loop: &'a Bound<'py, PyAny>,
@@ -102,14 +108,18 @@ mod slot {
             &self,
             task: Option<&Bound<'py, PyAny>>,
         ) -> PyResult<Option<Bound<'py, PyAny>>> {
-            let before = self.swap.call1((self.event_loop, task))?;
-            Ok(if before.is_none() { None } else { Some(before) })
+            match self.swap.call1((self.event_loop, task)) {
+                Ok(before) => Ok(if before.is_none() { None } else { Some(before) }),
+                // 3.12 refuses to remove a task where there is none.
+                Err(error) if task.is_none() && is_absent(self.event_loop.py(), &error) => Ok(None),
+                Err(error) => Err(error),
+            }
         }
 
         /// Sets the current task.
         #[inline]
         pub(crate) fn restore(&self, before: Option<&Bound<'py, PyAny>>) -> PyResult<()> {
-            self.swap.call1((self.event_loop, before)).map(|_| ())
+            self.exchange(before).map(|_| ())
         }
 
         /// Whether there is a current task; false where that cannot be known without setting one.

@@ -87,7 +87,10 @@ unsafe extern "C" fn dealloc<T: Recycled>(this: *mut ffi::PyObject) {
         let class = ffi::Py_TYPE(this);
         let is_kept = class == list.class.load(Ordering::Relaxed) && {
             ffi::PyObject_GC_UnTrack(this.cast());
-            Borrowed::from_ptr(py, this).cast_unchecked::<T>().get().clear(Unreferenced { py, private: () })
+            Borrowed::from_ptr(py, this)
+                .cast_unchecked::<T>()
+                .get()
+                .clear(Unreferenced { py, private: () })
                 && !has_weak_references(this)
         };
         if is_kept {

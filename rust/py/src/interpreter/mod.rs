@@ -44,6 +44,8 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
              (python3.14 instead of python3.14t)",
         ));
     }
+    // Its accelerator alone, imported first, would be set up twice before 3.12.
+    py.import("asyncio")?;
     threads::watch_forks(py)?;
     context::find_variables(py)?;
     exception_state::find_chain(py)?;

@@ -100,7 +100,12 @@ impl Snapshot {
 }
 
 /// Reads the state of an object: `before` words before the collector's, then all after the header.
-unsafe fn read_words(task: &Bound<'_, PyAny>, before: usize, size: usize, words: &mut [usize; WORDS]) {
+unsafe fn read_words(
+    task: &Bound<'_, PyAny>,
+    before: usize,
+    size: usize,
+    words: &mut [usize; WORDS],
+) {
     let raw = task.as_ptr().cast::<usize>();
     // SAFETY: the caller's: the object has so many words before and after its start.
     unsafe {
