@@ -57,23 +57,42 @@ def with_prelude(program: str) -> str:
     return PRELUDE + dedent(program)
 
 
+MESSAGE = """
+def message():
+    return Crate([1, 2**70, "\N{SNOWMAN}\\ud800", {1: None, "k": 1e-7}, (Crate(0.5),)])
+"""
+
+
+@needs_failing_allocations
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="from 3.12 on a generator without memory crashes CPython"
+)
+def test_a_class_is_written_for_the_first_time(run_program: RunProgram) -> None:
+    program = """
+        from pydantic import BaseModel
+        class Model(BaseModel):
+            content: Any
+        model = Model(content=[1, "\N{SNOWMAN}", {"a": 1.5}])
+        def prepare(message):
+            return lambda: JsonWriter("Crate", repr).write_dataclass(message)
+        attempt(lambda: prepare(message()))
+        attempt(lambda: lambda: ModelCodec(Model, model_shape, repr, repr).encode(model))
+    """
+    run_program(PRELUDE + MESSAGE + dedent(program))
+
+
 @needs_failing_allocations
 def test_a_dataclass_is_written(run_program: RunProgram) -> None:
     program = """
-        def message():
-            return Crate([1, 2**70, "\N{SNOWMAN}\\ud800", {1: None, "k": 1e-7}, (Crate(0.5),)])
         registry = SerializationRegistry()
         registry.add_serializer(try_get_known_serializers_for_type(Crate))
         named = {"type_name": "Crate", "data_content_type": "application/json"}
         registry.serialize(message(), **named)
-        def first(message):
-            return lambda: JsonWriter("Crate", repr).write_dataclass(message)
-        def later(message):
+        def prepare(message):
             return lambda: registry.serialize(message, **named)
-        attempt(lambda: first(message()))
-        attempt(lambda: later(message()))
+        attempt(lambda: prepare(message()))
     """
-    run_program(with_prelude(program))
+    run_program(PRELUDE + MESSAGE + dedent(program))
 
 
 @needs_failing_allocations
@@ -89,7 +108,9 @@ def test_a_message_is_refused(message: str, run_program: RunProgram) -> None:
             deep = [deep]
         message = {message}
         def prepare():
-            return lambda: JsonWriter("\\N{{SNOWMAN}}", refuse).write_dataclass(message)
+            writer = JsonWriter("\\N{{SNOWMAN}}", refuse)
+            writer.write_dataclass(Crate(None))
+            return lambda: writer.write_dataclass(message)
         attempt(prepare, SerializationError)
     """
     run_program(with_prelude(program))
@@ -110,12 +131,21 @@ def test_what_other_libraries_read_and_write_is_passed_to_them(run_program: RunP
             def SerializeToString(self):
                 return b"abc"
         def refuse(*arguments):
-            raise next(each for each in arguments if isinstance(each, Exception))
+            for each in arguments:
+                if isinstance(each, Exception):
+                    raise each
         model, stub = Model(content=[1, "\\N{SNOWMAN}", {"a": 1.5}]), Stub()
-        stub_codec = lambda: ModelCodec(Stub, lambda cls: None, repr, refuse)
+        def describe(cls):
+            return None
+        # Not with a function made inside: CPython 3.12 and 3.13 drop too much if that fails.
+        stub_codec = lambda: ModelCodec(Stub, describe, repr, refuse)
         envelope_codec = lambda: EnvelopeCodec(Stub, "a/b", repr, repr, repr)
         payload = envelope_codec().encode(stub)
-        attempt(lambda: lambda: ModelCodec(Model, model_shape, repr, refuse).encode(model))
+        def model_encode():
+            codec = ModelCodec(Model, model_shape, repr, refuse)
+            codec.encode(model)
+            return lambda: codec.encode(model)
+        attempt(model_encode)
         attempt(lambda: lambda: stub_codec().encode(stub))
         attempt(lambda: lambda: stub_codec().decode(b"{}"))
         attempt(lambda: lambda: envelope_codec().encode(stub))
