@@ -28,8 +28,8 @@ class JsonWriter:
         """Write a message.
 
         Raises:
-            SerializationError: If it has no JSON form, or is nested more than 1,000 deep or deeper than
-                the stack of the thread allows.
+            SerializationError: If it has no JSON form, or is nested more than 1,000 deep or deeper
+                than the stack of the thread allows.
             Exception: What an attribute of the message raised, if it is no `TypeError`,
                 `ValueError`, `OverflowError` or `RecursionError`.
         """
@@ -60,8 +60,9 @@ class DataclassCodec:
         """Write a message; raises what `JsonWriter.write_dataclass` does."""
 
     def decode(self, payload: bytes) -> Any:
-        """Read a message; raises what `mend` does, which is given a `RecursionError` for bytes that
-        are nested deeper than the stack of the thread allows.
+        """Read a message; raises what `mend` does.
+
+        That is given a `RecursionError` for bytes nested deeper than the thread's stack allows.
         """
 
 @final
