@@ -13,7 +13,7 @@ NAMED_TEST = re.compile(r"`((?:rust|tests)/[\w/]+\.(?:rs|py))::(\w+)`")
 
 def statements() -> dict[str, str]:
     """Return what is said of each invariant, by its name."""
-    section = TEXT.split("## What always holds", 1)[1].split("\n## ", 1)[0]
+    section = TEXT.split("## Invariants", 1)[1].split("\n## ", 1)[0]
     parts = re.split(r"^\*\*([A-Z]\d)\*\* ", section, flags=re.MULTILINE)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
 

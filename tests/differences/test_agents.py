@@ -151,3 +151,30 @@ def test_idle_agents_can_be_passivated():
     upstream, ours = both(scenario)
     assert upstream == ["made", ["closed", False]]
     assert ours == ["made", ["closed", True], "made"]
+
+
+def test_agents_that_await_each_other_one_message_at_a_time_are_a_deadlock_error():
+    async def scenario(core, record):
+        class Agent(core.BaseAgent):
+            async def on_message_impl(self, message, ctx):
+                if message == 0:
+                    return "response"
+                peer = core.AgentId("agent", "b" if self.id.key == "a" else "a")
+                return await self.send_message(message - 1, peer)
+
+        if core is ferrogen:
+            Agent = ferrogen.agent_options(concurrency=1)(Agent)  # noqa: N806
+        runtime = core.SingleThreadedAgentRuntime()
+        await Agent.register(runtime, "agent", lambda: Agent("asks its peer"))
+        runtime.start()
+        try:
+            record(await runtime.send_message(2, core.AgentId("agent", "a")))
+        except ferrogen.exceptions.DeadlockError as error:
+            record("deadlock", error.cycle)
+            record([letter.message for letter in runtime.dead_letters])
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    cycle = ["AgentId agent/b", "AgentId agent/a", "AgentId agent/b"]
+    assert upstream == ["response"]
+    assert ours == [["deadlock", cycle], [0]]

@@ -75,3 +75,38 @@ def test_cancelling_passes_over_a_coroutine_that_was_linked():
         ],
         [["the work is", "done"]],
     )
+
+
+def test_a_handler_sees_the_cancellation_of_a_token_before_its_sender():
+    async def scenario(core, record):
+        begun = asyncio.Event()
+
+        class Agent(core.BaseAgent):
+            async def on_message_impl(self, message, ctx):
+                future = asyncio.get_running_loop().create_future()
+                ctx.cancellation_token.link_future(future)
+                begun.set()
+                try:
+                    await future
+                except asyncio.CancelledError:
+                    record("handler")
+                    raise
+
+        runtime, token = core.SingleThreadedAgentRuntime(), core.CancellationToken()
+        await Agent.register(runtime, "agent", lambda: Agent("waits for its token"))
+        runtime.start()
+
+        async def send():
+            try:
+                agent = core.AgentId("agent", "k")
+                await runtime.send_message("x", agent, cancellation_token=token)
+            except asyncio.CancelledError:
+                record("sender")
+
+        sending = asyncio.create_task(send())
+        await begun.wait()
+        token.cancel()
+        await sending
+        await runtime.stop_when_idle()
+
+    assert both(scenario) == (["sender", "handler"], ["handler", "sender"])

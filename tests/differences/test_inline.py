@@ -1,4 +1,4 @@
-"""Handlers that run inside their sender's `await`, and what can be told from it."""
+"""Handlers that run inline, and what a program can observe of it."""
 
 import asyncio
 import collections.abc
@@ -10,16 +10,16 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from tests.compat.harness import both, turns
+from tests.compat.harness import OURS, UPSTREAM, both, play, turns
 
 
 @pytest.fixture(autouse=True)
-def short_cut(monkeypatch):
-    """These differences are those of the short cut: not of plain tasks."""
+def inline(monkeypatch):
+    """These differences are those of inline handlers: task mode does not have most of them."""
     monkeypatch.delenv("FERROGEN_PLAIN_TASKS", raising=False)
 
 
-async def started(core, handler, *, key="k"):
+async def started(core, handler, *, key="k", **options):
     """Return a runtime and the id of an agent that handles text by this function, and is built."""
 
     async def handle(self, message, ctx):
@@ -27,7 +27,7 @@ async def started(core, handler, *, key="k"):
 
     handle.__annotations__ = {"message": str, "ctx": core.MessageContext, "return": Any}
     agent_class = type("Agent", (core.RoutedAgent,), {"handle": core.message_handler(handle)})
-    runtime = core.SingleThreadedAgentRuntime()
+    runtime = core.SingleThreadedAgentRuntime(**options)
     await runtime.register_factory("agent", lambda: agent_class("runs one function"))
     await runtime.get("agent", key, lazy=False)
     runtime.start()
@@ -263,3 +263,37 @@ def test_a_message_context_is_not_extended_by_fields():
     assert ours[:2] == upstream[:2]
     assert upstream[2] == ["more fields", "mine"]
     assert ours[2] == ("more fields", "raised TypeError")
+
+
+@pytest.mark.parametrize("by", ["argument", "environment"])
+def test_task_mode_runs_each_handler_in_a_task_of_its_own(by, monkeypatch):
+    if by == "environment":
+        monkeypatch.setenv("FERROGEN_PLAIN_TASKS", "1")
+    task_mode = {"task_mode": True} if by == "argument" else {}
+
+    async def scenario(core, record):
+        runtime, agent, _ = await started(core, echo, **task_mode)
+        turn = 0
+
+        async def count_turns():
+            nonlocal turn
+            while True:
+                turn += 1
+                await asyncio.sleep(0)
+
+        counting = asyncio.create_task(count_turns())
+        await turns(2)
+        before = turn
+        await runtime.send_message("x", agent)
+        record("yields", turn > before)
+        before = asyncio.all_tasks()
+        sends = asyncio.gather(*(runtime.send_message("x", agent) for _ in range(3)))
+        record("tasks", len(asyncio.all_tasks() - before))
+        await sends
+        counting.cancel()
+        await runtime.stop_when_idle()
+
+    assert play(OURS, scenario).entries == [["yields", True], ["tasks", 3]]
+    if by == "argument":
+        with pytest.raises(TypeError, match="task_mode"):
+            play(UPSTREAM, scenario)

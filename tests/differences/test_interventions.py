@@ -84,3 +84,26 @@ def test_an_intervention_that_returns_none_leaves_the_message_as_it_is():
     upstream, ours = both(scenario)
     assert upstream == [["looked at", "x"], ["heard", None], ["answer", None]]
     assert ours == [["looked at", "x"], ["heard", "x"], ["answer", "x"]]
+
+
+@pytest.mark.parametrize("hook", ["on_send", "on_response"])
+def test_the_error_of_a_dropped_message_has_a_text(hook):
+    async def scenario(core, record):
+        class Dropping(core.DefaultInterventionHandler):
+            pass
+
+        async def drop(self, message, **where):
+            return core.DropMessage
+
+        setattr(Dropping, hook, drop)
+        runtime, agent = await with_interventions(core, record, Dropping())
+        await record.outcome("send", runtime.send_message("x", agent))
+        await runtime.stop()
+
+    upstream, ours = both(scenario)
+    what = "response" if hook == "on_response" else "message"
+    assert upstream[-1] == ("send", "raised MessageDroppedException: ")
+    assert ours[-1] == (
+        "send",
+        f"raised MessageDroppedException: an intervention handler dropped the {what}",
+    )

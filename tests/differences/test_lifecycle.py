@@ -1,7 +1,9 @@
 """The life of a runtime: closing, stopping from inside, and the loop it belongs to."""
 
 import asyncio
+import logging
 
+import pytest
 from tests.compat.harness import both, finishes, turns
 
 
@@ -133,3 +135,54 @@ def test_giving_up_to_wait_for_idleness_leaves_the_runtime_running():
     upstream, ours = both(scenario)
     assert upstream == [["idle", False], ("stop", "raised RuntimeError: Runtime is not started")]
     assert ours == [["idle", False], ["stop", None]]
+
+
+@pytest.mark.parametrize("kind", ["send", "publish"])
+def test_a_closed_runtime_refuses_messages(kind):
+    async def scenario(core, record):
+        async def work(agent, message): ...
+
+        runtime = await with_agent(core, work)
+        runtime.start()
+        await runtime.close()
+        if kind == "send":
+            message = runtime.send_message("x", core.AgentId("agent", "k"))
+        else:
+            message = runtime.publish_message("x", core.TopicId("agent:", "k"))
+        done, pending = await asyncio.wait({asyncio.ensure_future(message)}, timeout=0.2)
+        record("ended", len(done))
+        for task in done:
+            record(type(task.exception()).__name__)
+        for task in pending:
+            task.cancel()
+
+    upstream, ours = both(scenario)
+    # The message is accepted, and never handled.
+    assert upstream == ([["ended", 0]] if kind == "send" else [["ended", 1], "NoneType"])
+    assert ours == [["ended", 1], "RuntimeStoppedError"]
+
+
+def test_messages_in_a_runtime_that_was_never_started_are_reported(monkeypatch):
+    monkeypatch.setattr("ferrogen._runtime.lifecycle._NEVER_STARTED_SECONDS", 0.0)
+
+    async def scenario(core, record):
+        async def work(agent, message): ...
+
+        class Listener(logging.Handler):
+            def emit(self, entry):
+                record(entry.levelname, "never started" in entry.getMessage())
+
+        runtime = await with_agent(core, work)
+        logger, listener = logging.getLogger(core.ROOT_LOGGER_NAME), Listener(logging.WARNING)
+        logger.addHandler(listener)
+        try:
+            for _ in range(2):
+                await runtime.publish_message("x", core.TopicId("agent:", "k"))
+            await asyncio.sleep(0.01)
+        finally:
+            logger.removeHandler(listener)
+        record("queued", runtime.unprocessed_messages_count)
+
+    upstream, ours = both(scenario)
+    assert upstream == [["queued", 2]]
+    assert ours == [["WARNING", True], ["queued", 2]]
