@@ -165,7 +165,8 @@ class Publication:
     def routing(self) -> None:
         """Report that the recipients are about to be determined."""
         if self._observer.is_traced:
-            around = self._observer.runtime_context.run(telemetry.get_current)
+            # A copy, since an intervention handler may have left the context entered.
+            around = self._observer.runtime_context.copy().run(telemetry.get_current)
             self._span = self._observer.tracing.start_span(
                 "publish", self._topic_id, {}, link=self.link, context=around
             )

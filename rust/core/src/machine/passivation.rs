@@ -85,6 +85,20 @@ impl<P> Machine<P> {
         self.next_wake()
     }
 
+    /// Takes the [`Step::Passivate`] steps, ahead of all others: a driver that keeps something by slot removes it
+    /// before the slot can be used again.
+    pub fn take_passivated(&mut self) -> Vec<AgentSlot> {
+        let mut passivated = Vec::new();
+        self.steps.retain(|step| match step {
+            Step::Passivate(slot) => {
+                passivated.push(*slot);
+                false
+            }
+            _ => true,
+        });
+        passivated
+    }
+
     /// When to call [`Machine::advance`] next; `None` if no agent is idle.
     #[must_use]
     pub fn next_wake(&self) -> Option<Time> {

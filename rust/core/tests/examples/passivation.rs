@@ -176,3 +176,15 @@ fn never_passivates_an_agent_that_was_not_built() {
     machine.rest(agent, Time::ZERO);
     assert_eq!(machine.next_wake(), None);
 }
+
+#[test]
+fn returns_passivated_agents_ahead_of_other_steps() {
+    let (mut machine, agent) = with_agent(after(1));
+    handle(&mut machine, agent, Time::ZERO);
+    let building = machine.build(writer(), "other").unwrap();
+    machine.advance(at(1));
+    assert_eq!(machine.take_passivated(), [agent]);
+    assert_eq!(machine.take_passivated(), []);
+    assert_eq!(machine.step(), Some(Step::Build(building)));
+    assert_eq!(machine.step(), None);
+}

@@ -23,8 +23,8 @@ use crate::interpreter::coroutine::{Sent, Step, as_method, next, send, throw};
 pub(super) enum Stage {
     /// No handler has suspended in the task.
     Idle,
-    /// A handler runs in the task, inside its caller.
-    Inline,
+    /// A handler runs in the task, inside its caller: this coroutine, once it has been called.
+    Inline(Option<Py<PyAny>>),
     /// The handler of a task in task mode has not begun.
     Unstarted(Box<Unstarted>),
     /// The handler has yielded to the event loop, and is resumed in the next step of its sender.
@@ -109,7 +109,13 @@ impl Execution {
 
     #[inline]
     pub(super) fn begin(&self, py: Python<'_>) {
-        self.put_stage(py, Stage::Inline);
+        self.put_stage(py, Stage::Inline(None));
+    }
+
+    /// The coroutine of the handler that runs inline is about to be stepped.
+    #[inline]
+    pub(super) fn runs(&self, coroutine: &Bound<'_, PyAny>) {
+        self.put_stage(coroutine.py(), Stage::Inline(Some(coroutine.clone().unbind())));
     }
 
     #[inline]
@@ -197,7 +203,7 @@ impl Execution {
 
     /// The coroutine and task of a handler that is to be resumed inline.
     pub(super) fn resume_inline(&self, py: Python<'_>) -> Option<(Py<PyAny>, Box<PooledTask>)> {
-        let (found, send) = match self.take_stage(py, Stage::Inline) {
+        let (found, send) = match self.take_stage(py, Stage::Inline(None)) {
             Stage::Turn(coroutine, pooled) => (Some((coroutine, pooled)), None),
             Stage::Parked(coroutine, pooled, send) => (Some((coroutine, pooled)), Some(send)),
             stage => {
@@ -344,8 +350,8 @@ impl Execution {
         let raised = || Sent::Raised(PyErr::from_value(error.clone()));
         match execution.take_stage(py, Stage::Ended) {
             Stage::Idle | Stage::Ended => raised(),
-            Stage::Inline => {
-                execution.put_stage(py, Stage::Inline);
+            stage @ Stage::Inline(_) => {
+                execution.put_stage(py, stage);
                 Self::wait_idle(this)
             }
             Stage::Unstarted(handler) => {
@@ -375,6 +381,7 @@ impl Execution {
             Stage::Turn(coroutine, _)
             | Stage::Parked(coroutine, ..)
             | Stage::Pending(coroutine, _)
+            | Stage::Inline(Some(coroutine))
             | Stage::Waiting(coroutine) => Some(coroutine.bind(py).clone()),
             _ => None,
         })
@@ -462,8 +469,8 @@ impl Execution {
             Stage::Unstarted(handler) => {
                 return handler.fail(py, pyo3::exceptions::asyncio::CancelledError::new_err(()));
             }
-            Stage::Inline => {
-                execution.put_stage(py, Stage::Inline);
+            stage @ Stage::Inline(_) => {
+                execution.put_stage(py, stage);
                 return Err(PyRuntimeError::new_err("the handler is running"));
             }
             Stage::Idle | Stage::Ended => return Ok(()),
@@ -505,7 +512,8 @@ impl Execution {
         visit.call(&self.event_loop)?;
         self.inner.visit(|inner| {
             match &inner.stage {
-                Stage::Idle | Stage::Inline | Stage::Ended => {}
+                Stage::Idle | Stage::Ended => {}
+                Stage::Inline(coroutine) => visit.call(coroutine)?,
                 Stage::Unstarted(handler) => handler.visit(&visit)?,
                 Stage::Turn(coroutine, pooled) => {
                     visit.call(coroutine)?;

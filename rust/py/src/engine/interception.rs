@@ -5,7 +5,7 @@
 
 use std::sync::atomic::Ordering;
 
-use ferrogen_core::Outcome;
+use ferrogen_core::{Outcome, Ticket};
 use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -44,6 +44,15 @@ pub(super) enum Intercepted {
     Failed(Taken, PyErr),
     /// An intervention handler has suspended.
     Suspended,
+}
+
+impl Intercepted {
+    fn ticket(&self) -> Option<Ticket> {
+        match self {
+            Self::Passed(taken) | Self::Dropped(taken) | Self::Failed(taken, _) => taken.ticket(),
+            Self::Suspended => None,
+        }
+    }
 }
 
 /// What an intervention handler has returned.
@@ -399,7 +408,9 @@ impl Interception {
             Err(error) => Intercepted::Failed(self.taken, error),
         };
         this.books.with(py, |books| books.machine.resume());
+        let ticket = intercepted.ticket();
         let processed = Engine::process_intercepted(engine, intercepted);
+        let processed = Engine::settle_after_error(engine, ticket, processed);
         this.host.call_method0(py, intern!(py, "notify_interception"))?;
         Engine::continue_soon(engine)?;
         processed.map(|()| Ended::Done)

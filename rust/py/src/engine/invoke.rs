@@ -75,6 +75,7 @@ impl Engine {
             Ok(called) => called,
             Err(error) => return Ran::Ended(Err(as_raised(py, error))),
         };
+        pooled.execution.get().runs(&coroutine);
         match send(&coroutine, py.None().bind(py)) {
             Sent::Returned(value) => Ran::Ended(match handler {
                 Some(handler) => handler.get().check(value),

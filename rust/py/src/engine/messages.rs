@@ -192,6 +192,14 @@ pub(super) enum Taken {
 }
 
 impl Taken {
+    /// The ticket of a message.
+    pub(super) fn ticket(&self) -> Option<Ticket> {
+        match self {
+            Self::Direct(ticket, _) | Self::Published(ticket, _) => Some(*ticket),
+            Self::Response(..) => None,
+        }
+    }
+
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
             Self::Direct(_, direct) => direct.visit(visit),

@@ -107,7 +107,17 @@ impl Engine {
         drop(fired);
         let Some(event_loop) = this.bound_loop(py) else { return Ok(()) };
         let now = now(&event_loop)?;
-        this.books.with(py, |books| books.machine.advance(now));
+        // The records leave before a new agent can get one of the slots.
+        let passivated: Vec<_> = this.books.with(py, |books| {
+            books.machine.advance(now);
+            let slots = books.machine.take_passivated();
+            slots.into_iter().filter_map(|slot| books.remove(slot)).collect()
+        });
+        for record in passivated {
+            if let (id, Some(instance)) = record.into_agent() {
+                this.host.call_method1(py, intern!(py, "passivated"), (id, instance))?;
+            }
+        }
         Self::set_timer(engine)?;
         if this.state.with(py, |state| state.is_open_here()) {
             Self::arm(engine)
@@ -145,19 +155,22 @@ impl Engine {
         let Some(arrival) = this.books.with(py, |books| books.machine.take()) else {
             return Ok(false);
         };
-        let intercepted = Self::intercept(engine, taken(arrival), 0)?;
-        Self::process_intercepted(engine, intercepted)?;
+        let taken = taken(arrival);
+        let ticket = taken.ticket();
+        let processed = Self::intercept(engine, taken, 0)
+            .and_then(|intercepted| Self::process_intercepted(engine, intercepted));
+        Self::settle_after_error(engine, ticket, processed)?;
         Self::run_steps_in_tasks(engine)?;
         Ok(true)
     }
 
     /// Takes one message by hand. Returns whether there was one.
     pub(super) fn take_by_hand(engine: &Bound<'_, Self>) -> PyResult<bool> {
-        if engine.get().state.with(engine.py(), |state| state.is_open_here()) {
-            let took = Self::take_and_run_in_tasks(engine)?;
-            return Ok(took);
+        // Beside a started runtime the message must not be overtaken.
+        match InlineGuard::in_this_turn(engine).filter(|_| !engine.get().is_task_mode) {
+            Some(guard) => Batch::new(&guard)?.run_one(),
+            None => Self::take_and_run_in_tasks(engine),
         }
-        Self::take_and_run_in_tasks(engine)
     }
 
     pub(super) fn run_steps_in_tasks(engine: &Bound<'_, Self>) -> PyResult<()> {
@@ -221,12 +234,7 @@ impl Engine {
                 let id = this.books.with(py, |books| books.records[slot].id.clone_ref(py));
                 this.host.call_method1(py, intern!(py, "start_build"), (id,))?;
             }
-            Step::Passivate(slot) => {
-                let record = this.books.with(py, |books| books.remove(slot));
-                if let Some((id, Some(instance))) = record.map(super::agents::Record::into_agent) {
-                    this.host.call_method1(py, intern!(py, "passivated"), (id, instance))?;
-                }
-            }
+            Step::Passivate(..) => unreachable!("the timer takes them"),
             Step::Deliver(..) => unreachable!("deliveries run handlers"),
         }
         Ok(())
@@ -502,6 +510,16 @@ impl<'a, 'py> Batch<'a, 'py> {
         }
     }
 
+    /// Takes one message, and does what is due before and after it. Returns whether there was one.
+    fn run_one(&mut self) -> PyResult<bool> {
+        while self.run_step(&mut true)? {}
+        let arrival = self.engine().get().books.with(self.py(), |books| books.machine.take());
+        let Some(arrival) = arrival else { return Ok(false) };
+        self.process(taken(arrival))?;
+        while self.run_step(&mut true)? {}
+        Ok(true)
+    }
+
     /// Does what is due next. Returns whether there was anything.
     fn run_step(&mut self, goes_on: &mut bool) -> PyResult<bool> {
         let (py, engine) = (self.py(), self.engine());
@@ -516,7 +534,7 @@ impl<'a, 'py> Batch<'a, 'py> {
             }
             Some(other) => {
                 self.leave();
-                *goes_on &= matches!(other, Step::Passivate(_));
+                *goes_on = false;
                 Engine::do_step(engine, other)?;
             }
         }
@@ -525,6 +543,12 @@ impl<'a, 'py> Batch<'a, 'py> {
 
     /// Processes a message that was taken. Returns whether the batch goes on.
     fn process(&mut self, taken: Taken) -> PyResult<bool> {
+        let ticket = taken.ticket();
+        let processed = self.process_taken(taken);
+        Engine::settle_after_error(self.engine(), ticket, processed)
+    }
+
+    fn process_taken(&mut self, taken: Taken) -> PyResult<bool> {
         let (py, engine) = (self.py(), self.engine());
         let name = match &taken {
             Taken::Direct(..) => intern!(py, "on_send"),

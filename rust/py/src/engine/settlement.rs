@@ -283,6 +283,23 @@ impl Engine {
         this.notify_if_idle(py)
     }
 
+    /// Settles a message as failed whose processing has raised: no error leaves a message open (L1).
+    pub(super) fn settle_after_error<T>(
+        engine: &Bound<'_, Self>,
+        ticket: Option<Ticket>,
+        processed: PyResult<T>,
+    ) -> PyResult<T> {
+        if processed.is_err()
+            && let Some(ticket) = ticket
+        {
+            let py = engine.py();
+            // It may be settled already.
+            let _ = engine.get().books.with(py, |one| one.machine.settle(ticket, Outcome::Failed));
+            engine.get().notify_if_idle(py)?;
+        }
+        processed
+    }
+
     /// An agent could not be built: its messages fail.
     pub(super) fn fail_undelivered(
         engine: &Bound<'_, Self>,

@@ -54,7 +54,7 @@ impl Engine {
         }
         pooled.keep(py);
         execution.get().suspend(coroutine, yielded, completion);
-        let stepped = step_task(&execution.get().event_loop(py), &execution);
+        let stepped = step_task(&execution.get().event_loop(py), &execution, None);
         if stepped.is_err() {
             self.kept.bind(py).discard(&pooled.task)?;
             execution.get().abandon(py);
@@ -122,10 +122,19 @@ impl Engine {
 
     fn resume(engine: &Bound<'_, Self>, execution: &Bound<'_, Execution>) -> PyResult<()> {
         let py = engine.py();
+        let awaited = execution.get().awaited_send(py);
         let Some((coroutine, mut pooled)) = execution.get().resume_inline(py) else {
             return Ok(()); // it goes on in its task
         };
         let coroutine = coroutine.into_bound(py);
+        if pooled.is_cancelled(py) {
+            // The task itself decides which cancellation its handler gets.
+            pooled.keep(py);
+            let none = py.None().into_bound(py);
+            execution.get().go_on_in_task(coroutine, none);
+            let awaited = awaited.as_ref().map(|send| send.bind(py).as_any());
+            return step_task(&execution.get().event_loop(py), execution, awaited);
+        }
         // Once the runtime has stopped, its handlers go on as tasks.
         let Some(guard) = InlineGuard::in_this_turn(engine) else {
             return go_on_in_task(execution, pooled, coroutine, py.None().into_bound(py));
@@ -244,7 +253,7 @@ fn go_on_in_task<'py>(
     let py = execution.py();
     pooled.keep(py);
     execution.get().go_on_in_task(coroutine, yielded);
-    step_task(&execution.get().event_loop(py), execution)
+    step_task(&execution.get().event_loop(py), execution, None)
 }
 
 /// Steps a suspended handler inline, in its own context and as its own task.
@@ -256,6 +265,7 @@ fn step<'py>(
 ) -> PyResult<Sent<'py>> {
     let py = execution.py();
     let task = pooled.task.bind(py);
+    execution.get().runs(coroutine);
     let mut current = CurrentTask::new(&guard.event_loop)?;
     current.enter(Some(task))?;
     let _entered = Entered::enter(pooled.context(py)?)?;

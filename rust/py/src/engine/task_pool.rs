@@ -16,6 +16,7 @@ use pyo3::types::{PyDict, PyString};
 use super::engine::Engine;
 use super::execution::Execution;
 use crate::interpreter::GilMutex;
+use crate::interpreter::context::Entered;
 use crate::interpreter::current_task::CurrentTask;
 use crate::interpreter::free_list::{is_unique, references_to};
 use crate::interpreter::task_layout::{self, Field, Snapshot, exchange, read, toggle_log_flag};
@@ -195,13 +196,17 @@ impl PooledTask {
         execution.get().retire(py);
         let own = execution.get().event_loop(py).unbind();
         drop(exchange(self.task.bind(py), Field::Loop, Some(own)));
+        toggle_log_flag(self.task.bind(py));
         let is_running = |event_loop: &&Bound<'_, PyAny>| {
             crate::interpreter::current_task::is_running(event_loop).unwrap_or(false)
         };
-        if let Some(event_loop) = event_loop.filter(is_running)
-            && let Err(error) = step_task(event_loop, execution)
-        {
-            error.write_unraisable(py, Some(execution));
+        match event_loop.filter(is_running) {
+            None => toggle_log_flag(self.task.bind(py)),
+            Some(event_loop) => {
+                if let Err(error) = step_task(event_loop, execution, None) {
+                    error.write_unraisable(py, Some(execution));
+                }
+            }
         }
     }
 
@@ -215,21 +220,30 @@ impl PooledTask {
     }
 }
 
-/// Steps a task that waits for its own future, as its event loop would: the current task is none meanwhile.
-/// Where that fails, as in a deep recursion, the event loop steps it soon.
+/// Steps a task that waits for its own future, as its event loop would: in its context, and without a current
+/// task. `awaited` is what its handler has waited for, if that is done. Where the step fails, as in a deep
+/// recursion, the event loop makes it soon.
 pub(super) fn step_task(
     event_loop: &Bound<'_, PyAny>,
     execution: &Bound<'_, Execution>,
+    awaited: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
-    let Some((wakeup, waiter)) = execution.get().take_wakeup(execution.py()) else { return Ok(()) };
+    let py = execution.py();
+    let Some((wakeup, waiter)) = execution.get().take_wakeup(py) else { return Ok(()) };
+    let task = wakeup.getattr(intern!(py, "__self__"))?;
+    let context = read(&task, Field::Context);
+    let done = awaited.unwrap_or(waiter.as_any());
     let step = || -> PyResult<()> {
         let mut current = CurrentTask::new(event_loop)?;
         current.enter(None)?;
-        wakeup.call1((&waiter,)).map(|_| ())
+        let _entered = context.clone().map(Entered::enter).transpose()?;
+        wakeup.call1((done,)).map(|_| ())
     };
     step().or_else(|_| {
-        let name = intern!(event_loop.py(), "call_soon");
-        event_loop.call_method1(name, (&wakeup, &waiter)).map(|_| ())
+        let keywords = PyDict::new(py);
+        keywords.set_item(intern!(py, "context"), &context)?;
+        let arguments = (&wakeup, done);
+        event_loop.call_method(intern!(py, "call_soon"), arguments, Some(&keywords)).map(|_| ())
     })
 }
 
