@@ -1,10 +1,15 @@
-"""What all tests share: the choice of examples, what is not collected, and a working Ctrl+C."""
+"""What all tests share: the choice of examples, fork servers, and a working Ctrl+C."""
 
 import gc
 import os
 import signal
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import pytest
 from hypothesis import settings
+
+from .fork_server import ForkServer
 
 # Shared machines are slow at times: how long one example takes says nothing.
 settings.register_profile("local", deadline=None)
@@ -19,6 +24,22 @@ os.environ.pop("FERROGEN_ALLOW_SOURCE_TEXT", None)
 # that it starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[Callable[..., ForkServer]]:
+    """Give a function that starts a fork server, each kind once."""
+    servers: dict[tuple[Any, ...], ForkServer] = {}
+
+    def start(*modules: str, **options: Any) -> ForkServer:
+        kind = (*modules, *sorted(options.items()))
+        if kind not in servers:
+            servers[kind] = ForkServer(*modules, **options)
+        return servers[kind]
+
+    yield start
+    for server in servers.values():
+        server.close()
 
 
 def pytest_collection_finish() -> None:

@@ -30,6 +30,12 @@ from ferrogen import (
 from ferrogen.models import anthropic, batch, scripted, wrappers
 
 ROOT = Path(__file__).parent.parent
+SOURCES = [*sorted((ROOT / "python" / "ferrogen").rglob("*.py*")), ROOT / "README.md"]
+LINES = {
+    path: [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    for path in SOURCES
+    if path.suffix in {".py", ".pyi", ".md"}
+}
 BLOCK = re.compile(r"(?ms)^(?P<indent> *)```python\n(?P<code>.*?)^(?P=indent)```$")
 
 
@@ -67,6 +73,16 @@ def in_the_stub() -> Iterator[tuple[str, str | None]]:
             yield f"_core.pyi {node.name}", ast.get_docstring(node)
 
 
+def place_of(code: str) -> tuple[Path, int]:
+    """Find the file that holds the example, and the number of its first line there."""
+    wanted = [line.strip() for line in code.splitlines()]
+    for path, lines in LINES.items():
+        for number, line in enumerate(lines, start=1):
+            if line == wanted[0] and lines[number - 1 : number - 1 + len(wanted)] == wanted:
+                return path, number
+    raise LookupError(code)
+
+
 def examples() -> Iterator[Any]:
     sources = [
         *documented(ferrogen),
@@ -99,7 +115,9 @@ def test_the_example_runs(code: str, capsys: pytest.CaptureFixture[str]) -> None
     if "install()" in code:  # the hook cannot be taken out of a process again
         subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
     else:
-        exec(compile(code, "<example>", "exec"), {"__name__": "__main__"})
+        path, line = place_of(code)  # for the traceback
+        program = compile("\n" * (line - 1) + code, str(path), "exec", dont_inherit=True)
+        exec(program, {"__name__": "__main__"})
 
 
 def test_every_public_class_has_an_example() -> None:

@@ -1,4 +1,4 @@
-"""Runs the ``ferrogen`` command as a person does: as a process, in an empty folder."""
+"""Runs the `ferrogen` command in an empty folder: in this process, in a fork, or as a new one."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-Process = subprocess.CompletedProcess[str]
+from ferrogen.cli.main import app
+from ferrogen.models.registry import lookup
+
+Done = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture
-def call(tmp_path: Path) -> Callable[..., Process]:
+def call(tmp_path: Path) -> Callable[..., Done]:
     """Call Python with arguments, in an empty folder; return what came of it."""
 
-    def call_python(*arguments: str, text: str | None = None) -> Process:
+    def call_python(*arguments: str, text: str | None = None) -> Done:
         clean = {name: text for name, text in os.environ.items() if name != "FERROGEN_INSTALL"}
         return subprocess.run(
             [sys.executable, *arguments],
@@ -33,10 +38,37 @@ def call(tmp_path: Path) -> Callable[..., Process]:
 
 
 @pytest.fixture
-def ferrogen(call: Callable[..., Process]) -> Callable[..., Process]:
-    """Call the command with arguments."""
+def process(call: Callable[..., Done]) -> Callable[..., Done]:
+    """Call the command as a new process: for tests about exit codes, signals and `exec`."""
 
-    def call_command(*arguments: str, text: str | None = None) -> Process:
+    def call_command(*arguments: str, text: str | None = None) -> Done:
         return call("-m", "ferrogen", *arguments, text=text)
+
+    return call_command
+
+
+@pytest.fixture
+def fork(fork_server: Any, tmp_path: Path) -> Callable[..., Done]:
+    """Call the command in a fork: for commands that change their process, as `install()` does."""
+    server = fork_server("ferrogen.cli.main", "ferrogen.memory")
+
+    def call_command(*arguments: str) -> Done:
+        done: Done = server.run("-m", "ferrogen", *arguments, cwd=tmp_path)
+        return done
+
+    return call_command
+
+
+@pytest.fixture
+def ferrogen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """Call the command in this process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("FERROGEN_INSTALL", raising=False)
+    monkeypatch.setattr(lookup, "_added", {})
+
+    def call_command(*arguments: str, text: str | None = None) -> Done:
+        done = CliRunner().invoke(app, arguments, input=text, catch_exceptions=False)
+        return Done(list(arguments), done.exit_code, done.stdout, done.stderr)
 
     return call_command

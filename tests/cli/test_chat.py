@@ -33,19 +33,39 @@ class Terminal:
         return self.process.returncode, output.decode(), errors.decode()
 
 
+def arguments_for(server):
+    return ["--provider", "anthropic", "--model", "scripted", "--base-url", server.url]
+
+
+def environment(**changes):
+    clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return {**clean, "NO_PROXY": "127.0.0.1", "NO_COLOR": "1", **changes}
+
+
 @pytest.fixture
-async def chat(server, tmp_path):
+async def chat(server, fork_server, tmp_path):
+    """Give a function that calls ``ferrogen chat`` with the scripted server, in a fork."""
+    forks = fork_server("ferrogen.cli.main", "ferrogen.models.anthropic")
+
+    async def call(*arguments, typed="", **changes):
+        command = ["-m", "ferrogen", "chat", *arguments_for(server), *arguments]
+        options = {"cwd": tmp_path, "env": environment(**changes), "text": typed}
+        done = await asyncio.to_thread(forks.run, *command, **options)
+        return done.returncode, done.stdout, done.stderr
+
+    return call
+
+
+@pytest.fixture
+async def chat_process(server, tmp_path):
     """Give a function that starts ``ferrogen chat`` with the scripted server."""
     terminals = []
 
-    async def begin(*arguments, **environment):
-        clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    async def begin(*arguments):
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ferrogen", "chat"),
-            *("--provider", "anthropic", "--model", "scripted", "--base-url", server.url),
-            *arguments,
+            *(sys.executable, "-m", "ferrogen", "chat", *arguments_for(server), *arguments),
             cwd=tmp_path,
-            env={**clean, "NO_PROXY": "127.0.0.1", "NO_COLOR": "1", **environment},
+            env=environment(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -62,8 +82,8 @@ async def chat(server, tmp_path):
 
 async def test_one_question_has_one_answer(server, chat):
     server.play(HELLO)
-    terminal = await chat("--message", "Hello?", "--system", "Speak Italian.", "--max-tokens", "9")
-    assert await terminal.end() == (0, "Ciao.\n", USED)
+    asked = ("--message", "Hello?", "--system", "Speak Italian.", "--max-tokens", "9")
+    assert await chat(*asked) == (0, "Ciao.\n", USED)
     body = server.requests[0].json
     assert body["system"] == [{"type": "text", "text": "Speak Italian."}]
     assert body["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Hello?"}]}]
@@ -72,8 +92,7 @@ async def test_one_question_has_one_answer(server, chat):
 
 async def test_each_line_is_a_question_in_one_conversation(server, chat):
     server.play(HELLO, stream(start(), text(0, "Bene."), ended()))
-    terminal = await chat()
-    status, output, errors = await terminal.end("Hello?\n\nHow are you?\n")
+    status, output, errors = await chat(typed="Hello?\n\nHow are you?\n")
     assert (status, output) == (0, "Ciao.\nBene.\n")
     assert errors == "24 tokens asked, 60 answered of unknown cost\n"
     said = [message["content"][0]["text"] for message in server.requests[1].json["messages"]]
@@ -82,16 +101,15 @@ async def test_each_line_is_a_question_in_one_conversation(server, chat):
 
 async def test_the_cost_is_told_where_the_price_is_known(server, chat):
     server.play(stream(start(cache_read_input_tokens=100), text(0, "Ciao."), ended()))
-    terminal = await chat("--message", "Hello?", "--model", "claude-3-5-haiku")
-    _, _, errors = await terminal.end()
+    _, _, errors = await chat("--message", "Hello?", "--model", "claude-3-5-haiku")
     # 12 tokens at 0.80 dollars a million, 100 from the cache at 0.08, and 30 answered at 4.00.
     assert errors == "112 tokens asked (100 from a cache), 30 answered for $0.000138\n"
 
 
 async def test_the_key_comes_from_the_environment(server, chat):
     server.play(HELLO, HELLO)
-    await (await chat("--message", "Hello?", ANTHROPIC_API_KEY="top-secret")).end()
-    await (await chat("--message", "Hello?")).end()
+    await chat("--message", "Hello?", ANTHROPIC_API_KEY="top-secret")
+    await chat("--message", "Hello?")
     sent = [
         request.headers.get("x-api-key") or request.headers["authorization"]
         for request in server.requests
@@ -101,8 +119,7 @@ async def test_the_key_comes_from_the_environment(server, chat):
 
 async def test_a_failure_is_one_sentence(server, chat):
     server.play(json_answer({"error": {"message": "no such model: top-secret"}}, 404))
-    terminal = await chat("--message", "Hello?", ANTHROPIC_API_KEY="top-secret")
-    status, output, errors = await terminal.end()
+    status, output, errors = await chat("--message", "Hello?", ANTHROPIC_API_KEY="top-secret")
     assert (status, output) == (1, "")
     sentence, used = errors.splitlines()
     assert sentence.startswith("ferrogen chat: the model's service at http://127.0.0.1:")
@@ -113,14 +130,14 @@ async def test_a_failure_is_one_sentence(server, chat):
 
 async def test_a_script_ends_at_the_first_failure(server, chat):
     server.play(json_answer({"error": {"message": "no"}}, 400), HELLO)
-    status, output, _ = await (await chat()).end("Hello?\nAgain?\n")
+    status, output, _ = await chat(typed="Hello?\nAgain?\n")
     assert (status, output) == (1, "")
     assert len(server.requests) == 1
 
 
-async def test_an_interrupted_answer_ends_cleanly(server, chat):
+async def test_an_interrupted_answer_ends_cleanly(server, chat_process):
     server.play([*stream(start(), text(0, "Ci"))[:-1], asyncio.Event()])
-    terminal = await chat("--message", "Hello?")
+    terminal = await chat_process("--message", "Hello?")
     assert await terminal.process.stdout.readexactly(2) == b"Ci"
     terminal.process.send_signal(signal.SIGINT)
     status, output, errors = await terminal.end()
@@ -133,12 +150,11 @@ async def test_an_interrupted_answer_ends_cleanly(server, chat):
 async def at_terminal(server, tmp_path):
     """Start ``ferrogen chat`` at a terminal; give the process, and a function that types."""
     terminal, its_end = os.openpty()
-    clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    plain = {name: value for name, value in environment(TERM="dumb").items() if name != "NO_COLOR"}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "ferrogen", "chat", "--provider", "anthropic"),
-        *("--model", "scripted", "--base-url", server.url),
+        *(sys.executable, "-m", "ferrogen", "chat", *arguments_for(server)),
         cwd=tmp_path,
-        env={**clean, "NO_PROXY": "127.0.0.1", "TERM": "dumb"},
+        env=plain,
         stdin=its_end,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -212,21 +228,21 @@ async def test_a_service_that_speaks_openais_api(server, chat):
     chunk = {"choices": [{"index": 0, "delta": {"content": "Ciao."}, "finish_reason": "stop"}]}
     used = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
     server.play(sse_answer(chunk, used))
-    terminal = await chat(
+    done = await chat(
         *("--provider", "openai", "--base-url", f"{server.url}/v1"),
         *("--message", "Hello?", "--max-tokens", "9"),
         OPENAI_API_KEY="top-secret",
     )
-    assert await terminal.end() == (0, "Ciao.\n", "7 tokens asked, 3 answered of unknown cost\n")
+    assert done == (0, "Ciao.\n", "7 tokens asked, 3 answered of unknown cost\n")
     [request] = server.requests
     assert request.path == "/v1/chat/completions"
     assert request.headers["authorization"] == "Bearer top-secret"
     assert request.json["max_tokens"] == 9
 
 
-async def test_an_sdk_that_is_not_there_is_one_sentence(chat, tmp_path):
+async def test_an_sdk_that_is_not_there_is_one_sentence(chat_process, tmp_path):
     (tmp_path / "anthropic.py").write_text("raise ImportError('broken')")
-    status, output, errors = await (await chat("--message", "Hi")).end()
+    status, output, errors = await (await chat_process("--message", "Hi")).end()
     assert (status, output) == (2, "")
     assert errors.startswith("ferrogen chat: ")
     assert "pip install 'ferrogen[anthropic]'" in errors

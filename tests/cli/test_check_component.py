@@ -11,25 +11,25 @@ GOOD = 'provider = "autogen_core.memory.ListMemory"\n[config]\nname = "tastes"\n
 BAD = json.dumps({"provider": "autogen_core.memory.ListMemory", "config": {"name": 1}})
 
 
-def test_files_without_faults_are_fine(ferrogen: Call, tmp_path: Path):
+def test_files_without_faults_are_fine(fork: Call, tmp_path: Path):
     (tmp_path / "good.toml").write_text(GOOD)
-    done = ferrogen("check-component", "good.toml", "good.toml")
+    done = fork("check-component", "good.toml", "good.toml")
     assert (done.returncode, done.stdout, done.stderr) == (0, "good.toml: no faults\n" * 2, "")
 
 
-def test_every_fault_of_every_file_is_printed_with_its_place(ferrogen: Call, tmp_path: Path):
+def test_every_fault_of_every_file_is_printed_with_its_place(fork: Call, tmp_path: Path):
     (tmp_path / "good.toml").write_text(GOOD)
     (tmp_path / "bad.json").write_text(BAD)
-    done = ferrogen("check-component", "bad.json", "good.toml")
+    done = fork("check-component", "bad.json", "good.toml")
     assert (done.returncode, done.stdout) == (
         1,
         "bad.json: config.name: Input should be a valid string\ngood.toml: no faults\n",
     )
 
 
-def test_faults_are_printed_as_json_on_demand(ferrogen: Call, tmp_path: Path):
+def test_faults_are_printed_as_json_on_demand(fork: Call, tmp_path: Path):
     (tmp_path / "bad.json").write_text(BAD)
-    done = ferrogen("check-component", "--json", "bad.json")
+    done = fork("check-component", "--json", "bad.json")
     message = "Input should be a valid string"
     assert done.returncode == 1
     assert json.loads(done.stdout) == {
@@ -37,7 +37,7 @@ def test_faults_are_printed_as_json_on_demand(ferrogen: Call, tmp_path: Path):
     }
 
 
-def test_components_built_on_autogen_core_are_checked_as_ferrogens(ferrogen: Call, tmp_path: Path):
+def test_components_built_on_autogen_core_are_checked_as_ferrogens(fork: Call, tmp_path: Path):
     conditions = {
         "provider": "autogen_agentchat.base.OrTerminationCondition",
         "config": {
@@ -51,16 +51,16 @@ def test_components_built_on_autogen_core_are_checked_as_ferrogens(ferrogen: Cal
         },
     }
     (tmp_path / "conditions.json").write_text(json.dumps(conditions))
-    done = ferrogen("check-component", "conditions.json")
+    done = fork("check-component", "conditions.json")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith("conditions.json: config.conditions[1].config.max_messages: ")
     assert len(done.stdout.splitlines()) == 1
 
 
-def test_a_file_that_cannot_be_read_is_a_usage_error(ferrogen: Call, tmp_path: Path):
+def test_a_file_that_cannot_be_read_is_a_usage_error(fork: Call, tmp_path: Path):
     (tmp_path / "broken.json").write_text("{")
     for name, words in (("none.json", "No such file"), ("broken.json", "cannot be read as JSON")):
-        done = ferrogen("check-component", name)
+        done = fork("check-component", name)
         assert (done.returncode, done.stdout) == (2, "")
         assert words in done.stderr
         assert "Traceback" not in done.stderr

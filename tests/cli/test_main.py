@@ -14,8 +14,8 @@ def test_version_is_that_of_the_package(ferrogen: Call):
     assert (ours.returncode, ours.stdout) == (0, f"ferrogen {version('ferrogen')}\n")
 
 
-def test_help_lists_every_command(ferrogen: Call):
-    ours = ferrogen("--help")
+def test_help_lists_every_command(process: Call):
+    ours = process("--help")
     assert ours.returncode == 0
     assert "run" in ours.stdout
     assert "python -m ferrogen" in ours.stdout

@@ -29,23 +29,23 @@ def program(tmp_path: Path) -> Program:
     return write
 
 
-def test_program_sees_what_it_sees_under_python(call: Call, ferrogen: Call, program: Program):
+def test_program_sees_what_it_sees_under_python(call: Call, process: Call, program: Program):
     arguments = [program(FACTS), "--help", "-x", "--", "-m", "two words", ""]
-    plain, ours = call(*arguments), ferrogen("run", *arguments)
+    plain, ours = call(*arguments), process("run", *arguments)
     assert (ours.returncode, ours.stdout, ours.stderr) == (0, plain.stdout, "")
     assert "'--help', '-x', '--', '-m', 'two words', ''" in ours.stdout
 
 
-def test_module_sees_what_it_sees_under_python(call: Call, ferrogen: Call, program: Program):
+def test_module_sees_what_it_sees_under_python(call: Call, process: Call, program: Program):
     program("", "package/__init__.py")
     program("import sys; print(sys.argv, sys.path[0], __package__)", "package/module.py")
     arguments = ["-m", "package.module", "--help", "-m", "x"]
-    plain, ours = call(*arguments), ferrogen("run", *arguments)
+    plain, ours = call(*arguments), process("run", *arguments)
     assert (ours.returncode, ours.stdout, ours.stderr) == (0, plain.stdout, "")
 
 
-def test_program_from_standard_input(ferrogen: Call):
-    ours = ferrogen("run", "-", "x", text="import sys, autogen_core; print(sys.argv)")
+def test_program_from_standard_input(process: Call):
+    ours = process("run", "-", "x", text="import sys, autogen_core; print(sys.argv)")
     assert (ours.returncode, ours.stdout) == (0, "['-', 'x']\n")
 
 
@@ -54,17 +54,17 @@ def test_options_of_the_interpreter_are_kept(call: Call, program: Program):
     assert ours.stdout == "1\n"
 
 
-def test_autogen_core_is_ferrogen_in_the_program(ferrogen: Call, program: Program):
-    ours = ferrogen("run", program("import autogen_core; print(autogen_core.__name__)"))
+def test_autogen_core_is_ferrogen_in_the_program(process: Call, program: Program):
+    ours = process("run", program("import autogen_core; print(autogen_core.__name__)"))
     assert (ours.stdout, ours.stderr) == ("ferrogen\n", "")
 
 
-def test_nothing_of_the_command_is_left_in_the_program(ferrogen: Call, program: Program):
-    ours = ferrogen("run", program("import sys; print('typer' in sys.modules)"))
+def test_nothing_of_the_command_is_left_in_the_program(process: Call, program: Program):
+    ours = process("run", program("import sys; print('typer' in sys.modules)"))
     assert ours.stdout == "False\n"
 
 
-def test_classes_of_the_program_reach_its_children(ferrogen: Call, program: Program):
+def test_classes_of_the_program_reach_its_children(process: Call, program: Program):
     name = program("""
         import multiprocessing
         from dataclasses import dataclass
@@ -81,42 +81,42 @@ def test_classes_of_the_program_reach_its_children(ferrogen: Call, program: Prog
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 print(pool.apply(echo, (Note("by "),)))
         """)
-    assert ferrogen("run", name).stdout == "Note(text='by ferrogen')\n"
+    assert process("run", name).stdout == "Note(text='by ferrogen')\n"
 
 
 @pytest.mark.parametrize(
     "ending", ["sys.exit()", "sys.exit(7)", "sys.exit('words')", "sys.exit(None)", "os._exit(3)"]
 )
-def test_exit_codes_are_the_programs(call: Call, ferrogen: Call, program: Program, ending: str):
+def test_exit_codes_are_the_programs(call: Call, process: Call, program: Program, ending: str):
     name = program(f"import os, sys; {ending}")
-    plain, ours = call(name), ferrogen("run", name)
+    plain, ours = call(name), process("run", name)
     assert (ours.returncode, ours.stderr) == (plain.returncode, plain.stderr)
 
 
-def test_traceback_is_the_programs_alone(call: Call, ferrogen: Call, program: Program):
+def test_traceback_is_the_programs_alone(call: Call, process: Call, program: Program):
     name = program("import autogen_core\ndef fail():\n    raise ValueError('boom')\nfail()\n")
-    ours = ferrogen("run", name)
+    ours = process("run", name)
     assert ours.returncode == 1
     assert ours.stderr.startswith("Traceback")
     assert ours.stderr.endswith("ValueError: boom\n")
     assert [line for line in ours.stderr.splitlines() if "File" in line and name not in line] == []
 
 
-def test_interrupt_ends_the_program_as_it_ends_python(call: Call, ferrogen: Call, program: Program):
+def test_interrupt_ends_the_program_as_it_ends_python(call: Call, process: Call, program: Program):
     name = program("import os, signal; os.kill(os.getpid(), signal.SIGINT); input()")
-    plain, ours = call(name), ferrogen("run", name)
+    plain, ours = call(name), process("run", name)
     assert ours.returncode == plain.returncode == -signal.SIGINT
     assert ours.stderr == plain.stderr
 
 
-def test_missing_program_is_one_sentence(ferrogen: Call):
-    ours = ferrogen("run", "nowhere.py", "-x")
+def test_missing_program_is_one_sentence(process: Call):
+    ours = process("run", "nowhere.py", "-x")
     assert (ours.returncode, ours.stdout) == (2, "")
     assert ours.stderr == 'ferrogen run: there is no program "nowhere.py"\n'
 
 
-def test_missing_part_of_upstream_is_named(ferrogen: Call, program: Program):
-    ours = ferrogen("run", program("import autogen_core._queue"))
+def test_missing_part_of_upstream_is_named(process: Call, program: Program):
+    ours = process("run", program("import autogen_core._queue"))
     assert ours.returncode == 1
     assert ours.stderr.endswith("ferrogen does not provide autogen_core._queue yet\n")
 

@@ -1,4 +1,4 @@
-"""Runs each hook test in an interpreter of its own: a hook cannot be taken out of a process."""
+"""Runs each hook test in a process of its own: a hook cannot be taken out of a process."""
 
 from __future__ import annotations
 
@@ -8,19 +8,30 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
 RunProgram = Callable[..., str]
+DEPENDENCIES = ("asyncio", "msgspec", "opentelemetry.trace", "PIL.Image", "pydantic")
 
 
 @pytest.fixture
-def run_program(tmp_path: Path) -> RunProgram:
-    """Run a program as a file in an empty folder, demand that it succeeds, return its output."""
+def run_program(fork_server: Any, tmp_path: Path) -> RunProgram:
+    """Run a program as a file in an empty folder, demand that it succeeds, return its output.
+
+    It runs in a fork of an interpreter that has imported nothing of Ferrogen or AutoGen, or in a
+    new interpreter when it is about how that starts: when it is given an environment.
+    """
+    forks = fork_server(*DEPENDENCIES, flags=("-W", "error"))
 
     def run(program: str, **environment: str) -> str:
         path = tmp_path / "program.py"
         path.write_text(dedent(program))
+        if not environment:
+            done = forks.run(str(path))
+            assert done.returncode == 0, done.stderr
+            return str(done.stdout)
         clean = {name: text for name, text in os.environ.items() if name != "FERROGEN_INSTALL"}
         done = subprocess.run(
             [sys.executable, "-W", "error", str(path)],

@@ -1,4 +1,4 @@
-"""Runs the examples as programs, and plays the language model they talk to."""
+"""Runs the examples as programs, most in forks, and plays the language model they talk to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from ..fork_server import ForkServer
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+# What the OpenAI SDK imports, some of it when it connects.
+CLIENT = ("openai.resources.chat.completions", "anyio._backends._asyncio", "httpcore2")
+AGENTCHAT = ("autogen_agentchat.teams", "autogen_agentchat.ui", "autogen_ext.models.openai")
 # What a test must not inherit from the person who runs it.
 FOREIGN = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MODEL", "PORT", "NO_COLOR", "FERROGEN_INSTALL")
 
@@ -124,27 +129,27 @@ def team_command(runtime: str) -> list[str]:
     return command(runtime, "team.py")
 
 
-def run_with(command: list[str], environment: Environment) -> Program:
+def run_in(forks: ForkServer, name: str, environment: Environment) -> Program:
     def run(base_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*command, *arguments],
-            env=environment(OPENAI_BASE_URL=base_url),
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
+        env = environment(OPENAI_BASE_URL=base_url)
+        return forks.run(str(EXAMPLES / name), *arguments, env=env)
 
     return run
 
 
 @pytest.fixture
-def debate(debate_command: list[str], environment: Environment) -> Program:
-    """Gives a function that runs the debate to its end."""
-    return run_with(debate_command, environment)
+def forks(fork_server: Callable[..., ForkServer], runtime: str) -> ForkServer:
+    """The fork server on that runtime, for tests that are not about signals or terminals."""
+    return fork_server(*AGENTCHAT, *CLIENT, installed=runtime == "ferrogen")
 
 
 @pytest.fixture
-def team(team_command: list[str], environment: Environment) -> Program:
+def debate(forks: ForkServer, environment: Environment) -> Program:
+    """Gives a function that runs the debate to its end."""
+    return run_in(forks, "debate.py", environment)
+
+
+@pytest.fixture
+def team(forks: ForkServer, environment: Environment) -> Program:
     """Gives a function that runs the conversation of the team to its end."""
-    return run_with(team_command, environment)
+    return run_in(forks, "team.py", environment)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from ..models.scripted_server import ScriptedServer, json_answer, sse_answer
+from .conftest import CLIENT
 
 ASK = Path(__file__).resolve().parents[2] / "examples" / "ask.py"
+Run = Callable[..., Awaitable[tuple[int, str, str]]]
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10}
 
 
@@ -16,18 +21,21 @@ def piece(content: str | None, reason: str | None = None) -> dict[str, object]:
     return {"choices": [{"delta": {"content": content}, "finish_reason": reason}]}
 
 
-async def run(*arguments: str, url: str) -> tuple[int | None, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", str(ASK), *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": "sk-none", "NO_PROXY": "127.0.0.1"},
-    )
-    printed, complained = await process.communicate()
-    return process.returncode, printed.decode(), complained.decode()
+@pytest.fixture
+def run(fork_server: Any) -> Run:
+    """Give a function that runs the example to its end."""
+    forks = fork_server("ferrogen.models.openai", *CLIENT, flags=("-W", "error"))
+
+    async def run_program(*arguments: str, url: str) -> tuple[int, str, str]:
+        key = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": "sk-none"}
+        env = {**key, "NO_PROXY": "127.0.0.1"}
+        done = await asyncio.to_thread(forks.run, str(ASK), *arguments, env=env)
+        return done.returncode, done.stdout, done.stderr
+
+    return run_program
 
 
-async def test_it_shows_the_answer_the_names_in_it_and_what_it_took() -> None:
+async def test_it_shows_the_answer_the_names_in_it_and_what_it_took(run: Run) -> None:
     names = {"choices": [{"message": {"content": '{"names": ["Po", "Dora"]}'}}], "usage": USAGE}
     async with ScriptedServer() as server:
         server.play(
@@ -43,7 +51,7 @@ async def test_it_shows_the_answer_the_names_in_it_and_what_it_took() -> None:
     assert server.requests[-1].json["response_format"]["json_schema"]["name"] == "Names"
 
 
-async def test_a_model_that_does_not_answer_is_told_in_one_line() -> None:
+async def test_a_model_that_does_not_answer_is_told_in_one_line(run: Run) -> None:
     async with ScriptedServer() as server:
         server.play(json_answer({"error": {"message": "no such model"}}, 404))
         status, _, complained = await run("Which rivers?", url=server.url)
@@ -52,7 +60,7 @@ async def test_a_model_that_does_not_answer_is_told_in_one_line() -> None:
     assert complained.count("\n") == 1
 
 
-async def test_without_a_question_it_says_how_it_is_used() -> None:
+async def test_without_a_question_it_says_how_it_is_used(run: Run) -> None:
     status, _, complained = await run(url="http://127.0.0.1:9")
     assert status == 2
     assert "QUESTION" in complained

@@ -1,8 +1,6 @@
 """AgentChat's assistant, as it comes from PyPI, thinks with our client."""
 
 import asyncio
-import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,19 +22,15 @@ CALLED = [
 
 
 @pytest.fixture
-def run(server):
+def run(server, fork_server):
     """Give a function that runs a scenario on Ferrogen, and lists what it printed."""
+    modules = ("autogen_agentchat.agents", "ferrogen.models.anthropic")
+    forks = fork_server(*modules, installed=True)
 
     async def run_program(scenario):
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ferrogen", "run", str(PROGRAM), server.url, scenario),
-            env={**os.environ, "PYTHONWARNINGS": ""},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        output, errors = await process.communicate()
-        assert process.returncode == 0, errors.decode()
-        return output.decode().splitlines()
+        done = await asyncio.to_thread(forks.run, str(PROGRAM), server.url, scenario)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
 
     return run_program
 

@@ -1,0 +1,85 @@
+"""A program in a fork of the fork server starts and ends as in a new interpreter."""
+
+import subprocess
+
+import pytest
+
+from .fork_server import ForkServer
+
+
+@pytest.fixture
+def run(fork_server, tmp_path):
+    """Give a function that runs a program in a fork."""
+    forks = fork_server("json")
+
+    def run_program(code, *arguments, **options):
+        program = tmp_path / "program.py"
+        program.write_text(code)
+        return forks.run(str(program), *arguments, cwd=tmp_path, **options)
+
+    return run_program
+
+
+def test_it_has_its_arguments_its_folder_its_input_and_its_environment(run, tmp_path):
+    code = "import os, sys; print(sys.argv[1:], os.getcwd(), input(), dict(os.environ), __name__)"
+    done = run(code, "-x", "two words", text="typed\n", env={"NAME": "value"})
+    told = f"['-x', 'two words'] {tmp_path} typed {{'NAME': 'value'}} __main__\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, told, "")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "complaint"),
+    [
+        ("raise SystemExit(7)", 7, ""),
+        ("import os; os._exit(3)", 3, ""),
+        ("raise ValueError('boom')", 1, "ValueError: boom\n"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", -15, ""),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGINT); input()", -2, "Interrupt\n"),
+        ("import atexit, sys; atexit.register(sys.stderr.write, 'at the end')", 0, "at the end"),
+    ],
+)
+def test_it_ends_as_it_ends_in_a_new_interpreter(run, code, status, complaint):
+    done = run(code)
+    assert done.returncode == status
+    assert done.stderr.endswith(complaint)
+
+
+def test_what_one_program_changes_is_not_seen_by_the_next(run):
+    change = "import json, os; json.changed = os.environ['CHANGED'] = 'yes'; os.chdir('/')"
+    assert run(change).returncode == 0
+    done = run("import json, os; print(hasattr(json, 'changed'), 'CHANGED' in os.environ)")
+    assert done.stdout == "False False\n"
+
+
+def test_annotations_of_a_program_are_not_made_text(run):
+    assert run("def f(a: int): pass\nprint(f.__annotations__['a'] is int)").stdout == "True\n"
+
+
+def test_a_program_that_does_not_end_is_killed_and_others_run(run):
+    with pytest.raises(subprocess.TimeoutExpired):
+        run("import time; time.sleep(1000)", timeout=0.5)
+    assert run("print(1)").stdout == "1\n"
+
+
+def test_autogen_core_is_ferrogen_when_it_is_installed(fork_server, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("import autogen_core; print(autogen_core.__name__)")
+    for installed, name in ((False, "autogen_core"), (True, "ferrogen")):
+        forks = fork_server("json", installed=installed)
+        assert forks.run(str(program)).stdout == f"{name}\n"
+
+
+def test_modules_that_start_a_thread_are_refused(tmp_path, monkeypatch):
+    module = (
+        "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    )
+    (tmp_path / "threads.py").write_text(module)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(RuntimeError, match="threads: 2 threads are running"):
+        ForkServer("threads")
+
+
+def test_flags_are_those_of_the_interpreter(fork_server, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("import warnings; warnings.warn('old')")
+    assert fork_server("json", flags=("-W", "error")).run(str(program)).returncode == 1
