@@ -23,9 +23,9 @@ MAKEFLAGS += --no-builtin-rules
 MADE := $(VENV)/.made
 BIN := $(abspath $(VENV))/bin
 LOCKS := requirements
-# What others wrote on top of autogen_core has pins of its own, and so an environment of its own.
-WORLD := $(if $(filter .venv,$(VENV)),.venvs/world,$(VENV)-world)
-export WORLD_PYTHON := $(abspath $(WORLD))/bin/python
+# Packages on top of autogen_core have pins of their own, and so an environment of their own.
+ECOSYSTEM := $(if $(filter .venv,$(VENV)),.venvs/ecosystem,$(VENV)-ecosystem)
+export ECOSYSTEM_PYTHON := $(abspath $(ECOSYSTEM))/bin/python
 
 # Folders are listed too: their time changes when a file is added or removed.
 RUST_SOURCES := $(shell find rust -name target -prune -o -print) Cargo.toml $(wildcard Cargo.lock)
@@ -38,7 +38,7 @@ quietly = log="$(MADE)/log.$$$$"; $(1) >"$$log" 2>&1 || { tail -n 40 "$$log" >&2
 install-with = $(call quietly,"$(1)" -m pip install --disable-pip-version-check --no-input --require-hashes -r $(2),\
 	could not install $(firstword $(2)): the reason is above; check the network and run the same command again)
 install = $(call install-with,$(BIN)/python,$(1))
-install-world = $(call install-with,$(WORLD_PYTHON),$(1))
+install-ecosystem = $(call install-with,$(ECOSYSTEM_PYTHON),$(1))
 # maturin refuses to choose between two environments, and compiles for the one named here.
 MATURIN = env -u CONDA_PREFIX VIRTUAL_ENV="$(abspath $(VENV))" PATH="$(BIN):$$PATH" "$(BIN)/maturin"
 CARGO = PYO3_PYTHON="$(BIN)/python" cargo
@@ -111,18 +111,18 @@ $(MADE)/wheel-tools: $(LOCKS)/wheel.txt $(MADE)/build-tools
 	@$(call install,$(LOCKS)/wheel.txt)
 	@touch $@
 
-$(WORLD)/.made/packages: $(LOCKS)/world.txt $(LOCKS)/world-studio.txt | $(MADE)/venv
-	@echo "making $(WORLD)"
+$(ECOSYSTEM)/.made/packages: $(LOCKS)/ecosystem.txt $(LOCKS)/ecosystem-studio.txt | $(MADE)/venv
+	@echo "making $(ECOSYSTEM)"
 	@mkdir -p $(@D)
-	@$(call quietly,"$(BIN)/python" -m venv "$(WORLD)",could not make $(WORLD): the reason is above)
-	@$(call install-world,$(LOCKS)/world.txt)
-	@$(call install-world,$(LOCKS)/world-studio.txt --no-deps)
+	@$(call quietly,"$(BIN)/python" -m venv "$(ECOSYSTEM)",could not make $(ECOSYSTEM): the reason is above)
+	@$(call install-ecosystem,$(LOCKS)/ecosystem.txt)
+	@$(call install-ecosystem,$(LOCKS)/ecosystem-studio.txt --no-deps)
 	@touch $@
 
 # Nothing is compiled again: both environments point at the same sources and the same extension.
-$(WORLD)/.made/ferrogen: $(MADE)/extension $(WORLD)/.made/packages
+$(ECOSYSTEM)/.made/ferrogen: $(MADE)/extension $(ECOSYSTEM)/.made/packages
 	@site='import sysconfig; print(sysconfig.get_path("purelib"))'; \
-	from=$$("$(BIN)/python" -c "$$site"); to=$$("$(WORLD_PYTHON)" -c "$$site"); \
+	from=$$("$(BIN)/python" -c "$$site"); to=$$("$(ECOSYSTEM_PYTHON)" -c "$$site"); \
 	rm -rf "$$to"/ferrogen*; cp -R "$$from"/ferrogen*.pth "$$from"/ferrogen-*.dist-info "$$to"
 	@touch $@
 
@@ -142,10 +142,10 @@ test-rust: | check-rust ## run the tests of the Rust core
 
 # The tests that mostly wait for programs they start run beside the others. Each part is shown when it has ended.
 PROGRAMS := tests/cli tests/compat_hook tests/examples tests/real_model tests/test_guide_examples.py
-PYTHON_PARTS := test-programs test-library test-plain test-world
+PYTHON_PARTS := test-programs test-library test-plain test-ecosystem
 
 .PHONY: test-python
-test-python: $(MADE)/development $(MADE)/extension $(WORLD)/.made/ferrogen ## run the Python tests, on the drive and on plain tasks
+test-python: $(MADE)/development $(MADE)/extension $(ECOSYSTEM)/.made/ferrogen ## run the Python tests, on the drive and on plain tasks
 ifeq ($(strip $(ARGS)),)
 	@echo "running the Python tests in $(words $(PYTHON_PARTS)) parts: about two minutes"
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target $(PYTHON_PARTS)
@@ -158,10 +158,10 @@ test-programs: $(MADE)/development $(MADE)/extension
 	"$(BIN)/python" -m pytest $(PROGRAMS)
 
 test-library: $(MADE)/development $(MADE)/extension
-	"$(BIN)/python" -m pytest $(PROGRAMS:%=--ignore=%) --ignore=tests/world
+	"$(BIN)/python" -m pytest $(PROGRAMS:%=--ignore=%) --ignore=tests/ecosystem
 
-test-world: $(MADE)/development $(WORLD)/.made/ferrogen
-	"$(BIN)/python" -m pytest tests/world
+test-ecosystem: $(MADE)/development $(ECOSYSTEM)/.made/ferrogen
+	"$(BIN)/python" -m pytest tests/ecosystem
 
 # tests/semantics choose the mode by themselves; these run in whichever the environment names.
 test-plain: $(MADE)/development $(MADE)/extension
@@ -207,7 +207,7 @@ format: $(MADE)/development | check-rust ## format Rust and Python, and mend wha
 	"$(BIN)/ruff" format --quiet
 
 .PHONY: bench
-bench: $(MADE)/development $(WORLD)/.made/ferrogen ## measure: every file of benches/, or BENCH=runtime
+bench: $(MADE)/development $(ECOSYSTEM)/.made/ferrogen ## measure: every file of benches/, or BENCH=runtime
 	@for bench in $(if $(BENCH),benches/$(BENCH).py,$(sort $(filter-out benches/_% benches/test_%,$(wildcard benches/*.py)))); do \
 		echo "== $$bench"; "$(BIN)/python" "$$bench" $(ARGS) || exit 1; \
 	done

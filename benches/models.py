@@ -97,10 +97,10 @@ async def take(name: str, kind: str, rounds: int, python: str) -> Result:
 
 def main() -> None:
     chosen = options(__doc__ or "")
-    python = os.environ.get("WORLD_PYTHON", "")
+    python = os.environ.get("ECOSYSTEM_PYTHON", "")
     if not Path(python).is_file():
         raise SystemExit(
-            "start it by make bench BENCH=models: it needs autogen-ext, in WORLD_PYTHON"
+            "start it by make bench BENCH=models: it needs autogen-ext, in ECOSYSTEM_PYTHON"
         )
     announce()
     rounds = 3 if chosen.quick else 5

@@ -12,8 +12,8 @@ SOURCES = {
     "demo": ["requirements/demo.in"],
     "demo-model": ["requirements/demo-model.in", "--no-deps"],
     "wheel": ["requirements/wheel.in"],
-    "world": ["pyproject.toml", "requirements/world.in"],
-    "world-studio": ["requirements/world-studio.in", "--no-deps"],
+    "ecosystem": ["pyproject.toml", "requirements/ecosystem.in"],
+    "ecosystem-studio": ["requirements/ecosystem-studio.in", "--no-deps"],
     "lock": ["requirements/lock.in"],
 }
 # Where packages come from is the machine's affair: no address is written.
