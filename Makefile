@@ -140,32 +140,15 @@ test: test-rust test-python ## run all tests; ARGS="-k words" goes to pytest
 test-rust: | check-rust ## run the tests of the Rust core
 	cargo test --locked --quiet --package ferrogen-core
 
-# The tests that mostly wait for programs they start run beside the others. Each part is shown when it has ended.
-PROGRAMS := tests/cli tests/compat_hook tests/examples tests/real_model tests/test_guide_examples.py
-PYTHON_PARTS := test-programs test-library test-plain test-ecosystem
+WORKERS ?= 2
 
 .PHONY: test-python
-test-python: $(MADE)/development $(MADE)/extension $(ECOSYSTEM)/.made/ferrogen ## run the Python tests, on the drive and on plain tasks
+test-python: $(MADE)/development $(ECOSYSTEM)/.made/ferrogen ## run the Python tests on WORKERS=2, or as ARGS say in one process
 ifeq ($(strip $(ARGS)),)
-	@echo "running the Python tests in $(words $(PYTHON_PARTS)) parts: about two minutes"
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target $(PYTHON_PARTS)
+	"$(BIN)/python" -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 else
 	"$(BIN)/python" -m pytest $(ARGS)
 endif
-
-.PHONY: $(PYTHON_PARTS)
-test-programs: $(MADE)/development $(MADE)/extension
-	"$(BIN)/python" -m pytest $(PROGRAMS)
-
-test-library: $(MADE)/development $(MADE)/extension
-	"$(BIN)/python" -m pytest $(PROGRAMS:%=--ignore=%) --ignore=tests/ecosystem
-
-test-ecosystem: $(MADE)/development $(ECOSYSTEM)/.made/ferrogen
-	"$(BIN)/python" -m pytest tests/ecosystem
-
-# tests/semantics choose the mode by themselves; these run in whichever the environment names.
-test-plain: $(MADE)/development $(MADE)/extension
-	FERROGEN_PLAIN_TASKS=1 "$(BIN)/python" -m pytest tests/agents tests/compat tests/differences tests/runtime
 
 .PHONY: test-model
 test-model: $(MADE)/development $(MADE)/extension $(MADE)/model ## run the tests that ask a real model on this machine

@@ -1,9 +1,11 @@
-"""What all tests share: the choice of examples, fork servers, and a working Ctrl+C."""
+"""What all tests share: the choice of examples, task mode, fork servers, and a working Ctrl+C."""
 
 import gc
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,53 @@ os.environ.pop("FERROGEN_ALLOW_SOURCE_TEXT", None)
 # that it starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The tests of these folders run twice: on the fast path, and in task mode, in which each handler
+# runs in an asyncio task. Those of tests/semantics choose the mode by themselves.
+HERE = Path(__file__).parent
+IN_BOTH_MODES = [HERE / name for name in ("agents", "compat", "differences", "runtime")]
+
+
+def without_address(value: object) -> str:
+    """Return `str(value)`, the same in each process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of some folders in task mode too: their names have `tasks` in brackets."""
+    for mark in metafunc.definition.iter_markers("parametrize"):
+        if mark.kwargs.get("ids") is str:  # all workers must have the same names
+            mark.kwargs["ids"] = without_address
+    if any(folder in metafunc.definition.path.parents for folder in IN_BOTH_MODES):
+        ids = [pytest.HIDDEN_PARAM, "tasks"]
+        metafunc.parametrize("_task_mode", [False, True], ids=ids, indirect=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Iterator[Any]:
+    """Let workers report text that is not UTF-8, such as a log with a lone surrogate."""
+    return encodable((yield))
+
+
+def encodable(value: Any) -> Any:
+    """Return a copy with every string as UTF-8 can hold it."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {encodable(key): encodable(inner) for key, inner in value.items()}
+    return type(value)(map(encodable, value)) if isinstance(value, (list, tuple)) else value
+
+
+@pytest.fixture(autouse=True)
+def _task_mode(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whether the runtimes that the test makes are in task mode."""
+    if not getattr(request, "param", False):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FERROGEN_PLAIN_TASKS", "1")
+        yield
 
 
 @pytest.fixture(scope="session")
