@@ -150,6 +150,10 @@ else
 	"$(BIN)/python" -m pytest $(ARGS)
 endif
 
+.PHONY: soak
+soak: $(MADE)/development $(MADE)/extension ## run random programs for long
+	"$(BIN)/python" tools/soak.py $(ARGS)
+
 .PHONY: test-model
 test-model: $(MADE)/development $(MADE)/extension $(MADE)/model ## run the tests that ask a real model on this machine
 	"$(BIN)/python" -m pytest tests/real_model $(ARGS)
