@@ -91,10 +91,11 @@ def fork_server() -> Iterator[Callable[..., ForkServer]]:
         server.close()
 
 
-def pytest_collection_finish() -> None:
-    """Takes what is there before the first test out of the sight of the collector.
+@pytest.fixture(autouse=True, scope="module")
+def _frozen_heap() -> None:
+    """Exempt what is there before the tests of a file from garbage collection.
 
-    Many tests collect garbage, and would look through every imported module each time.
+    Many tests collect garbage, and would traverse all of it each time.
     """
     gc.collect()
     gc.freeze()
