@@ -1,0 +1,19 @@
+"""A short run of the soak program: random messages against a ledger of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).parents[2] / "tools" / "soak.py"
+
+
+@pytest.mark.parametrize("profile", ["mixed", "passivation"])
+def test_everything_balances(profile):
+    arguments = ["--messages", "1500", "--seed", "1", "--profile", profile]
+    ended = subprocess.run(
+        [sys.executable, str(TOOL), *arguments], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-2000:]
+    assert "exercised:" in ended.stdout

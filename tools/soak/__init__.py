@@ -1,0 +1,1 @@
+"""A soak program: random messages through the public API, with a ledger of its own."""

@@ -1,0 +1,141 @@
+"""The agents of the soak program, and the factories that build them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ferrogen import (
+    AgentInstantiationContext,
+    BaseAgent,
+    MessageContext,
+    RoutedAgent,
+    message_handler,
+)
+
+from .messages import FactoryError, Job, Reply, Work
+
+if TYPE_CHECKING:
+    from .ledger import Run
+    from .tracked import TrackedRuntime
+
+__all__ = ["AgentKind", "PlainWorker", "RoutedWorker", "Worker", "factory_of"]
+
+
+@dataclass
+class AgentKind:
+    """An agent type: its options, its class, and how its factory behaves."""
+
+    name: str
+    is_routed: bool = False
+    factory: Literal["sync", "async", "yields", "slow", "instance"] = "sync"
+    failure_rate: float = 0.0
+    concurrency: int | None = None
+    capacity: int | None = None
+    overflow: Literal["reject", "drop_oldest"] = "reject"
+    passivate_after: float | None = None
+
+
+class Worker:
+    """What both classes of agents have: they do what the message says."""
+
+    home: TrackedRuntime
+    act: Callable[[Worker, Run, Work, MessageContext], Awaitable[None]]
+    key: str
+    type_name: str
+    running: int
+    last_active: float
+    is_closing: bool
+
+    def enter(self, home: TrackedRuntime, key: str) -> None:
+        """The agent exists from here on."""
+        self.home = home
+        self.key = key
+        self.type_name = key.split("/", maxsplit=1)[0]
+        self.running = 0
+        self.last_active = home.ledger.time()
+        self.is_closing = False
+        home.agent_built(self)
+
+    async def handle(self, message: Work, context: MessageContext) -> Reply:
+        """Handle a message, between two entries in the ledger."""
+        ledger = self.home.ledger
+        run = ledger.start(self, message, context)
+        try:
+            await self.home.act(self, run, message, context)
+        except BaseException as error:
+            ledger.finish(run, error)
+            raise
+        ledger.finish(run)
+        return Reply(message.serial)
+
+    async def save_state(self) -> dict[str, Any]:
+        """Nothing: the state is in the ledger."""
+        return {}
+
+    async def load_state(self, state: Any) -> None:
+        """Nothing."""
+
+    async def close(self) -> None:
+        """Record that the agent is closed; sometimes slowly, sometimes with an error."""
+        self.home.agent_closing(self)
+        mood = self.home.random.random()
+        if mood < 0.2:
+            await asyncio.sleep(0)
+        elif mood < 0.4:
+            await asyncio.sleep(0.002)
+        if mood > 0.95:
+            raise RuntimeError("closing fails")
+
+
+class PlainWorker(Worker, BaseAgent):
+    """Handles all messages in one method."""
+
+    async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
+        """Handle a message."""
+        return await self.handle(message, ctx)
+
+
+class RoutedWorker(Worker, RoutedAgent):
+    """Has a handler for each class of messages."""
+
+    @message_handler
+    async def on_work(self, message: Work, ctx: MessageContext) -> Reply:
+        """Handle a message."""
+        return await self.handle(message, ctx)
+
+    @message_handler
+    async def on_job(self, message: Job, ctx: MessageContext) -> Reply:
+        """Handle a message of the other class."""
+        return await self.handle(message, ctx)
+
+
+def factory_of(home: TrackedRuntime, kind: AgentKind) -> Callable[[], Any]:
+    """The factory of an agent type."""
+
+    def build(key: str) -> Worker:
+        home.used[f"factory: {kind.factory}"] += 1
+        if home.random.random() < kind.failure_rate:
+            home.used["factory: fails"] += 1
+            raise home.factory_failed(key, FactoryError(key))
+        worker = (RoutedWorker if kind.is_routed else PlainWorker)("works")
+        worker.enter(home, key)
+        return worker
+
+    def sync() -> Worker:
+        key = str(AgentInstantiationContext.current_agent_id())
+        with home.building(key):
+            return build(key)
+
+    async def suspending() -> Worker:
+        key = str(AgentInstantiationContext.current_agent_id())
+        with home.building(key):
+            if kind.factory == "yields":
+                await asyncio.sleep(0)
+            elif kind.factory == "slow":
+                await asyncio.sleep(home.random.choice((0.001, 0.002, 0.005)))
+            return build(key)
+
+    return sync if kind.factory == "sync" else suspending

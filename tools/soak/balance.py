@@ -1,0 +1,115 @@
+"""The balance: when a runtime is idle, its tally must be what the program has counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from ferrogen import TopicId
+
+from .ledger import Entry
+from .subscriptions import BROKEN
+from .tracked import TrackedRuntime
+
+__all__ = ["check_balance"]
+
+Outcomes = frozenset[str]
+
+_NONE = "not accepted"
+
+
+def check_balance(home: TrackedRuntime) -> None:
+    """Check all messages of an idle runtime, and let go of them."""
+    ledger = home.ledger
+    home.read_dead_letters()
+    mine = [entry for entry in ledger.entries.values() if entry.home is home]
+    for entry in mine:
+        if entry.running:
+            ledger.violate("L2: idle while a handler runs", entry)
+        if entry.begun and entry.end is None:
+            ledger.violate("L1: a sender without an end", entry)
+        del ledger.entries[entry.serial]
+    engine = home.runtime._engine
+    if home.runtime.unprocessed_messages_count or not engine.idle:
+        ledger.violate("L2: not idle after the end", None, engine.tally())
+    _check_tally(home, (_outcomes(entry) for entry in mine))
+    home.dead_letters_missed = 0
+    home.failures.clear()
+
+
+def _check_tally(home: TrackedRuntime, outcomes: Iterable[Outcomes]) -> None:
+    certain: Counter[str] = Counter()
+    possible: Counter[str] = Counter()
+    accepted = most = 0
+    for one in outcomes:
+        accepted += _NONE not in one
+        most += one != {_NONE}
+        if len(one) == 1:
+            certain.update(one)
+        else:
+            possible.update(one)
+            home.used["ledger: outcomes that are not determined"] += 1
+    tally = home.runtime._engine.tally()
+    now = {name: count - home.tally[name] for name, count in tally.items()}
+    home.tally = tally
+    if not accepted <= now["accepted"] <= most:
+        text = f"tally: accepted {now['accepted']}, not {accepted} to {most}"
+        home.ledger.violate(text)
+    if sum(now.values()) != 2 * now["accepted"]:
+        home.ledger.violate("L1: the outcomes do not add up to the accepted messages", None, now)
+    for name, count in now.items():
+        if name != "accepted":
+            home.used[f"outcome: {name}"] += count
+            least, most = certain[name], certain[name] + possible[name]
+            if not least <= count <= most:
+                home.ledger.violate(f"tally: {name} {count}, not {least} to {most}", None, now)
+
+
+def _outcomes(entry: Entry) -> Outcomes:
+    """The outcomes that a message may have had."""
+    if not entry.begun:
+        return frozenset({_NONE})
+    if entry.verdict is not None:
+        return frozenset({entry.verdict})
+    return _of_send(entry) if entry.is_direct else _of_publish(entry)
+
+
+def _of_send(entry: Entry) -> Outcomes:
+    home = entry.home
+    if entry.returned:
+        return frozenset({entry.reply_verdict or "responded"})
+    if entry.failed_runs:
+        return frozenset({"failed"})
+    if getattr(entry.to, "type", None) not in home.types:
+        return frozenset({_NONE})
+    if entry.dead:
+        return frozenset({"dead_lettered"})
+    found = {_NONE}
+    if home.failures.get(str(entry.to), 0) > entry.clock or home.is_closing:
+        found.add("failed")
+    if home.dead_letters_missed:
+        found.add("dead_lettered")
+    return frozenset(found)
+
+
+def _of_publish(entry: Entry) -> Outcomes:
+    home, ledger = entry.home, entry.home.ledger
+    if entry.end != "response":
+        return frozenset({_NONE})
+    maybe = {"dead_lettered"} if home.dead_letters_missed else set()
+    if isinstance(entry.to, TopicId) and entry.to.type == BROKEN and not entry.dead:
+        return frozenset({"failed"} | maybe)
+    required = home.recipients(entry, certain=True)
+    missing = required - Counter(entry.starts)
+    unbuilt = {key for key in missing if home.failures.get(key, 0) > entry.clock}
+    lost = sum(count for key, count in missing.items() if key not in unbuilt)
+    is_stopped = entry.dead > 0 and home.stops > entry.stops
+    if lost > entry.dead and not (is_stopped or home.is_closing or maybe):
+        ledger.violate(f"L1: {missing} did not get a published message", entry)
+    if entry.dead:
+        return frozenset({"dead_lettered"})
+    if entry.failed_runs:
+        return frozenset({"failed"} | maybe)
+    if home.is_closing or home.recipients(entry, certain=False) != required:
+        return frozenset({"handled", "failed"} | maybe)
+    return frozenset({"failed" if unbuilt else "handled"} | maybe)

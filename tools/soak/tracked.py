@@ -1,0 +1,173 @@
+"""A runtime, and what the program knows of its agents and subscriptions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from random import Random
+
+from ferrogen import AgentId, MessageContext, SingleThreadedAgentRuntime, TopicId
+
+from .agents import AgentKind, Worker
+from .ledger import Entry, Ledger, Run
+from .messages import FactoryError, Work
+from .subscriptions import TrackedSubscription
+
+__all__ = ["TrackedRuntime"]
+
+Act = Callable[[Worker, Run, Work, MessageContext], Awaitable[None]]
+
+
+class TrackedRuntime:
+    """A runtime of one round.
+
+    Args:
+        runtime: The runtime.
+        ledger: The ledger of the round.
+        random: The choices of the round.
+        act: What handlers do.
+        raise_unhandled: Whether an unhandled error halts the runtime.
+    """
+
+    def __init__(
+        self,
+        runtime: SingleThreadedAgentRuntime,
+        ledger: Ledger,
+        random: Random,
+        act: Act,
+        *,
+        raise_unhandled: bool,
+    ) -> None:
+        self.runtime = runtime
+        self.ledger = ledger
+        self.random = random
+        self.used = ledger.used
+        self.act = act
+        self.raise_unhandled = raise_unhandled
+        self.types: dict[str, AgentKind] = {}
+        self.ids: list[AgentId] = []
+        self.topics: list[TopicId] = []
+        self.live: dict[str, Worker] = {}
+        self.last_started: dict[tuple[object, str], int] = {}
+        self.subscriptions: list[TrackedSubscription] = []
+        self.version = 0
+        """The number of changes of the subscriptions."""
+        self.unhandled: list[BaseException] = []
+        """The errors that may halt the runtime."""
+        self.has_raising_subscription = False
+        self.stops = 0
+        self.is_down = False
+        self.is_closing = False
+        self.is_closed = False
+        self.dead_letters_missed = 0
+        self._dead_letters = 0
+        self._builds: Counter[str] = Counter()
+        self.failures: dict[str, int] = {}
+        """When the factory of an agent failed last, by the clock of the ledger."""
+        self.tally = dict.fromkeys(runtime._engine.tally(), 0)
+
+    # Agents.
+
+    @contextmanager
+    def building(self, key: str) -> Iterator[None]:
+        """A factory runs."""
+        self._builds[key] += 1
+        if self._builds[key] > 1:
+            self.ledger.violate("A1: two builds of one agent", None, key)
+        try:
+            yield
+        finally:
+            self._builds[key] -= 1
+            if not self._builds[key]:
+                del self._builds[key]
+
+    def agent_built(self, worker: Worker) -> None:
+        """A factory has made an agent."""
+        self.ledger.note("built", 0, worker.key)
+        before = self.live.get(worker.key)
+        if before is not None:
+            self.ledger.violate("A1: built while another instance is alive", None, worker.key)
+        self.live[worker.key] = worker
+
+    def factory_failed(self, key: str, error: FactoryError) -> FactoryError:
+        """A factory is about to raise."""
+        self.ledger.note("build failed", 0, key)
+        self.failures[key] = self.ledger.clock
+        self.unhandled.append(error)
+        return error
+
+    def agent_closing(self, worker: Worker) -> None:
+        """The `close` of an agent was called."""
+        ledger, kind = self.ledger, self.types[worker.type_name]
+        ledger.note("close", 0, worker.key)
+        self.used["agent: closed"] += 1
+        if worker.is_closing:
+            ledger.violate("A1: closed twice", None, worker.key)
+        worker.is_closing = True
+        if self.live.get(worker.key) is worker:
+            del self.live[worker.key]
+        else:
+            ledger.violate("A1: two instances of one agent", None, worker.key)
+        if self.is_closing:
+            return
+        self.used["agent: passivated"] += 1
+        if worker.running:
+            ledger.violate("A1: passivated while a handler runs", None, worker.key)
+        idle = ledger.time() - worker.last_active
+        if kind.passivate_after is None or idle < kind.passivate_after - 1e-6:
+            ledger.violate(f"passivated after {idle} idle seconds", None, worker.key)
+
+    # Topics.
+
+    def add(self, one: TrackedSubscription) -> None:
+        """A subscription was added."""
+        self.subscriptions.append(one)
+
+    def recipients(self, entry: Entry, *, certain: bool) -> Counter[str]:
+        """How often a published message reaches agents, by the subscriptions since it was sent.
+
+        Args:
+            entry: The message.
+            certain: Only those that were subscribed during all of that time.
+        """
+        found: Counter[str] = Counter()
+        if not isinstance(entry.to, TopicId):
+            return found
+        for one in self.subscriptions:
+            if one.removed is not None and (certain or one.removed <= entry.version):
+                continue
+            if certain and one.added > entry.version:
+                continue
+            recipient = one.recipient(entry.to)
+            if recipient is None or recipient == str(entry.sender):
+                continue
+            if recipient.split("/", maxsplit=1)[0] in self.types:
+                found[recipient] += 1
+        return found
+
+    def may_receive(self, entry: Entry, key: str) -> bool:
+        """Whether an agent may receive a published message once more."""
+        return entry.starts.count(key) < self.recipients(entry, certain=False)[key]
+
+    # Dead letters.
+
+    def read_dead_letters(self) -> None:
+        """Enter new dead letters into the ledger. Called in each turn of the event loop."""
+        letters = self.runtime.dead_letters
+        if letters.total == self._dead_letters:
+            return
+        self.dead_letters_missed += letters.total - self._dead_letters - len(letters)
+        self._dead_letters = letters.total
+        for letter in letters:
+            self.used[f"dead letter: {type(letter.reason).__name__}"] += 1
+            entry = self.ledger.entries.get(letter.message.serial)
+            if entry is None:
+                self.ledger.violate("L1: a dead letter of a settled message", None, letter)
+            elif entry.is_direct:
+                entry.dead += 1
+                if entry.dead > 1 or entry.starts:
+                    self.ledger.violate("L1: a dead letter of a message that had its end", entry)
+            elif isinstance(letter.receiver, TopicId):
+                entry.dead += 1  # not the dead letters of agent types that are not registered
+        letters.clear()
