@@ -1,15 +1,18 @@
-"""What the tests of the extension share: programs run in a process of their own."""
+"""Programs that run in a process of their own."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 RunProgram = Callable[[str], str]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -26,6 +29,7 @@ def run_program() -> RunProgram:
             text=True,
             timeout=30,
             check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr, done.stderr

@@ -1,4 +1,4 @@
-"""The envelope of a published message: what is shared is made once, and everything can be freed."""
+"""The envelope of a published message: its token and id are shared, and all of it is freed."""
 
 from __future__ import annotations
 
@@ -32,15 +32,16 @@ def test_what_is_given_is_what_is_read() -> None:
     token = CancellationToken()
     envelope = PublishEnvelope("x", TOPIC, None, cancellation_token=token, message_id="m")
     assert envelope.cancellation_token is token
-    assert (envelope.message_id, envelope.sender, envelope.link) == ("m", None, None)
+    assert (envelope.message_id, envelope.sender, envelope.observer) == ("m", None, None)
 
 
-def test_the_message_and_the_context_can_be_replaced_and_nothing_else() -> None:
+def test_the_message_can_be_replaced_and_nothing_else() -> None:
     envelope = PublishEnvelope("x", TOPIC, None)
     envelope.message = "y"
-    assert (envelope.message, envelope.context) == ("y", None)
-    with pytest.raises(AttributeError):
-        envelope.topic_id = TOPIC  # type: ignore[misc]
+    assert envelope.message == "y"
+    for name in ("topic_id", "sender", "cancellation_token", "message_id", "observer"):
+        with pytest.raises(AttributeError):
+            setattr(envelope, name, TOPIC)
 
 
 def test_an_envelope_in_a_cycle_is_collected() -> None:

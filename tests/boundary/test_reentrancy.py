@@ -1,6 +1,6 @@
-"""B1: no lock is held while Python runs, whoever calls back and whenever.
+"""B1: no lock is held while Python runs, whatever calls back and whenever.
 
-What a failure of these looks like is a deadlock, so most run in a process of their own.
+A failure is a deadlock, so most of these run in a process of their own.
 """
 
 from __future__ import annotations
@@ -83,26 +83,28 @@ def test_a_subscription_may_remove_itself_and_those_after_it_while_it_is_asked()
 
 
 LATE = """
-import gc, sys
+import asyncio, contextlib, contextvars, gc, sys
 
+from tests.boundary.engines import Agent, Host, make_engine
 from ferrogen import AgentId, Subscription, TopicId, TypeSubscription
-from ferrogen._core import Dispatcher, Outcome, Routes
+from ferrogen._core import PublishEnvelope, Routes
 
-dispatcher, routes = Dispatcher(), Routes()
+engine, routes = make_engine(), Routes()
+A, NEWS = AgentId("a", "b"), TopicId("a", "b")
 touched = 0
 
 class Late:
-    '''Touches everything as it goes.'''
-
-    name = "late"
+    '''Uses everything while it is finalized.'''
 
     def __del__(self):
         global touched
         touched += 1
-        dispatcher.end(dispatcher.accept(None), Outcome.DROPPED)
-        dispatcher.instances(), dispatcher.tally(), dispatcher.waiting
-        dispatcher.passivate(AgentId("nobody", "1"))
-        routes.recipients(TopicId("a", "b")), routes.subscriptions, len(routes)
+        engine.instances(), engine.instance(A), engine.tally(), engine.waiting, engine.idle
+        engine.configure("late", concurrency=1, capacity=1, drop_oldest=False, passivate_after=None)
+        engine.send_message("late", A).close()
+        with contextlib.suppress(RuntimeError):
+            engine.build(AgentId("late", str(touched)))
+        routes.recipients(NEWS), routes.subscriptions, len(routes)
 
     id = property(lambda self: "late")
     def __eq__(self, other): return False
@@ -114,43 +116,102 @@ def garbage():
     late = Late()
     late.itself = late
 
+def start(awaitable):
+    with contextlib.suppress(StopIteration):
+        awaitable.send(None)
+
+def in_loop(function):
+    async def main():
+        return function()
+    return asyncio.run(main())
+
+async def settled(awaitable):
+    try:
+        return await awaitable
+    except Exception as error:
+        return type(error).__name__
+"""
+
+BOUNDED = """
+async def main():
+    engine.configure("a", concurrency=1, capacity=1, drop_oldest=True, passivate_after=None)
+    engine.open(asyncio.get_running_loop(), contextvars.copy_context(), is_traced=False)
+    engine.build(A)
+    asked = [asyncio.ensure_future(settled(engine.send_message(Late(), A))) for _ in range(4)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    engine.build_failed(A, OSError("no"))
+    await asyncio.gather(*asked)
+    engine.shut()
+asyncio.run(main())
+engine = make_engine()
+gc.collect()
+"""
+
+HANDLED = """
+async def main():
+    engine.open(asyncio.get_running_loop(), contextvars.copy_context(), is_traced=False)
+    agent = Agent()
+    engine.enter(A, agent)
+    for _ in range(3):
+        await engine.send_message(Late(), A)
+        await engine.publish_message(Late(), NEWS)
+        await asyncio.sleep(0)
+    engine.shut()
+asyncio.run(main())
+engine = make_engine()
+gc.collect()
 """
 
 
 @pytest.mark.parametrize(
-    ("what", "times"),
+    ("program", "times"),
     [
-        pytest.param("dispatcher.accept(Late()); del dispatcher", 0, id="dispatcher-at-exit"),
-        ("dispatcher.accept(Late()); taken = dispatcher.take(); del taken", 1),
-        ("dispatcher.accept(Late()); dispatcher.drain()", 1),
-        ("a = AgentId('a', 'b'); dispatcher.enter(a, Late()); dispatcher.passivate(a)", 1),
-        (
-            "a = AgentId('a', 'b'); dispatcher.build(a); t = dispatcher.accept(Late());"
-            "dispatcher.admit(*dispatcher.take(), [a]); dispatcher.build_failed(a)",
+        pytest.param("in_loop(lambda: start(engine.publish_message(Late(), NEWS)))", 0, id="exit"),
+        pytest.param(
+            "in_loop(lambda: start(engine.publish_message(Late(), NEWS)))\n"
+            "in_loop(lambda: engine.drain('over'))\nengine = make_engine()",
             1,
+            id="drained",
         ),
-        (
-            "a = AgentId('a', 'b'); dispatcher.enter(a, 1);"
-            "dispatcher.limit('a', concurrency=1, capacity=1, drop_oldest=True);"
-            "[dispatcher.admit(dispatcher.accept(n), Late(), [a]) for n in range(4)]",
+        pytest.param("engine.send_message(Late(), A).close()", 1, id="closed"),
+        pytest.param("engine.enter(A, Late()); engine = make_engine()", 1, id="agent"),
+        pytest.param(
+            "engine.build(A); engine.build_failed(A, Late()); engine.build(A)", 1, id="failed"
+        ),
+        pytest.param(
+            "for _ in range(3): in_loop(lambda: engine.bind(Late(), contextvars.Context()))",
             2,
+            id="bound",
         ),
-        ("routes.add(Late()); routes.remove('late')", 1),
-        ("d = Dispatcher(); d.accept(Late()); d.enter(AgentId('a', 'b'), Late()); del d", 2),
-        (
-            "d, late = Dispatcher(), Late(); late.d = d; d.accept(late); del d, late; gc.collect()",
+        pytest.param(BOUNDED, 4, id="bounded"),
+        pytest.param(HANDLED, 6, id="handled"),
+        pytest.param("routes.add(Late()); routes.remove('late')", 1, id="routes"),
+        pytest.param("PublishEnvelope(Late(), Late(), Late())", 3, id="envelope"),
+        pytest.param(
+            "e, late = make_engine(), Late(); late.e = e; e.enter(A, late); del e, late;"
+            "gc.collect()",
             1,
+            id="cycle-of-engine",
         ),
-        ("r, late = Routes(), Late(); late.r = r; r.add(late); del r, late; gc.collect()", 1),
+        pytest.param(
+            "host = Host(); host.holds = Late(); e = make_engine(host); host.e = e; del e, host;"
+            "gc.collect()",
+            1,
+            id="cycle-of-host",
+        ),
+        pytest.param(
+            "r, late = Routes(), Late(); late.r = r; r.add(late); del r, late; gc.collect()",
+            1,
+            id="cycle-of-routes",
+        ),
     ],
 )
-def test_what_is_dropped_may_touch_the_extension_as_it_goes(
-    run_program: RunProgram, what: str, times: int
+def test_a_finalizer_may_use_the_extension(
+    run_program: RunProgram, program: str, times: int
 ) -> None:
-    program = f"{LATE}\n{what}\nassert touched >= {times}, touched\nprint('done')\n"
-    if times == 0:  # the globals are gone when the object goes
-        program = program.replace("del dispatcher", "other = dispatcher")
-    assert run_program(program) == "done\n"
+    check = f"assert touched >= {times}, touched" if times else ""
+    assert run_program(f"{LATE}\n{program}\n{check}\nprint('done')\n") == "done\n"
 
 
 def test_a_collection_may_start_at_any_allocation(run_program: RunProgram) -> None:
@@ -158,111 +219,124 @@ def test_a_collection_may_start_at_any_allocation(run_program: RunProgram) -> No
     program = f"""
 {LATE}
 def touch(phase, facts):
-    dispatcher.idle, dispatcher.instances(), len(routes), routes.recipients(TopicId("a", "b"))
+    engine.idle, engine.instances(), len(routes), routes.recipients(NEWS)
 
-gc.callbacks.append(touch)
-gc.set_threshold(1)
-for number in range(200):
-    garbage()
-    a = AgentId("a", f"key {{number}}")
-    ticket = dispatcher.accept([garbage()])
-    garbage()
-    while (taken := dispatcher.take()) is not None:
-        if taken[1] is None:  # from a finalizer
-            continue
+class Making(Agent):
+    async def on_message_impl(self, message, ctx):
         garbage()
-        dispatcher.admit(*taken, [a, AgentId("b", f"key {{number}}")])
+        if message == "sleeps":
+            await asyncio.sleep(0)
+        ctx.message_id, ctx.cancellation_token
         garbage()
-    while (step := dispatcher.step()) is not None:
-        garbage()
-        if isinstance(step, AgentId):
-            dispatcher.built(step, [garbage()])
-        else:
-            garbage()
-            dispatcher.finish(step.agent_id, step.ticket, Outcome.HANDLED)
-    garbage()
+        return [message]
+
+async def main():
+    engine.open(asyncio.get_running_loop(), contextvars.copy_context(), is_traced=False)
     rules = [TypeSubscription("a", f"x{{n}}") for n in range(3)]
-    for rule in rules:
+    gc.callbacks.append(touch)
+    gc.set_threshold(1)
+    for number in range(60):
         garbage()
-        routes.add(rule)
-    garbage()
-    routes.recipients(TopicId("a", "b"))
-    garbage()
-    dispatcher.instances(), routes.subscriptions
-    for text in ("a\\ud800", "x y"):
+        agent_id = AgentId("a", f"key {{number}}")
+        engine.enter(agent_id, Making())
         garbage()
-        for attempt in (
-            lambda: routes.add(TypeSubscription(text, "a")),
-            lambda: routes.add(TypeSubscription("a", text)),
-            lambda: routes.remove(text),
-            lambda: routes.recipients(TopicId("a", text)),
-            lambda: dispatcher.limit(text, concurrency=0, capacity=None, drop_oldest=False),
-            lambda: dispatcher.end(ticket, Outcome.HANDLED),
-            lambda: dispatcher.build(AgentId("a", f"key {{number}}")),
-        ):
+        for message in ("ends", "sleeps"):
+            assert await engine.send_message(message, agent_id) == [message]
+        asked = [asyncio.ensure_future(engine.send_message(n, agent_id)) for n in range(3)]
+        garbage()
+        await asyncio.gather(*asked)
+        await engine.publish_message(garbage(), NEWS)
+        garbage()
+        for rule in rules:
             garbage()
-            try:
-                attempt()
-            except (ValueError, RuntimeError):
-                pass
-    for rule in rules:
+            routes.add(rule)
         garbage()
-        routes.remove(rule.id)
-    for agent_id in (a, AgentId("b", f"key {{number}}")):
-        garbage()
-        dispatcher.passivate(agent_id)
-gc.set_threshold(700)
-gc.callbacks.clear()
-del a, ticket, step
+        routes.recipients(NEWS), engine.instances(), routes.subscriptions
+        for text in ("a\\ud800", "x y"):
+            for attempt in (
+                lambda: routes.add(TypeSubscription(text, "a")),
+                lambda: routes.add(TypeSubscription("a", text)),
+                lambda: routes.remove(text),
+                lambda: routes.recipients(TopicId("a", text)),
+                lambda: engine.configure(
+                    text, concurrency=0, capacity=None, drop_oldest=False, passivate_after=None
+                ),
+                lambda: engine.build(agent_id),
+                lambda: engine.built(agent_id, None),
+            ):
+                garbage()
+                try:
+                    attempt()
+                except (ValueError, RuntimeError):
+                    pass
+        for rule in rules:
+            garbage()
+            routes.remove(rule.id)
+    gc.set_threshold(700)
+    gc.callbacks.clear()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    engine.shut()
+
+asyncio.run(main())
 gc.collect()
-assert dispatcher.idle and touched > 5000, touched
+assert engine.idle and touched > 1000, touched
 print("done")
 """
     assert run_program(program) == "done\n"
 
 
 def test_the_extension_serves_several_threads(run_program: RunProgram) -> None:
-    """The lock is only ever held for an instant, and never while the thread switches."""
+    """No lock is held while the interpreter switches threads."""
     printed = run_program(
         """
-        import sys, threading
+        import asyncio, contextvars, sys, threading
+        from tests.boundary.engines import Agent, make_engine
         from ferrogen import AgentId, TopicId, TypeSubscription
-        from ferrogen._core import Delivery, Dispatcher, Outcome, Routes
+        from ferrogen._core import Routes
 
         sys.setswitchinterval(1e-6)
-        dispatcher, routes = Dispatcher(), Routes()
+        shared, routes = make_engine(), Routes()
+        handled = []
 
         def work(name):
-            own = TypeSubscription("shared", name)
-            agent_id = AgentId(name, "1")
-            dispatcher.enter(agent_id, object())
-            for number in range(3000):
-                routes.add(own)
-                assert agent_id.type in {a.type for a in routes.recipients(TopicId("shared", "1"))}
-                routes.remove(own.id)
-                dispatcher.accept(number)
-                if (taken := dispatcher.take()) is not None:
-                    dispatcher.admit(*taken, [agent_id])
-                if isinstance(step := dispatcher.step(), Delivery):
-                    dispatcher.finish(step.agent_id, step.ticket, Outcome.HANDLED)
+            own, agent_id = TypeSubscription("shared", name), AgentId(name, "1")
+            engine = make_engine()
+
+            async def main():
+                engine.open(asyncio.get_running_loop(), contextvars.copy_context(), is_traced=False)
+                engine.enter(agent_id, Agent())
+                for number in range(1500):
+                    routes.add(own)
+                    assert name in {a.type for a in routes.recipients(TopicId("shared", "1"))}
+                    routes.remove(own.id)
+                    key = AgentId(name, str(number))
+                    shared.build(key)
+                    shared.built(key, agent_id)
+                    assert shared.instance(key) is agent_id
+                    shared.tally(), shared.idle, shared.waiting
+                    assert await engine.send_message(number, agent_id) == number
+                    handled.append(number)
+                engine.shut()
+
+            asyncio.run(main())
 
         threads = [threading.Thread(target=work, args=(f"agent{n}",)) for n in range(4)]
         for thread in threads: thread.start()
         for thread in threads: thread.join()
-        while (taken := dispatcher.take()) is not None:
-            dispatcher.admit(*taken, [AgentId("agent0", "1")])
-        while (step := dispatcher.step()) is not None:
-            dispatcher.finish(step.agent_id, step.ticket, Outcome.HANDLED)
-        assert dispatcher.idle
-        print(dispatcher.tally()["handled"])
+        assert len(shared.instances()) == 6000
+        print(len(handled))
         """
     )
-    assert int(printed) == 12_000
+    assert int(printed) == 6000
 
 
-def test_the_extension_stays_loaded_when_its_users_go_at_exit(run_program: RunProgram) -> None:
+def test_the_extension_stays_loaded_when_its_users_are_finalized_at_exit(
+    run_program: RunProgram,
+) -> None:
     printed = run_program(
-        f"{LATE}\nsys.keep = Late(), dispatcher, routes\ndispatcher.accept(Late())\nprint('done')\n"
+        f"{LATE}\nsys.keep = Late(), engine, routes\n"
+        "in_loop(lambda: start(engine.publish_message(Late(), NEWS)))\nprint('done')\n"
     )
     assert printed == "done\n"
 

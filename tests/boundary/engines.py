@@ -1,0 +1,76 @@
+"""Engines without a runtime: a host that does as little as the engine allows."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import copy_context
+from typing import Any
+
+from ferrogen import AgentId, BaseAgent, MessageContext
+from ferrogen._core import Engine, Routes
+
+WRITER = AgentId("writer", "1")
+CRITIC = AgentId("critic", "1")
+
+
+class Agent(BaseAgent):
+    """An agent that can refer to anything, and returns each message."""
+
+    def __init__(self) -> None:
+        super().__init__("returns each message")
+        self.holds: Any = None
+
+    async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
+        return message
+
+
+class Host:
+    """What the engine calls in Python. All types are registered; nothing is built."""
+
+    def __init__(self) -> None:
+        self.holds: Any = None
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+
+    def enter(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    def is_registered(self, agent_id: AgentId) -> bool:
+        return agent_id.type != "unknown"
+
+    def entry_point(self, agent: Agent) -> None:
+        return None
+
+    def build_inline(self, agent_id: AgentId) -> bool:
+        return False
+
+    def stopped(self, reason: str) -> Exception:
+        return RuntimeError(reason)
+
+    def mailbox_full(self, recipient: AgentId, message: Any) -> Exception:
+        return RuntimeError("full")
+
+    def recipient_not_found(self, *about: Any) -> Exception:
+        return LookupError("unknown")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *arguments: self.calls.append((name, arguments))
+
+
+def make_engine(host: Any = None, *, task_mode: bool = False) -> Engine:
+    return Engine(
+        host=Host() if host is None else host,
+        routes=Routes(),
+        loggers=("tests.messages", "tests.events"),
+        interceptors=[],
+        kept=set(),
+        task_mode=task_mode,
+    )
+
+
+def open_engine(host: Any = None, *, task_mode: bool = False) -> Engine:
+    """An engine that processes messages in the running event loop."""
+    engine = make_engine(host, task_mode=task_mode)
+    engine.open(asyncio.get_running_loop(), copy_context(), is_traced=False)
+    return engine
