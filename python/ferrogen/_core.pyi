@@ -405,9 +405,6 @@ class Engine:
     def take_one(self) -> bool:
         """Take one message and start its handlers in tasks; return whether there was one."""
 
-    def stop_timer(self) -> None:
-        """Passivate no more agents until the engine is opened again."""
-
     @property
     def is_started(self) -> bool:
         """Whether messages are processed without `take_one`."""
@@ -446,7 +443,7 @@ class Engine:
         """Make the first step of the sends that `asyncio.gather` awaits."""
 
     def finish_cancelled(self) -> None:
-        """Pass on the cancellations of sends that wait for their handlers to be cancelled."""
+        """Cancel the sends whose tokens are cancelled, a few turns later."""
 
     def resume_parked(self) -> None:
         """Resume the handlers whose responses have arrived."""
