@@ -150,7 +150,7 @@ impl Recycled for AgentId {
     }
 
     fn clear(&self, unreferenced: Unreferenced<'_>) -> bool {
-        let py = unreferenced.py;
+        let py = unreferenced.py();
         // SAFETY: the caller's: nobody refers to the id, so nobody reads its parts.
         if let Some(parts) = unsafe { self.parts.take(py) } {
             parts.release(py);

@@ -182,10 +182,8 @@ fn cancel_in_its_loop(future: &Bound<'_, PyAny>) -> PyResult<()> {
     if future.call_method0(intern!(py, "done"))?.is_truthy()? {
         return Ok(());
     }
-    let name = match future.is_exact_instance_of::<Send>() {
-        true => intern!(py, "_cancel_by_token"),
-        false => intern!(py, "cancel"),
-    };
+    let is_send = future.is_exact_instance_of::<Send>();
+    let name = if is_send { intern!(py, "_cancel_by_token") } else { intern!(py, "cancel") };
     let cancel = future.getattr(name)?;
     let Some(get_loop) = future.getattr_opt(intern!(py, "get_loop"))? else {
         // A concurrent.futures.Future looks after its threads itself.

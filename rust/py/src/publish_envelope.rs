@@ -192,7 +192,7 @@ impl Recycled for PublishEnvelope {
     }
 
     fn clear(&self, unreferenced: Unreferenced<'_>) -> bool {
-        let py = unreferenced.py;
+        let py = unreferenced.py();
         self.release(py);
         true
     }

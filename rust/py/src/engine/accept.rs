@@ -256,7 +256,7 @@ impl<'py> Inline<'_, 'py> {
     }
 
     /// Runs a handler that the core has started.
-    #[inline]
+    #[inline(always)]
     fn invoke(
         &self,
         guard: &InlineGuard<'py>,
@@ -280,10 +280,8 @@ impl<'py> Inline<'_, 'py> {
                 let token = context.get().token_if_any(py);
                 pooled.keep_context(py, context);
                 engine.return_task(py, pooled);
-                let result = match observation.is_some() {
-                    true => observation.end(py, result),
-                    false => result,
-                };
+                let result =
+                    if observation.is_some() { observation.end(py, result) } else { result };
                 if let Some(first) = self.respond(invocation, &result, &observation, guard)? {
                     return Ok(first);
                 }
@@ -424,7 +422,7 @@ impl<'py> Inline<'_, 'py> {
     }
 
     /// Settles a message whose handler ended in its first step.
-    #[inline]
+    #[inline(always)]
     fn settle(
         &self,
         invocation: &Invocation<'py>,
@@ -439,6 +437,9 @@ impl<'py> Inline<'_, 'py> {
 
     fn is_registered(&self) -> PyResult<bool> {
         let py = self.engine.py();
+        if self.engine.get().books.lock(py).contains(self.recipient)? {
+            return Ok(true);
+        }
         let host = self.engine.get().host.bind(py);
         host.call_method1(intern!(py, "is_registered"), (self.recipient,))?.is_truthy()
     }

@@ -15,7 +15,7 @@ const DEEPEST: u32 = 200;
 /// How many messages sent by handlers are handled before the event loop gets a turn: the next one is queued.
 pub(super) const BUDGET: u32 = 2048;
 /// How much of the budget a message costs that is sent from outside any handler.
-const OUTER_COST: u32 = 16;
+const OUTER_COST: u32 = 4;
 
 /// The permission to run one handler inline. Lowers the nesting depth when dropped.
 pub(super) struct InlineGuard<'py> {

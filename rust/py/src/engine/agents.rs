@@ -1,197 +1,20 @@
-//! Agents: the instances beside the core's directory, and what a delivery needs of them.
+//! Agents: how a delivery to one begins and ends, and what Python asks of them.
 
-use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use ferrogen_core::{self as core, AgentSlot, DeliveryId, Outcome, Symbol, Ticket};
-use pyo3::gc::{PyTraverseError, PyVisit};
+use ferrogen_core::{self as core, AgentSlot, DeliveryId, Outcome, Ticket};
 use pyo3::intern;
 use pyo3::prelude::*;
-use slotmap::{Key, KeyData, SecondaryMap};
 
+use super::books::{AgentContext, MOST_CONTEXTS, Machine};
 use super::engine::Engine;
 use super::handlers::{BoundEntryPoint, EntryPoint};
-use super::messages::Payload;
 use crate::agent_id::AgentId;
 use crate::errors::raised;
 use crate::interpreter::context::{Entered, Variables};
 use crate::interpreter::free_list::is_unique;
 use crate::python;
-
-type Machine = core::Machine<Payload>;
-
-/// How many agents keep a context. It takes more memory than the rest of an idle agent.
-const MOST_CONTEXTS: usize = 2048;
-
-/// How many messages to agents without a context make the oldest context give its place to another one.
-const MISSES: usize = 32;
-
-/// An agent, beside its slot in the core.
-pub(super) struct Record {
-    pub(super) id: Py<AgentId>,
-    agent_type: Symbol,
-    /// `None` while the agent is being built.
-    instance: Option<Py<PyAny>>,
-    /// What is called with its messages; `None` until the first one.
-    entry_point: Option<EntryPoint>,
-    context: Option<Box<AgentContext>>,
-}
-
-/// The context of an agent's handlers.
-struct AgentContext {
-    /// Each handler gets a copy of it.
-    template: Py<PyAny>,
-    /// The variables of the template, if they can be compared.
-    variables: Option<Variables>,
-    /// A copy that the last handler has left unmodified, for the next one.
-    copy: Option<Py<PyAny>>,
-    /// The start of the runtime that it belongs to.
-    generation: u32,
-}
-
-/// The core's books of one runtime, and the agents.
-#[derive(Default)]
-pub(super) struct Books {
-    names: core::Names,
-    pub(super) machine: Machine,
-    pub(super) records: SecondaryMap<AgentSlot, Record>,
-    /// The agents that have a context, in the order of getting it.
-    with_context: VecDeque<AgentSlot>,
-    /// How many messages have met an agent without a context since one was made.
-    misses: usize,
-    /// The context in which the runtime was started, and the number of that start.
-    base: Option<Py<PyAny>>,
-    generation: u32,
-}
-
-impl Books {
-    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        for record in self.records.values() {
-            // A subclass of AgentId can refer to anything.
-            visit.call(&record.id)?;
-            visit.call(&record.instance)?;
-            if let Some(entry_point) = &record.entry_point {
-                entry_point.visit(visit)?;
-            }
-            if let Some(context) = &record.context {
-                visit.call(&context.template)?;
-                visit.call(&context.copy)?;
-            }
-        }
-        visit.call(&self.base)?;
-        self.machine.payloads().try_for_each(|payload| payload.visit(visit))
-    }
-
-    fn find(&self, py: Python<'_>, id: &AgentId) -> PyResult<Option<AgentSlot>> {
-        let Some(agent_type) = self.names.get(id.type_str(py)?) else { return Ok(None) };
-        Ok(self.machine.find(agent_type, id.key_str(py)?))
-    }
-
-    /// Finds an agent by the slot that its id remembers; otherwise lets the id remember it.
-    fn find_remembered(
-        &self,
-        py: Python<'_>,
-        id: &AgentId,
-        engine: u64,
-    ) -> PyResult<Option<AgentSlot>> {
-        let slot = id.remembered_slot(engine).map(|slot| AgentSlot::from(KeyData::from_ffi(slot)));
-        if let Some(slot) = slot.filter(|slot| self.records.contains_key(*slot)) {
-            return Ok(Some(slot));
-        }
-        let found = self.find(py, id)?;
-        if let Some(slot) = found {
-            id.remember_slot(engine, slot.data().as_ffi());
-        }
-        Ok(found)
-    }
-
-    fn existing(&self, py: Python<'_>, id: &AgentId) -> PyResult<AgentSlot> {
-        self.find(py, id)?.ok_or_else(|| raised(core::CoreError::AgentMissing))
-    }
-
-    /// Enters an agent by one of the machine's methods for it.
-    fn enter(
-        &mut self,
-        id: &Bound<'_, AgentId>,
-        instance: Option<Py<PyAny>>,
-        method: fn(&mut Machine, Symbol, &str) -> Result<AgentSlot, core::CoreError>,
-    ) -> PyResult<AgentSlot> {
-        let py = id.py();
-        let (type_name, key) = (id.get().type_str(py)?, id.get().key_str(py)?);
-        let agent_type = self.names.intern(type_name);
-        match method(&mut self.machine, agent_type, key) {
-            Ok(slot) => {
-                let id = id.clone().unbind();
-                let (entry_point, context) = (None, None);
-                let record = Record { id, agent_type, instance, entry_point, context };
-                self.records.insert(slot, record);
-                Ok(slot)
-            }
-            Err(error) => {
-                self.names.release(agent_type);
-                Err(raised(error))
-            }
-        }
-    }
-
-    /// Removes the record of an agent that has left the directory.
-    pub(super) fn remove(&mut self, slot: AgentSlot) -> Option<Record> {
-        let record = self.records.remove(slot)?;
-        self.names.release(record.agent_type);
-        Some(record)
-    }
-
-    /// Whether an agent exists or is being built.
-    pub(super) fn contains(&self, id: &Bound<'_, AgentId>) -> PyResult<bool> {
-        Ok(self.find(id.py(), id.get())?.is_some())
-    }
-
-    /// Sets the context of handlers. Those of earlier starts are not used any more.
-    pub(super) fn set_base(&mut self, base: Py<PyAny>) -> Option<Py<PyAny>> {
-        self.generation += 1;
-        self.base.replace(base)
-    }
-
-    /// The context of the next handler of an agent; `None` if one is to be made for the agent.
-    #[inline]
-    fn context_source<'py>(
-        &mut self,
-        py: Python<'py>,
-        slot: AgentSlot,
-    ) -> Option<ContextSource<'py>> {
-        let record = &mut self.records[slot];
-        if let Some(context) = &mut record.context
-            && context.generation == self.generation
-        {
-            return Some(match context.copy.take() {
-                Some(copy) => ContextSource::Reused(copy.into_bound(py)),
-                None => ContextSource::Template(context.template.bind(py).clone()),
-            });
-        }
-        // With more agents in turn than contexts, a context would seldom meet its agent again.
-        self.misses += 1;
-        if self.with_context.len() < MOST_CONTEXTS || self.misses >= MISSES {
-            self.misses = 0;
-            return None;
-        }
-        self.base.as_ref().map(|base| ContextSource::Base(base.bind(py).clone()))
-    }
-
-    /// Finds an agent, or enters one that is to be built.
-    pub(super) fn find_or_build(&mut self, id: &Bound<'_, AgentId>) -> PyResult<AgentSlot> {
-        match self.find(id.py(), id.get())? {
-            Some(slot) => Ok(slot),
-            None => self.enter(id, None, Machine::build),
-        }
-    }
-}
-
-impl Record {
-    pub(super) fn into_agent(self) -> (Py<AgentId>, Option<Py<PyAny>>) {
-        (self.id, self.instance)
-    }
-}
 
 /// A delivery whose handler is about to run, or runs.
 pub(super) struct Invocation<'py> {
@@ -417,19 +240,9 @@ impl Engine {
         Ok(ContextSource::Template(template))
     }
 
-    /// The context of a handler that is not run inline.
-    pub(super) fn own_context<'py>(
-        &self,
-        agent_id: &Bound<'py, AgentId>,
-        source: Option<ContextSource<'py>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let source = source.expect("an invocation runs once");
-        Ok(source.enter(agent_id)?.context().clone())
-    }
-
     /// Reports how a handler has ended. The context that it ran in is kept for the next one if it is
     /// unmodified.
-    #[inline]
+    #[inline(always)]
     pub(super) fn finish(
         &self,
         py: Python<'_>,

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet};
 
 use super::admission::BUDGET;
-use super::agents::Books;
+use super::books::Books;
 use super::execution::Execution;
 use super::messages::{Kind, Request};
 use super::observer::LogLevels;
@@ -23,6 +23,7 @@ use crate::interpreter::threads::ThreadOfProcess;
 use crate::routes::Routes;
 
 /// What belongs to the event loop.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one event loop")]
 pub(super) struct State {
     /// The thread and process in which the runtime was started.
     thread: ThreadOfProcess,
@@ -163,6 +164,7 @@ impl Engine {
     ///     RuntimeStoppedError: The runtime stopped before the message was handled, or is closed.
     ///     WrongLoopError: The runtime runs on another event loop.
     ///     BaseException: Whatever the handler, an intervention handler or the factory raised.
+    #[expect(clippy::doc_markdown, reason = "a docstring of Python")]
     #[pyo3(signature = (message, recipient, *, sender=None, cancellation_token=None, message_id=None))]
     fn send_message(
         slf: Py<Self>,
@@ -196,6 +198,7 @@ impl Engine {
     ///     TypeError: The topic is not a `TopicId`.
     ///     RuntimeStoppedError: The runtime is closed or has halted.
     ///     WrongLoopError: The runtime runs on another event loop.
+    #[expect(clippy::doc_markdown, reason = "a docstring of Python")]
     #[pyo3(signature = (message, topic_id, *, sender=None, cancellation_token=None, message_id=None))]
     fn publish_message(
         slf: Py<Self>,

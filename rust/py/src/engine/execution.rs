@@ -16,6 +16,7 @@ use super::invoke::Unstarted;
 use super::send::Send;
 use super::settlement::{Completion, Ended};
 use super::task_pool::PooledTask;
+use super::waiter::Waiter;
 use crate::interpreter::GilMutex;
 use crate::interpreter::coroutine::{Sent, Step, as_method, next, send, throw};
 
@@ -355,7 +356,7 @@ impl Execution {
                 Self::wait_idle(this)
             }
             Stage::Unstarted(handler) => {
-                let outcome = handler.fail(py, PyErr::from_value(error.clone()));
+                let outcome = (*handler).fail(py, PyErr::from_value(error.clone()));
                 outcome.map_or_else(Sent::Raised, |()| raised())
             }
             // Only a direct call gets here: the task waits for its own future.
@@ -416,7 +417,7 @@ impl Step for Execution {
             Stage::Waiting(coroutine) => {
                 execution.resume(this, coroutine.into_bound(py), |one| send(one, value))
             }
-            Stage::Unstarted(handler) => match handler.begin(this) {
+            Stage::Unstarted(handler) => match (*handler).begin(this) {
                 Ok(Some(coroutine)) => execution.resume(this, coroutine, |one| send(one, value)),
                 Ok(None) => Sent::Returned(py.None().into_bound(py)),
                 Err(error) => Sent::Raised(error),
@@ -467,7 +468,7 @@ impl Execution {
             | Stage::Pending(coroutine, _)
             | Stage::Waiting(coroutine) => coroutine,
             Stage::Unstarted(handler) => {
-                return handler.fail(py, pyo3::exceptions::asyncio::CancelledError::new_err(()));
+                return (*handler).fail(py, pyo3::exceptions::asyncio::CancelledError::new_err(()));
             }
             stage @ Stage::Inline(_) => {
                 execution.put_stage(py, stage);
@@ -547,111 +548,6 @@ impl Execution {
             let futures = (inner.awaited.take(), inner.waiter.take());
             (stage, inner.completion.take(), inner.outcome.take(), futures)
         });
-        drop(cleared);
-    }
-}
-
-/// What an idle task waits for: a future that never ends, and whose callback steps the task.
-#[pyclass(frozen, weakref, module = "ferrogen._core")]
-pub(crate) struct Waiter {
-    event_loop: Py<PyAny>,
-    state: GilMutex<WaiterState>,
-}
-
-struct WaiterState {
-    is_blocking: bool,
-    wakeup: Option<Py<PyAny>>,
-    /// What the parked handler of the task awaits.
-    parked_on: Option<Py<Send>>,
-    is_cancelled: bool,
-}
-
-impl Waiter {
-    fn new(event_loop: Py<PyAny>) -> Self {
-        let state =
-            WaiterState { is_blocking: true, wakeup: None, parked_on: None, is_cancelled: false };
-        Self { event_loop, state: GilMutex::new(state) }
-    }
-
-    fn is_cancelled(&self, py: Python<'_>) -> bool {
-        self.state.with(py, |state| state.is_cancelled)
-    }
-
-    fn take_wakeup(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.state.with(py, |state| state.wakeup.take())
-    }
-
-    fn park(&self, py: Python<'_>, send: Option<Py<Send>>) {
-        let before = self.state.with(py, |state| std::mem::replace(&mut state.parked_on, send));
-        drop(before);
-    }
-}
-
-#[pymethods]
-impl Waiter {
-    #[getter(_asyncio_future_blocking)]
-    fn is_blocking(&self, py: Python<'_>) -> bool {
-        self.state.with(py, |state| state.is_blocking)
-    }
-
-    #[setter(_asyncio_future_blocking)]
-    fn set_is_blocking(&self, py: Python<'_>, is_blocking: bool) {
-        self.state.with(py, |state| state.is_blocking = is_blocking);
-    }
-
-    fn get_loop(&self, py: Python<'_>) -> Py<PyAny> {
-        self.event_loop.clone_ref(py)
-    }
-
-    #[pyo3(signature = (callback, *, context = None))]
-    fn add_done_callback(&self, py: Python<'_>, callback: Py<PyAny>, context: Option<Py<PyAny>>) {
-        let _ = context;
-        let before = self.state.with(py, |state| state.wakeup.replace(callback));
-        drop(before);
-    }
-
-    #[expect(clippy::unused_self, reason = "the protocol of futures")]
-    fn remove_done_callback(&self, _callback: &Bound<'_, PyAny>) -> usize {
-        0
-    }
-
-    /// Cancels what the parked handler awaits. An idle task is not used any more.
-    #[pyo3(signature = (msg = None))]
-    fn cancel(&self, py: Python<'_>, msg: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-        let parked_on = self.state.with(py, |state| {
-            let send = state.parked_on.as_ref().map(|one| one.clone_ref(py));
-            state.is_cancelled = send.is_none();
-            send
-        });
-        match parked_on {
-            Some(send) => Send::cancel_future(send.bind(py), msg),
-            None => Ok(false),
-        }
-    }
-
-    #[expect(clippy::unused_self, reason = "the protocol of futures")]
-    fn done(&self) -> bool {
-        false
-    }
-
-    #[expect(clippy::unused_self, reason = "the protocol of futures")]
-    fn cancelled(&self) -> bool {
-        false
-    }
-
-    #[expect(clippy::unused_self, reason = "the protocol of futures")]
-    fn result(&self) {}
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.event_loop)?;
-        self.state.visit(|state| {
-            visit.call(&state.wakeup)?;
-            visit.call(&state.parked_on)
-        })
-    }
-
-    fn __clear__(&self, py: Python<'_>) {
-        let cleared = self.state.with(py, |state| (state.wakeup.take(), state.parked_on.take()));
         drop(cleared);
     }
 }

@@ -113,7 +113,7 @@ impl Future {
     }
 
     /// Its outcome, if it is done.
-    pub(super) fn into_outcome(self) -> Result<Outcome, Self> {
+    pub(super) fn into_outcome(self: Box<Self>) -> Result<Outcome, Box<Self>> {
         if !matches!(self.phase, Phase::Done(_)) {
             return Err(self);
         }

@@ -69,9 +69,14 @@ impl Engine {
         py: Python<'_>,
         name: &Bound<'_, PyString>,
     ) -> PyResult<bool> {
+        if self.interceptors.bind(py).is_empty() { Ok(false) } else { self.is_overridden(py, name) }
+    }
+
+    #[cold]
+    fn is_overridden(&self, py: Python<'_>, name: &Bound<'_, PyString>) -> PyResult<bool> {
         let interceptors = self.interceptors.bind(py);
         if self.is_traced.load(Ordering::Relaxed) {
-            return Ok(!interceptors.is_empty()); // each gets its span
+            return Ok(true); // each gets its span
         }
         for position in 0..interceptors.len() {
             let Ok(interceptor) = interceptors.get_item(position) else { break };
@@ -139,12 +144,11 @@ impl Engine {
         let Some(context) = context else { return Ok(None) };
         let entered = Entered::enter(context.clone());
         // A handler that is called from inside an intervention handler is in that context already.
-        let (context, _entered) = match entered {
-            Ok(entered) => (context, entered),
-            Err(_) => {
-                let copy = Entered::copy(&context)?;
-                (copy.clone(), Entered::enter(copy)?)
-            }
+        let (context, _entered) = if let Ok(entered) = entered {
+            (context, entered)
+        } else {
+            let copy = Entered::copy(&context)?;
+            (copy.clone(), Entered::enter(copy)?)
         };
         let mut item = Item::NEW;
         let _clean = CleanExceptionState::enter(py, &mut item);
@@ -373,7 +377,7 @@ impl Interception {
         let revised = revised.clone().unbind();
         match &mut self.taken {
             Taken::Direct(_, direct) => {
-                drop(std::mem::replace(&mut direct.request.message, revised))
+                drop(std::mem::replace(&mut direct.request.message, revised));
             }
             Taken::Published(_, envelope) => envelope.bind(py).get().set_message(py, revised),
             Taken::Response(_, response) => drop(std::mem::replace(&mut response.value, revised)),

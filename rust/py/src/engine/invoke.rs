@@ -48,7 +48,7 @@ pub(super) struct Arguments<'a, 'py> {
 impl Engine {
     /// Runs the first step of a handler, in its own context and as its own task, which must be the current
     /// one. The task keeps the state of a running one: the caller makes it leave.
-    #[inline]
+    #[inline(always)]
     pub(super) fn run<'i, 'py>(
         &self,
         invocation: &'i Invocation<'py>,
@@ -63,7 +63,6 @@ impl Engine {
             Ok(entered) => entered,
             Err(error) => return Ran::Ended(Err(error)),
         };
-        pooled.execution.get().begin(py);
         pooled.enter(entered.context().clone());
         let mut item = Item::NEW;
         let _clean = CleanExceptionState::enter(py, &mut item);
@@ -88,7 +87,7 @@ impl Engine {
 }
 
 /// Calls the handler of a message, which returns its coroutine.
-#[inline]
+#[inline(always)]
 fn call_handler<'i, 'py>(
     agent: &Bound<'py, PyAny>,
     entry_point: &'i BoundEntryPoint<'py>,
@@ -196,7 +195,7 @@ pub(super) struct Unstarted {
 impl Unstarted {
     /// Calls the handler. `None` if it has ended already.
     pub(super) fn begin<'py>(
-        self: Box<Self>,
+        self,
         execution: &Bound<'py, Execution>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = execution.py();
@@ -220,7 +219,7 @@ impl Unstarted {
             Err(error) => (Err(error), None),
         };
         let task = task.map_or_else(|| py.None(), Bound::unbind);
-        let completion = self.into_completion(py, task, handler);
+        let completion = self.into_completion(task, handler);
         match coroutine {
             Ok(coroutine) => {
                 completion.attach(execution);
@@ -232,19 +231,14 @@ impl Unstarted {
     }
 
     /// Settles the message of a handler that will never begin.
-    pub(super) fn fail(self: Box<Self>, py: Python<'_>, error: PyErr) -> PyResult<()> {
+    pub(super) fn fail(self, py: Python<'_>, error: PyErr) -> PyResult<()> {
         let engine = self.engine.bind(py).clone();
         engine.get().books.with(py, |books| books.machine.begun(self.delivery));
-        self.into_completion(py, py.None(), None).complete(py, Err(error)).map(|_| ())
+        self.into_completion(py.None(), None).complete(py, Err(error)).map(|_| ())
     }
 
-    fn into_completion(
-        self: Box<Self>,
-        _py: Python<'_>,
-        task: Py<PyAny>,
-        handler: Option<Py<Handler>>,
-    ) -> Completion {
-        let Self { engine, slot, delivery, agent_id, delivered, .. } = *self;
+    fn into_completion(self, task: Py<PyAny>, handler: Option<Py<Handler>>) -> Completion {
+        let Self { engine, slot, delivery, agent_id, delivered, .. } = self;
         let reply = delivered.into_reply();
         let work = HandlerWork { slot, delivery, agent_id, handler, reply };
         Completion { engine, task, work: Work::Handler(work) }

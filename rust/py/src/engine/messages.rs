@@ -46,8 +46,8 @@ pub(super) struct Request {
     pub(super) message_id: Option<Py<PyAny>>,
 }
 
-fn clone_ref(py: Python<'_>, one: &Option<Py<PyAny>>) -> Option<Py<PyAny>> {
-    one.as_ref().map(|one| one.clone_ref(py))
+fn clone_ref(py: Python<'_>, one: Option<&Py<PyAny>>) -> Option<Py<PyAny>> {
+    one.map(|one| one.clone_ref(py))
 }
 
 impl Request {
@@ -67,9 +67,9 @@ impl Request {
             engine: self.engine.clone_ref(py),
             message: self.message.clone_ref(py),
             to: self.to.clone_ref(py),
-            sender: clone_ref(py, &self.sender),
-            cancellation_token: clone_ref(py, &self.cancellation_token),
-            message_id: clone_ref(py, &self.message_id),
+            sender: clone_ref(py, self.sender.as_ref()),
+            cancellation_token: clone_ref(py, self.cancellation_token.as_ref()),
+            message_id: clone_ref(py, self.message_id.as_ref()),
         }
     }
 
@@ -77,9 +77,9 @@ impl Request {
     #[inline]
     pub(super) fn context(&self, py: Python<'_>) -> ContextFields {
         ContextFields {
-            sender: clone_ref(py, &self.sender),
-            cancellation_token: clone_ref(py, &self.cancellation_token),
-            message_id: clone_ref(py, &self.message_id),
+            sender: clone_ref(py, self.sender.as_ref()),
+            cancellation_token: clone_ref(py, self.cancellation_token.as_ref()),
+            message_id: clone_ref(py, self.message_id.as_ref()),
             ..ContextFields::default()
         }
     }
@@ -94,9 +94,9 @@ impl Request {
             py,
             self.message.clone_ref(py),
             self.to.clone_ref(py),
-            clone_ref(py, &self.sender),
-            clone_ref(py, &self.cancellation_token),
-            clone_ref(py, &self.message_id),
+            clone_ref(py, self.sender.as_ref()),
+            clone_ref(py, self.cancellation_token.as_ref()),
+            clone_ref(py, self.message_id.as_ref()),
             observer,
         )
     }

@@ -7,10 +7,10 @@
 //! - [`accept`], [`admission`]: the handler runs inline, or the message is queued.
 //! - [`interception`]: intervention handlers revise it.
 //! - [`routing`]: the recipients of its topic.
-//! - [`pump`]: queued messages and due deliveries, in batches.
-//! - [`agents`], [`handlers`]: the recipient, and the handler of the message.
+//! - [`pump`], [`batch`]: queued messages and due deliveries, in batches.
+//! - [`books`], [`agents`], [`handlers`]: the recipient, and the handler of the message.
 //! - [`invoke`], [`task_pool`]: the handler runs, in a task.
-//! - [`execution`], [`suspension`]: it suspends, and is resumed.
+//! - [`execution`], [`waiter`], [`suspension`]: it suspends, and is resumed.
 //! - [`settlement`], [`observer`]: it ends; the sender gets the response, and observers see it.
 //!
 //! [`engine`] has the state, and what Python may ask of it.
@@ -18,6 +18,8 @@
 mod accept;
 mod admission;
 mod agents;
+mod batch;
+mod books;
 #[expect(unsafe_code, reason = "the methods are called without the binding's parsing of arguments")]
 mod call;
 #[allow(clippy::module_inception, reason = "the engine of the folder's name")]
@@ -37,6 +39,7 @@ mod send;
 mod settlement;
 mod suspension;
 mod task_pool;
+mod waiter;
 
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::prelude::*;

@@ -80,11 +80,6 @@ impl Observation {
         self.report(value.py(), intern!(value.py(), "responded"), value)
     }
 
-    /// Reports that the message, or its response, was dropped by an intervention handler.
-    pub(super) fn dropped(&self, error: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.report(error.py(), intern!(error.py(), "dropped"), error)
-    }
-
     fn report(
         &self,
         py: Python<'_>,

@@ -56,11 +56,11 @@ impl Send {
     }
 
     /// A second awaiter steps it while it waits, which ends it for both, as it ends a coroutine.
-    fn stepped_by_another<'py>(this: &Bound<'py, Self>, future: Future) -> Sent<'py> {
+    fn stepped_by_another<'py>(this: &Bound<'py, Self>, future: Box<Future>) -> Sent<'py> {
         let py = this.py();
         let error = PyRuntimeError::new_err("await wasn't used with future").into_value(py);
         let error = error.into_bound(py).into_any();
-        match Self::leave(this, Box::new(future), &error) {
+        match Self::leave(this, future, &error) {
             Ok(()) => Sent::Raised(PyErr::from_value(error)),
             Err(error) => Sent::Raised(error),
         }
@@ -105,7 +105,7 @@ impl Recycled for Send {
     }
 
     fn clear(&self, unreferenced: Unreferenced<'_>) -> bool {
-        let py = unreferenced.py;
+        let py = unreferenced.py();
         self.stage.with(py, |stage| matches!(stage, Stage::Taken))
     }
 }

@@ -141,7 +141,7 @@ pub(super) struct Destination {
 /// Ends of handlers.
 impl Engine {
     /// Settles a message whose sender is being stepped, and takes the result.
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle_inline<'py>(
         engine: &Bound<'py, Self>,
         slot: AgentSlot,

@@ -19,7 +19,9 @@ use crate::interpreter::GilMutex;
 use crate::interpreter::context::Entered;
 use crate::interpreter::current_task::CurrentTask;
 use crate::interpreter::free_list::{is_unique, references_to};
-use crate::interpreter::task_layout::{self, Field, Snapshot, exchange, read, toggle_log_flag};
+use crate::interpreter::task_layout::{
+    self, Field, Snapshot, exchange, read, set, toggle_log_flag,
+};
 use crate::message_context::{ContextFields, MessageContext};
 use crate::publish_envelope::PublishEnvelope;
 
@@ -37,10 +39,11 @@ pub(super) struct PooledTask {
     references: isize,
     /// The coroutine of an intervention handler that has suspended in the task.
     pub(super) coroutine: Option<Py<PyAny>>,
-    /// What was in the fields of the task before the handler began.
-    outer_loop: Option<Py<PyAny>>,
-    outer_waiter: Option<Py<PyAny>>,
-    outer_context: Option<Py<PyAny>>,
+    /// What is exchanged with the fields of the task when a handler begins, and when it ends: the event loop, the
+    /// future that the idle task waits for, and the contexts.
+    other_loop: Option<Py<PyAny>>,
+    other_waiter: Option<Py<PyAny>>,
+    other_context: Option<Py<PyAny>>,
 }
 
 /// An empty context, in which idle tasks live.
@@ -94,9 +97,9 @@ impl PooledTask {
         }
         let task = task_layout::class(py).call((&execution,), Some(&keywords))?;
         toggle_log_flag(&task);
-        drop(exchange(&task, Field::Loop, Some(event_loop.clone().unbind())));
+        set(&task, Field::Loop, event_loop.clone().unbind());
         if !cfg!(Py_3_11) {
-            drop(exchange(&task, Field::Context, Some(empty_context(py)?.clone().unbind())));
+            set(&task, Field::Context, empty_context(py)?.clone().unbind());
         }
         if cfg!(Py_3_12) {
             // Later versions format the name when it is first read.
@@ -107,7 +110,7 @@ impl PooledTask {
             current.enter(None)?;
             step.call0(py)?;
         }
-        drop(exchange(&task, Field::Loop, Some(no_loop(py)?.clone().unbind())));
+        set(&task, Field::Loop, no_loop(py)?.clone().unbind());
         Ok(Box::new(Self {
             idle: Snapshot::of(&task),
             references: references_to(&task),
@@ -115,50 +118,49 @@ impl PooledTask {
             execution: execution.unbind(),
             message_context: None,
             coroutine: None,
-            outer_loop: None,
-            outer_waiter: None,
-            outer_context: None,
+            other_loop: Some(event_loop.clone().unbind()),
+            other_waiter: None,
+            other_context: None,
         }))
     }
 
     /// Gives the task the state of a running one, with this context.
     #[inline]
     pub(super) fn enter(&mut self, context: Bound<'_, PyAny>) {
-        let py = context.py();
-        let task = self.task.bind(py);
-        let event_loop = self.execution.get().event_loop(py).unbind();
-        self.outer_loop = exchange(task, Field::Loop, Some(event_loop));
-        self.outer_context = exchange(task, Field::Context, Some(context.unbind()));
-        self.outer_waiter = exchange(task, Field::Waiter, None);
+        let task = self.task.bind(context.py());
+        self.other_context = Some(context.unbind());
+        exchange(task, Field::Context, &mut self.other_context);
+        exchange(task, Field::Loop, &mut self.other_loop);
+        exchange(task, Field::Waiter, &mut self.other_waiter);
         toggle_log_flag(task);
     }
 
     /// Gives the task the state of an idle one again, if it has been entered. Returns the context of the handler.
     #[inline]
     pub(super) fn leave<'py>(&mut self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.outer_context.as_ref()?;
+        self.other_context.as_ref()?;
         let task = self.task.bind(py);
         toggle_log_flag(task);
-        drop(exchange(task, Field::Waiter, self.outer_waiter.take()));
-        drop(exchange(task, Field::Loop, self.outer_loop.take()));
-        let context = exchange(task, Field::Context, self.outer_context.take());
-        context.map(|context| context.into_bound(py))
+        exchange(task, Field::Waiter, &mut self.other_waiter);
+        exchange(task, Field::Loop, &mut self.other_loop);
+        exchange(task, Field::Context, &mut self.other_context);
+        self.other_context.take().map(|context| context.into_bound(py))
     }
 
     /// Leaves the task to the handler, which has suspended in it.
     pub(super) fn keep(&mut self, py: Python<'_>) {
         self.park(py);
-        drop((self.outer_loop.take(), self.outer_context.take()));
+        drop((self.other_loop.take(), self.other_context.take()));
     }
 
     /// The handler is parked: a cancellation of the task goes to its own future.
     pub(super) fn park(&mut self, py: Python<'_>) {
-        drop(exchange(self.task.bind(py), Field::Waiter, self.outer_waiter.take()));
+        exchange(self.task.bind(py), Field::Waiter, &mut self.other_waiter);
     }
 
     /// The parked handler is resumed: the task waits for nothing.
     pub(super) fn unpark(&mut self, py: Python<'_>) {
-        self.outer_waiter = exchange(self.task.bind(py), Field::Waiter, None);
+        exchange(self.task.bind(py), Field::Waiter, &mut self.other_waiter);
     }
 
     /// The context of the handler that has suspended.
@@ -195,7 +197,7 @@ impl PooledTask {
         let execution = self.execution.bind(py);
         execution.get().retire(py);
         let own = execution.get().event_loop(py).unbind();
-        drop(exchange(self.task.bind(py), Field::Loop, Some(own)));
+        set(self.task.bind(py), Field::Loop, own);
         toggle_log_flag(self.task.bind(py));
         let is_running = |event_loop: &&Bound<'_, PyAny>| {
             crate::interpreter::current_task::is_running(event_loop).unwrap_or(false)
@@ -214,9 +216,9 @@ impl PooledTask {
         visit.call(&self.task)?;
         visit.call(&self.execution)?;
         visit.call(&self.message_context)?;
-        visit.call(&self.outer_loop)?;
-        visit.call(&self.outer_waiter)?;
-        visit.call(&self.outer_context)
+        visit.call(&self.other_loop)?;
+        visit.call(&self.other_waiter)?;
+        visit.call(&self.other_context)
     }
 }
 

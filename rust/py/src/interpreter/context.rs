@@ -27,6 +27,7 @@ impl<'py> Entered<'py> {
     }
 
     /// Sets a variable in it.
+    #[expect(clippy::unused_self, reason = "the context is the current one while it is entered")]
     pub(crate) fn set(
         &self,
         variable: &Bound<'py, PyAny>,

@@ -204,7 +204,7 @@ mod slot {
         /// Sets the current task.
         #[inline]
         pub(crate) fn restore(&self, before: Option<&Bound<'py, PyAny>>) -> PyResult<()> {
-            if before.is_none() && self.get()?.is_none() {
+            if before.is_none() && self.is_empty()? {
                 return Ok(());
             }
             let (table, key) = (self.table.as_ptr(), self.event_loop.as_ptr());
@@ -221,6 +221,11 @@ mod slot {
         /// Whether there is a current task; false where that cannot be known without setting one.
         pub(crate) fn has_current(&self) -> PyResult<bool> {
             self.get().map(|task| task.is_some())
+        }
+
+        #[cold]
+        fn is_empty(&self) -> PyResult<bool> {
+            self.get().map(|task| task.is_none())
         }
 
         #[inline]

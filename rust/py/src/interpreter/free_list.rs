@@ -23,9 +23,12 @@ pub(crate) trait Recycled: PyClass<Frozen = True> + Sync {
 }
 
 /// The proof that there is no reference to an object.
-pub(crate) struct Unreferenced<'py> {
-    pub(crate) py: Python<'py>,
-    private: (),
+pub(crate) struct Unreferenced<'py>(Python<'py>);
+
+impl<'py> Unreferenced<'py> {
+    pub(crate) fn py(&self) -> Python<'py> {
+        self.0
+    }
 }
 
 pub(crate) struct FreeList {
@@ -87,10 +90,7 @@ unsafe extern "C" fn dealloc<T: Recycled>(this: *mut ffi::PyObject) {
         let class = ffi::Py_TYPE(this);
         let is_kept = class == list.class.load(Ordering::Relaxed) && {
             ffi::PyObject_GC_UnTrack(this.cast());
-            Borrowed::from_ptr(py, this)
-                .cast_unchecked::<T>()
-                .get()
-                .clear(Unreferenced { py, private: () })
+            Borrowed::from_ptr(py, this).cast_unchecked::<T>().get().clear(Unreferenced(py))
                 && !has_weak_references(this)
         };
         if is_kept {

@@ -1,4 +1,4 @@
-//! What the engine needs of CPython beyond the binding's safe API. Most of the crate's `unsafe` code.
+//! What the engine needs of `CPython` beyond the binding's safe API. Most of the crate's `unsafe` code.
 //!
 //! - [`coroutine`]: stepping coroutines, and the slots by which the interpreter steps ours.
 //! - [`current_task`]: the current task of an event loop.

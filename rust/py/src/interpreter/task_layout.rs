@@ -4,7 +4,8 @@
 //! Python has no API for either. The layout is found by an experiment at import (`probe_task.py`); a build of
 //! Python in which the experiment fails is refused.
 
-use std::ptr::null_mut;
+use std::ptr::{from_ref, null_mut};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
@@ -15,17 +16,16 @@ use pyo3::types::{PyCFunction, PyType};
 /// The most words that a snapshot has. Tasks have 20 to 30.
 const WORDS: usize = 48;
 
+const _: () = assert!(size_of::<Option<Py<PyAny>>>() == size_of::<*mut ffi::PyObject>());
+
 /// The words of an object's header: reference count and type.
 const HEADER: usize = 2;
 
 struct Layout {
     class: Py<PyType>,
-    /// How many words before the object belong to its state (from 3.12 on: dict and weak references).
-    before: usize,
-    /// The words of the object, its header included.
-    size: usize,
-    /// Which words of a snapshot are compared: all bits set, or none.
-    mask: [usize; WORDS],
+    /// The words that are compared, as ranges: the first word, in words from the start of the object, and the
+    /// number of words.
+    ranges: Vec<(isize, usize)>,
     /// Where, in words from the start of the object, the future is that the task waits for.
     waiter: usize,
     /// And its context, and its event loop.
@@ -48,16 +48,21 @@ impl Layout {
 
 static LAYOUT: PyOnceLock<Layout> = PyOnceLock::new();
 
+/// [`LAYOUT`], read without asking whether it is set.
+static FOUND: AtomicPtr<Layout> = AtomicPtr::new(null_mut());
+
 /// The words before an object in which the garbage collector keeps its list.
 const COLLECTOR: usize = 2;
 
-fn layout(py: Python<'_>) -> &Layout {
-    LAYOUT.get(py).expect("the layout is found at import")
+#[inline]
+fn layout(_py: Python<'_>) -> &'static Layout {
+    // SAFETY: it is found at import, before there is a task of ours, and never freed.
+    unsafe { &*FOUND.load(Ordering::Relaxed) }
 }
 
 /// The class of tasks.
 pub(crate) fn class(py: Python<'_>) -> &Bound<'_, PyType> {
-    layout(py).class.bind(py)
+    LAYOUT.get(py).expect("the layout is found at import").class.bind(py)
 }
 
 /// The state of a task, as words.
@@ -66,12 +71,11 @@ pub(crate) struct Snapshot([usize; WORDS]);
 impl Snapshot {
     /// Takes a snapshot of a task.
     pub(crate) fn of(task: &Bound<'_, PyAny>) -> Self {
-        let layout = layout(task.py());
         let mut words = [0; WORDS];
-        // SAFETY: a task of the class whose layout it is.
-        unsafe { read_words(task, layout.before, layout.size, &mut words) };
-        for (word, mask) in words.iter_mut().zip(layout.mask) {
-            *word &= mask;
+        let mut next = 0;
+        for &(first, count) in &layout(task.py()).ranges {
+            words[next..next + count].copy_from_slice(slice_of(task, first, count));
+            next += count;
         }
         Self(words)
     }
@@ -79,24 +83,21 @@ impl Snapshot {
     /// Whether the task is as it was.
     #[inline]
     pub(crate) fn matches(&self, task: &Bound<'_, PyAny>) -> bool {
-        let layout = layout(task.py());
-        let raw = task.as_ptr().cast::<usize>();
-        let count = layout.before + layout.size - HEADER;
-        // SAFETY: a task of the class whose layout it is; its words are only read.
-        unsafe {
-            let object = raw.add(HEADER);
-            let mut difference = 0;
-            for index in 0..layout.before {
-                let word = *raw.sub(COLLECTOR + layout.before).add(index);
-                difference |= (word & layout.mask[index]) ^ self.0[index];
-            }
-            for index in layout.before..count {
-                let word = *object.add(index - layout.before);
-                difference |= (word & layout.mask[index]) ^ self.0[index];
-            }
-            difference == 0
-        }
+        let mut next = 0;
+        layout(task.py()).ranges.iter().all(|&(first, count)| {
+            let before = &self.0[next..next + count];
+            next += count;
+            before == slice_of(task, first, count)
+        })
     }
+}
+
+/// Some words of a task.
+#[inline]
+fn slice_of<'a>(task: &'a Bound<'_, PyAny>, first: isize, count: usize) -> &'a [usize] {
+    // SAFETY: a range of the layout lies within a task, or within what lies before it. Nothing else runs
+    // while the words are read: the caller holds the interpreter's lock.
+    unsafe { std::slice::from_raw_parts(task.as_ptr().cast::<usize>().offset(first), count) }
 }
 
 /// Reads the state of an object: `before` words before the collector's, then all after the header.
@@ -141,21 +142,20 @@ pub(crate) fn read<'py>(task: &Bound<'py, PyAny>, field: Field) -> Option<Bound<
 
 /// Exchanges a field of a task. The references move, so that no count changes.
 #[inline]
-pub(crate) fn exchange(
-    task: &Bound<'_, PyAny>,
-    field: Field,
-    value: Option<Py<PyAny>>,
-) -> Option<Py<PyAny>> {
-    let py = task.py();
-    let offset = layout(py).offset(field);
-    let value = value.map_or(null_mut(), Py::into_ptr);
-    // SAFETY: a task of the class whose layout it is. The field owns its reference, or is null; what was
-    // in it now belongs to the caller. Test: tests/semantics/test_task_state.py.
+pub(crate) fn exchange(task: &Bound<'_, PyAny>, field: Field, value: &mut Option<Py<PyAny>>) {
+    let offset = layout(task.py()).offset(field);
+    // SAFETY: a task of the class whose layout it is. The field owns its reference, or is null, and so does an
+    // `Option<Py>`, which is as large as a pointer. Test: tests/semantics/test_task_state.py.
     unsafe {
         let place = task.as_ptr().cast::<*mut ffi::PyObject>().add(offset);
-        let before = std::ptr::replace(place, value);
-        Bound::from_owned_ptr_or_opt(py, before).map(Bound::unbind)
+        std::ptr::swap(place.cast::<Option<Py<PyAny>>>(), value);
     }
+}
+
+/// Sets a field of a task.
+pub(crate) fn set(task: &Bound<'_, PyAny>, field: Field, value: Py<PyAny>) {
+    let mut value = Some(value);
+    exchange(task, field, &mut value);
 }
 
 /// Toggles the flag by which a pending task complains when it is destroyed: tasks that are idle do not.
@@ -169,7 +169,8 @@ pub(crate) fn toggle_log_flag(task: &Bound<'_, PyAny>) {
 /// Finds the layout. Called once, at import.
 pub(crate) fn find(py: Python<'_>) -> PyResult<()> {
     let found = LAYOUT.get_or_try_init(py, || probe(py));
-    found.map(|_| ()).map_err(|error| {
+    let store = |layout: &Layout| FOUND.store(from_ref(layout).cast_mut(), Ordering::Relaxed);
+    found.map(store).map_err(|error| {
         let refused = PyImportError::new_err(
             "ferrogen cannot use the tasks of this build of Python (it needs CPython 3.10 to 3.14 with \
              asyncio's accelerator module): the reason is above",
@@ -178,6 +179,9 @@ pub(crate) fn find(py: Python<'_>) -> PyResult<()> {
         refused
     })
 }
+
+/// What the experiment finds: the words of four fields, the bit of the last, and the links.
+type Found = (usize, usize, usize, usize, usize, Vec<usize>);
 
 fn probe(py: Python<'_>) -> PyResult<Layout> {
     let class = py.import("_asyncio")?.getattr("Task")?.cast_into::<PyType>()?;
@@ -204,11 +208,18 @@ fn probe(py: Python<'_>) -> PyResult<Layout> {
         c"ferrogen_task_probe",
     )?;
     let found = probe.call_method1("find_in_thread", (words,))?;
-    type Found = (usize, usize, usize, usize, usize, Vec<usize>);
     let (waiter, context, event_loop, log_flag, bit, links): Found = found.extract()?;
-    let mut mask = [usize::MAX; WORDS];
-    for link in links {
-        mask[link] = 0;
+    let mut ranges: Vec<(isize, usize)> = Vec::new();
+    for index in (0..before + size - HEADER).filter(|index| !links.contains(index)) {
+        let place = if index < before {
+            index.cast_signed() - (COLLECTOR + before).cast_signed()
+        } else {
+            (index - before + HEADER).cast_signed()
+        };
+        match ranges.last_mut() {
+            Some((first, count)) if *first + count.cast_signed() == place => *count += 1,
+            _ => ranges.push((place, 1)),
+        }
     }
     let offset = |index: usize| {
         index.checked_sub(before).map(|index| index + HEADER).ok_or_else(|| {
@@ -218,5 +229,5 @@ fn probe(py: Python<'_>) -> PyResult<Layout> {
     let (waiter, context) = (offset(waiter)?, offset(context)?);
     let event_loop = offset(event_loop)?;
     let log_flag = (offset(log_flag)?, bit);
-    Ok(Layout { class: class.unbind(), before, size, mask, waiter, context, event_loop, log_flag })
+    Ok(Layout { class: class.unbind(), ranges, waiter, context, event_loop, log_flag })
 }
