@@ -85,7 +85,7 @@ def is_valid_agent_type(value: str) -> bool:
 class CancellationToken:
     """A request to cancel, passed from the sender of a message to its handlers.
 
-    It may be cancelled from any thread, and used in its own callbacks. Futures are linked from the
+    It can be cancelled from any thread, and used in its callbacks. Futures are linked from the
     thread of their event loop.
 
     Example:
@@ -224,7 +224,7 @@ class Routes:
 
 @final
 class PublishEnvelope:
-    """A published message on its way to its recipients.
+    """A published message, shared by its deliveries.
 
     All recipients share one envelope. The token and the message id are created when first read,
     unless they are given.
@@ -324,7 +324,7 @@ class Engine:
 
     A message is delivered to its handler inside the sender's `await` if nothing is queued ahead of
     it, its agent exists and no intervention handler suspends; otherwise it is queued. Published
-    messages are delivered in batches, one batch in each turn of the event loop.
+    messages are delivered in batches, one batch in each iteration of the event loop.
 
     Args:
         host: What the engine calls in Python; see `ferrogen._runtime.host.EngineHost`.
@@ -333,7 +333,7 @@ class Engine:
             one of them is enabled for INFO.
         interceptors: The user's intervention handlers. The list may change at any time.
         kept: Holds the tasks of suspended handlers: asyncio has only weak references to tasks.
-        task_mode: Whether each handler runs in a task of its own from its beginning.
+        task_mode: Whether each handler runs in its own task from the start.
     """
 
     def __new__(
@@ -374,7 +374,7 @@ class Engine:
     # Life cycle.
 
     def bind(self, event_loop: asyncio.AbstractEventLoop, context: Context) -> None:
-        """Bind the engine to an event loop on which messages are taken by hand.
+        """Bind the engine to an event loop on which messages are processed manually.
 
         Args:
             event_loop: The running event loop.
@@ -384,7 +384,7 @@ class Engine:
     def open(
         self, event_loop: asyncio.AbstractEventLoop, context: Context, *, is_traced: bool
     ) -> None:
-        """Start to process messages in this thread's running event loop.
+        """Start processing messages in this thread's running event loop.
 
         Args:
             event_loop: The running event loop.
@@ -393,10 +393,10 @@ class Engine:
         """
 
     def shut(self) -> None:
-        """Stop to process messages. Messages are still accepted, and queued."""
+        """Stop processing messages. Messages are still accepted, and queued."""
 
     def drain(self, reason: str) -> None:
-        """Make dead letters of all messages that no handler has begun.
+        """Turn all messages that no handler has started into dead letters.
 
         Args:
             reason: The text of the `RuntimeStoppedError` that their senders get.
@@ -440,7 +440,7 @@ class Engine:
         """Deliver queued messages, for about a millisecond."""
 
     def begin_gathered(self) -> None:
-        """Make the first step of the sends that `asyncio.gather` awaits."""
+        """Run the first step of the sends that `asyncio.gather` awaits."""
 
     def finish_cancelled(self) -> None:
         """Cancel the sends whose tokens are cancelled, a few turns later."""
@@ -449,7 +449,7 @@ class Engine:
         """Resume the handlers whose responses have arrived."""
 
     def wake_up(self) -> None:
-        """Passivate the agents whose idle time is over."""
+        """Passivate the agents that have been idle for too long."""
 
     # Agents.
 
@@ -462,7 +462,7 @@ class Engine:
         drop_oldest: bool,
         passivate_after: float | None,
     ) -> None:
-        """Set the options of the agents of a type. See `AgentOptions`; None is no limit."""
+        """Set the options of the agents of a type. See `AgentOptions`; None means no limit."""
 
     def build(self, agent_id: AgentId) -> None:
         """Report that the host builds an agent without a message for it.

@@ -1,9 +1,8 @@
-"""The structured events that the runtime, model clients and tools log.
+"""Structured log events of the runtime, model clients and tools.
 
-They go to the logger named by ``EVENT_LOGGER_NAME``. Each event keeps its facts in ``kwargs`` and
-renders itself as one line of JSON only when a handler asks for its text. Events that the runtime
-logs for messages make even these facts only when somebody reads them. Which logger hears what is
-decided by the code that logs, not here.
+They go to the logger named by ``EVENT_LOGGER_NAME``. Each event has its fields in ``kwargs``, and
+is rendered as one line of JSON when a handler formats it. Events that the runtime logs for messages
+create these fields when they are first read.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ class LLMCallEvent:
 
     Args:
         messages: What was sent to the model.
-        response: What the model answered.
+        response: The model's response.
         prompt_tokens: Number of tokens in the prompt.
-        completion_tokens: Number of tokens in the answer.
-        **kwargs: Further facts to log beside these.
+        completion_tokens: Number of tokens in the response.
+        **kwargs: Further fields to log.
 
     Example:
         ```python
@@ -78,7 +77,7 @@ class LLMCallEvent:
 
     @property
     def completion_tokens(self) -> int:
-        """Number of tokens in the answer."""
+        """Number of tokens in the response."""
         return cast(int, self.kwargs["completion_tokens"])
 
     def __str__(self) -> str:
@@ -90,7 +89,7 @@ class LLMStreamStartEvent:
 
     Args:
         messages: What was sent to the model.
-        **kwargs: Further facts to log beside these.
+        **kwargs: Further fields to log.
 
     Example:
         ```python
@@ -119,10 +118,10 @@ class LLMStreamEndEvent:
     """A streamed call to a language model is complete, logged by model clients.
 
     Args:
-        response: What the model answered, put together.
+        response: The model's complete response.
         prompt_tokens: Number of tokens in the prompt.
-        completion_tokens: Number of tokens in the answer.
-        **kwargs: Further facts to log beside these.
+        completion_tokens: Number of tokens in the response.
+        **kwargs: Further fields to log.
 
     Example:
         ```python
@@ -159,7 +158,7 @@ class LLMStreamEndEvent:
 
     @property
     def completion_tokens(self) -> int:
-        """Number of tokens in the answer."""
+        """Number of tokens in the response."""
         return cast(int, self.kwargs["completion_tokens"])
 
     def __str__(self) -> str:
@@ -172,7 +171,7 @@ class ToolCallEvent:
     Args:
         tool_name: The tool that ran.
         arguments: What it was called with.
-        result: What it answered, as text.
+        result: Its result, as text.
 
     Example:
         ```python
@@ -201,7 +200,7 @@ class ToolCallEvent:
 
 
 class MessageKind(Enum):
-    """What sort of message an event speaks of."""
+    """The kind of message of an event."""
 
     DIRECT = 1
     PUBLISH = 2
@@ -209,22 +208,22 @@ class MessageKind(Enum):
 
 
 class DeliveryStage(Enum):
-    """How far the message had come when the event was logged."""
+    """The stage of the message when the event was logged."""
 
     SEND = 1
     DELIVER = 2
 
 
 class MessageEvent:
-    """A message was accepted by the runtime, or is handed to its recipient.
+    """A message was accepted by the runtime, or is delivered to its recipient.
 
     Args:
         payload: The message as text.
         sender: The agent that sent it, if an agent did.
         receiver: The agent or topic it goes to.
-        kind: Direct, published, or an answer.
+        kind: Direct, published, or a response.
         delivery_stage: Accepted or delivered.
-        **kwargs: Further facts to log beside these.
+        **kwargs: Further fields to log.
 
     Example:
         ```python
@@ -270,7 +269,7 @@ class MessageEvent:
         payload = None if given is None else settled("payload", given)
         if given is None or len(given) > _FACTS_OF_A_MESSAGE or not isinstance(payload, str):
             return as_json(self.kwargs)
-        # Four of these are rendered for one answered message: a line made by hand costs a third.
+        # Four of these are rendered for one request: formatting the line directly costs a third.
         return (
             f'{{"payload": {quoted(payload)}, "sender": {quoted(given["sender"])}, '
             f'"receiver": {quoted(given["receiver"])}, "kind": {quoted(given["kind"])}, '
@@ -284,9 +283,9 @@ class MessageDroppedEvent:
     Args:
         payload: The message as text.
         sender: The agent that sent it, if an agent did.
-        receiver: The agent or topic it was meant for.
-        kind: Direct, published, or an answer.
-        **kwargs: Further facts to log beside these.
+        receiver: The agent or topic it was addressed to.
+        kind: Direct, published, or a response.
+        **kwargs: Further fields to log.
 
     Example:
         ```python
@@ -335,7 +334,7 @@ class MessageHandlerExceptionEvent:
         payload: The message as text.
         handling_agent: The agent whose handler raised.
         exception: What it raised.
-        **kwargs: Further facts to log beside these.
+        **kwargs: Further fields to log.
 
     Example:
         ```python
@@ -378,9 +377,9 @@ class AgentConstructionExceptionEvent:
     """An agent could not be built.
 
     Args:
-        agent_id: The agent that was wanted.
+        agent_id: The id of the agent.
         exception: What its factory raised.
-        **kwargs: Further facts to log beside these.
+        **kwargs: Further fields to log.
 
     Example:
         ```python
@@ -410,7 +409,7 @@ class AgentConstructionExceptionEvent:
 
 
 def _handling_agent() -> str | None:
-    """Name the agent whose handler is running, or None outside of any handler."""
+    """The agent that is handling a message, or None outside any handler."""
     try:
         return str(MessageHandlerContext.agent_id())
     except RuntimeError:

@@ -78,7 +78,7 @@ async def test_instances_keep_their_ids_and_their_class(runtime: Runtime) -> Non
 
 async def test_an_instance_type_has_no_other_agents_and_says_so(runtime: Runtime) -> None:
     await runtime.register_agent_instance(Doing(echo), AgentId("a", "1"))
-    with pytest.raises(RuntimeError, match="only registered instances, and a/2 is none of them"):
+    with pytest.raises(RuntimeError, match="only registered instances, and a/2 is not one of them"):
         await runtime.send_message("x", AgentId("a", "2"))
 
 

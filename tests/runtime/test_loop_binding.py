@@ -16,7 +16,7 @@ from ferrogen.exceptions import FerrogenError, WrongLoopError
 from .world import Gate, instances, register, tally, until_idle
 
 Runtime = SingleThreadedAgentRuntime
-ELSEWHERE = "is running on another event loop; hand the call over with"
+ELSEWHERE = "is running on another event loop; schedule the call with"
 CLOSED = "event loop that this runtime was started on is closed"
 
 

@@ -1,1 +1,1 @@
-"""Agents: what they are, how they are declared, and how they route what they receive."""
+"""Agents: base classes, handlers, registration and options."""

@@ -1,4 +1,4 @@
-"""The agent protocol owns what a runtime expects of an agent; most get it from `BaseAgent`."""
+"""The agent protocol: the interface that a runtime calls."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Agent(Protocol):
-    """What a runtime expects of an agent. Most agents inherit it from `BaseAgent`.
+    """The interface of an agent that a runtime calls. Most agents inherit it from `BaseAgent`.
 
     Example:
         ```python
@@ -27,19 +27,19 @@ class Agent(Protocol):
 
     @property
     def metadata(self) -> AgentMetadata:
-        """What may be known of the agent without talking to it."""
+        """The type, key and description of the agent."""
         ...
 
     @property
     def id(self) -> AgentId:
-        """The address of the agent."""
+        """The id of the agent."""
         ...
 
     async def bind_id_and_runtime(self, id: AgentId, runtime: "AgentRuntime") -> None:
-        """Tell the agent its address and the runtime it lives in.
+        """Bind the agent to its id and its runtime.
 
         Args:
-            id: The address.
+            id: The id.
             runtime: The runtime.
         """
         ...
@@ -49,10 +49,10 @@ class Agent(Protocol):
 
         Args:
             message: The message.
-            ctx: What comes with it.
+            ctx: Its context.
 
         Returns:
-            The answer, or None.
+            The response, or None.
 
         Raises:
             asyncio.CancelledError: The message was cancelled.
@@ -61,11 +61,11 @@ class Agent(Protocol):
         ...
 
     async def save_state(self) -> Mapping[str, Any]:
-        """Return the state of the agent, as something that JSON can hold."""
+        """Return the state of the agent, as a JSON-serializable mapping."""
         ...
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take over a state that `save_state` returned.
+        """Restore a state that `save_state` returned.
 
         Args:
             state: That state.
@@ -73,5 +73,5 @@ class Agent(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of what the agent holds; called when the runtime closes."""
+        """Release the resources of the agent; called when the runtime closes."""
         ...

@@ -1,11 +1,11 @@
-"""The agent type owns the name under which agents of one kind are registered."""
+"""The agent type: the name that a factory is registered under."""
 
 from dataclasses import dataclass
 
 
 @dataclass(eq=True, frozen=True)
 class AgentType:
-    """The name of a kind of agent, as a registration returns it.
+    """The name of an agent type, as returned by a registration.
 
     Example:
         ```python

@@ -1,4 +1,4 @@
-"""Annotations own the reading of a resolved annotation as the concrete types it allows."""
+"""Concrete types of resolved annotations."""
 
 from collections.abc import Sequence
 from types import NoneType, UnionType
@@ -6,11 +6,11 @@ from typing import Any, Union, get_args, get_origin
 
 
 class AnyType:
-    """Stands for ``typing.Any`` among types: before Python 3.11 ``Any`` is no class."""
+    """Stands for ``typing.Any`` among types: before Python 3.11 ``Any`` is not a class."""
 
 
 def is_union(t: object) -> bool:
-    """Tell whether an annotation is a union, however it is spelled."""
+    """Whether an annotation is a union, in either spelling."""
     origin = get_origin(t)
     return origin is Union or origin is UnionType
 
@@ -22,7 +22,7 @@ def get_types(t: object) -> Sequence[type[Any]] | None:
         t: A type, a union of types, None or ``Any``; already resolved, not a string.
 
     Returns:
-        The types; ``AnyType`` for ``Any``; None when the annotation is nothing of the kind.
+        The types; ``AnyType`` for ``Any``; None for any other annotation.
     """
     if is_union(t):
         return get_args(t)
@@ -36,5 +36,5 @@ def get_types(t: object) -> Sequence[type[Any]] | None:
 
 
 def allows_anything(types: Sequence[type[Any]]) -> bool:
-    """Tell whether ``Any`` is among the types that ``get_types`` listed."""
+    """Whether ``Any`` is among the types that ``get_types`` listed."""
     return AnyType in types or Any in types

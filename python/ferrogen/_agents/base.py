@@ -1,4 +1,4 @@
-"""The base agent owns an agent's identity, its ways to send, and its own registration."""
+"""The base agent: identity, sending and registration."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ BaseAgentClass = TypeVar("BaseAgentClass", bound="type[BaseAgent]")
 def subscription_factory(
     subscription: UnboundSubscription,
 ) -> Callable[[type[BaseAgentType]], type[BaseAgentType]]:
-    """Add a maker of subscriptions to an agent class; a class decorator."""
+    """Add a subscription factory to an agent class; a class decorator."""
 
     def decorator(cls: type[BaseAgentType]) -> type[BaseAgentType]:
         cls.internal_unbound_subscriptions_list.append(subscription)
@@ -82,7 +82,7 @@ def handles(
 
 
 class BaseAgent(ABC, Agent):
-    """An agent with everything but the handling of messages. See `RoutedAgent` for that.
+    """A base class for agents; subclasses implement `on_message_impl`. See also `RoutedAgent`.
 
     Example:
         ```python
@@ -109,7 +109,7 @@ class BaseAgent(ABC, Agent):
         ```
 
     Args:
-        description: What the agent does, in a few words; part of its metadata.
+        description: A short description of the agent; part of its metadata.
 
     Raises:
         ValueError: The description is not a string.
@@ -144,14 +144,14 @@ class BaseAgent(ABC, Agent):
         self._description = description
 
     async def bind_id_and_runtime(self, id: AgentId, runtime: AgentRuntime) -> None:
-        """Tell the agent its address and the runtime it lives in.
+        """Bind the agent to its id and its runtime.
 
         Args:
-            id: The address.
+            id: The id.
             runtime: The runtime.
 
         Raises:
-            RuntimeError: The agent has another address or lives in another runtime already.
+            RuntimeError: The agent is bound to another id or another runtime already.
         """
         if hasattr(self, "_id") and self._id != id:
             raise RuntimeError("Agent is already bound to a different ID")
@@ -162,18 +162,18 @@ class BaseAgent(ABC, Agent):
 
     @property
     def metadata(self) -> AgentMetadata:
-        """What may be known of the agent without talking to it."""
+        """The type, key and description of the agent."""
         agent_id = self.id
         return AgentMetadata(key=agent_id.key, type=agent_id.type, description=self._description)
 
     @property
     def type(self) -> str:
-        """The type part of the agent's address."""
+        """The type part of the agent's id."""
         return self.id.type
 
     @property
     def id(self) -> AgentId:
-        """The address of the agent."""
+        """The id of the agent."""
         try:
             return self._id
         except AttributeError:
@@ -181,7 +181,7 @@ class BaseAgent(ABC, Agent):
 
     @property
     def runtime(self) -> AgentRuntime:
-        """The runtime that the agent lives in."""
+        """The runtime that the agent is bound to."""
         try:
             return self._runtime
         except AttributeError:
@@ -210,15 +210,15 @@ class BaseAgent(ABC, Agent):
 
         Args:
             message: The message.
-            ctx: What comes with it.
+            ctx: Its context.
 
         Returns:
-            The answer, or None.
+            The response, or None.
         """
         ...
 
-    # These two hand out the runtime's own coroutine: one of their own around it would cost half as
-    # much as the message.
+    # These two return the coroutine of the runtime: another one around it would cost half as much
+    # as the message.
 
     @is_coroutine_function
     def send_message(
@@ -229,21 +229,21 @@ class BaseAgent(ABC, Agent):
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
     ) -> Coroutine[Any, Any, Any]:
-        """Send a message to another agent and wait for its answer.
+        """Send a message to another agent and wait for its response.
 
         Args:
             message: The message.
             recipient: The agent to send it to.
             cancellation_token: Cancels the message.
-            message_id: Names the message in logs and traces; made up when left out.
+            message_id: Names the message in logs and traces; generated if left out.
 
         Returns:
-            The answer.
+            The response.
         """
         try:
             send, sender = self._runtime.send_message, self._id
         except AttributeError:
-            send, sender = self.runtime.send_message, self.id  # which say what is wrong
+            send, sender = self.runtime.send_message, self.id  # which raise a clear error
         return send(
             message,
             sender=sender,
@@ -260,7 +260,7 @@ class BaseAgent(ABC, Agent):
         *,
         cancellation_token: CancellationToken | None = None,
     ) -> Coroutine[Any, Any, None]:
-        """Publish a message to whoever hears a topic.
+        """Publish a message to the subscribers of a topic.
 
         Args:
             message: The message.
@@ -279,7 +279,7 @@ class BaseAgent(ABC, Agent):
         return {}
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take over a state that `save_state` returned. Override it: this one only warns.
+        """Restore a state that `save_state` returned. Override it: this one only warns.
 
         Args:
             state: That state.
@@ -287,7 +287,7 @@ class BaseAgent(ABC, Agent):
         warnings.warn("load_state not implemented", stacklevel=2)
 
     async def close(self) -> None:
-        """Let go of what the agent holds. Override it when there is something."""
+        """Release the resources of the agent. Override it if there are any."""
 
     async def register_instance(
         self,
@@ -297,19 +297,19 @@ class BaseAgent(ABC, Agent):
         skip_class_subscriptions: bool = True,
         skip_direct_message_subscription: bool = False,
     ) -> AgentId:
-        """Register this very agent under an address, instead of a way to build such agents.
+        """Register this agent under an id, instead of a factory.
 
-        A topic whose type is the key of the address is subscribed to as well.
+        The agent is also subscribed to the topic type that equals the key of the id.
 
         Args:
-            runtime: The runtime to live in.
-            agent_id: The address.
+            runtime: The runtime to register with.
+            agent_id: The id.
             skip_class_subscriptions: Do not add the subscriptions declared on the class.
-            skip_direct_message_subscription: Do not hear topics that begin with the agent type
-                and a colon.
+            skip_direct_message_subscription: Do not subscribe to topic types that start with the
+                agent type and a colon.
 
         Returns:
-            The address.
+            The id.
         """
         set_options = class_options_setter(self.__class__, runtime)
         agent_id = await runtime.register_agent_instance(agent_instance=self, agent_id=agent_id)
@@ -335,15 +335,15 @@ class BaseAgent(ABC, Agent):
         skip_class_subscriptions: bool = False,
         skip_direct_message_subscription: bool = False,
     ) -> AgentType:
-        """Register a way to build agents of this class, under an agent type.
+        """Register a factory for agents of this class, under an agent type.
 
         Args:
-            runtime: The runtime to live in.
+            runtime: The runtime to register with.
             type: The agent type.
             factory: Builds an agent; may be async.
             skip_class_subscriptions: Do not add the subscriptions declared on the class.
-            skip_direct_message_subscription: Do not hear topics that begin with the agent type
-                and a colon.
+            skip_direct_message_subscription: Do not subscribe to topic types that start with the
+                agent type and a colon.
 
         Returns:
             The agent type.

@@ -1,4 +1,4 @@
-"""The closure agent owns how a plain async function becomes an agent."""
+"""The closure agent: an async function as an agent."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ClosureContext(Protocol):
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
     ) -> Any:
-        """Send a message to another agent and wait for its answer."""
+        """Send a message to another agent and wait for its response."""
         ...
 
     async def publish_message(
@@ -76,7 +76,7 @@ class ClosureContext(Protocol):
         *,
         cancellation_token: CancellationToken | None = None,
     ) -> None:
-        """Publish a message to whoever hears a topic."""
+        """Publish a message to the subscribers of a topic."""
         ...
 
 
@@ -92,10 +92,10 @@ class ClosureAgent(BaseAgent, ClosureContext):
 
 
         async def main() -> None:
-            heard: list[str] = []
+            received: list[str] = []
 
             async def listen(agent: ClosureContext, message: str, ctx: MessageContext) -> None:
-                heard.append(message)
+                received.append(message)
 
             runtime = SingleThreadedAgentRuntime()
             await ClosureAgent.register_closure(
@@ -104,21 +104,21 @@ class ClosureAgent(BaseAgent, ClosureContext):
             runtime.start()
             await runtime.publish_message("hello", DefaultTopicId())
             await runtime.stop_when_idle()
-            assert heard == ["hello"]
+            assert received == ["hello"]
 
 
         asyncio.run(main())
         ```
 
     Args:
-        description: What the agent does, in a few words.
+        description: A short description of the agent.
         closure: Takes the agent, the message and its context.
         unknown_type_policy: What to do with a message of another type than the closure is
-            annotated to take: raise, warn and answer nothing, or hand it over all the same.
+            annotated to take: raise, warn and return None, or call the closure anyway.
 
     Raises:
-        RuntimeError: It is not being built by a runtime.
-        TypeError: The closure cannot be an agent; says what to do.
+        RuntimeError: It is not created by the factory of a runtime.
+        TypeError: The closure has an invalid signature.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class ClosureAgent(BaseAgent, ClosureContext):
         self._unknown_type_policy = unknown_type_policy
 
     async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
-        """Hand the message to the closure, if it is of a type that the closure takes."""
+        """Call the closure with the message, if the closure takes its type."""
         if not self._expects_anything and type(message) not in self._expected_types:
             text = (
                 f"Message type {type(message)} not in target types {self._expected_types} of "
@@ -148,13 +148,14 @@ class ClosureAgent(BaseAgent, ClosureContext):
             )
             if self._unknown_type_policy == "warn":
                 warnings.warn(
-                    text + "'error' to raise an exception, or 'ignore' to hand it over",
+                    text + "'error' to raise an exception, or 'ignore' to call the closure anyway",
                     stacklevel=1,
                 )
                 return None
             if self._unknown_type_policy == "error":
                 raise CantHandleException(
-                    text + "'warn' to drop it with a warning, or 'ignore' to hand it over"
+                    text
+                    + "'warn' to drop it with a warning, or 'ignore' to call the closure anyway"
                 )
         return await self._closure(self, message, ctx)
 
@@ -166,7 +167,7 @@ class ClosureAgent(BaseAgent, ClosureContext):
         """Do nothing: a closure agent has no state.
 
         Args:
-            state: Is not looked at.
+            state: Ignored.
         """
 
     @classmethod
@@ -185,16 +186,16 @@ class ClosureAgent(BaseAgent, ClosureContext):
         """Register an async function as an agent.
 
         Args:
-            runtime: The runtime to live in.
+            runtime: The runtime to register with.
             type: The agent type.
             closure: Takes the agent, the message and its context. The annotation of the message
                 says which types it takes; ``Any`` takes every message.
-            unknown_type_policy: What to do with a message of another type: raise, warn and answer
-                nothing, or hand it over all the same.
-            skip_direct_message_subscription: Do not hear topics that begin with the agent type
-                and a colon.
-            description: What the agent does, in a few words.
-            subscriptions: Makes the agent's subscriptions; may be async.
+            unknown_type_policy: What to do with a message of another type: raise, warn and return
+                None, or call the closure anyway.
+            skip_direct_message_subscription: Do not subscribe to topic types that start with the
+                agent type and a colon.
+            description: A short description of the agent.
+            subscriptions: Creates the agent's subscriptions; may be async.
 
         Returns:
             The agent type.

@@ -1,4 +1,4 @@
-"""Functions that return a coroutine without being written `async def` say so here."""
+"""Marker for functions that return a coroutine without being `async def`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 
 def is_coroutine_function(function: F) -> F:
-    """Let `iscoroutinefunction` take a function for what it amounts to.
+    """Mark a function as a coroutine function for `iscoroutinefunction`.
 
-    `unittest.mock` asks, to put an `AsyncMock` in its place. Before 3.12 only the function of that
-    name in `asyncio` can be told, not the one in `inspect`.
+    `unittest.mock` checks it, to create an `AsyncMock`. Before 3.12 only `asyncio` has such a mark,
+    not `inspect`.
     """
     if sys.version_info >= (3, 12):
         return inspect.markcoroutinefunction(function)

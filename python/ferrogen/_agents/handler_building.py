@@ -1,4 +1,4 @@
-"""Handler building owns what the three decorators share: checks around a method, and a router."""
+"""Handler construction, shared by the three decorators: type checks and a router."""
 
 import logging
 from collections.abc import Callable, Coroutine, Sequence
@@ -30,13 +30,13 @@ class HandlerPlan(NamedTuple):
     function: Callable[[Any, Any, MessageContext], Coroutine[Any, Any, Any]]
     """The method as it was written."""
     wants_rpc: bool | None
-    """Whether it wants messages that were sent, or published; None is both."""
+    """Whether it accepts sent messages (True), published messages (False), or both (None)."""
     match: Callable[[Any, MessageContext], bool] | None
-    """The user's own condition."""
+    """The condition given by the user."""
     answers: tuple[type[Any], ...] | None
-    """The types that it may return; None is any."""
+    """The types that it may return; None means any."""
     judge: Callable[[Any], Any]
-    """Deals with an answer of another type."""
+    """Called with a response of another type."""
 
 
 def decorate(
@@ -45,20 +45,20 @@ def decorate(
     strict: bool,
     match: Callable[[Any, MessageContext], bool] | None,
 ) -> Any:
-    """Turn a method into a handler of some kind, or make the decorator that does.
+    """Turn a method into a handler of some kind, or return a decorator.
 
     Args:
         kind: The kind of handler.
         func: The method, or None for a decorator.
-        strict: Whether a message or answer of an undeclared type is an error.
-        match: Tells whether the handler wants a message.
+        strict: Whether a message or response of an undeclared type is an error.
+        match: Whether the handler accepts a message.
 
     Returns:
         The handler, or the decorator.
 
     Raises:
         TypeError: The method cannot be such a handler.
-        ValueError: ``func`` is no method at all.
+        ValueError: ``func`` is not callable.
     """
     if func is None:
         return lambda function: _build(kind, function, strict, match)
@@ -75,21 +75,21 @@ def _build(
 ) -> Any:
     target_types, produces_types = read_signature(func, kind, in_class_body=True)
     is_event = kind == "event handler"
-    allowed_answers: Sequence[type[Any]] = (NoneType,) if is_event else produces_types
-    any_answer = not is_event and allows_anything(produces_types)
+    allowed_responses: Sequence[type[Any]] = (NoneType,) if is_event else produces_types
+    any_response = not is_event and allows_anything(produces_types)
 
     def report(error: Exception) -> None:
         if strict:
             raise error
         logger.warning("%s", error)
 
-    def judge(answer: Any) -> Any:
-        """Deal with an answer whose type was not declared."""
+    def judge(response: Any) -> Any:
+        """Report a response of an undeclared type, and return what the sender gets."""
         if is_event:
-            report(ValueError(f"Return type {type(answer)} is not None."))
+            report(ValueError(f"Return type {type(response)} is not None."))
             return None
-        report(ValueError(f"Return type {type(answer)} not in return types {produces_types}"))
-        return answer
+        report(ValueError(f"Return type {type(response)} not in return types {produces_types}"))
+        return response
 
     @wraps(func)
     async def handler(self: Any, message: Any, ctx: MessageContext) -> Any:
@@ -99,10 +99,10 @@ def _build(
                     f"Message type {type(message)} not in target types {target_types}"
                 )
             )
-        answer = await func(self, message, ctx)
-        if any_answer or type(answer) in allowed_answers:
-            return answer
-        return judge(answer)
+        response = await func(self, message, ctx)
+        if any_response or type(response) in allowed_responses:
+            return response
+        return judge(response)
 
     built: Any = handler
     built.target_types = list(target_types)
@@ -113,7 +113,7 @@ def _build(
         function=func,
         wants_rpc=_WANTS_RPC[kind],
         match=match,
-        answers=None if any_answer else tuple(allowed_answers),
+        answers=None if any_response else tuple(allowed_responses),
         judge=judge,
     )
     return built

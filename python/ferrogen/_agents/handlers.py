@@ -1,4 +1,4 @@
-"""Handlers own the decorators that make a method handle messages; routing is left to the agent."""
+"""Decorators that turn methods into message handlers."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal, Protocol, TypeVar, overload, runtime_checkable
@@ -69,7 +69,7 @@ def message_handler(
 
     The method is async and takes the agent, the message and its `MessageContext`. The annotation
     of the message says which types it handles (one type or a union), that of the return value
-    which types it answers with.
+    which types it responds with.
 
     Example:
         ```python
@@ -88,17 +88,17 @@ def message_handler(
 
     Args:
         func: The method, when used without parentheses.
-        strict: Whether a message or an answer of another type than the annotations say is an
-            error; otherwise a warning is logged.
-        match: Looks at a message of the right type, and at its context, and tells whether this
-            handler wants it. Of the handlers of one type, asked in the alphabetical order of
-            their names, the first that wants a message gets it.
+        strict: Whether a message or response of an undeclared type is an error; otherwise a
+            warning is logged.
+        match: Gets a message of the right type and its context, and returns whether this handler
+            accepts it. The handlers of one type are tried in alphabetical order of their names;
+            the first that accepts the message is called.
 
     Returns:
         The handler, or the decorator.
 
     Raises:
-        TypeError: The method is not such a method; says what to do.
+        TypeError: The method has an invalid signature.
     """
     return decorate("message handler", func, strict, match)  # type: ignore[no-any-return]
 
@@ -133,7 +133,7 @@ def event(
     strict: bool = True,
     match: _Match[ReceivesT] | None = None,
 ) -> _Decorator[AgentT, ReceivesT, None] | MessageHandler[AgentT, ReceivesT, None]:
-    """Make a method of a `RoutedAgent` handle published messages only; it answers nothing.
+    """Make a method of a `RoutedAgent` handle published messages only; it returns nothing.
 
     Example:
         ```python
@@ -148,15 +148,15 @@ def event(
 
     Args:
         func: The method, when used without parentheses.
-        strict: Whether a message of another type, or an answer, is an error; otherwise a warning
-            is logged.
-        match: Tells whether this handler wants a message; see `message_handler`.
+        strict: Whether a message of another type, or a response, is an error; otherwise a
+            warning is logged.
+        match: Whether this handler accepts a message; see `message_handler`.
 
     Returns:
         The handler, or the decorator.
 
     Raises:
-        TypeError: The method is not such a method; says what to do.
+        TypeError: The method has an invalid signature.
     """
     return decorate("event handler", func, strict, match)  # type: ignore[no-any-return]
 
@@ -191,7 +191,7 @@ def rpc(
     strict: bool = True,
     match: _Match[ReceivesT] | None = None,
 ) -> _Decorator[AgentT, ReceivesT, ProducesT] | MessageHandler[AgentT, ReceivesT, ProducesT]:
-    """Make a method of a `RoutedAgent` handle sent messages only, whose sender waits.
+    """Make a method of a `RoutedAgent` handle sent messages only, whose sender awaits a response.
 
     Example:
         ```python
@@ -206,14 +206,14 @@ def rpc(
 
     Args:
         func: The method, when used without parentheses.
-        strict: Whether a message or an answer of another type than the annotations say is an
-            error; otherwise a warning is logged.
-        match: Tells whether this handler wants a message; see `message_handler`.
+        strict: Whether a message or response of an undeclared type is an error; otherwise a
+            warning is logged.
+        match: Whether this handler accepts a message; see `message_handler`.
 
     Returns:
         The handler, or the decorator.
 
     Raises:
-        TypeError: The method is not such a method; says what to do.
+        TypeError: The method has an invalid signature.
     """
     return decorate("rpc handler", func, strict, match)  # type: ignore[no-any-return]

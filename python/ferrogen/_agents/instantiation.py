@@ -1,4 +1,4 @@
-"""The instantiation context owns the answer to "which agent is being built here, and for whom?"."""
+"""The context of a factory call: the runtime and the id of the agent being built."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ AGENT_INSTANTIATION_CONTEXT: ContextVar[tuple[AgentRuntime, AgentId]] = ContextV
 
 
 class AgentInstantiationContext:
-    """Tells a factory, or the constructor of an agent, for which runtime and id it builds.
+    """The runtime and the id of the agent being built, for factories and constructors.
 
     Example:
         ```python
@@ -38,8 +38,8 @@ class AgentInstantiationContext:
             runtime = SingleThreadedAgentRuntime()
             await runtime.register_factory("clerk", Clerk)
             runtime.start()
-            answer = await runtime.send_message("tea", AgentId("clerk", "shop-7"))
-            assert answer == "tea for shop-7"
+            response = await runtime.send_message("tea", AgentId("clerk", "shop-7"))
+            assert response == "tea for shop-7"
             await runtime.stop_when_idle()
 
 
@@ -56,7 +56,7 @@ class AgentInstantiationContext:
     @classmethod
     @contextmanager
     def populate_context(cls, ctx: tuple[AgentRuntime, AgentId]) -> Generator[None, Any, None]:
-        """Make an agent the one that is being built inside a ``with`` block; for runtimes.
+        """Set the runtime and the agent id inside a ``with`` block; for runtimes.
 
         Args:
             ctx: The runtime, and the id of the agent.
@@ -75,7 +75,7 @@ class AgentInstantiationContext:
             The runtime.
 
         Raises:
-            RuntimeError: No agent is being built here.
+            RuntimeError: Called outside a factory.
         """
         return cls._current("current_runtime")[0]
 
@@ -87,13 +87,13 @@ class AgentInstantiationContext:
             The id.
 
         Raises:
-            RuntimeError: No agent is being built here.
+            RuntimeError: Called outside a factory.
         """
         return cls._current("current_agent_id")[1]
 
     @classmethod
     def is_in_factory_call(cls) -> bool:
-        """Tell whether a runtime is building an agent here."""
+        """Whether the code runs in a factory that a runtime called."""
         return AGENT_INSTANTIATION_CONTEXT.get(None) is not None
 
     @classmethod

@@ -1,10 +1,10 @@
-"""Agent metadata owns what may be known of an agent without talking to it."""
+"""Agent metadata."""
 
 from typing import TypedDict
 
 
 class AgentMetadata(TypedDict):
-    """What may be known of an agent without talking to it.
+    """The type, key and description of an agent.
 
     Example:
         ```python

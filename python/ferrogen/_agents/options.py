@@ -1,4 +1,4 @@
-"""Agent options own how a runtime treats the agents of one type beyond delivering to them."""
+"""Agent options: concurrency, mailbox capacity, overflow policy and passivation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BaseAgentType = TypeVar("BaseAgentType", bound="BaseAgent")
 
 @dataclass(frozen=True, kw_only=True)
 class AgentOptions:
-    """How a runtime treats the agents of one type. The defaults are those of AutoGen.
+    """Options of the agents of one type. The defaults give AutoGen's behavior.
 
     Example:
         ```python
@@ -24,24 +24,24 @@ class AgentOptions:
         ```
 
     Raises:
-        ValueError: An option has a value that makes no sense.
+        ValueError: An option has an invalid value.
     """
 
     concurrency: int | None = None
-    """How many messages one agent handles at the same time; 1 is one after the other, None is
-    no limit."""
+    """How many messages one agent handles at the same time; 1 means one after the other, None
+    means no limit."""
 
     capacity: int | None = None
-    """How many messages may wait for one agent, because it is busy or being built; None is no
+    """How many messages may be queued for one agent that is busy or being built; None means no
     limit."""
 
     overflow: Literal["reject", "drop_oldest"] = "reject"
-    """What happens to a message that finds the mailbox full: it is refused, or takes the place of
-    the one that has waited longest."""
+    """What happens when the mailbox is full: the new message is rejected, or the oldest queued
+    message is dropped."""
 
     passivate_after: float | None = None
-    """After how many seconds without a message an idle agent is closed and forgotten; its next
-    message builds it anew. None is never."""
+    """After how many seconds without a message an idle agent is closed and removed; its next
+    message builds it again. None means never."""
 
     def __post_init__(self) -> None:
         for name, value in (("concurrency", self.concurrency), ("capacity", self.capacity)):
@@ -52,7 +52,7 @@ class AgentOptions:
                 )
         if self.overflow not in ("reject", "drop_oldest"):
             raise ValueError(f'overflow must be "reject" or "drop_oldest"; got {self.overflow!r}')
-        # Written so that "not a number" is refused too.
+        # Written so that NaN is rejected too.
         if self.passivate_after is not None and not self.passivate_after > 0:
             raise ValueError(
                 "passivate_after must be a number of seconds greater than 0, or None for never; "
@@ -67,9 +67,9 @@ def agent_options(
     overflow: Literal["reject", "drop_oldest"] = "reject",
     passivate_after: float | None = None,
 ) -> Callable[[type[BaseAgentType]], type[BaseAgentType]]:
-    """Declare on an agent class how runtimes treat its agents; subclasses inherit it.
+    """Declare the options of an agent class; subclasses inherit them.
 
-    The runtime is told when the class is registered with ``register`` or ``register_instance``.
+    The runtime gets them when the class is registered with ``register`` or ``register_instance``.
 
     Example:
         ```python
@@ -82,18 +82,18 @@ def agent_options(
         ```
 
     Args:
-        concurrency: How many messages one agent handles at the same time; None is no limit.
-        capacity: How many messages may wait for one agent; None is no limit.
-        overflow: Whether a message that finds the mailbox full is refused, or takes the place of
-            the one that has waited longest.
-        passivate_after: After how many idle seconds an agent is closed and forgotten; None is
+        concurrency: How many messages one agent handles at the same time; None means no limit.
+        capacity: How many messages may be queued for one agent; None means no limit.
+        overflow: What happens when the mailbox is full: the new message is rejected, or the oldest
+            queued message is dropped.
+        passivate_after: After how many idle seconds an agent is closed and removed; None means
             never.
 
     Returns:
         The class decorator.
 
     Raises:
-        ValueError: An option has a value that makes no sense.
+        ValueError: An option has an invalid value.
     """
     options = AgentOptions(
         concurrency=concurrency,

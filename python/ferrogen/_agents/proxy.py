@@ -1,4 +1,4 @@
-"""The agent proxy owns the convenience of talking to an id as if it were the agent itself."""
+"""The agent proxy: the methods of an agent by its id."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AgentProxy:
-    """Stands in for an agent that is known by its id only.
+    """A proxy for an agent, given its id.
 
     Example:
         ```python
@@ -42,7 +42,7 @@ class AgentProxy:
 
     Args:
         agent: The id of the agent.
-        runtime: The runtime it lives in.
+        runtime: The runtime of the agent.
     """
 
     def __init__(self, agent: AgentId, runtime: AgentRuntime) -> None:
@@ -51,12 +51,12 @@ class AgentProxy:
 
     @property
     def id(self) -> AgentId:
-        """The id of the agent that this proxy stands for."""
+        """The id of the agent."""
         return self._agent
 
     @property
     def metadata(self) -> Awaitable[AgentMetadata]:
-        """What may be known of the agent without talking to it; to be awaited."""
+        """The metadata of the agent; to be awaited."""
         return self._runtime.agent_metadata(self._agent)
 
     async def send_message(
@@ -67,16 +67,16 @@ class AgentProxy:
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
     ) -> Any:
-        """Send a message to the agent and wait for its answer.
+        """Send a message to the agent and wait for its response.
 
         Args:
             message: The message.
             sender: The agent that sends it.
             cancellation_token: Cancels the message.
-            message_id: Names the message in logs and traces; made up when left out.
+            message_id: Names the message in logs and traces; generated if left out.
 
         Returns:
-            The answer.
+            The response.
         """
         return await self._runtime.send_message(
             message,
@@ -91,7 +91,7 @@ class AgentProxy:
         return await self._runtime.agent_save_state(self._agent)
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
-        """Make the agent take over a state that `save_state` returned.
+        """Restore a state of the agent that `save_state` returned.
 
         Args:
             state: That state.

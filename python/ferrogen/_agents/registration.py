@@ -1,4 +1,4 @@
-"""Registration owns what a runtime is told about an agent class besides how to build its agents."""
+"""Registration of the subscriptions, serializers and options of an agent class."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 async def bind_subscriptions(
-    agent_type: AgentType, makers: Iterable[UnboundSubscription]
+    agent_type: AgentType, factories: Iterable[UnboundSubscription]
 ) -> list[Subscription]:
-    """Call makers of subscriptions, in the context of the agent type they are for."""
+    """Call subscription factories, in the context of their agent type."""
     subscriptions: list[Subscription] = []
     with SubscriptionInstantiationContext.populate_context(agent_type):
-        for make in makers:
-            made = make()
+        for factory in factories:
+            made = factory()
             subscriptions.extend(await made if inspect.isawaitable(made) else made)
     return subscriptions
 
@@ -46,12 +46,12 @@ def add_class_serializers(cls: type[BaseAgent], runtime: AgentRuntime) -> None:
 
 
 def class_options_setter(cls: type[BaseAgent], runtime: AgentRuntime) -> Callable[[str], None]:
-    """Make what tells a runtime the options of an agent class, once the class is registered.
+    """Return a function that sets the options of an agent class on a runtime.
 
-    Made before anything is registered, so that a runtime without options is refused in time.
+    Call this before anything is registered: it rejects a runtime without support for options.
 
     Raises:
-        TypeError: The class has options and the runtime cannot take them.
+        TypeError: The class has options, and the runtime does not support them.
     """
     options = cls.internal_agent_options
     if options is None:
@@ -60,13 +60,13 @@ def class_options_setter(cls: type[BaseAgent], runtime: AgentRuntime) -> Callabl
     if setter is None:
         raise TypeError(
             f'runtime class "{type(runtime).__qualname__}" does not support agent options: give it '
-            f"a method set_agent_options(agent_type, options), or take @agent_options off "
+            f"a method set_agent_options(agent_type, options), or remove @agent_options from "
             f'"{cls.__qualname__}"'
         )
     return lambda agent_type: setter(agent_type, options)
 
 
 def direct_messages_to(agent_type: str) -> TypePrefixSubscription:
-    """Make the subscription by which a topic can address an agent type."""
-    # The colon keeps agent type "a" from hearing what is meant for agent type "ab".
+    """Create the subscription for topics that address an agent type."""
+    # With the colon, agent type "a" does not receive messages for agent type "ab".
     return TypePrefixSubscription(topic_type_prefix=agent_type + ":", agent_type=agent_type)

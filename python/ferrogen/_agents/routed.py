@@ -1,4 +1,4 @@
-"""The routed agent owns the choice of a handler for each message; the handlers are methods."""
+"""The routed agent: dispatches each message to a handler method by its type."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, cast
@@ -15,9 +15,9 @@ HandlerTable = dict[type[Any], tuple[MessageHandler[Any, Any, Any], ...]]
 
 
 class RoutedAgent(BaseAgent):
-    """An agent whose methods handle messages by type: the usual kind of agent.
+    """An agent that dispatches messages to its methods by message type.
 
-    Decorate the methods with `message_handler`, `event` or `rpc`. They are looked up once per
+    Decorate the methods with `message_handler`, `event` or `rpc`. They are collected once per
     class, when it is first used.
 
     Example:
@@ -40,16 +40,16 @@ class RoutedAgent(BaseAgent):
                 return f"hello, {greeting.name}"
 
             @event
-            async def on_overheard(self, greeting: Greeting, ctx: MessageContext) -> None:
-                print(f"somebody greets {greeting.name}")
+            async def on_published(self, greeting: Greeting, ctx: MessageContext) -> None:
+                print(f"{greeting.name} was greeted")
 
 
         async def main() -> None:
             runtime = SingleThreadedAgentRuntime()
             await Greeter.register(runtime, "greeter", lambda: Greeter("greets people"))
             runtime.start()
-            answer = await runtime.send_message(Greeting("Ada"), AgentId("greeter", "door"))
-            assert answer == "hello, Ada"
+            response = await runtime.send_message(Greeting("Ada"), AgentId("greeter", "door"))
+            assert response == "hello, Ada"
             await runtime.stop_when_idle()
 
 
@@ -57,10 +57,10 @@ class RoutedAgent(BaseAgent):
         ```
 
     Args:
-        description: What the agent does, in a few words; part of its metadata.
+        description: A short description of the agent; part of its metadata.
     """
 
-    # Both are of the class itself: what it would inherit is another class's.
+    # Both are set on each class itself, never inherited.
     _handler_table: ClassVar[HandlerTable | None] = None
     _native_handlers: ClassVar[Handlers]
 
@@ -69,7 +69,7 @@ class RoutedAgent(BaseAgent):
         cls._handler_table = None
 
     async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any | None:
-        """Hand the message to the first handler of its type that wants it.
+        """Call the first handler of the message's type that accepts the message.
 
         Do not override it: add handlers instead.
         """

@@ -1,4 +1,4 @@
-"""Signatures own what is read from a handler or closure: messages it takes, answers it gives."""
+"""Message and response types from the signature of a handler or closure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ferrogen._agents.annotations import get_types
 
 
 class MessageSignature(NamedTuple):
-    """The types that a function takes as messages, and the types it may answer with."""
+    """The message types and the response types of a function."""
 
     target_types: Sequence[type[Any]]
     produces_types: Sequence[type[Any]]
@@ -23,7 +23,7 @@ class MessageSignature(NamedTuple):
 def read_signature(
     func: Callable[..., Any], kind: str, *, in_class_body: bool = False
 ) -> MessageSignature:
-    """Read the message types and answer types of ``async def f(self, message, ctx)``.
+    """Read the message types and response types of ``async def f(self, message, ctx)``.
 
     The parameters may have any names: the second one is the message.
 
@@ -101,7 +101,7 @@ def _resolve(
             f"the {place} of {name} has no annotation: annotate it with a type, a union of types, "
             "or None"
         )
-    # Alone on an object of its own, so that other parameters need not be resolvable.
+    # A separate object, so that the other parameters need not be resolvable.
     holder = SimpleNamespace(__annotations__={"it": annotation})
     module_names = getattr(function, "__globals__", {})
     local_names = _closed_over(function)
@@ -125,7 +125,7 @@ def _resolve(
     if types is None:
         raise TypeError(
             f"the annotation {annotation!r} of the {place} of {name} is not a type: messages are "
-            "told apart by their class, so use a class, a union of classes, or None"
+            "dispatched by their class, so use a class, a union of classes, or None"
         )
     return types
 

@@ -1,4 +1,4 @@
-"""Subscribing owns the class decorators that declare what topics an agent class hears."""
+"""Class decorators that declare subscriptions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def default_subscription(cls: type[BaseAgentType]) -> type[BaseAgentType]: ...
 def default_subscription(
     cls: type[BaseAgentType] | None = None,
 ) -> Callable[[type[BaseAgentType]], type[BaseAgentType]] | type[BaseAgentType]:
-    """Let an agent class hear the topic that everybody hears; with or without parentheses.
+    """Subscribe an agent class to the default topic; with or without parentheses.
 
     Subclasses do not inherit it.
 
@@ -52,7 +52,7 @@ def default_subscription(
 def type_subscription(
     topic_type: str,
 ) -> Callable[[type[BaseAgentType]], type[BaseAgentType]]:
-    """Let an agent class hear one topic type. Subclasses do not inherit it.
+    """Subscribe an agent class to one topic type. Subclasses do not inherit it.
 
     Example:
         ```python

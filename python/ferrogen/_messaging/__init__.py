@@ -1,1 +1,1 @@
-"""Messages on their way: topics, subscriptions, contexts, cancellation, interventions."""
+"""Topics, subscriptions, message contexts and intervention handlers."""

@@ -1,4 +1,4 @@
-"""The default subscription owns the two defaults: topic type "default", agent type from context."""
+"""The default subscription: topic type "default", agent type from the context."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ferrogen.exceptions import CantHandleException
 
 
 class DefaultSubscription(TypeSubscription):
-    """Lets an agent type hear the topic that everybody hears.
+    """Subscribes an agent type to the default topic.
 
     Example:
         ```python
@@ -20,12 +20,12 @@ class DefaultSubscription(TypeSubscription):
         ```
 
     Args:
-        topic_type: The topic type to hear.
-        agent_type: The type of the agents that hear it. Left out, it is the agent type that is
-            being registered.
+        topic_type: The topic type to subscribe to.
+        agent_type: The agent type that receives it; by default the agent type that is being
+            registered.
 
     Raises:
-        CantHandleException: The agent type is left out and none is being registered.
+        CantHandleException: The agent type is left out, and no agent type is being registered.
     """
 
     # The public path is what pickles and configs store.

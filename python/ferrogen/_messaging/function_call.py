@@ -1,4 +1,4 @@
-"""The function call owns how a model asks for one of its tools to be run."""
+"""A model's request to call a tool."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class FunctionCall:
     __module__ = "ferrogen"
 
     id: str
-    """Ties the result to this call."""
+    """The call id, which its result refers to."""
 
     arguments: str
     """The arguments, as JSON text."""

@@ -1,4 +1,4 @@
-"""The handler context owns the answer to "which agent is handling a message right here?"."""
+"""The context of a running handler: the id of its agent."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ from typing import Any
 
 from ferrogen._core import AgentId
 
-# At module level so that the extension can set it without going through a context manager.
+# At module level, so that the extension can set it without a context manager.
 MESSAGE_HANDLER_CONTEXT: ContextVar[AgentId] = ContextVar("MESSAGE_HANDLER_CONTEXT")
 
 
 class MessageHandlerContext:
-    """Tells code that runs inside a message handler which agent it runs for.
+    """The id of the agent that is handling a message, for code inside its handler.
 
     Example:
         ```python
@@ -47,7 +47,7 @@ class MessageHandlerContext:
     @classmethod
     @contextmanager
     def populate_context(cls, ctx: AgentId) -> Generator[None, Any, None]:
-        """Make an agent the one that handles messages inside a ``with`` block; for runtimes.
+        """Set the agent that handles messages inside a ``with`` block; for runtimes.
 
         Args:
             ctx: The id of the agent.
@@ -66,7 +66,7 @@ class MessageHandlerContext:
             The id of that agent.
 
         Raises:
-            RuntimeError: No handler is running here.
+            RuntimeError: Called outside a handler.
         """
         try:
             return MESSAGE_HANDLER_CONTEXT.get()

@@ -1,4 +1,4 @@
-"""Intervention handlers own the last word on a message before it is queued."""
+"""Intervention handlers, which can change or drop messages before they are queued."""
 
 from typing import Any, Protocol, final
 
@@ -27,11 +27,11 @@ class DropMessage:
 
 
 class InterventionHandler(Protocol):
-    """Sees every message and every answer on its way, and may change or drop it.
+    """Intercepts every message and every response, and can change or drop it.
 
-    Each method returns the message to go on with, or `DropMessage`. Returning None means "no
-    change" and brings a warning, since it is most often a forgotten ``return``. With several
-    handlers, each gets what the one before returned.
+    Each method returns the message to deliver, or `DropMessage`. Returning None means "no
+    change" and logs a warning, since it is most often a forgotten ``return``. With several
+    handlers, each gets the result of the one before.
 
     Example:
         ```python
@@ -57,11 +57,11 @@ class InterventionHandler(Protocol):
     async def on_send(
         self, message: Any, *, message_context: MessageContext, recipient: AgentId
     ) -> Any | type[DropMessage]:
-        """See a message that is sent to one agent.
+        """Intercept a message that is sent to one agent.
 
         Args:
             message: The message.
-            message_context: Who sends it, and how.
+            message_context: Its context, with the sender.
             recipient: The agent it is sent to.
 
         Returns:
@@ -72,11 +72,11 @@ class InterventionHandler(Protocol):
     async def on_publish(
         self, message: Any, *, message_context: MessageContext
     ) -> Any | type[DropMessage]:
-        """See a message that is published to a topic.
+        """Intercept a message that is published to a topic.
 
         Args:
             message: The message.
-            message_context: Who publishes it, and to which topic.
+            message_context: Its context, with the sender and the topic.
 
         Returns:
             The message to deliver, or `DropMessage`.
@@ -86,21 +86,21 @@ class InterventionHandler(Protocol):
     async def on_response(
         self, message: Any, *, sender: AgentId, recipient: AgentId | None
     ) -> Any | type[DropMessage]:
-        """See an answer on its way back.
+        """Intercept a response.
 
         Args:
-            message: The answer.
-            sender: The agent that answers.
-            recipient: The agent that waits for the answer, or None when it waits outside.
+            message: The response.
+            sender: The agent that responds.
+            recipient: The agent that awaits the response, or None outside any agent.
 
         Returns:
-            The answer to hand over, or `DropMessage`.
+            The response to deliver, or `DropMessage`.
         """
         ...
 
 
 class DefaultInterventionHandler(InterventionHandler):
-    """Lets everything pass. Subclass it and override what you want to see.
+    """Changes nothing. Subclass it, and override the methods you need.
 
     Example:
         ```python
@@ -113,17 +113,17 @@ class DefaultInterventionHandler(InterventionHandler):
     async def on_send(
         self, message: Any, *, message_context: MessageContext, recipient: AgentId
     ) -> Any | type[DropMessage]:
-        """Let a sent message pass."""
+        """Return the message unchanged."""
         return message
 
     async def on_publish(
         self, message: Any, *, message_context: MessageContext
     ) -> Any | type[DropMessage]:
-        """Let a published message pass."""
+        """Return the message unchanged."""
         return message
 
     async def on_response(
         self, message: Any, *, sender: AgentId, recipient: AgentId | None
     ) -> Any | type[DropMessage]:
-        """Let an answer pass."""
+        """Return the response unchanged."""
         return message

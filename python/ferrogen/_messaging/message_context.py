@@ -1,7 +1,7 @@
-"""The message context owns what a handler may know about a message besides the message itself.
+"""The message context: sender, topic and cancellation token of a message.
 
-The class is native, so that the runtime can leave a token and an id unmade until they are read. To
-Python it is the dataclass that AutoGen has: it has its fields, for `dataclasses` and for readers.
+The class is native, so that the runtime can create the token and the message id when they are first
+read. It has the fields of AutoGen's dataclass, also for the functions of `dataclasses`.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Subscriptions own the rule that turns a topic into an agent; each built-in rule has its file."""
+"""The subscription protocol, and the context in which subscriptions are created."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ferrogen._messaging.topic import TopicId
 
 @runtime_checkable
 class Subscription(Protocol):  # noqa: PLW1641 - equal by id or by content: no hash fits
-    """A rule that says which topics are heard, and by which agent.
+    """A rule that maps topics to the agents that receive their messages.
 
     Example:
         ```python
@@ -41,11 +41,11 @@ class Subscription(Protocol):  # noqa: PLW1641 - equal by id or by content: no h
 
     @property
     def id(self) -> str:
-        """A name for the subscription that no other one has; usually a UUID."""
+        """The unique id of the subscription; usually a UUID."""
         ...
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether two subscriptions are the same one.
+        """Whether two subscriptions have the same id.
 
         Args:
             other: What to compare with.
@@ -58,18 +58,18 @@ class Subscription(Protocol):  # noqa: PLW1641 - equal by id or by content: no h
         return self.id == other.id
 
     def is_match(self, topic_id: TopicId) -> bool:
-        """Tell whether messages published to a topic are heard.
+        """Whether the subscription includes a topic.
 
         Args:
             topic_id: The topic.
 
         Returns:
-            True if they are.
+            True if messages published to the topic are delivered.
         """
         ...
 
     def map_to_agent(self, topic_id: TopicId) -> AgentId:
-        """Tell which agent hears a topic. Ask only about topics that match.
+        """Return the agent that receives messages of a topic. Call it only for matching topics.
 
         Args:
             topic_id: The topic.
@@ -84,11 +84,11 @@ class Subscription(Protocol):  # noqa: PLW1641 - equal by id or by content: no h
 
 
 UnboundSubscription = Callable[[], list[Subscription] | Awaitable[list[Subscription]]]
-"""Makes subscriptions for the agent type that `SubscriptionInstantiationContext` names."""
+"""Creates subscriptions for the agent type in `SubscriptionInstantiationContext`."""
 
 
 def new_subscription_id() -> str:
-    """Make an id for a subscription that was given none."""
+    """Create an id for a subscription."""
     return str(uuid.uuid4())
 
 
@@ -96,7 +96,7 @@ _SUBSCRIPTION_CONTEXT: ContextVar[AgentType] = ContextVar("SUBSCRIPTION_CONTEXT"
 
 
 class SubscriptionInstantiationContext:
-    """Tells code that makes subscriptions which agent type they are for.
+    """The agent type that is being registered, for code that creates its subscriptions.
 
     Example:
         ```python
@@ -111,13 +111,13 @@ class SubscriptionInstantiationContext:
     def __init__(self) -> None:
         raise RuntimeError(
             "SubscriptionInstantiationContext cannot be instantiated. It is a static class: "
-            "call its class methods while subscriptions are being made"
+            "call its class methods while subscriptions are being created"
         )
 
     @classmethod
     @contextmanager
     def populate_context(cls, ctx: AgentType) -> Generator[None, Any, None]:
-        """Make an agent type the one that subscriptions are for inside a ``with`` block.
+        """Set the agent type that subscriptions are created for inside a ``with`` block.
 
         Args:
             ctx: The agent type.
@@ -130,13 +130,13 @@ class SubscriptionInstantiationContext:
 
     @classmethod
     def agent_type(cls) -> AgentType:
-        """Get the agent type that subscriptions are being made for.
+        """Get the agent type that subscriptions are being created for.
 
         Returns:
             The agent type.
 
         Raises:
-            RuntimeError: No subscriptions are being made here.
+            RuntimeError: Called while no subscriptions are being created.
         """
         try:
             return _SUBSCRIPTION_CONTEXT.get()
@@ -144,5 +144,5 @@ class SubscriptionInstantiationContext:
             raise RuntimeError(
                 "SubscriptionInstantiationContext.agent_type() must be called within an "
                 "instantiation context: while an agent class is registered, in a function that "
-                "makes its subscriptions"
+                "creates its subscriptions"
             ) from error

@@ -1,4 +1,4 @@
-"""Topic ids own the address of a published message; who hears it is left to subscriptions."""
+"""Topic ids: the addresses of published messages."""
 
 import re
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ _TOPIC_TYPE = re.compile(r"^[\w\-\.\:\=]+\Z")
 
 
 def is_valid_topic_type(value: str) -> bool:
-    """Tell whether a string may be the type of a topic."""
+    """Whether a string is a valid topic type."""
     return _TOPIC_TYPE.match(value) is not None
 
 
 @dataclass(eq=True, frozen=True)
 class TopicId:
-    """The address of a published message: what kind of event it is, and where it comes from.
+    """The address of a published message: the kind of an event, and its source.
 
     Example:
         ```python
@@ -49,10 +49,10 @@ class TopicId:
 
     @classmethod
     def from_str(cls, topic_id: str) -> Self:
-        """Read a topic id back from its text.
+        """Parse a topic id.
 
         Args:
-            topic_id: Text of the form ``type/source``; the source may hold further slashes.
+            topic_id: Text of the form ``type/source``; the source may contain slashes.
 
         Returns:
             The topic id.
@@ -67,7 +67,7 @@ class TopicId:
 
 
 class DefaultTopicId(TopicId):
-    """The topic to publish to when one topic for all agents is enough.
+    """The default topic, for programs that need only one.
 
     Example:
         ```python
@@ -79,8 +79,8 @@ class DefaultTopicId(TopicId):
 
     Args:
         type: The topic type.
-        source: The topic source. Left out, it is the key of the agent whose handler is running,
-            or "default" outside any handler.
+        source: The topic source; by default the key of the agent that is handling a message, or
+            "default" outside any handler.
     """
 
     # The public path is what pickles and configs store.

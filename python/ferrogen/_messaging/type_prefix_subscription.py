@@ -1,4 +1,4 @@
-"""The type prefix subscription owns the rule by which topic types with one beginning are heard."""
+"""Subscription to all topic types with a common prefix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ferrogen.exceptions import CantHandleException
 
 
 class TypePrefixSubscription(Subscription):  # noqa: PLW1641 - equal by id or by content: no hash fits
-    """Lets an agent type hear all topic types that begin alike; each source gets its own agent.
+    """Subscribes an agent type to all topic types with a prefix; each source has its own agent.
 
     Example:
         ```python
@@ -24,9 +24,9 @@ class TypePrefixSubscription(Subscription):  # noqa: PLW1641 - equal by id or by
         ```
 
     Args:
-        topic_type_prefix: How the topic types to hear begin.
-        agent_type: The type of the agents that hear them.
-        id: A name for the subscription; a UUID is made when it is left out.
+        topic_type_prefix: The prefix of the topic types.
+        agent_type: The agent type that receives them.
+        id: The id of the subscription; by default a new UUID.
     """
 
     # The public path is what pickles and configs store.
@@ -37,32 +37,32 @@ class TypePrefixSubscription(Subscription):  # noqa: PLW1641 - equal by id or by
     ) -> None:
         self._topic_type_prefix = topic_type_prefix
         self._agent_type = agent_type.type if isinstance(agent_type, AgentType) else agent_type
-        # None until somebody asks: making an id costs more than all the rest.
+        # None until first read: creating a UUID costs more than all the rest.
         self._id = id or None
 
     @property
     def id(self) -> str:
-        """The name of this subscription, to remove it by."""
+        """The id of this subscription, to remove it by."""
         if self._id is None:
             self._id = new_subscription_id()
         return self._id
 
     @property
     def topic_type_prefix(self) -> str:
-        """How the topic types that are heard begin."""
+        """The prefix of the topic types."""
         return self._topic_type_prefix
 
     @property
     def agent_type(self) -> str:
-        """The type of the agents that hear it."""
+        """The agent type that receives them."""
         return self._agent_type
 
     def is_match(self, topic_id: TopicId) -> bool:
-        """Tell whether the type of the topic begins with the prefix."""
+        """Whether the topic type starts with the prefix."""
         return topic_id.type.startswith(self._topic_type_prefix)
 
     def map_to_agent(self, topic_id: TopicId) -> AgentId:
-        """Name the agent whose key is the source of the topic.
+        """Return the agent id with the topic's source as its key.
 
         Raises:
             CantHandleException: The topic does not match this subscription.
@@ -80,5 +80,5 @@ class TypePrefixSubscription(Subscription):  # noqa: PLW1641 - equal by id or by
         ) or self.id == other.id
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy is the same subscription, so the id is settled before it is copied.
+        # A copy is the same subscription, so the id is created before it is copied.
         return {**self.__dict__, "_id": self.id}

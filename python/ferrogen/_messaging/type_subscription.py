@@ -1,4 +1,4 @@
-"""The type subscription owns the commonest rule: one topic type is heard by one agent type."""
+"""Subscription of one agent type to one topic type."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ferrogen.exceptions import CantHandleException
 
 
 class TypeSubscription(Subscription):  # noqa: PLW1641 - equal by id or by content: no hash fits
-    """Lets an agent type hear one topic type; each topic source gets an agent of its own.
+    """Subscribes an agent type to one topic type; each topic source has its own agent.
 
     Example:
         ```python
@@ -24,9 +24,9 @@ class TypeSubscription(Subscription):  # noqa: PLW1641 - equal by id or by conte
         ```
 
     Args:
-        topic_type: The topic type to hear.
-        agent_type: The type of the agents that hear it.
-        id: A name for the subscription; a UUID is made when it is left out.
+        topic_type: The topic type.
+        agent_type: The agent type that receives it.
+        id: The id of the subscription; by default a new UUID.
     """
 
     # The public path is what pickles and configs store.
@@ -35,32 +35,32 @@ class TypeSubscription(Subscription):  # noqa: PLW1641 - equal by id or by conte
     def __init__(self, topic_type: str, agent_type: str | AgentType, id: str | None = None) -> None:
         self._topic_type = topic_type
         self._agent_type = agent_type.type if isinstance(agent_type, AgentType) else agent_type
-        # None until somebody asks: making an id costs more than all the rest.
+        # None until first read: creating a UUID costs more than all the rest.
         self._id = id or None
 
     @property
     def id(self) -> str:
-        """The name of this subscription, to remove it by."""
+        """The id of this subscription, to remove it by."""
         if self._id is None:
             self._id = new_subscription_id()
         return self._id
 
     @property
     def topic_type(self) -> str:
-        """The topic type that is heard."""
+        """The topic type."""
         return self._topic_type
 
     @property
     def agent_type(self) -> str:
-        """The type of the agents that hear it."""
+        """The agent type that receives it."""
         return self._agent_type
 
     def is_match(self, topic_id: TopicId) -> bool:
-        """Tell whether the topic has exactly this topic type."""
+        """Whether the topic has exactly this topic type."""
         return topic_id.type == self._topic_type
 
     def map_to_agent(self, topic_id: TopicId) -> AgentId:
-        """Name the agent whose key is the source of the topic.
+        """Return the agent id with the topic's source as its key.
 
         Raises:
             CantHandleException: The topic does not match this subscription.
@@ -77,5 +77,5 @@ class TypeSubscription(Subscription):  # noqa: PLW1641 - equal by id or by conte
         ) or self.id == other.id
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy is the same subscription, so the id is settled before it is copied.
+        # A copy is the same subscription, so the id is created before it is copied.
         return {**self.__dict__, "_id": self.id}

@@ -1,1 +1,1 @@
-"""The runtime: accepting messages, handing them to agents, settling them."""
+"""The runtime: accepts, delivers and settles messages."""

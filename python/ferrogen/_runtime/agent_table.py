@@ -49,7 +49,7 @@ class AgentTable:
         return agent_type in self._factories
 
     def add_factory(self, agent_type: str, factory: Factory, expected: type[Any] | None) -> None:
-        """Register how the agents of a type are made.
+        """Register the factory of an agent type.
 
         Raises:
             ValueError: If the type is registered already.
@@ -144,10 +144,11 @@ class AgentTable:
         factory = self._factories[agent_type]
         if factory is None:
             raise RuntimeError(
-                f'agent type "{agent_type}" has only registered instances, and {agent_id} is none '
-                "of them; most likely the type is subscribed to a topic whose source names no "
-                "instance. A topic reaches the agent whose key is the topic's source: register "
-                "that instance, or leave out the class subscriptions (skip_class_subscriptions)"
+                f'agent type "{agent_type}" has only registered instances, and {agent_id} is not '
+                "one of them; most likely the type is subscribed to a topic whose source is not "
+                "the key of an instance. Messages go to the agent that has the topic's source as "
+                "its key: register that instance, or leave out the class subscriptions "
+                "(skip_class_subscriptions)"
             )
         return factory()
 
@@ -174,7 +175,7 @@ _DEFAULTS = AgentOptions()
 
 
 def not_registered(agent_id: AgentId) -> AgentNotFoundError:
-    """The error of an id whose type is not registered."""
+    """The error for an agent type that is not registered."""
     return AgentNotFoundError(f"Agent with name {agent_id.type} not found.")
 
 

@@ -1,4 +1,4 @@
-"""Building agents: factories are called here, once for each agent at a time (A1)."""
+"""Agent construction: calls factories, at most once at a time for each agent (A1)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from ferrogen._agents.agent import Agent
 from ferrogen._core import AgentId, Engine
 
-from .agent_table import AgentTable, not_registered
+from .agent_table import AgentTable, close_logged, not_registered
 from .observer import Observer
 
 __all__ = ["Builder"]
@@ -24,7 +24,7 @@ class Builder:
     Args:
         agents: The factories.
         observer: Has the context in which the runtime was started.
-        kept: Where the tasks of factories are kept: asyncio has only weak references to tasks.
+        kept: Holds the tasks of factories: asyncio has only weak references to tasks.
     """
 
     engine: Engine
@@ -39,8 +39,10 @@ class Builder:
         self._observer = observer
         self._kept = kept
         self._builds: dict[AgentId, asyncio.Future[Agent]] = {}
-        # The awaitables of factories that were called inline, for builds that are yet to start.
+        # The awaitables of factories that were called inline, for builds that have not started.
         self._begun: dict[AgentId, Any] = {}
+        # The agents whose `close` has yet to begin: the next instance is built after that.
+        self._leaving: set[AgentId] = set()
 
     async def obtain(self, agent_id: AgentId) -> Agent:
         """Return an agent, building it if it does not exist.
@@ -58,15 +60,15 @@ class Builder:
         if build is None:
             self.engine.build(agent_id)
             build = self._start(agent_id, copy_context())
-        # Others may wait for the same build, which must not end with one who stops waiting.
+        # Several callers may await one build: the cancellation of one must not cancel it.
         return await asyncio.shield(build)
 
     def start(self, agent_id: AgentId) -> None:
-        """Start to build an agent for which messages wait."""
+        """Start to build an agent for which messages are queued."""
         _ = self._start(agent_id, self._observer.runtime_context)
 
     def build_inline(self, agent_id: AgentId) -> bool:
-        """Build an agent here and now, if its factory does not suspend.
+        """Build an agent synchronously, if its factory does not suspend.
 
         The awaitable of a factory that suspends is kept for the build that the queued message will
         start.
@@ -77,7 +79,9 @@ class Builder:
         Raises:
             BaseException: Whatever its factory raises.
         """
-        if not self._agents.is_registered(agent_id.type) or agent_id in self._begun:
+        if not self._agents.is_registered(agent_id.type):
+            return False
+        if agent_id in self._begun or agent_id in self._leaving:
             return False
         self.engine.build(agent_id)
         try:
@@ -95,6 +99,17 @@ class Builder:
         self.engine.built(agent_id, agent)
         return True
 
+    def close_passivated(self, agent_id: AgentId, agent: Agent) -> None:
+        """Close an agent that has left the directory."""
+        self._leaving.add(agent_id)
+        closing = asyncio.get_running_loop().create_task(self._close(agent_id, agent))
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
+
+    async def _close(self, agent_id: AgentId, agent: Agent) -> None:
+        self._leaving.discard(agent_id)
+        await close_logged(agent_id, agent)
+
     def discard(self) -> None:
         """Close the coroutines of factories that no build will await."""
         for begun in self._begun.values():
@@ -105,7 +120,7 @@ class Builder:
     def _start(self, agent_id: AgentId, context: Context) -> asyncio.Future[Agent]:
         loop = asyncio.get_running_loop()
         built: asyncio.Future[Agent] = loop.create_future()
-        # Those who wait get the error; if there are none, the messages that waited have it.
+        # Retrieve the error: if no caller awaits the build, the queued messages still get it.
         built.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._builds[agent_id] = built
         work = self._build(agent_id, built, self._begun.pop(agent_id, None))
@@ -123,9 +138,7 @@ class Builder:
             error = asyncio.CancelledError() if task.cancelled() else task.exception()
             self._fail(agent_id, built, error or RuntimeError("the factory task ended early"))
 
-    def _fail(
-        self, agent_id: AgentId, built: asyncio.Future[Agent], error: BaseException
-    ) -> None:
+    def _fail(self, agent_id: AgentId, built: asyncio.Future[Agent], error: BaseException) -> None:
         del self._builds[agent_id]
         if not built.done():
             built.set_exception(error)
@@ -144,3 +157,7 @@ class Builder:
         del self._builds[agent_id]
         built.set_result(agent)
         self.engine.built(agent_id, agent)
+
+
+_closing: set[asyncio.Task[None]] = set()
+"""Passivated agents that are being closed: asyncio has only weak references to tasks."""

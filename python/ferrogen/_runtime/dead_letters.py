@@ -1,4 +1,4 @@
-"""Dead letters: the messages that could not be delivered, kept for a look."""
+"""Dead letters: messages that could not be delivered, kept for inspection."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["DeadLetter", "DeadLetters"]
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetter:
-    """A message that reached nobody.
+    """A message that was not delivered.
 
     Args:
         message: The message itself.
-        sender: Who sent it; `None` if it came from outside any agent.
-        receiver: The agent or the topic that it was meant for.
+        sender: The agent that sent it; `None` if it came from outside any agent.
+        receiver: The agent or the topic that it was addressed to.
         message_id: The id it was sent under, if it had one yet.
-        reason: Why it could not be delivered, as the exception that tells it.
+        reason: The exception that says why it could not be delivered.
 
     Example:
         ```python
@@ -61,7 +61,7 @@ class DeadLetters(Sequence[DeadLetter]):
     """The newest dead letters of a runtime, oldest first.
 
     Args:
-        most: How many are kept; older ones are forgotten, and only counted.
+        most: How many are kept; older ones are dropped, and only counted.
     """
 
     def __init__(self, most: int = 100) -> None:
@@ -70,20 +70,20 @@ class DeadLetters(Sequence[DeadLetter]):
 
     @property
     def total(self) -> int:
-        """How many there were in all, the forgotten ones included."""
+        """The number of all dead letters, including dropped ones."""
         return self._total
 
     def add(self, letter: DeadLetter) -> None:
-        """Keep a letter, in place of the oldest if there are too many.
+        """Add a letter; drop the oldest one if there are too many.
 
-        The reason is kept as a copy that was not raised: the traceback of one that was would keep
-        alive whatever the functions on its way had in their variables.
+        The reason is stored as a copy without a traceback: a traceback would keep the local
+        variables of its frames alive.
         """
         self._letters.append(replace(letter, reason=copy(letter.reason)))
         self._total += 1
 
     def clear(self) -> None:
-        """Forget all letters, so that their messages can be freed. The total stays."""
+        """Remove all letters, so that their messages can be freed. The total does not change."""
         self._letters.clear()
 
     @overload

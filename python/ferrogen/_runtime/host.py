@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
@@ -29,7 +28,7 @@ from ferrogen.exceptions import (
 )
 from ferrogen.logging import MessageKind
 
-from .agent_table import AgentTable, close_logged, not_registered
+from .agent_table import AgentTable, not_registered
 from .building import Builder
 from .dead_letters import DeadLetter, DeadLetters
 from .lifecycle import Lifecycle
@@ -41,11 +40,11 @@ __all__ = ["EngineHost"]
 
 _logger = logging.getLogger(ROOT_LOGGER_NAME)
 
-# The handlers of an agent's class; a function of the class to call in place of an `on_message` that would
-# only call it; or None, for `on_message` itself.
+# The handlers of an agent's class; the function of the class that its `on_message` would call; or
+# None, for `on_message` itself.
 EntryPoint: TypeAlias = Handlers | FunctionType | None
 
-# asyncio takes instances of this class for coroutines.
+# asyncio treats instances of this class as coroutines.
 Coroutine.register(Send)
 
 _KINDS = {
@@ -86,6 +85,7 @@ class EngineHost:
         self.notify_interception = lifecycle.notify_interception
         self.build_inline = builder.build_inline
         self.start_build = builder.start
+        self.passivated = builder.close_passivated
         self.observe_send = partial(SendObservation, observer)
         self.observe_publish = partial(Publication, observer)
         self.observe_delivery = partial(DeliveryObservation, observer)
@@ -100,18 +100,12 @@ class EngineHost:
         """What is called with the messages of an agent."""
         return entry_point_of(agent)
 
-    def passivated(self, agent_id: AgentId, agent: Agent) -> None:
-        """Close an agent that has left the directory."""
-        closing = asyncio.get_running_loop().create_task(close_logged(agent_id, agent))
-        _closing.add(closing)
-        closing.add_done_callback(_closing.discard)
-
     # Errors of messages that reach no handler.
 
     def recipient_not_found(
         self, message: Any, recipient: AgentId, sender: AgentId | None, message_id: str | None
     ) -> RecipientNotFoundError:
-        """Make the error of a message to a type that is not registered, and a dead letter of it."""
+        """Create the error of a message to an unregistered type, and add a dead letter."""
         error = RecipientNotFoundError(
             f'Recipient not found: agent type "{recipient.type}" is not registered, so '
             f"{type(message).__name__} cannot be delivered to {recipient}"
@@ -120,26 +114,26 @@ class EngineHost:
         return error
 
     def mailbox_full(self, recipient: AgentId, message: Any) -> MailboxFullError:
-        """Make the error of a message that a full mailbox has no room for."""
+        """Create the error of a message that a full mailbox rejects or drops."""
         options = self._agents.options(recipient.type)
         verb = "rejected" if options.overflow == "reject" else "dropped"
         return MailboxFullError(
-            f'mailbox of {recipient} is full (capacity {options.capacity}, overflow '
+            f"mailbox of {recipient} is full (capacity {options.capacity}, overflow "
             f'"{options.overflow}"); message {type(message).__name__} was {verb}'
         )
 
     def deadlock(self, cycle: list[AgentId], message: Any) -> DeadlockError:
-        """Make the error of a message whose recipient waits for it."""
+        """Create the error of a message that would wait for itself."""
         ring = " -> ".join(str(agent_id) for agent_id in cycle)
         return DeadlockError(
             f"message {type(message).__name__} to {cycle[-1]} would wait forever: {ring}. Each of "
-            "these agents awaits a response of the next one, and handles no other message meanwhile "
-            "(option concurrency)",
+            "these agents awaits a response of the next one, and handles no other message "
+            "meanwhile (option concurrency)",
             cycle=tuple(cycle),
         )
 
     def stopped(self, reason: str) -> RuntimeStoppedError:
-        """Make the error of a message that was not handled before the runtime stopped."""
+        """Create the error of a message that was not handled before the runtime stopped."""
         return RuntimeStoppedError(reason)
 
     def dropped(
@@ -149,7 +143,7 @@ class EngineHost:
         receiver: AgentId | TopicId | None,
         kind: Literal["direct", "published", "response"],
     ) -> MessageDroppedException:
-        """Make the error of a message that an intervention handler has dropped; log the event."""
+        """Create the error of a message that an intervention handler has dropped; log the event."""
         self._observer.dropped(message, sender, receiver, _KINDS[kind])
         what = "response" if kind == "response" else "message"
         return MessageDroppedException(f"an intervention handler dropped the {what}")
@@ -162,7 +156,7 @@ class EngineHost:
         message_id: str | None,
         error: Exception,
     ) -> None:
-        """Keep a message that reaches no handler."""
+        """Add a dead letter."""
         self._dead_letters.add(
             DeadLetter(
                 message=message,
@@ -174,13 +168,13 @@ class EngineHost:
         )
 
     def undelivered(self, envelope: PublishEnvelope, error: Exception) -> None:
-        """Keep a published message that does not reach a recipient."""
+        """Add a dead letter of a published message."""
         self.add_dead_letter(
             envelope.message, envelope.sender, envelope.topic_id, envelope.message_id, error
         )
 
     def unhandled_message(self, agent: RoutedAgent, message: Any, ctx: MessageContext) -> None:
-        """Keep a message that no handler of its recipient accepts; warn once for each kind."""
+        """Add a dead letter of a message without a matching handler; warn once for each kind."""
         agent_id, message_type = agent.id, type(message)
         reason = _why_unhandled(agent, message_type, ctx)
         error = UnhandledMessageError(
@@ -196,7 +190,7 @@ class EngineHost:
             log(_logger, logging.WARNING, text, *arguments)
 
     def no_subscribers(self, envelope: PublishEnvelope) -> None:
-        """Keep a message to a topic without subscribers; warn once for each kind."""
+        """Add a dead letter of a message without subscribers; warn once for each kind."""
         topic_id: TopicId = envelope.topic_id
         name = type(envelope.message).__name__
         self.undelivered(
@@ -204,8 +198,8 @@ class EngineHost:
         )
         self._warn_once(
             (topic_id.type, type(envelope.message)),
-            "message %s was published to topic type %r, which has no subscriber: it is a dead letter. "
-            "Subscribe an agent type with runtime.add_subscription(...)",
+            "message %s was published to topic type %r, which has no subscriber: it is a dead "
+            "letter. Subscribe an agent type with runtime.add_subscription(...)",
             name,
             topic_id.type,
         )
@@ -269,9 +263,6 @@ class EngineHost:
 
 _MOST_WARNINGS = 1000
 
-_closing: set[asyncio.Task[None]] = set()
-"""Passivated agents that are being closed: asyncio has only weak references to tasks."""
-
 
 def _why_unhandled(agent: RoutedAgent, message_type: type[Any], ctx: MessageContext) -> str:
     handled = {one for handler in agent._discover_handlers() for one in handler.target_types}
@@ -281,8 +272,8 @@ def _why_unhandled(agent: RoutedAgent, message_type: type[Any], ctx: MessageCont
     bases = [one.__name__ for one in message_type.__mro__[1:] if one in handled]
     if bases:
         return (
-            f"handlers are found by the exact type of a message, and it has one for {bases[0]} only; "
-            f"declare the handler for {bases[0]} | {message_type.__name__}"
+            "handlers are found by the exact type of a message, and it has one for "
+            f"{bases[0]} only; declare the handler for {bases[0]} | {message_type.__name__}"
         )
     names = ", ".join(sorted(one.__name__ for one in handled)) or "no type"
     return f"it handles {names}"
@@ -303,7 +294,7 @@ def entry_point_of(agent: Agent) -> EntryPoint:
 
 def _handlers_of(cls: type[RoutedAgent]) -> Handlers | None:
     """The handlers of a class; None if one of them does more than its plan."""
-    # Of the class itself only, and gone with it.
+    # An attribute of the class itself, not inherited, and freed with it.
     known: Handlers | None = vars(cls).get("_native_handlers")
     if known is not None:
         return known
@@ -311,8 +302,8 @@ def _handlers_of(cls: type[RoutedAgent]) -> Handlers | None:
     for message_type, handlers in cls._make_handler_table().items():
         plans = [getattr(handler, "plan", None) for handler in handlers]
         for handler, plan in zip(handlers, plans, strict=True):
-            # A handler made without our decorators has no plan. One of ours that is wrapped has the plan
-            # of the wrapped one, by functools.wraps.
+            # A handler made without our decorators has no plan. A wrapper made with functools.wraps
+            # has the plan of the handler that it wraps.
             if plan is None or getattr(handler, "__wrapped__", None) is not plan.function:
                 return None
         described.append((message_type, plans))

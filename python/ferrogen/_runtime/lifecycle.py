@@ -1,4 +1,4 @@
-"""The life cycle of a runtime: starting, stopping, halting, idleness, and taking messages by hand."""
+"""The life cycle of a runtime: starting, stopping, halting, idleness, and manual processing."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Lifecycle:
     """Starts and stops the engine of a runtime, and waits for it.
 
     Args:
-        observer: Is traced or not from the start on.
-        kept: The tasks of handlers and factories.
+        observer: Gets the context and the tracing state when the runtime starts.
+        kept: The running tasks of handlers and factories.
         raise_unhandled: Whether an error of a handler whose result is not awaited halts the
             runtime, to be raised where the runtime is awaited next.
     """
@@ -66,7 +66,7 @@ class Lifecycle:
             raise RuntimeStoppedError("the runtime is closed; make a new one, or start it again")
         if self._has_halted:
             raise RuntimeStoppedError(
-                "the runtime has halted; stop it, and start it again to go on"
+                "the runtime has halted; stop it, and start it again to continue"
             ) from self._error
         loop = self.enter_loop()
         if not self._was_used and not self._is_warned:
@@ -87,8 +87,8 @@ class Lifecycle:
             log(
                 _logger,
                 logging.WARNING,
-                "%s message(s) wait in a runtime that was never started: call runtime.start(), or "
-                "take them by hand with await runtime.process_next()",
+                "%s message(s) are queued in a runtime that was never started: call "
+                "runtime.start(), or process them manually with await runtime.process_next()",
                 self.engine.waiting,
             )
 
@@ -113,7 +113,7 @@ class Lifecycle:
         self.engine.open(loop, context, is_traced=self._observer.is_traced)
 
     async def stop(self) -> None:
-        """Stop at once. Messages that no handler has begun become dead letters.
+        """Stop at once. Messages that no handler has started become dead letters.
 
         Raises:
             BaseException: The error that halted the runtime.
@@ -121,19 +121,19 @@ class Lifecycle:
         was_started = self.is_started
         self.engine.shut()
         self._wake(self._message_waiters)
-        # Sends that are gathered begin now, and are drained with the others.
+        # Sends that are gathered start now, and are drained with the others.
         await asyncio.sleep(0)
         while self.engine.is_paused:
             await self._wait(self._interception_waiters)
         if self.is_started is not was_started:
-            return  # another call of stop() has done the rest
+            return  # another call of stop() has finished
         self.is_started = False
         self._has_halted = False
         self.engine.drain("the runtime was stopped before the message was handled")
         self.raise_error()
 
     async def close(self) -> None:
-        """Stop, and refuse messages from here on.
+        """Stop, and reject messages from now on.
 
         Raises:
             BaseException: The error that halted the runtime.
@@ -144,14 +144,14 @@ class Lifecycle:
     # Errors that are not awaited.
 
     def unhandled(self, error: BaseException) -> None:
-        """Halt the runtime because of an error that no sender awaits, unless such errors are ignored."""
+        """Halt the runtime on an error that no sender awaits, unless such errors are ignored."""
         if not self._raise_unhandled or self._error is not None:
             return
         self._error = error
         if self.is_started:
             self._has_halted = True
             self.engine.shut()
-            # Deliveries of the same message begin first.
+            # Other deliveries of the same message start first.
             asyncio.get_running_loop().call_soon(self._drain_after_halt)
         self._wake(self._message_waiters)
 
@@ -169,7 +169,7 @@ class Lifecycle:
         if error is not None:
             raise error
 
-    # Taking messages by hand.
+    # Manual processing.
 
     async def process_next(self) -> None:
         """Take one message, waiting for one if there is none, and start its handlers.
@@ -189,7 +189,7 @@ class Lifecycle:
             if self.engine.take_one():
                 while self.engine.is_paused:
                     await self._wait(self._interception_waiters)
-                # The handlers that were just started, and all others, get a turn.
+                # Let the handlers that were just started run, and all others.
                 await asyncio.sleep(0)
                 return
             await self._wait(self._message_waiters)
@@ -200,7 +200,7 @@ class Lifecycle:
         self._wake(self._message_waiters)
 
     def notify_interception(self) -> None:
-        """Wake those who wait for a suspended intervention handler."""
+        """Wake the waiters for a suspended intervention handler."""
         self._wake(self._interception_waiters)
 
     # Idleness.
@@ -212,7 +212,7 @@ class Lifecycle:
             await self._wait(self._idle_waiters)
 
     def notify_idle(self) -> None:
-        """Wake those who wait for idleness."""
+        """Wake the waiters for idleness."""
         self._wake(self._idle_waiters)
 
     async def stop_when(self, condition: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""Logging that never raises: an error of a user's log handler must not stop a message."""
+"""Logging that never raises: an error of a log handler does not affect the message."""
 
 from __future__ import annotations
 

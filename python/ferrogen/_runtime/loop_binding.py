@@ -1,4 +1,4 @@
-"""A runtime lives on one event loop at a time; this tells when it is used from another."""
+"""Event loop binding: a runtime uses one event loop at a time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LoopBinding:
                     "before its loop ends, or make a new runtime"
                 )
             raise WrongLoopError(
-                "this runtime is running on another event loop; hand the call over with "
+                "this runtime is running on another event loop; schedule the call with "
                 "asyncio.run_coroutine_threadsafe(..., its_loop), or give each loop its own runtime"
             )
         self._loop = loop

@@ -1,7 +1,7 @@
 """Observations of single messages: the events and spans of a message that is logged or traced.
 
-The engine creates one for each message that is sent, one for each message that is published, and one for
-each delivery of a published message, if there is something to report to (B2).
+The engine creates one for each message that is sent, one for each message that is published, and
+one for each delivery of a published message, if a listener is configured (B2).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The observer: events on AutoGen's loggers, and spans. Nothing is reported unless something listens (B2).
+"""The observer: events on AutoGen's loggers, and spans, only if a listener is configured (B2).
 
-The event logger gets one structured event for each stage of a message, if it takes INFO records. An event
-serializes its payload when a log handler reads it. Spans are created only if a tracer records them.
+The event logger gets one structured event for each stage of a message, if it takes INFO records. An
+event serializes its payload when a log handler reads it. Spans are created only if a tracer records
+them.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Observer:
         self._registry = registry
         self.tracing = tracing
         self.find_agent: Callable[[AgentId], Agent | None] = lambda _agent_id: None
-        """Finds an agent, whose class its spans name."""
+        """Finds an agent, for the class name in its spans."""
         self.is_traced = False
         """Whether spans are recorded, as of the start of the runtime."""
         self.runtime_context: Context = copy_context()
@@ -155,7 +156,7 @@ class Observer:
     def failed(
         self, agent_id: AgentId, message: Any, error: BaseException, *, direct: bool
     ) -> None:
-        """A handler raised. The error of a direct message goes to the sender, and not to the log."""
+        """A handler raised. The error of a direct message goes to its sender, not to the log."""
         if not direct:
             log(
                 _logger,
@@ -195,7 +196,7 @@ class Observer:
                 data_content_type=JSON_DATA_CONTENT_TYPE,
             )
             return encoded.decode("utf-8")
-        except Exception:  # noqa: BLE001 - a user's serializer must not stop the message
+        except Exception:  # noqa: BLE001 - an error of a serializer does not affect the message
             return "Message could not be serialized"
 
     def _traced(self, message: Any) -> str:

@@ -1,4 +1,4 @@
-"""The runtime protocol owns what agents and programs may ask of any runtime."""
+"""The runtime protocol: the interface that agents and programs use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T", bound=Agent)
 
 @runtime_checkable
 class AgentRuntime(Protocol):
-    """What agents and programs may ask of a runtime, wherever its agents live.
+    """The interface of a runtime, for agents and programs.
 
     Example:
         ```python
@@ -44,17 +44,17 @@ class AgentRuntime(Protocol):
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
     ) -> Any:
-        """Send a message to one agent and wait for its answer.
+        """Send a message to one agent and wait for its response.
 
         Args:
             message: The message.
             recipient: The agent to send it to; it is built if it does not exist yet.
             sender: The agent that sends it, or None when it comes from outside.
             cancellation_token: Cancels the message.
-            message_id: Names the message in logs and traces; made up when left out.
+            message_id: Names the message in logs and traces; generated if left out.
 
         Returns:
-            The answer.
+            The response.
 
         Raises:
             CantHandleException: The agent cannot handle the message.
@@ -72,15 +72,15 @@ class AgentRuntime(Protocol):
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
     ) -> None:
-        """Publish a message to whoever hears a topic, without waiting for them.
+        """Publish a message to the subscribers of a topic, without waiting for them.
 
         Args:
             message: The message.
             topic_id: The topic.
             sender: The agent that publishes it, or None when it comes from outside; an agent
-                does not hear what it published itself.
+                does not receive what it published itself.
             cancellation_token: Cancels the message.
-            message_id: Names the message in logs and traces; made up when left out.
+            message_id: Names the message in logs and traces; generated if left out.
 
         Raises:
             UndeliverableException: The message cannot be delivered.
@@ -94,14 +94,14 @@ class AgentRuntime(Protocol):
         *,
         expected_class: type[T] | None = None,
     ) -> AgentType:
-        """Register a way to build the agents of one type; adds no subscription.
+        """Register a factory for the agents of one type; adds no subscription.
 
         The ``register`` method of an agent class does this and subscribes too.
 
         Args:
             type: The agent type; not registered yet.
-            agent_factory: Builds an agent; may be async. `AgentInstantiationContext` tells it
-                for which id.
+            agent_factory: Builds an agent; may be async. `AgentInstantiationContext` has
+                the id meanwhile.
             expected_class: The class that the built agents must have; None to accept any.
 
         Returns:
@@ -120,29 +120,29 @@ class AgentRuntime(Protocol):
 
         Args:
             agent_instance: The agent.
-            agent_id: Its address. Several instances may share an agent type if they are of one
+            agent_id: Its id. Several instances may share an agent type if they are of one
                 class.
 
         Returns:
-            The address.
+            The id.
         """
         ...
 
     async def try_get_underlying_agent_instance(self, id: AgentId, type: type[T] = Agent) -> T:  # type: ignore[assignment]
-        """Get hold of the agent behind an address, if it lives where it can be reached.
+        """Return the agent with this id, if it is accessible.
 
-        Sending messages is the better way to talk to an agent.
+        Prefer to send messages.
 
         Args:
-            id: The address.
+            id: The id.
             type: The class that the agent must have.
 
         Returns:
             The agent.
 
         Raises:
-            LookupError: There is no such agent.
-            NotAccessibleError: The agent is out of reach, for instance in another process.
+            LookupError: The agent does not exist.
+            NotAccessibleError: The agent is not accessible, for instance in another process.
             TypeError: The agent is of another class.
         """
         ...
@@ -158,28 +158,28 @@ class AgentRuntime(Protocol):
     async def get(
         self, id_or_type: AgentId | AgentType | str, /, key: str = "default", *, lazy: bool = True
     ) -> AgentId:
-        """Make the address of an agent from its type and key, and the agent too if asked.
+        """Return the id of an agent; build the agent too if asked.
 
         Args:
-            id_or_type: The agent type, or an address.
-            key: The agent key; not used with an address.
-            lazy: Whether to leave the building of the agent to its first message.
+            id_or_type: The agent type, or an id.
+            key: The agent key; not used with an id.
+            lazy: Whether the agent may be built later, by its first message.
 
         Returns:
-            The address.
+            The id.
         """
         ...
 
     async def save_state(self) -> Mapping[str, Any]:
-        """Return the state of all agents, as something that JSON can hold.
+        """Return the state of all agents, as a JSON-serializable mapping.
 
         Returns:
-            The state; only `load_state` need understand it.
+            The state, for `load_state`.
         """
         ...
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take over a state that `save_state` returned.
+        """Restore a state that `save_state` returned.
 
         Args:
             state: That state.
@@ -187,10 +187,10 @@ class AgentRuntime(Protocol):
         ...
 
     async def agent_metadata(self, agent: AgentId) -> AgentMetadata:
-        """Tell what may be known of an agent without talking to it.
+        """Return the metadata of an agent.
 
         Args:
-            agent: The address of the agent.
+            agent: The id of the agent.
 
         Returns:
             Its metadata.
@@ -198,10 +198,10 @@ class AgentRuntime(Protocol):
         ...
 
     async def agent_save_state(self, agent: AgentId) -> Mapping[str, Any]:
-        """Return the state of one agent, as something that JSON can hold.
+        """Return the state of one agent, as a JSON-serializable mapping.
 
         Args:
-            agent: The address of the agent.
+            agent: The id of the agent.
 
         Returns:
             Its state.
@@ -209,37 +209,37 @@ class AgentRuntime(Protocol):
         ...
 
     async def agent_load_state(self, agent: AgentId, state: Mapping[str, Any]) -> None:
-        """Make one agent take over a state that `agent_save_state` returned.
+        """Restore a state of one agent that `agent_save_state` returned.
 
         Args:
-            agent: The address of the agent.
+            agent: The id of the agent.
             state: That state.
         """
         ...
 
     async def add_subscription(self, subscription: Subscription) -> None:
-        """Add a rule that says which agent hears which topics.
+        """Add a subscription.
 
         Args:
-            subscription: The rule.
+            subscription: The subscription.
         """
         ...
 
     async def remove_subscription(self, id: str) -> None:
-        """Remove a rule again.
+        """Remove a subscription.
 
         Args:
             id: The id of the subscription.
 
         Raises:
-            LookupError: There is no such subscription.
+            LookupError: The subscription does not exist.
         """
         ...
 
     def add_message_serializer(
         self, serializer: MessageSerializer[Any] | Sequence[MessageSerializer[Any]]
     ) -> None:
-        """Teach the runtime to turn a type of message into bytes and back.
+        """Add one or more serializers.
 
         A serializer replaces one for the same type name and content type.
 

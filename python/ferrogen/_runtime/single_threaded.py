@@ -11,10 +11,10 @@ from opentelemetry.trace import TracerProvider
 
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
+from ferrogen._agents.coroutine_function import is_coroutine_function
 from ferrogen._agents.metadata import AgentMetadata
 from ferrogen._agents.options import AgentOptions
 from ferrogen._agents.routed import RoutedAgent
-from ferrogen._agents.coroutine_function import is_coroutine_function
 from ferrogen._core import AgentId, CancellationToken, Engine, Routes, is_valid_agent_type
 from ferrogen._messaging.intervention import InterventionHandler
 from ferrogen._messaging.message_context import MessageContext
@@ -40,7 +40,7 @@ __all__ = ["SingleThreadedAgentRuntime"]
 T = TypeVar("T", bound=Agent)
 
 PLAIN_TASKS = "FERROGEN_PLAIN_TASKS"
-"""The environment variable that turns task mode on for all runtimes."""
+"""The environment variable that enables task mode for all runtimes."""
 
 _type = type  # parameters named `type` are part of the API, and hide the built-in
 
@@ -52,14 +52,14 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         intervention_handlers: Revise every message and response, in this order; each gets the
             result of the one before.
         tracer_provider: Where spans go; by default OpenTelemetry's global provider. The
-            environment variable `AUTOGEN_DISABLE_RUNTIME_TRACING=true` turns spans off.
+            environment variable `AUTOGEN_DISABLE_RUNTIME_TRACING=true` disables spans.
         ignore_unhandled_exceptions: Whether an error in the handler of a *published* message is
             only logged. If not, it halts the runtime and is raised by the next `process_next`,
             `stop`, `stop_when_idle` or `stop_when`. An error in the handler of a message that was
             *sent* goes to its sender in any case.
-        task_mode: Whether each handler runs in an `asyncio.Task` of its own from its beginning, for
+        task_mode: Whether each handler runs in its own `asyncio.Task` from the start, for
             debugging. By default handlers run inline until they suspend. The environment
-            variable `FERROGEN_PLAIN_TASKS=1` turns it on for all runtimes.
+            variable `FERROGEN_PLAIN_TASKS=1` enables it for all runtimes.
 
     Example:
         ```python
@@ -93,8 +93,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             runtime = SingleThreadedAgentRuntime()
             await Greeter.register(runtime, "greeter", Greeter)
             runtime.start()
-            answer = await runtime.send_message(Greeting("Ada"), AgentId("greeter", "default"))
-            assert answer == "Hello, Ada"
+            response = await runtime.send_message(Greeting("Ada"), AgentId("greeter", "default"))
+            assert response == "Hello, Ada"
             await runtime.stop_when_idle()
 
 
@@ -120,15 +120,13 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._dead_letters = DeadLetters()
         self._agents = AgentTable(self)
         observer = Observer(self._serialization, tracing)
-        self._lifecycle = Lifecycle(
-            observer, kept, raise_unhandled=not ignore_unhandled_exceptions
-        )
+        self._lifecycle = Lifecycle(observer, kept, raise_unhandled=not ignore_unhandled_exceptions)
         self._builder = Builder(self._agents, observer, kept)
-        # The user's own list: a handler that is added to it later counts, too.
+        # The caller's list itself: a handler that is added to it later is used too.
         interceptors = (
             intervention_handlers
             if isinstance(intervention_handlers, list)
-            else list(intervention_handlers or ())
+            else list(intervention_handlers or ())  # type: ignore[redundant-expr]
         )
         self._host = EngineHost(
             agents=self._agents,
@@ -169,7 +167,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
     ) -> Coroutine[Any, Any, Any]:
         """Send a message to one agent; await the result to get its response.
 
-        The handler goes on if the sender stops waiting, by cancellation of its task or of the token.
+        The handler continues if the task of the sender or the token is cancelled.
 
         Args:
             message: The message.
@@ -244,7 +242,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
 
     @property
     def dead_letters(self) -> DeadLetters:
-        """The newest messages that could not be delivered. Ferrogen's own; AutoGen has none."""
+        """The newest messages that could not be delivered. Not part of AutoGen's API."""
         return self._dead_letters
 
     # Running.
@@ -259,9 +257,9 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._lifecycle.start()
 
     async def process_next(self) -> None:
-        """Take one message by hand, waiting for one if there is none, and start its handlers.
+        """Process one message manually, waiting for one if there is none, and start its handlers.
 
-        A response on its way back is a message of its own.
+        A pending response counts as a message.
 
         Raises:
             BaseException: The error of a handler of a published message, unless such errors are
@@ -273,9 +271,9 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         await self._lifecycle.process_next()
 
     async def stop(self) -> None:
-        """Stop at once. Messages that no handler has begun become dead letters.
+        """Stop at once. Messages that no handler has started become dead letters.
 
-        Their senders get a `RuntimeStoppedError`. Handlers that are running go on, and their
+        Their senders get a `RuntimeStoppedError`. Running handlers continue, and their
         senders get the responses.
 
         Raises:
@@ -287,7 +285,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         await self._lifecycle.stop()
 
     async def stop_when_idle(self) -> None:
-        """Stop as soon as no message waits and no handler runs.
+        """Stop as soon as no message is queued and no handler runs.
 
         Raises:
             RuntimeError: If the runtime is not started, or a handler would wait for itself.
@@ -298,7 +296,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         if self._engine.is_running or asyncio.current_task() in self._kept:
             raise RuntimeError(
                 "stop_when_idle() inside a handler would wait for that handler; call stop(), or "
-                "let a task of its own wait"
+                "await it in a separate task"
             )
         await self._lifecycle.wait_until_idle()
         if self._lifecycle.is_started:
@@ -321,8 +319,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
     async def close(self) -> None:
         """Stop, cancel the handlers that still run, and close every agent.
 
-        Messages that no handler has begun become dead letters, as with `stop`, and new ones are
-        refused. Every agent is closed, even if the closing of another one raises.
+        Messages that no handler has started become dead letters, as with `stop`, and new ones are
+        rejected. Every agent is closed, even if closing another one raises.
 
         Raises:
             BaseException: The first error that an agent's `close` raised.
@@ -361,18 +359,18 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         *,
         expected_class: type[T] | None = None,
     ) -> AgentType:
-        """Register how the agents of a type are made.
+        """Register the factory of an agent type.
 
         Args:
             type: The agent type.
-            agent_factory: Makes one agent, whose id is in `AgentInstantiationContext` meanwhile.
-            expected_class: What the factory is expected to make.
+            agent_factory: Creates one agent; `AgentInstantiationContext` has its id meanwhile.
+            expected_class: The class of the agents that the factory creates.
 
         Returns:
             The agent type.
 
         Raises:
-            ValueError: If the type is registered already, or has characters it may not have.
+            ValueError: If the type is registered already, or has invalid characters.
         """
         agent_type = AgentType(type) if isinstance(type, str) else type
         if not is_valid_agent_type(agent_type.type):
@@ -400,7 +398,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         return agent_id
 
     def set_agent_options(self, agent_type: str | AgentType, options: AgentOptions) -> None:
-        """Set the options of the agents of a type. Ferrogen's own; see `AgentOptions`.
+        """Set the options of the agents of a type. Not part of AutoGen's API; see `AgentOptions`.
 
         Args:
             agent_type: The agent type; it may be registered before or after.
@@ -414,11 +412,11 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         id: AgentId,
         type: type[T] = Agent,  # type: ignore[assignment]
     ) -> T:
-        """Return the agent itself, making it if need be.
+        """Return the agent itself, building it if it does not exist.
 
         Args:
-            id: Which agent.
-            type: What class it is expected to have.
+            id: The id of the agent.
+            type: The class that the agent must have.
 
         Raises:
             AgentNotFoundError: If nothing is registered under its type.
@@ -448,10 +446,10 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         Args:
             id_or_type: The id itself, or the agent type.
             key: The agent key, if the type is given.
-            lazy: Whether the agent may be made later, by its first message.
+            lazy: Whether the agent may be built later, by its first message.
 
         Raises:
-            AgentNotFoundError: If it is to be made and nothing is registered under its type.
+            AgentNotFoundError: If it is to be built and nothing is registered under its type.
         """
         agent_id = id_or_type if isinstance(id_or_type, AgentId) else AgentId(id_or_type, key)
         if not lazy:
@@ -459,7 +457,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         return agent_id
 
     async def agent_metadata(self, agent: AgentId) -> AgentMetadata:
-        """Return what an agent says of itself, making it if need be."""
+        """Return the metadata of an agent, building it if it does not exist."""
         return (await self._obtain(agent)).metadata
 
     async def _obtain(self, agent_id: AgentId) -> Agent:
@@ -469,36 +467,36 @@ class SingleThreadedAgentRuntime(AgentRuntime):
     # State.
 
     async def save_state(self) -> Mapping[str, Any]:
-        """Return the state of every agent that is there, under its id.
+        """Return the state of every existing agent, by its id.
 
         The mapping can be written as JSON if the agents' states can.
         """
         return await save_state(self._engine.instances())
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
-        """Give every agent its state back, making those that are not there yet.
+        """Restore the state of every agent, building those that do not exist.
 
         Raises:
-            StateError: If the state has an unknown version, a wrong shape, or an agent whose type
-                is not registered. No agent has been changed then.
+            StateError: If the state has an unknown version, a wrong shape, or an agent with a
+                type that is not registered. In that case no agent was changed.
         """
         await load_state(state, is_registered=self._agents.is_registered, obtain=self._obtain)
 
     async def agent_save_state(self, agent: AgentId) -> Mapping[str, Any]:
-        """Return the state of one agent, making it if need be."""
+        """Return the state of one agent, building it if it does not exist."""
         return await (await self._obtain(agent)).save_state()
 
     async def agent_load_state(self, agent: AgentId, state: Mapping[str, Any]) -> None:
-        """Give one agent a state, making it if need be."""
+        """Restore the state of one agent, building it if it does not exist."""
         await (await self._obtain(agent)).load_state(state)
 
     # Subscriptions and serializers.
 
     async def add_subscription(self, subscription: Subscription) -> None:
-        """Add a subscription; it counts for messages that are taken from now on.
+        """Add a subscription; it applies to messages that are delivered from now on.
 
         Raises:
-            ValueError: If an equal subscription is there.
+            ValueError: If an equal subscription exists.
         """
         self._routes.add(subscription)
 

@@ -1,8 +1,8 @@
-"""Saved state: what all agents of a runtime hold, as one JSON-able mapping, and back.
+"""Saved state: the state of all agents of a runtime, as one JSON-serializable mapping.
 
-The form is AutoGen's: the state of each agent under its id, "type/key". That is version 1, and it
-bears no mark. A later form will be marked under the reserved key `VERSION_KEY`, so that this
-version can refuse it by name.
+The format is AutoGen's: the state of each agent under its id, "type/key". That is version 1, and it
+has no version key. A later format will have its version under the reserved key `VERSION_KEY`, so
+that this version can reject it.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ async def load_state(
     is_registered: Callable[[str], bool],
     obtain: Callable[[AgentId], Awaitable[Agent]],
 ) -> None:
-    """Give every agent its state back, making those that are not there yet.
+    """Restore the state of every agent, building those that do not exist.
 
-    The whole state is checked before the first agent is touched.
+    The whole state is validated before the first agent is changed.
 
     Args:
         state: What `save_state` returned.
-        is_registered: Whether an agent type is known.
-        obtain: Returns an agent, made if need be.
+        is_registered: Whether an agent type is registered.
+        obtain: Returns an agent, built if it does not exist.
 
     Raises:
         StateError: If the version is unknown, the shape is wrong, or an agent type is not
-            registered. The error names it, and no agent has been changed.
+            registered. The error names it, and no agent was changed.
     """
     agents = [(_agent_id(name), _agent_state(name, value)) for name, value in _entries(state)]
     for agent_id, _ in agents:
@@ -72,7 +72,7 @@ def _agent_id(name: str) -> AgentId:
         return AgentId.from_str(name)
     except (TypeError, ValueError) as error:
         raise StateError(
-            f'the saved state has an entry {name!r}, which is no agent id of the form "type/key"'
+            f'the saved state has entry {name!r}, which is not an agent id of the form "type/key"'
         ) from error
 
 
