@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from typing import Any
 
@@ -97,8 +98,10 @@ async def test_a_message_that_finds_the_mailbox_full_becomes_a_letter(runtime: R
     worker = await register(runtime, "worker", gate)
     runtime.set_agent_options("worker", AgentOptions(concurrency=1, capacity=1))
     await runtime.add_subscription(TypeSubscription("work", "worker"))
+    await runtime.get(worker(), lazy=False)
     for number in range(3):
         await runtime.publish_message(number, TopicId("work", "default"))
+        await asyncio.sleep(0)
     await gate.arrived.get()
     with pytest.raises(MailboxFullError, match="mailbox of worker/default is full"):
         await runtime.send_message(3, worker())
