@@ -123,11 +123,10 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._lifecycle = Lifecycle(observer, kept, raise_unhandled=not ignore_unhandled_exceptions)
         self._builder = Builder(self._agents, observer, kept)
         # The caller's list itself: a handler that is added to it later is used too.
-        interceptors = (
-            intervention_handlers
-            if isinstance(intervention_handlers, list)
-            else list(intervention_handlers or ())  # type: ignore[redundant-expr]
-        )
+        given: Sequence[InterventionHandler] = ()
+        if intervention_handlers is not None:
+            given = intervention_handlers
+        interceptors = given if isinstance(given, list) else list(given)
         self._host = EngineHost(
             agents=self._agents,
             builder=self._builder,

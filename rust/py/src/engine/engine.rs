@@ -263,7 +263,7 @@ impl Engine {
     fn shut(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         let (pool, event_loop) = this.state.with(py, |state| {
-            state.is_started = false;
+            (state.is_started, state.is_by_hand) = (false, false);
             let event_loop = state.event_loop.as_ref().map(|one| one.clone_ref(py));
             (std::mem::take(&mut state.pool), event_loop)
         });

@@ -112,6 +112,10 @@ impl Future {
         Self { phase, waiting, event_loop, delivery: None, handler: None, callbacks: Vec::new() }
     }
 
+    pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.event_loop.bind(py).clone()
+    }
+
     /// Its outcome, if it is done.
     pub(super) fn into_outcome(self: Box<Self>) -> Result<Outcome, Box<Self>> {
         if !matches!(self.phase, Phase::Done(_)) {

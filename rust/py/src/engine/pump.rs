@@ -70,8 +70,11 @@ impl Engine {
         let Some(wake) = this.books.with(py, |books| books.machine.next_wake()) else {
             return Ok(());
         };
-        let armed = this.state.with(py, |state| state.timer.as_ref().map(|timer| timer.when));
-        if armed.is_some_and(|armed| armed <= wake) {
+        let (runs, armed) = this.state.with(py, |state| {
+            let runs = state.is_open_here() || state.is_by_hand;
+            (runs, state.timer.as_ref().map(|timer| timer.when))
+        });
+        if !runs || armed.is_some_and(|armed| armed <= wake) {
             return Ok(());
         }
         let Some(event_loop) = this.bound_loop(py) else { return Ok(()) };

@@ -182,8 +182,14 @@ impl Send {
         let py = slf.py();
         match slf.get().take(py) {
             Stage::Future(future) => {
+                let event_loop = future.event_loop(py);
                 let error = py.get_type::<CancelledError>().call0()?;
-                Self::leave(slf, future, &error)
+                let left = Self::leave(slf, future, &error);
+                // Like a future, it does not complain when it ends after its event loop.
+                if left.is_err() && event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()? {
+                    return Ok(());
+                }
+                left
             }
             Stage::Turn(execution) => go_on_alone(execution.bind(py)),
             Stage::Fresh(_) | Stage::Taken => Ok(()),
