@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import gc
 import os
+import signal
 import sys
 import time
 import warnings
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from .observing import install_log_handlers, set_log_level
 from .plans import PROFILES, plan_of
 from .rounds import Round
+from .virtual_loop import StuckError
 
 __all__ = ["main"]
 
 _SUMMARY_EVERY = 100_000
+_SECONDS_OF_A_ROUND = int(os.environ.get("SOAKS", "120"))
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -38,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         set_log_level(is_informing=False)
         plan = plan_of(options.profile, options.seed, number)
         one = Round(plan, used)
-        one.run()
+        with _time_limit(number):
+            one.run()
         done += one.ledger.messages
         used["mode: messages"] += one.ledger.messages
         digest = hash((digest, one.ledger.digest))
@@ -73,6 +81,23 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--round", type=int, help="run only this round of the seed")
     parser.add_argument("--growth", type=float, default=16.0, help="MiB that RSS may grow by")
     return parser.parse_args(arguments)
+
+
+@contextmanager
+def _time_limit(number: int) -> Iterator[None]:
+    """End a round that takes too long in real time, even where no Python code runs."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise StuckError(f"round {number} takes more than {_SECONDS_OF_A_ROUND} seconds")
+
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.alarm(_SECONDS_OF_A_ROUND)
+    faulthandler.dump_traceback_later(_SECONDS_OF_A_ROUND + 10, exit=True)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        faulthandler.cancel_dump_traceback_later()
 
 
 class _MemoryWatch:

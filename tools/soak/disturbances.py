@@ -66,7 +66,7 @@ class Disturber:
             pass  # the subscription of an agent type that is not registered
         home.stops += 1
         home.unhandled.clear()
-        home.is_down = False
+        home.is_down = home.is_closing
 
     async def _restart(self, home: TrackedRuntime) -> None:
         while self._goes_on:
@@ -145,11 +145,12 @@ class Disturber:
         home.used["process_next"] += 1
         try:
             await home.runtime.process_next()
-        except asyncio.CancelledError:
-            raise
         except EXPECTED as error:
-            if not is_known(home, error):
-                home.ledger.violate("process_next: an error that no handler raised", None, error)
+            if is_known(home, error):
+                return  # also the cancellation of a handler
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            home.ledger.violate("process_next: an error that no handler raised", None, error)
         except LookupError:
             pass  # the subscription of an agent type that is not registered
 

@@ -29,7 +29,7 @@ from .plans import Plan
 from .sending import PUBLISHING, SENDING, Sender
 from .subscriptions import BROKEN, CustomSubscription, RaisingSubscription, TrackedSubscription
 from .tracked import TrackedRuntime
-from .virtual_loop import VirtualLoop
+from .virtual_loop import StuckError, VirtualLoop
 
 __all__ = ["Round"]
 
@@ -43,6 +43,8 @@ _WAYS = (
     [weight for _, weight in (*SENDING.values(), *PUBLISHING.values())],
     [*SENDING, *PUBLISHING],
 )
+
+_LONGEST_WAIT = 30
 
 
 class Round:
@@ -159,6 +161,8 @@ class Round:
             pump_task.cancel()
         if pumping:
             await asyncio.wait(pumping)
+        if closes:
+            await asyncio.sleep(0.1)  # tasks whose handlers were canceled get their ends
         for home in self.homes:
             check_balance(home)
         self._every_turn()
@@ -167,9 +171,11 @@ class Round:
     def _is_idle(home: TrackedRuntime) -> bool:
         return home.runtime._engine.idle
 
-    @staticmethod
-    async def _until(condition: Callable[[], bool]) -> None:
-        while not condition():  # noqa: ASYNC110 - the condition may be about anything
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        deadline = self.loop.time() + _LONGEST_WAIT
+        while not condition():
+            if self.loop.time() > deadline:
+                raise StuckError(f"not idle after {_LONGEST_WAIT} virtual seconds")
             await asyncio.sleep(0.001)
 
     @staticmethod

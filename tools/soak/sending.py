@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ferrogen import AgentId, CancellationToken, TopicId
@@ -256,6 +257,7 @@ async def in_bare_task(sender: Sender) -> None:
     is_canceled = sender.run is not None or sender.random.random() < 0.3
     entry.may_cancel = is_canceled
     task = asyncio.create_task(sender.call(entry))
+    task.add_done_callback(partial(sender.enter_end, entry))
     if is_canceled and sender.random.random() < 0.3:
         task.cancel()  # before the runtime was given the message
     else:
@@ -264,7 +266,6 @@ async def in_bare_task(sender: Sender) -> None:
         await asyncio.wait({task}, timeout=sender.seconds())
         task.cancel()
     await asyncio.wait({task})
-    sender.enter_end(entry, task)
 
 
 async def shielded(sender: Sender) -> None:
