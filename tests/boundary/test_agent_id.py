@@ -81,7 +81,7 @@ def test_ids_are_equal_when_both_parts_are(one: tuple[str, str], other: tuple[st
         assert hash(ids[0]) == hash(ids[1])
 
 
-def test_hashes_tell_type_from_key() -> None:
+def test_hashes_distinguish_type_and_key() -> None:
     hashes = {hash(AgentId(a, b)) for a in ("x", "y", "z") for b in ("x", "y", "z")}
     assert len(hashes) == 9
 

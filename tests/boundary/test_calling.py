@@ -78,7 +78,7 @@ async def test_arguments_may_come_by_place_and_by_name(
         (("x", TO), {"recipient": TO}, "got multiple values for argument 'recipient'"),
     ],
 )
-async def test_what_is_not_asked_for_is_refused(
+async def test_unexpected_arguments_are_rejected(
     runtime: SingleThreadedAgentRuntime, by_place: Any, by_name: Any, complaint: str
 ) -> None:
     with pytest.raises(TypeError, match=complaint):

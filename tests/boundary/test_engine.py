@@ -450,3 +450,93 @@ def test_a_subinterpreter_is_refused() -> None:
         assert failed is None, failed
     finally:
         interpreters.destroy(other)
+
+
+# Agents.
+
+
+async def test_an_agent_is_built_and_entered_once() -> None:
+    """A1."""
+    engine = make_engine()
+    engine.enter(WRITER, Agent())
+    engine.build(CRITIC)
+    for agent_id in (WRITER, CRITIC):
+        with pytest.raises(RuntimeError, match="an agent with this id already exists"):
+            engine.build(agent_id)
+        with pytest.raises(RuntimeError, match="an agent with this id already exists"):
+            engine.enter(agent_id, Agent())
+    assert engine.instance(CRITIC) is None
+    assert [agent_id for agent_id, _ in engine.instances()] == [WRITER]
+
+
+@pytest.mark.parametrize("exists", [False, True])
+async def test_a_report_about_an_agent_that_is_not_being_built_is_refused(exists: bool) -> None:
+    engine = make_engine()
+    if exists:
+        engine.enter(WRITER, Agent())
+    for report in (
+        lambda: engine.built(WRITER, Agent()),
+        lambda: engine.build_failed(WRITER, OSError("no")),
+        lambda: engine.build_canceled(WRITER),
+    ):
+        with pytest.raises(RuntimeError):
+            report()
+    assert len(engine.instances()) == exists
+
+
+async def test_the_error_of_a_build_goes_to_its_senders_and_the_next_build_is_another() -> None:
+    engine = open_engine()
+    error = OSError("no disk")
+    asked = [asyncio.ensure_future(settled(engine.send_message(n, WRITER))) for n in range(3)]
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert engine.waiting == 3
+    engine.build_failed(WRITER, error)
+    assert await asyncio.gather(*asked) == [error] * 3
+    assert engine.tally()["failed"] == 3
+    asked = [asyncio.ensure_future(engine.send_message(n, WRITER)) for n in range(3)]
+    for _ in range(4):
+        await asyncio.sleep(0)
+    engine.built(WRITER, Agent())
+    assert await asyncio.gather(*asked) == [0, 1, 2]
+    assert (engine.idle, engine.waiting) == (True, 0)
+    engine.shut()
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "1", 2**64])
+@pytest.mark.parametrize("name", ["concurrency", "capacity"])
+def test_limits_are_positive_whole_numbers(name: str, wrong: Any) -> None:
+    options: dict[str, Any] = {
+        "concurrency": None,
+        "capacity": None,
+        "drop_oldest": False,
+        "passivate_after": None,
+    }
+    with pytest.raises((TypeError, ValueError, OverflowError)):
+        make_engine().configure("writer", **{**options, name: wrong})
+
+
+@pytest.mark.parametrize(("drop_oldest", "refused"), [(False, 2), (True, 1)])
+async def test_a_full_mailbox_refuses_the_newest_or_the_oldest_message(
+    drop_oldest: bool, refused: int
+) -> None:
+    gate = asyncio.Event()
+
+    class Waiting(Agent):
+        async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
+            await gate.wait()
+            return message
+
+    engine = open_engine()
+    engine.configure(
+        "writer", concurrency=1, capacity=1, drop_oldest=drop_oldest, passivate_after=None
+    )
+    engine.enter(WRITER, Waiting())
+    asked = [asyncio.ensure_future(settled(engine.send_message(n, WRITER))) for n in range(3)]
+    for _ in range(4):
+        await asyncio.sleep(0)
+    gate.set()
+    outcomes = await asyncio.gather(*asked)
+    assert [isinstance(one, RuntimeError) for one in outcomes] == [n == refused for n in range(3)]
+    assert engine.tally()["dead_lettered"] == 1
+    engine.shut()

@@ -134,7 +134,7 @@ async def test_a_send_that_was_awaited_is_used_up_whatever_is_sent_meanwhile() -
     await runtime.stop_when_idle()
 
 
-def test_what_is_let_go_of_may_make_objects_of_the_same_class() -> None:
+def test_finalizers_may_create_objects_of_the_same_class() -> None:
     made: list[PublishEnvelope] = []
 
     class Revives:
@@ -157,7 +157,7 @@ def test_cycles_through_objects_that_were_used_before_are_collected() -> None:
         assert weak() is None
 
 
-async def test_a_batch_of_published_messages_reaches_whoever_hears_it() -> None:
+async def test_a_batch_of_published_messages_reaches_its_subscribers() -> None:
     heard: list[tuple[object, str]] = []
     all_heard = asyncio.Event()
 

@@ -169,7 +169,7 @@ def test_what_is_nested_less_deep_is_written_on_a_small_stack(run_program: Any) 
     assert run_program(program) == "[4499]\n"
 
 
-def test_a_function_that_does_not_simplify_is_not_asked_for_ever() -> None:
+def test_a_function_that_does_not_simplify_is_not_called_forever() -> None:
     with pytest.raises(SerializationError, match="recursion"):
         JsonWriter("Thing", lambda value: value).write(object())
 

@@ -270,7 +270,7 @@ topics = st.one_of(
 
 @given(st.lists(st.tuples(st.sampled_from(["add", "remove", "recipients"]), subscriptions, topics)))
 @settings(max_examples=200)
-def test_routes_answer_anything_with_a_result_or_an_error(calls: list[Any]) -> None:
+def test_routes_return_a_result_or_an_error_for_any_arguments(calls: list[Any]) -> None:
     routes = Routes()
     for name, subscription, topic in calls:
         before = routes.subscriptions
@@ -286,7 +286,9 @@ def test_routes_answer_anything_with_a_result_or_an_error(calls: list[Any]) -> N
 
 @given(st.lists(odd_things, max_size=3))
 @settings(max_examples=200)
-def test_everything_else_answers_anything_with_a_result_or_an_error(arguments: list[Any]) -> None:
+def test_everything_else_returns_a_result_or_an_error_for_any_arguments(
+    arguments: list[Any],
+) -> None:
     for call in (
         AgentId,
         AgentId.from_str,

@@ -65,7 +65,7 @@ def test_a_subscription_may_change_the_routes_from_all_its_methods() -> None:
     assert len(routes) == 2
 
 
-def test_a_subscription_may_remove_itself_and_those_after_it_while_it_is_asked() -> None:
+def test_a_subscription_may_remove_itself_and_later_ones_while_it_is_called() -> None:
     routes = Routes()
 
     class Leaving(Meddling):

@@ -40,7 +40,7 @@ def heard_by(routes: Routes, topic_type: str, source: str = "s") -> list[str]:
     return [str(agent_id) for agent_id in routes.recipients(TopicId(topic_type, source))]
 
 
-def test_agents_hear_in_the_order_of_subscribing_whatever_the_kind() -> None:
+def test_recipients_are_in_the_order_of_subscribing_whatever_the_kind() -> None:
     routes = Routes()
     routes.add(TypePrefixSubscription("draft.", "critic"))
     routes.add(Custom("1"))
@@ -51,13 +51,13 @@ def test_agents_hear_in_the_order_of_subscribing_whatever_the_kind() -> None:
     assert len(routes) == 4
 
 
-def test_default_subscriptions_hear_the_default_topic() -> None:
+def test_default_subscriptions_match_the_default_topic() -> None:
     routes = Routes()
     routes.add(DefaultSubscription(agent_type="writer"))
     assert heard_by(routes, "default", "here") == ["writer/here"]
 
 
-def test_what_is_removed_hears_no_more_and_may_come_back_last() -> None:
+def test_a_removed_subscription_no_longer_matches_and_is_last_if_added_again() -> None:
     routes = Routes()
     first, second = TypeSubscription("poem", "writer"), TypeSubscription("poem", "critic")
     routes.add(first)
@@ -112,7 +112,7 @@ def test_a_custom_subscription_decides_about_equality_itself() -> None:
         routes.add(TypeSubscription("a", "b"))
 
 
-def test_a_subclass_of_a_built_in_rule_is_asked() -> None:
+def test_a_subclass_of_a_built_in_subscription_is_called() -> None:
     class Picky(TypeSubscription):
         def is_match(self, topic_id: TopicId) -> bool:
             return topic_id.source == "mine"

@@ -48,7 +48,7 @@ def test_a_serializer_is_found_by_both_names_only(table: SerializerTable) -> Non
         assert not table.is_registered(*names)
 
 
-def test_a_serializer_of_someones_own_is_asked_as_it_is_now(
+def test_a_custom_serializer_is_called_in_its_current_state(
     table: SerializerTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named = {"type_name": "Upper", "data_content_type": JSON}
@@ -58,7 +58,7 @@ def test_a_serializer_of_someones_own_is_asked_as_it_is_now(
     assert table.serialize("a", **named) == b"another"
 
 
-def test_a_native_codec_is_asked_in_place_of_its_serializer_once_it_is_needed() -> None:
+def test_a_native_codec_replaces_its_serializer_once_it_is_needed() -> None:
     table, asked = SerializerTable(), []
 
     def choose() -> DataclassCodec:
@@ -109,14 +109,14 @@ def test_a_choice_may_use_the_table() -> None:
     assert table.serialize(Thing(2), **named) == b'{"number": 2}'
 
 
-def test_a_name_that_nobody_serves(table: SerializerTable) -> None:
+def test_a_name_without_a_serializer(table: SerializerTable) -> None:
     named = {"type_name": "Lower", "data_content_type": JSON}
     assert table.deserialize(b"x", **named) == UnknownPayload("Lower", JSON, b"x")
     with pytest.raises(SerializationError, match="Unknown type Lower with content type"):
         table.serialize("x", **named)
 
 
-def test_what_cannot_be_read_is_mended_or_explained_unless_the_program_ends() -> None:
+def test_a_read_error_is_passed_to_the_fallback_unless_the_program_ends() -> None:
     def read(payload: bytes) -> str:
         raise {b"a": ValueError, b"b": KeyboardInterrupt}[payload]("read")
 

@@ -121,7 +121,9 @@ def test_a_property_that_writes_its_own_message_is_refused(run_program: RunProgr
     run_program(with_prelude(program))
 
 
-def test_a_serializer_that_asks_the_table_for_itself_is_refused(run_program: RunProgram) -> None:
+def test_a_serializer_that_requests_itself_from_the_table_is_rejected(
+    run_program: RunProgram,
+) -> None:
     program = """
         table = SerializerTable()
         named = {"type_name": "A", "data_content_type": "b"}

@@ -9,7 +9,7 @@ import pytest
 
 from ferrogen import SingleThreadedAgentRuntime
 
-from .world import is_started
+from .helpers import is_started
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import AgentNotFoundError
 
-from .world import Doing, Gate, echo, instances, register
+from .helpers import Doing, Gate, echo, instances, register
 
 Runtime = SingleThreadedAgentRuntime
 

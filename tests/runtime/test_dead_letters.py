@@ -19,7 +19,7 @@ from ferrogen import (
 from ferrogen._runtime.dead_letters import DeadLetters
 from ferrogen.exceptions import MailboxFullError, RecipientNotFoundError
 
-from .world import Gate, register
+from .helpers import Gate, register
 
 Runtime = SingleThreadedAgentRuntime
 
@@ -79,7 +79,7 @@ async def test_a_letter_does_not_keep_the_senders_variables_alive(runtime: Runti
     assert gone() is None
 
 
-async def test_a_letter_tells_who_wrote_what_to_whom_and_why(runtime: Runtime) -> None:
+async def test_a_letter_has_sender_message_receiver_and_reason(runtime: Runtime) -> None:
     writer, nobody = AgentId("writer", "1"), AgentId("nobody", "1")
     with pytest.raises(RecipientNotFoundError) as caught:
         await runtime.send_message("hello", nobody, sender=writer, message_id="m1")

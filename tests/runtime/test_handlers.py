@@ -18,7 +18,7 @@ from ferrogen import (
     TypeSubscription,
 )
 
-from .world import Doing, Gate, boom, echo, is_idle, register, tally, until
+from .helpers import Doing, Gate, boom, echo, is_idle, register, tally, until
 
 Runtime = SingleThreadedAgentRuntime
 
@@ -44,7 +44,7 @@ async def test_messages_that_come_during_a_build_wait_for_the_one_agent(runtime:
     assert built == [slow]
 
 
-async def test_a_failed_build_fails_all_who_wait_and_the_next_message_tries_again(
+async def test_a_failed_build_fails_all_waiters_and_the_next_message_retries(
     runtime: Runtime,
 ) -> None:
     attempts = 0
@@ -155,7 +155,7 @@ async def test_idle_waits_for_the_slow_sibling_of_a_handler_that_raised() -> Non
     await stopping
 
 
-async def test_closing_cancels_the_handlers_that_run_and_tells_their_senders(
+async def test_closing_cancels_running_handlers_and_notifies_their_senders(
     runtime: Runtime,
 ) -> None:
     gate = Gate()
@@ -169,7 +169,7 @@ async def test_closing_cancels_the_handlers_that_run_and_tells_their_senders(
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_a_task_that_only_the_runtime_knows_is_not_collected(runtime: Runtime) -> None:
+async def test_a_task_that_only_the_runtime_references_is_not_collected(runtime: Runtime) -> None:
     gate = Gate()
     await register(runtime, "a", gate)
     await runtime.add_subscription(TypeSubscription("news", "a"))
@@ -182,7 +182,7 @@ async def test_a_task_that_only_the_runtime_knows_is_not_collected(runtime: Runt
 
 
 @pytest.mark.parametrize("spread", [1, 3])
-async def test_what_is_cancelled_before_it_begins_is_settled_and_answered(spread: int) -> None:
+async def test_a_message_cancelled_before_it_starts_is_settled(spread: int) -> None:
     runtime = SingleThreadedAgentRuntime(task_mode=True)
     begun: list[Any] = []
 

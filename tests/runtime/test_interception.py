@@ -16,7 +16,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import MessageDroppedException
 
-from .world import Doing, register, tally
+from .helpers import Doing, register, tally
 
 
 class Rewriting(DefaultInterventionHandler):
@@ -69,7 +69,7 @@ async def test_each_handler_gets_what_the_one_before_made_of_the_message() -> No
 
 
 @pytest.mark.parametrize("drop", [DropMessage, DropMessage()], ids=["class", "instance"])
-async def test_a_dropped_message_still_reaches_idle_and_nobody_after_it(drop: Any) -> None:
+async def test_a_dropped_message_still_reaches_idle_and_no_later_handler(drop: Any) -> None:
     after = add("!")
     runtime, heard, hearer = await started(Rewriting(lambda message: drop), after)
     with pytest.raises(MessageDroppedException):
@@ -81,7 +81,7 @@ async def test_a_dropped_message_still_reaches_idle_and_nobody_after_it(drop: An
     assert len(runtime.dead_letters) == 0
 
 
-async def test_a_dropped_answer_is_an_error_for_its_asker() -> None:
+async def test_a_dropped_response_is_an_error_for_its_sender() -> None:
     class Mute(DefaultInterventionHandler):
         async def on_response(self, message: Any, **how: Any) -> Any:
             return DropMessage
@@ -114,7 +114,7 @@ async def test_a_handler_that_returns_nothing_is_warned_about_and_changes_nothin
     assert heard == ["x"]
 
 
-async def test_handlers_added_to_the_users_list_later_are_asked() -> None:
+async def test_handlers_added_to_the_list_later_are_called() -> None:
     handlers: list[Any] = []
     runtime = SingleThreadedAgentRuntime(intervention_handlers=handlers)
     hearer = await register(runtime, "hearer")

@@ -31,7 +31,7 @@ from ferrogen import (
     TypeSubscription,
 )
 
-from .world import Doing, echo, instances, register, tally, until, until_idle
+from .helpers import Doing, echo, instances, register, tally, until, until_idle
 
 Runtime = SingleThreadedAgentRuntime
 
@@ -196,7 +196,7 @@ async def test_a_cycle_of_runtime_agent_message_and_subscription_is_collected() 
     assert [reference() for reference in gone] == [None] * 6
 
 
-async def test_a_message_and_its_answer_are_freed_as_soon_as_they_are_done() -> None:
+async def test_a_message_and_its_response_are_freed_as_soon_as_they_are_done() -> None:
     """By counting references alone: a healthy round trip makes no garbage for the collector."""
     runtime = SingleThreadedAgentRuntime()
     a = await register(runtime, "a")

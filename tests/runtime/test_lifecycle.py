@@ -18,7 +18,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import AgentNotFoundError, RuntimeStoppedError
 
-from .world import Doing, Gate, boom, is_idle, is_started, register, tally, until, until_idle
+from .helpers import Doing, Gate, boom, is_idle, is_started, register, tally, until, until_idle
 
 Runtime = SingleThreadedAgentRuntime
 NEWS = TopicId("news", "default")
@@ -45,7 +45,7 @@ async def test_messages_are_taken_in_the_order_of_acceptance(runtime: Runtime) -
     assert heard == [(name, number) for number in range(3) for name in "ab"]
 
 
-async def test_a_publisher_does_not_hear_itself(runtime: Runtime) -> None:
+async def test_a_publisher_does_not_receive_its_own_message(runtime: Runtime) -> None:
     heard = await hearing(runtime, "a", "b")
     await runtime.publish_message("x", NEWS, sender=AgentId("a", "default"))
     await runtime.stop_when_idle()
@@ -101,7 +101,7 @@ async def test_a_topic_source_that_no_agent_can_have_fails_only_its_message(
     assert heard == [("a", "x")]
 
 
-async def test_by_hand_one_message_is_taken_at_a_time() -> None:
+async def test_manual_processing_takes_one_message_at_a_time() -> None:
     runtime = SingleThreadedAgentRuntime()
     heard = await hearing(runtime, "a")
     for number in range(3):
@@ -114,7 +114,7 @@ async def test_by_hand_one_message_is_taken_at_a_time() -> None:
     assert heard == [("a", 0), ("a", 1), ("a", 2)]
 
 
-async def test_two_who_wait_by_hand_both_get_a_message() -> None:
+async def test_two_waiters_in_process_next_both_get_a_message() -> None:
     runtime = SingleThreadedAgentRuntime()
     waiting = [asyncio.ensure_future(runtime.process_next()) for _ in range(2)]
     await asyncio.sleep(0)
@@ -124,7 +124,7 @@ async def test_two_who_wait_by_hand_both_get_a_message() -> None:
     assert is_idle(runtime)
 
 
-async def test_stopping_leaves_running_handlers_to_answer(runtime: Runtime) -> None:
+async def test_stopping_lets_running_handlers_respond(runtime: Runtime) -> None:
     gate = Gate()
     a = await register(runtime, "a", gate)
     runtime.set_agent_options("a", AgentOptions(concurrency=1))
@@ -140,7 +140,9 @@ async def test_stopping_leaves_running_handlers_to_answer(runtime: Runtime) -> N
     assert is_idle(runtime)
 
 
-async def test_answers_of_a_former_life_reach_their_askers_in_the_next(runtime: Runtime) -> None:
+async def test_responses_from_before_a_restart_reach_their_senders_after_it(
+    runtime: Runtime,
+) -> None:
     gate = Gate()
     a = await register(runtime, "a", gate)
     running = asyncio.ensure_future(runtime.send_message("running", a()))
@@ -198,7 +200,7 @@ async def test_two_stops_at_once_both_return(runtime: Runtime) -> None:
     assert heard == [("a", "x")]
 
 
-async def test_closing_a_runtime_that_never_started_answers_its_senders() -> None:
+async def test_closing_a_runtime_that_never_started_notifies_its_senders() -> None:
     runtime = SingleThreadedAgentRuntime()
     await hearing(runtime, "a")
     asked = asyncio.ensure_future(runtime.send_message("x", AgentId("a", "default")))
@@ -206,3 +208,58 @@ async def test_closing_a_runtime_that_never_started_answers_its_senders() -> Non
     await runtime.close()
     with pytest.raises(RuntimeStoppedError):
         await asked
+
+
+async def test_all_who_wait_for_idleness_continue_when_the_last_message_is_settled(
+    runtime: Runtime,
+) -> None:
+    gate = Gate()
+    a = await register(runtime, "a", gate)
+    asking = [asyncio.ensure_future(runtime.send_message(n, a())) for n in range(2)]
+    for _ in asking:
+        await gate.arrived.get()
+    waiting = [asyncio.ensure_future(runtime.stop_when_idle()) for _ in range(2)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not any(one.done() for one in waiting)
+    gate.open.set()
+    await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    assert await asyncio.gather(*asking) == [0, 1]
+
+
+async def test_a_cancelled_wait_for_idleness_leaves_the_runtime_running(runtime: Runtime) -> None:
+    gate = Gate()
+    a = await register(runtime, "a", gate)
+    asking = asyncio.ensure_future(runtime.send_message("x", a()))
+    await gate.arrived.get()
+    waiting = asyncio.ensure_future(runtime.stop_when_idle())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert is_started(runtime)
+    gate.open.set()
+    assert await asking == "x"
+    await asyncio.wait_for(runtime.stop_when_idle(), 5)
+
+
+async def test_a_message_sent_before_a_waiter_for_idleness_continues_is_waited_for(
+    runtime: Runtime,
+) -> None:
+    gate = Gate()
+    a = await register(runtime, "a", gate)
+    b = await register(runtime, "b", gate)
+    asking = asyncio.ensure_future(runtime.send_message("x", a()))
+    await gate.arrived.get()
+    waiting = asyncio.ensure_future(runtime.stop_when_idle())
+    await asyncio.sleep(0)
+    gate.open.set()
+    assert await asking == "x"
+    gate.open.clear()
+    again = asyncio.ensure_future(runtime.send_message("y", b()))
+    await gate.arrived.get()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    gate.open.set()
+    assert await again == "y"
+    await asyncio.wait_for(waiting, 5)

@@ -11,7 +11,7 @@ import pytest
 from ferrogen import EVENT_LOGGER_NAME, SingleThreadedAgentRuntime, TopicId, TypeSubscription
 from ferrogen._runtime.log import log, log_event
 
-from .world import boom, register, tally
+from .helpers import boom, register, tally
 
 Runtime = SingleThreadedAgentRuntime
 
@@ -56,16 +56,16 @@ async def test_every_message_ends_as_without_the_broken_log(runtime: Runtime, ca
     assert "ZeroDivisionError: autogen_core.events" in capsys.readouterr().err
 
 
-def test_the_log_says_who_told_it(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_log_record_names_its_source(caplog: pytest.LogCaptureFixture) -> None:
     log(logging.getLogger("autogen_core"), logging.ERROR, "%s and %s", "this", "that")
     (record,) = caplog.records
     assert (record.getMessage(), record.funcName) == (
         "this and that",
-        "test_the_log_says_who_told_it",
+        "test_a_log_record_names_its_source",
     )
 
 
-def test_an_event_goes_the_way_of_every_record(
+def test_an_event_is_processed_like_every_record(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Filters drop it, record factories shape it, a logger of one's own makes it."""

@@ -13,7 +13,7 @@ from ferrogen import AgentId, SingleThreadedAgentRuntime, TopicId, TypeSubscript
 from ferrogen._runtime.loop_binding import LoopBinding
 from ferrogen.exceptions import FerrogenError, WrongLoopError
 
-from .world import Gate, instances, register, tally, until_idle
+from .helpers import Gate, instances, register, tally, until_idle
 
 Runtime = SingleThreadedAgentRuntime
 ELSEWHERE = "is running on another event loop; schedule the call with"
@@ -68,7 +68,7 @@ async def test_it_cannot_be_started_again_from_there_either(runtime: Runtime) ->
     assert isinstance(in_another_thread(start), WrongLoopError)
 
 
-async def test_handing_the_call_over_works_as_the_error_says(runtime: Runtime) -> None:
+async def test_scheduling_the_call_works_as_the_error_says(runtime: Runtime) -> None:
     a = await register(runtime, "a")
     loop = asyncio.get_running_loop()
 
@@ -127,7 +127,7 @@ def test_an_idle_runtime_may_go_from_loop_to_loop() -> None:
     assert len(instances(runtime)) == 1
 
 
-def test_messages_may_be_taken_by_hand_on_one_loop_after_another() -> None:
+def test_messages_may_be_processed_manually_on_one_loop_after_another() -> None:
     runtime = SingleThreadedAgentRuntime()
     heard: list[Any] = []
 
@@ -178,7 +178,7 @@ def test_the_error_is_a_runtime_error_of_ferrogens() -> None:
     assert issubclass(WrongLoopError, FerrogenError)
 
 
-def test_a_binding_without_work_follows_whoever_uses_it() -> None:
+def test_a_binding_without_work_follows_the_running_loop() -> None:
     binding = LoopBinding()
 
     async def enter(busy: bool) -> bool:

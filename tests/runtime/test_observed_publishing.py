@@ -23,7 +23,7 @@ from ferrogen import (
 )
 
 from .journal import Journal
-from .world import Doing, is_idle, register, until_idle
+from .helpers import Doing, is_idle, register, until_idle
 
 NEWS = TopicId("news", "1")
 
@@ -141,7 +141,7 @@ SUSPENDING = {waits, waits_and_raises, logs, publishes}
 
 @pytest.mark.parametrize("act", HANDLERS)
 @pytest.mark.parametrize(("logged", "traced"), [(True, True), (True, False), (False, True)])
-async def test_the_short_cut_tells_what_plain_tasks_do(
+async def test_inline_execution_reports_what_task_mode_does(
     act: Any, logged: bool, traced: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Which message's handler goes on first, when several wait, is for the event loop to say.
@@ -184,7 +184,7 @@ async def test_it_does_so_whatever_becomes_of_the_message(
     assert native == plain
 
 
-async def test_a_handler_that_is_cancelled_is_told_of_too(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_cancelled_handler_is_reported_too(monkeypatch: pytest.MonkeyPatch) -> None:
     async def cancels_itself(agent: Any, message: Note, ctx: Any) -> None:
         task = asyncio.current_task()
         assert task is not None

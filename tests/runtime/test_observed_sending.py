@@ -22,7 +22,7 @@ from ferrogen import (
 )
 
 from .journal import Journal
-from .world import register
+from .helpers import register
 
 A, B = AgentId("a", "1"), AgentId("b", "1")
 
@@ -87,7 +87,7 @@ async def outcome(runtime: SingleThreadedAgentRuntime, text: str) -> Any:
 
 
 @pytest.mark.parametrize("act", HANDLERS)
-async def test_the_short_cut_reports_what_plain_tasks_do(
+async def test_inline_execution_reports_what_task_mode_does(
     act: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     native = await reported(act, monkeypatch, plain=False)
@@ -95,7 +95,7 @@ async def test_the_short_cut_reports_what_plain_tasks_do(
     assert native == plain
 
 
-async def test_a_message_that_is_looked_at_still_takes_the_short_cut(
+async def test_an_observed_message_is_still_handled_inline(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("FERROGEN_PLAIN_TASKS", raising=False)
@@ -190,7 +190,7 @@ def test_a_log_handler_that_ends_the_program_leaves_no_message_open(act: Any, li
     assert kept[0].unprocessed_messages_count == 0
 
 
-async def test_a_handler_may_turn_the_log_on_and_off(
+async def test_a_handler_may_enable_and_disable_the_log(
     listen: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("FERROGEN_PLAIN_TASKS", raising=False)

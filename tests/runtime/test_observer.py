@@ -20,7 +20,7 @@ from ferrogen import (
     try_get_known_serializers_for_type,
 )
 
-from .world import boom, echo, register, tally
+from .helpers import boom, echo, register, tally
 
 Runtime = SingleThreadedAgentRuntime
 
@@ -51,7 +51,7 @@ def events(caplog: pytest.LogCaptureFixture) -> Any:
     return told
 
 
-async def test_a_sent_message_is_told_at_each_stage(events: Any) -> None:
+async def test_a_sent_message_is_reported_at_each_stage(events: Any) -> None:
     runtime = await started()
     await runtime.send_message(Note("hello"), AgentId("a", "1"))
     await runtime.stop_when_idle()
@@ -65,7 +65,7 @@ async def test_a_sent_message_is_told_at_each_stage(events: Any) -> None:
     assert {json.loads(event["payload"])["text"] for event in events()} == {"hello"}
 
 
-async def test_a_dropped_message_is_told(events: Any) -> None:
+async def test_a_dropped_message_is_reported(events: Any) -> None:
     class Drop(DefaultInterventionHandler):
         async def on_publish(self, message: Any, **how: Any) -> Any:
             return DropMessage
@@ -76,7 +76,7 @@ async def test_a_dropped_message_is_told(events: Any) -> None:
     assert [event["type"] for event in events()] == ["Message", "MessageDropped"]
 
 
-async def test_a_failing_handler_is_told(events: Any, caplog: Any) -> None:
+async def test_a_failing_handler_is_reported(events: Any, caplog: Any) -> None:
     runtime = await started(boom)
     await runtime.publish_message(Note("hello"), TopicId("news", "1"))
     await runtime.stop_when_idle()
@@ -93,7 +93,7 @@ async def test_a_message_that_cannot_be_shown_is_delivered_all_the_same(events: 
     assert {event["payload"] for event in events()} == {"Message could not be serialized"}
 
 
-async def test_nothing_is_encoded_when_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_encoded_without_a_listener(monkeypatch: pytest.MonkeyPatch) -> None:
     """B2."""
     runtime = await started()
     monkeypatch.setattr(runtime._serialization, "serialize", _never)

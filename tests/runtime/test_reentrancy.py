@@ -20,7 +20,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import RuntimeStoppedError
 
-from .world import Doing, echo, is_idle, is_started, register, tally, until_idle
+from .helpers import Doing, echo, is_idle, is_started, register, tally, until_idle
 
 Runtime = SingleThreadedAgentRuntime
 NEWS = TopicId("news", "default")
@@ -39,7 +39,7 @@ async def test_a_handler_sends_to_others_and_to_itself(runtime: Runtime) -> None
     assert await runtime.send_message(10, a()) == list(range(1, 11))
 
 
-async def test_a_handler_publishes_what_it_hears_until_it_has_had_enough(runtime: Runtime) -> None:
+async def test_a_handler_publishes_what_it_receives_up_to_a_limit(runtime: Runtime) -> None:
     heard: list[Any] = []
 
     async def pass_on(agent: Doing, message: int, ctx: Any) -> None:
@@ -102,7 +102,7 @@ async def test_a_factory_uses_the_runtime(runtime: Runtime) -> None:
     assert await runtime.send_message("y", AgentId("a", "1")) == "y"
 
 
-async def test_a_handler_stops_the_runtime_and_still_answers(runtime: Runtime) -> None:
+async def test_a_handler_stops_the_runtime_and_still_responds(runtime: Runtime) -> None:
     async def stop(agent: Doing, message: Any, ctx: Any) -> str:
         await runtime.publish_message("never taken", NEWS)
         await runtime.stop()
@@ -116,7 +116,7 @@ async def test_a_handler_stops_the_runtime_and_still_answers(runtime: Runtime) -
     assert isinstance(letter.reason, RuntimeStoppedError)
 
 
-async def test_a_handler_that_would_wait_for_itself_is_told(runtime: Runtime) -> None:
+async def test_a_handler_that_would_wait_for_itself_gets_an_error(runtime: Runtime) -> None:
     async def wait(agent: Doing, message: Any, ctx: Any) -> None:
         await runtime.stop_when_idle()
 
@@ -125,7 +125,7 @@ async def test_a_handler_that_would_wait_for_itself_is_told(runtime: Runtime) ->
         await runtime.send_message("x", a())
 
 
-async def test_a_handler_closes_the_runtime_and_still_answers(runtime: Runtime) -> None:
+async def test_a_handler_closes_the_runtime_and_still_responds(runtime: Runtime) -> None:
     closed: list[str] = []
 
     class Noting(Doing):
@@ -155,7 +155,7 @@ async def test_a_handler_stops_and_starts_the_runtime(runtime: Runtime) -> None:
     assert await runtime.send_message("x", a()) == "again"
 
 
-async def test_a_custom_subscription_uses_the_runtime_while_it_is_asked(runtime: Runtime) -> None:
+async def test_a_custom_subscription_uses_the_runtime_while_it_is_called(runtime: Runtime) -> None:
     heard: list[Any] = []
 
     async def hear(agent: Doing, message: Any, ctx: Any) -> None:

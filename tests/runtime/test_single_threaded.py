@@ -16,7 +16,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import RecipientNotFoundError
 
-from .world import (
+from .helpers import (
     Doing,
     Gate,
     boom,
@@ -32,7 +32,7 @@ from .world import (
 Runtime = SingleThreadedAgentRuntime
 
 
-async def test_an_answer_comes_back_to_whoever_asked(runtime: Runtime) -> None:
+async def test_a_response_reaches_its_sender(runtime: Runtime) -> None:
     async def greet(agent: Doing, message: Any, ctx: Any) -> str:
         assert (ctx.is_rpc, ctx.topic_id, ctx.sender) == (True, None, None)
         return f"{agent.id} says {message}"
@@ -152,7 +152,7 @@ async def test_a_long_lived_token_keeps_nothing_of_what_has_ended(runtime: Runti
     assert len(token._callbacks) == 0
 
 
-async def test_stopping_tells_all_who_wait_and_loses_nothing(runtime: Runtime) -> None:
+async def test_stopping_notifies_all_waiters_and_loses_nothing(runtime: Runtime) -> None:
     """A21: every message is settled, and every sender gets an answer."""
     gate = Gate()
     a = await register(runtime, "a", gate)
@@ -174,7 +174,7 @@ async def test_stopping_tells_all_who_wait_and_loses_nothing(runtime: Runtime) -
     )
 
 
-async def test_the_type_of_an_agent_is_checked_when_it_is_asked_for(runtime: Runtime) -> None:
+async def test_the_class_of_an_agent_is_checked_when_it_is_requested(runtime: Runtime) -> None:
     class Other(Doing):
         pass
 
@@ -183,7 +183,7 @@ async def test_the_type_of_an_agent_is_checked_when_it_is_asked_for(runtime: Run
         await runtime.try_get_underlying_agent_instance(a(), Other)
 
 
-async def test_getting_an_id_builds_the_agent_only_if_told_so(runtime: Runtime) -> None:
+async def test_getting_an_id_builds_the_agent_only_if_not_lazy(runtime: Runtime) -> None:
     await register(runtime, "a")
     assert await runtime.get("a") == AgentId("a", "default")
     assert await runtime.get("a", "k") == AgentId("a", "k")

@@ -18,7 +18,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import RecipientNotFoundError
 
-from .world import Doing, Gate, instances, is_idle, register
+from .helpers import Doing, Gate, instances, is_idle, register
 
 Runtime = SingleThreadedAgentRuntime
 NEWS = TopicId("news", "default")

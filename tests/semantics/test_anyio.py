@@ -33,7 +33,7 @@ async def test_sniffio_finds_asyncio(world):
     assert await world.ask("a") == ("asyncio", "asyncio")
 
 
-async def test_anyio_knows_the_task_of_the_handler(world):
+async def test_anyio_recognizes_the_task_of_the_handler(world):
     async def handler(self, message, ctx):
         before = anyio.get_current_task()
         await anyio.lowlevel.checkpoint()
@@ -60,7 +60,7 @@ async def test_move_on_after_in_a_handler(world):
     await turns(3)
 
 
-async def test_move_on_after_in_a_handler_that_never_suspends_touches_nobody(world):
+async def test_move_on_after_in_a_handler_that_never_suspends_affects_no_other_task(world):
     async def handler(self, message, ctx):
         with anyio.move_on_after(0) as scope:  # noqa: ASYNC100 - nothing waits: that is the point
             pass

@@ -91,7 +91,7 @@ async def test_a_generator_that_sends_between_its_values(world):
     assert await world.ask("a") == [0, 10, 20, 30, 40, 50]
 
 
-async def test_one_generator_used_by_two_deliveries_in_turn(world):
+async def test_one_generator_used_by_two_deliveries_alternately(world):
     log = []
     shared = counting(log)
 

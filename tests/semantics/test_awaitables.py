@@ -99,7 +99,7 @@ async def test_a_send_is_recognised_as_awaitable(world):
     await send
 
 
-async def test_a_send_can_be_driven_by_hand(world):
+async def test_a_send_can_be_stepped_manually(world):
     """Its steps are those of a coroutine: `send`, `throw`, `close`."""
     await echoing_agent(world)
     send = world.ask("a", "suspend")

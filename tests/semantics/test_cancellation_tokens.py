@@ -21,7 +21,7 @@ async def waiting_agent(world):
     return gate, tokens, ended
 
 
-async def test_the_token_frees_the_sender_and_the_handler_goes_on(world):
+async def test_the_token_cancels_the_wait_of_the_sender_and_the_handler_continues(world):
     gate, tokens, ended = await waiting_agent(world)
     token = world.core.CancellationToken()
     asked = asyncio.ensure_future(world.ask("a", cancellation_token=token))
@@ -59,7 +59,7 @@ async def test_a_message_without_a_token_gets_one_of_its_own(world):
     assert not first.is_cancelled()
 
 
-async def test_a_handler_can_free_its_own_sender(world):
+async def test_a_handler_can_cancel_the_wait_of_its_sender(world):
     ended = []
 
     async def handler(self, message, ctx):
@@ -85,7 +85,7 @@ async def test_a_token_that_is_cancelled_already_frees_its_sender_at_once(world)
     assert ended in ([], [True])
 
 
-async def test_the_token_handed_on_frees_both_senders(world):
+async def test_a_forwarded_token_cancels_the_wait_of_both_senders(world):
     gate, tokens, ended = await waiting_agent(world)
     seen = []
 
@@ -128,7 +128,7 @@ async def test_a_future_linked_to_the_token_is_cancelled_with_it(world):
         await asked
 
 
-async def test_cancelling_a_token_after_the_answer_touches_nobody(world):
+async def test_cancelling_a_token_after_the_response_has_no_effect(world):
     gate, _, _ = await waiting_agent(world)
     gate.set()
     token = world.core.CancellationToken()

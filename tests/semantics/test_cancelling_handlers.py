@@ -94,7 +94,7 @@ async def test_a_handler_that_cancels_itself_is_cancelled_at_its_next_wait(world
     gate.set()
 
 
-async def test_a_handler_that_cancels_itself_and_returns_at_once_still_answers(world):
+async def test_a_handler_that_cancels_itself_and_returns_at_once_still_responds(world):
     async def handler(self, message, ctx):
         asyncio.current_task().cancel()
         return "answer"
@@ -156,7 +156,7 @@ async def test_the_message_of_a_cancellation_survives_every_hop(world):
     assert seen[1:] == ["from the leaf"] * 5
 
 
-async def test_a_handler_can_catch_its_cancellation_and_answer(world):
+async def test_a_handler_can_catch_its_cancellation_and_respond(world):
     seen = []
 
     async def handler(self, message, ctx):
@@ -199,7 +199,7 @@ async def test_cancellations_of_a_handler_are_counted(world):
     await asked
 
 
-async def test_a_raised_cancelled_error_reaches_the_sender_and_cancels_nobody(world):
+async def test_a_raised_cancelled_error_reaches_the_sender_and_cancels_no_task(world):
     async def handler(self, message, ctx):
         if message.value:
             await asyncio.sleep(0)

@@ -22,7 +22,7 @@ async def slow_agent(world, *, fails=False):
     return gate, ended
 
 
-async def test_the_handler_of_a_cancelled_caller_goes_on(world):
+async def test_the_handler_of_a_cancelled_caller_continues(world):
     gate, ended = await slow_agent(world)
     asked = asyncio.ensure_future(world.ask("slow", 1))
     await turns()
@@ -83,7 +83,7 @@ async def test_a_send_in_a_task_cancelled_before_its_first_step_is_never_sent(wo
     assert ended == []
 
 
-async def test_a_handler_can_cancel_its_caller_and_answer(world):
+async def test_a_handler_can_cancel_its_caller_and_respond(world):
     """A caller that is never suspended by its send sees the cancellation where it next waits."""
     answered, reached = [], []
 
@@ -108,7 +108,7 @@ async def test_a_handler_can_cancel_its_caller_and_answer(world):
     assert reached == []
 
 
-async def test_a_handler_that_cancels_its_caller_and_suspends_goes_on(world):
+async def test_a_handler_that_cancels_its_caller_and_suspends_continues(world):
     ended = []
 
     async def handler(self, message, ctx):
@@ -179,7 +179,7 @@ async def test_a_caller_cancelled_before_its_send_is_cancelled_at_its_next_wait(
     assert not ran[0].cancelled()
 
 
-async def test_an_answer_and_a_cancellation_in_the_same_turn_leave_no_stray_error(world):
+async def test_a_response_and_a_cancellation_in_the_same_iteration_leave_no_stray_error(world):
     gate, ended = await slow_agent(world)
     for order in ("answer first", "cancellation first"):
         gate.clear()

@@ -115,7 +115,7 @@ async def test_each_link_waits_on_both_sides_of_its_send(world):
     assert await world.ask("link", 50) == 51
 
 
-async def test_an_agent_asks_itself(world):
+async def test_an_agent_sends_to_itself(world):
     async def factorial(self, message, ctx):
         if message.value <= 1:
             return 1
@@ -126,7 +126,7 @@ async def test_an_agent_asks_itself(world):
     assert await world.ask("factorial", 10) == 3_628_800
 
 
-async def test_agents_ask_each_other_in_a_tree(world):
+async def test_agents_send_to_each_other_in_a_tree(world):
     async def fibonacci(self, message, ctx):
         if message.value < 2:
             if message.value:
@@ -144,7 +144,7 @@ async def test_agents_ask_each_other_in_a_tree(world):
     assert await world.ask("a", 10) == 55
 
 
-async def test_an_agent_that_asks_itself_thousands_of_levels_deep_ends_with_its_own_error(world):
+async def test_an_agent_that_sends_to_itself_thousands_of_levels_deep_ends_with_its_own_error(world):
     async def deeper(self, message, ctx):
         if message.value == 0:
             raise KeyError("the bottom")

@@ -33,7 +33,7 @@ async def test_handlers_see_the_context_of_start_and_not_the_senders(world):
     assert variable.get() == "later"
 
 
-async def test_what_a_handler_sets_reaches_nobody_else(world):
+async def test_variables_set_by_a_handler_are_not_visible_elsewhere(world):
     seen = []
 
     async def handler(self, message, ctx):
@@ -62,7 +62,7 @@ async def test_what_a_handler_sets_reaches_nobody_else(world):
     assert variable.get() == "nothing"
 
 
-async def test_what_a_handler_sets_is_kept_across_its_suspensions(world):
+async def test_variables_set_by_a_handler_are_kept_across_its_suspensions(world):
     async def handler(self, message, ctx):
         token = variable.set(message.value)
         await asyncio.sleep(0)
@@ -122,7 +122,7 @@ async def test_a_runtime_started_in_an_empty_context_gives_its_handlers_nothing(
     assert await world.ask("a", True) == ("nothing", False)
 
 
-async def test_handlers_of_messages_taken_by_hand_see_the_context_of_process_next(world):
+async def test_handlers_of_manually_processed_messages_see_the_context_of_process_next(world):
     async def handler(self, message, ctx):
         return variable.get()
 

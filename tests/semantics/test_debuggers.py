@@ -133,7 +133,7 @@ def test_a_profile_function_sees_the_handler(core, mode, untraced):
 
 
 @pytest.mark.parametrize("kind", ["trace", "profile"])
-def test_everyday_under_a_function_that_watches_everything(core, mode, untraced, kind):
+def test_everyday_under_a_function_that_traces_everything(core, mode, untraced, kind):
     events = []
 
     def watch(frame, event, argument):

@@ -105,7 +105,7 @@ async def test_a_send_inside_an_except_block_keeps_the_exception_being_handled(w
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-async def test_a_handler_handles_nothing_that_its_senders_handle(world, depth):
+async def test_the_exception_state_of_a_sender_is_not_visible_in_its_handler(world, depth):
     seen = []
 
     async def handler(self, message, ctx):
@@ -127,7 +127,7 @@ async def test_a_handler_handles_nothing_that_its_senders_handle(world, depth):
     assert seen == [None] * (depth + 1)
 
 
-async def test_a_factory_handles_nothing_that_a_sender_handles(world):
+async def test_the_exception_state_of_a_sender_is_not_visible_in_a_factory(world):
     seen = []
 
     async def handler(self, message, ctx):
@@ -205,7 +205,7 @@ async def test_stop_iteration_becomes_a_runtime_error_in_the_coroutine(world, ki
             await world.ask("a")
 
 
-async def test_a_plain_function_that_raises_stop_iteration_cannot_pass_for_an_answer(world):
+async def test_stop_iteration_raised_by_a_plain_function_is_not_a_response(world):
     def handler(self, message, ctx):
         raise StopIteration("not an answer")
 
@@ -270,7 +270,7 @@ async def test_a_handler_of_the_old_kind_of_coroutine(world):
     assert await world.ask("a", "answer") == "answer"
 
 
-async def test_an_answer_may_be_anything(world):
+async def test_a_response_may_be_any_object(world):
     async def handler(self, message, ctx):
         if message.value:
             await asyncio.sleep(0)

@@ -87,7 +87,7 @@ async def test_the_factory_runs_in_a_real_task_that_can_time_out(world):
     assert seen == ["a/default"]
 
 
-async def test_what_a_factory_sets_in_its_context_reaches_no_handler_and_no_sender(world):
+async def test_variables_set_by_a_factory_reach_no_handler_and_no_sender(world):
     variable = contextvars.ContextVar("variable", default="nothing")
 
     async def handler(self, message, ctx):
@@ -148,7 +148,7 @@ async def test_a_caller_that_gives_up_does_not_end_the_build(world):
     assert isinstance(await world.ask("a"), int)
 
 
-async def test_a_factory_may_ask_another_agent_before_it_is_done(world):
+async def test_a_factory_may_send_to_another_agent_before_it_is_done(world):
     async def configuration(self, message, ctx):
         await asyncio.sleep(0)
         return "configured"
@@ -168,7 +168,7 @@ async def test_a_factory_may_ask_another_agent_before_it_is_done(world):
     assert await world.ask("a") == "configured"
 
 
-async def test_a_sender_hears_of_its_own_first_build_however_the_factory_fails(world):
+async def test_a_sender_gets_the_error_of_the_first_build_however_the_factory_fails(world):
     class Odd(BaseException):
         pass
 

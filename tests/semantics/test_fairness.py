@@ -71,7 +71,7 @@ async def test_a_flood_of_nested_sends_lets_others_run(world):
     assert longest_gap([*await ticker.stop(), rounds * 10]) <= rounds * 5
 
 
-async def test_a_handler_that_sends_for_ever_can_be_stopped_by_another_task(world):
+async def test_a_handler_that_sends_forever_can_be_stopped_by_another_task(world):
     stop = []
 
     async def leaf(self, message, ctx):
@@ -93,7 +93,7 @@ async def test_a_handler_that_sends_for_ever_can_be_stopped_by_another_task(worl
     assert await asked > 0
 
 
-async def test_two_handlers_that_ask_each_other_for_ever_can_be_stopped(world):
+async def test_two_handlers_that_send_to_each_other_forever_can_be_stopped(world):
     stop, rounds = [], []
 
     async def pong(self, message, ctx):
@@ -146,7 +146,7 @@ async def test_a_fan_out_to_many_agents_lets_others_run(world):
     assert len({note for note in notes if 0 < note < 1_000}) >= 3
 
 
-async def test_agents_that_publish_to_each_other_for_ever_do_not_starve_the_loop(world):
+async def test_agents_that_publish_to_each_other_forever_do_not_starve_the_loop(world):
     stop, handled = [], []
 
     async def handler(self, message, ctx):
@@ -167,7 +167,7 @@ async def test_agents_that_publish_to_each_other_for_ever_do_not_starve_the_loop
     assert len(handled) == settled
 
 
-async def test_an_agent_that_sends_to_itself_for_ever_does_not_starve_the_loop(world):
+async def test_an_agent_that_sends_to_itself_forever_does_not_starve_the_loop(world):
     stop, handled = [], []
 
     async def handler(self, message, ctx):

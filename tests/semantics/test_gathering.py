@@ -39,7 +39,7 @@ async def test_gathered_messages_begin_in_their_order_and_after_what_was_there(w
     assert sorted(one for one in began if one in (-1, -2, -3)) == [-3, -2, -1]
 
 
-async def test_more_than_a_turn_allows_are_all_answered_and_others_get_turns_meanwhile(world):
+async def test_more_sends_than_one_iteration_allows_all_get_responses_and_do_not_starve_the_loop(world):
     turn = 0
 
     async def handler(self, message, ctx):
@@ -108,7 +108,7 @@ async def test_a_gathered_send_cannot_be_awaited_as_well(world):
         await send
 
 
-async def test_a_send_is_a_coroutine_to_all_who_ask(world):
+async def test_a_send_passes_all_checks_for_a_coroutine(world):
     await world.agent("a", echo)
     world.start()
     send = world.ask("a", 1)
@@ -186,7 +186,7 @@ async def test_a_token_ends_the_waiting_of_a_gathered_send(world):
     await world.idle()
 
 
-async def test_all_errors_and_answers_come_at_their_places(world):
+async def test_errors_and_responses_are_in_the_order_of_the_sends(world):
     async def handler(self, message, ctx):
         if message.value % 2:
             await Switch()
@@ -207,7 +207,7 @@ async def test_all_errors_and_answers_come_at_their_places(world):
             assert result == number
 
 
-async def test_an_error_that_nobody_is_left_to_hear_is_not_reported(world):
+async def test_an_error_without_a_waiter_is_not_reported(world):
     world.watch_loop()
 
     async def handler(self, message, ctx):
@@ -324,7 +324,7 @@ def test_what_ends_the_program_leaves_the_loop(core, ending):
         asyncio.run(program())
 
 
-async def test_messages_and_answers_of_a_gather_are_freed(world):
+async def test_messages_and_responses_of_a_gather_are_freed(world):
     class Thing:
         pass
 
@@ -364,7 +364,7 @@ async def test_nothing_of_a_gather_is_kept(world):
     assert freed() is None
 
 
-async def test_an_odd_error_of_one_is_an_answer_and_ends_nothing_else(world):
+async def test_an_unusual_error_of_one_send_is_a_result_and_ends_no_other(world):
     class Odd(BaseException):
         pass
 
@@ -379,7 +379,7 @@ async def test_an_odd_error_of_one_is_an_answer_and_ends_nothing_else(world):
     assert world.strays == []
 
 
-async def test_a_handler_that_cancels_itself_is_told_of_as_a_task_would_be(world):
+async def test_a_handler_that_cancels_itself_is_reported_as_a_task_would_be(world):
     async def handler(self, message, ctx):
         raise asyncio.CancelledError("its own words")
 
@@ -395,7 +395,7 @@ async def test_a_handler_that_cancels_itself_is_told_of_as_a_task_would_be(world
 
 
 @pytest.mark.parametrize("first_waits", [True, False])
-async def test_a_cancelled_gather_of_answers_and_errors_ends_whoever_is_done(world, first_waits):
+async def test_a_cancelled_gather_ends_even_if_some_sends_are_done(world, first_waits):
     """`gather` asks the last of those it was given for the cancellation, done or not."""
     gate = asyncio.Event()
 

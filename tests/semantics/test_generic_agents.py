@@ -49,7 +49,7 @@ async def test_an_agent_of_no_known_base(world):
     assert await world.ask("bare", True) is True
 
 
-async def test_an_on_message_of_ones_own_around_a_suspending_handler(world):
+async def test_an_overridden_on_message_around_a_suspending_handler(world):
     core, seen = world.core, []
 
     async def handler(self, message, ctx):

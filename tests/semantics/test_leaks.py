@@ -95,7 +95,7 @@ async def test_reference_counts_are_what_they_were(world, how):
 
 
 @pytest.mark.parametrize("suspend", [False, True])
-async def test_messages_answers_and_tasks_are_freed(world, suspend):
+async def test_messages_responses_and_tasks_are_freed(world, suspend):
     alive = weakref.WeakSet()
 
     async def handler(self, message, ctx):
@@ -140,7 +140,7 @@ async def test_a_failed_handler_keeps_nothing_once_its_error_is_gone(world, monk
     assert len(alive) <= 5
 
 
-async def test_a_runtime_that_is_let_go_is_freed_with_its_agents(world):
+async def test_an_unreferenced_runtime_is_freed_with_its_agents(world):
     freed = []
 
     async def handler(self, message, ctx):
@@ -160,7 +160,7 @@ async def test_a_runtime_that_is_let_go_is_freed_with_its_agents(world):
     assert sorted(freed) == ["agent", "runtime"]
 
 
-async def test_suspended_handlers_are_kept_alive_though_nobody_else_holds_them(world):
+async def test_suspended_handlers_are_kept_alive_without_other_references(world):
     """A loop has weak references to tasks only: the runtime must hold those of its handlers."""
     ended, futures = [], weakref.WeakSet()
 

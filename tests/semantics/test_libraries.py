@@ -84,7 +84,7 @@ async def test_a_send_from_inside_a_greenlet(world, engine):
     assert await world.ask("a") == [False, True]
 
 
-async def test_httpx_asks_a_server(world, server):
+async def test_httpx_requests_a_server(world, server):
     async def handler(self, message, ctx):
         async with httpx.AsyncClient(trust_env=False) as client:
             task = asyncio.current_task()

@@ -144,7 +144,7 @@ async def test_a_handler_that_publishes_is_not_interrupted_by_its_subscribers(wo
     assert seen == ["published", "handled"]
 
 
-async def test_answers_come_in_the_order_in_which_handlers_end(world):
+async def test_responses_arrive_in_the_order_in_which_handlers_end(world):
     gates = {name: asyncio.Event() for name in "abc"}
     ended = []
 

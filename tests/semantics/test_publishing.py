@@ -42,7 +42,7 @@ async def test_handlers_of_a_batch_have_a_task_and_context_variables_each(world)
     assert VARIABLE.get() == "untouched"
 
 
-async def test_a_published_message_that_waits_goes_on_while_others_are_handled(world):
+async def test_a_suspended_handler_of_a_published_message_resumes_while_others_are_handled(world):
     events, gate = [], asyncio.Event()
 
     async def handler(self, message, ctx):
@@ -62,7 +62,7 @@ async def test_a_published_message_that_waits_goes_on_while_others_are_handled(w
     assert events[-1] == ("end", 0)
 
 
-async def test_messages_are_heard_in_the_order_of_publishing_and_subscribing(world):
+async def test_messages_are_delivered_in_the_order_of_publishing_and_subscribing(world):
     heard = []
 
     async def handler(self, message, ctx):
@@ -94,7 +94,7 @@ async def test_sends_between_publishes_keep_their_place(world):
     assert heard == [1, 2, 3, 4, 5]
 
 
-async def test_who_publishes_does_not_hear_itself(world):
+async def test_a_publisher_does_not_receive_its_own_message(world):
     heard = []
 
     async def handler(self, message, ctx):

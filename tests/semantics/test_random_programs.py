@@ -73,7 +73,7 @@ def later(traces):
 @pytest.mark.parametrize("loop", loops)
 @given(program=programs)
 @playing
-def test_the_short_cut_shows_handlers_what_plain_tasks_do(loop, program):
+def test_inline_handlers_observe_what_handlers_in_task_mode_do(loop, program):
     natively = play(ferrogen, program, loop)
     plainly = play(ferrogen, program, loop, plainly=True)
     if loop is with_eager_tasks:
@@ -86,5 +86,5 @@ def test_the_short_cut_shows_handlers_what_plain_tasks_do(loop, program):
 
 @given(program=programs)
 @playing
-def test_handlers_see_what_they_see_on_upstream(program):
+def test_handlers_observe_what_they_do_on_upstream(program):
     assert play(ferrogen, program)["traces"] == play(autogen_core, program)["traces"]

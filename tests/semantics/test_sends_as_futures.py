@@ -102,7 +102,7 @@ async def test_a_send_can_be_ensured_as_a_future(world):
     assert await future == 6
 
 
-async def test_an_ensured_send_starts_though_nobody_waits_for_it(world):
+async def test_an_ensured_send_starts_without_a_waiter(world):
     gate, ended = await waiting_agent(world)
     future = asyncio.ensure_future(world.ask("waits", 1))
     gate.set()
@@ -129,7 +129,7 @@ async def test_an_ensured_send_that_fails_holds_its_error(world):
         await future
 
 
-async def test_a_shielded_send_outlives_who_waits_for_it(world):
+async def test_a_shielded_send_outlives_its_waiter(world):
     gate, _ = await waiting_agent(world)
     send = asyncio.ensure_future(world.ask("waits", "shielded"))
     outer = asyncio.shield(send)
@@ -143,7 +143,7 @@ async def test_a_shielded_send_outlives_who_waits_for_it(world):
     assert await asyncio.shield(world.ask("waits", "again")) == "again"
 
 
-async def test_wait_tells_the_finished_from_the_others(world):
+async def test_wait_returns_the_finished_and_the_pending(world):
     await doubling_agent(world)
     quick = asyncio.ensure_future(world.ask("a", 1))
     never = asyncio.ensure_future(asyncio.Event().wait())
@@ -153,7 +153,7 @@ async def test_wait_tells_the_finished_from_the_others(world):
     never.cancel()
 
 
-async def test_as_completed_gives_the_answers_in_the_order_of_their_coming(world):
+async def test_as_completed_yields_the_responses_in_the_order_of_arrival(world):
     gates = {name: asyncio.Event() for name in "abc"}
 
     async def handler(self, message, ctx):

@@ -12,7 +12,7 @@ async def process(world, count):
         await asyncio.wait_for(world.runtime.process_next(), 5)
 
 
-async def test_one_message_and_one_answer_are_taken_each(world):
+async def test_each_step_processes_one_message_or_one_response(world):
     gate, started = asyncio.Event(), []
 
     async def handler(self, message, ctx):
@@ -58,7 +58,7 @@ async def test_nothing_is_handled_before_it_is_taken(world):
     await asked
 
 
-async def test_a_handler_that_asks_another_needs_its_messages_taken(world):
+async def test_a_handler_that_sends_to_another_needs_more_steps(world):
     async def leaf(self, message, ctx):
         await asyncio.sleep(0)
         return "leaf"
@@ -123,7 +123,7 @@ async def test_an_error_after_a_suspension_reaches_the_sender_without_a_second_s
         await asyncio.wait_for(asked, 5)
 
 
-async def test_a_runtime_can_be_started_after_some_steps_by_hand(world):
+async def test_a_runtime_can_be_started_after_some_manual_steps(world):
     gate = asyncio.Event()
 
     async def handler(self, message, ctx):

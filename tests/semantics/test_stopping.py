@@ -26,7 +26,7 @@ async def waiting_agents(world):
     return gate, ended
 
 
-async def test_stop_does_not_wait_for_suspended_handlers_and_they_go_on(world):
+async def test_stop_does_not_wait_for_suspended_handlers_and_they_continue(world):
     gate, ended = await waiting_agents(world)
     asked = asyncio.ensure_future(world.ask("waits", "running"))
     await world.publish("t", "published")
@@ -43,7 +43,7 @@ async def test_stop_does_not_wait_for_suspended_handlers_and_they_go_on(world):
         assert await asked == "running"
 
 
-async def test_a_parent_of_a_suspended_handler_gets_its_answer_after_a_stop(world):
+async def test_the_sender_of_a_suspended_handler_gets_its_response_after_a_stop(world):
     gate, ended = await waiting_agents(world)
     asked = asyncio.ensure_future(world.ask("passes_on", "nested"))
     await turns()
@@ -58,7 +58,7 @@ async def test_a_parent_of_a_suspended_handler_gets_its_answer_after_a_stop(worl
         assert await asked == "nested"
 
 
-async def test_mail_that_no_handler_has_seen_is_answered_at_the_stop(world):
+async def test_senders_of_queued_messages_get_an_error_at_the_stop(world):
     gate, _ = await waiting_agents(world)
     first = asyncio.ensure_future(world.ask("waits", "running"))
     await turns()
@@ -83,7 +83,7 @@ async def test_mail_that_no_handler_has_seen_is_answered_at_the_stop(world):
             assert isinstance(sender.exception(), world.exceptions.RuntimeStoppedError)
 
 
-async def test_a_publish_that_is_stopped_before_anybody_took_it_is_never_handled(world):
+async def test_a_published_message_queued_at_the_stop_is_never_handled(world):
     gate, ended = await waiting_agents(world)
     gate.set()
     await world.publish("t", "left")

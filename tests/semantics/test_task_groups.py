@@ -120,7 +120,7 @@ async def test_sends_of_a_handler_can_be_the_children(world):
     assert await world.ask("a") == list(range(20))
 
 
-async def test_a_failing_send_cancels_its_siblings_and_their_handlers_go_on(world):
+async def test_a_failing_send_cancels_its_siblings_and_their_handlers_continue(world):
     gate, ended = asyncio.Event(), []
 
     async def handler(self, message, ctx):

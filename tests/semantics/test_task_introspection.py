@@ -30,7 +30,7 @@ async def test_a_suspended_handler_is_among_all_tasks_until_it_ends(world):
     assert task not in asyncio.all_tasks()
 
 
-async def test_the_coroutine_of_the_task_can_be_looked_at(world):
+async def test_the_coroutine_of_the_task_can_be_inspected(world):
     task, gate, asked = await suspended(world)
     assert asyncio.iscoroutine(task.get_coro())
     assert "pending" in repr(task)
@@ -85,7 +85,7 @@ async def test_a_task_knows_whether_it_is_done_from_inside_and_outside(world):
     assert seen[0].exception() is None
 
 
-async def test_a_handler_that_waits_for_another_agent_can_be_looked_at(world):
+async def test_a_handler_that_awaits_another_agent_can_be_inspected(world):
     """Whether it is among all tasks is left open: nobody but its agent's sender waits for it."""
     seen, gate = [], asyncio.Event()
 

@@ -161,7 +161,7 @@ async def test_a_timeout_can_be_rescheduled_from_outside_while_the_handler_is_su
     gate.set()
 
 
-async def test_wait_for_gives_up_a_send_and_the_handler_goes_on(world):
+async def test_wait_for_cancels_a_send_and_the_handler_continues(world):
     gate, ended = asyncio.Event(), []
 
     async def slow(self, message, ctx):

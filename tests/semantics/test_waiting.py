@@ -13,7 +13,7 @@ async def run(world, handler, value=None):
     return await world.ask("a", value)
 
 
-async def test_a_bare_yield_resumes_the_handler_on_the_next_turn(world):
+async def test_a_bare_yield_resumes_the_handler_in_the_next_iteration(world):
     turned = []
 
     async def handler(self, message, ctx):
@@ -99,7 +99,7 @@ async def test_a_future_that_fails_or_is_done_right_after_the_first_step(world):
         await world.ask("a", "fail")
 
 
-async def test_handlers_take_turns_with_a_lock(world):
+async def test_handlers_alternate_with_a_lock(world):
     lock, inside, most = asyncio.Lock(), [], []
 
     async def handler(self, message, ctx):

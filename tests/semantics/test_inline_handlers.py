@@ -54,7 +54,7 @@ async def test_a_wrapper_around_a_handler_runs_each_time(world):
 
 
 @pytest.mark.parametrize("method", ["on_message", "on_message_impl"])
-async def test_an_agent_can_have_a_method_of_its_own_for_messages(world, method):
+async def test_an_instance_can_override_the_method_for_messages(world, method):
     async def handler(self, message, ctx):
         return "the class's"
 
@@ -70,7 +70,7 @@ async def test_an_agent_can_have_a_method_of_its_own_for_messages(world, method)
         assert await world.ask("a", key="other") == "the class's"
 
 
-async def test_options_that_are_set_while_messages_go_on_count(world):
+async def test_options_set_while_messages_are_handled_apply(world):
     if world.is_upstream:
         pytest.skip("upstream has no options")
 
@@ -90,7 +90,7 @@ async def test_options_that_are_set_while_messages_go_on_count(world):
     await until(is_gone)
 
 
-async def test_a_send_that_an_exception_leaves_behind_only_warns(world):
+async def test_a_send_abandoned_by_an_exception_only_warns(world):
     async def handler(self, message, ctx):
         return None
 
@@ -100,7 +100,7 @@ async def test_a_send_that_an_exception_leaves_behind_only_warns(world):
         print(world.ask("a"), {}["missing"])
 
 
-async def test_a_warning_about_a_left_send_that_is_an_error_does_not_hide_another(
+async def test_a_warning_about_an_abandoned_send_does_not_hide_an_error(
     world, monkeypatch
 ):
     if world.mode != "native":
@@ -112,7 +112,7 @@ async def test_a_warning_about_a_left_send_that_is_an_error_does_not_hide_anothe
     assert [type(error) for error in reported] == [RuntimeWarning]
 
 
-async def test_a_handler_that_cannot_be_handed_over_fails(world):
+async def test_a_handler_that_cannot_be_suspended_fails(world):
     """Its sender hears of it, and nothing is left open."""
     if world.mode != "native":
         pytest.skip("only a handler that began inside its sender is handed over")
@@ -141,7 +141,7 @@ def at_depth(depth, function):
 
 
 @pytest.mark.parametrize("suspends", [False, True])
-async def test_too_little_stack_leaves_nothing_half_done(world, suspends):
+async def test_a_stack_overflow_leaves_a_consistent_state(world, suspends):
     if world.is_upstream:
         pytest.skip("upstream runs no handler on its sender's stack")
 
@@ -172,7 +172,7 @@ async def test_too_little_stack_leaves_nothing_half_done(world, suspends):
     await world.idle()
 
 
-async def test_a_class_of_agents_goes_when_nobody_needs_it(world):
+async def test_an_unreferenced_agent_class_is_freed(world):
     if world.is_upstream:
         pytest.skip("upstream keeps no record of classes")
 
@@ -203,7 +203,7 @@ async def test_a_class_of_agents_goes_when_nobody_needs_it(world):
     assert gone() is None
 
 
-async def test_a_context_that_a_handler_keeps_is_not_used_again(world):
+async def test_a_context_that_a_handler_keeps_is_not_reused(world):
     kept = []
 
     async def keeps(self, message, ctx):

@@ -32,7 +32,7 @@ async def chain(world, last, depth=3, seen=None):
     world.start()
 
 
-async def test_each_goes_on_in_its_own_task_and_context(world):
+async def test_each_handler_resumes_in_its_own_task_and_context(world):
     async def last(self, message, ctx):
         await asyncio.sleep(0)
         return message.value
@@ -117,7 +117,7 @@ async def test_a_timeout_around_a_send_ends_the_waiting_alone(world):
     await until(lambda: ended)
 
 
-async def test_a_task_that_is_looked_at_while_it_waits_goes_on_as_a_task(world):
+async def test_a_task_that_is_inspected_while_it_is_suspended_continues_as_a_task(world):
     gate, tasks = asyncio.Event(), []
 
     async def last(self, message, ctx):
@@ -140,7 +140,7 @@ async def test_a_task_that_is_looked_at_while_it_waits_goes_on_as_a_task(world):
     assert await asked == ("answer", True)
 
 
-async def test_a_long_chain_leaves_others_their_turns(world):
+async def test_a_long_chain_does_not_starve_the_loop(world):
     gate, turn = asyncio.Event(), 0
 
     async def last(self, message, ctx):
@@ -179,7 +179,7 @@ async def test_nothing_of_a_chain_is_kept(world):
     assert answer() is None
 
 
-async def test_closing_the_runtime_cancels_those_who_wait(world):
+async def test_closing_the_runtime_cancels_the_waiters(world):
     if world.is_upstream:
         pytest.skip("upstream closes without regard to running handlers")
     cancelled = []
