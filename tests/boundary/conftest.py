@@ -1,4 +1,4 @@
-"""Programs that run in a process of their own."""
+"""Programs that run in separate processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def run_program() -> RunProgram:
-    """Run a program, demand that it ends well and in time, return its output.
+    """Run a program, check that it succeeds in time, and return its output.
 
     A deadlock shows as a timeout, and a crash or a panic as an exit code.
     """

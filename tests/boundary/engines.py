@@ -1,4 +1,4 @@
-"""Engines without a runtime: a host that does as little as the engine allows."""
+"""Engines without a runtime, with a minimal host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AgentId: a value with AutoGen's grammar, words and manners."""
+"""AgentId: AutoGen's grammar, error messages and behavior."""
 
 from __future__ import annotations
 

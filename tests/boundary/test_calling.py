@@ -1,4 +1,4 @@
-"""Calls that the extension reads itself take and refuse what a method of Python would."""
+"""Native argument parsing: accepts and rejects what a Python method would."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HERE = TopicId("topic", "here")
 
 
 class Looks(BaseAgent):
-    """Answers with what it was told of the message."""
+    """Returns the context of the message."""
 
     async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
         return message, ctx.sender, ctx.cancellation_token, ctx.message_id

@@ -1,4 +1,4 @@
-"""Objects of the extension whose memory is used again: nothing of one shows in the next."""
+"""Reuse of the memory of native objects: no state of one is visible in the next."""
 
 from __future__ import annotations
 

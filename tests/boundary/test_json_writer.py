@@ -1,4 +1,4 @@
-"""The JSON writer: letter for letter what Python's `json` writes, whoever calls back meanwhile."""
+"""The JSON writer: the exact output of Python's `json`, with any callbacks meanwhile."""
 
 from __future__ import annotations
 

@@ -230,7 +230,7 @@ TestAnyOrder.settings = settings(max_examples=150, stateful_step_count=40, deadl
 
 
 class OddSubscription:
-    """Answers every question with something odd."""
+    """Returns an odd object from every method."""
 
     def __init__(self, id: Any, matches: Any, agent: Any) -> None:
         self.id = id

@@ -16,7 +16,7 @@ from ferrogen._core import Routes
 RunProgram = Callable[[str], str]
 
 
-class Meddling(Subscription):  # noqa: PLW1641 - nobody hashes it
+class Meddling(Subscription):  # noqa: PLW1641 - never hashed
     """Calls back into the routes from every method that the routes call."""
 
     def __init__(self, routes: Routes, name: str) -> None:

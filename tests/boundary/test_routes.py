@@ -1,4 +1,4 @@
-"""Routes: subscriptions go in and out, and a topic finds its agents."""
+"""Routes: adding and removing subscriptions, and the recipients of a topic."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ferrogen.exceptions import CantHandleException
 
 
 class Custom(Subscription):
-    """Hears every topic for one agent."""
+    """Matches every topic, for one agent."""
 
     def __init__(self, name: str, agent: Any = None) -> None:
         self._name = name
@@ -102,7 +102,7 @@ def test_rules_of_different_kinds_are_not_equal() -> None:
 
 
 def test_a_custom_subscription_decides_about_equality_itself() -> None:
-    class Jealous(Custom):  # noqa: PLW1641 - nobody hashes it
+    class Jealous(Custom):  # noqa: PLW1641 - never hashed
         def __eq__(self, other: object) -> bool:
             return True
 

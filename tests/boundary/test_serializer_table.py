@@ -1,4 +1,4 @@
-"""The table of serializers: who is asked, and with what."""
+"""The table of serializers: lookup and calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runtime that most tests of it use."""
+"""The runtime fixture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .helpers import is_started
 
 @pytest.fixture
 async def runtime() -> AsyncIterator[SingleThreadedAgentRuntime]:
-    """A runtime that is started, and can be stopped without an error in the end."""
+    """A started runtime, which must stop without an error at the end."""
     runtime = SingleThreadedAgentRuntime()
     runtime.start()
     yield runtime

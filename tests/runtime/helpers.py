@@ -1,4 +1,4 @@
-"""Agents that the tests of the runtime share."""
+"""Agents and helpers of the runtime tests."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Act = Callable[["Doing", Any, MessageContext], Awaitable[Any]]
 
 
 class Doing(BaseAgent):
-    """An agent that does what a function says, and has a number for a state."""
+    """An agent that calls a function with each message, and has a number as its state."""
 
     def __init__(self, act: Act) -> None:
-        super().__init__("does what it is told")
+        super().__init__("calls a function")
         self.act = act
         self.number = 0
         self.closed = 0
@@ -42,7 +42,7 @@ async def boom(agent: Doing, message: Any, ctx: MessageContext) -> Any:
 
 
 class Gate:
-    """Handlers that come to the gate wait there until it is opened; who waits can be awaited."""
+    """A handler that waits until the gate is opened; its arrivals can be awaited."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -57,18 +57,18 @@ class Gate:
 async def register(
     runtime: SingleThreadedAgentRuntime, name: str, act: Act = echo
 ) -> Callable[..., AgentId]:
-    """Register agents that act so; return what makes an id of one."""
+    """Register agents with this function; return a function from key to agent id."""
     await Doing.register(runtime, name, lambda: Doing(act))
     return lambda key="default": AgentId(name, key)
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    """Give everybody else turns until the condition holds."""
+    """Run the event loop until the condition holds."""
     for _ in range(100_000):
         if condition():
             return
         await asyncio.sleep(0)
-    raise TimeoutError("what was waited for does not happen")
+    raise TimeoutError("the condition never held")
 
 
 async def until_idle(runtime: SingleThreadedAgentRuntime) -> None:
@@ -82,7 +82,7 @@ def is_idle(runtime: SingleThreadedAgentRuntime) -> bool:
 
 
 def is_started(runtime: SingleThreadedAgentRuntime) -> bool:
-    """Whether the runtime takes messages without being asked."""
+    """Whether the runtime processes messages by itself."""
     return runtime._engine.is_started
 
 

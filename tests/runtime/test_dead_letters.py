@@ -1,4 +1,4 @@
-"""Dead letters: what could not be delivered can be looked at, and does not pile up."""
+"""Dead letters: undeliverable messages can be inspected, and are limited in number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fork while a runtime runs: the child starts afresh, the parent goes on."""
+"""A fork while a runtime runs: the child starts with a new state, the parent continues."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ MULTIPROCESSING = """
 """
 
 INHERITED = """
-    # The child meets the parent's runtime again: it is told that its loop is another one, and
-    # dropping it harms nobody.
+    # The child meets the parent's runtime again: it gets an error that its loop is another one, and
+    # can be dropped.
     from ferrogen.exceptions import WrongLoopError
 
     async def use(runtime):

@@ -1,4 +1,4 @@
-"""Interception: handlers form a chain, and may drop, rewrite, raise or say nothing."""
+"""Interception: handlers form a chain, and may drop or replace a message, raise or return None."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ Runtime = SingleThreadedAgentRuntime
 
 
 class Note:
-    """A message that can be watched."""
+    """A message that can be referenced weakly."""
 
     def __init__(self, text: str = "") -> None:
         self.text = text
@@ -153,7 +153,7 @@ async def test_ten_thousand_messages_leave_no_object() -> None:
     # An unregistered recipient is refused before the message is accepted.
     assert counts["accepted"] == 1110 * 9
     assert instances(runtime) == []
-    assert len(runtime._routes) == 1  # agents of a registered class hear "a:"
+    assert len(runtime._routes) == 1  # agents of a registered class subscribe to "a:"
     await runtime.stop_when_idle()
 
 

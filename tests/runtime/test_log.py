@@ -1,4 +1,4 @@
-"""Telling the log: a log handler that raises is shown, and changes nothing."""
+"""Logging: an error of a log handler is printed, and does not affect the message."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Broken(logging.Handler):
 
 @pytest.fixture
 def broken_log() -> Iterator[None]:
-    """Everything that the runtime tells goes to a handler that raises."""
+    """Every record of the runtime goes to a handler that raises."""
     handler, loggers = Broken(), [logging.getLogger(EVENT_LOGGER_NAME).parent]
     loggers.append(logging.getLogger(EVENT_LOGGER_NAME))
     levels = [logger.level for logger in loggers]
@@ -68,7 +68,7 @@ def test_a_log_record_names_its_source(caplog: pytest.LogCaptureFixture) -> None
 def test_an_event_is_processed_like_every_record(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Filters drop it, record factories shape it, a logger of one's own makes it."""
+    """Filters drop it, record factories shape it, a custom logger creates it."""
 
     class Own(logging.Logger):
         def makeRecord(self, *given: Any, **more: Any) -> logging.LogRecord:  # noqa: N802

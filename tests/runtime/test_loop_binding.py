@@ -21,13 +21,13 @@ CLOSED = "event loop that this runtime was started on is closed"
 
 
 def in_another_thread(make: Callable[[], Coroutine[Any, Any, Any]]) -> BaseException | None:
-    """Run a coroutine on a loop of its own in another thread; return what it raised."""
+    """Run a coroutine on a new loop in another thread; return its exception."""
     raised: list[BaseException] = []
 
     async def run() -> None:
         try:
             await make()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the test looks at it
+        except BaseException as error:  # noqa: BLE001 - the test checks it
             raised.append(error)
 
     thread = threading.Thread(target=lambda: asyncio.run(run()))

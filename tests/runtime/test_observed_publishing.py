@@ -1,4 +1,4 @@
-"""Published messages that somebody looks at: told on the short cut as by plain tasks, in order."""
+"""Observed published messages: inline execution reports what task mode does, in order."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from ferrogen import (
     try_get_known_serializers_for_type,
 )
 
-from .journal import Journal
 from .helpers import Doing, is_idle, register, until_idle
+from .journal import Journal
 
 NEWS = TopicId("news", "1")
 
@@ -88,7 +88,7 @@ class Nowhere(TypeSubscription):
         raise LookupError("it is lost")
 
 
-async def told(
+async def reports(
     acts: Sequence[Callable[..., Any]],
     monkeypatch: pytest.MonkeyPatch,
     *,
@@ -99,7 +99,7 @@ async def told(
     one_by_one: bool = False,
     **settings: Any,
 ) -> tuple[list[Any], int]:
-    """Publish two messages to an agent for each act; return what is told, how many ran inline."""
+    """Publish two messages per act to agents; return the reports, and how many ran inline."""
     monkeypatch.setenv("FERROGEN_PLAIN_TASKS", "1" if plain else "")
     journal, inline = Journal(), 0
     if traced:
@@ -146,8 +146,8 @@ async def test_inline_execution_reports_what_task_mode_does(
 ) -> None:
     # Which message's handler goes on first, when several wait, is for the event loop to say.
     how = {"logged": logged, "traced": traced, "one_by_one": act in SUSPENDING}
-    native, inline = await told((act, ends, act), monkeypatch, plain=False, **how)
-    plain, _ = await told((act, ends, act), monkeypatch, plain=True, **how)
+    native, inline = await reports((act, ends, act), monkeypatch, plain=False, **how)
+    plain, _ = await reports((act, ends, act), monkeypatch, plain=True, **how)
     assert inline >= 6
     assert native
     assert native == plain
@@ -178,8 +178,8 @@ async def test_it_does_so_whatever_becomes_of_the_message(
     prepare: Any, acts: Any, ignores: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     how: dict[str, Any] = {"prepare": prepare, "ignore_unhandled_exceptions": ignores}
-    native, _ = await told(acts, monkeypatch, plain=False, **how)
-    plain, _ = await told(acts, monkeypatch, plain=True, **how)
+    native, _ = await reports(acts, monkeypatch, plain=False, **how)
+    plain, _ = await reports(acts, monkeypatch, plain=True, **how)
     assert native
     assert native == plain
 
@@ -192,8 +192,8 @@ async def test_a_cancelled_handler_is_reported_too(monkeypatch: pytest.MonkeyPat
         await asyncio.Event().wait()
 
     acts = (cancels_itself, ends, cancels_itself)
-    native, inline = await told(acts, monkeypatch, plain=False, one_by_one=True)
-    plain, _ = await told(acts, monkeypatch, plain=True, one_by_one=True)
+    native, inline = await reports(acts, monkeypatch, plain=False, one_by_one=True)
+    plain, _ = await reports(acts, monkeypatch, plain=True, one_by_one=True)
     assert inline == 6
     assert native == plain
 
@@ -206,7 +206,7 @@ async def test_the_span_of_a_handler_is_current_in_it_and_nowhere_else(
     async def looks(agent: Any, message: Note, ctx: Any) -> None:
         seen.append(trace.get_current_span().is_recording())
 
-    _, inline = await told((looks, looks), monkeypatch, plain=False)
+    _, inline = await reports((looks, looks), monkeypatch, plain=False)
     assert inline == 4
     assert seen == [True] * 4
     assert not trace.get_current_span().is_recording()

@@ -1,4 +1,4 @@
-"""Messages that somebody looks at: the short cut reports of them what plain tasks do."""
+"""Observed sent messages: inline execution reports what task mode does."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ferrogen import (
     try_get_known_serializers_for_type,
 )
 
-from .journal import Journal
 from .helpers import register
+from .journal import Journal
 
 A, B = AgentId("a", "1"), AgentId("b", "1")
 
@@ -62,7 +62,7 @@ HANDLERS = [answers, waits, raises, waits_and_raises, is_cancelled, asks_another
 
 
 async def reported(act: Any, monkeypatch: pytest.MonkeyPatch, plain: bool) -> tuple[Any, Any]:
-    """Send a message twice; return its outcome, and what the log and the tracer are told."""
+    """Send a message twice; return its outcome, and what is logged and traced."""
     monkeypatch.setenv("FERROGEN_PLAIN_TASKS", "1" if plain else "")
     provider, journal = TracerProvider(shutdown_on_exit=False), Journal()
     provider.add_span_processor(journal)
@@ -213,9 +213,9 @@ async def test_a_handler_may_enable_and_disable_the_log(
     await runtime.try_get_underlying_agent_instance(A)
     runtime.start()
     await runtime.send_message(Note("on"), A)
-    assert lines == []  # nobody listened when it began
+    assert lines == []  # there was no listener when it started
     await runtime.send_message(Note("off"), A)
-    # It was handed over and delivered: a line and an event each, which the other logger hears of as
-    # well. Its answer is nobody's any more.
+    # It was accepted and delivered: a line and an event each, which the other logger gets as well.
+    # Its response has no listener any more.
     assert len(lines) == 6
     await runtime.stop_when_idle()

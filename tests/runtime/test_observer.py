@@ -1,4 +1,4 @@
-"""The observer: what listeners see, and that nothing is done for nobody (B2)."""
+"""The observer: reports to listeners, and no work without one (B2)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def started(act: Any = echo, **how: Any) -> Runtime:
 
 @pytest.fixture
 def events(caplog: pytest.LogCaptureFixture) -> Any:
-    """Gives a function that tells the events so far."""
+    """A function that returns the events so far."""
     caplog.set_level(logging.INFO, logger=EVENT_LOGGER_NAME)
 
     def told() -> list[dict[str, Any]]:
@@ -105,4 +105,4 @@ async def test_nothing_is_encoded_without_a_listener(monkeypatch: pytest.MonkeyP
 
 
 def _never(*arguments: Any, **how: Any) -> Any:
-    pytest.fail("nobody listens")
+    pytest.fail("there is no listener")

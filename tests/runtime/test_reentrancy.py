@@ -216,7 +216,7 @@ async def swallow(agent: Doing, message: Any, ctx: Any) -> None:
 
 
 def test_a_runtime_works_while_everything_is_collected_all_the_time() -> None:
-    """A deadlock or a crash would show; in a process of its own, because it is so slow."""
+    """A deadlock or a crash would show; in a separate process, because it is slow."""
     program = """
         import asyncio, gc
 

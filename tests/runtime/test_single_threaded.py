@@ -1,4 +1,4 @@
-"""The runtime as a whole: its life, its answers, and what it refuses."""
+"""The runtime as a whole: life cycle, responses and errors."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ async def test_a_long_lived_token_keeps_nothing_of_what_has_ended(runtime: Runti
 
 
 async def test_stopping_notifies_all_waiters_and_loses_nothing(runtime: Runtime) -> None:
-    """A21: every message is settled, and every sender gets an answer."""
+    """A21: every message is settled, and every sender gets a result."""
     gate = Gate()
     a = await register(runtime, "a", gate)
     await runtime.add_subscription(TypeSubscription("news", "a"))

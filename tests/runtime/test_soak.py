@@ -1,4 +1,4 @@
-"""A short run of the soak program: random messages against a ledger of their own."""
+"""A short run of the soak program: random messages, checked against a ledger."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Saved state: all agents go into one mapping and come back, or nothing does."""
+"""Saved state: all agents are saved and restored, or none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two runtimes in one loop have nothing to do with each other."""
+"""Isolation of two runtimes in one event loop."""
 
 from __future__ import annotations
 

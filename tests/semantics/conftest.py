@@ -1,4 +1,4 @@
-"""The modes every test here runs in, and the world a test builds its agents in."""
+"""Fixtures: the execution modes, and a runtime in each mode."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,16 +11,13 @@ import ferrogen
 
 from .world import World
 
-# Whether the native driver is there. Without `FERROGEN_PLAIN_TASKS` it is what runs the handlers.
-NATIVE_DRIVER = True
-
-# AutoGen's own package shows what programs are used to; plain Tasks are the oracle.
-MODES = ["upstream", "plain", *(["native"] if NATIVE_DRIVER else [])]
+# AutoGen, task mode, and the default mode, in which handlers run inline until they suspend.
+MODES = ["upstream", "plain", "native"]
 
 
 @pytest.fixture(params=MODES)
 def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The mode this test runs in; runtimes made in the test are of that mode."""
+    """The mode of this test; runtimes created in the test are in that mode."""
     if request.param == "plain":
         monkeypatch.setenv("FERROGEN_PLAIN_TASKS", "1")
     else:
@@ -36,7 +33,7 @@ def core(mode: str) -> ModuleType:
 
 @pytest.fixture
 async def world(core: ModuleType, mode: str) -> AsyncIterator[World]:
-    """A runtime on this test's loop. When the test ends, all its messages must have ended too."""
+    """A runtime on this test's loop. At the end of the test, all its messages must be settled."""
     world = World(core, mode)
     world.watch_loop()
     yield world

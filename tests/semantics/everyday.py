@@ -1,4 +1,4 @@
-"""One scenario with a little of everything, to be run on many kinds of loops and agents."""
+"""A scenario of common features, for many kinds of event loops and agents."""
 
 import asyncio
 import contextvars
@@ -12,7 +12,7 @@ variable = contextvars.ContextVar("variable", default="nothing")
 
 
 async def everyday(world: World, *, routed: bool = True) -> None:  # noqa: PLR0915 - it is a list
-    """Register agents that do what agents do, and assert that all of it works."""
+    """Register agents that use the common features, and check the results."""
     core = world.core
     gate, heard = asyncio.Event(), []
 

@@ -1,11 +1,11 @@
-"""Gates, at which the handlers of random programs wait in many ways."""
+"""Gates: awaitables of many kinds for the handlers of random programs."""
 
 import asyncio
 from typing import Any
 
 
 class Gate:
-    """Something to wait for in many ways."""
+    """A condition that can be awaited in many ways."""
 
     def __init__(self) -> None:
         self.event = asyncio.Event()

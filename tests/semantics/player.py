@@ -1,6 +1,6 @@
-"""Plays random programs on one package, and keeps what each handler saw.
+"""Runner of random programs on one package, with a trace of each handler.
 
-A handler's trace is compared as a whole; how the handlers of different messages take turns is not.
+A handler's trace is compared as a whole; how the handlers of different messages interleave is not.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ class Player(Steps):
         self.rules_broken: list[str] = []
 
     async def play(self) -> dict[str, Any]:
-        """Play it through, and return what was seen."""
+        """Run the program, and return the observations."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: self.strays.append(stray(context)))
         core, program = self.core, self.program
@@ -120,7 +120,7 @@ class Player(Steps):
         self._look_for_overtaking()
 
     def _look_for_overtaking(self) -> None:
-        """An agent begins messages in the order in which they were sent and published."""
+        """An agent starts messages in the order in which they were sent and published."""
         times = {where: time for time, where in enumerate(self.accepted)}
         for agent_id, begun in self.begun.items():
             order = [times[where] for where in begun if where in times]
@@ -128,7 +128,7 @@ class Player(Steps):
                 self.rules_broken.append(f"{agent_id} began {begun}, sent as {self.accepted}")
 
     async def _settle(self, turns: int = 60) -> None:
-        """Let the event loop go around until nothing moves any more."""
+        """Run the event loop until nothing changes any more."""
         while True:
             before = self.moves
             for _ in range(turns):
@@ -138,7 +138,7 @@ class Player(Steps):
 
 
 def overseer(core: ModuleType) -> Any:
-    """An intervention handler that lets everything pass."""
+    """An intervention handler that changes nothing."""
 
     class Overseer(core.DefaultInterventionHandler):
         async def on_response(self, message: Any, *, sender: Any, recipient: Any) -> Any:
@@ -153,7 +153,7 @@ def stray(context: dict[str, Any]) -> str:
 
 
 def agent_classes(core: ModuleType, player: Player) -> dict[str, Any]:
-    """Agents of the kinds that are called in different ways."""
+    """Agents that are invoked in different ways."""
 
     class Routed(core.RoutedAgent):
         @core.message_handler
@@ -175,7 +175,7 @@ def agent_classes(core: ModuleType, player: Player) -> dict[str, Any]:
 
 
 def run(core: ModuleType, program: Program, loop: Callable[[], Any]) -> Any:
-    """Play a program in an event loop of its own, of the kind that is made here."""
+    """Run a program in its own event loop, created by the given function."""
 
     async def play() -> Any:
         return await Player(core, program).play()

@@ -1,7 +1,7 @@
-"""Random programs of agents: what their handlers do, as data that hypothesis can draw and shrink.
+"""Random programs of agents: the actions of handlers, as data that hypothesis can shrink.
 
-What a program does must not depend on how its handlers take turns, which is nobody's promise: they
-wait at gates that are opened when nothing else moves, and give up what is known to wait for ever.
+The result of a program must not depend on how its handlers interleave, which is not guaranteed: they
+wait at gates that are opened when the loop is idle, and cancel what would wait forever.
 """
 
 import sys
@@ -20,14 +20,14 @@ TOPICS = ("t", "u")
 
 @dataclass(frozen=True)
 class Script:
-    """What the handler of one message does, step by step."""
+    """The steps of the handler of one message."""
 
     steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
 class Program:
-    """What happens from outside, phase by phase; between phases, everything comes to rest."""
+    """The actions from outside, by phase; between phases, the runtime becomes idle."""
 
     phases: tuple[tuple[Step, ...], ...]
     subscriptions: tuple[tuple[str, str, bool], ...] = ()
@@ -36,7 +36,7 @@ class Program:
     overseen: bool = False
     restarted: bool = False
     by_hand: int = 0
-    """How many messages are taken by hand before the runtime is started."""
+    """How many messages are processed manually before the runtime is started."""
 
 
 targets = st.tuples(st.sampled_from(AGENT_TYPES), st.sampled_from(KEYS))
@@ -81,7 +81,7 @@ WAYS_OUT += ["timeout", "group"] if sys.version_info >= (3, 11) else []
 
 
 def steps_with(scripts: st.SearchStrategy[Script]) -> st.SearchStrategy[Step]:
-    """Steps that hand on scripts, or do steps inside something."""
+    """Steps that pass on scripts, or run steps inside another construct."""
     to_one = st.tuples(targets, scripts)
     to_some = st.lists(to_one, min_size=1, max_size=3).map(tuple)
     within = st.sampled_from(["except", "finally", "manager", "variable"])

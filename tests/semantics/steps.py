@@ -1,4 +1,4 @@
-"""The steps of random programs: what the handlers of an agent do, and what they note of it."""
+"""The steps of random programs: the actions of handlers, and their trace entries."""
 
 import asyncio
 import contextlib
@@ -24,19 +24,19 @@ class Base(BaseException):
 
 
 class Order:
-    """A message that says what its handler is to do; no serializer looks into it."""
+    """A message with the script of its handler; it has no serializer."""
 
     def __init__(self, script: Script, path: str) -> None:
         self.script, self.path = script, path
 
 
 def tell(error: BaseException) -> str:
-    """Say which error it is, and what led to it."""
+    """Describe an error with its context."""
     links = [f"{type(error).__name__}{error.args}"]
     while error.__cause__ is not None or error.__context__ is not None:
         cause = error.__cause__
         error = error.__context__ if cause is None else cause
-        # On 3.10 each task between who was cancelled and who waits adds an error without words.
+        # On 3.10 each task between the cancelled one and the waiter adds an error without arguments.
         if sys.version_info < (3, 11) and links[-1].endswith("CancelledError()"):
             links.pop()
         links.append(f"{'from' if cause else 'after'} {type(error).__name__}{error.args}")
@@ -46,7 +46,7 @@ def tell(error: BaseException) -> str:
 
 
 class Steps:
-    """Takes the steps of scripts, and keeps a trace of each handler."""
+    """Runs the steps of scripts, and keeps a trace of each handler."""
 
     def __init__(self, core: ModuleType) -> None:
         self.core = core
@@ -69,7 +69,7 @@ class Steps:
 
     @contextlib.contextmanager
     def _timed(self) -> Any:
-        """Something that time ends is under way: nothing has come to rest."""
+        """A timeout is pending: the program is not idle."""
         self.timers += 1
         try:
             yield
@@ -78,9 +78,9 @@ class Steps:
             self.moves += 1
 
     async def handle(self, agent: Any, order: Order, ctx: Any) -> Any:
-        """Do what a message says."""
+        """Run the script of a message."""
         path = f"{order.path}@{agent.id}"
-        self.times[path] += 1  # an agent with two subscriptions hears a message twice
+        self.times[path] += 1  # an agent with two subscriptions receives a message twice
         path += "!" * (self.times[path] - 1)
         trace = self.traces[path]
         self.moves += 1
@@ -106,7 +106,7 @@ class Steps:
     async def follow(
         self, agent: Any, script: Script, path: str, trace: list[Any], ctx: Any, kept: list[Any]
     ) -> Any:
-        """Take all the steps of a script; the tasks it has kept are awaited after the last."""
+        """Run all steps of a script; its tasks are awaited after the last step."""
         for index, step in enumerate(script.steps):
             where = f"{path}.{index}"
             if step[0] == "return":
@@ -157,7 +157,7 @@ class Steps:
             await asyncio.sleep(0.0001)
 
     async def _soon(self, here: Any) -> None:
-        """What is called soon is called before who yields goes on."""
+        """A `call_soon` callback runs before the yielding handler resumes."""
         loop, order = asyncio.get_running_loop(), []
         loop.call_soon(order.append, 1)
         done = loop.create_future()
@@ -269,7 +269,7 @@ class Steps:
             here.trace.append(("timed out", tell(error)))
 
     def _sending(self, here: Any, target: Any, script: Script, where: str, **options: Any) -> Any:
-        """Hand out what `send_message` returns."""
+        """Return the awaitable of `send_message`."""
         recipient = self.core.AgentId(*target)
         order = Order(script, where)
         if here.agent is None:
@@ -277,7 +277,7 @@ class Steps:
         return here.agent.send_message(order, recipient, **options)
 
     async def _noted(self, work: Awaitable[Any], where: str) -> Any:
-        """Await a send at once, and note when."""
+        """Await a send at once, and trace it."""
         self.accepted.append(where)
         return await work
 
@@ -347,7 +347,7 @@ class Steps:
             return
         try:
             here.trace.append(tuple(map(str, await asyncio.gather(*sends))))
-        except BaseException:  # noqa: BLE001 - which of several errors comes first depends on turns
+        except BaseException:  # noqa: BLE001 - which of several errors is first depends on scheduling
             here.trace.append("gathering failed")
 
     async def _publish(self, here: Any, topic: str, script: Script) -> None:
@@ -372,7 +372,7 @@ class Steps:
     async def _give_up(
         self, here: Any, targets: Any, script: Script, last: Script, how: str, level: int
     ) -> None:
-        """Wait for agents that wait for each other, the last for ever; then do so no more."""
+        """Await a chain of agents, the last of which waits forever; then cancel the wait."""
         name = here.where
         inner = Script((*script.steps, ("stay", name, len(targets) - 1, last)))
         for depth in reversed(range(1, len(targets))):
@@ -406,7 +406,7 @@ class Steps:
                 here.trace.append(("its task", its_task in asyncio.all_tasks()))
                 work.cancel()
         outcome = await self._outcome(work)
-        # Whose words `gather` takes depends on turns.
+        # Which message `gather` takes depends on scheduling.
         here.trace.append(
             ("given up", outcome.split("(")[0] if how == "gather errors" else outcome)
         )
@@ -437,7 +437,7 @@ class Steps:
     async def _relay(
         self, here: Any, name: str, level: int, target: Any, script: Script, last: Script
     ) -> None:
-        """Wait for the next agent, in a task that others may lay hands on."""
+        """Await the next agent, in a task that other steps can cancel."""
         sending = self._sending(here, target, script, here.where)
         await self._in_hands_of_others(here, f"{name}/{level}", last, sending)
 
@@ -495,12 +495,12 @@ class Steps:
 
 
 class _Here:
-    """Where a step is taken."""
+    """The context of a step."""
 
     def __init__(
         self, steps: Steps, agent: Any, where: str, trace: list[Any], ctx: Any, kept: Any
     ) -> None:
         self.agent, self.where, self.trace, self.ctx, self.kept = agent, where, trace, ctx, kept
-        # What a handler remembers lies with its trace.
+        # The variables of a handler are stored with its trace.
         self.memory = steps.memories.setdefault(id(trace), {})
         self.trace_of_spawn = steps.traces[f"{where} spawned"]

@@ -1,4 +1,4 @@
-"""Asynchronous generators and context managers inside handlers, and their ends."""
+"""Asynchronous generators and context managers inside handlers, and their finalization."""
 
 import asyncio
 import gc

@@ -223,7 +223,7 @@ async def test_two_tasks_that_await_one_send_both_end(world):
     gate.set()
     done, _ = await asyncio.wait(both, timeout=5)
     assert done == set(both)
-    # Which of them gets the answer, if one does, is not theirs to rely on.
+    # Which of them gets the response, if any, is undefined.
     errors = [one.exception() for one in both if one.exception() is not None]
     assert errors
     assert {type(error) for error in errors} == {RuntimeError}

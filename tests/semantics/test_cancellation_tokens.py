@@ -1,4 +1,4 @@
-"""The cancellation token of a message: it frees who waits, and reaches the handler."""
+"""The cancellation token of a message: it cancels the wait, and reaches the handler."""
 
 import asyncio
 

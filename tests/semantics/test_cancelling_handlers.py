@@ -1,4 +1,4 @@
-"""Cancelling the task of a handler, at every moment of its life."""
+"""Cancellation of the task of a handler, at every point of its execution."""
 
 import asyncio
 

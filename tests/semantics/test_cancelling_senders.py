@@ -1,4 +1,4 @@
-"""Cancelling whoever waits for an answer: the handler goes on (upstream's rule)."""
+"""Cancellation of the sender: the handler continues, as in AutoGen."""
 
 import asyncio
 
@@ -174,7 +174,7 @@ async def test_a_caller_cancelled_before_its_send_is_cancelled_at_its_next_wait(
     with pytest.raises(asyncio.CancelledError):
         await asyncio.ensure_future(caller())
     await turns()
-    # The cancellation is the caller's, so the handler's own task knows nothing of it.
+    # The caller is cancelled, not the task of the handler.
     assert len(ran) == 1
     assert not ran[0].cancelled()
 

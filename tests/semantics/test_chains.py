@@ -1,4 +1,4 @@
-"""Agents that ask agents that ask agents, and agents that ask themselves."""
+"""Chains of sends between agents, and agents that send to themselves."""
 
 import asyncio
 import sys
@@ -144,7 +144,9 @@ async def test_agents_send_to_each_other_in_a_tree(world):
     assert await world.ask("a", 10) == 55
 
 
-async def test_an_agent_that_sends_to_itself_thousands_of_levels_deep_ends_with_its_own_error(world):
+async def test_an_agent_that_sends_to_itself_thousands_of_levels_deep_ends_with_its_own_error(
+    world,
+):
     async def deeper(self, message, ctx):
         if message.value == 0:
             raise KeyError("the bottom")

@@ -1,4 +1,4 @@
-"""Tracing, profiling and coverage see every line of a handler, and change nothing."""
+"""Tracing, profiling and coverage of handlers."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ from .world import World, turns
 
 @pytest.fixture
 def untraced():
-    """Take away the trace function of whoever runs the tests, and put it back after."""
+    """Remove the trace function of the test run, and restore it afterwards."""
     tracing, profiling = sys.gettrace(), sys.getprofile()
     sys.settrace(None)
     sys.setprofile(None)

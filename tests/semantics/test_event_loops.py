@@ -1,4 +1,4 @@
-"""Event loops other than the plain one, and the plain one in other moods."""
+"""Event loops other than the default one, and modes of the default one."""
 
 import asyncio
 import gc
@@ -14,7 +14,7 @@ from .world import Ask, World, turns, until
 
 
 def run(main, *, debug=False, loop=None):
-    """Run in a loop of this kind; what the loop reports to nobody is returned."""
+    """Run in a loop of this kind; return what its exception handler got."""
     strays = []
 
     async def watched():
@@ -149,7 +149,7 @@ def test_slow_callbacks_are_reported_in_debug_mode(core, mode, caplog):
 
 
 def test_the_debug_mode_of_the_environment(core, mode):
-    """A process of its own: the variable is read when asyncio is imported."""
+    """In a separate process: the variable is read when asyncio is imported."""
     program = """
 import asyncio, sys
 from tests.semantics.everyday import everyday

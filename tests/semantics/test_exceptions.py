@@ -1,4 +1,4 @@
-"""What a handler raises reaches its sender: the same object, with the handler's frames."""
+"""Exceptions of handlers: the sender gets the same object, with the handler's frames."""
 
 import asyncio
 import sys
@@ -176,7 +176,7 @@ async def test_a_cancellation_that_a_handler_raises_arrives_as_it_is(world, susp
         try:
             raise Mine
         except Mine:
-            raise error  # noqa: B904 - its context is looked at
+            raise error  # noqa: B904 - the test checks its context
 
     await world.agent("a", handler, keys=["default"] if built else [])
     world.start()

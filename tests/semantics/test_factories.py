@@ -1,4 +1,4 @@
-"""Factories that suspend, and the first messages that wait for them."""
+"""Factories that suspend, and the messages queued for them."""
 
 import asyncio
 import contextvars

@@ -1,4 +1,4 @@
-"""However much the agents have to say, everybody else on the loop gets turns."""
+"""Fairness: a busy runtime does not starve other tasks of the event loop."""
 
 import asyncio
 from itertools import pairwise
@@ -12,7 +12,7 @@ def spin():
 
 
 class Ticker:
-    """A task that does nothing but take turns; it notes how far the others have come."""
+    """A task that only yields; it records the progress of the others."""
 
     def __init__(self, progress):
         self.notes = []
@@ -154,7 +154,7 @@ async def test_agents_that_publish_to_each_other_forever_do_not_starve_the_loop(
         if not stop:
             await self.publish_message(Ask(), world.core.TopicId("t", "default"))
 
-    await world.agent("a", handler, topic="t")  # nobody hears what it publishes itself
+    await world.agent("a", handler, topic="t")  # an agent does not receive what it publishes itself
     await world.agent("b", handler, topic="t")
     world.start()
     await world.ask("a")

@@ -1,4 +1,4 @@
-"""Sends that `asyncio.gather` waits for: what a task each would do, they do without."""
+"""Sends in `asyncio.gather`: they behave as tasks, without a task for each."""
 
 import asyncio
 import contextvars
@@ -39,7 +39,9 @@ async def test_gathered_messages_begin_in_their_order_and_after_what_was_there(w
     assert sorted(one for one in began if one in (-1, -2, -3)) == [-3, -2, -1]
 
 
-async def test_more_sends_than_one_iteration_allows_all_get_responses_and_do_not_starve_the_loop(world):
+async def test_more_sends_than_one_iteration_allows_all_get_responses_and_do_not_starve_the_loop(
+    world,
+):
     turn = 0
 
     async def handler(self, message, ctx):
@@ -261,7 +263,7 @@ async def test_handlers_that_gather_may_be_gathered(world):
 
 async def test_what_is_gathered_when_the_runtime_stops_is_refused(world):
     if world.is_upstream:
-        pytest.skip("upstream lets them wait for ever")
+        pytest.skip("upstream lets them wait forever")
     await world.agent("a", echo)
     world.start()
     gathered = asyncio.gather(*(world.ask("a", n) for n in range(3)), return_exceptions=True)
@@ -396,7 +398,7 @@ async def test_a_handler_that_cancels_itself_is_reported_as_a_task_would_be(worl
 
 @pytest.mark.parametrize("first_waits", [True, False])
 async def test_a_cancelled_gather_ends_even_if_some_sends_are_done(world, first_waits):
-    """`gather` asks the last of those it was given for the cancellation, done or not."""
+    """`gather` takes the cancellation from its last awaitable, done or not."""
     gate = asyncio.Event()
 
     async def handler(self, message, ctx):

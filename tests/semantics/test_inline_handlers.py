@@ -1,4 +1,4 @@
-"""What only handlers that run inside their sender could get wrong."""
+"""Inline handlers: cases that only occur when a handler runs inside its sender."""
 
 import asyncio
 import functools
@@ -100,11 +100,9 @@ async def test_a_send_abandoned_by_an_exception_only_warns(world):
         print(world.ask("a"), {}["missing"])
 
 
-async def test_a_warning_about_an_abandoned_send_does_not_hide_an_error(
-    world, monkeypatch
-):
+async def test_a_warning_about_an_abandoned_send_does_not_hide_an_error(world, monkeypatch):
     if world.mode != "native":
-        pytest.skip("a coroutine made of Python reports it in a way of its own")
+        pytest.skip("a Python coroutine reports it differently")
     reported = []
     monkeypatch.setattr(sys, "unraisablehook", lambda report: reported.append(report.exc_value))
     with pytest.raises(KeyError):
@@ -113,9 +111,9 @@ async def test_a_warning_about_an_abandoned_send_does_not_hide_an_error(
 
 
 async def test_a_handler_that_cannot_be_suspended_fails(world):
-    """Its sender hears of it, and nothing is left open."""
+    """The sender gets the error, and no message is left unsettled."""
     if world.mode != "native":
-        pytest.skip("only a handler that began inside its sender is handed over")
+        pytest.skip("only an inline handler is moved to a task")
     left = []
 
     async def handler(self, message, ctx):

@@ -23,7 +23,7 @@ async def suspending(self, message, ctx):
     return message.value
 
 
-async def test_each_hook_is_asked_once_around_a_suspending_handler(world):
+async def test_each_hook_is_called_once_around_a_suspending_handler(world):
     seen = []
 
     async def handler(self, message, ctx):
@@ -73,7 +73,7 @@ async def test_a_hook_may_suspend_too(world):
     assert await asked == 20
 
 
-async def test_a_message_dropped_on_its_way_is_an_error_for_its_sender(world):
+async def test_a_dropped_message_is_an_error_for_its_sender(world):
     started = []
 
     async def handler(self, message, ctx):
@@ -91,7 +91,7 @@ async def test_a_message_dropped_on_its_way_is_an_error_for_its_sender(world):
     await ends(world)
 
 
-async def test_an_answer_dropped_after_a_suspension_is_an_error_for_its_sender(world):
+async def test_a_response_dropped_after_a_suspension_is_an_error_for_its_sender(world):
     async def on_response(self, message, *, sender, recipient):
         return world.core.DropMessage
 

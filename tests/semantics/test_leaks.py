@@ -1,4 +1,4 @@
-"""Nothing of a message stays behind when it has ended."""
+"""Leaks: every object of a message is freed when the message is settled."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Libraries that look closely at tasks, greenlets and sockets, used inside handlers."""
+"""Libraries that depend on tasks, greenlets and sockets, used inside handlers."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ async def engine():
 
 @pytest.fixture
 async def server():
-    """A server on the loopback interface that answers with the path it was asked for."""
+    """A server on the loopback interface that responds with the requested path."""
 
     async def answer(reader, writer):
         while head := (await reader.readline()).split():

@@ -1,4 +1,4 @@
-"""Handlers that wait for other agents, which wait themselves."""
+"""Suspended handlers that await other suspended handlers."""
 
 import asyncio
 import contextvars

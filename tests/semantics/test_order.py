@@ -1,4 +1,4 @@
-"""O1: what one sender sends to one agent is started in the order it was sent."""
+"""O1: messages of one sender to one agent are started in the order of sending."""
 
 import asyncio
 
@@ -183,7 +183,7 @@ async def test_a_send_overtakes_no_publish_that_was_taken_before(world, taken_fo
 
 
 async def test_a_consequence_does_not_reach_an_agent_before_its_cause(world):
-    """Of two that hear a message, the first sends another to the second."""
+    """Of two subscribers of a message, the first sends another message to the second."""
     heard = []
 
     async def first(self, message, ctx):

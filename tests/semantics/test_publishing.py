@@ -1,4 +1,4 @@
-"""Published messages: handlers run as in tasks of their own, however they are handed out."""
+"""Published messages: each handler behaves as in its own task."""
 
 import asyncio
 import contextvars

@@ -1,4 +1,4 @@
-"""Random programs: each handler sees the same, whichever way its message took.
+"""Random programs: handlers observe the same in every execution mode.
 
 `FERROGEN_RANDOM_PROGRAMS=5000` in the environment has so many played, other ones each time.
 """

@@ -1,4 +1,4 @@
-"""What `send_message` returns goes wherever asyncio takes an awaitable."""
+"""The awaitable of `send_message` in all functions of asyncio that take awaitables."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""`process_next` by hand, with handlers that suspend."""
+"""Manual processing with `process_next`, with handlers that suspend."""
 
 import asyncio
 
@@ -72,7 +72,7 @@ async def test_a_handler_that_sends_to_another_needs_more_steps(world):
     await world.agent("leaf", leaf)
     await world.agent("a", handler)
     asked = asyncio.ensure_future(world.ask("a"))
-    for _ in range(4):  # two messages, two answers
+    for _ in range(4):  # two messages, two responses
         assert not asked.done()
         await process(world, 1)
         await turns()

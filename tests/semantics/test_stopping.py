@@ -1,4 +1,4 @@
-"""Stopping while handlers are suspended and mail is left."""
+"""Stopping with suspended handlers and queued messages."""
 
 import asyncio
 import gc
@@ -36,7 +36,7 @@ async def test_stop_does_not_wait_for_suspended_handlers_and_they_continue(world
     gate.set()
     await until(lambda: len(ended) == 2)
     await turns()
-    if world.is_upstream:  # A21: the answer is never delivered
+    if world.is_upstream:  # A21: the response is never delivered
         assert not asked.done()
         asked.cancel()
     else:
@@ -68,7 +68,7 @@ async def test_senders_of_queued_messages_get_an_error_at_the_stop(world):
     await world.stop()
     gate.set()
     await turns(50)
-    if world.is_upstream:  # A21: senders wait for ever
+    if world.is_upstream:  # A21: senders wait forever
         assert not all(sender.done() for sender in left)
         for sender in [first, *left]:
             sender.cancel()
@@ -104,7 +104,7 @@ async def test_a_stopped_runtime_starts_again_and_new_messages_are_handled(world
     world.start()
     assert await world.ask("waits", "new") == "new"
     if world.is_upstream:
-        # The old answer was left in the new queue, and is delivered now.
+        # The old response is still queued, and is delivered now.
         await turns()
     assert await asyncio.wait_for(old, 5) == "old"
 

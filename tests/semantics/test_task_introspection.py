@@ -1,4 +1,4 @@
-"""What debuggers and monitors see of the task of a handler."""
+"""Introspection of the task of a handler, by debuggers and monitors."""
 
 import asyncio
 import inspect
@@ -86,7 +86,7 @@ async def test_a_task_knows_whether_it_is_done_from_inside_and_outside(world):
 
 
 async def test_a_handler_that_awaits_another_agent_can_be_inspected(world):
-    """Whether it is among all tasks is left open: nobody but its agent's sender waits for it."""
+    """Whether it is among all tasks is left open: only its sender awaits it."""
     seen, gate = [], asyncio.Event()
 
     async def waits(self, message, ctx):

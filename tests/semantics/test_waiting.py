@@ -1,4 +1,4 @@
-"""What a handler can wait for: primitives of asyncio, bare awaitables, and what is no awaitable."""
+"""Awaiting in handlers: asyncio primitives, custom awaitables, and other objects."""
 
 import asyncio
 

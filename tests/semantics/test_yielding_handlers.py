@@ -1,4 +1,4 @@
-"""Handlers that give others a turn before they answer."""
+"""Handlers that yield to the event loop before they respond."""
 
 import asyncio
 import contextvars
@@ -13,10 +13,10 @@ MINE = contextvars.ContextVar("mine", default=None)
 
 
 async def patient_agent(world, count=3, *, fails=False):
-    """An agent that gives others so many turns; returns what it has done so far."""
+    """Register an agent that yields so many times; return the list of its steps."""
     done = []
 
-    async def gives_turns(self, message, ctx):
+    async def yields(self, message, ctx):
         for number in range(count):
             done.append(number)
             await asyncio.sleep(0)
@@ -25,7 +25,7 @@ async def patient_agent(world, count=3, *, fails=False):
             raise ValueError("in vain")
         return message.value
 
-    await world.agent("patient", gives_turns)
+    await world.agent("patient", yields)
     world.start()
     return done
 
@@ -42,8 +42,8 @@ async def test_other_tasks_run_at_each_yield(world):
     await until(lambda: done)
     assert await world.ask("patient", "x") == "x"
     await others
-    turns_of_others = [done[done.index(number) + 1] for number in range(3)]
-    assert turns_of_others == ["other"] * 3
+    steps_of_others = [done[done.index(number) + 1] for number in range(3)]
+    assert steps_of_others == ["other"] * 3
     assert done.count("end") == 1
 
 
@@ -168,7 +168,7 @@ async def test_a_handler_continues_when_its_awaiter_is_closed(world):
     send = world.ask("patient")
     waiter = send.__await__()
     waiter.send(None)
-    for _ in range(20):  # upstream needs a turn to begin
+    for _ in range(20):  # upstream needs an iteration to start
         if done:
             break
         await asyncio.sleep(0)
@@ -260,7 +260,7 @@ async def test_a_token_created_after_a_yield_cancels_the_awaiter_of_the_handler(
 
 async def test_a_yielding_handler_continues_after_stop(world):
     if world.is_upstream:
-        pytest.skip("upstream brings no answer once it has stopped")
+        pytest.skip("upstream delivers no response after a stop")
     done = await patient_agent(world, 5)
     asked = asyncio.ensure_future(world.ask("patient", "x"))
     await until(lambda: done)

@@ -1,4 +1,4 @@
-"""A runtime with agents made of single functions, and small things that many tests need."""
+"""A runtime with agents made of single functions, and helpers of the semantics tests."""
 
 import asyncio
 import functools
@@ -20,14 +20,14 @@ since_3_11 = pytest.mark.skipif(
 
 
 class Ask:
-    """A message with anything in it; no serializer knows it, so nothing looks inside."""
+    """A message with any value; it has no serializer."""
 
     def __init__(self, value: Any = None) -> None:
         self.value = value
 
 
 async def _written_as(self, message, ctx):
-    """What a handler that is a plain function claims to wrap, as a decorator would."""
+    """The coroutine function that a handler which is a plain function claims to wrap."""
 
 
 class World:
@@ -39,17 +39,17 @@ class World:
         self.mode = mode
         self.is_upstream = mode == "upstream"
         self.is_started = False
-        # A test says so when it ends while handlers are meant to be running.
+        # Set by a test that ends while handlers are still running.
         self.is_left_busy = False
         self.strays: list[dict[str, Any]] = []
         self.runtime = core.SingleThreadedAgentRuntime(**options)
 
     def rebuild(self, **options: Any) -> None:
-        """Take another runtime, made with these options."""
+        """Replace the runtime by one with these options."""
         self.runtime = self.core.SingleThreadedAgentRuntime(**options)
 
     def watch_loop(self) -> None:
-        """Collect what the running loop reports to nobody, such as errors never retrieved."""
+        """Collect what the exception handler of the loop gets, such as errors never retrieved."""
         asyncio.get_running_loop().set_exception_handler(
             lambda _loop, context: self.strays.append(context)
         )
@@ -63,12 +63,12 @@ class World:
         await self.runtime.stop()
 
     async def idle(self) -> None:
-        """Stop when idle, which must come soon."""
+        """Stop when idle, within a few seconds."""
         self.is_started = False
         await asyncio.wait_for(self.runtime.stop_when_idle(), 5)
 
     def agent_class(self, handler: Handler, *, routed: bool = True) -> Any:
-        """Make an agent class with this one handler, of arguments self, message and context."""
+        """Create an agent class with one handler, with arguments self, message and context."""
         core = self.core
         if routed:
             if not inspect.iscoroutinefunction(handler):
@@ -94,11 +94,11 @@ class World:
     ) -> None:
         """Register an agent type under this name, subscribed to a topic type if one is given.
 
-        Agents with these keys are built at once: the first message to an agent takes another path
-        than those that follow.
+        Agents with these keys are built at once: the first message to an agent takes a different
+        path.
         """
         agent_class = self.agent_class(handler, routed=routed)
-        # Not agent_class.register: it wants a serializer for the message.
+        # Not agent_class.register: it requires a serializer for the message.
         await self.runtime.register_factory(name, lambda: agent_class("runs one function"))
         if topic is not None:
             await self.runtime.add_subscription(self.core.TypeSubscription(topic, name))
@@ -109,40 +109,40 @@ class World:
         return self.core.AgentId(name, key)
 
     def ask(self, name: str, value: Any = None, *, key: str = "default", **options: Any) -> Any:
-        """Hand out what `send_message` returns, not awaited."""
+        """Return the awaitable of `send_message`."""
         return self.runtime.send_message(Ask(value), self.id(name, key), **options)
 
     def publish(self, topic: str, value: Any = None, **options: Any) -> Any:
-        """Hand out what `publish_message` returns, not awaited."""
+        """Return the awaitable of `publish_message`."""
         topic_id = self.core.TopicId(topic, "default")
         return self.runtime.publish_message(Ask(value), topic_id, **options)
 
 
 async def turns(count: int = 20) -> None:
-    """Let the event loop go around, so that everything that can happen has happened."""
+    """Run some iterations of the event loop, so that all pending work is done."""
     for _ in range(count):
         await asyncio.sleep(0)
 
 
 async def until(condition: Callable[[], Any], most: int = 10_000) -> None:
-    """Let the event loop go around until something holds."""
+    """Run the event loop until a condition holds."""
     for _ in range(most):
         if condition():
             return
         await asyncio.sleep(0)
-    raise AssertionError("the condition never came to hold")
+    raise AssertionError("the condition never held")
 
 
 def words(error: BaseException) -> Any:
     """Return the message of a cancellation."""
-    # On 3.10 who waits for a cancelled task gets an error without words, from one that has them.
+    # On 3.10 the waiter for a cancelled task gets an error without a message; its context has it.
     while not error.args and error.__context__ is not None:
         error = error.__context__
     return error.args[0] if error.args else None
 
 
 class Switch:
-    """An awaitable that yields once to the event loop, with a value of choice."""
+    """An awaitable that yields a given value once to the event loop."""
 
     def __init__(self, value: Any = None) -> None:
         self.value = value
