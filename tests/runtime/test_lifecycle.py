@@ -24,43 +24,43 @@ Runtime = SingleThreadedAgentRuntime
 NEWS = TopicId("news", "default")
 
 
-async def hearing(runtime: Runtime, *names: str) -> list[Any]:
+async def register_subscribers(runtime: Runtime, *names: str) -> list[Any]:
     """Register agents that record the messages they receive."""
-    heard: list[Any] = []
+    received: list[Any] = []
 
     async def note(agent: Doing, message: Any, ctx: Any) -> None:
-        heard.append((agent.id.type, message))
+        received.append((agent.id.type, message))
 
     for name in names:
         await register(runtime, name, note)
         await runtime.add_subscription(TypeSubscription("news", name))
-    return heard
+    return received
 
 
 async def test_messages_are_taken_in_the_order_of_acceptance(runtime: Runtime) -> None:
-    heard = await hearing(runtime, "a", "b")
+    received = await register_subscribers(runtime, "a", "b")
     for number in range(3):
         await runtime.publish_message(number, NEWS)
     await runtime.stop_when_idle()
-    assert heard == [(name, number) for number in range(3) for name in "ab"]
+    assert received == [(name, number) for number in range(3) for name in "ab"]
 
 
 async def test_a_publisher_does_not_receive_its_own_message(runtime: Runtime) -> None:
-    heard = await hearing(runtime, "a", "b")
+    received = await register_subscribers(runtime, "a", "b")
     await runtime.publish_message("x", NEWS, sender=AgentId("a", "default"))
     await runtime.stop_when_idle()
-    assert heard == [("b", "x")]
+    assert received == [("b", "x")]
 
 
 async def test_a_subscriber_that_is_not_there_does_not_keep_the_news_from_the_others(
     runtime: Runtime, caplog: Any
 ) -> None:
     await runtime.add_subscription(TypeSubscription("news", "ghost"))
-    heard = await hearing(runtime, "a")
+    received = await register_subscribers(runtime, "a")
     with caplog.at_level(logging.ERROR):
         await runtime.publish_message("x", NEWS)
         await runtime.stop_when_idle()
-    assert heard == [("a", "x")]
+    assert received == [("a", "x")]
     assert "has a subscriber that is not registered" in caplog.text
     (letter,) = runtime.dead_letters
     assert (letter.receiver, type(letter.reason)) == (
@@ -79,7 +79,7 @@ async def test_a_subscription_that_raises_fails_only_its_message(runtime: Runtim
         def map_to_agent(self, topic_id: TopicId) -> AgentId:
             raise AssertionError("never asked")
 
-    heard = await hearing(runtime, "a")
+    received = await register_subscribers(runtime, "a")
     await runtime.add_subscription(Broken())
     await runtime.publish_message("lost", NEWS)
     await asyncio.sleep(0)
@@ -87,23 +87,23 @@ async def test_a_subscription_that_raises_fails_only_its_message(runtime: Runtim
     await runtime.remove_subscription("broken")
     await runtime.publish_message("x", NEWS)
     await runtime.stop_when_idle()
-    assert heard == [("a", "x")]
+    assert received == [("a", "x")]
     assert tally(runtime)["failed"] == 1
 
 
 async def test_a_topic_source_that_no_agent_can_have_fails_only_its_message(
     runtime: Runtime,
 ) -> None:
-    heard = await hearing(runtime, "a")
+    received = await register_subscribers(runtime, "a")
     await runtime.publish_message("lost", TopicId("news", "caf\udce9"))
     await runtime.publish_message("x", NEWS)
     await runtime.stop_when_idle()
-    assert heard == [("a", "x")]
+    assert received == [("a", "x")]
 
 
 async def test_manual_processing_takes_one_message_at_a_time() -> None:
     runtime = SingleThreadedAgentRuntime()
-    heard = await hearing(runtime, "a")
+    received = await register_subscribers(runtime, "a")
     for number in range(3):
         await runtime.publish_message(number, NEWS)
     assert runtime.unprocessed_messages_count == 3
@@ -111,7 +111,7 @@ async def test_manual_processing_takes_one_message_at_a_time() -> None:
         await runtime.process_next()
         assert runtime.unprocessed_messages_count == left
     await until_idle(runtime)
-    assert heard == [("a", 0), ("a", 1), ("a", 2)]
+    assert received == [("a", 0), ("a", 1), ("a", 2)]
 
 
 async def test_two_waiters_in_process_next_both_get_a_message() -> None:
@@ -157,13 +157,13 @@ async def test_responses_from_before_a_restart_reach_their_senders_after_it(
 async def test_a_stopped_runtime_keeps_what_it_accepts_until_it_is_started(
     runtime: Runtime,
 ) -> None:
-    heard = await hearing(runtime, "a")
+    received = await register_subscribers(runtime, "a")
     await runtime.stop()
     await runtime.publish_message("x", NEWS)
-    assert heard == []
+    assert received == []
     runtime.start()
     await runtime.stop_when_idle()
-    assert heard == [("a", "x")]
+    assert received == [("a", "x")]
 
 
 async def test_an_unhandled_error_halts_a_strict_runtime_and_is_raised_once() -> None:
@@ -194,15 +194,15 @@ async def test_an_error_of_a_sent_message_halts_nothing() -> None:
 async def test_two_stops_at_once_both_return(runtime: Runtime) -> None:
     await asyncio.gather(runtime.stop(), runtime.stop())
     runtime.start()
-    heard = await hearing(runtime, "a")
+    received = await register_subscribers(runtime, "a")
     await runtime.publish_message("x", NEWS)
     await runtime.stop_when_idle()
-    assert heard == [("a", "x")]
+    assert received == [("a", "x")]
 
 
 async def test_closing_a_runtime_that_never_started_notifies_its_senders() -> None:
     runtime = SingleThreadedAgentRuntime()
-    await hearing(runtime, "a")
+    await register_subscribers(runtime, "a")
     asked = asyncio.ensure_future(runtime.send_message("x", AgentId("a", "default")))
     await until(lambda: runtime.unprocessed_messages_count == 1)
     await runtime.close()
