@@ -24,7 +24,7 @@ from .virtual_loop import StuckError
 __all__ = ["main"]
 
 _SUMMARY_EVERY = 100_000
-_SECONDS_OF_A_ROUND = int(os.environ.get("SOAKS", "120"))
+_SECONDS_OF_A_ROUND = 120
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -32,9 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the soak program; 0 only if everything balances."""
     options = _options(arguments)
     used: Counter[str] = Counter()
-    install_log_handlers(used)
-    warnings.simplefilter("ignore")
     lost: list[str] = []
+    install_log_handlers(used, lost)
+    warnings.simplefilter("ignore")
     sys.unraisablehook = lambda error: lost.append(f"{error.err_msg}: {error.exc_value!r}")
     print(f"soak: profile {options.profile}, seed {options.seed}, {options.messages} messages")
     sys.stdout.flush()

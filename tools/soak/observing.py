@@ -29,8 +29,20 @@ class _CountingHandler(logging.Handler):
             record.getMessage()
 
 
-def install_log_handlers(used: Counter[str]) -> None:
-    """Send the records of both loggers to a handler that counts them, and nowhere else."""
+class _Complaints(logging.Handler):
+    def __init__(self, complaints: list[str]) -> None:
+        super().__init__()
+        self._complaints = complaints
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._complaints.append(f"{record.name}: {record.getMessage()}")
+
+
+def install_log_handlers(used: Counter[str], complaints: list[str]) -> None:
+    """Count the records of both loggers, and collect what OpenTelemetry complains about."""
+    telemetry = logging.getLogger("opentelemetry")
+    telemetry.handlers = [_Complaints(complaints)]
+    telemetry.propagate = False
     for name in _NAMES:
         logger = logging.getLogger(name)
         logger.handlers = [_CountingHandler(used)]

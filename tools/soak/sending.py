@@ -159,12 +159,19 @@ async def in_task(sender: Sender) -> None:
     """Await the send in a task of its own."""
     entry = sender.entry()
     entry.may_cancel = sender.run is not None
-    task = asyncio.create_task(sender.send(entry))
+    task = start(sender.send(entry))
     if sender.run is None:
         await task
     else:
         await asyncio.wait({task}, timeout=sender.seconds())
         await end_task(task)
+
+
+def start(call: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """Start a task whose error is retrieved, also if its sender is canceled."""
+    task = asyncio.create_task(call)
+    task.add_done_callback(lambda one: one.cancelled() or one.exception())
+    return task
 
 
 async def end_task(task: asyncio.Task[Any]) -> None:
@@ -179,7 +186,7 @@ async def in_canceled_task(sender: Sender) -> None:
     """Cancel the task of the send: before its first step, soon after, or later."""
     entry = sender.entry()
     entry.may_cancel = True
-    task = asyncio.create_task(sender.send(entry))
+    task = start(sender.send(entry))
     for _ in range(sender.random.randint(0, 3)):
         await asyncio.sleep(0)
     if sender.random.random() < 0.5:
@@ -240,7 +247,7 @@ async def in_tasks(sender: Sender) -> None:
     is_race = sender.run is not None or sender.random.random() < 0.3
     for entry in entries:
         entry.may_cancel = is_race
-    tasks = [asyncio.create_task(sender.send(entry)) for entry in entries]
+    tasks = [start(sender.send(entry)) for entry in entries]
     if is_race:
         await asyncio.wait(tasks, timeout=sender.seconds(), return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
@@ -256,7 +263,7 @@ async def in_bare_task(sender: Sender) -> None:
     entry = sender.entry()
     is_canceled = sender.run is not None or sender.random.random() < 0.3
     entry.may_cancel = is_canceled
-    task = asyncio.create_task(sender.call(entry))
+    task = start(sender.call(entry))
     task.add_done_callback(partial(sender.enter_end, entry))
     if is_canceled and sender.random.random() < 0.3:
         task.cancel()  # before the runtime was given the message
