@@ -1,7 +1,7 @@
-"""How a bench measures: interleaved rounds, medians, and a table. What is measured, a bench says.
+"""Interleaved measurement: rows, rounds, medians and ratios.
 
 A row has columns, such as the floor, upstream and ours. Each round takes every column once, so that
-whatever slows the machine down for a while slows all of them down; ratios are taken within a round.
+a load that slows the machine for a while slows all of them; ratios are taken within a round.
 """
 
 from __future__ import annotations
@@ -23,26 +23,44 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 Work = Callable[[int], Awaitable[None]]
-"""Does something that many times."""
+"""Does the work of a column that many times."""
 
 Clock = Callable[[], float]
-"""Tells the time, in seconds from any point on."""
+"""Returns the time, in seconds from any point on."""
 
 Make = Callable[[], AbstractAsyncContextManager[Work]]
-"""Builds what the work needs, and takes it down again."""
+"""Sets up what the work needs, and tears it down."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The most that our column may take, compared with other columns of the same rounds.
+
+    Args:
+        name: What it is compared with.
+        columns: The columns whose sum is the reference.
+        most: The largest ratio of ours to the reference, or the largest difference in seconds.
+        is_difference: Whether the difference is bounded.
+    """
+
+    name: str
+    columns: Sequence[str]
+    most: float
+    is_difference: bool = False
 
 
 @dataclass
 class Row:
-    """One scenario, with a way to do it for each column.
+    """One scenario, with a piece of work for each column.
 
     Args:
-        name: What the scenario does, once.
-        columns: The ways to do it.
+        name: The scenario.
+        columns: The work of each column.
         floor: What the floor does.
         step: The work is done in multiples of so many.
         exactly: How many times a column does it in a round, where more of it would change what is
-            measured. Every round of such a row has a world that was not used before.
+            measured. Every round of such a row is set up anew.
+        bounds: What our column is compared with.
     """
 
     name: str
@@ -50,6 +68,7 @@ class Row:
     floor: str = ""
     step: int = 1
     exactly: Mapping[str, int] = field(default_factory=dict)
+    bounds: Sequence[Bound] = ()
 
 
 @dataclass
@@ -59,6 +78,7 @@ class Result:
     name: str
     samples: dict[str, list[float]]
     floor: str = ""
+    bounds: Sequence[Bound] = ()
 
     def median(self, column: str) -> float:
         return statistics.median(self.samples[column])
@@ -68,8 +88,24 @@ class Result:
         pairs = zip(self.samples[column], self.samples[to], strict=True)
         return statistics.median(one / other for one, other in pairs)
 
+    def reference(self, bound: Bound) -> float:
+        """The time of what a bound compares with: the median over the rounds."""
+        return statistics.median(self._references(bound))
+
+    def against(self, bound: Bound) -> float:
+        """Our ratio or difference to the reference of a bound: the median over the rounds."""
+        pairs = zip(self.samples["ours"], self._references(bound), strict=True)
+        return statistics.median(
+            ours - reference if bound.is_difference else ours / reference
+            for ours, reference in pairs
+        )
+
+    def _references(self, bound: Bound) -> list[float]:
+        columns = [self.samples[column] for column in bound.columns]
+        return [sum(sample) for sample in zip(*columns, strict=True)]
+
     def spread(self, column: str) -> float:
-        """How far apart the quartiles are, as a part of the median."""
+        """The distance of the quartiles, as a part of the median."""
         samples = self.samples[column]
         if len(samples) < 2:
             return 0.0
@@ -86,8 +122,8 @@ async def measure(
         row: What is measured.
         rounds: How often every column is measured.
         seconds: For about how long each time.
-        clock: What tells the time. For work that never waits, the time of the processor leaves out
-            what other programs take.
+        clock: The clock. For work that never suspends, the processor's time excludes other
+            programs.
     """
     samples: dict[str, list[float]] = {name: [] for name in row.columns}
     async with AsyncExitStack() as stack:
@@ -104,11 +140,11 @@ async def measure(
                         samples[name].append(await _timed(work, counts[name], clock))
                 else:
                     samples[name].append(await _timed(works[name], counts[name], clock))
-    return Result(row.name, samples, row.floor)
+    return Result(row.name, samples, row.floor, row.bounds)
 
 
 async def _fitting(work: Work, seconds: float, step: int, clock: Clock) -> int:
-    """Finds how many take about so many seconds; warms the column up by the way."""
+    """Finds how many take about so many seconds; this warms the column up as well."""
     count = step
     while True:
         each = await _timed(work, count, clock)
@@ -118,7 +154,7 @@ async def _fitting(work: Work, seconds: float, step: int, clock: Clock) -> int:
 
 
 async def _timed(work: Work, count: int, clock: Clock) -> float:
-    gc.collect()  # nobody pays for what another column left behind
+    gc.collect()  # no column is charged for the garbage of another
     start = clock()
     await work(count)
     return (clock() - start) / count
@@ -137,13 +173,13 @@ def in_new_process(program: str, **values: object) -> float:
 
 
 def choose(rows: Iterable[Row], words: str) -> list[Row]:
-    """Chooses the row of that name, or else all whose names have these words in them."""
+    """Chooses the row of that name, or else all rows whose names contain these words."""
     named = {row.name: row for row in rows}
     return [named[words]] if words in named else [named[name] for name in named if words in name]
 
 
 def measure_by_itself(program: str, row: Row, *, quick: bool) -> Result:
-    """Measures a row of a bench in an interpreter of its own, which no other row has used.
+    """Measures a row of a bench in a new interpreter.
 
     Args:
         program: The file of the bench.
@@ -157,11 +193,12 @@ def measure_by_itself(program: str, row: Row, *, quick: bool) -> Result:
             command.append("--quick")
         subprocess.run(command, check=True, capture_output=True)
         (measured,) = json.loads(samples.read_text(encoding="utf-8"))["results"]
-    return Result(**measured)
+    bounds = [Bound(**bound) for bound in measured.pop("bounds")]
+    return Result(**measured, bounds=bounds)
 
 
 def resident() -> int:
-    """How many bytes of memory this process occupies (on Linux)."""
+    """The resident memory of this process in bytes (on Linux)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
@@ -171,12 +208,14 @@ def options(description: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to a file")
-    parser.add_argument("--only", default="", metavar="WORDS", help="rows whose name has these")
+    parser.add_argument(
+        "--only", default="", metavar="WORDS", help="rows whose names contain WORDS"
+    )
     return parser.parse_args()
 
 
 def circumstances() -> dict[str, str]:
-    """Says where and on what is measured."""
+    """The machine, the versions and the load."""
     cpu = platform.processor()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -201,63 +240,12 @@ def _commit() -> str:
 
 
 def announce() -> None:
-    """Prints where and on what is measured."""
+    """Prints the machine, the versions and the load."""
     print("; ".join(f"{what}: {value}" for what, value in circumstances().items()), end="\n\n")
 
 
-def duration(seconds: float) -> str:
-    """Writes a duration with three digits and its unit."""
-    for size, unit in ((1, "s"), (1e-3, "ms"), (1e-6, "us")):
-        if seconds >= size:
-            return f"{_three_digits(seconds / size)} {unit}"
-    return f"{_three_digits(seconds / 1e-9)} ns"
-
-
-def times(ratio: float) -> str:
-    """Writes a ratio."""
-    return f"{_three_digits(ratio)} x"
-
-
-def _three_digits(number: float) -> str:
-    if number >= 99.95:
-        return f"{number:,.0f}"
-    return f"{number:.1f}" if number >= 9.995 else f"{number:.2f}"
-
-
-def show_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Prints an aligned Markdown table; all but the first column are numbers."""
-    lines = [list(head), *(list(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    for line in (lines[0], rule, *lines[1:]):
-        first, *others = line
-        cells = [f"{first:<{widths[0]}}"]
-        cells += [f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True)]
-        print(f"| {' | '.join(cells)} |")
-    print()
-
-
-def show_beside_bound(what: str, results: Sequence[Result]) -> None:
-    """Shows the floor, upstream and ours, and upstream over the floor: the bound there is."""
-    columns = ("floor", "upstream", "ours")
-    show_table(
-        [what, *columns, "x upstream", "x floor", "bound", "spread"],
-        [
-            [
-                result.name,
-                *(duration(result.median(column)) for column in columns),
-                times(result.ratio("upstream", "ours")),
-                times(result.ratio("ours", "floor")),
-                times(result.ratio("upstream", "floor")),
-                f"{max(result.spread('upstream'), result.spread('ours')):.0%}",
-            ]
-            for result in results
-        ],
-    )
-
-
 def save(path: Path | None, results: Iterable[Result]) -> None:
-    """Writes every sample of every row to a JSON file, if one is wanted."""
+    """Writes every sample of every row to a JSON file, if a path is given."""
     if path is not None:
         content = {**circumstances(), "results": [asdict(result) for result in results]}
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -1,22 +1,24 @@
-"""What the runtime bench does to a runtime: each function makes one column of one row."""
+"""Scenarios of the runtime bench: each function makes one column of one row."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import autogen_core
-from _cast import Hop, News, Tally, cast, stage
+from _agents_and_messages import (
+    NestedRequest,
+    Notification,
+    Tally,
+    agent_classes,
+    started_runtime,
+)
 from _measure import Make, Work
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 import ferrogen
 
@@ -25,22 +27,35 @@ Scenario = Callable[..., Any]
 BATCH = 100
 
 
-def columns(floor: Make, scenario: Scenario, **arguments: Any) -> dict[str, Make]:
-    """Makes the four columns that all rows have."""
+def columns(
+    floor: Make,
+    scenario: Scenario,
+    references: Mapping[str, Make] | None = None,
+    **arguments: Any,
+) -> dict[str, Make]:
+    """Makes the four columns that all rows have, and references beside ours.
+
+    Args:
+        floor: The floor.
+        scenario: Makes the column of a package.
+        references: Further columns that ours is compared with.
+        **arguments: Go to the scenario.
+    """
     return {
         "floor": floor,
         "upstream": partial(scenario, autogen_core, **arguments),
+        **(references or {}),
         "ours": partial(scenario, ferrogen, **arguments),
-        "plain": partial(scenario, ferrogen, plain=True, **arguments),
+        "task mode": partial(scenario, ferrogen, task_mode=True, **arguments),
     }
 
 
 @asynccontextmanager
-async def ask(
-    core: ModuleType, *, message: Any, recipient: str = "answerer", **options: Any
+async def send(
+    core: ModuleType, *, message: Any, recipient: str = "responder", **options: Any
 ) -> AsyncIterator[Work]:
     """Sends to one agent, one message after the other."""
-    async with stage(core, **options) as on:
+    async with started_runtime(core, **options) as on:
         runtime, agent_id = on.runtime, core.AgentId(recipient, "one")
 
         async def work(count: int) -> None:
@@ -51,10 +66,12 @@ async def ask(
 
 
 @asynccontextmanager
-async def gather(core: ModuleType, *, message: Any, **options: Any) -> AsyncIterator[Work]:
-    """Sends to one agent, many messages at once."""
-    async with stage(core, **options) as on:
-        runtime, agent_id = on.runtime, core.AgentId("answerer", "one")
+async def gather(
+    core: ModuleType, *, message: Any, recipient: str = "responder", **options: Any
+) -> AsyncIterator[Work]:
+    """Sends to one agent, a batch of messages at once."""
+    async with started_runtime(core, **options) as on:
+        runtime, agent_id = on.runtime, core.AgentId(recipient, "one")
 
         async def work(count: int) -> None:
             for _ in range(count // BATCH):
@@ -65,40 +82,76 @@ async def gather(core: ModuleType, *, message: Any, **options: Any) -> AsyncIter
 
 
 @asynccontextmanager
-async def chain(core: ModuleType, *, depth: int, **options: Any) -> AsyncIterator[Work]:
-    """Lets two agents ask each other, so many deep."""
-    async with stage(core, **options) as on:
-        runtime, agent_id = on.runtime, core.AgentId("answerer", "even")
+async def send_in_turn(
+    core: ModuleType, *, message: Any, agents: int, **options: Any
+) -> AsyncIterator[Work]:
+    """Sends to many agents in turn, which exist beforehand."""
+    async with started_runtime(core, **options) as on:
+        runtime = on.runtime
+        agent_ids = [core.AgentId("responder", str(number)) for number in range(agents)]
+        for agent_id in agent_ids:
+            await runtime.try_get_underlying_agent_instance(agent_id)
+        in_turn = itertools.cycle(agent_ids)
 
         async def work(count: int) -> None:
-            for _ in range(count // depth):
-                await runtime.send_message(Hop(depth - 1), agent_id)
-
-        yield work
-
-
-@asynccontextmanager
-async def activate(core: ModuleType, *, message: Any, **options: Any) -> AsyncIterator[Work]:
-    """Sends each message to an agent that is not there yet."""
-    async with stage(core, **options) as on:
-        runtime, numbers = on.runtime, itertools.count()
-
-        async def work(count: int) -> None:
-            for _ in range(count):
-                agent_id = core.AgentId("answerer", str(next(numbers)))
+            for agent_id in itertools.islice(in_turn, count):
                 await runtime.send_message(message, agent_id)
 
         yield work
 
 
 @asynccontextmanager
+async def chain(core: ModuleType, *, depth: int, **options: Any) -> AsyncIterator[Work]:
+    """Lets two agents send to each other, so many deep."""
+    async with started_runtime(core, **options) as on:
+        runtime, agent_id = on.runtime, core.AgentId("responder", "even")
+
+        async def work(count: int) -> None:
+            for _ in range(count // depth):
+                await runtime.send_message(NestedRequest(depth - 1), agent_id)
+
+        yield work
+
+
+@asynccontextmanager
+async def activate(core: ModuleType, *, message: Any, **options: Any) -> AsyncIterator[Work]:
+    """Sends each message to an agent that does not exist yet."""
+    async with started_runtime(core, **options) as on:
+        runtime, numbers = on.runtime, itertools.count()
+
+        async def work(count: int) -> None:
+            for _ in range(count):
+                agent_id = core.AgentId("responder", str(next(numbers)))
+                await runtime.send_message(message, agent_id)
+
+        yield work
+
+
+@asynccontextmanager
+async def make_agents() -> AsyncIterator[Work]:
+    """The floor of an activation: calls the factory and keeps the agent, without messages."""
+    responder = agent_classes(ferrogen, Tally()).Responder
+    populate = ferrogen.AgentInstantiationContext.populate_context
+    runtime = ferrogen.SingleThreadedAgentRuntime()
+    made = {}
+
+    async def work(count: int) -> None:
+        for number in range(count):
+            agent_id = ferrogen.AgentId("responder", str(number))
+            with populate((runtime, agent_id)):
+                made[agent_id] = responder()
+
+    yield work
+
+
+@asynccontextmanager
 async def publish(
     core: ModuleType, *, subscribe: Callable[[SimpleNamespace], Any], **options: Any
 ) -> AsyncIterator[Work]:
-    """Publishes a batch to one subscriber, and waits until all of it is handled."""
-    async with stage(core, **options) as on:
+    """Publishes a batch to one subscriber, and awaits the last message of it."""
+    async with started_runtime(core, **options) as on:
         topic = core.TopicId(await subscribe(on), "today")
-        runtime, message = on.runtime, News(1)
+        runtime, message = on.runtime, Notification(1)
 
         async def work(count: int) -> None:
             for _ in range(count // BATCH):
@@ -111,29 +164,55 @@ async def publish(
 
 
 async def by_type(on: SimpleNamespace) -> str:
-    await on.runtime.add_subscription(on.core.TypeSubscription("news", "reader"))
+    await on.runtime.add_subscription(on.core.TypeSubscription("news", "subscriber"))
     return "news"
 
 
 async def by_prefix(on: SimpleNamespace) -> str:
-    await on.runtime.add_subscription(on.core.TypePrefixSubscription("news", "reader"))
+    await on.runtime.add_subscription(on.core.TypePrefixSubscription("news", "subscriber"))
     return "news-from-here"
 
 
 async def among_many(on: SimpleNamespace) -> str:
     for number in range(2_000):
-        await on.runtime.add_subscription(on.core.TypeSubscription(f"news-{number}", "reader"))
+        subscription = on.core.TypeSubscription(f"news-{number}", "subscriber")
+        await on.runtime.add_subscription(subscription)
     return "news-1000"
 
 
 @asynccontextmanager
+async def publish_to_sources(
+    core: ModuleType, *, sources: int, size: int, **options: Any
+) -> AsyncIterator[Work]:
+    """Publishes bursts over topic sources in turn, each with an agent that exists beforehand."""
+    async with started_runtime(core, **options) as on:
+        topic_type, runtime, message = await by_type(on), on.runtime, Notification(1)
+        topics = [core.TopicId(topic_type, str(number)) for number in range(sources)]
+        in_turn = itertools.cycle(topics)
+
+        async def work(count: int) -> None:
+            for _ in range(count // size):
+                last = on.tally.expect(size)
+                for topic in itertools.islice(in_turn, size):
+                    await runtime.publish_message(message, topic)
+                await last
+
+        created = on.tally.expect(sources)
+        for topic in topics:
+            await runtime.publish_message(message, topic)
+        await created
+        yield work
+
+
+@asynccontextmanager
 async def fan_out(core: ModuleType, *, size: int, **options: Any) -> AsyncIterator[Work]:
-    """Publishes one message to many agents, and waits until each has handled it."""
-    async with stage(core, **options) as on:
+    """Publishes one message to many agents, and awaits the last delivery."""
+    async with started_runtime(core, **options) as on:
         for number in range(size):
-            await on.Reader.register(on.runtime, f"reader-{number}", on.Reader)
-            await on.runtime.add_subscription(core.TypeSubscription("news", f"reader-{number}"))
-        topic, message = core.TopicId("news", "today"), News(1)
+            name = f"subscriber-{number}"
+            await on.Subscriber.register(on.runtime, name, on.Subscriber)
+            await on.runtime.add_subscription(core.TypeSubscription("news", name))
+        topic, message = core.TopicId("news", "today"), Notification(1)
         runtime = on.runtime
 
         async def work(count: int) -> None:
@@ -147,8 +226,8 @@ async def fan_out(core: ModuleType, *, size: int, **options: Any) -> AsyncIterat
 
 @asynccontextmanager
 async def subscribe_late(core: ModuleType, *, topics: int, **options: Any) -> AsyncIterator[Work]:
-    """Adds subscriptions after so many topics have been routed to somebody."""
-    async with stage(core, **options) as on:
+    """Adds subscriptions after so many topics have been routed to a subscriber."""
+    async with started_runtime(core, **options) as on:
         await by_type(on)
         for number in range(topics):
             topic = core.TopicId("news", str(number))
@@ -157,64 +236,10 @@ async def subscribe_late(core: ModuleType, *, topics: int, **options: Any) -> As
             else:
                 on.runtime._routes.recipients(topic)
 
-        late = [core.TypeSubscription(f"late-{number}", "reader") for number in range(1_000)]
+        late = [core.TypeSubscription(f"late-{number}", "subscriber") for number in range(1_000)]
 
         async def work(count: int) -> None:
             for subscription in late[:count]:
                 await on.runtime.add_subscription(subscription)
 
         yield work
-
-
-@contextmanager
-def events_are_logged() -> Iterator[None]:
-    """Turns on the log of events; both packages write to the logger of upstream's name."""
-    logger = logging.getLogger(autogen_core.EVENT_LOGGER_NAME)
-    before = logger.level
-    with Path(os.devnull).open("w") as nowhere:
-        handler = logging.StreamHandler(nowhere)
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        try:
-            yield
-        finally:
-            logger.setLevel(before)
-            logger.removeHandler(handler)
-
-
-@asynccontextmanager
-async def ask_logged(core: ModuleType, **arguments: Any) -> AsyncIterator[Work]:
-    """Sends with the log of events on."""
-    async with ask(core, **arguments) as work:
-
-        async def logged(count: int) -> None:
-            with events_are_logged():
-                await work(count)
-
-        yield logged
-
-
-@asynccontextmanager
-async def ask_traced(core: ModuleType, **arguments: Any) -> AsyncIterator[Work]:
-    """Sends with a tracer that records spans and hands them to a processor that drops them."""
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SpanProcessor())
-    async with ask(core, tracer_provider=provider, **arguments) as work:
-        yield work
-
-
-@asynccontextmanager
-async def make_agents() -> AsyncIterator[Work]:
-    """The floor of an activation: calls the factory and keeps the agent, without messages."""
-    answerer = cast(ferrogen, Tally()).Answerer
-    populate = ferrogen.AgentInstantiationContext.populate_context
-    runtime = ferrogen.SingleThreadedAgentRuntime()
-    made = {}
-
-    async def work(count: int) -> None:
-        for number in range(count):
-            agent_id = ferrogen.AgentId("answerer", str(number))
-            with populate((runtime, agent_id)):
-                made[agent_id] = answerer()
-
-    yield work

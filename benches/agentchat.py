@@ -1,6 +1,6 @@
-"""Measures a turn of an unmodified AgentChat team: by hand, on upstream, on Ferrogen.
+"""Measures a turn of an unmodified AgentChat team: without a runtime, on upstream, on Ferrogen.
 
-Both packages serve the name autogen_core, so each sample comes from an interpreter of its own.
+Both packages use the import name autogen_core, so each sample comes from a new interpreter.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from _measure import Result, announce, options, save, show_beside_bound
+from _measure import Result, announce, options, save
+from _tables import show_beside_bound
 
-TEAM = Path(__file__).with_name("_team.py")
+TEAM = Path(__file__).with_name("_team_process.py")
 ROWS = {
     "three who say one line": "speakers",
     "three assistants, replay model": "assistants",
@@ -20,7 +21,7 @@ ROWS = {
     "three who say one line, INFO event log on": "logged",
     "three who say one line, recording tracer": "traced",
 }
-# How the conversation is held, and what the interpreter is told about who serves autogen_core.
+# The implementation of the conversation, and the environment that selects the package.
 COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
     "floor": ("floor", {}),
     "upstream": ("team", {}),
@@ -30,9 +31,9 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
 
 def sample(kind: str, column: str) -> float:
     """Holds the conversations in a new interpreter; returns the seconds of one turn."""
-    way, changes = COLUMNS[column]
+    implementation, changes = COLUMNS[column]
     kept = {name: text for name, text in os.environ.items() if not name.startswith("FERROGEN_")}
-    command = [sys.executable, str(TEAM), kind, way]
+    command = [sys.executable, str(TEAM), kind, implementation]
     environment = {**kept, **changes}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     return float(done.stdout)
@@ -45,7 +46,7 @@ def take(name: str, kind: str, rounds: int) -> Result:
         for column, taken in samples.items():
             taken.append(sample(kind, column))
         print(".", end="", flush=True, file=sys.stderr)
-    return Result(name, samples, "asked in turn, by hand")
+    return Result(name, samples, "agents called in turn")
 
 
 def main() -> None:

@@ -1,46 +1,38 @@
-"""Measures what stays in memory for an idle agent, and how long the packages take to import."""
+"""Measures the memory of an idle agent, and the time to import the packages."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
 
-from _measure import (
-    Result,
-    announce,
-    duration,
-    in_new_process,
-    options,
-    save,
-    show_table,
-    times,
-)
+from _measure import Result, announce, in_new_process, options, save
+from _tables import duration, show_table, times
 
 IDLE_AGENTS = """
 import asyncio, gc, sys
 sys.path.insert(0, {folder!r})
 import autogen_core, ferrogen
-from _cast import Ask, stage
+from _agents_and_messages import Request, started_runtime
 from _measure import resident
 
 core, how, count = {package}, {how!r}, {count}
 
 async def grown():
-    async with stage(core) as on:
-        # The list is there before anything is weighed, so that it does not count.
+    async with started_runtime(core) as on:
+        # The list exists before the first reading, so that it does not count.
         kept = [None] * (count + 2_000)
         places = iter(range(len(kept)))
         populate = core.AgentInstantiationContext.populate_context
 
         async def make(key):
-            agent_id = core.AgentId("answerer", key)
-            if how == "answered":
-                await on.runtime.send_message(Ask(1), agent_id)
+            agent_id = core.AgentId("responder", key)
+            if how == "used":
+                await on.runtime.send_message(Request(1), agent_id)
             elif how == "made":
                 await on.runtime.try_get_underlying_agent_instance(agent_id)
             else:
                 with populate((on.runtime, agent_id)):
-                    kept[next(places)] = on.Answerer()
+                    kept[next(places)] = on.Responder()
 
         for number in range(2_000):
             await make(f"warm-{{number}}")
@@ -74,7 +66,7 @@ def in_both(name: str, rounds: int, weigh: Callable[[str], float]) -> Result:
 
 
 def beyond(whole: Result, alone: Result, name: str) -> Result:
-    """What is left of one result when another one is taken away."""
+    """The difference of two results."""
     samples = {
         column: [
             total - part
@@ -86,20 +78,20 @@ def beyond(whole: Result, alone: Result, name: str) -> Result:
 
 
 def idle_agents(rounds: int, count: int) -> list[Result]:
-    """Weighs agents that are there and do nothing."""
+    """Measures agents that exist and are idle."""
 
     def grown(how: str, package: str) -> float:
         return in_new_process(IDLE_AGENTS, package=package, how=how, count=count)
 
     alone = in_both("agent and its id, kept in a list", rounds, lambda of: grown("alone", of))
     made = in_both("agent in a runtime", rounds, lambda of: grown("made", of))
-    answered = in_both("agent in a runtime, has answered", rounds, lambda of: grown("answered", of))
+    used = in_both("agent in a runtime, after a message", rounds, lambda of: grown("used", of))
     return [
         alone,
         made,
-        answered,
+        used,
         beyond(made, alone, "the runtime's part of an agent"),
-        beyond(answered, alone, "the runtime's part, has answered"),
+        beyond(used, alone, "the runtime's part, after a message"),
     ]
 
 

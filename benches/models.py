@@ -12,16 +12,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from _asking import CHUNKS, STREAMS
-from _measure import Result, announce, duration, options, save, show_table, times
+from _measure import Result, announce, options, save
+from _model_client_process import CHUNKS, STREAMS
+from _tables import duration, show_table, times
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "models"))
 from scripted_server import Request, ScriptedServer, Step, json_answer, sse_answer
 
-ASKING = Path(__file__).with_name("_asking.py")
+CLIENT_PROCESS = Path(__file__).with_name("_model_client_process.py")
 COLUMNS = ("floor", "upstream", "ours")
 ROWS = {
-    "a request, answered as a whole": "whole",
+    "a request, not streamed": "whole",
     f"a chunk of a stream of {CHUNKS}": "stream",
     f"a stream of 8 chunks, {STREAMS:,} at once": "held",
     f"memory of a stream, {STREAMS:,} held": "memory",
@@ -37,7 +38,7 @@ def chunk(text: str | None) -> dict[str, Any]:
 
 
 class Service:
-    """Answers by the first word of the path, which is the kind of row."""
+    """Responds by the first word of the path, which is the kind of row."""
 
     def __init__(self) -> None:
         message = {"role": "assistant", "content": "word " * 50, "refusal": None}
@@ -47,38 +48,48 @@ class Service:
         self._whole = json_answer(whole)
         words = [chunk(" word") for _ in range(CHUNKS - 2)]
         self._stream = sse_answer(*words, chunk(None), self._usage)
-        self._asked = 0
-        self._everybody = asyncio.Event()
+        self._started = 0
+        self._all_started = asyncio.Event()
 
     def expect(self) -> None:
-        """Let the next streams wait for each other, after one to warm up."""
-        self._asked, self._everybody = -1, asyncio.Event()
+        """Makes the next streams await each other, after one to warm up."""
+        self._started, self._all_started = -1, asyncio.Event()
 
     def __call__(self, request: Request) -> list[Step]:
         kind = request.path.split("/")[1]
         if kind in ("whole", "stream"):
             return self._whole if kind == "whole" else self._stream
-        self._asked += 1
-        if self._asked == 0:
+        self._started += 1
+        if self._started == 0:
             return self._stream
-        if self._asked == STREAMS:
-            self._everybody.set()
+        if self._started == STREAMS:
+            self._all_started.set()
         words = [chunk(" word") for _ in range(5)]
-        return sse_answer(chunk(" word"), self._everybody, *words, chunk(None), self._usage)
+        return sse_answer(chunk(" word"), self._all_started, *words, chunk(None), self._usage)
 
 
-async def sample(python: str, service: Service, server: ScriptedServer, kind: str, way: str) -> Any:
-    """Asks in a new interpreter; returns what it prints."""
+async def sample(
+    python: str, service: Service, server: ScriptedServer, kind: str, implementation: str
+) -> Any:
+    """Runs a client in a new interpreter; returns what it prints."""
     service.expect()
     kept = {name: text for name, text in os.environ.items() if not name.startswith("FERROGEN_")}
     process = await asyncio.create_subprocess_exec(
-        *(python, "-W", "ignore", str(ASKING), kind, way, f"{server.url}/{kind}"),
+        *(
+            python,
+            "-W",
+            "ignore",
+            str(CLIENT_PROCESS),
+            kind,
+            implementation,
+            f"{server.url}/{kind}",
+        ),
         stdout=asyncio.subprocess.PIPE,
         env={**kept, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
     )
     printed, _ = await process.communicate()
     if process.returncode:
-        raise SystemExit(f"{way} could not be measured: the reason is above")
+        raise SystemExit(f"{implementation} could not be measured: the reason is above")
     server.requests.clear()
     return float(printed)
 

@@ -1,4 +1,4 @@
-"""Measures routing alone: who hears a topic, what a subscription costs, and what memory stays."""
+"""Measures routing alone: the recipients of a topic, a subscription, and the memory kept."""
 
 from __future__ import annotations
 
@@ -11,20 +11,8 @@ from functools import partial
 from typing import Any
 
 import autogen_core
-from _measure import (
-    Make,
-    Result,
-    Row,
-    Work,
-    announce,
-    duration,
-    in_new_process,
-    measure,
-    options,
-    save,
-    show_table,
-    times,
-)
+from _measure import Make, Result, Row, Work, announce, in_new_process, measure, options, save
+from _tables import duration, show_table, times
 from autogen_core._runtime_impl_helpers import SubscriptionManager
 
 import ferrogen
@@ -49,7 +37,7 @@ class Upstream:
 
 
 class Ours:
-    """Ferrogen's routing, awaited like upstream's, so that both pay for it."""
+    """Ferrogen's routing, awaited like upstream's, so that both include it."""
 
     core: Any = ferrogen
 
@@ -79,7 +67,7 @@ async def subscribed(routing: Routing, *, count: int, prefix: bool) -> Any:
 
 @asynccontextmanager
 async def same_topic(routing: Routing, *, count: int, prefix: bool) -> AsyncIterator[Work]:
-    """Asks again and again who hears one topic."""
+    """Finds the recipients of the same topic again and again."""
     made = await subscribed(routing, count=count, prefix=prefix)
     topic = routing.core.TopicId(f"news-{count // 2:04}", "today")
     assert len(await made.recipients(topic)) == 1
@@ -93,7 +81,7 @@ async def same_topic(routing: Routing, *, count: int, prefix: bool) -> AsyncIter
 
 @asynccontextmanager
 async def new_topics(routing: Routing, *, count: int, prefix: bool) -> AsyncIterator[Work]:
-    """Asks each time about a topic source that was never seen."""
+    """Finds the recipients of a new topic source each time."""
     made = await subscribed(routing, count=count, prefix=prefix)
     name = f"news-{count // 2:04}"
     topics = [routing.core.TopicId(name, str(number)) for number in range(1_000)]
@@ -107,7 +95,7 @@ async def new_topics(routing: Routing, *, count: int, prefix: bool) -> AsyncIter
 
 @asynccontextmanager
 async def late_subscriptions(routing: Routing, *, topics: int) -> AsyncIterator[Work]:
-    """Subscribes after so many topics were asked about."""
+    """Subscribes after so many topics were routed."""
     made = await subscribed(routing, count=1, prefix=False)
     for number in range(topics):
         await made.recipients(routing.core.TopicId("news-0000", str(number)))
@@ -197,7 +185,7 @@ async def main() -> None:
         if chosen.only in row.name
     ]
     show_table(
-        ["who hears a topic", "upstream", "ours", "x upstream", "spread"],
+        ["recipients of a topic", "upstream", "ours", "x upstream", "spread"],
         [
             [
                 result.name,

@@ -13,15 +13,8 @@ from typing import Any
 
 import autogen_core
 import msgspec
-from _measure import (
-    Row,
-    Work,
-    announce,
-    measure,
-    options,
-    save,
-    show_beside_bound,
-)
+from _measure import Row, Work, announce, measure, options, save
+from _tables import show_beside_bound
 from autogen_core._serialization import SerializationRegistry as UpstreamRegistry
 from google.protobuf.any_pb2 import Any as Envelope
 from google.protobuf.wrappers_pb2 import StringValue

@@ -1,7 +1,7 @@
-"""Asks a service in one way, and prints the CPU seconds (or bytes) that each thing asked took.
+"""Calls a service by one client, and prints the CPU seconds (or bytes) that each call took.
 
-benches/models.py starts it in an interpreter of its own, so that neither the service nor the other
-clients are counted: `_asking.py KIND WAY URL`.
+benches/models.py starts it in a new interpreter, so that neither the service nor the other clients
+are counted: `_model_client_process.py KIND CLIENT URL`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ Whole = Callable[[], Any]
 
 
 def floor(url: str) -> tuple[Whole, Stream]:
-    """Sends the bytes of the same request, and looks at none of those that come back."""
+    """Sends the bytes of the same request, and does not parse the stream."""
     import json
 
     import openai
@@ -33,22 +34,22 @@ def floor(url: str) -> tuple[Whole, Stream]:
     body = {"model": "tiny", "messages": [{"role": "user", "content": "Hello!", "name": "me"}]}
 
     async def whole() -> None:
-        answer = await http.post(f"{url}/chat/completions", content=json.dumps(body))
-        json.loads(answer.content)
+        response = await http.post(f"{url}/chat/completions", content=json.dumps(body))
+        json.loads(response.content)
 
     async def stream() -> AsyncIterator[bytes]:
-        asked = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
         address = f"{url}/chat/completions"
-        async with http.stream("POST", address, content=json.dumps(asked)) as answer:
-            async for piece in answer.aiter_bytes():
+        async with http.stream("POST", address, content=json.dumps(streamed)) as response:
+            async for piece in response.aiter_bytes():
                 yield piece
 
     return whole, stream
 
 
-def client(way: str, url: str) -> tuple[Whole, Stream]:
-    """Asks by a client for the chat API, autogen-ext's or ours."""
-    if way == "ours":
+def client(implementation: str, url: str) -> tuple[Whole, Stream]:
+    """Calls the client for the chat API, autogen-ext's or ours."""
+    if implementation == "ours":
         from ferrogen.models import UserMessage
         from ferrogen.models.openai import OpenAIChatCompletionClient
     else:
@@ -56,16 +57,16 @@ def client(way: str, url: str) -> tuple[Whole, Stream]:
         from autogen_ext.models.openai import OpenAIChatCompletionClient
 
     info = dict.fromkeys(("vision", "function_calling", "json_output", "structured_output"), True)
-    asked = OpenAIChatCompletionClient(
+    client = OpenAIChatCompletionClient(
         model="tiny", base_url=url, api_key="none", model_info={**info, "family": "unknown"}
     )
     messages = [UserMessage(content="Hello!", source="me")]
 
     async def whole() -> None:
-        await asked.create(messages)
+        await client.create(messages)
 
     async def stream() -> AsyncIterator[Any]:
-        async for piece in asked.create_stream(messages, include_usage=True):
+        async for piece in client.create_stream(messages, include_usage=True):
             yield piece
 
     return whole, stream
@@ -77,13 +78,13 @@ async def drained(stream: Stream) -> None:
 
 
 def resident() -> int:
-    """How many bytes of memory this process occupies (on Linux)."""
+    """The resident memory of this process in bytes (on Linux)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 async def held(stream: Stream) -> int:
-    """Holds streams after their first piece; returns the bytes that each takes."""
+    """Holds streams after their first chunk; returns the bytes of memory of each."""
     await drained(stream)
     before = resident()
     streams = [stream() for _ in range(STREAMS)]
@@ -98,8 +99,9 @@ async def held(stream: Stream) -> int:
     return taken // STREAMS
 
 
-async def main(kind: str, way: str, url: str) -> float:
-    whole, stream = floor(url) if way == "floor" else client(way, url)
+async def main(kind: str, implementation: str, url: str) -> float:
+    make = floor if implementation == "floor" else partial(client, implementation)
+    whole, stream = make(url)
     if kind == "memory":
         return await held(stream)
     if kind == "whole":

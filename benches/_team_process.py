@@ -1,6 +1,6 @@
-"""A team of three as a user of AgentChat writes it; prints how many seconds a turn took.
+"""A team of three agents, written for AgentChat; prints the seconds that a turn took.
 
-Nothing in it knows which package is behind the name autogen_core: agentchat.py runs it on both.
+It does not depend on which package is imported as autogen_core: agentchat.py runs it on both.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ NAMES = ("one", "two", "three")
 
 
 class Speaker(BaseChatAgent):
-    """Says the same at each turn, and keeps nothing."""
+    """Responds with the same text at each turn, and keeps no state."""
 
     produced_message_types = (TextMessage,)
 
     async def on_messages(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
     ) -> Response:
-        await asyncio.sleep(0)  # it waits here, if not for long, as it does for a model
+        await asyncio.sleep(0)  # suspends, as it does for a model
         return Response(chat_message=TextMessage(content=WORDS, source=self.name))
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
@@ -65,15 +65,15 @@ MEMBERS: dict[str, Callable[[], list[BaseChatAgent]]] = {
 }
 
 
-async def as_a_team(members: list[BaseChatAgent]) -> int:
+async def in_a_team(members: list[BaseChatAgent]) -> int:
     """The three take turns in a group chat."""
     team = RoundRobinGroupChat(members, max_turns=TURNS)
     result = await team.run(task="Talk.")
     return len(result.messages) - 1
 
 
-async def by_hand(members: list[BaseChatAgent]) -> int:
-    """The three are asked in turn, each with what was said since its last turn: no runtime."""
+async def in_a_loop(members: list[BaseChatAgent]) -> int:
+    """Calls the three in turn, each with the messages since its last turn, without a runtime."""
     said: list[BaseChatMessage] = [TextMessage(content="Talk.", source="user")]
     for turn in range(TURNS):
         news = said[-len(members) + 1 :] if turn >= len(members) else said[:]
@@ -83,24 +83,24 @@ async def by_hand(members: list[BaseChatAgent]) -> int:
 
 
 def log_events() -> None:
-    """The runtime's events go to the null device."""
+    """Logs the events of the runtime to the null device."""
     logger = logging.getLogger(EVENT_LOGGER_NAME)
     logger.addHandler(logging.FileHandler(os.devnull))
     logger.setLevel(logging.INFO)
 
 
 def record_spans() -> None:
-    """Every span is recorded, and dropped."""
+    """Records every span, and drops it."""
     provider = TracerProvider()
     provider.add_span_processor(SpanProcessor())
     trace.set_tracer_provider(provider)
 
 
-async def main(kind: str, way: str) -> None:
-    converse = {"team": as_a_team, "floor": by_hand}[way]
-    watch = {"logged": log_events, "traced": record_spans}
-    if kind in watch and way == "team":
-        watch[kind]()
+async def main(kind: str, implementation: str) -> None:
+    converse = {"team": in_a_team, "floor": in_a_loop}[implementation]
+    telemetry = {"logged": log_events, "traced": record_spans}
+    if kind in telemetry and implementation == "team":
+        telemetry[kind]()
     await converse(MEMBERS[kind]())
     gc.collect()
     gc.freeze()
