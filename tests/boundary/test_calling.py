@@ -58,13 +58,15 @@ TOKEN = CancellationToken()
 async def test_arguments_may_come_by_place_and_by_name(
     runtime: SingleThreadedAgentRuntime, by_place: Any, by_name: Any
 ) -> None:
-    answer = await runtime.send_message(*by_place, **by_name)
-    assert answer[:2] == ("x", None)
-    answer = await runtime.send_message(*by_place, **{apart(one): by_name[one] for one in by_name})
-    assert answer[:2] == ("x", None)
+    response = await runtime.send_message(*by_place, **by_name)
+    assert response[:2] == ("x", None)
+    response = await runtime.send_message(
+        *by_place, **{apart(one): by_name[one] for one in by_name}
+    )
+    assert response[:2] == ("x", None)
     more = {"cancellation_token": TOKEN, "message_id": "named", "sender": AgentId("s", "1")}
-    answer = await runtime.send_message(*by_place, **{**by_name, **more})
-    assert answer == ("x", AgentId("s", "1"), TOKEN, "named")
+    response = await runtime.send_message(*by_place, **{**by_name, **more})
+    assert response == ("x", AgentId("s", "1"), TOKEN, "named")
 
 
 @pytest.mark.parametrize(

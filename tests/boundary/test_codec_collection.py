@@ -151,7 +151,7 @@ def test_whatever_is_written_and_read_leaves_no_reference() -> None:
     name, content_type = "".join(["Cra", "te"]), "".join([JSON[:4], JSON[4:]])
     named = {"type_name": name, "data_content_type": content_type}
     broken = b'{"weight": '
-    watched: list[Any] = [writer_of, message, unwritable, name, content_type, broken, Crate]
+    observed: list[Any] = [writer_of, message, unwritable, name, content_type, broken, Crate]
 
     def once() -> None:
         payload = registry.serialize(message, **named)
@@ -165,11 +165,11 @@ def test_whatever_is_written_and_read_leaves_no_reference() -> None:
 
     once()
     gc.collect()
-    before = [sys.getrefcount(one) for one in watched]
+    before = [sys.getrefcount(one) for one in observed]
     for _ in range(100):
         once()
     gc.collect()
-    assert [sys.getrefcount(one) for one in watched] == before
+    assert [sys.getrefcount(one) for one in observed] == before
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_models_and_protobuf_messages_leave_no_reference(message: Any, broken: b
     [serializer] = try_get_known_serializers_for_type(cls)
     registry.add_serializer(serializer)
     named = {"type_name": serializer.type_name, "data_content_type": serializer.data_content_type}
-    watched: list[Any] = [message, broken, cls, serializer]
+    observed: list[Any] = [message, broken, cls, serializer]
 
     def once() -> None:
         assert registry.deserialize(registry.serialize(message, **named), **named) == message
@@ -191,8 +191,8 @@ def test_models_and_protobuf_messages_leave_no_reference(message: Any, broken: b
 
     once()
     gc.collect()
-    before = [sys.getrefcount(one) for one in watched]
+    before = [sys.getrefcount(one) for one in observed]
     for _ in range(100):
         once()
     gc.collect()
-    assert [sys.getrefcount(one) for one in watched] == before
+    assert [sys.getrefcount(one) for one in observed] == before

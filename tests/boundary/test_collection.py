@@ -353,7 +353,7 @@ def test_a_cycle_through_the_routes_is_collected() -> None:
 async def test_calls_leave_no_reference() -> None:
     agent, subscription, message = Agent(), Listening("1"), Thing()
     agent_id, topic, error = AgentId("writer", "key of its own"), TopicId("a", "1"), OSError("no")
-    watched: list[Any] = [agent, subscription, message, agent_id, topic, error, agent_id.key]
+    observed: list[Any] = [agent, subscription, message, agent_id, topic, error, agent_id.key]
     await agent.bind_id_and_runtime(id=agent_id, runtime=None)  # type: ignore[arg-type]
     host, routes = Host(), Routes()
     engine = open_engine(host)
@@ -389,12 +389,12 @@ async def test_calls_leave_no_reference() -> None:
     for number in range(3):
         await once(number)
     host.calls.clear()
-    before = [sys.getrefcount(one) for one in watched]
+    before = [sys.getrefcount(one) for one in observed]
     for number in range(100):
         await once(number)
         host.calls.clear()
     assert engine.idle
-    after = [sys.getrefcount(one) for one in watched]
+    after = [sys.getrefcount(one) for one in observed]
     assert [later - earlier for earlier, later in zip(before, after, strict=True)] == [0] * 7
     engine.shut()
 

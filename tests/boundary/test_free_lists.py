@@ -64,12 +64,12 @@ async def test_an_id_forgets_where_its_memory_was_found() -> None:
     "make", [lambda: AgentId("a", "1"), lambda: PublishEnvelope("m", "t", None)]
 )
 def test_an_object_is_gone_to_those_who_refer_to_it_weakly(make: Any) -> None:
-    told: list[object] = []
+    reported: list[object] = []
     one = make()
-    weak = weakref.ref(one, told.append)
+    weak = weakref.ref(one, reported.append)
     del one
     assert weak() is None
-    assert told == [weak]
+    assert reported == [weak]
     others = [make() for _ in range(200)]
     assert weak() is None
     assert len({id(other) for other in others}) == 200
@@ -158,26 +158,26 @@ def test_cycles_through_objects_that_were_used_before_are_collected() -> None:
 
 
 async def test_a_batch_of_published_messages_reaches_its_subscribers() -> None:
-    heard: list[tuple[object, str]] = []
+    received: list[tuple[object, str]] = []
     all_heard = asyncio.Event()
 
     class Hears(BaseAgent):
         async def on_message_impl(self, message: Any, ctx: MessageContext) -> None:
-            heard.append((message, ctx.message_id))
-            if len(heard) == 300:
+            received.append((message, ctx.message_id))
+            if len(received) == 300:
                 all_heard.set()
 
     runtime = SingleThreadedAgentRuntime()
     await Hears("hears").register_instance(runtime, AgentId("hears", "here"))
     runtime.start()
     for _ in range(3):
-        heard.clear()
+        received.clear()
         all_heard.clear()
         for number in range(300):
             await runtime.publish_message(number, TopicId("here", "here"))
         await all_heard.wait()
-        assert [message for message, _ in heard] == list(range(300))
-        assert len({message_id for _, message_id in heard}) == 300
+        assert [message for message, _ in received] == list(range(300))
+        assert len({message_id for _, message_id in received}) == 300
     await runtime.stop_when_idle()
 
 

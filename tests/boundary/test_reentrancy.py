@@ -76,9 +76,9 @@ def test_a_subscription_may_remove_itself_and_later_ones_while_it_is_called() ->
 
     routes.add(Leaving(routes, "1"))
     routes.add(Leaving(routes, "2"))
-    heard = routes.recipients(TopicId("a", "b"))
+    received = routes.recipients(TopicId("a", "b"))
     # The topic goes to those that were subscribed when it was published.
-    assert [str(one) for one in heard] == ["meddler/1", "meddler/2"]
+    assert [str(one) for one in received] == ["meddler/1", "meddler/2"]
     assert len(routes) == 0
 
 

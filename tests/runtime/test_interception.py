@@ -44,39 +44,39 @@ def add(text: str) -> Rewriting:
 
 
 async def started(*handlers: Any) -> tuple[SingleThreadedAgentRuntime, list[Any], AgentId]:
-    heard: list[Any] = []
+    received: list[Any] = []
 
-    async def hear(agent: Doing, message: Any, ctx: Any) -> Any:
-        heard.append(message)
+    async def receive(agent: Doing, message: Any, ctx: Any) -> Any:
+        received.append(message)
         return message
 
     runtime = SingleThreadedAgentRuntime(intervention_handlers=list(handlers))
     await runtime.add_subscription(TypeSubscription("news", "hearer"))
-    hearer = await register(runtime, "hearer", hear)
+    subscriber = await register(runtime, "hearer", receive)
     runtime.start()
-    return runtime, heard, hearer()
+    return runtime, received, subscriber()
 
 
 async def test_each_handler_gets_what_the_one_before_made_of_the_message() -> None:
     first, second = add("+1"), add("+2")
-    runtime, heard, hearer = await started(first, second)
-    answer = await runtime.send_message("x", hearer)
+    runtime, received, subscriber = await started(first, second)
+    response = await runtime.send_message("x", subscriber)
     await runtime.publish_message("y", TopicId("news", "default"))
     await runtime.stop_when_idle()
-    assert heard == ["x+1+2", "y+1+2"]
-    assert answer == "x+1+2+1+2"
+    assert received == ["x+1+2", "y+1+2"]
+    assert response == "x+1+2+1+2"
     assert [seen for _, seen, _ in second.saw] == ["x+1", "x+1+2+1", "y+1"]
 
 
 @pytest.mark.parametrize("drop", [DropMessage, DropMessage()], ids=["class", "instance"])
 async def test_a_dropped_message_still_reaches_idle_and_no_later_handler(drop: Any) -> None:
     after = add("!")
-    runtime, heard, hearer = await started(Rewriting(lambda message: drop), after)
+    runtime, received, subscriber = await started(Rewriting(lambda message: drop), after)
     with pytest.raises(MessageDroppedException):
-        await runtime.send_message("x", hearer)
+        await runtime.send_message("x", subscriber)
     await runtime.publish_message("y", TopicId("news", "default"))
     await runtime.stop_when_idle()
-    assert (heard, after.saw) == ([], [])
+    assert (received, after.saw) == ([], [])
     assert tally(runtime)["dropped"] == 2
     assert len(runtime.dead_letters) == 0
 
@@ -86,10 +86,10 @@ async def test_a_dropped_response_is_an_error_for_its_sender() -> None:
         async def on_response(self, message: Any, **how: Any) -> Any:
             return DropMessage
 
-    runtime, heard, hearer = await started(Mute())
+    runtime, received, subscriber = await started(Mute())
     with pytest.raises(MessageDroppedException):
-        await runtime.send_message("x", hearer)
-    assert heard == ["x"]
+        await runtime.send_message("x", subscriber)
+    assert received == ["x"]
     await runtime.stop_when_idle()
 
 
@@ -97,31 +97,31 @@ async def test_an_error_of_a_handler_is_the_senders() -> None:
     def fail(message: Any) -> Any:
         raise PermissionError(message)
 
-    runtime, heard, hearer = await started(Rewriting(fail))
+    runtime, received, subscriber = await started(Rewriting(fail))
     with pytest.raises(PermissionError):
-        await runtime.send_message("x", hearer)
+        await runtime.send_message("x", subscriber)
     await runtime.publish_message("y", TopicId("news", "default"))
     await runtime.stop_when_idle()
-    assert heard == []
+    assert received == []
     assert tally(runtime)["failed"] == 2
 
 
 async def test_a_handler_that_returns_nothing_is_warned_about_and_changes_nothing() -> None:
-    runtime, heard, hearer = await started(Rewriting(lambda message: None))
+    runtime, received, subscriber = await started(Rewriting(lambda message: None))
     with pytest.warns(RuntimeWarning, match=r"Rewriting\.on_(send|response) returned None"):
-        await runtime.send_message("x", hearer)
+        await runtime.send_message("x", subscriber)
     await runtime.stop_when_idle()
-    assert heard == ["x"]
+    assert received == ["x"]
 
 
 async def test_handlers_added_to_the_list_later_are_called() -> None:
     handlers: list[Any] = []
     runtime = SingleThreadedAgentRuntime(intervention_handlers=handlers)
-    hearer = await register(runtime, "hearer")
+    subscriber = await register(runtime, "hearer")
     runtime.start()
-    assert await runtime.send_message("x", hearer()) == "x"
+    assert await runtime.send_message("x", subscriber()) == "x"
     handlers.append(add("!"))
-    assert await runtime.send_message("x", hearer()) == "x!!"
+    assert await runtime.send_message("x", subscriber()) == "x!!"
     await runtime.stop_when_idle()
 
 
@@ -132,7 +132,7 @@ async def test_a_handler_may_send_through_the_runtime_itself() -> None:
                 await runtime.publish_message(f"about {message}", TopicId("news", "default"))
             return message
 
-    runtime, heard, hearer = await started(Asking())
-    assert await runtime.send_message("x", hearer) == "x"
+    runtime, received, subscriber = await started(Asking())
+    assert await runtime.send_message("x", subscriber) == "x"
     await runtime.stop_when_idle()
-    assert heard == ["x", "about x"]
+    assert received == ["x", "about x"]

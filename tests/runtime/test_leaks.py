@@ -223,10 +223,10 @@ async def test_a_message_and_its_response_are_freed_as_soon_as_they_are_done() -
 async def test_what_lives_on_has_as_many_references_as_before() -> None:
     runtime = await prepared()
     agent_id, topic, token = AgentId("a", "1"), TopicId("news", "1"), CancellationToken()
-    watched = [runtime, runtime._engine, runtime._routes, agent_id, topic, token, None]
+    observed = [runtime, runtime._engine, runtime._routes, agent_id, topic, token, None]
     await runtime.add_subscription(TypeSubscription("news", "a"))
     agent = await runtime.try_get_underlying_agent_instance(agent_id, Doing)
-    watched.append(agent)
+    observed.append(agent)
 
     async def once() -> None:
         await runtime.send_message(Note(), agent_id, cancellation_token=token)
@@ -235,11 +235,11 @@ async def test_what_lives_on_has_as_many_references_as_before() -> None:
 
     await once()
     gc.collect()
-    before = [sys.getrefcount(one) for one in watched]
+    before = [sys.getrefcount(one) for one in observed]
     for _ in range(200):
         await once()
     gc.collect()
-    after = [sys.getrefcount(one) for one in watched]
+    after = [sys.getrefcount(one) for one in observed]
     assert [max(0, now - then - 20) for then, now in zip(before, after, strict=True)] == [0] * 8
     await runtime.stop_when_idle()
 

@@ -129,15 +129,15 @@ def test_an_idle_runtime_may_go_from_loop_to_loop() -> None:
 
 def test_messages_may_be_processed_manually_on_one_loop_after_another() -> None:
     runtime = SingleThreadedAgentRuntime()
-    heard: list[Any] = []
+    received: list[Any] = []
 
     async def once(number: int) -> None:
         if number == 0:
 
-            async def hear(agent: Any, message: Any, ctx: Any) -> None:
-                heard.append(message)
+            async def receive(agent: Any, message: Any, ctx: Any) -> None:
+                received.append(message)
 
-            await register(runtime, "a", hear)
+            await register(runtime, "a", receive)
             await runtime.add_subscription(TypeSubscription("news", "a"))
         waiting = asyncio.ensure_future(runtime.process_next())
         await asyncio.sleep(0)  # it waits for a message, on this loop
@@ -147,7 +147,7 @@ def test_messages_may_be_processed_manually_on_one_loop_after_another() -> None:
 
     for number in range(3):
         asyncio.run(once(number))
-    assert heard == [0, 1, 2]
+    assert received == [0, 1, 2]
 
 
 def test_messages_published_on_one_loop_may_be_handled_on_the_next() -> None:

@@ -32,7 +32,7 @@ class Note:
     text: str
 
 
-async def answers(agent: Any, message: Note, ctx: Any) -> Note:
+async def responds(agent: Any, message: Note, ctx: Any) -> Note:
     return Note(message.text.upper())
 
 
@@ -58,7 +58,7 @@ async def asks_another(agent: Any, message: Note, ctx: Any) -> Any:
     return await agent.send_message(message, B)
 
 
-HANDLERS = [answers, waits, raises, waits_and_raises, is_cancelled, asks_another]
+HANDLERS = [responds, waits, raises, waits_and_raises, is_cancelled, asks_another]
 
 
 async def reported(act: Any, monkeypatch: pytest.MonkeyPatch, plain: bool) -> tuple[Any, Any]:
@@ -163,7 +163,7 @@ def listen() -> Any:
 
 async def test_a_log_handler_that_raises_changes_nothing(listen: Any, capsys: Any) -> None:
     runtime = SingleThreadedAgentRuntime()
-    await register(runtime, "a", answers)
+    await register(runtime, "a", responds)
     await runtime.try_get_underlying_agent_instance(A)
     runtime.start()
     listen(Unruly(RuntimeError("the disk is full")))
@@ -172,7 +172,7 @@ async def test_a_log_handler_that_raises_changes_nothing(listen: Any, capsys: An
     assert "the disk is full" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("act", [answers, waits])
+@pytest.mark.parametrize("act", [responds, waits])
 def test_a_log_handler_that_ends_the_program_leaves_no_message_open(act: Any, listen: Any) -> None:
     kept: list[SingleThreadedAgentRuntime] = []
 

@@ -44,11 +44,11 @@ def events(caplog: pytest.LogCaptureFixture) -> Any:
     """A function that returns the events so far."""
     caplog.set_level(logging.INFO, logger=EVENT_LOGGER_NAME)
 
-    def told() -> list[dict[str, Any]]:
+    def reports() -> list[dict[str, Any]]:
         records = [record for record in caplog.records if record.name == EVENT_LOGGER_NAME]
         return [json.loads(str(record.msg)) for record in records]
 
-    return told
+    return reports
 
 
 async def test_a_sent_message_is_reported_at_each_stage(events: Any) -> None:

@@ -40,10 +40,10 @@ async def test_a_handler_sends_to_others_and_to_itself(runtime: Runtime) -> None
 
 
 async def test_a_handler_publishes_what_it_receives_up_to_a_limit(runtime: Runtime) -> None:
-    heard: list[Any] = []
+    received: list[Any] = []
 
     async def pass_on(agent: Doing, message: int, ctx: Any) -> None:
-        heard.append((agent.id.type, message))
+        received.append((agent.id.type, message))
         if message:
             await agent.publish_message(message - 1, NEWS)
 
@@ -52,15 +52,15 @@ async def test_a_handler_publishes_what_it_receives_up_to_a_limit(runtime: Runti
         await runtime.add_subscription(TypeSubscription("news", name))
     await runtime.publish_message(3, NEWS, sender=AgentId("b", "default"))
     await runtime.stop_when_idle()
-    assert heard == [("a", 3), ("b", 2), ("a", 1), ("b", 0)]
+    assert received == [("a", 3), ("b", 2), ("a", 1), ("b", 0)]
 
 
 async def test_a_handler_subscribes_and_unsubscribes(runtime: Runtime) -> None:
-    heard: list[Any] = []
+    received: list[Any] = []
     own = TypeSubscription("news", "a")
 
     async def change(agent: Doing, message: Any, ctx: Any) -> None:
-        heard.append((agent.id.type, message))
+        received.append((agent.id.type, message))
         if message == "once":
             await runtime.remove_subscription(own.id)
             await runtime.add_subscription(TypeSubscription("news", "b"))
@@ -71,7 +71,7 @@ async def test_a_handler_subscribes_and_unsubscribes(runtime: Runtime) -> None:
     for message in ("once", "then"):
         await runtime.publish_message(message, NEWS)
         await until_idle(runtime)
-    assert heard == [("a", "once"), ("b", "then")]
+    assert received == [("a", "once"), ("b", "then")]
 
 
 async def test_a_handler_registers_an_agent_and_uses_it(runtime: Runtime) -> None:
@@ -92,9 +92,9 @@ async def test_a_handler_registers_an_agent_and_uses_it(runtime: Runtime) -> Non
 async def test_a_factory_uses_the_runtime(runtime: Runtime) -> None:
     async def make() -> Doing:
         await runtime.publish_message("building", TopicId("nobody", "listens"))
-        answer = await runtime.send_message("x", AgentId("echo", "1"))
+        response = await runtime.send_message("x", AgentId("echo", "1"))
         agent = Doing(echo)
-        agent.number = len(answer)
+        agent.number = len(response)
         return agent
 
     await register(runtime, "echo")
@@ -156,10 +156,10 @@ async def test_a_handler_stops_and_starts_the_runtime(runtime: Runtime) -> None:
 
 
 async def test_a_custom_subscription_uses_the_runtime_while_it_is_called(runtime: Runtime) -> None:
-    heard: list[Any] = []
+    received: list[Any] = []
 
-    async def hear(agent: Doing, message: Any, ctx: Any) -> None:
-        heard.append((str(agent.id), message))
+    async def receive(agent: Doing, message: Any, ctx: Any) -> None:
+        received.append((str(agent.id), message))
 
     class Meddling(Subscription):
         asked = 0
@@ -179,13 +179,13 @@ async def test_a_custom_subscription_uses_the_runtime_while_it_is_called(runtime
         def map_to_agent(self, topic_id: TopicId) -> AgentId:
             return AgentId("early", topic_id.source)
 
-    await register(runtime, "early", hear)
-    await register(runtime, "late", hear)
+    await register(runtime, "early", receive)
+    await register(runtime, "late", receive)
     await runtime.add_subscription(Meddling())
     for number in range(2):
         await runtime.publish_message(number, NEWS)
     await runtime.stop_when_idle()
-    assert heard == [("early/default", 0), ("late/default", 1)]
+    assert received == [("early/default", 0), ("late/default", 1)]
 
 
 async def test_finalizers_of_messages_and_agents_use_the_runtime(runtime: Runtime) -> None:

@@ -65,14 +65,14 @@ async def test_what_is_started_cannot_be_started(runtime: Runtime) -> None:
 
 
 async def test_stop_when_stops_once_its_condition_holds(runtime: Runtime) -> None:
-    heard: list[Any] = []
+    received: list[Any] = []
 
-    async def hear(agent: Doing, message: Any, ctx: Any) -> None:
-        heard.append(message)
+    async def receive(agent: Doing, message: Any, ctx: Any) -> None:
+        received.append(message)
 
-    a = await register(runtime, "a", hear)
+    a = await register(runtime, "a", receive)
     asking = asyncio.ensure_future(runtime.send_message("x", a()))
-    await runtime.stop_when(lambda: bool(heard))
+    await runtime.stop_when(lambda: bool(received))
     await asking
     assert not is_started(runtime)
 

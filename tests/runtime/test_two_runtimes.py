@@ -36,22 +36,22 @@ async def other() -> AsyncIterator[Runtime]:
 async def test_agents_and_topics_of_one_are_unknown_to_the_other(
     runtime: Runtime, other: Runtime
 ) -> None:
-    heard: list[Any] = []
+    received: list[Any] = []
 
-    async def hear(agent: Doing, message: Any, ctx: Any) -> None:
-        heard.append((agent.runtime is runtime, message))
+    async def receive(agent: Doing, message: Any, ctx: Any) -> None:
+        received.append((agent.runtime is runtime, message))
 
     for one in (runtime, other):
-        await register(one, "a", hear)
+        await register(one, "a", receive)
         await one.add_subscription(TypeSubscription("news", "a"))
-    await register(other, "only", hear)
+    await register(other, "only", receive)
     await runtime.publish_message("x", NEWS)
     await other.publish_message("y", NEWS)
     with pytest.raises(RecipientNotFoundError):
         await runtime.send_message("z", AgentId("only", "1"))
     await runtime.stop_when_idle()
     await other.stop_when_idle()
-    assert sorted(heard) == [(False, "y"), (True, "x")]
+    assert sorted(received) == [(False, "y"), (True, "x")]
     assert (len(runtime.dead_letters), len(other.dead_letters)) == (1, 0)
 
 
@@ -80,10 +80,10 @@ async def test_contexts_do_not_mix_when_one_calls_the_other(
         return "inner"
 
     async def outer(agent: Doing, message: Any, ctx: Any) -> Any:
-        answer = await other.send_message(message, AgentId("inner", "1"))
+        response = await other.send_message(message, AgentId("inner", "1"))
         seen.append((MessageHandlerContext.agent_id(), ctx.sender))
         assert not AgentInstantiationContext.is_in_factory_call()
-        return answer
+        return response
 
     await other.register_factory("inner", make)
     outside = await register(runtime, "outer", outer)
@@ -98,9 +98,9 @@ async def test_a_runtime_that_a_handler_starts_does_not_inherit_its_place(
         inner = SingleThreadedAgentRuntime()
         inside = await register(inner, "inner", who)
         inner.start()
-        answer = await inner.send_message("x", inside())
+        response = await inner.send_message("x", inside())
         await inner.stop_when_idle()
-        return answer
+        return response
 
     async def who(agent: Doing, message: Any, ctx: Any) -> AgentId:
         return MessageHandlerContext.agent_id()

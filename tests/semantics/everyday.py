@@ -14,18 +14,18 @@ variable = contextvars.ContextVar("variable", default="nothing")
 async def everyday(world: World, *, routed: bool = True) -> None:  # noqa: PLR0915 - it is a list
     """Register agents that use the common features, and check the results."""
     core = world.core
-    gate, heard = asyncio.Event(), []
+    gate, received = asyncio.Event(), []
 
     async def works(self, message, ctx):
         task = asyncio.current_task()
         assert isinstance(task, asyncio.Task)
         assert variable.get() == "nothing"
         variable.set(message.value)
-        answer = await what_to_do[message.value](self, message)
+        response = await what_to_do[message.value](self, message)
         assert asyncio.current_task() is task
         assert variable.get() == message.value
         assert core.MessageHandlerContext.agent_id() == self.id
-        return answer
+        return response
 
     async def through(self, message):
         return "through"
@@ -75,7 +75,7 @@ async def everyday(world: World, *, routed: bool = True) -> None:  # noqa: PLR09
 
     async def hear(self, message):
         await asyncio.sleep(0)
-        heard.append(self.id.type)
+        received.append(self.id.type)
 
     actions = (through, turn, sleep, fail, thread, nest, gather, timeout, wait, publish, hear)
     what_to_do = {action.__name__: action for action in actions}
@@ -92,8 +92,8 @@ async def everyday(world: World, *, routed: bool = True) -> None:  # noqa: PLR09
     for _ in range(200):
         assert await world.ask("a", "through") == "through"
     await world.ask("a", "publish")
-    await until(lambda: len(heard) == 6)
-    assert sorted(heard) == ["b", "b", "b", "c", "c", "c"]
+    await until(lambda: len(received) == 6)
+    assert sorted(received) == ["b", "b", "b", "c", "c", "c"]
     waiting = asyncio.ensure_future(world.ask("a", "wait"))
     await turns()
     waiting.cancel()

@@ -1,6 +1,6 @@
 """Random programs of agents: the actions of handlers, as data that hypothesis can shrink.
 
-The result of a program must not depend on how its handlers interleave, which is not guaranteed: they
+The result of a program must not depend on how its handlers interleave: there is no guarantee. They
 wait at gates that are opened when the loop is idle, and cancel what would wait forever.
 """
 

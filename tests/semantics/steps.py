@@ -36,7 +36,7 @@ def tell(error: BaseException) -> str:
     while error.__cause__ is not None or error.__context__ is not None:
         cause = error.__cause__
         error = error.__context__ if cause is None else cause
-        # On 3.10 each task between the cancelled one and the waiter adds an error without arguments.
+        # On 3.10 each task between the cancelled one and the waiter adds an error without args.
         if sys.version_info < (3, 11) and links[-1].endswith("CancelledError()"):
             links.pop()
         links.append(f"{'from' if cause else 'after'} {type(error).__name__}{error.args}")
@@ -92,13 +92,13 @@ class Steps:
         trace.append(("handles", handled and tell(handled)))
         kept: list[Any] = []
         try:
-            answer = await self.follow(agent, order.script, path, trace, ctx, kept)
+            response = await self.follow(agent, order.script, path, trace, ctx, kept)
         except BaseException as error:
             trace.append(("raises", type(error).__name__, str(error)))
             raise
         else:
-            trace.append(("returns", str(answer)))
-            return answer
+            trace.append(("returns", str(response)))
+            return response
         finally:
             self.moves += 1
             self.running.discard(path)
@@ -307,9 +307,9 @@ class Steps:
             return await asyncio.create_task(sending)
         if form == "named task":
             task = asyncio.create_task(sending, name="named")
-            answer = await task
+            response = await task
             here.trace.append(("its name", task.get_name()))
-            return answer
+            return response
         if form == "future":
             return await asyncio.ensure_future(sending)
         if form == "wait_for":
@@ -317,16 +317,16 @@ class Steps:
         if form == "shield":
             return await asyncio.shield(sending)
         if form == "gather":
-            (answer,) = await asyncio.gather(sending)
-            return answer
+            (response,) = await asyncio.gather(sending)
+            return response
         if form == "generator":
 
             async def stream() -> Any:
                 yield await self._noted(sending, here.where)
 
-            async with contextlib.aclosing(stream()) as answers:
-                async for answer in answers:
-                    return answer
+            async with contextlib.aclosing(stream()) as responses:
+                async for response in responses:
+                    return response
         if form == "timeout":
             async with asyncio.timeout(60):
                 return await self._noted(sending, here.where)
@@ -340,9 +340,11 @@ class Steps:
             for index, (target, script) in enumerate(orders)
         ]
         if returns_errors:
-            answers = await asyncio.gather(*sends, return_exceptions=True)
+            responses = await asyncio.gather(*sends, return_exceptions=True)
             here.trace.append(
-                tuple(tell(one) if isinstance(one, BaseException) else str(one) for one in answers)
+                tuple(
+                    tell(one) if isinstance(one, BaseException) else str(one) for one in responses
+                )
             )
             return
         try:

@@ -147,9 +147,9 @@ async def test_a_shielded_scope_lets_a_send_finish(world):
         with anyio.CancelScope() as outer:
             outer.cancel()
             with anyio.CancelScope(shield=True):
-                answer = await self.send_message(Ask(), world.id("quick"))
+                response = await self.send_message(Ask(), world.id("quick"))
             await anyio.lowlevel.checkpoint()
-        return answer, outer.cancelled_caught
+        return response, outer.cancelled_caught
 
     await world.agent("quick", quick)
     await world.agent("a", handler)

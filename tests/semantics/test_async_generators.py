@@ -78,12 +78,12 @@ async def test_a_generator_that_sends_between_its_values(world):
     async def handler(self, message, ctx):
         task = asyncio.current_task()
 
-        async def answers():
+        async def responds():
             for number in range(6):
                 yield await self.send_message(Ask(number), world.id("leaf"))
                 assert asyncio.current_task() is task
 
-        return [answer async for answer in answers()]
+        return [response async for response in responds()]
 
     await world.agent("leaf", leaf)
     await world.agent("a", handler)

@@ -85,11 +85,11 @@ async def test_a_send_in_a_task_cancelled_before_its_first_step_is_never_sent(wo
 
 async def test_a_handler_can_cancel_its_caller_and_respond(world):
     """A caller that is never suspended by its send sees the cancellation where it next waits."""
-    answered, reached = [], []
+    responded, reached = [], []
 
     async def handler(self, message, ctx):
         message.value.cancel("by the handler")
-        answered.append(1)
+        responded.append(1)
         return "answer"
 
     async def caller():
@@ -104,7 +104,7 @@ async def test_a_handler_can_cancel_its_caller_and_respond(world):
         await calling
     assert words(caught.value) == "by the handler"
     assert calling.cancelled()
-    assert answered == [1]
+    assert responded == [1]
     assert reached == []
 
 

@@ -17,10 +17,10 @@ async def chain(world, depth, at_the_end):
     async def link(self, message, ctx):
         if message.value == 0:
             return await at_the_end()
-        answer = await self.send_message(
+        response = await self.send_message(
             Ask(message.value - 1), world.id("link", str(message.value - 1))
         )
-        return answer + 1
+        return response + 1
 
     await world.agent("link", link, keys=range(depth))
     world.start()

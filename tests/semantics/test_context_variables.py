@@ -80,8 +80,8 @@ async def test_variables_set_by_a_handler_are_kept_across_its_suspensions(world)
     await world.agent("a", handler)
     await world.agent("b", other)
     world.start()
-    answers = await asyncio.gather(*(world.ask("a", number) for number in range(10)))
-    assert answers == [(number, number, "nothing") for number in range(10)]
+    responses = await asyncio.gather(*(world.ask("a", number) for number in range(10)))
+    assert responses == [(number, number, "nothing") for number in range(10)]
 
 
 async def test_the_context_of_a_handler_is_copied_into_what_it_starts(world):
@@ -147,8 +147,8 @@ async def test_the_decimal_context_of_a_handler_is_its_own(world):
     contextvars.Context().run(world.start)
     await world.agent("a", handler)
     before = decimal.getcontext().prec
-    answers = await asyncio.gather(*(world.ask("a", number) for number in range(1, 10)))
-    assert answers == ["0." + "3" * number for number in range(1, 10)]
+    responses = await asyncio.gather(*(world.ask("a", number) for number in range(1, 10)))
+    assert responses == ["0." + "3" * number for number in range(1, 10)]
     assert decimal.getcontext().prec == before
 
 

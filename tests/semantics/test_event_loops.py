@@ -17,16 +17,16 @@ def run(main, *, debug=False, loop=None):
     """Run in a loop of this kind; return what its exception handler got."""
     strays = []
 
-    async def watched():
+    async def observed():
         asyncio.get_running_loop().set_exception_handler(lambda _, context: strays.append(context))
         await main()
 
     if loop is None:
-        asyncio.run(watched(), debug=debug)
+        asyncio.run(observed(), debug=debug)
     else:
         try:
             loop.set_debug(debug)
-            loop.run_until_complete(watched())
+            loop.run_until_complete(observed())
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.run_until_complete(loop.shutdown_default_executor())
         finally:
@@ -189,17 +189,17 @@ def test_two_runtimes_share_a_loop(core, mode):
 
         async def passes_on(self, message, ctx):
             task = asyncio.current_task()
-            answer = await second.ask("a", message.value)
+            response = await second.ask("a", message.value)
             assert asyncio.current_task() is task
-            return answer
+            return response
 
-        async def answers(self, message, ctx):
+        async def responds(self, message, ctx):
             if message.value:
                 await asyncio.sleep(0)
             return core.MessageHandlerContext.agent_id().type
 
         await first.agent("passes_on", passes_on)
-        await second.agent("a", answers)
+        await second.agent("a", responds)
         first.start()
         second.start()
         assert await first.ask("passes_on", False) == "a"

@@ -274,10 +274,10 @@ async def test_a_response_may_be_any_object(world):
     async def handler(self, message, ctx):
         if message.value:
             await asyncio.sleep(0)
-        return answer
+        return response
 
     await world.agent("a", handler)
     world.start()
-    for answer in (None, (1, 2), StopIteration(3), ValueError(), (), Exception):
-        assert await world.ask("a", False) is answer
-        assert await world.ask("a", True) is answer
+    for response in (None, (1, 2), StopIteration(3), ValueError(), (), Exception):
+        assert await world.ask("a", False) is response
+        assert await world.ask("a", True) is response

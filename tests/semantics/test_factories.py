@@ -8,7 +8,7 @@ import pytest
 from .world import Ask, turns, until
 
 
-async def answers(self, message, ctx):
+async def responds(self, message, ctx):
     if message.value == "suspend":
         await asyncio.sleep(0)
     return id(self)
@@ -20,7 +20,7 @@ async def register(world, build):
 
 
 async def test_concurrent_first_messages_wait_for_one_build(world):
-    agent_class = world.agent_class(answers)
+    agent_class = world.agent_class(responds)
     gate, built = asyncio.Event(), []
 
     async def build():
@@ -70,7 +70,7 @@ async def test_messages_that_waited_for_a_build_are_started_in_their_order(world
 
 
 async def test_the_factory_runs_in_a_real_task_that_can_time_out(world):
-    agent_class = world.agent_class(answers)
+    agent_class = world.agent_class(responds)
     seen = []
 
     async def build():
@@ -108,7 +108,7 @@ async def test_variables_set_by_a_factory_reach_no_handler_and_no_sender(world):
 
 
 async def test_a_build_that_fails_fails_its_waiters_and_is_tried_again(world):
-    agent_class = world.agent_class(answers)
+    agent_class = world.agent_class(responds)
     gate, attempts = asyncio.Event(), []
 
     async def build():
@@ -129,7 +129,7 @@ async def test_a_build_that_fails_fails_its_waiters_and_is_tried_again(world):
 
 
 async def test_a_caller_that_gives_up_does_not_end_the_build(world):
-    agent_class = world.agent_class(answers)
+    agent_class = world.agent_class(responds)
     gate, built = asyncio.Event(), []
 
     async def build():

@@ -56,11 +56,11 @@ async def test_more_sends_than_one_iteration_allows_all_get_responses_and_do_not
     await world.agent("a", handler)
     world.start()
     counting = asyncio.ensure_future(count())
-    answers = await asyncio.gather(*(world.ask("a", number) for number in range(500)))
+    responses = await asyncio.gather(*(world.ask("a", number) for number in range(500)))
     counting.cancel()
-    assert len(answers) == 500
-    assert answers == sorted(answers)
-    assert answers[-1] > answers[0]
+    assert len(responses) == 500
+    assert responses == sorted(responses)
+    assert responses[-1] > responses[0]
 
 
 async def test_agents_that_do_not_exist_yet_are_built_in_a_task(world):
@@ -333,9 +333,9 @@ async def test_messages_and_responses_of_a_gather_are_freed(world):
     seen = []
 
     async def handler(self, message, ctx):
-        answer = Thing()
-        seen.append(weakref.ref(answer))
-        return answer
+        response = Thing()
+        seen.append(weakref.ref(response))
+        return response
 
     await world.agent("a", handler)
     world.start()

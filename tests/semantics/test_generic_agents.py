@@ -60,9 +60,9 @@ async def test_an_overridden_on_message_around_a_suspending_handler(world):
         async def on_message_impl(self, message, ctx):
             task = asyncio.current_task()
             await asyncio.sleep(0)
-            answer = await super().on_message_impl(message, ctx)
+            response = await super().on_message_impl(message, ctx)
             seen.append(asyncio.current_task() is task)
-            return [answer]
+            return [response]
 
     await world.runtime.register_factory("a", lambda: Wrapping("wraps"))
     world.start()

@@ -87,10 +87,10 @@ async def test_reference_counts_are_what_they_were(world, how):
         gc.collect()
 
     await send_many(20)
-    watched = [message, recipient, asyncio.get_running_loop(), world.runtime, None.__class__]
-    before = [sys.getrefcount(thing) for thing in watched]
+    observed = [message, recipient, asyncio.get_running_loop(), world.runtime, None.__class__]
+    before = [sys.getrefcount(thing) for thing in observed]
     await send_many(500)
-    for count, was in zip([sys.getrefcount(thing) for thing in watched], before, strict=True):
+    for count, was in zip([sys.getrefcount(thing) for thing in observed], before, strict=True):
         assert abs(count - was) < 50
 
 
@@ -104,9 +104,9 @@ async def test_messages_responses_and_tasks_are_freed(world, suspend):
         alive.add(ctx.cancellation_token)
         if suspend:
             await asyncio.sleep(0)
-        answer = Ask()
-        alive.add(answer)
-        return answer
+        response = Ask()
+        alive.add(response)
+        return response
 
     await world.agent("a", handler, topic="t")
     world.start()

@@ -22,7 +22,7 @@ async def engine():
 async def server():
     """A server on the loopback interface that responds with the requested path."""
 
-    async def answer(reader, writer):
+    async def respond(reader, writer):
         while head := (await reader.readline()).split():
             while (await reader.readline()).strip():
                 pass
@@ -32,7 +32,7 @@ async def server():
         writer.close()
         await writer.wait_closed()
 
-    listening = await asyncio.start_server(answer, "127.0.0.1", 0)
+    listening = await asyncio.start_server(respond, "127.0.0.1", 0)
     yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     listening.close()
     await turns()
@@ -67,13 +67,13 @@ async def test_a_send_from_inside_a_greenlet(world, engine):
     async def handler(self, message, ctx):
         def plain(_connection):
             mine = asyncio.current_task()
-            answers = []
+            responses = []
             for suspend in (False, True):
-                answer, task = await_only(self.send_message(Ask(suspend), world.id("leaf")))
+                respond, task = await_only(self.send_message(Ask(suspend), world.id("leaf")))
                 assert asyncio.current_task() is mine
                 assert task is not mine
-                answers.append(answer)
-            return answers
+                responses.append(respond)
+            return responses
 
         async with engine.connect() as connection:
             return await connection.run_sync(plain)
@@ -95,8 +95,8 @@ async def test_httpx_requests_a_server(world, server):
     await world.agent("a", handler)
     world.start()
     assert await world.ask("a", "one") == "/one"
-    answers = await asyncio.gather(*(world.ask("a", number) for number in range(10)))
-    assert answers == [f"/{number}" for number in range(10)]
+    responses = await asyncio.gather(*(world.ask("a", number) for number in range(10)))
+    assert responses == [f"/{number}" for number in range(10)]
 
 
 async def test_a_client_shared_by_handlers_and_a_request_that_is_cancelled(world, server):

@@ -21,12 +21,12 @@ async def chain(world, last, depth=3, seen=None):
             return await last(self, message, ctx)
         MINE.set(number)
         before = asyncio.current_task()
-        answer = await self.send_message(message, world.id("c", str(number - 1)))
+        response = await self.send_message(message, world.id("c", str(number - 1)))
         assert asyncio.current_task() is before
         assert MINE.get() == number
         if seen is not None:
             seen.append(number)
-        return answer
+        return response
 
     await world.agent("c", passes_on, keys=range(depth + 1))
     world.start()
@@ -126,8 +126,8 @@ async def test_a_task_that_is_inspected_while_it_is_suspended_continues_as_a_tas
 
     async def passes_on(self, message, ctx):
         tasks.append(asyncio.current_task())
-        answer = await self.send_message(message, world.id("c", "1"))
-        return answer, asyncio.current_task() is tasks[0]
+        response = await self.send_message(message, world.id("c", "1"))
+        return response, asyncio.current_task() is tasks[0]
 
     await world.agent("middle", passes_on)
     await chain(world, last)
@@ -173,10 +173,10 @@ async def test_nothing_of_a_chain_is_kept(world):
         return Thing()
 
     await chain(world, last, depth=10)
-    answer = weakref.ref(await world.ask("c", key="10"))
+    response = weakref.ref(await world.ask("c", key="10"))
     await turns(3)
     gc.collect()
-    assert answer() is None
+    assert response() is None
 
 
 async def test_closing_the_runtime_cancels_the_waiters(world):
@@ -206,18 +206,18 @@ async def test_closing_the_runtime_cancels_the_waiters(world):
 
 
 async def test_a_handler_of_what_was_published_may_wait_for_an_agent(world):
-    answers = []
+    responses = []
 
     async def last(self, message, ctx):
         await asyncio.sleep(0)
         return message.value * 2
 
-    async def hears(self, message, ctx):
-        answers.append(await self.send_message(message, world.id("c", "2")))
+    async def receives(self, message, ctx):
+        responses.append(await self.send_message(message, world.id("c", "2")))
 
-    await world.agent("hears", hears, topic="t")
+    await world.agent("hears", receives, topic="t")
     await chain(world, last)
     for number in range(3):
         await world.publish("t", number)
-    await until(lambda: len(answers) == 3)
-    assert answers == [0, 2, 4]
+    await until(lambda: len(responses) == 3)
+    assert responses == [0, 2, 4]

@@ -184,25 +184,25 @@ async def test_a_send_overtakes_no_publish_that_was_taken_before(world, taken_fo
 
 async def test_a_consequence_does_not_reach_an_agent_before_its_cause(world):
     """Of two subscribers of a message, the first sends another message to the second."""
-    heard = []
+    received = []
 
     async def first(self, message, ctx):
-        heard.append(await self.send_message(Ask("consequence"), world.id("second")))
+        received.append(await self.send_message(Ask("consequence"), world.id("second")))
 
     async def second(self, message, ctx):
-        heard.append(message.value)
+        received.append(message.value)
         return "answered"
 
     await world.agent("first", first, topic="t")
     await world.agent("second", second, topic="t")
     world.start()
     await world.publish("t", "cause")
-    await until(lambda: len(heard) == 3)
-    assert heard == ["cause", "consequence", "answered"]
+    await until(lambda: len(received) == 3)
+    assert received == ["cause", "consequence", "answered"]
 
 
 async def test_a_consequence_by_way_of_another_agent_does_not_either(world):
-    heard = []
+    received = []
 
     async def first(self, message, ctx):
         await self.send_message(Ask(), world.id("between"))
@@ -211,7 +211,7 @@ async def test_a_consequence_by_way_of_another_agent_does_not_either(world):
         await self.send_message(Ask("consequence"), world.id("last"))
 
     async def last(self, message, ctx):
-        heard.append(message.value)
+        received.append(message.value)
 
     await world.agent("first", first, topic="t")
     await world.agent("other", last, topic="t")
@@ -219,5 +219,5 @@ async def test_a_consequence_by_way_of_another_agent_does_not_either(world):
     await world.agent("between", between)
     world.start()
     await world.publish("t", "cause")
-    await until(lambda: len(heard) == 3)
-    assert heard == ["cause", "cause", "consequence"]
+    await until(lambda: len(received) == 3)
+    assert received == ["cause", "cause", "consequence"]

@@ -56,9 +56,9 @@ async def test_a_forked_child_can_have_a_runtime_and_a_loop_of_its_own(world):
         agent_class = world.agent_class(handler)
         await runtime.register_factory("fresh", lambda: agent_class("in the child"))
         runtime.start()
-        answers = [await runtime.send_message(Ask(n), world.id("fresh")) for n in (0, 2)]
+        responses = [await runtime.send_message(Ask(n), world.id("fresh")) for n in (0, 2)]
         await runtime.stop_when_idle()
-        return answers == [0, 2]
+        return responses == [0, 2]
 
     def in_child():
         asyncio._set_running_loop(None)

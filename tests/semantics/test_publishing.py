@@ -13,17 +13,17 @@ VARIABLE = contextvars.ContextVar("variable", default="untouched")
 
 
 async def test_a_publish_returns_before_any_handler_has_begun(world):
-    heard = []
+    received = []
 
     async def handler(self, message, ctx):
-        heard.append(message.value)
+        received.append(message.value)
 
     await world.agent("a", handler, topic="t")
     world.start()
     assert await world.publish("t", 1) is None
-    assert heard == []
+    assert received == []
     await world.idle()
-    assert heard == [1]
+    assert received == [1]
 
 
 async def test_handlers_of_a_batch_have_a_task_and_context_variables_each(world):
@@ -63,10 +63,10 @@ async def test_a_suspended_handler_of_a_published_message_resumes_while_others_a
 
 
 async def test_messages_are_delivered_in_the_order_of_publishing_and_subscribing(world):
-    heard = []
+    received = []
 
     async def handler(self, message, ctx):
-        heard.append((message.value, self.id.type))
+        received.append((message.value, self.id.type))
 
     for name in "ab":
         await world.agent(name, handler, topic="t")
@@ -74,14 +74,14 @@ async def test_messages_are_delivered_in_the_order_of_publishing_and_subscribing
     for number in range(3):
         await world.publish("t", number)
     await world.idle()
-    assert heard == [(number, name) for number in range(3) for name in "ab"]
+    assert received == [(number, name) for number in range(3) for name in "ab"]
 
 
 async def test_sends_between_publishes_keep_their_place(world):
-    heard = []
+    received = []
 
     async def handler(self, message, ctx):
-        heard.append(message.value)
+        received.append(message.value)
 
     await world.agent("a", handler, topic="t")
     world.start()
@@ -91,14 +91,14 @@ async def test_sends_between_publishes_keep_their_place(world):
     await world.publish("t", 4)
     await world.ask("a", 5)
     await world.idle()
-    assert heard == [1, 2, 3, 4, 5]
+    assert received == [1, 2, 3, 4, 5]
 
 
 async def test_a_publisher_does_not_receive_its_own_message(world):
-    heard = []
+    received = []
 
     async def handler(self, message, ctx):
-        heard.append((self.id.type, message.value))
+        received.append((self.id.type, message.value))
         if message.value == "ask":
             topic = world.core.TopicId("t", "default")
             await self.publish_message(type(message)("told"), topic)
@@ -108,7 +108,7 @@ async def test_a_publisher_does_not_receive_its_own_message(world):
     world.start()
     await world.ask("a", "ask")
     await world.idle()
-    assert heard == [("a", "ask"), ("b", "told")]
+    assert received == [("a", "ask"), ("b", "told")]
 
 
 async def test_all_recipients_get_the_same_token_and_message_id(world):
@@ -132,10 +132,10 @@ async def test_all_recipients_get_the_same_token_and_message_id(world):
 
 
 async def test_a_subscription_counts_for_messages_that_are_taken_after_it(world):
-    heard = []
+    received = []
 
     async def handler(self, message, ctx):
-        heard.append((self.id.type, message.value))
+        received.append((self.id.type, message.value))
 
     await world.agent("a", handler, topic="t")
     await world.agent("b", handler)
@@ -149,14 +149,14 @@ async def test_a_subscription_counts_for_messages_that_are_taken_after_it(world)
     await world.runtime.remove_subscription(late.id)
     await world.publish("t", 3)
     await world.idle()
-    assert heard == [("a", 1), ("a", 2), ("b", 2), ("a", 3)]
+    assert received == [("a", 1), ("a", 2), ("b", 2), ("a", 3)]
 
 
 async def test_more_topics_than_are_remembered_reach_their_own_agents(world):
-    heard = []
+    received = []
 
     async def handler(self, message, ctx):
-        heard.append((self.id.key, message.value))
+        received.append((self.id.key, message.value))
 
     await world.agent("a", handler, topic="t", keys=range(100))
     world.start()
@@ -165,15 +165,15 @@ async def test_more_topics_than_are_remembered_reach_their_own_agents(world):
             topic = world.core.TopicId("t", str(number))
             await world.runtime.publish_message(Ask(around), topic)
     await world.idle()
-    assert sorted(heard) == sorted((str(n), around) for around in range(2) for n in range(100))
+    assert sorted(received) == sorted((str(n), around) for around in range(2) for n in range(100))
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_an_error_that_ends_the_program_leaves_the_loop_and_the_rest_is_handled_later(error):
-    heard = []
+    received = []
 
     async def handler(self, message, ctx):
-        heard.append(message.value)
+        received.append(message.value)
         if message.value == 1:
             raise error
 
@@ -190,9 +190,9 @@ def test_an_error_that_ends_the_program_leaves_the_loop_and_the_rest_is_handled_
 
     with pytest.raises(error):
         loop.run_until_complete(publish())
-    assert heard == [0, 1]
+    assert received == [0, 1]
     loop.run_until_complete(world.runtime.stop_when_idle())
-    assert heard == [0, 1, 2]
+    assert received == [0, 1, 2]
     for task in asyncio.all_tasks(loop):
         task.cancel()
     loop.run_until_complete(turns())
@@ -200,17 +200,17 @@ def test_an_error_that_ends_the_program_leaves_the_loop_and_the_rest_is_handled_
 
 
 async def test_a_publish_that_is_not_awaited_does_nothing_and_warns(world):
-    heard = []
+    received = []
 
     async def handler(self, message, ctx):
-        heard.append(message.value)
+        received.append(message.value)
 
     await world.agent("a", handler, topic="t")
     world.start()
     with pytest.warns(RuntimeWarning, match="publish_message' was never awaited"):
         world.publish("t")
     await world.idle()
-    assert heard == []
+    assert received == []
 
 
 async def test_what_one_recipient_does_to_its_context_the_next_does_not_see(world):

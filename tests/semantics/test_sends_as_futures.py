@@ -162,12 +162,12 @@ async def test_as_completed_yields_the_responses_in_the_order_of_arrival(world):
 
     await world.agent("a", handler)
     world.start()
-    answers = []
+    responses = []
     for position, waiting in enumerate(asyncio.as_completed([world.ask("a", n) for n in "abc"])):
         await turns()
         gates["cab"[position]].set()
-        answers.append(await waiting)
-    assert answers == ["c", "a", "b"]
+        responses.append(await waiting)
+    assert responses == ["c", "a", "b"]
 
 
 async def test_nothing_runs_before_a_gathered_send_is_waited_for(world):

@@ -65,9 +65,9 @@ async def test_a_handler_that_sends_to_another_needs_more_steps(world):
 
     async def handler(self, message, ctx):
         task = asyncio.current_task()
-        answer = await self.send_message(Ask(), world.id("leaf"))
+        response = await self.send_message(Ask(), world.id("leaf"))
         assert asyncio.current_task() is task
-        return answer
+        return response
 
     await world.agent("leaf", leaf)
     await world.agent("a", handler)

@@ -112,8 +112,8 @@ async def test_handlers_alternate_with_a_lock(world):
 
     await world.agent("a", handler)
     world.start()
-    answers = await asyncio.gather(*(world.ask("a", number) for number in range(20)))
-    assert answers == list(range(20))
+    responses = await asyncio.gather(*(world.ask("a", number) for number in range(20)))
+    assert responses == list(range(20))
     assert max(most) == 1
 
 
