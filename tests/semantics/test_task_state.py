@@ -457,6 +457,7 @@ async def outside_in_a_thread(scene):
 
 async def outside_after_the_end(scene):
     await asyncio.sleep(0.003)
+    await turns(3)
     scene.apply()
 
 
