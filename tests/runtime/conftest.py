@@ -9,7 +9,7 @@ import pytest
 
 from ferrogen import SingleThreadedAgentRuntime
 
-from .helpers import is_started
+from .function_agents import is_started
 
 
 @pytest.fixture

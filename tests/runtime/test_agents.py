@@ -19,7 +19,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import AgentNotFoundError
 
-from .helpers import Doing, Gate, echo, instances, register
+from .function_agents import Doing, Gate, echo, instances, register
 
 Runtime = SingleThreadedAgentRuntime
 

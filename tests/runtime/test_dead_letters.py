@@ -19,7 +19,7 @@ from ferrogen import (
 from ferrogen._runtime.dead_letters import DeadLetters
 from ferrogen.exceptions import MailboxFullError, RecipientNotFoundError
 
-from .helpers import Gate, register
+from .function_agents import Gate, register
 
 Runtime = SingleThreadedAgentRuntime
 

@@ -18,7 +18,7 @@ from ferrogen import (
     TypeSubscription,
 )
 
-from .helpers import Doing, Gate, boom, echo, is_idle, register, tally, until
+from .function_agents import Doing, Gate, boom, echo, is_idle, register, tally, until
 
 Runtime = SingleThreadedAgentRuntime
 

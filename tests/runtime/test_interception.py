@@ -16,7 +16,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import MessageDroppedException
 
-from .helpers import Doing, register, tally
+from .function_agents import Doing, register, tally
 
 
 class Rewriting(DefaultInterventionHandler):

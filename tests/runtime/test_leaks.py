@@ -31,7 +31,7 @@ from ferrogen import (
     TypeSubscription,
 )
 
-from .helpers import Doing, echo, instances, register, tally, until, until_idle
+from .function_agents import Doing, echo, instances, register, tally, until, until_idle
 
 Runtime = SingleThreadedAgentRuntime
 

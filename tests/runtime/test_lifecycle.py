@@ -18,7 +18,17 @@ from ferrogen import (
 )
 from ferrogen.exceptions import AgentNotFoundError, RuntimeStoppedError
 
-from .helpers import Doing, Gate, boom, is_idle, is_started, register, tally, until, until_idle
+from .function_agents import (
+    Doing,
+    Gate,
+    boom,
+    is_idle,
+    is_started,
+    register,
+    tally,
+    until,
+    until_idle,
+)
 
 Runtime = SingleThreadedAgentRuntime
 NEWS = TopicId("news", "default")

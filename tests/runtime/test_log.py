@@ -11,7 +11,7 @@ import pytest
 from ferrogen import EVENT_LOGGER_NAME, SingleThreadedAgentRuntime, TopicId, TypeSubscription
 from ferrogen._runtime.log import log, log_event
 
-from .helpers import boom, register, tally
+from .function_agents import boom, register, tally
 
 Runtime = SingleThreadedAgentRuntime
 

@@ -13,7 +13,7 @@ from ferrogen import AgentId, SingleThreadedAgentRuntime, TopicId, TypeSubscript
 from ferrogen._runtime.loop_binding import LoopBinding
 from ferrogen.exceptions import FerrogenError, WrongLoopError
 
-from .helpers import Gate, instances, register, tally, until_idle
+from .function_agents import Gate, instances, register, tally, until_idle
 
 Runtime = SingleThreadedAgentRuntime
 ELSEWHERE = "is running on another event loop; schedule the call with"

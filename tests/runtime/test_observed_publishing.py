@@ -22,7 +22,7 @@ from ferrogen import (
     try_get_known_serializers_for_type,
 )
 
-from .helpers import Doing, is_idle, register, until_idle
+from .function_agents import Doing, is_idle, register, until_idle
 from .journal import Journal
 
 NEWS = TopicId("news", "1")

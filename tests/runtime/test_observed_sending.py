@@ -21,7 +21,7 @@ from ferrogen import (
     try_get_known_serializers_for_type,
 )
 
-from .helpers import register
+from .function_agents import register
 from .journal import Journal
 
 A, B = AgentId("a", "1"), AgentId("b", "1")

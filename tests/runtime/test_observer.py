@@ -20,7 +20,7 @@ from ferrogen import (
     try_get_known_serializers_for_type,
 )
 
-from .helpers import boom, echo, register, tally
+from .function_agents import boom, echo, register, tally
 
 Runtime = SingleThreadedAgentRuntime
 

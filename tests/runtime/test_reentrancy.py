@@ -20,7 +20,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import RuntimeStoppedError
 
-from .helpers import Doing, echo, is_idle, is_started, register, tally, until_idle
+from .function_agents import Doing, echo, is_idle, is_started, register, tally, until_idle
 
 Runtime = SingleThreadedAgentRuntime
 NEWS = TopicId("news", "default")

@@ -16,7 +16,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import RecipientNotFoundError
 
-from .helpers import (
+from .function_agents import (
     Doing,
     Gate,
     boom,

@@ -11,7 +11,7 @@ from ferrogen import AgentId, SingleThreadedAgentRuntime
 from ferrogen._runtime.state import VERSION_KEY
 from ferrogen.exceptions import AgentNotFoundError, StateError
 
-from .helpers import Doing, instances, register
+from .function_agents import Doing, instances, register
 
 Runtime = SingleThreadedAgentRuntime
 

@@ -18,7 +18,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import RecipientNotFoundError
 
-from .helpers import Doing, Gate, instances, is_idle, register
+from .function_agents import Doing, Gate, instances, is_idle, register
 
 Runtime = SingleThreadedAgentRuntime
 NEWS = TopicId("news", "default")

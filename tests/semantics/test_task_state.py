@@ -544,7 +544,7 @@ def pending_tasks() -> list[Any]:
 
 
 async def test_nothing_that_is_done_to_idle_tasks_affects_the_next_handlers(world, capfd):
-    seen, probed, differing = [], set(), {}
+    seen, ended, probed, differing = [], [], set(), {}
 
     async def handler(self, message, ctx):
         task = asyncio.current_task()
@@ -552,13 +552,14 @@ async def test_nothing_that_is_done_to_idle_tasks_affects_the_next_handlers(worl
         if message.value:
             await asyncio.sleep(0)
             await asyncio.sleep(0.0001)
+        ended.append(message.value)
         return message.value
 
     async def messages():
         for value in (True, False, False):
             assert await world.ask("a", value) == value
             await world.publish("t", value)
-            await until(lambda: len(seen) % 2 == 0)
+            await until(lambda: len(ended) % 2 == 0)
         await turns(3)
 
     await world.agent("a", handler, topic="t")
