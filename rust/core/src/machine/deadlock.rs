@@ -80,8 +80,4 @@ impl<P> Machine<P> {
             DeliveryStage::Due | DeliveryStage::Responding | DeliveryStage::Returned => None,
         }
     }
-
-    fn agent_of(&self, delivery: DeliveryId) -> Option<AgentSlot> {
-        Some(self.ledger.deliveries.get(delivery)?.agent)
-    }
 }

@@ -144,6 +144,12 @@ impl<P> Machine<P> {
         Ok(Finished { settled: self.ledger.close(delivery, outcome), rests })
     }
 
+    /// The agent that a delivery is for, until it has ended.
+    #[must_use]
+    pub fn agent_of(&self, delivery: DeliveryId) -> Option<AgentSlot> {
+        self.ledger.deliveries.get(delivery).map(|delivery| delivery.agent)
+    }
+
     /// Reports that the caller of a delivery no longer waits for it. Ignored if it has ended.
     pub fn abandon(&mut self, delivery: DeliveryId) {
         self.ledger.detach(delivery);

@@ -300,17 +300,21 @@ impl Engine {
                 Self::end_routing(engine, ticket, envelope, Outcome::Handled)
             }
             Taken::Response(delivery, response) => {
-                Self::deliver_response(engine, AgentSlot::default(), delivery, *response)
+                Self::deliver_response(engine, delivery, *response)
             }
         }
     }
 
     fn continue_if_due(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
-        if this.books.with(py, |books| books.machine.is_due()) {
-            return Self::continue_soon(engine);
+        if !this.books.with(py, |books| books.machine.is_due()) {
+            return Ok(());
         }
-        Ok(())
+        if this.is_task_mode {
+            // The handlers make their first step before the next message is taken.
+            return Self::run_steps_in_tasks(engine);
+        }
+        Self::continue_soon(engine)
     }
 
     /// The recipients of a published message. If there are none, the message has been settled.

@@ -160,12 +160,17 @@ impl Engine {
     /// Settles a delivery that is settled elsewhere in the code than where its handler ends.
     fn settle_delivery(
         engine: &Bound<'_, Self>,
-        slot: AgentSlot,
         delivery: DeliveryId,
         outcome: Outcome,
     ) -> PyResult<()> {
-        let after = engine.get().finish(engine.py(), slot, delivery, outcome, None)?;
-        if engine.get().has_work(after) { Self::follow_up(engine, slot, after) } else { Ok(()) }
+        let (py, this) = (engine.py(), engine.get());
+        let slot = this.books.with(py, |books| books.machine.agent_of(delivery));
+        let after = this.finish(py, slot.unwrap_or_default(), delivery, outcome, None)?;
+        if this.has_work(after) {
+            Self::follow_up(engine, slot.unwrap_or_default(), after)
+        } else {
+            Ok(())
+        }
     }
 
     /// A handler has ended whose sender awaits a future.
@@ -182,7 +187,7 @@ impl Engine {
             Ok(value) => value,
             Err(error) => {
                 let ended = Send::end(to.send.bind(py), future::Outcome::of(py, Err(error)));
-                Self::settle_delivery(engine, slot, delivery, Outcome::Failed)?;
+                Self::settle_delivery(engine, delivery, Outcome::Failed)?;
                 return ended;
             }
         };
@@ -193,7 +198,7 @@ impl Engine {
         let is_by_hand = this.is_by_hand(py);
         let is_intercepted = this.is_intercepted(py, intern!(py, "on_response"))?;
         if !is_by_hand && !is_intercepted {
-            return Self::deliver_response(engine, slot, delivery, *response);
+            return Self::deliver_response(engine, delivery, *response);
         }
         if is_by_hand || this.books.with(py, |books| books.machine.is_paused()) {
             let rests = this
@@ -214,7 +219,6 @@ impl Engine {
     /// Delivers a response to the sender, and settles the message.
     pub(super) fn deliver_response(
         engine: &Bound<'_, Self>,
-        slot: AgentSlot,
         delivery: DeliveryId,
         response: Response,
     ) -> PyResult<()> {
@@ -225,7 +229,7 @@ impl Engine {
             Err(error) => future::Outcome::of(py, Err(error)),
         };
         let ended = Send::end(response.send.bind(py), outcome);
-        Self::settle_delivery(engine, slot, delivery, Outcome::Responded)?;
+        Self::settle_delivery(engine, delivery, Outcome::Responded)?;
         ended
     }
 
@@ -239,7 +243,7 @@ impl Engine {
     ) -> PyResult<()> {
         let py = engine.py();
         let ended = Send::end(response.send.bind(py), future::Outcome::of(py, Err(error)));
-        Self::settle_delivery(engine, AgentSlot::default(), delivery, outcome)?;
+        Self::settle_delivery(engine, delivery, outcome)?;
         ended
     }
 
@@ -264,7 +268,7 @@ impl Engine {
         };
         let about = (agent_id, envelope, error.value(py));
         let reported = this.host.call_method1(py, intern!(py, "publish_failed"), about);
-        Self::settle_delivery(engine, slot, delivery, Outcome::Failed)?;
+        Self::settle_delivery(engine, delivery, Outcome::Failed)?;
         reported?;
         if ends_program(py, &error) { Err(error) } else { Ok(()) }
     }
@@ -320,7 +324,7 @@ impl Engine {
             }
             Payload::Response(_) => Ok(()),
         };
-        Self::settle_delivery(engine, AgentSlot::default(), delivery, Outcome::Failed)?;
+        Self::settle_delivery(engine, delivery, Outcome::Failed)?;
         done
     }
 
@@ -361,8 +365,7 @@ impl Engine {
         if let Payload::Published(envelope) = payload {
             Self::count_delivery(envelope.bind(engine.py()), false)?;
         }
-        let slot = AgentSlot::default();
-        Self::settle_delivery(engine, slot, delivery, Outcome::DeadLettered)?;
+        Self::settle_delivery(engine, delivery, Outcome::DeadLettered)?;
         refused
     }
 
@@ -373,7 +376,7 @@ impl Engine {
         for one in rest {
             match one {
                 Undelivered::Response(delivery, Payload::Response(response)) => {
-                    Self::deliver_response(engine, AgentSlot::default(), delivery, *response)?;
+                    Self::deliver_response(engine, delivery, *response)?;
                 }
                 Undelivered::Response(..) => {}
                 Undelivered::Message(ticket, payload) => {
