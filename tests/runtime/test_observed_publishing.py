@@ -137,6 +137,8 @@ async def reports(
 
 
 SUSPENDING = {waits, waits_and_raises, logs, publishes}
+# The failure of one handler may be logged before or after another handler of the message begins.
+FAILING = {raises, is_cancelled}
 
 
 @pytest.mark.parametrize("act", HANDLERS)
@@ -150,6 +152,8 @@ async def test_inline_execution_reports_what_task_mode_does(
     plain, _ = await reports((act, ends, act), monkeypatch, plain=True, **how)
     assert inline >= 6
     assert native
+    if act in FAILING:
+        native, plain = sorted(native, key=repr), sorted(plain, key=repr)
     assert native == plain
 
 
@@ -178,9 +182,14 @@ async def test_it_does_so_whatever_becomes_of_the_message(
     prepare: Any, acts: Any, ignores: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     how: dict[str, Any] = {"prepare": prepare, "ignore_unhandled_exceptions": ignores}
+    if prepare is an_agent_is_not_there and raises in acts and not ignores:
+        pytest.skip("how far a build comes until a message halts the runtime is not promised")
     native, _ = await reports(acts, monkeypatch, plain=False, **how)
     plain, _ = await reports(acts, monkeypatch, plain=True, **how)
     assert native
+    if prepare is an_agent_is_not_there:
+        # An agent that is built meanwhile may begin before or after the others.
+        native, plain = sorted(native, key=repr), sorted(plain, key=repr)
     assert native == plain
 
 

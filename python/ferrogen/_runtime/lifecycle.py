@@ -176,6 +176,7 @@ class Lifecycle:
 
         Raises:
             BaseException: The error that halted the runtime.
+            RuntimeStoppedError: The runtime was closed meanwhile.
         """
         loop = self.enter_loop()
         self._was_used = True
@@ -193,6 +194,8 @@ class Lifecycle:
                 await asyncio.sleep(0)
                 return
             await self._wait(self._message_waiters)
+            if self._is_closed:
+                raise RuntimeStoppedError("the runtime was closed while it waited for a message")
         self.raise_error()
 
     def notify_message(self) -> None:

@@ -118,9 +118,9 @@ class SendObservation:
 
     def failed(self, error: BaseException) -> None:
         """Report that the handler has raised, or that message or response go no further."""
-        if self._processing is not None:
-            fail_span(self._processing, error)
         if self._is_running:
+            if self._processing is not None:
+                fail_span(self._processing, error)
             ending = self._sending
             with nullcontext() if ending is None else use_span(ending, end_on_exit=True):
                 self._observer.failed(self._recipient, self._message, error, direct=True)

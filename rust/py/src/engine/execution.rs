@@ -11,7 +11,6 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 
-use super::engine::Engine;
 use super::future::Outcome;
 use super::invoke::Unstarted;
 use super::send::Send;
@@ -56,8 +55,6 @@ impl Yielded {
 struct Inner {
     stage: Stage,
     completion: Option<Completion>,
-    /// The place of the task in the pool, while a handler is suspended in it.
-    pooled: Option<Box<PooledTask>>,
     /// The outcome of a handler that ended in its own task while its sender had yielded.
     outcome: Option<Outcome>,
     waiter: Option<Py<Waiter>>,
@@ -83,8 +80,7 @@ impl Execution {
     }
 
     fn new(event_loop: &Bound<'_, PyAny>, stage: Stage) -> Self {
-        let (completion, pooled, outcome, waiter, awaited) = (None, None, None, None, None);
-        let inner = Inner { stage, completion, pooled, outcome, waiter, awaited };
+        let inner = Inner { stage, completion: None, outcome: None, waiter: None, awaited: None };
         Self { event_loop: event_loop.clone().unbind(), inner: GilMutex::new(inner) }
     }
 
@@ -137,8 +133,7 @@ impl Execution {
         &self,
         py: Python<'py>,
     ) -> Option<(Bound<'py, PyAny>, Bound<'py, Waiter>)> {
-        let waiter = self.inner.with(py, |inner| inner.waiter.as_ref().map(|one| one.clone_ref(py)))?;
-        let waiter = waiter.into_bound(py);
+        let waiter = self.inner.with(py, |inner| inner.waiter.take())?.into_bound(py);
         let wakeup = waiter.get().take_wakeup(py)?;
         Some((wakeup.into_bound(py), waiter))
     }
@@ -151,10 +146,9 @@ impl Execution {
         coroutine: Bound<'_, PyAny>,
         yielded: Bound<'_, PyAny>,
         completion: Completion,
-        pooled: Box<PooledTask>,
     ) {
         let py = coroutine.py();
-        self.go_on_in_task(coroutine, yielded, pooled);
+        self.put_stage(py, Stage::Pending(coroutine.unbind(), Yielded::new(yielded)));
         self.set_completion(py, completion);
     }
 
@@ -162,11 +156,8 @@ impl Execution {
     pub(super) fn abandon(&self, py: Python<'_>) {
         let dropped = self.inner.with(py, |inner| {
             let stage = std::mem::replace(&mut inner.stage, Stage::Ended);
-            (stage, inner.completion.take(), inner.pooled.take())
+            (stage, inner.completion.take())
         });
-        if let (.., Some(pooled)) = &dropped {
-            pooled.silence(py);
-        }
         drop(dropped);
     }
 
@@ -252,15 +243,8 @@ impl Execution {
     }
 
     /// The handler goes on in its task, which is yet to yield this.
-    pub(super) fn go_on_in_task(
-        &self,
-        coroutine: Bound<'_, PyAny>,
-        yielded: Bound<'_, PyAny>,
-        pooled: Box<PooledTask>,
-    ) {
+    pub(super) fn go_on_in_task(&self, coroutine: Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) {
         let py = coroutine.py();
-        let before = self.inner.with(py, |inner| inner.pooled.replace(pooled));
-        drop(before);
         self.put_stage(py, Stage::Pending(coroutine.unbind(), Yielded::new(yielded)));
     }
 }
@@ -269,49 +253,17 @@ impl Execution {
 impl Execution {
     /// Yields the task's own future.
     fn wait_idle<'py>(this: &Bound<'py, Self>) -> Sent<'py> {
-        let (py, execution) = (this.py(), this.get());
-        let waiter =
-            execution.inner.with(py, |inner| inner.waiter.as_ref().map(|one| one.clone_ref(py)));
-        if let Some(waiter) = waiter {
-            waiter.get().block_again(py);
-            return Sent::Yielded(waiter.into_bound(py).into_any());
-        }
-        let waiter = match Bound::new(py, Waiter::new(execution.event_loop.clone_ref(py))) {
+        let py = this.py();
+        let event_loop = this.get().event_loop(py).unbind();
+        let waiter = Bound::new(py, Waiter::new(event_loop));
+        let waiter = match waiter {
             Ok(waiter) => waiter,
             Err(error) => return Sent::Raised(error),
         };
         let before =
-            execution.inner.with(py, |inner| inner.waiter.replace(waiter.clone().unbind()));
+            this.get().inner.with(py, |inner| inner.waiter.replace(waiter.clone().unbind()));
         drop(before);
         Sent::Yielded(waiter.into_any())
-    }
-
-    /// A handler has ended in its task. If the task can be reused, it waits for its own future again.
-    fn end_task<'py>(
-        this: &Bound<'py, Self>,
-        engine: Option<Bound<'py, Engine>>,
-    ) -> Sent<'py> {
-        let (py, execution) = (this.py(), this.get());
-        let pooled = execution.inner.with(py, |inner| inner.pooled.take());
-        let (Some(engine), Some(pooled)) = (engine, pooled) else {
-            return Sent::Returned(py.None().into_bound(py));
-        };
-        execution.put_stage(py, Stage::Idle);
-        engine.get().state.with(py, |state| state.returned.push(pooled));
-        Self::wait_idle(this)
-    }
-
-    /// The engine that may reuse the task of a handler that is about to end: it will check the task before
-    /// anything sees the end of the handler.
-    fn reuse<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Engine>>> {
-        let engine = self.inner.with(py, |inner| {
-            let completion = inner.completion.as_ref().filter(|_| inner.pooled.is_some())?;
-            Some(completion.engine.bind(py).clone())
-        });
-        match engine {
-            Some(engine) if Engine::check_returned_soon(&engine)? => Ok(Some(engine)),
-            _ => Ok(None),
-        }
     }
 
     /// Steps the handler's coroutine.
@@ -342,12 +294,8 @@ impl Execution {
                 Sent::Raised(error) => Err(error),
             };
             self.put_stage(py, Stage::Ended);
-            let engine = match self.reuse(py) {
-                Ok(engine) => engine,
-                Err(error) => return Sent::Raised(error),
-            };
             match self.conclude(py, result) {
-                Ok(None) => return Self::end_task(this, engine),
+                Ok(None) => return Sent::Returned(py.None().into_bound(py)),
                 // The next coroutine to run in this task.
                 Ok(Some(coroutine)) => {
                     self.put_stage(py, Stage::Waiting(coroutine.clone().unbind()));
@@ -586,9 +534,6 @@ impl Execution {
             if let Some(completion) = &inner.completion {
                 completion.visit(&visit)?;
             }
-            if let Some(pooled) = &inner.pooled {
-                pooled.visit(&visit)?;
-            }
             if let Some(outcome) = &inner.outcome {
                 outcome.visit(&visit)?;
             }
@@ -600,7 +545,7 @@ impl Execution {
     fn __clear__(&self, py: Python<'_>) {
         let cleared = self.inner.with(py, |inner| {
             let stage = std::mem::replace(&mut inner.stage, Stage::Ended);
-            let futures = (inner.awaited.take(), inner.waiter.take(), inner.pooled.take());
+            let futures = (inner.awaited.take(), inner.waiter.take());
             (stage, inner.completion.take(), inner.outcome.take(), futures)
         });
         drop(cleared);

@@ -39,6 +39,7 @@ mod send;
 mod settlement;
 mod suspension;
 mod task_pool;
+mod unknown;
 mod waiter;
 
 use pyo3::exceptions::asyncio::CancelledError;

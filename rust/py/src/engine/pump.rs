@@ -16,6 +16,7 @@ use super::invoke::{Delivered, Unstarted};
 use super::messages::{Payload, Taken};
 use super::observer::Observation;
 use super::routing::without_sender;
+use super::unknown::UnknownRecipients;
 use crate::agent_id::AgentId;
 use crate::errors::raised;
 use crate::interpreter::current_task::is_running;
@@ -294,7 +295,16 @@ impl Engine {
                 let recipients = recipients.iter().map(|one| one.bind(py));
                 let unknown = Self::place_all(engine, ticket, envelope, recipients)?;
                 if !unknown.is_empty() {
-                    Self::run_steps_in_tasks(engine)?;
+                    Self::continue_if_due(engine)?;
+                    if let Some(event_loop) = engine.get().bound_loop(py) {
+                        return UnknownRecipients::report_soon(
+                            engine,
+                            &event_loop,
+                            ticket,
+                            envelope,
+                            unknown,
+                        );
+                    }
                     Self::report_unknown(engine, envelope, unknown)?;
                 }
                 Self::end_routing(engine, ticket, envelope, Outcome::Handled)

@@ -186,7 +186,9 @@ impl Send {
                 let error = py.get_type::<CancelledError>().call0()?;
                 let left = Self::leave(slf, future, &error);
                 // Like a future, it does not complain when it ends after its event loop.
-                if left.is_err() && event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()? {
+                if left.is_err()
+                    && event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()?
+                {
                     return Ok(());
                 }
                 left

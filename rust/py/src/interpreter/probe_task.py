@@ -1,4 +1,4 @@
-"""Finds where this CPython keeps the state of an `asyncio.Task`. Run once, when the extension is imported.
+"""Find where this CPython keeps the state of an `asyncio.Task`, when the extension is imported.
 
 `words(task)` returns the task's memory as integers, except what changes without its state changing.
 """
@@ -6,10 +6,8 @@
 import asyncio
 import threading
 import weakref
-from asyncio import events
-from contextvars import copy_context
-
 from _asyncio import Task
+from asyncio import events
 
 
 class Loop:
@@ -74,18 +72,31 @@ def only(name, found):
 
 
 def find(words):
-    """Returns the indexes of the future that a task waits for, of its context, of its event loop, of the
-    flag `_log_destroy_pending` with its bit, and of what belongs to other tasks."""
+    """Return where a task keeps its parts.
+
+    These are the indexes of the future that it waits for, of its context, of its event loop, of the
+    flag `_log_destroy_pending` with its bit, and of what belongs to other tasks.
+    """
     loop = Loop()
     before = make_task(loop)
     task, future = make_task(loop)
     after = make_task(loop)
     seen = words(task)
-    waiter = only("the future that a task waits for", [i for i, word in enumerate(seen) if word == id(future)])
-    context = only("the context of a task", [i for i, word in enumerate(seen) if word == id(future.context)])
-    event_loop = only("the event loop of a task", [i for i, word in enumerate(seen) if word == id(loop)])
+    waiter = only(
+        "the future that a task waits for", [i for i, word in enumerate(seen) if word == id(future)]
+    )
+    context = only(
+        "the context of a task", [i for i, word in enumerate(seen) if word == id(future.context)]
+    )
+    event_loop = only(
+        "the event loop of a task", [i for i, word in enumerate(seen) if word == id(loop)]
+    )
     task._log_destroy_pending = True
-    flags = {i: word ^ old for i, (word, old) in enumerate(zip(words(task), seen)) if word != old}
+    flags = {
+        i: word ^ old
+        for i, (word, old) in enumerate(zip(words(task), seen, strict=True))
+        if word != old
+    }
     log_flag = only("the flag _log_destroy_pending", list(flags))
     if flags[log_flag].bit_count() != 1:
         raise RuntimeError("the flag _log_destroy_pending is not one bit")
@@ -121,13 +132,17 @@ def check_changes(words, loop, links):
         task, _future = make_task(loop)
         seen = words(task)
         change(task)
-        if not any(word != old for i, (word, old) in enumerate(zip(words(task), seen)) if i not in links):
+        if not any(
+            word != old
+            for i, (word, old) in enumerate(zip(words(task), seen, strict=True))
+            if i not in links
+        ):
             raise RuntimeError(f"{name} does not show in the state of a task")
         task._log_destroy_pending = False
 
 
 def find_in_thread(words):
-    """Finds the places in a thread of its own, which has neither a running loop nor a current task."""
+    """Run `find` in a thread of its own, which has neither a running loop nor a current task."""
     found = []
 
     def work():
