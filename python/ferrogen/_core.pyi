@@ -445,9 +445,6 @@ class Engine:
     def finish_cancelled(self) -> None:
         """Cancel the sends whose tokens are cancelled, a few turns later."""
 
-    def check_returned(self) -> None:
-        """Return to the pool the tasks of suspended handlers that have ended."""
-
     def resume_parked(self) -> None:
         """Resume the handlers whose responses have arrived."""
 
