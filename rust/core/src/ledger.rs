@@ -21,7 +21,7 @@ new_key_type! {
 /// the most severe outcome of its deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// All handlers completed, or the topic has no subscriber.
+    /// All handlers completed.
     Handled,
     /// The response reached the sender, or the sender no longer waits for it.
     Responded,
