@@ -1,6 +1,7 @@
 """A program in a fork of the fork server starts and ends as in a new interpreter."""
 
 import subprocess
+import sys
 
 import pytest
 
@@ -39,9 +40,11 @@ def test_it_has_its_arguments_its_folder_its_input_and_its_environment(run, tmp_
     ],
 )
 def test_it_ends_as_it_ends_in_a_new_interpreter(run, code, status, complaint):
-    done = run(code)
-    assert done.returncode == status
-    assert done.stderr.endswith(complaint)
+    new = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    for done in (run(code), new):
+        assert done.returncode == status
+        assert done.stderr.endswith(complaint)
+        assert bool(done.stderr) == bool(complaint)
 
 
 def test_what_one_program_changes_is_not_seen_by_the_next(run):

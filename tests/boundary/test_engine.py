@@ -9,7 +9,6 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from contextvars import copy_context
 from textwrap import dedent
 from typing import Any
@@ -55,14 +54,26 @@ def test_the_internal_classes_are_final(base: type) -> None:
         type("Sub", (base,), {})
 
 
-@pytest.mark.parametrize("name", ["Execution", "Waiter", "StepCatcher", "Handler"])
-async def test_internal_objects_cannot_be_made(name: str) -> None:
-    runtime = await started(Calling("calls"))
-    await runtime.send_message(lambda task: None, WRITER)
-    found = [type(one) for one in gc.get_objects() if type(one).__name__ == name]
-    for cls in set(found):
-        with pytest.raises(TypeError):
-            cls()
+async def test_internal_objects_cannot_be_created_in_python() -> None:
+    gate = asyncio.Event()
+
+    class Waiting(BaseAgent):
+        async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
+            await gate.wait()
+
+    runtime = await started(Waiting("waits"))
+    asked = asyncio.ensure_future(runtime.send_message("x", WRITER))
+    await asyncio.sleep(0)
+    handlers = Handlers([(int, [(print, None, print, [int], print)])])
+    objects = [*gc.get_objects(), *gc.get_referents(handlers)]
+    internal = {
+        type(one).__name__: type(one) for one in objects if type(one).__module__ == "ferrogen._core"
+    }
+    for name in ("Execution", "Waiter", "Handler"):
+        with pytest.raises(TypeError, match="cannot create"):
+            internal[name]()
+    gate.set()
+    await asked
     await runtime.stop_when_idle()
 
 
@@ -153,13 +164,14 @@ async def test_an_object_that_is_no_exception_cannot_be_thrown(thrown: Any) -> N
     send.close()
 
 
-async def test_a_send_that_has_not_begun_is_no_future_yet() -> None:
-    engine = make_engine()
-    for method in ("done", "cancelled", "result", "exception", "cancel", "get_loop"):
-        send = engine.send_message("x", WRITER)
-        with suppress(RuntimeError, asyncio.InvalidStateError):
-            getattr(send, method)()
-        send.close()
+@pytest.mark.parametrize(
+    "method", ["done", "cancelled", "result", "exception", "cancel", "get_loop"]
+)
+async def test_a_send_that_was_not_started_is_not_a_future_yet(method: str) -> None:
+    send = make_engine().send_message("x", WRITER)
+    with pytest.raises(RuntimeError, match="a send is a future only while"):
+        getattr(send, method)()
+    send.close()
 
 
 async def test_a_send_is_stepped_by_one_thread_while_others_look_at_it() -> None:
@@ -217,7 +229,8 @@ async def test_an_error_of_the_host_loses_no_message_and_no_later_one(name: str)
 
     host = Failing()
     setattr(host, name, fail)
-    engine = open_engine(host)
+    # An open engine does not call `enter`.
+    engine = make_engine(host) if name == "enter" else open_engine(host)
     loop_errors: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: loop_errors.append(context))
     agent = Agent()
@@ -232,14 +245,20 @@ async def test_an_error_of_the_host_loses_no_message_and_no_later_one(name: str)
     for _ in range(20):
         await asyncio.sleep(0)
     host.fails = False
+    engine.open(asyncio.get_running_loop(), copy_context(), is_traced=False)
     assert await engine.send_message("y", WRITER) == "y"
     engine.shut()
     engine.drain("over")
     for _ in range(5):
         await asyncio.sleep(0)
-    assert all(one.done() for one in asked)
-    for context in loop_errors:
-        assert isinstance(context["exception"], Failure)
+    outcomes = [one.result() for one in asked]
+    errors = [one for one in outcomes if isinstance(one, Failure)]
+    errors += [context["exception"] for context in loop_errors]
+    errors += [arguments[1] for method, arguments in host.calls if method == "routing_failed"]
+    assert errors
+    assert {type(one) for one in errors} == {Failure}
+    counts = engine.tally()
+    assert counts.pop("accepted") == sum(counts.values())
 
 
 async def settled(awaitable: Any) -> Any:
@@ -469,8 +488,13 @@ async def test_an_agent_is_built_and_entered_once() -> None:
     assert [agent_id for agent_id, _ in engine.instances()] == [WRITER]
 
 
-@pytest.mark.parametrize("exists", [False, True])
-async def test_a_report_about_an_agent_that_is_not_being_built_is_refused(exists: bool) -> None:
+@pytest.mark.parametrize(
+    ("exists", "match"),
+    [(False, "the agent is not in the directory"), (True, "not in the required stage")],
+)
+async def test_a_report_about_an_agent_that_is_not_being_built_is_rejected(
+    exists: bool, match: str
+) -> None:
     engine = make_engine()
     if exists:
         engine.enter(WRITER, Agent())
@@ -479,7 +503,7 @@ async def test_a_report_about_an_agent_that_is_not_being_built_is_refused(exists
         lambda: engine.build_failed(WRITER, OSError("no")),
         lambda: engine.build_canceled(WRITER),
     ):
-        with pytest.raises(RuntimeError):
+        with pytest.raises(RuntimeError, match=match):
             report()
     assert len(engine.instances()) == exists
 

@@ -67,7 +67,7 @@ def message():
 @pytest.mark.skipif(
     sys.version_info >= (3, 12), reason="from 3.12 on a generator without memory crashes CPython"
 )
-def test_a_class_is_written_for_the_first_time(run_program: RunProgram) -> None:
+def test_failed_allocations_in_the_first_write_of_a_class(run_program: RunProgram) -> None:
     program = """
         from pydantic import BaseModel
         class Model(BaseModel):
@@ -82,7 +82,7 @@ def test_a_class_is_written_for_the_first_time(run_program: RunProgram) -> None:
 
 
 @needs_failing_allocations
-def test_a_dataclass_is_written(run_program: RunProgram) -> None:
+def test_failed_allocations_while_a_dataclass_is_written(run_program: RunProgram) -> None:
     program = """
         registry = SerializationRegistry()
         registry.add_serializer(try_get_known_serializers_for_type(Crate))
@@ -99,7 +99,9 @@ def test_a_dataclass_is_written(run_program: RunProgram) -> None:
 @pytest.mark.parametrize(
     "message", ["Crate(object())", "Crate(deep)", "1", "Crate(10**5000)", "Crate({object(): 1})"]
 )
-def test_a_message_is_refused(message: str, run_program: RunProgram) -> None:
+def test_failed_allocations_while_a_message_is_rejected(
+    message: str, run_program: RunProgram
+) -> None:
     program = f"""
         def refuse(value):
             raise TypeError("\\N{{SNOWMAN}} has no JSON form")
@@ -117,7 +119,7 @@ def test_a_message_is_refused(message: str, run_program: RunProgram) -> None:
 
 
 @needs_failing_allocations
-def test_what_other_libraries_read_and_write_is_passed_to_them(run_program: RunProgram) -> None:
+def test_failed_allocations_in_calls_to_other_libraries(run_program: RunProgram) -> None:
     # msgspec, pydantic-core and protobuf crash by themselves, so that stubs take their places.
     program = """
         from pydantic import BaseModel
@@ -157,7 +159,7 @@ def test_what_other_libraries_read_and_write_is_passed_to_them(run_program: RunP
 
 
 @needs_failing_allocations
-def test_a_table_is_made_and_used(run_program: RunProgram) -> None:
+def test_failed_allocations_in_the_serializer_table(run_program: RunProgram) -> None:
     program = """
         class Serializer:
             def serialize(self, message):

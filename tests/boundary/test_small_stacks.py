@@ -180,7 +180,7 @@ def test_nested_payloads_are_read_or_refused(run_program: RunProgram) -> None:
     run_program(with_prelude(program))
 
 
-def test_what_looks_nested_inside_text_is_read(run_program: RunProgram) -> None:
+def test_brackets_inside_text_do_not_count_as_nesting(run_program: RunProgram) -> None:
     program = r"""
         from pydantic import BaseModel
         @dataclass

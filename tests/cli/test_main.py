@@ -1,5 +1,6 @@
 """The table of commands."""
 
+import re
 import sysconfig
 from collections.abc import Callable
 from importlib.metadata import version
@@ -17,7 +18,8 @@ def test_version_is_that_of_the_package(ferrogen: Call):
 def test_help_lists_every_command(process: Call):
     ours = process("--help")
     assert ours.returncode == 0
-    assert "run" in ours.stdout
+    for command in ("run", "models", "chat", "check-component"):
+        assert re.search(rf"^\W*{command} ", ours.stdout, re.MULTILINE)
     assert "python -m ferrogen" in ours.stdout
 
 

@@ -171,9 +171,12 @@ async def test_an_agent_with_a_queued_message_is_not_passivated(
     runtime.set_agent_options("a", AgentOptions(concurrency=1, passivate_after=60))
     asking = [asyncio.ensure_future(runtime.send_message(n, a())) for n in range(3)]
     await gate.arrived.get()
+    agent = await runtime.try_get_underlying_agent_instance(a(), Doing)
     await clock.advance(120)
     gate.open.set()
     assert await asyncio.gather(*asking) == [0, 1, 2]
+    assert agent.closed == 0
+    assert instances(runtime) == [str(a())]
 
 
 async def test_each_message_restarts_the_idle_time(runtime: Runtime, clock: Clock) -> None:

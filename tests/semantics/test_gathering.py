@@ -84,6 +84,7 @@ async def test_agents_that_do_not_exist_yet_are_built_in_a_task(world):
     assert await asyncio.gather(*sends) == [1, 2, 3]
     assert isinstance(tasks[0], asyncio.Task)
     assert sorted(began) == [1, 2, 3]
+    assert began.index(1) < began.index(3)
 
 
 async def test_one_send_given_twice_is_sent_once(world):

@@ -304,6 +304,9 @@ async def test_sends_are_stepped_in_several_greenlets(world):
     for value in (False, True, False):
         greenlet.greenlet(step).switch(value)
         assert asyncio.current_task() is mine
+    if world.mode == "native":
+        assert [isinstance(one, tuple) for one in left] == [False, True, False]
+    assert len(left) == 3
     for one in left:
         if isinstance(one, tuple):
             one[0].close()
