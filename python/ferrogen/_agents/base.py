@@ -41,7 +41,8 @@ def subscription_factory(
     """Add a subscription factory to an agent class; a class decorator."""
 
     def decorator(cls: type[BaseAgentType]) -> type[BaseAgentType]:
-        cls.internal_unbound_subscriptions_list.append(subscription)
+        declared = cls.internal_unbound_subscriptions_list
+        declared.append(subscription)
         return cls
 
     return decorator
@@ -73,7 +74,7 @@ def handles(
             serializers = [serializer]
         if not serializers:
             raise ValueError(
-                f"No serializers found for type {type}. Please provide an explicit serializer."
+                f"No serializers found for type {type}: pass one to the decorator as serializer"
             )
         cls.internal_extra_handles_types.append((type, serializers))
         return cls
@@ -124,8 +125,7 @@ class BaseAgent(ABC, Agent):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # Subscriptions and serializers are declared anew on each class, as in AutoGen.
-        cls.internal_extra_handles_types = []
-        cls.internal_unbound_subscriptions_list = []
+        cls.internal_unbound_subscriptions_list, cls.internal_extra_handles_types = [], []
 
     @classmethod
     def _handles_types(cls) -> list[tuple[type[Any], list[MessageSerializer[Any]]]]:
@@ -136,9 +136,10 @@ class BaseAgent(ABC, Agent):
         return cls.internal_unbound_subscriptions_list
 
     def __init__(self, description: str) -> None:
-        if AgentInstantiationContext.is_in_factory_call():
-            self._runtime: AgentRuntime = AgentInstantiationContext.current_runtime()
-            self._id: AgentId = AgentInstantiationContext.current_agent_id()
+        context = AgentInstantiationContext
+        if context.is_in_factory_call():
+            self._id: AgentId = context.current_agent_id()
+            self._runtime: AgentRuntime = context.current_runtime()
         if not isinstance(description, str):
             raise ValueError("Agent description must be a string")
         self._description = description
@@ -275,7 +276,7 @@ class BaseAgent(ABC, Agent):
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return the state of the agent. Override it: this one warns and returns nothing."""
-        warnings.warn("save_state not implemented", stacklevel=2)
+        _warn_not_implemented("save_state")
         return {}
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
@@ -284,7 +285,7 @@ class BaseAgent(ABC, Agent):
         Args:
             state: That state.
         """
-        warnings.warn("load_state not implemented", stacklevel=2)
+        _warn_not_implemented("load_state")
 
     async def close(self) -> None:
         """Release the resources of the agent. Override it if there are any."""
@@ -359,3 +360,8 @@ class BaseAgent(ABC, Agent):
             await runtime.add_subscription(direct_messages_to(agent_type.type))
         add_class_serializers(cls, runtime)
         return agent_type
+
+
+def _warn_not_implemented(method: str) -> None:
+    """Warn at the caller of an agent's method."""
+    warnings.warn(f"{method} not implemented", stacklevel=3)

@@ -41,7 +41,7 @@ def get_handled_types_from_closure(
 
 
 class ClosureContext(Protocol):
-    """What a closure can do as an agent: it is handed this as its first argument.
+    """The agent that a closure gets as its first argument: its id, and how it sends messages.
 
     Example:
         ```python
@@ -130,8 +130,8 @@ class ClosureAgent(BaseAgent, ClosureContext):
     ) -> None:
         if not AgentInstantiationContext.is_in_factory_call():
             raise RuntimeError(
-                "ClosureAgent must be instantiated within the context of an AgentRuntime. It "
-                "cannot be directly instantiated: use ClosureAgent.register_closure"
+                "a closure agent must be instantiated within the context of a factory call: use "
+                "ClosureAgent.register_closure"
             )
         super().__init__(description)
         self._closure: Callable[[ClosureContext, Any, MessageContext], Awaitable[Any]] = closure
@@ -141,23 +141,20 @@ class ClosureAgent(BaseAgent, ClosureContext):
 
     async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
         """Call the closure with the message, if the closure takes its type."""
-        if not self._expects_anything and type(message) not in self._expected_types:
-            text = (
-                f"Message type {type(message)} not in target types {self._expected_types} of "
-                f"{self.id}. Set unknown_type_policy to "
-            )
-            if self._unknown_type_policy == "warn":
-                warnings.warn(
-                    text + "'error' to raise an exception, or 'ignore' to call the closure anyway",
-                    stacklevel=1,
-                )
-                return None
-            if self._unknown_type_policy == "error":
-                raise CantHandleException(
-                    text
-                    + "'warn' to drop it with a warning, or 'ignore' to call the closure anyway"
-                )
-        return await self._closure(self, message, ctx)
+        expected = self._expects_anything or type(message) in self._expected_types
+        policy = "ignore" if expected else self._unknown_type_policy
+        if policy not in ("warn", "error"):
+            return await self._closure(self, message, ctx)
+        text = (
+            f"Message type {type(message)} not in target types {self._expected_types} of "
+            f"{self.id}. Set unknown_type_policy to "
+        )
+        if policy == "error":
+            text += "'warn' to drop it with a warning, or 'ignore' to call the closure anyway"
+            raise CantHandleException(text)
+        text += "'error' to raise an exception, or 'ignore' to call the closure anyway"
+        warnings.warn(text, stacklevel=1)
+        return None
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return nothing: a closure agent has no state."""

@@ -49,7 +49,7 @@ class AgentInstantiationContext:
 
     def __init__(self) -> None:
         raise RuntimeError(
-            "AgentInstantiationContext cannot be instantiated. It is a static class: "
+            "AgentInstantiationContext cannot be instantiated: "
             "call its class methods while an agent is being built"
         )
 

@@ -20,7 +20,7 @@ class DefaultSubscription(TypeSubscription):
         ```
 
     Args:
-        topic_type: The topic type to subscribe to.
+        topic_type: The topic type.
         agent_type: The agent type that receives it; by default the agent type that is being
             registered.
 

@@ -40,7 +40,7 @@ class MessageHandlerContext:
 
     def __init__(self) -> None:
         raise RuntimeError(
-            "MessageHandlerContext cannot be instantiated. It is a static class: "
+            "MessageHandlerContext cannot be instantiated: "
             "call its class methods inside a message handler"
         )
 

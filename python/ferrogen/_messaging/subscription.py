@@ -110,7 +110,7 @@ class SubscriptionInstantiationContext:
 
     def __init__(self) -> None:
         raise RuntimeError(
-            "SubscriptionInstantiationContext cannot be instantiated. It is a static class: "
+            "SubscriptionInstantiationContext cannot be instantiated: "
             "call its class methods while subscriptions are being created"
         )
 

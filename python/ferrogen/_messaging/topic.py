@@ -87,9 +87,12 @@ class DefaultTopicId(TopicId):
     __module__ = "ferrogen"
 
     def __init__(self, type: str = "default", source: str | None = None) -> None:
-        if source is None:
-            try:
-                source = MessageHandlerContext.agent_id().key
-            except RuntimeError:
-                source = "default"
-        super().__init__(type, source)
+        super().__init__(type, _default_source() if source is None else source)
+
+
+def _default_source() -> str:
+    try:
+        agent = MessageHandlerContext.agent_id()
+    except RuntimeError:
+        return "default"
+    return agent.key

@@ -65,9 +65,9 @@ class TypeSubscription(Subscription):  # noqa: PLW1641 - equal by id or by conte
         Raises:
             CantHandleException: The topic does not match this subscription.
         """
-        if not self.is_match(topic_id):
-            raise CantHandleException("TopicId does not match the subscription")
-        return AgentId(type=self._agent_type, key=topic_id.source)
+        if self.is_match(topic_id):
+            return AgentId(self._agent_type, topic_id.source)
+        raise CantHandleException("TopicId does not match the subscription")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TypeSubscription):
