@@ -11,6 +11,7 @@ from opentelemetry.trace import Link, Span, SpanContext, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _W3C = TraceContextTextMapPropagator()
+_FIELDS = ("traceparent", "tracestate")
 
 
 @dataclass(kw_only=True)
@@ -32,11 +33,8 @@ def get_telemetry_envelope_metadata() -> EnvelopeMetadata:
     Returns:
         The metadata; its fields are None when no span is current.
     """
-    carrier = _current_trace()
-    return EnvelopeMetadata(
-        traceparent=carrier.get("traceparent"),
-        tracestate=carrier.get("tracestate"),
-    )
+    parent, state = map(_current_trace().get, _FIELDS)
+    return EnvelopeMetadata(traceparent=parent, tracestate=state)
 
 
 def get_telemetry_grpc_metadata(
@@ -109,12 +107,12 @@ def _current_trace() -> dict[str, str]:
 
 def _carrier(metadata: EnvelopeMetadata | Mapping[str, str]) -> dict[str, str] | None:
     if isinstance(metadata, EnvelopeMetadata):
-        pairs = {"traceparent": metadata.traceparent, "tracestate": metadata.tracestate}
-        return {key: value for key, value in pairs.items() if value is not None}
+        pairs = zip(_FIELDS, (metadata.traceparent, metadata.tracestate), strict=True)
+        return {key: value for key, value in pairs if value is not None}
     # Headers of remote calls come in many mapping-like types that are no collections.abc.Mapping.
     if not hasattr(metadata, "__getitem__"):
         return None
-    found = {key: metadata.get(key) for key in ("traceparent", "tracestate")}
+    found = {key: metadata.get(key) for key in _FIELDS}
     return {key: value for key, value in found.items() if value}
 
 

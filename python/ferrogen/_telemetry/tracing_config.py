@@ -179,12 +179,13 @@ _SPAN_KINDS = {
 
 
 def _destination_text(destination: MessagingDestination) -> str:
-    if isinstance(destination, AgentId):
-        return f"{destination.type}.({destination.key})-A"
-    if isinstance(destination, TopicId):
-        return f"{destination.type}.({destination.source})-T"
-    if isinstance(destination, str):
-        return destination
-    if destination is None:
-        return ""
-    raise ValueError(f"Unknown destination type: {type(destination)}")
+    match destination:
+        case AgentId():
+            instance, suffix = destination.key, "A"
+        case TopicId():
+            instance, suffix = destination.source, "T"
+        case str() | None:
+            return destination or ""
+        case _:
+            raise ValueError(f"Unknown destination type: {type(destination)}")
+    return f"{destination.type}.({instance})-{suffix}"
