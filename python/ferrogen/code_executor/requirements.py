@@ -1,4 +1,4 @@
-"""Requirements own the tie between a function and the packages and imports it cannot do without."""
+"""Functions with the packages and imports that they require."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -19,15 +19,15 @@ _MODULE = "func_module"
 
 @dataclass
 class FunctionWithRequirementsStr:
-    r"""A function that is given as source text, with what it needs.
+    r"""A function as source text, with its requirements.
 
-    The text is executed when the object is made, to find the function and its signature: give it
-    only text that you would run.
+    The text is executed when the object is created, to find the function and its signature: pass
+    only text that you trust.
 
     Args:
         func: Python source that defines exactly one function.
-        python_packages: What to install for it, as pip would be told.
-        global_imports: What it expects to have been imported.
+        python_packages: The packages to install, as requirements that pip reads.
+        global_imports: The imports that it needs.
 
     Raises:
         FunctionSourceError: The text does not run, or does not define exactly one function.
@@ -55,13 +55,12 @@ class FunctionWithRequirementsStr:
         python_packages: Sequence[str] = [],
         global_imports: Sequence[Import] = [],
     ) -> None:
-        self.func = func
-        self.python_packages = python_packages
-        self.global_imports = global_imports
         self._func_name, self.compiled_func = _only_function(func)
+        self.func, self.python_packages = func, python_packages
+        self.global_imports = global_imports
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
-        """Refuse: only a code executor runs the text, as it has the packages.
+        """Raise: only a code executor, which installs the packages, runs the text.
 
         Raises:
             NotImplementedError: Always.
@@ -73,9 +72,9 @@ class FunctionWithRequirementsStr:
 
 @dataclass
 class FunctionWithRequirements(Generic[T, P]):
-    """A function with what it needs; called, it does what the function does.
+    """A function with its requirements; a call is passed to the function.
 
-    `with_requirements` makes these.
+    `with_requirements` creates them.
 
     Example:
         ```python
@@ -97,10 +96,10 @@ class FunctionWithRequirements(Generic[T, P]):
     """The function itself."""
 
     python_packages: Sequence[str] = field(default_factory=list)
-    """What to install for it, as pip would be told."""
+    """The packages to install, as requirements that pip reads."""
 
     global_imports: Sequence[Import] = field(default_factory=list)
-    """What it expects to have been imported."""
+    """The imports that it needs."""
 
     @classmethod
     def from_callable(
@@ -109,14 +108,14 @@ class FunctionWithRequirements(Generic[T, P]):
         python_packages: Sequence[str] = [],
         global_imports: Sequence[Import] = [],
     ) -> "FunctionWithRequirements[T, P]":
-        """Tie a function to what it needs."""
+        """Add requirements to a function."""
         return cls(func, python_packages, global_imports)
 
     @staticmethod
     def from_str(
         func: str, python_packages: Sequence[str] = [], global_imports: Sequence[Import] = []
     ) -> FunctionWithRequirementsStr:
-        """Tie source text to what it needs.
+        """Add requirements to source text.
 
         Raises:
             FunctionSourceError: The text does not run, or does not define exactly one function.
@@ -131,11 +130,11 @@ class FunctionWithRequirements(Generic[T, P]):
 def with_requirements(
     python_packages: Sequence[str] = [], global_imports: Sequence[Import] = []
 ) -> Callable[[Callable[P, T]], FunctionWithRequirements[T, P]]:
-    """Declare what a function needs, so that a code executor can offer it to generated code.
+    """Declare the requirements of a function that a code executor offers to generated code.
 
     Args:
-        python_packages: What the executor installs for it, as pip would be told.
-        global_imports: What the executor imports before it.
+        python_packages: The packages that the executor installs, as requirements that pip reads.
+        global_imports: The imports that the executor writes before it.
 
     Returns:
         A decorator. The decorated function can still be called.

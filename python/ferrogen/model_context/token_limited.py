@@ -1,4 +1,4 @@
-"""The context that sends as much as fits into a number of tokens."""
+"""Model context limited by tokens."""
 
 from typing import List  # noqa: UP035 - upstream's spelling
 
@@ -30,10 +30,10 @@ class TokenLimitedChatCompletionContextConfig(BaseModel):
 class TokenLimitedChatCompletionContext(
     ChatCompletionContext, Component[TokenLimitedChatCompletionContextConfig]
 ):
-    """A context that leaves messages out, from the middle, until the rest fits.
+    """A context that removes messages, from the middle, until the rest fits a token limit.
 
-    Calls of functions are left out together with their results. If not even one message fits,
-    none is sent.
+    Function calls are removed together with their results. If no message fits, the context is
+    empty.
 
     Example:
         ```python
@@ -59,14 +59,14 @@ class TokenLimitedChatCompletionContext(
         tool_schema: List[ToolSchema] | None = None,
         initial_messages: List[LLMMessage] | None = None,
     ) -> None:
-        """Choose how many tokens are sent.
+        """Create the context.
 
         Args:
             model_client: Counts the tokens.
-            token_limit: The most tokens that are sent; by default what the client says that its
-                model has room for.
-            tool_schema: The tools that are sent along, which take tokens too.
-            initial_messages: What is there from the beginning.
+            token_limit: The maximum number of tokens; by default the client's
+                ``remaining_tokens`` must not be negative.
+            tool_schema: The tools of the requests, whose tokens count too.
+            initial_messages: The first messages.
 
         Raises:
             ContextLimitError: The limit is not above zero.
@@ -79,17 +79,17 @@ class TokenLimitedChatCompletionContext(
         self._tool_schema = tool_schema or []
 
     async def get_messages(self) -> List[LLMMessage]:
-        """Return the messages that fit; those in the middle go first."""
-        messages = list(self._messages)
-        while messages and not self._fits(messages):
-            del messages[exchange_at(messages, len(messages) // 2)]
-        return from_a_beginning(messages)
+        """Return the messages that fit; those in the middle are removed first."""
+        kept = self._messages.copy()
+        while kept and not self._fits(kept):
+            del kept[exchange_at(kept, len(kept) // 2)]
+        return from_a_beginning(kept)
 
     def _fits(self, messages: List[LLMMessage]) -> bool:
-        if self._token_limit is None:
-            return self._model_client.remaining_tokens(messages, tools=self._tool_schema) >= 0
-        counted = self._model_client.count_tokens(messages, tools=self._tool_schema)
-        return counted <= self._token_limit
+        counter, limit = self._model_client, self._token_limit
+        if limit is not None:
+            return counter.count_tokens(messages, tools=self._tool_schema) <= limit
+        return counter.remaining_tokens(messages, tools=self._tool_schema) >= 0
 
     def _to_config(self) -> TokenLimitedChatCompletionContextConfig:
         return config_of(
