@@ -123,7 +123,7 @@ class ComponentToConfig(Generic[ToConfigT]):
                 )
         if "<locals>" in provider:
             raise ComponentTypeError(
-                f"Cannot dump component with local class {own.__qualname__}: "
+                f"component of local class {own.__qualname__} cannot be dumped: "
                 "define it at the top of a module"
             )
         description = self.component_description

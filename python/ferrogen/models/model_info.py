@@ -18,7 +18,7 @@ from ferrogen.models.families import ModelFamily
 _REQUIRED = ("vision", "function_calling", "json_output", "family")
 
 
-@deprecated("Use the ModelInfo class instead ModelCapabilities.")
+@deprecated("ModelCapabilities is deprecated: use ModelInfo.")
 class ModelCapabilities(TypedDict, total=False):
     """What clients said of their models before there was `ModelInfo`."""
 

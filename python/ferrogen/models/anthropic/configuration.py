@@ -140,7 +140,7 @@ def checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
             "sent with a request goes into extra_create_args"
         )
     if not arguments.get("model"):
-        raise ClientSetupError("model is required for AnthropicChatCompletionClient")
+        raise ClientSetupError("the argument model is required")
     given = {name: value for name, value in arguments.items() if value is not None}
     if "model_capabilities" in given:
         said = {"family": ModelFamily.UNKNOWN, "structured_output": False}
