@@ -9,16 +9,16 @@ import pytest
 
 import ferrogen
 
-from .world import World
+from .scenario import Scenario
 
 # AutoGen, task mode, and the default mode, in which handlers run inline until they suspend.
-MODES = ["upstream", "plain", "native"]
+MODES = ["upstream", "tasks", "inline"]
 
 
 @pytest.fixture(params=MODES)
 def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The mode of this test; runtimes created in the test are in that mode."""
-    if request.param == "plain":
+    if request.param == "tasks":
         monkeypatch.setenv("FERROGEN_PLAIN_TASKS", "1")
     else:
         monkeypatch.delenv("FERROGEN_PLAIN_TASKS", raising=False)
@@ -32,12 +32,12 @@ def core(mode: str) -> ModuleType:
 
 
 @pytest.fixture
-async def world(core: ModuleType, mode: str) -> AsyncIterator[World]:
+async def scenario(core: ModuleType, mode: str) -> AsyncIterator[Scenario]:
     """A runtime on this test's loop. At the end of the test, all its messages must be settled."""
-    world = World(core, mode)
-    world.watch_loop()
-    yield world
-    if not world.is_upstream:
-        if world.is_started and not world.is_left_busy:
-            await asyncio.wait_for(world.runtime.stop_when_idle(), 5)
-        assert world.strays == []
+    scenario = Scenario(core, mode)
+    scenario.collect_loop_errors()
+    yield scenario
+    if not scenario.is_upstream:
+        if scenario.is_started and not scenario.is_left_busy:
+            await asyncio.wait_for(scenario.runtime.stop_when_idle(), 5)
+        assert scenario.loop_errors == []

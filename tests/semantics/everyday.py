@@ -1,4 +1,4 @@
-"""A scenario of common features, for many kinds of event loops and agents."""
+"""A program of common features, for many kinds of event loops and agents."""
 
 import asyncio
 import contextvars
@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from .world import Ask, World, turns, until
+from .scenario import Ask, Scenario, until, yield_to_loop
 
 variable = contextvars.ContextVar("variable", default="nothing")
 
 
-async def everyday(world: World, *, routed: bool = True) -> None:  # noqa: PLR0915 - it is a list
+async def everyday(scenario: Scenario, *, routed: bool = True) -> None:  # noqa: PLR0915 - it is a list
     """Register agents that use the common features, and check the results."""
-    core = world.core
+    core = scenario.core
     gate, received = asyncio.Event(), []
 
     async def works(self, message, ctx):
@@ -30,9 +30,9 @@ async def everyday(world: World, *, routed: bool = True) -> None:  # noqa: PLR09
     async def through(self, message):
         return "through"
 
-    async def turn(self, message):
+    async def yields(self, message):
         await asyncio.sleep(0)
-        return "turn"
+        return "yields"
 
     async def sleep(self, message):
         await asyncio.sleep(0.001)
@@ -46,24 +46,27 @@ async def everyday(world: World, *, routed: bool = True) -> None:  # noqa: PLR09
         return await asyncio.to_thread(variable.get)
 
     async def nest(self, message):
-        names = ("through", "turn", "sleep")
-        return [await self.send_message(Ask(n), world.id("a", n)) for n in names]
+        names = ("through", "yields", "sleep")
+        return [await self.send_message(Ask(n), scenario.id("a", n)) for n in names]
 
     async def gather(self, message):
-        names = ("turn", "through") * 10
+        names = ("yields", "through") * 10
         return await asyncio.gather(
-            *(self.send_message(Ask(name), world.id("a", str(i))) for i, name in enumerate(names))
+            *(
+                self.send_message(Ask(name), scenario.id("a", str(i)))
+                for i, name in enumerate(names)
+            )
         )
 
     async def timeout(self, message):
         with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(self.send_message(Ask("wait"), world.id("a", "slow")), 0.001)
+            await asyncio.wait_for(self.send_message(Ask("wait"), scenario.id("a", "slow")), 0.001)
         if sys.version_info >= (3, 11):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0):
                     await asyncio.Event().wait()
             async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-                group.create_task(self.send_message(Ask("turn"), world.id("a", "child")))
+                group.create_task(self.send_message(Ask("yields"), scenario.id("a", "child")))
         return "timeout"
 
     async def wait(self, message):
@@ -77,28 +80,28 @@ async def everyday(world: World, *, routed: bool = True) -> None:  # noqa: PLR09
         await asyncio.sleep(0)
         received.append(self.id.type)
 
-    actions = (through, turn, sleep, fail, thread, nest, gather, timeout, wait, publish, hear)
+    actions = (through, yields, sleep, fail, thread, nest, gather, timeout, wait, publish, hear)
     what_to_do = {action.__name__: action for action in actions}
     for name in "abc":
-        await world.agent(name, works, topic="t", routed=routed, keys=["default", *range(10)])
-    world.start()
+        await scenario.agent(name, works, topic="t", routed=routed, keys=["default", *range(10)])
+    scenario.start()
 
-    for name in ("through", "turn", "sleep", "thread", "timeout"):
-        assert await world.ask("a", name) == name
-    assert await world.ask("a", "nest") == ["through", "turn", "sleep"]
-    assert await world.ask("a", "gather") == ["turn", "through"] * 10
+    for name in ("through", "yields", "sleep", "thread", "timeout"):
+        assert await scenario.ask("a", name) == name
+    assert await scenario.ask("a", "nest") == ["through", "yields", "sleep"]
+    assert await scenario.ask("a", "gather") == ["yields", "through"] * 10
     with pytest.raises(ValueError, match="fail"):
-        await world.ask("a", "fail")
+        await scenario.ask("a", "fail")
     for _ in range(200):
-        assert await world.ask("a", "through") == "through"
-    await world.ask("a", "publish")
+        assert await scenario.ask("a", "through") == "through"
+    await scenario.ask("a", "publish")
     await until(lambda: len(received) == 6)
     assert sorted(received) == ["b", "b", "b", "c", "c", "c"]
-    waiting = asyncio.ensure_future(world.ask("a", "wait"))
-    await turns()
+    waiting = asyncio.ensure_future(scenario.ask("a", "wait"))
+    await yield_to_loop()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     gate.set()
-    await turns()
-    await world.idle()
+    await yield_to_loop()
+    await scenario.idle()

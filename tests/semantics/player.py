@@ -21,14 +21,14 @@ class Player(Steps):
     def __init__(self, core: ModuleType, program: Program) -> None:
         super().__init__(core)
         self.program = program
-        self.strays: list[str] = []
+        self.loop_errors: list[str] = []
         self.logged: list[str] = []
         self.rules_broken: list[str] = []
 
     async def play(self) -> dict[str, Any]:
         """Run the program, and return the observations."""
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda _, context: self.strays.append(stray(context)))
+        loop.set_exception_handler(lambda _, context: self.loop_errors.append(loop_error(context)))
         core, program = self.core, self.program
         options: dict[str, Any] = {}
         if program.overseen:
@@ -42,7 +42,7 @@ class Player(Steps):
         await self._settle(10)
         return {
             "traces": dict(self.traces),
-            "strays": sorted(self.strays),
+            "loop_errors": sorted(self.loop_errors),
             "logged": sorted(self.logged),
             "rules broken": self.rules_broken,
             "left": self.runtime.unprocessed_messages_count,
@@ -127,11 +127,11 @@ class Player(Steps):
             if order != sorted(order):
                 self.rules_broken.append(f"{agent_id} began {begun}, sent as {self.accepted}")
 
-    async def _settle(self, turns: int = 60) -> None:
+    async def _settle(self, iterations: int = 60) -> None:
         """Run the event loop until nothing changes any more."""
         while True:
             before = self.moves
-            for _ in range(turns):
+            for _ in range(iterations):
                 await asyncio.sleep(0)
             if self.moves == before and not self.timers:
                 return
@@ -147,7 +147,7 @@ def overseer(core: ModuleType) -> Any:
     return Overseer()
 
 
-def stray(context: dict[str, Any]) -> str:
+def loop_error(context: dict[str, Any]) -> str:
     error = context.get("exception")
     return f"{context.get('message')}: {type(error).__name__}"
 

@@ -6,7 +6,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 
 import pytest
 
-from .world import Ask, World, turns, until
+from .scenario import Ask, Scenario, until, yield_to_loop
 
 
 async def counting(log, suspend=True):
@@ -22,7 +22,7 @@ async def counting(log, suspend=True):
 
 
 @pytest.mark.parametrize("suspend", [False, True])
-async def test_a_generator_that_is_used_up_ends_at_once(world, suspend):
+async def test_a_generator_that_is_used_up_ends_at_once(scenario, suspend):
     log = []
 
     async def handler(self, message, ctx):
@@ -30,14 +30,14 @@ async def test_a_generator_that_is_used_up_ends_at_once(world, suspend):
         log.append("handler")
         return numbers
 
-    await world.agent("a", handler)
-    world.start()
-    assert await world.ask("a") == [0, 1, 2]
+    await scenario.agent("a", handler)
+    scenario.start()
+    assert await scenario.ask("a") == [0, 1, 2]
     assert log == ["finally", "handler"]
 
 
 @pytest.mark.parametrize("suspend", [False, True])
-async def test_a_generator_left_half_way_is_ended_by_the_loop(world, suspend):
+async def test_a_generator_left_half_way_is_ended_by_the_loop(scenario, suspend):
     log = []
 
     async def handler(self, message, ctx):
@@ -45,15 +45,15 @@ async def test_a_generator_left_half_way_is_ended_by_the_loop(world, suspend):
             return number
         return None
 
-    await world.agent("a", handler)
-    world.start()
-    assert await world.ask("a") == 0
+    await scenario.agent("a", handler)
+    scenario.start()
+    assert await scenario.ask("a") == 0
     gc.collect()
     await until(lambda: log)
     assert log == ["finally"]
 
 
-async def test_a_generator_is_closed_where_the_handler_says_so(world):
+async def test_a_generator_is_closed_where_the_handler_says_so(scenario):
     log = []
 
     async def handler(self, message, ctx):
@@ -63,13 +63,13 @@ async def test_a_generator_is_closed_where_the_handler_says_so(world):
                     break
         log.append("handler")
 
-    await world.agent("a", handler)
-    world.start()
-    await world.ask("a")
+    await scenario.agent("a", handler)
+    scenario.start()
+    await scenario.ask("a")
     assert log == ["finally", "handler"]
 
 
-async def test_a_generator_that_sends_between_its_values(world):
+async def test_a_generator_that_sends_between_its_values(scenario):
     async def leaf(self, message, ctx):
         if message.value % 2:
             await asyncio.sleep(0)
@@ -80,18 +80,18 @@ async def test_a_generator_that_sends_between_its_values(world):
 
         async def responds():
             for number in range(6):
-                yield await self.send_message(Ask(number), world.id("leaf"))
+                yield await self.send_message(Ask(number), scenario.id("leaf"))
                 assert asyncio.current_task() is task
 
         return [response async for response in responds()]
 
-    await world.agent("leaf", leaf)
-    await world.agent("a", handler)
-    world.start()
-    assert await world.ask("a") == [0, 10, 20, 30, 40, 50]
+    await scenario.agent("leaf", leaf)
+    await scenario.agent("a", handler)
+    scenario.start()
+    assert await scenario.ask("a") == [0, 10, 20, 30, 40, 50]
 
 
-async def test_one_generator_used_by_two_deliveries_alternately(world):
+async def test_one_generator_used_by_two_deliveries_alternately(scenario):
     log = []
     shared = counting(log)
 
@@ -99,13 +99,13 @@ async def test_one_generator_used_by_two_deliveries_alternately(world):
         with suppress(StopAsyncIteration):
             return await anext(shared)
 
-    await world.agent("a", handler)
-    world.start()
-    assert [await world.ask("a") for _ in range(4)] == [0, 1, 2, None]
+    await scenario.agent("a", handler)
+    scenario.start()
+    assert [await scenario.ask("a") for _ in range(4)] == [0, 1, 2, None]
     assert log == ["finally"]
 
 
-async def test_a_cancelled_handler_ends_its_generator_and_context_manager(world):
+async def test_a_cancelled_handler_ends_its_generator_and_context_manager(scenario):
     log, tasks = [], []
 
     @asynccontextmanager
@@ -129,9 +129,9 @@ async def test_a_cancelled_handler_ends_its_generator_and_context_manager(world)
             async for _ in endless():
                 pass
 
-    await world.agent("a", handler)
-    world.start()
-    asked = asyncio.ensure_future(world.ask("a"))
+    await scenario.agent("a", handler)
+    scenario.start()
+    asked = asyncio.ensure_future(scenario.ask("a"))
     await until(lambda: tasks)
     tasks[0].cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -144,18 +144,18 @@ def test_a_generator_still_open_at_the_end_of_the_loop_is_closed(core, mode, sus
     log, kept = [], []
 
     async def main():
-        world = World(core, mode)
+        scenario = Scenario(core, mode)
 
         async def handler(self, message, ctx):
             kept.append(counting(log, suspend))
             return await anext(kept[0])
 
-        await world.agent("a", handler)
-        world.start()
-        assert await world.ask("a") == 0
-        await turns()
+        await scenario.agent("a", handler)
+        scenario.start()
+        assert await scenario.ask("a") == 0
+        await yield_to_loop()
         assert log == []
-        await world.idle()
+        await scenario.idle()
 
     asyncio.run(main())
     assert log == ["finally"]

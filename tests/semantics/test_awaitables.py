@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from .world import Ask, turns, until
+from .scenario import Ask, until, yield_to_loop
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def never_awaited_warnings():
     found += [w for w in caught if "was never awaited" in str(w.message)]
 
 
-async def echoing_agent(world):
+async def echoing_agent(scenario):
     started = []
 
     async def handler(self, message, ctx):
@@ -33,114 +33,114 @@ async def echoing_agent(world):
             await asyncio.sleep(0)
         return message.value
 
-    await world.agent("a", handler, topic="t")
-    world.start()
+    await scenario.agent("a", handler, topic="t")
+    scenario.start()
     return started
 
 
 @pytest.mark.parametrize("method", ["send_message", "publish_message"])
-async def test_a_message_that_is_never_awaited_is_warned_about_and_not_sent(world, method):
-    started = await echoing_agent(world)
+async def test_a_message_that_is_never_awaited_is_warned_about_and_not_sent(scenario, method):
+    started = await echoing_agent(scenario)
     with never_awaited_warnings() as caught:
-        world.ask("a") if method == "send_message" else world.publish("t")
+        scenario.ask("a") if method == "send_message" else scenario.publish("t")
     assert [w.category for w in caught] == [RuntimeWarning]
     assert method in str(caught[0].message)
-    await turns()
+    await yield_to_loop()
     assert started == []
 
 
 @pytest.mark.parametrize("method", ["send_message", "publish_message"])
-async def test_a_message_that_is_closed_instead_is_neither_warned_about_nor_sent(world, method):
-    started = await echoing_agent(world)
+async def test_a_message_that_is_closed_instead_is_neither_warned_about_nor_sent(scenario, method):
+    started = await echoing_agent(scenario)
     with never_awaited_warnings() as caught:
-        send = world.ask("a") if method == "send_message" else world.publish("t")
+        send = scenario.ask("a") if method == "send_message" else scenario.publish("t")
         send.close()
         del send
     assert caught == []
-    await turns()
+    await yield_to_loop()
     assert started == []
 
 
-async def test_sends_of_agents_are_warned_about_too(world):
+async def test_sends_of_agents_are_warned_about_too(scenario):
     async def handler(self, message, ctx):
         self.send_message(Ask(), self.id)
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     with never_awaited_warnings() as caught:
-        await world.ask("a")
+        await scenario.ask("a")
     assert len(caught) == 1
     assert "send_message" in str(caught[0].message)
 
 
-async def test_an_awaited_send_gives_no_warning(world):
-    await echoing_agent(world)
+async def test_an_awaited_send_gives_no_warning(scenario):
+    await echoing_agent(scenario)
     with never_awaited_warnings() as caught:
-        await world.ask("a")
-        await world.ask("a", "suspend")
-        await world.publish("t")
-        await turns()
+        await scenario.ask("a")
+        await scenario.ask("a", "suspend")
+        await scenario.publish("t")
+        await yield_to_loop()
     assert caught == []
 
 
-async def test_a_send_is_awaited_once(world):
-    await echoing_agent(world)
-    send = world.ask("a", "once")
+async def test_a_send_is_awaited_once(scenario):
+    await echoing_agent(scenario)
+    send = scenario.ask("a", "once")
     assert await send == "once"
     with pytest.raises(RuntimeError, match="cannot reuse already awaited"):
         await send
 
 
-async def test_a_send_is_recognised_as_awaitable(world):
-    await echoing_agent(world)
-    send = world.ask("a")
+async def test_a_send_is_recognised_as_awaitable(scenario):
+    await echoing_agent(scenario)
+    send = scenario.ask("a")
     assert inspect.isawaitable(send)
     assert asyncio.iscoroutine(send)
     await send
 
 
-async def test_a_send_can_be_stepped_manually(world):
+async def test_a_send_can_be_stepped_manually(scenario):
     """Its steps are those of a coroutine: `send`, `throw`, `close`."""
-    await echoing_agent(world)
-    send = world.ask("a", "suspend")
+    await echoing_agent(scenario)
+    send = scenario.ask("a", "suspend")
     future = send.send(None)
     assert future is None or hasattr(future, "_asyncio_future_blocking")
     with pytest.raises(ValueError, match="thrown in"):
         send.throw(ValueError("thrown in"))
     with pytest.raises(RuntimeError, match="cannot reuse already awaited"):
         send.send(None)
-    await turns()
+    await yield_to_loop()
 
 
-async def test_throwing_into_a_send_that_has_not_begun_ends_it(world):
-    started = await echoing_agent(world)
-    send = world.ask("a")
+async def test_throwing_into_a_send_that_has_not_begun_ends_it(scenario):
+    started = await echoing_agent(scenario)
+    send = scenario.ask("a")
     with pytest.raises(ValueError, match="thrown in"):
         send.throw(ValueError("thrown in"))
-    await turns()
+    await yield_to_loop()
     assert started == []
 
 
-async def test_closing_a_send_that_has_begun_leaves_its_handler_running(world):
+async def test_closing_a_send_that_has_begun_leaves_its_handler_running(scenario):
     gate, ended = asyncio.Event(), []
 
     async def handler(self, message, ctx):
         await gate.wait()
         ended.append(1)
 
-    await world.agent("a", handler)
-    world.start()
-    send = world.ask("a")
+    await scenario.agent("a", handler)
+    scenario.start()
+    send = scenario.ask("a")
     send.send(None)
-    await turns()
+    await yield_to_loop()
     send.close()
     send.close()
     gate.set()
     await until(lambda: ended)
 
 
-async def test_a_send_works_through_await_and_yield_from(world):
-    await echoing_agent(world)
+async def test_a_send_works_through_await_and_yield_from(scenario):
+    await echoing_agent(scenario)
 
     class Forwarding:
         def __init__(self, send):
@@ -149,33 +149,33 @@ async def test_a_send_works_through_await_and_yield_from(world):
         def __await__(self):
             return (yield from self.send.__await__())
 
-    assert await Forwarding(world.ask("a", "suspend")) == "suspend"
-    assert await Forwarding(world.ask("a", "through")) == "through"
+    assert await Forwarding(scenario.ask("a", "suspend")) == "suspend"
+    assert await Forwarding(scenario.ask("a", "through")) == "through"
 
 
-async def test_a_cycle_through_a_send_that_is_never_awaited_is_collected(world):
+async def test_a_cycle_through_a_send_that_is_never_awaited_is_collected(scenario):
     class Holder:
         pass
 
-    await echoing_agent(world)
+    await echoing_agent(scenario)
     # A recorded warning would keep the coroutine, on CPython 3.15.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         holder = Holder()
-        holder.send = world.ask("a", holder)
+        holder.send = scenario.ask("a", holder)
         dead = weakref.ref(holder)
         del holder
         gc.collect()
         assert dead() is None
 
 
-async def test_a_cycle_through_a_send_that_was_closed_is_collected(world):
+async def test_a_cycle_through_a_send_that_was_closed_is_collected(scenario):
     class Holder:
         pass
 
-    await echoing_agent(world)
+    await echoing_agent(scenario)
     holder = Holder()
-    holder.send = world.ask("a", holder)
+    holder.send = scenario.ask("a", holder)
     holder.send.close()
     dead = weakref.ref(holder)
     del holder
@@ -183,7 +183,7 @@ async def test_a_cycle_through_a_send_that_was_closed_is_collected(world):
     assert dead() is None
 
 
-async def test_a_cycle_through_an_abandoned_send_is_collected_when_its_handler_has_ended(world):
+async def test_a_cycle_through_an_abandoned_send_is_collected_when_its_handler_has_ended(scenario):
     class Holder:
         pass
 
@@ -193,33 +193,33 @@ async def test_a_cycle_through_an_abandoned_send_is_collected_when_its_handler_h
         await gate.wait()
         return message.value
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     holder = Holder()
-    holder.send = world.ask("a", holder)
+    holder.send = scenario.ask("a", holder)
     holder.send.send(None)
-    await turns()
+    await yield_to_loop()
     dead = weakref.ref(holder)
     del holder
     gate.set()
-    await turns()
+    await yield_to_loop()
     gc.collect()
-    await turns()
+    await yield_to_loop()
     assert dead() is None
 
 
-async def test_two_tasks_that_await_one_send_both_end(world):
+async def test_two_tasks_that_await_one_send_both_end(scenario):
     gate = asyncio.Event()
 
     async def handler(self, message, ctx):
         await gate.wait()
         return "answered"
 
-    await world.agent("a", handler)
-    world.start()
-    sending = world.ask("a")
+    await scenario.agent("a", handler)
+    scenario.start()
+    sending = scenario.ask("a")
     both = [asyncio.create_task(sending) for _ in range(2)]
-    await turns()
+    await yield_to_loop()
     gate.set()
     done, _ = await asyncio.wait(both, timeout=5)
     assert done == set(both)

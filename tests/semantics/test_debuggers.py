@@ -8,7 +8,7 @@ import coverage
 import pytest
 
 from .everyday import everyday
-from .world import World, turns
+from .scenario import Scenario, yield_to_loop
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def lines_of(code, skipped=0):
     return sorted({line for _, _, line in code.co_lines() if line} - {code.co_firstlineno})
 
 
-def handler_world(core, mode):
-    world = World(core, mode)
+def handler_scenario(core, mode):
+    scenario = Scenario(core, mode)
 
     async def handler(self, message, ctx):
         before = message.value
@@ -37,21 +37,21 @@ def handler_world(core, mode):
         after = [before]
         return after.pop()
 
-    return world, handler
+    return scenario, handler
 
 
-async def play(world, handler):
-    await world.agent("a", handler, topic="t")
-    world.start()
-    assert await world.ask("a", 0) == 0
-    assert await world.ask("a", 1) == 1
-    await world.publish("t", 1)
-    await turns()
-    await world.idle()
+async def play(scenario, handler):
+    await scenario.agent("a", handler, topic="t")
+    scenario.start()
+    assert await scenario.ask("a", 0) == 0
+    assert await scenario.ask("a", 1) == 1
+    await scenario.publish("t", 1)
+    await yield_to_loop()
+    await scenario.idle()
 
 
 def test_a_trace_function_sees_every_line(core, mode, untraced):
-    world, handler = handler_world(core, mode)
+    scenario, handler = handler_scenario(core, mode)
     seen = []
 
     def trace(frame, event, argument):
@@ -62,7 +62,7 @@ def test_a_trace_function_sees_every_line(core, mode, untraced):
     async def main():
         sys.settrace(trace)
         try:
-            await play(world, handler)
+            await play(scenario, handler)
         finally:
             sys.settrace(None)
 
@@ -75,7 +75,7 @@ def test_a_trace_function_sees_every_line(core, mode, untraced):
 
 
 def test_a_trace_function_sees_the_exception_thrown_into_a_handler(core, mode, untraced):
-    world = World(core, mode)
+    scenario = Scenario(core, mode)
     seen = []
 
     async def handler(self, message, ctx):
@@ -90,11 +90,11 @@ def test_a_trace_function_sees_the_exception_thrown_into_a_handler(core, mode, u
         return trace
 
     async def main():
-        await world.agent("a", handler)
-        world.start()
+        await scenario.agent("a", handler)
+        scenario.start()
         before = asyncio.all_tasks()
-        asked = asyncio.ensure_future(world.ask("a"))
-        await turns()
+        asked = asyncio.ensure_future(scenario.ask("a"))
+        await yield_to_loop()
         (task,) = [t for t in asyncio.all_tasks() - before if t is not asked]
         sys.settrace(trace)
         task.cancel()
@@ -102,7 +102,7 @@ def test_a_trace_function_sees_the_exception_thrown_into_a_handler(core, mode, u
             assert await asked == "cancelled"
         finally:
             sys.settrace(None)
-        await world.idle()
+        await scenario.idle()
 
     async def traced_from_the_start():
         threading.settrace(None)
@@ -114,7 +114,7 @@ def test_a_trace_function_sees_the_exception_thrown_into_a_handler(core, mode, u
 
 
 def test_a_profile_function_sees_the_handler(core, mode, untraced):
-    world, handler = handler_world(core, mode)
+    scenario, handler = handler_scenario(core, mode)
     seen = []
 
     def profile(frame, event, argument):
@@ -124,7 +124,7 @@ def test_a_profile_function_sees_the_handler(core, mode, untraced):
     async def main():
         sys.setprofile(profile)
         try:
-            await play(world, handler)
+            await play(scenario, handler)
         finally:
             sys.setprofile(None)
 
@@ -141,11 +141,11 @@ def test_everyday_under_a_function_that_traces_everything(core, mode, untraced, 
         return watch
 
     async def main():
-        world = World(core, mode)
+        scenario = Scenario(core, mode)
         set_function = sys.settrace if kind == "trace" else sys.setprofile
         set_function(watch)
         try:
-            await everyday(world)
+            await everyday(scenario)
         finally:
             set_function(None)
 
@@ -155,13 +155,13 @@ def test_everyday_under_a_function_that_traces_everything(core, mode, untraced, 
 
 @pytest.mark.filterwarnings("ignore::coverage.exceptions.CoverageWarning")
 def test_coverage_counts_the_lines_after_a_suspension(core, mode, untraced):
-    world, handler = handler_world(core, mode)
+    scenario, handler = handler_scenario(core, mode)
     measuring = coverage.Coverage(data_file=None, include=[__file__], config_file=False)
 
     async def main():
         measuring.start()
         try:
-            await play(world, handler)
+            await play(scenario, handler)
         finally:
             measuring.stop()
 

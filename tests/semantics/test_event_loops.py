@@ -10,15 +10,17 @@ import pytest
 import uvloop
 
 from .everyday import everyday
-from .world import Ask, World, turns, until
+from .scenario import Ask, Scenario, until, yield_to_loop
 
 
 def run(main, *, debug=False, loop=None):
     """Run in a loop of this kind; return what its exception handler got."""
-    strays = []
+    loop_errors = []
 
     async def observed():
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: strays.append(context))
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: loop_errors.append(context)
+        )
         await main()
 
     if loop is None:
@@ -32,12 +34,12 @@ def run(main, *, debug=False, loop=None):
         finally:
             loop.close()
     gc.collect()
-    return strays
+    return loop_errors
 
 
 def an_everyday(core, mode):
     async def main():
-        await everyday(World(core, mode))
+        await everyday(Scenario(core, mode))
 
     return main
 
@@ -56,7 +58,7 @@ def test_uvloop_keeps_the_order_and_lets_others_run(core, mode):
     started, ticks = [], []
 
     async def main():
-        world = World(core, mode)
+        scenario = Scenario(core, mode)
 
         async def handler(self, message, ctx):
             started.append(message.value)
@@ -66,14 +68,14 @@ def test_uvloop_keeps_the_order_and_lets_others_run(core, mode):
                 ticks.append(len(started))
                 await asyncio.sleep(0)
 
-        await world.agent("a", handler, topic="t")
-        world.start()
+        await scenario.agent("a", handler, topic="t")
+        scenario.start()
         ticking = asyncio.ensure_future(tick())
         for number in range(500):
-            await (world.publish("t", number) if number % 5 else world.ask("a", number))
+            await (scenario.publish("t", number) if number % 5 else scenario.ask("a", number))
         await until(lambda: len(started) == 500)
         await ticking
-        await world.idle()
+        await scenario.idle()
 
     assert run(main, loop=uvloop.new_event_loop()) == []
     assert started == list(range(500))
@@ -86,14 +88,14 @@ def test_eager_tasks(core, mode):
     loop.set_task_factory(getattr(asyncio, "eager_task_factory", None))
 
     async def main():
-        world = World(core, mode)
-        if not world.is_upstream:
-            await everyday(world)
+        scenario = Scenario(core, mode)
+        if not scenario.is_upstream:
+            await everyday(scenario)
             return
         # Its background task begins before the runtime is ready for it, and ends at once.
-        world.start()
+        scenario.start()
         with pytest.raises(AttributeError):
-            await world.stop()
+            await scenario.stop()
 
     assert run(main, loop=loop) == []
 
@@ -114,7 +116,7 @@ def test_a_task_factory_of_the_users(core, mode):
             return asyncio.current_task()
 
         assert type(await asyncio.create_task(nothing())) is Mine
-        await everyday(World(core, mode))
+        await everyday(Scenario(core, mode))
 
     loop = asyncio.new_event_loop()
     loop.set_task_factory(factory)
@@ -125,22 +127,22 @@ def test_a_task_factory_of_the_users(core, mode):
 def test_slow_callbacks_are_reported_in_debug_mode(core, mode, caplog):
     async def main():
         asyncio.get_running_loop().slow_callback_duration = 0.0
-        world = World(core, mode)
+        scenario = Scenario(core, mode)
 
         async def handler(self, message, ctx):
             if message.value:
                 await asyncio.sleep(0)
             sum(range(1_000))
             if message.value == 1:
-                await self.send_message(Ask(2), world.id("a", "inner"))
+                await self.send_message(Ask(2), scenario.id("a", "inner"))
 
-        await world.agent("a", handler, topic="t")
-        world.start()
+        await scenario.agent("a", handler, topic="t")
+        scenario.start()
         for value in (0, 1, 2):
-            await world.ask("a", value)
-            await world.publish("t", value)
-        await turns()
-        await world.idle()
+            await scenario.ask("a", value)
+            await scenario.publish("t", value)
+        await yield_to_loop()
+        await scenario.idle()
 
     with caplog.at_level(logging.WARNING, logger="asyncio"):
         assert run(main, debug=True) == []
@@ -153,11 +155,11 @@ def test_the_debug_mode_of_the_environment(core, mode):
     program = """
 import asyncio, sys
 from tests.semantics.everyday import everyday
-from tests.semantics.world import World
+from tests.semantics.scenario import Scenario
 import importlib
 async def main():
     assert asyncio.get_running_loop().get_debug()
-    await everyday(World(importlib.import_module(sys.argv[1]), sys.argv[2]))
+    await everyday(Scenario(importlib.import_module(sys.argv[1]), sys.argv[2]))
 asyncio.run(main())
 """
     command = [sys.executable, "-X", "dev", "-W", "ignore::ResourceWarning", "-c", program]
@@ -185,7 +187,7 @@ def _environment():
 
 def test_two_runtimes_share_a_loop(core, mode):
     async def main():
-        first, second = World(core, mode), World(core, mode)
+        first, second = Scenario(core, mode), Scenario(core, mode)
 
         async def passes_on(self, message, ctx):
             task = asyncio.current_task()

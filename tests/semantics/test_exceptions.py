@@ -7,7 +7,7 @@ from types import coroutine
 
 import pytest
 
-from .world import Ask
+from .scenario import Ask
 
 
 class Mine(Exception):
@@ -19,7 +19,7 @@ def functions(error):
 
 
 @pytest.mark.parametrize("suspensions", [0, 1, 3])
-async def test_the_sender_gets_the_very_exception_with_its_traceback(world, suspensions):
+async def test_the_sender_gets_the_very_exception_with_its_traceback(scenario, suspensions):
     error = Mine("once")
 
     async def deep():
@@ -30,17 +30,17 @@ async def test_the_sender_gets_the_very_exception_with_its_traceback(world, susp
     async def handler(self, message, ctx):
         await deep()
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     with pytest.raises(Mine) as caught:
-        await world.ask("a")
+        await scenario.ask("a")
     assert caught.value is error
     assert functions(error)[-2:] == ["handler", "deep"]
     assert error.__cause__ is None
 
 
 @pytest.mark.parametrize("suspend", [False, True])
-async def test_an_exception_passes_twenty_agents_and_keeps_all_their_frames(world, suspend):
+async def test_an_exception_passes_twenty_agents_and_keeps_all_their_frames(scenario, suspend):
     error = Mine()
 
     async def hop(self, message, ctx):
@@ -48,17 +48,17 @@ async def test_an_exception_passes_twenty_agents_and_keeps_all_their_frames(worl
             if suspend:
                 await asyncio.sleep(0)
             raise error
-        await self.send_message(Ask(message.value - 1), world.id("hop", str(message.value)))
+        await self.send_message(Ask(message.value - 1), scenario.id("hop", str(message.value)))
 
-    await world.agent("hop", hop, keys=["default", *range(20)])
-    world.start()
+    await scenario.agent("hop", hop, keys=["default", *range(20)])
+    scenario.start()
     with pytest.raises(Mine) as caught:
-        await world.ask("hop", 19)
+        await scenario.ask("hop", 19)
     assert caught.value is error
     assert functions(error).count("hop") == 20
 
 
-async def test_the_context_of_an_exception_is_that_of_the_handler(world):
+async def test_the_context_of_an_exception_is_that_of_the_handler(scenario):
     async def handler(self, message, ctx):
         await asyncio.sleep(0)
         try:
@@ -69,18 +69,18 @@ async def test_the_context_of_an_exception_is_that_of_the_handler(world):
                 raise Mine("second") from first
             raise Mine("second")  # noqa: B904
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     with pytest.raises(Mine) as caught:
-        await world.ask("a", "caused")
+        await scenario.ask("a", "caused")
     assert isinstance(caught.value.__cause__, KeyError)
     with pytest.raises(Mine) as caught:
-        await world.ask("a", "only context")
+        await scenario.ask("a", "only context")
     assert caught.value.__cause__ is None
     assert isinstance(caught.value.__context__, KeyError)
 
 
-async def test_a_send_inside_an_except_block_keeps_the_exception_being_handled(world):
+async def test_a_send_inside_an_except_block_keeps_the_exception_being_handled(scenario):
     async def handler(self, message, ctx):
         seen = sys.exc_info()[1]
         if message.value:
@@ -90,22 +90,22 @@ async def test_a_send_inside_an_except_block_keeps_the_exception_being_handled(w
         except Mine:
             return seen
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     for suspend in (False, True):
         with pytest.raises(KeyError) as caught:
             try:
                 raise KeyError
             finally:
                 being_handled = sys.exc_info()[1]
-                seen = await world.ask("a", suspend)
+                seen = await scenario.ask("a", suspend)
                 assert sys.exc_info()[1] is being_handled
         assert isinstance(caught.value, KeyError)
         assert seen is None
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-async def test_the_exception_state_of_a_sender_is_not_visible_in_its_handler(world, depth):
+async def test_the_exception_state_of_a_sender_is_not_visible_in_its_handler(scenario, depth):
     seen = []
 
     async def handler(self, message, ctx):
@@ -116,58 +116,60 @@ async def test_the_exception_state_of_a_sender_is_not_visible_in_its_handler(wor
             try:
                 raise Mine
             except Mine:
-                await self.send_message(Ask(message.value - 1), world.id("a", str(message.value)))
+                await self.send_message(
+                    Ask(message.value - 1), scenario.id("a", str(message.value))
+                )
 
-    await world.agent("a", handler, keys=["default", *range(5)])
-    world.start()
+    await scenario.agent("a", handler, keys=["default", *range(5)])
+    scenario.start()
     try:
         raise KeyError
     except KeyError:
-        await world.ask("a", depth)
+        await scenario.ask("a", depth)
     assert seen == [None] * (depth + 1)
 
 
-async def test_the_exception_state_of_a_sender_is_not_visible_in_a_factory(world):
+async def test_the_exception_state_of_a_sender_is_not_visible_in_a_factory(scenario):
     seen = []
 
     async def handler(self, message, ctx):
         pass
 
-    agent_class = world.agent_class(handler)
+    agent_class = scenario.agent_class(handler)
 
     def factory():
         seen.append(sys.exc_info()[1])
         return agent_class("is built late")
 
-    await world.runtime.register_factory("late", factory)
-    world.start()
+    await scenario.runtime.register_factory("late", factory)
+    scenario.start()
     try:
         raise KeyError
     except KeyError:
-        await world.ask("late")
+        await scenario.ask("late")
     assert seen == [None]
 
 
 @pytest.mark.parametrize("suspend", [False, True])
-async def test_an_error_says_what_its_sender_was_handling_when_it_came(world, suspend):
+async def test_an_error_says_what_its_sender_was_handling_when_it_came(scenario, suspend):
     async def handler(self, message, ctx):
         if suspend:
             await asyncio.sleep(0)
-        raise Mine("answer")
+        raise Mine("response")
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     with pytest.raises(Mine) as caught:
         try:
             raise KeyError("senders")
         except KeyError:
-            await world.ask("a")
+            await scenario.ask("a")
     assert isinstance(caught.value.__context__, KeyError)
 
 
 @pytest.mark.parametrize("suspend", [False, True])
 @pytest.mark.parametrize("built", [False, True])
-async def test_a_cancellation_that_a_handler_raises_arrives_as_it_is(world, suspend, built):
+async def test_a_cancellation_that_a_handler_raises_arrives_as_it_is(scenario, suspend, built):
     error = asyncio.CancelledError("two", "words")
 
     async def handler(self, message, ctx):
@@ -178,46 +180,46 @@ async def test_a_cancellation_that_a_handler_raises_arrives_as_it_is(world, susp
         except Mine:
             raise error  # noqa: B904 - the test checks its context
 
-    await world.agent("a", handler, keys=["default"] if built else [])
-    world.start()
+    await scenario.agent("a", handler, keys=["default"] if built else [])
+    scenario.start()
     with pytest.raises(asyncio.CancelledError) as caught:
-        await world.ask("a")
+        await scenario.ask("a")
     assert caught.value is error
     assert isinstance(error.__context__, Mine)
 
 
 @pytest.mark.parametrize("suspend", [False, True])
 @pytest.mark.parametrize("kind", [StopIteration, StopAsyncIteration])
-async def test_stop_iteration_becomes_a_runtime_error_in_the_coroutine(world, kind, suspend):
+async def test_stop_iteration_becomes_a_runtime_error_in_the_coroutine(scenario, kind, suspend):
     async def handler(self, message, ctx):
         if suspend:
             await asyncio.sleep(0)
         raise kind("value")
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     if kind is StopIteration:
         with pytest.raises(RuntimeError, match="coroutine raised StopIteration") as caught:
-            await world.ask("a")
+            await scenario.ask("a")
         assert isinstance(caught.value.__cause__, StopIteration)
     else:
         with pytest.raises(StopAsyncIteration, match="value"):
-            await world.ask("a")
+            await scenario.ask("a")
 
 
-async def test_stop_iteration_raised_by_a_plain_function_is_not_a_response(world):
+async def test_stop_iteration_raised_by_a_plain_function_is_not_a_response(scenario):
     def handler(self, message, ctx):
-        raise StopIteration("not an answer")
+        raise StopIteration("not an response")
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     with pytest.raises(RuntimeError, match="raised StopIteration"):
-        await world.ask("a")
+        await scenario.ask("a")
 
 
 @pytest.mark.parametrize("suspend", [False, True])
 @pytest.mark.parametrize("kind", [GeneratorExit, KeyboardInterrupt, SystemExit])
-async def test_other_base_exceptions_reach_the_sender_as_they_are(world, kind, suspend):
+async def test_other_base_exceptions_reach_the_sender_as_they_are(scenario, kind, suspend):
     error = kind("mine")
 
     async def handler(self, message, ctx):
@@ -225,10 +227,10 @@ async def test_other_base_exceptions_reach_the_sender_as_they_are(world, kind, s
             await asyncio.sleep(0)
         raise error
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     with pytest.raises(kind) as caught:
-        await world.ask("a")
+        await scenario.ask("a")
     assert caught.value is error
 
 
@@ -237,26 +239,26 @@ async def test_other_base_exceptions_reach_the_sender_as_they_are(world, kind, s
 def test_an_interrupt_in_the_handler_of_a_published_message_ends_the_loop(
     core, mode, kind, suspend
 ):
-    from .world import World
+    from .scenario import Scenario
 
     async def main():
-        world = World(core, mode)
+        scenario = Scenario(core, mode)
 
         async def handler(self, message, ctx):
             if suspend:
                 await asyncio.sleep(0)
             raise kind("stop everything")
 
-        await world.agent("a", handler, topic="t")
-        world.start()
-        await world.publish("t")
+        await scenario.agent("a", handler, topic="t")
+        scenario.start()
+        await scenario.publish("t")
         await asyncio.Event().wait()
 
     with pytest.raises(kind, match="stop everything"):
         asyncio.run(main())
 
 
-async def test_a_handler_of_the_old_kind_of_coroutine(world):
+async def test_a_handler_of_the_old_kind_of_coroutine(scenario):
     @coroutine
     def old(value):
         yield
@@ -265,19 +267,19 @@ async def test_a_handler_of_the_old_kind_of_coroutine(world):
     def handler(self, message, ctx):
         return old(message.value)
 
-    await world.agent("a", handler)
-    world.start()
-    assert await world.ask("a", "answer") == "answer"
+    await scenario.agent("a", handler)
+    scenario.start()
+    assert await scenario.ask("a", "response") == "response"
 
 
-async def test_a_response_may_be_any_object(world):
+async def test_a_response_may_be_any_object(scenario):
     async def handler(self, message, ctx):
         if message.value:
             await asyncio.sleep(0)
         return response
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     for response in (None, (1, 2), StopIteration(3), ValueError(), (), Exception):
-        assert await world.ask("a", False) is response
-        assert await world.ask("a", True) is response
+        assert await scenario.ask("a", False) is response
+        assert await scenario.ask("a", True) is response

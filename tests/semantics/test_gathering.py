@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from .world import Ask, Switch, turns, until, words
+from .scenario import Ask, Switch, until, words, yield_to_loop
 
 SENDER = contextvars.ContextVar("sender", default="nobody")
 
@@ -16,7 +16,7 @@ async def echo(self, message, ctx):
     return message.value
 
 
-async def test_gathered_messages_begin_in_their_order_and_after_what_was_there(world):
+async def test_gathered_messages_begin_in_their_order_and_after_what_was_there(scenario):
     began = []
 
     async def handler(self, message, ctx):
@@ -27,94 +27,96 @@ async def test_gathered_messages_begin_in_their_order_and_after_what_was_there(w
     async def other(name):
         began.append(name)
 
-    await world.agent("a", handler, keys=range(4))
-    world.start()
+    await scenario.agent("a", handler, keys=range(4))
+    scenario.start()
     before = asyncio.ensure_future(other("before"))
-    gathered = asyncio.gather(*(world.ask("a", n, key=str(n)) for n in range(1, 4)))
+    gathered = asyncio.gather(*(scenario.ask("a", n, key=str(n)) for n in range(1, 4)))
     after = asyncio.ensure_future(other("after"))
     await asyncio.gather(before, gathered, after)
-    if world.mode == "native":
+    if scenario.mode == "inline":
         assert began[:5] == ["before", 1, 2, 3, "after"]
     assert [one for one in began if one in (1, 2, 3)] == [1, 2, 3]
     assert sorted(one for one in began if one in (-1, -2, -3)) == [-3, -2, -1]
 
 
 async def test_more_sends_than_one_iteration_allows_all_get_responses_and_do_not_starve_the_loop(
-    world,
+    scenario,
 ):
-    turn = 0
+    iteration = 0
 
     async def handler(self, message, ctx):
-        return turn
+        return iteration
 
     async def count():
-        nonlocal turn
+        nonlocal iteration
         while True:
-            turn += 1
+            iteration += 1
             await asyncio.sleep(0)
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     counting = asyncio.ensure_future(count())
-    responses = await asyncio.gather(*(world.ask("a", number) for number in range(2000)))
+    responses = await asyncio.gather(*(scenario.ask("a", number) for number in range(2000)))
     counting.cancel()
     assert len(responses) == 2000
     assert responses == sorted(responses)
     assert responses[-1] > responses[0]
 
 
-async def test_agents_that_do_not_exist_yet_are_built_in_a_task(world):
+async def test_agents_that_do_not_exist_yet_are_built_in_a_task(scenario):
     began, tasks = [], []
 
     async def handler(self, message, ctx):
         began.append(message.value)
         return message.value
 
-    agent_class = world.agent_class(handler)
+    agent_class = scenario.agent_class(handler)
 
     def factory():
         tasks.append(asyncio.current_task())
         return agent_class("is built late")
 
-    await world.runtime.register_factory("late", factory)
-    await world.agent("a", handler, keys=["1", "3"])
-    world.start()
+    await scenario.runtime.register_factory("late", factory)
+    await scenario.agent("a", handler, keys=["1", "3"])
+    scenario.start()
     names = ("a", "late", "a")
-    sends = [world.ask(name, number, key=str(number)) for number, name in enumerate(names, start=1)]
+    sends = [
+        scenario.ask(name, number, key=str(number)) for number, name in enumerate(names, start=1)
+    ]
     assert await asyncio.gather(*sends) == [1, 2, 3]
     assert isinstance(tasks[0], asyncio.Task)
     assert sorted(began) == [1, 2, 3]
     assert began.index(1) < began.index(3)
 
 
-async def test_one_send_given_twice_is_sent_once(world):
+async def test_one_send_given_twice_is_sent_once(scenario):
     handled = []
 
     async def handler(self, message, ctx):
         handled.append(message.value)
         return message.value
 
-    await world.agent("a", handler)
-    world.start()
-    send = world.ask("a", 1)
+    await scenario.agent("a", handler)
+    scenario.start()
+    send = scenario.ask("a", 1)
     assert await asyncio.gather(send, send) == [1, 1]
     assert handled == [1]
 
 
-async def test_a_gathered_send_cannot_be_awaited_as_well(world):
-    await world.agent("a", echo)
-    world.start()
-    send = world.ask("a", 1)
+async def test_a_gathered_send_cannot_be_awaited_as_well(scenario):
+    await scenario.agent("a", echo)
+    scenario.start()
+    send = scenario.ask("a", 1)
     gathered = asyncio.gather(send)
     assert await gathered == [1]
     with pytest.raises(RuntimeError, match="already awaited"):
         await send
 
 
-async def test_a_send_passes_all_checks_for_a_coroutine(world):
-    await world.agent("a", echo)
-    world.start()
-    send = world.ask("a", 1)
+async def test_a_send_passes_all_checks_for_a_coroutine(scenario):
+    await scenario.agent("a", echo)
+    scenario.start()
+    send = scenario.ask("a", 1)
     assert asyncio.iscoroutine(send)
     assert not asyncio.isfuture(send)
     task = asyncio.ensure_future(send)
@@ -122,24 +124,24 @@ async def test_a_send_passes_all_checks_for_a_coroutine(world):
     assert await task == 1
 
 
-async def test_a_gather_that_is_cancelled_before_it_begins_sends_nothing(world):
+async def test_a_gather_that_is_cancelled_before_it_begins_sends_nothing(scenario):
     handled = []
 
     async def handler(self, message, ctx):
         handled.append(message.value)
 
-    await world.agent("a", handler)
-    world.start()
-    gathered = asyncio.gather(world.ask("a", 1), world.ask("a", 2))
+    await scenario.agent("a", handler)
+    scenario.start()
+    gathered = asyncio.gather(scenario.ask("a", 1), scenario.ask("a", 2))
     gathered.cancel("not now")
     with pytest.raises(asyncio.CancelledError) as raised:
         await gathered
     assert words(raised.value) == "not now"
-    await turns()
+    await yield_to_loop()
     assert handled == []
 
 
-async def test_a_handler_may_cancel_the_gather_it_is_part_of(world):
+async def test_a_handler_may_cancel_the_gather_it_is_part_of(scenario):
     gathered = None
 
     async def handler(self, message, ctx):
@@ -147,49 +149,51 @@ async def test_a_handler_may_cancel_the_gather_it_is_part_of(world):
             gathered.cancel()
         return message.value
 
-    await world.agent("a", handler)
-    world.start()
-    gathered = asyncio.gather(world.ask("a", "cancels"), world.ask("a", "another"))
+    await scenario.agent("a", handler)
+    scenario.start()
+    gathered = asyncio.gather(scenario.ask("a", "cancels"), scenario.ask("a", "another"))
     with pytest.raises(asyncio.CancelledError):
         await gathered
     # The runtime is none the worse for it.
-    assert await world.ask("a", "later") == "later"
-    await world.idle()
+    assert await scenario.ask("a", "later") == "later"
+    await scenario.idle()
 
 
-async def test_a_handler_that_is_cancelled_cancels_the_gather(world):
+async def test_a_handler_that_is_cancelled_cancels_the_gather(scenario):
     async def handler(self, message, ctx):
         raise asyncio.CancelledError("by itself")
 
-    await world.agent("a", handler)
-    world.start()
-    if world.is_upstream:
+    await scenario.agent("a", handler)
+    scenario.start()
+    if scenario.is_upstream:
         pytest.skip("upstream's queue ends with the handler")
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.gather(world.ask("a"))
-    results = await asyncio.gather(world.ask("a"), return_exceptions=True)
+        await asyncio.gather(scenario.ask("a"))
+    results = await asyncio.gather(scenario.ask("a"), return_exceptions=True)
     assert isinstance(results[0], asyncio.CancelledError)
 
 
-async def test_a_token_ends_the_waiting_of_a_gathered_send(world):
+async def test_a_token_ends_the_waiting_of_a_gathered_send(scenario):
     gate = asyncio.Event()
 
     async def handler(self, message, ctx):
         await gate.wait()
 
-    await world.agent("a", handler)
-    world.start()
-    token = world.core.CancellationToken()
-    gathered = asyncio.gather(world.ask("a", 1, cancellation_token=token), return_exceptions=True)
-    await turns()
+    await scenario.agent("a", handler)
+    scenario.start()
+    token = scenario.core.CancellationToken()
+    gathered = asyncio.gather(
+        scenario.ask("a", 1, cancellation_token=token), return_exceptions=True
+    )
+    await yield_to_loop()
     token.cancel()
     results = await gathered
     assert isinstance(results[0], asyncio.CancelledError)
     gate.set()
-    await world.idle()
+    await scenario.idle()
 
 
-async def test_errors_and_responses_are_in_the_order_of_the_sends(world):
+async def test_errors_and_responses_are_in_the_order_of_the_sends(scenario):
     async def handler(self, message, ctx):
         if message.value % 2:
             await Switch()
@@ -197,10 +201,10 @@ async def test_errors_and_responses_are_in_the_order_of_the_sends(world):
             raise KeyError(message.value)
         return message.value
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     results = await asyncio.gather(
-        *(world.ask("a", number) for number in range(12)), return_exceptions=True
+        *(scenario.ask("a", number) for number in range(12)), return_exceptions=True
     )
     for number, result in enumerate(results):
         if number % 3 == 0:
@@ -210,39 +214,42 @@ async def test_errors_and_responses_are_in_the_order_of_the_sends(world):
             assert result == number
 
 
-async def test_an_error_without_a_waiter_is_not_reported(world):
-    world.watch_loop()
+async def test_an_error_without_a_waiter_is_not_reported(scenario):
+    scenario.collect_loop_errors()
 
     async def handler(self, message, ctx):
         raise ValueError(message.value)
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     with pytest.raises(ValueError, match="first"):
-        await asyncio.gather(world.ask("a", "first"), world.ask("a", "second"))
-    await turns()
+        await asyncio.gather(scenario.ask("a", "first"), scenario.ask("a", "second"))
+    await yield_to_loop()
     gc.collect()
-    assert world.strays == []
+    assert scenario.loop_errors == []
 
 
-async def test_publishes_and_sends_are_gathered_together(world):
+async def test_publishes_and_sends_are_gathered_together(scenario):
     handled = []
 
     async def handler(self, message, ctx):
         handled.append(message.value)
         return message.value
 
-    await world.agent("a", handler, topic="t")
-    world.start()
+    await scenario.agent("a", handler, topic="t")
+    scenario.start()
     results = await asyncio.gather(
-        world.publish("t", 1), world.ask("a", 2), world.publish("t", 3), world.ask("a", 4)
+        scenario.publish("t", 1),
+        scenario.ask("a", 2),
+        scenario.publish("t", 3),
+        scenario.ask("a", 4),
     )
     assert results == [None, 2, None, 4]
     await until(lambda: len(handled) == 4)
     assert handled == [1, 2, 3, 4]
 
 
-async def test_handlers_that_gather_may_be_gathered(world):
+async def test_handlers_that_gather_may_be_gathered(scenario):
     async def handler(self, message, ctx):
         depth, width = message.value
         if depth == 0:
@@ -250,62 +257,62 @@ async def test_handlers_that_gather_may_be_gathered(world):
         return sum(
             await asyncio.gather(
                 *(
-                    self.send_message(Ask((depth - 1, width)), world.id("a", str(number)))
+                    self.send_message(Ask((depth - 1, width)), scenario.id("a", str(number)))
                     for number in range(width)
                 )
             )
         )
 
-    await world.agent("a", handler, keys=range(3))
-    world.start()
-    gathered = asyncio.gather(world.ask("a", (3, 3)), world.ask("a", (2, 2)))
+    await scenario.agent("a", handler, keys=range(3))
+    scenario.start()
+    gathered = asyncio.gather(scenario.ask("a", (3, 3)), scenario.ask("a", (2, 2)))
     assert await asyncio.wait_for(gathered, 10) == [27, 4]
 
 
-async def test_what_is_gathered_when_the_runtime_stops_is_refused(world):
-    if world.is_upstream:
+async def test_what_is_gathered_when_the_runtime_stops_is_refused(scenario):
+    if scenario.is_upstream:
         pytest.skip("upstream lets them wait forever")
-    await world.agent("a", echo)
-    world.start()
-    gathered = asyncio.gather(*(world.ask("a", n) for n in range(3)), return_exceptions=True)
-    await world.stop()
+    await scenario.agent("a", echo)
+    scenario.start()
+    gathered = asyncio.gather(*(scenario.ask("a", n) for n in range(3)), return_exceptions=True)
+    await scenario.stop()
     refusals = await asyncio.wait_for(gathered, 5)
-    assert [type(one) for one in refusals] == [world.exceptions.RuntimeStoppedError] * 3
+    assert [type(one) for one in refusals] == [scenario.exceptions.RuntimeStoppedError] * 3
 
 
-async def test_a_loop_that_makes_its_own_tasks_makes_them_for_a_gather(world):
+async def test_a_loop_that_makes_its_own_tasks_makes_them_for_a_gather(scenario):
     made = []
 
     def factory(loop, coroutine, **options):
         made.append(coroutine)
         return asyncio.Task(coroutine, loop=loop, **options)
 
-    await world.agent("a", echo)
-    world.start()
-    await turns()
+    await scenario.agent("a", echo)
+    scenario.start()
+    await yield_to_loop()
     loop = asyncio.get_running_loop()
     loop.set_task_factory(factory)
     try:
-        sends = [world.ask("a", number) for number in range(3)]
+        sends = [scenario.ask("a", number) for number in range(3)]
         assert await asyncio.gather(*sends) == [0, 1, 2]
         assert all(send in made for send in sends)
     finally:
         loop.set_task_factory(None)
 
 
-async def test_callbacks_of_a_gather_run_in_the_context_it_was_made_in(world):
+async def test_callbacks_of_a_gather_run_in_the_context_it_was_made_in(scenario):
     seen = []
 
     async def handler(self, message, ctx):
         SENDER.set("the handler")
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     SENDER.set("who gathers")
-    gathered = asyncio.gather(world.ask("a"))
+    gathered = asyncio.gather(scenario.ask("a"))
     gathered.add_done_callback(lambda _: seen.append(SENDER.get()))
     await gathered
-    await turns()
+    await yield_to_loop()
     assert seen == ["who gathers"]
     assert SENDER.get() == "who gathers"
 
@@ -327,7 +334,7 @@ def test_what_ends_the_program_leaves_the_loop(core, ending):
         asyncio.run(program())
 
 
-async def test_messages_and_responses_of_a_gather_are_freed(world):
+async def test_messages_and_responses_of_a_gather_are_freed(scenario):
     class Thing:
         pass
 
@@ -338,57 +345,57 @@ async def test_messages_and_responses_of_a_gather_are_freed(world):
         seen.append(weakref.ref(response))
         return response
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     message = Ask(Thing())
     seen.append(weakref.ref(message.value))
-    gathered = asyncio.gather(world.runtime.send_message(message, world.id("a")))
+    gathered = asyncio.gather(scenario.runtime.send_message(message, scenario.id("a")))
     del message
     await gathered
     del gathered
-    await turns()
+    await yield_to_loop()
     gc.collect()
     assert [one() for one in seen] == [None, None]
 
 
-async def test_nothing_of_a_gather_is_kept(world):
-    if world.mode != "native":
+async def test_nothing_of_a_gather_is_kept(scenario):
+    if scenario.mode != "inline":
         pytest.skip("a task is kept by its loop")
-    await world.agent("a", echo)
-    world.start()
+    await scenario.agent("a", echo)
+    scenario.start()
     message = Ask(1)
     freed = weakref.ref(message)
-    gathered = asyncio.gather(world.runtime.send_message(message, world.id("a")))
+    gathered = asyncio.gather(scenario.runtime.send_message(message, scenario.id("a")))
     del message
     await gathered
     del gathered
-    await turns()
+    await yield_to_loop()
     gc.collect()
     assert freed() is None
 
 
-async def test_an_unusual_error_of_one_send_is_a_result_and_ends_no_other(world):
+async def test_an_unusual_error_of_one_send_is_a_result_and_ends_no_other(scenario):
     class Odd(BaseException):
         pass
 
     async def handler(self, message, ctx):
         raise Odd(message.value)
 
-    await world.agent("a", handler)
-    world.start()
-    both = [world.ask("a", number) for number in range(2)]
+    await scenario.agent("a", handler)
+    scenario.start()
+    both = [scenario.ask("a", number) for number in range(2)]
     first, second = await asyncio.gather(*both, return_exceptions=True)
     assert (type(first), type(second)) == (Odd, Odd)
-    assert world.strays == []
+    assert scenario.loop_errors == []
 
 
-async def test_a_handler_that_cancels_itself_is_reported_as_a_task_would_be(world):
+async def test_a_handler_that_cancels_itself_is_reported_as_a_task_would_be(scenario):
     async def handler(self, message, ctx):
         raise asyncio.CancelledError("its own words")
 
-    await world.agent("a", handler)
-    world.start()
-    gathered = await asyncio.gather(world.ask("a"), return_exceptions=True)
+    await scenario.agent("a", handler)
+    scenario.start()
+    gathered = await asyncio.gather(scenario.ask("a"), return_exceptions=True)
 
     async def cancelled():
         raise asyncio.CancelledError("its own words")
@@ -398,7 +405,7 @@ async def test_a_handler_that_cancels_itself_is_reported_as_a_task_would_be(worl
 
 
 @pytest.mark.parametrize("first_waits", [True, False])
-async def test_a_cancelled_gather_ends_even_if_some_sends_are_done(world, first_waits):
+async def test_a_cancelled_gather_ends_even_if_some_sends_are_done(scenario, first_waits):
     """`gather` takes the cancellation from its last awaitable, done or not."""
     gate = asyncio.Event()
 
@@ -407,11 +414,11 @@ async def test_a_cancelled_gather_ends_even_if_some_sends_are_done(world, first_
             await gate.wait()
         return message.value
 
-    await world.agent("a", handler)
-    world.start()
-    values = ["waits", "answers"] if first_waits else ["answers", "waits"]
-    gathered = asyncio.gather(*(world.ask("a", one) for one in values), return_exceptions=True)
-    await turns()
+    await scenario.agent("a", handler)
+    scenario.start()
+    values = ["waits", "responses"] if first_waits else ["responses", "waits"]
+    gathered = asyncio.gather(*(scenario.ask("a", one) for one in values), return_exceptions=True)
+    await yield_to_loop()
     assert gathered.cancel()
     done, _ = await asyncio.wait({gathered}, timeout=5)
     assert done == {gathered}

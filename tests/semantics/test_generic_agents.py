@@ -3,19 +3,19 @@
 import asyncio
 
 from .everyday import everyday
-from .world import Ask, turns
+from .scenario import Ask, yield_to_loop
 
 
-async def test_everyday_with_an_overridden_on_message_impl(world):
-    await everyday(world, routed=False)
+async def test_everyday_with_an_overridden_on_message_impl(scenario):
+    await everyday(scenario, routed=False)
 
 
-async def test_everyday_with_routed_agents(world):
-    await everyday(world)
+async def test_everyday_with_routed_agents(scenario):
+    await everyday(scenario)
 
 
-async def test_an_agent_of_no_known_base(world):
-    core = world.core
+async def test_an_agent_of_no_known_base(scenario):
+    core = scenario.core
 
     class Bare:
         def __init__(self):
@@ -43,20 +43,20 @@ async def test_an_agent_of_no_known_base(world):
         async def close(self):
             pass
 
-    await world.runtime.register_factory("bare", Bare)
-    world.start()
-    assert await world.ask("bare", False) is False
-    assert await world.ask("bare", True) is True
+    await scenario.runtime.register_factory("bare", Bare)
+    scenario.start()
+    assert await scenario.ask("bare", False) is False
+    assert await scenario.ask("bare", True) is True
 
 
-async def test_an_overridden_on_message_around_a_suspending_handler(world):
-    core, seen = world.core, []
+async def test_an_overridden_on_message_around_a_suspending_handler(scenario):
+    core, seen = scenario.core, []
 
     async def handler(self, message, ctx):
         await asyncio.sleep(0)
         return message.value
 
-    class Wrapping(world.agent_class(handler)):
+    class Wrapping(scenario.agent_class(handler)):
         async def on_message_impl(self, message, ctx):
             task = asyncio.current_task()
             await asyncio.sleep(0)
@@ -64,48 +64,48 @@ async def test_an_overridden_on_message_around_a_suspending_handler(world):
             seen.append(asyncio.current_task() is task)
             return [response]
 
-    await world.runtime.register_factory("a", lambda: Wrapping("wraps"))
-    world.start()
-    assert await world.ask("a", "inner") == ["inner"]
+    await scenario.runtime.register_factory("a", lambda: Wrapping("wraps"))
+    scenario.start()
+    assert await scenario.ask("a", "inner") == ["inner"]
     assert seen == [True]
     assert issubclass(Wrapping, core.RoutedAgent)
 
 
-async def test_a_closure_agent_that_suspends(world):
-    core, seen = world.core, []
+async def test_a_closure_agent_that_suspends(scenario):
+    core, seen = scenario.core, []
 
     async def closure(agent, message: dict, ctx: core.MessageContext) -> None:
         task = asyncio.current_task()
-        await turns(2)
+        await yield_to_loop(2)
         assert asyncio.current_task() is task
         seen.append((message, str(agent.id)))
 
     await core.ClosureAgent.register_closure(
-        world.runtime,
+        scenario.runtime,
         "closure",
         closure,
         unknown_type_policy="ignore",
         subscriptions=lambda: [core.TypeSubscription("t", "closure")],
         skip_direct_message_subscription=True,
     )
-    world.start()
-    await world.runtime.publish_message({"x": 1}, core.TopicId("t", "default"))
-    await turns(30)
+    scenario.start()
+    await scenario.runtime.publish_message({"x": 1}, core.TopicId("t", "default"))
+    await yield_to_loop(30)
     assert seen == [({"x": 1}, "closure/default")]
 
 
-async def test_a_factory_made_instance_and_a_registered_instance_behave_alike(world):
+async def test_a_factory_made_instance_and_a_registered_instance_behave_alike(scenario):
     async def handler(self, message, ctx):
         task = asyncio.current_task()
         if message.value:
-            await self.send_message(Ask(), world.id("made"))
+            await self.send_message(Ask(), scenario.id("made"))
         await asyncio.sleep(0)
         assert asyncio.current_task() is task
         return self.id.type
 
-    await world.agent("made", handler)
-    instance = world.agent_class(handler)("registered as it is")
-    await world.runtime.register_agent_instance(instance, world.id("instance"))
-    world.start()
-    assert await world.ask("made") == "made"
-    assert await world.ask("instance", "nest") == "instance"
+    await scenario.agent("made", handler)
+    instance = scenario.agent_class(handler)("registered as it is")
+    await scenario.runtime.register_agent_instance(instance, scenario.id("instance"))
+    scenario.start()
+    assert await scenario.ask("made") == "made"
+    assert await scenario.ask("instance", "nest") == "instance"

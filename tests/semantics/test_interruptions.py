@@ -13,7 +13,7 @@ import pytest
 
 import ferrogen
 
-from .world import Ask, World, turns
+from .scenario import Ask, Scenario, yield_to_loop
 
 # Stacks.
 
@@ -25,24 +25,24 @@ def test_a_deep_chain_in_a_thread_with_a_small_stack(mode, kilobytes, suspends):
     results = []
 
     async def main():
-        world = World(core, mode)
+        scenario = Scenario(core, mode)
 
         async def link(self, message, ctx):
             if message.value == 0:
                 if suspends:
                     await asyncio.sleep(0)
                 return 0
-            return 1 + await self.send_message(Ask(message.value - 1), world.id("link"))
+            return 1 + await self.send_message(Ask(message.value - 1), scenario.id("link"))
 
-        await world.agent("link", link)
-        world.start()
-        results.append(await world.ask("link", 300))
-        await world.idle()
+        await scenario.agent("link", link)
+        scenario.start()
+        results.append(await scenario.ask("link", 300))
+        await scenario.idle()
 
     def run():
         try:
             asyncio.run(main())
-        except BaseException as error:  # noqa: BLE001 - the test looks at it
+        except BaseException as error:  # noqa: BLE001 - the test checks it
             results.append(error)
 
     before = threading.stack_size(kilobytes * 1024)
@@ -58,42 +58,42 @@ def test_a_deep_chain_in_a_thread_with_a_small_stack(mode, kilobytes, suspends):
 # The end of a runtime.
 
 
-@pytest.mark.parametrize("how", ["waits", "sleeps", "parked", "failed", "published"])
+@pytest.mark.parametrize("how", ["waits", "sleeps", "awaits agent", "failed", "published"])
 def test_a_dropped_runtime_with_suspended_handlers_is_collected_after_its_loop(mode, how):
     if mode == "upstream":
         pytest.skip("AutoGen's runtime is kept by the exceptions that it logs")
     gone = []
 
     async def main():
-        world = World(ferrogen, mode)
-        world.watch_loop()
+        scenario = Scenario(ferrogen, mode)
+        scenario.collect_loop_errors()
         caught = []
 
         async def waits(self, message, ctx):
-            here = world, caught, asyncio.current_task(), ctx
+            here = scenario, caught, asyncio.current_task(), ctx
             if how == "failed":
                 try:
                     raise KeyError(here)
                 except KeyError as error:
                     caught.append(error)
             if how == "sleeps":
-                while True:  # noqa: ASYNC110 - it takes turns
+                while True:  # noqa: ASYNC110 - it yields in each iteration
                     await asyncio.sleep(0)
-            if how == "parked" and message.value is None:
-                await self.send_message(Ask("inner"), world.id("b"))
+            if how == "awaits agent" and message.value is None:
+                await self.send_message(Ask("inner"), scenario.id("b"))
             await asyncio.Event().wait()
             return here
 
-        await world.agent("a", waits, topic="t")
-        await world.agent("b", waits)
-        world.start()
-        agent = await world.runtime.try_get_underlying_agent_instance(world.id("a"))
-        gone.extend(map(weakref.ref, (world, world.runtime, agent)))
+        await scenario.agent("a", waits, topic="t")
+        await scenario.agent("b", waits)
+        scenario.start()
+        agent = await scenario.runtime.try_get_underlying_agent_instance(scenario.id("a"))
+        gone.extend(map(weakref.ref, (scenario, scenario.runtime, agent)))
         if how == "published":
-            await world.publish("t")
+            await scenario.publish("t")
         else:
-            world.asked = asyncio.ensure_future(world.ask("a"))
-        await turns(5)
+            scenario.asked = asyncio.ensure_future(scenario.ask("a"))
+        await yield_to_loop(5)
 
     loop = asyncio.new_event_loop()
     loop.set_debug(False)
@@ -105,8 +105,8 @@ def test_a_dropped_runtime_with_suspended_handlers_is_collected_after_its_loop(m
     assert [reference() for reference in gone] == [None] * 3
 
 
-async def test_a_closed_runtime_refuses_messages_in_and_outside_of_handlers(world):
-    if world.is_upstream:
+async def test_a_closed_runtime_refuses_messages_in_and_outside_of_handlers(scenario):
+    if scenario.is_upstream:
         pytest.skip("AutoGen's close() only closes the agents")
     gate = asyncio.Event()
     errors = []
@@ -115,24 +115,24 @@ async def test_a_closed_runtime_refuses_messages_in_and_outside_of_handlers(worl
         try:
             await gate.wait()
         finally:
-            for call in (self.send_message(Ask(), world.id("b")), world.publish("t")):
+            for call in (self.send_message(Ask(), scenario.id("b")), scenario.publish("t")):
                 try:
                     await call
-                except world.exceptions.RuntimeStoppedError as error:  # noqa: PERF203
+                except scenario.exceptions.RuntimeStoppedError as error:  # noqa: PERF203
                     errors.append(error)
 
-    await world.agent("a", handler)
-    await world.agent("b", handler, topic="t")
-    world.start()
-    asked = asyncio.ensure_future(world.ask("a"))
-    await turns(3)
-    world.is_started = False
-    await world.runtime.close()
+    await scenario.agent("a", handler)
+    await scenario.agent("b", handler, topic="t")
+    scenario.start()
+    asked = asyncio.ensure_future(scenario.ask("a"))
+    await yield_to_loop(3)
+    scenario.is_started = False
+    await scenario.runtime.close()
     with pytest.raises(asyncio.CancelledError):
         await asked
     assert len(errors) == 2
-    for call in (world.ask("b"), world.publish("t")):
-        with pytest.raises(world.exceptions.RuntimeStoppedError):
+    for call in (scenario.ask("b"), scenario.publish("t")):
+        with pytest.raises(scenario.exceptions.RuntimeStoppedError):
             await call
 
 
@@ -146,16 +146,16 @@ def test_an_exit_in_a_handler_ends_the_loop_as_in_a_task(mode, error, suspended)
     core = autogen_core if mode == "upstream" else ferrogen
 
     async def main():
-        world = World(core, mode)
+        scenario = Scenario(core, mode)
 
         async def handler(self, message, ctx):
             if suspended:
                 await asyncio.sleep(0)
             raise error("leave")
 
-        await world.agent("a", handler)
-        world.start()
-        await world.ask("a")
+        await scenario.agent("a", handler)
+        scenario.start()
+        await scenario.ask("a")
 
     loop = asyncio.new_event_loop()
     with pytest.raises(error, match="leave"):
@@ -165,7 +165,7 @@ def test_an_exit_in_a_handler_ends_the_loop_as_in_a_task(mode, error, suspended)
         asyncio.current_task()
     for task in asyncio.all_tasks(loop):
         task.cancel()
-    loop.run_until_complete(turns())
+    loop.run_until_complete(yield_to_loop())
     loop.close()
 
 
@@ -182,7 +182,7 @@ def test_a_signal_handler_that_raises_interrupts_a_busy_handler(mode, suspended)
     reached = []
 
     async def main():
-        world = World(core, mode)
+        scenario = Scenario(core, mode)
 
         async def handler(self, message, ctx):
             if suspended:
@@ -195,10 +195,10 @@ def test_a_signal_handler_that_raises_interrupts_a_busy_handler(mode, suspended)
                 reached.append(asyncio.current_task() is not None)
             return "interrupted"
 
-        await world.agent("a", handler)
-        world.start()
-        assert await world.ask("a") == "interrupted"
-        await world.idle()
+        await scenario.agent("a", handler)
+        scenario.start()
+        assert await scenario.ask("a") == "interrupted"
+        await scenario.idle()
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
@@ -217,7 +217,7 @@ def test_ctrl_c_in_a_handler_cancels_the_main_task(mode, suspended):
     seen = []
 
     async def main():
-        world = World(core, mode)
+        scenario = Scenario(core, mode)
 
         async def handler(self, message, ctx):
             if suspended:
@@ -226,10 +226,10 @@ def test_ctrl_c_in_a_handler_cancels_the_main_task(mode, suspended):
             await asyncio.sleep(0.001)
             seen.append("goes on")
 
-        await world.agent("a", handler)
-        world.start()
+        await scenario.agent("a", handler)
+        scenario.start()
         try:
-            await world.ask("a")
+            await scenario.ask("a")
             await asyncio.sleep(5)
         except asyncio.CancelledError:
             await asyncio.sleep(0.005)
@@ -249,7 +249,7 @@ def test_ctrl_c_in_a_handler_cancels_the_main_task(mode, suspended):
 
 
 @pytest.mark.parametrize("suspends", [False, True], ids=["ends", "suspends"])
-async def test_a_handler_in_a_greenlet_awaits_through_it(world, suspends):
+async def test_a_handler_in_a_greenlet_awaits_through_it(scenario, suspends):
     """In the style of SQLAlchemy: plain code in a greenlet awaits sends, many levels deep."""
     concurrency = pytest.importorskip("sqlalchemy.util.concurrency", reason="needs SQLAlchemy")
     pytest.importorskip("greenlet", reason="needs greenlet")
@@ -264,7 +264,7 @@ async def test_a_handler_in_a_greenlet_awaits_through_it(world, suspends):
             return 0
 
         def plain():
-            send = self.send_message(Ask(message.value - 1), world.id("a"))
+            send = self.send_message(Ask(message.value - 1), scenario.id("a"))
             response = concurrency.await_only(send)
             assert asyncio.current_task() is mine
             return response
@@ -273,14 +273,14 @@ async def test_a_handler_in_a_greenlet_awaits_through_it(world, suspends):
         assert asyncio.current_task() is mine
         return 1 + response
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     for _ in range(3):
-        assert await world.ask("a", 30) == 30
+        assert await scenario.ask("a", 30) == 30
     assert len({id(task) for task in tasks}) == len(tasks)
 
 
-async def test_sends_are_stepped_in_several_greenlets(world):
+async def test_sends_are_stepped_in_several_greenlets(scenario):
     greenlet = pytest.importorskip("greenlet", reason="needs greenlet")
     gate = asyncio.Event()
 
@@ -289,12 +289,12 @@ async def test_sends_are_stepped_in_several_greenlets(world):
             await gate.wait()
         return message.value
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     mine, left = asyncio.current_task(), []
 
     def step(value):
-        coroutine = world.ask("a", value)
+        coroutine = scenario.ask("a", value)
         try:
             left.append((coroutine, coroutine.send(None)))
         except StopIteration as end:
@@ -304,17 +304,17 @@ async def test_sends_are_stepped_in_several_greenlets(world):
     for value in (False, True, False):
         greenlet.greenlet(step).switch(value)
         assert asyncio.current_task() is mine
-    if world.mode == "native":
+    if scenario.mode == "inline":
         assert [isinstance(one, tuple) for one in left] == [False, True, False]
     assert len(left) == 3
     for one in left:
         if isinstance(one, tuple):
             one[0].close()
     gate.set()
-    await turns()
+    await yield_to_loop()
 
 
-async def test_nest_asyncio_runs_the_loop_inside_a_handler(world):
+async def test_nest_asyncio_runs_the_loop_inside_a_handler(scenario):
     nest_asyncio = pytest.importorskip("nest_asyncio", reason="nest_asyncio is not installed")
     nest_asyncio.apply()
 
@@ -324,11 +324,11 @@ async def test_nest_asyncio_runs_the_loop_inside_a_handler(world):
 
     async def handler(self, message, ctx):
         mine = asyncio.current_task()
-        response = asyncio.get_running_loop().run_until_complete(world.ask("b"))
+        response = asyncio.get_running_loop().run_until_complete(scenario.ask("b"))
         assert asyncio.current_task() is mine
         return response
 
-    await world.agent("a", handler)
-    await world.agent("b", inner)
-    world.start()
-    assert await world.ask("a") == "inner"
+    await scenario.agent("a", handler)
+    await scenario.agent("b", inner)
+    scenario.start()
+    assert await scenario.ask("a") == "inner"

@@ -4,31 +4,31 @@ import asyncio
 
 import pytest
 
-from .world import Ask, turns, until
+from .scenario import Ask, until, yield_to_loop
 
 
-def observing(world, **hooks):
+def observing(scenario, **hooks):
     """Make an intervention handler of functions; what is left out passes everything on."""
-    return type("Hooks", (world.core.DefaultInterventionHandler,), hooks)()
+    return type("Hooks", (scenario.core.DefaultInterventionHandler,), hooks)()
 
 
-async def build(world, handler, **hooks):
-    world.rebuild(intervention_handlers=[observing(world, **hooks)])
-    await world.agent("a", handler, topic="t", keys=["default", "inner"])
-    world.start()
+async def build(scenario, handler, **hooks):
+    scenario.rebuild(intervention_handlers=[observing(scenario, **hooks)])
+    await scenario.agent("a", handler, topic="t", keys=["default", "inner"])
+    scenario.start()
 
 
 async def suspending(self, message, ctx):
-    await turns(2)
+    await yield_to_loop(2)
     return message.value
 
 
-async def test_each_hook_is_called_once_around_a_suspending_handler(world):
+async def test_each_hook_is_called_once_around_a_suspending_handler(scenario):
     seen = []
 
     async def handler(self, message, ctx):
         seen.append("handler")
-        await turns(2)
+        await yield_to_loop(2)
         seen.append("handler ends")
         return message.value
 
@@ -45,16 +45,16 @@ async def test_each_hook_is_called_once_around_a_suspending_handler(world):
         seen.append("response")
         return message
 
-    await build(world, handler, on_send=on_send, on_publish=on_publish, on_response=on_response)
-    assert await world.ask("a", "answer") == "answer"
+    await build(scenario, handler, on_send=on_send, on_publish=on_publish, on_response=on_response)
+    assert await scenario.ask("a", "response") == "response"
     assert seen == ["send", "handler", "handler ends", "response"]
     seen.clear()
-    await world.publish("t")
+    await scenario.publish("t")
     await until(lambda: len(seen) == 3)
     assert seen == ["publish", "handler", "handler ends"]
 
 
-async def test_a_hook_may_suspend_too(world):
+async def test_a_hook_may_suspend_too(scenario):
     gate = asyncio.Event()
 
     async def on_send(self, message, *, message_context, recipient):
@@ -62,18 +62,18 @@ async def test_a_hook_may_suspend_too(world):
         return Ask(message.value + 1)
 
     async def on_response(self, message, *, sender, recipient):
-        await turns(2)
+        await yield_to_loop(2)
         return message * 10
 
-    await build(world, suspending, on_send=on_send, on_response=on_response)
-    asked = asyncio.ensure_future(world.ask("a", 1))
-    await turns()
+    await build(scenario, suspending, on_send=on_send, on_response=on_response)
+    asked = asyncio.ensure_future(scenario.ask("a", 1))
+    await yield_to_loop()
     assert not asked.done()
     gate.set()
     assert await asked == 20
 
 
-async def test_a_dropped_message_is_an_error_for_its_sender(world):
+async def test_a_dropped_message_is_an_error_for_its_sender(scenario):
     started = []
 
     async def handler(self, message, ctx):
@@ -81,42 +81,42 @@ async def test_a_dropped_message_is_an_error_for_its_sender(world):
 
     async def on_send(self, message, *, message_context, recipient):
         await asyncio.sleep(0)
-        return world.core.DropMessage
+        return scenario.core.DropMessage
 
-    await build(world, handler, on_send=on_send)
-    with pytest.raises(world.exceptions.MessageDroppedException):
-        await world.ask("a")
-    await turns()
+    await build(scenario, handler, on_send=on_send)
+    with pytest.raises(scenario.exceptions.MessageDroppedException):
+        await scenario.ask("a")
+    await yield_to_loop()
     assert started == []
-    await ends(world)
+    await ends(scenario)
 
 
-async def test_a_response_dropped_after_a_suspension_is_an_error_for_its_sender(world):
+async def test_a_response_dropped_after_a_suspension_is_an_error_for_its_sender(scenario):
     async def on_response(self, message, *, sender, recipient):
-        return world.core.DropMessage
+        return scenario.core.DropMessage
 
-    await build(world, suspending, on_response=on_response)
-    with pytest.raises(world.exceptions.MessageDroppedException):
-        await world.ask("a")
-    await ends(world)
+    await build(scenario, suspending, on_response=on_response)
+    with pytest.raises(scenario.exceptions.MessageDroppedException):
+        await scenario.ask("a")
+    await ends(scenario)
 
 
 @pytest.mark.parametrize("hook", ["on_send", "on_response"])
-async def test_what_a_hook_raises_reaches_the_sender(world, hook):
+async def test_what_a_hook_raises_reaches_the_sender(scenario, hook):
     error = ValueError("from the hook")
 
     async def raising(self, message, **_):
         await asyncio.sleep(0)
         raise error
 
-    await build(world, suspending, **{hook: raising})
+    await build(scenario, suspending, **{hook: raising})
     with pytest.raises(ValueError, match="from the hook") as caught:
-        await world.ask("a")
+        await scenario.ask("a")
     assert caught.value is error
-    await ends(world)
+    await ends(scenario)
 
 
-async def test_a_hook_that_raises_on_a_publish_ends_only_that_message(world):
+async def test_a_hook_that_raises_on_a_publish_ends_only_that_message(scenario):
     handled = []
 
     async def handler(self, message, ctx):
@@ -128,15 +128,15 @@ async def test_a_hook_that_raises_on_a_publish_ends_only_that_message(world):
             raise ValueError
         return message
 
-    await build(world, handler, on_publish=on_publish)
-    await world.publish("t", "bad")
-    await world.publish("t", "good")
+    await build(scenario, handler, on_publish=on_publish)
+    await scenario.publish("t", "bad")
+    await scenario.publish("t", "good")
     await until(lambda: handled)
     assert handled == ["good"]
-    await ends(world)
+    await ends(scenario)
 
 
-async def test_a_caller_that_gives_up_while_the_hook_or_handler_waits(world):
+async def test_a_caller_that_gives_up_while_the_hook_or_handler_waits(scenario):
     gate, ended = asyncio.Event(), []
 
     async def handler(self, message, ctx):
@@ -148,9 +148,9 @@ async def test_a_caller_that_gives_up_while_the_hook_or_handler_waits(world):
         ended.append(message)
         return message
 
-    await build(world, handler, on_response=on_response)
-    asked = asyncio.ensure_future(world.ask("a"))
-    await turns()
+    await build(scenario, handler, on_response=on_response)
+    asked = asyncio.ensure_future(scenario.ask("a"))
+    await yield_to_loop()
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
@@ -158,7 +158,7 @@ async def test_a_caller_that_gives_up_while_the_hook_or_handler_waits(world):
     await until(lambda: ended == [1, "late"])
 
 
-async def test_sends_of_a_handler_go_through_the_hooks_too(world):
+async def test_sends_of_a_handler_go_through_the_hooks_too(scenario):
     seen = []
 
     async def on_send(self, message, *, message_context, recipient):
@@ -168,20 +168,20 @@ async def test_sends_of_a_handler_go_through_the_hooks_too(world):
     async def handler(self, message, ctx):
         task = asyncio.current_task()
         if message.value:
-            await self.send_message(Ask(), world.id("a", "inner"))
+            await self.send_message(Ask(), scenario.id("a", "inner"))
         await asyncio.sleep(0)
         assert asyncio.current_task() is task
-        return "answer"
+        return "response"
 
-    await build(world, handler, on_send=on_send)
-    await world.ask("a", "nest")
+    await build(scenario, handler, on_send=on_send)
+    await scenario.ask("a", "nest")
     assert seen == [("None", "a/default"), ("a/default", "a/inner")]
 
 
-async def ends(world):
+async def ends(scenario):
     """Upstream never becomes idle after a drop or an error in a hook (A2, A3); we do."""
-    if world.is_upstream:
+    if scenario.is_upstream:
         with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(world.runtime.stop_when_idle(), 0.02)
+            await asyncio.wait_for(scenario.runtime.stop_when_idle(), 0.02)
     else:
-        await world.idle()
+        await scenario.idle()

@@ -9,18 +9,18 @@ from contextlib import suppress
 
 import pytest
 
-from .world import Ask, turns, until
+from .scenario import Ask, until, yield_to_loop
 
 
-def many(world):
+def many(scenario):
     """How many messages show that something piles up; upstream takes its time."""
-    return 500 if world.is_upstream else 2_000
+    return 500 if scenario.is_upstream else 2_000
 
 
-async def suspending_agent(world):
+async def suspending_agent(scenario):
     async def handler(self, message, ctx):
         if message.value == "agent":
-            await self.send_message(Ask("future"), world.id("b"))
+            await self.send_message(Ask("future"), scenario.id("b"))
         elif message.value == "future":
             future = asyncio.get_running_loop().create_future()
             asyncio.get_running_loop().call_soon(future.set_result, None)
@@ -31,63 +31,63 @@ async def suspending_agent(world):
         elif message.value == "cancel":
             asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
             await asyncio.sleep(0)
-        elif message.value == "turn":
+        elif message.value == "yields":
             await asyncio.sleep(0)
         return message.value
 
-    await world.agent("a", handler, topic="t")
-    await world.agent("b", handler)
-    world.start()
+    await scenario.agent("a", handler, topic="t")
+    await scenario.agent("b", handler)
+    scenario.start()
 
 
-@pytest.mark.parametrize("how", ["through", "turn", "future", "agent", "raise", "cancel"])
-async def test_no_objects_pile_up(world, how):
-    await suspending_agent(world)
+@pytest.mark.parametrize("how", ["through", "yields", "future", "agent", "raise", "cancel"])
+async def test_no_objects_pile_up(scenario, how):
+    await suspending_agent(scenario)
 
     async def send_many(count):
         for _ in range(count):
             with suppress(ValueError, asyncio.CancelledError):
-                await world.ask("a", how)
-        await turns()
+                await scenario.ask("a", how)
+        await yield_to_loop()
         gc.collect()
 
     await send_many(50)
     before = len(gc.get_objects())
-    await send_many(many(world))
-    assert len(gc.get_objects()) - before < many(world) / 10
+    await send_many(many(scenario))
+    assert len(gc.get_objects()) - before < many(scenario) / 10
 
 
-async def test_no_objects_pile_up_in_gathers_and_publishes(world):
-    await suspending_agent(world)
+async def test_no_objects_pile_up_in_gathers_and_publishes(scenario):
+    await suspending_agent(scenario)
 
     async def send_many(count):
         for _ in range(count // 100):
-            await asyncio.gather(*(world.ask("a", "turn") for _ in range(50)))
+            await asyncio.gather(*(scenario.ask("a", "yields") for _ in range(50)))
             for _ in range(50):
-                await world.publish("t", "turn")
-            await turns(150)
+                await scenario.publish("t", "yields")
+            await yield_to_loop(150)
         gc.collect()
 
     await send_many(200)
     before = len(gc.get_objects())
-    await send_many(many(world))
-    assert len(gc.get_objects()) - before < many(world) / 10
+    await send_many(many(scenario))
+    assert len(gc.get_objects()) - before < many(scenario) / 10
 
 
-@pytest.mark.parametrize("how", ["through", "turn", "future", "agent"])
-async def test_reference_counts_are_what_they_were(world, how):
+@pytest.mark.parametrize("how", ["through", "yields", "future", "agent"])
+async def test_reference_counts_are_what_they_were(scenario, how):
     """Also for what the collector does not see."""
-    await suspending_agent(world)
-    message, recipient = Ask(how), world.id("a")
+    await suspending_agent(scenario)
+    message, recipient = Ask(how), scenario.id("a")
 
     async def send_many(count):
         for _ in range(count):
-            await world.runtime.send_message(message, recipient)
-        await turns()
+            await scenario.runtime.send_message(message, recipient)
+        await yield_to_loop()
         gc.collect()
 
     await send_many(20)
-    observed = [message, recipient, asyncio.get_running_loop(), world.runtime, None.__class__]
+    observed = [message, recipient, asyncio.get_running_loop(), scenario.runtime, None.__class__]
     before = [sys.getrefcount(thing) for thing in observed]
     await send_many(500)
     for count, was in zip([sys.getrefcount(thing) for thing in observed], before, strict=True):
@@ -95,7 +95,7 @@ async def test_reference_counts_are_what_they_were(world, how):
 
 
 @pytest.mark.parametrize("suspend", [False, True])
-async def test_messages_responses_and_tasks_are_freed(world, suspend):
+async def test_messages_responses_and_tasks_are_freed(scenario, suspend):
     alive = weakref.WeakSet()
 
     async def handler(self, message, ctx):
@@ -108,18 +108,18 @@ async def test_messages_responses_and_tasks_are_freed(world, suspend):
         alive.add(response)
         return response
 
-    await world.agent("a", handler, topic="t")
-    world.start()
+    await scenario.agent("a", handler, topic="t")
+    scenario.start()
     for _ in range(100):
-        await world.ask("a")
-        await world.publish("t")
-    await turns(200)
+        await scenario.ask("a")
+        await scenario.publish("t")
+    await yield_to_loop(200)
     gc.collect()
     # The newest ones may be kept for reuse.
     assert len(alive) <= 20
 
 
-async def test_a_failed_handler_keeps_nothing_once_its_error_is_gone(world, monkeypatch):
+async def test_a_failed_handler_keeps_nothing_once_its_error_is_gone(scenario, monkeypatch):
     # What is logged is kept by pytest.
     monkeypatch.setattr(logging.getLogger("autogen_core"), "disabled", True)
     alive = weakref.WeakSet()
@@ -129,38 +129,38 @@ async def test_a_failed_handler_keeps_nothing_once_its_error_is_gone(world, monk
         await asyncio.sleep(0)
         raise ValueError
 
-    await world.agent("a", handler, topic="t")
-    world.start()
+    await scenario.agent("a", handler, topic="t")
+    scenario.start()
     for _ in range(100):
         with pytest.raises(ValueError, match=r"^$"):
-            await world.ask("a")
-        await world.publish("t")
-    await turns(200)
+            await scenario.ask("a")
+        await scenario.publish("t")
+    await yield_to_loop(200)
     gc.collect()
     assert len(alive) <= 5
 
 
-async def test_an_unreferenced_runtime_is_freed_with_its_agents(world):
+async def test_an_unreferenced_runtime_is_freed_with_its_agents(scenario):
     freed = []
 
     async def handler(self, message, ctx):
         await asyncio.sleep(0)
 
-    await world.agent("a", handler)
-    world.start()
-    await world.ask("a")
-    agent = await world.runtime.try_get_underlying_agent_instance(world.id("a"))
+    await scenario.agent("a", handler)
+    scenario.start()
+    await scenario.ask("a")
+    agent = await scenario.runtime.try_get_underlying_agent_instance(scenario.id("a"))
     weakref.finalize(agent, freed.append, "agent")
-    weakref.finalize(world.runtime, freed.append, "runtime")
+    weakref.finalize(scenario.runtime, freed.append, "runtime")
     del agent
-    await world.idle()
-    world.rebuild()
-    await turns()
+    await scenario.idle()
+    scenario.rebuild()
+    await yield_to_loop()
     gc.collect()
     assert sorted(freed) == ["agent", "runtime"]
 
 
-async def test_suspended_handlers_are_kept_alive_without_other_references(world):
+async def test_suspended_handlers_are_kept_alive_without_other_references(scenario):
     """A loop has weak references to tasks only: the runtime must hold those of its handlers."""
     ended, futures = [], weakref.WeakSet()
 
@@ -170,13 +170,13 @@ async def test_suspended_handlers_are_kept_alive_without_other_references(world)
         await future
         ended.append(message.value)
 
-    await world.agent("a", handler, topic="t")
-    world.start()
+    await scenario.agent("a", handler, topic="t")
+    scenario.start()
     for number in range(10):
-        await world.publish("t", number)
+        await scenario.publish("t", number)
     await until(lambda: len(futures) == 10)
     gc.collect()
-    await turns()
+    await yield_to_loop()
     assert len(futures) == 10
     for future in list(futures):
         future.set_result(None)

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from .world import Ask, turns
+from .scenario import Ask, yield_to_loop
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ async def server():
     listening = await asyncio.start_server(respond, "127.0.0.1", 0)
     yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     listening.close()
-    await turns()
+    await yield_to_loop()
     await listening.wait_closed()
 
 
-async def test_sqlalchemy_talks_to_its_database_through_greenlets(world, engine):
+async def test_sqlalchemy_talks_to_its_database_through_greenlets(scenario, engine):
     async def handler(self, message, ctx):
         task = asyncio.current_task()
         async with engine.begin() as connection:
@@ -49,13 +49,13 @@ async def test_sqlalchemy_talks_to_its_database_through_greenlets(world, engine)
             assert asyncio.current_task() is task
             return [word for (word,) in rows]
 
-    await world.agent("a", handler)
-    world.start()
-    assert await world.ask("a", "one") == ["one"]
-    assert await world.ask("a", "two") == ["one", "two"]
+    await scenario.agent("a", handler)
+    scenario.start()
+    assert await scenario.ask("a", "one") == ["one"]
+    assert await scenario.ask("a", "two") == ["one", "two"]
 
 
-async def test_a_send_from_inside_a_greenlet(world, engine):
+async def test_a_send_from_inside_a_greenlet(scenario, engine):
     """`run_sync` runs plain code in a greenlet; `await_only` leaves it to wait for a send."""
     from sqlalchemy.util import await_only
 
@@ -69,7 +69,7 @@ async def test_a_send_from_inside_a_greenlet(world, engine):
             mine = asyncio.current_task()
             responses = []
             for suspend in (False, True):
-                respond, task = await_only(self.send_message(Ask(suspend), world.id("leaf")))
+                respond, task = await_only(self.send_message(Ask(suspend), scenario.id("leaf")))
                 assert asyncio.current_task() is mine
                 assert task is not mine
                 responses.append(respond)
@@ -78,13 +78,13 @@ async def test_a_send_from_inside_a_greenlet(world, engine):
         async with engine.connect() as connection:
             return await connection.run_sync(plain)
 
-    await world.agent("leaf", leaf)
-    await world.agent("a", handler)
-    world.start()
-    assert await world.ask("a") == [False, True]
+    await scenario.agent("leaf", leaf)
+    await scenario.agent("a", handler)
+    scenario.start()
+    assert await scenario.ask("a") == [False, True]
 
 
-async def test_httpx_requests_a_server(world, server):
+async def test_httpx_requests_a_server(scenario, server):
     async def handler(self, message, ctx):
         async with httpx.AsyncClient(trust_env=False) as client:
             task = asyncio.current_task()
@@ -92,26 +92,26 @@ async def test_httpx_requests_a_server(world, server):
             assert asyncio.current_task() is task
             return response.text
 
-    await world.agent("a", handler)
-    world.start()
-    assert await world.ask("a", "one") == "/one"
-    responses = await asyncio.gather(*(world.ask("a", number) for number in range(10)))
+    await scenario.agent("a", handler)
+    scenario.start()
+    assert await scenario.ask("a", "one") == "/one"
+    responses = await asyncio.gather(*(scenario.ask("a", number) for number in range(10)))
     assert responses == [f"/{number}" for number in range(10)]
 
 
-async def test_a_client_shared_by_handlers_and_a_request_that_is_cancelled(world, server):
+async def test_a_client_shared_by_handlers_and_a_request_that_is_cancelled(scenario, server):
     async with httpx.AsyncClient(trust_env=False) as client:
 
         async def handler(self, message, ctx):
             if message.value == "nested":
-                return await self.send_message(Ask("inner"), world.id("a", "inner"))
+                return await self.send_message(Ask("inner"), scenario.id("a", "inner"))
             if message.value == "cancelled":
                 asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
             return (await client.get(f"{server}/{message.value}", timeout=30)).text
 
-        await world.agent("a", handler, keys=["default", "inner"])
-        world.start()
-        assert await world.ask("a", "first") == "/first"
+        await scenario.agent("a", handler, keys=["default", "inner"])
+        scenario.start()
+        assert await scenario.ask("a", "first") == "/first"
         with pytest.raises(asyncio.CancelledError):
-            await world.ask("a", "cancelled")
-        assert await world.ask("a", "nested") == "/inner"
+            await scenario.ask("a", "cancelled")
+        assert await scenario.ask("a", "nested") == "/inner"

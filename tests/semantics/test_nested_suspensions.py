@@ -7,12 +7,12 @@ import weakref
 
 import pytest
 
-from .world import Ask, since_3_11, turns, until
+from .scenario import Ask, since_3_11, until, yield_to_loop
 
 MINE = contextvars.ContextVar("mine", default=None)
 
 
-async def chain(world, last, depth=3, seen=None):
+async def chain(scenario, last, depth=3, seen=None):
     """Agents c3, c2, c1 that ask the next one, down to c0, whose handler is given."""
 
     async def passes_on(self, message, ctx):
@@ -21,58 +21,58 @@ async def chain(world, last, depth=3, seen=None):
             return await last(self, message, ctx)
         MINE.set(number)
         before = asyncio.current_task()
-        response = await self.send_message(message, world.id("c", str(number - 1)))
+        response = await self.send_message(message, scenario.id("c", str(number - 1)))
         assert asyncio.current_task() is before
         assert MINE.get() == number
         if seen is not None:
             seen.append(number)
         return response
 
-    await world.agent("c", passes_on, keys=range(depth + 1))
-    world.start()
+    await scenario.agent("c", passes_on, keys=range(depth + 1))
+    scenario.start()
 
 
-async def test_each_handler_resumes_in_its_own_task_and_context(world):
+async def test_each_handler_resumes_in_its_own_task_and_context(scenario):
     async def last(self, message, ctx):
         await asyncio.sleep(0)
         return message.value
 
     seen = []
-    await chain(world, last, seen=seen)
-    assert await world.ask("c", "x", key="3") == "x"
+    await chain(scenario, last, seen=seen)
+    assert await scenario.ask("c", "x", key="3") == "x"
     assert seen == [1, 2, 3]
 
 
-async def test_one_after_the_other_may_wait_again(world):
+async def test_one_after_the_other_may_wait_again(scenario):
     async def last(self, message, ctx):
         await asyncio.sleep(0)
         return message.value
 
     async def asks_twice(self, message, ctx):
-        first = await self.send_message(Ask(1), world.id("c", "2"))
+        first = await self.send_message(Ask(1), scenario.id("c", "2"))
         await asyncio.sleep(0)
-        second = await self.send_message(Ask(2), world.id("c", "2"))
-        third = await self.send_message(Ask(3), world.id("c", "0"))
+        second = await self.send_message(Ask(2), scenario.id("c", "2"))
+        third = await self.send_message(Ask(3), scenario.id("c", "0"))
         return [first, second, third]
 
-    await world.agent("twice", asks_twice)
-    await chain(world, last)
-    assert await world.ask("twice") == [1, 2, 3]
+    await scenario.agent("twice", asks_twice)
+    await chain(scenario, last)
+    assert await scenario.ask("twice") == [1, 2, 3]
 
 
-async def test_an_error_passes_through_all_of_them(world):
+async def test_an_error_passes_through_all_of_them(scenario):
     async def last(self, message, ctx):
         await asyncio.sleep(0)
         raise ValueError("from the last")
 
-    await chain(world, last, depth=20)
+    await chain(scenario, last, depth=20)
     with pytest.raises(ValueError, match="from the last") as raised:
-        await world.ask("c", key="20")
+        await scenario.ask("c", key="20")
     frames = [entry.name for entry in raised.traceback]
     assert frames.count("passes_on") == 21
 
 
-async def test_one_in_the_middle_that_is_cancelled_frees_those_above_it(world):
+async def test_one_in_the_middle_that_is_cancelled_frees_those_above_it(scenario):
     gate, tasks = asyncio.Event(), {}
 
     async def last(self, message, ctx):
@@ -81,13 +81,13 @@ async def test_one_in_the_middle_that_is_cancelled_frees_those_above_it(world):
 
     async def passes_on(self, message, ctx):
         tasks[self.id.key] = asyncio.current_task()
-        return await self.send_message(message, world.id("c", "0"))
+        return await self.send_message(message, scenario.id("c", "0"))
 
-    await world.agent("middle", passes_on)
-    await chain(world, last)
-    asked = asyncio.ensure_future(world.ask("middle"))
+    await scenario.agent("middle", passes_on)
+    await chain(scenario, last)
+    asked = asyncio.ensure_future(scenario.ask("middle"))
     await until(lambda: "default" in tasks)
-    await turns(3)
+    await yield_to_loop(3)
     assert tasks["default"].cancel("enough")
     with pytest.raises(asyncio.CancelledError):
         await asked
@@ -96,7 +96,7 @@ async def test_one_in_the_middle_that_is_cancelled_frees_those_above_it(world):
 
 
 @since_3_11
-async def test_a_timeout_around_a_send_ends_the_waiting_alone(world):
+async def test_a_timeout_around_a_send_ends_the_waiting_alone(scenario):
     gate, ended = asyncio.Event(), []
 
     async def last(self, message, ctx):
@@ -106,65 +106,65 @@ async def test_a_timeout_around_a_send_ends_the_waiting_alone(world):
     async def is_impatient(self, message, ctx):
         try:
             async with asyncio.timeout(0.01):
-                await self.send_message(message, world.id("c", "2"))
+                await self.send_message(message, scenario.id("c", "2"))
         except TimeoutError:
             return "too late"
 
-    await world.agent("impatient", is_impatient)
-    await chain(world, last)
-    assert await world.ask("impatient", "x") == "too late"
+    await scenario.agent("impatient", is_impatient)
+    await chain(scenario, last)
+    assert await scenario.ask("impatient", "x") == "too late"
     gate.set()
     await until(lambda: ended)
 
 
-async def test_a_task_that_is_inspected_while_it_is_suspended_continues_as_a_task(world):
+async def test_a_task_that_is_inspected_while_it_is_suspended_continues_as_a_task(scenario):
     gate, tasks = asyncio.Event(), []
 
     async def last(self, message, ctx):
         await gate.wait()
-        return "answer"
+        return "response"
 
     async def passes_on(self, message, ctx):
         tasks.append(asyncio.current_task())
-        response = await self.send_message(message, world.id("c", "1"))
+        response = await self.send_message(message, scenario.id("c", "1"))
         return response, asyncio.current_task() is tasks[0]
 
-    await world.agent("middle", passes_on)
-    await chain(world, last)
-    asked = asyncio.ensure_future(world.ask("middle"))
+    await scenario.agent("middle", passes_on)
+    await chain(scenario, last)
+    asked = asyncio.ensure_future(scenario.ask("middle"))
     await until(lambda: tasks)
-    await turns(2)
+    await yield_to_loop(2)
     assert tasks[0].get_name()
     assert tasks[0] in asyncio.all_tasks()
     gate.set()
-    assert await asked == ("answer", True)
+    assert await asked == ("response", True)
 
 
-async def test_a_long_chain_does_not_starve_the_loop(world):
-    gate, turn = asyncio.Event(), 0
+async def test_a_long_chain_does_not_starve_the_loop(scenario):
+    gate, iteration = asyncio.Event(), 0
 
     async def last(self, message, ctx):
         await gate.wait()
 
     async def counts():
-        nonlocal turn
+        nonlocal iteration
         while True:
-            turn += 1
+            iteration += 1
             await asyncio.sleep(0)
 
-    await chain(world, last, depth=150)
-    asked = [asyncio.ensure_future(world.ask("c", key="150")) for _ in range(40)]
-    await turns(5)
+    await chain(scenario, last, depth=150)
+    asked = [asyncio.ensure_future(scenario.ask("c", key="150")) for _ in range(40)]
+    await yield_to_loop(5)
     counting = asyncio.ensure_future(counts())
-    await turns(5)
-    before = turn
+    await yield_to_loop(5)
+    before = iteration
     gate.set()
     await asyncio.gather(*asked)
     counting.cancel()
-    assert turn - before > 2
+    assert iteration - before > 2
 
 
-async def test_nothing_of_a_chain_is_kept(world):
+async def test_nothing_of_a_chain_is_kept(scenario):
     class Thing:
         pass
 
@@ -172,15 +172,15 @@ async def test_nothing_of_a_chain_is_kept(world):
         await asyncio.sleep(0)
         return Thing()
 
-    await chain(world, last, depth=10)
-    response = weakref.ref(await world.ask("c", key="10"))
-    await turns(3)
+    await chain(scenario, last, depth=10)
+    response = weakref.ref(await scenario.ask("c", key="10"))
+    await yield_to_loop(3)
     gc.collect()
     assert response() is None
 
 
-async def test_closing_the_runtime_cancels_the_waiters(world):
-    if world.is_upstream:
+async def test_closing_the_runtime_cancels_the_waiters(scenario):
+    if scenario.is_upstream:
         pytest.skip("upstream closes without regard to running handlers")
     cancelled = []
 
@@ -189,23 +189,23 @@ async def test_closing_the_runtime_cancels_the_waiters(world):
 
     async def passes_on(self, message, ctx):
         try:
-            await self.send_message(message, world.id("c", "1"))
+            await self.send_message(message, scenario.id("c", "1"))
         except asyncio.CancelledError:
             cancelled.append(self.id.type)
             raise
 
-    await world.agent("middle", passes_on)
-    await chain(world, last)
-    asked = asyncio.ensure_future(world.ask("middle"))
-    await turns(5)
-    world.is_started = False
-    await world.runtime.close()
+    await scenario.agent("middle", passes_on)
+    await chain(scenario, last)
+    asked = asyncio.ensure_future(scenario.ask("middle"))
+    await yield_to_loop(5)
+    scenario.is_started = False
+    await scenario.runtime.close()
     with pytest.raises(asyncio.CancelledError):
         await asked
     assert cancelled == ["middle"]
 
 
-async def test_a_handler_of_what_was_published_may_wait_for_an_agent(world):
+async def test_a_handler_of_what_was_published_may_wait_for_an_agent(scenario):
     responses = []
 
     async def last(self, message, ctx):
@@ -213,11 +213,11 @@ async def test_a_handler_of_what_was_published_may_wait_for_an_agent(world):
         return message.value * 2
 
     async def receives(self, message, ctx):
-        responses.append(await self.send_message(message, world.id("c", "2")))
+        responses.append(await self.send_message(message, scenario.id("c", "2")))
 
-    await world.agent("hears", receives, topic="t")
-    await chain(world, last)
+    await scenario.agent("hears", receives, topic="t")
+    await chain(scenario, last)
     for number in range(3):
-        await world.publish("t", number)
+        await scenario.publish("t", number)
     await until(lambda: len(responses) == 3)
     assert responses == [0, 2, 4]

@@ -8,7 +8,7 @@ import warnings
 
 import pytest
 
-from .world import Ask, turns
+from .scenario import Ask, yield_to_loop
 
 fork_is_here = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -29,7 +29,7 @@ def forked(in_child):
 
 @fork_is_here
 @pytest.mark.parametrize("suspend", [False, True])
-async def test_a_child_forked_in_a_handler_leaves_its_parent_alone(world, suspend):
+async def test_a_child_forked_in_a_handler_leaves_its_parent_alone(scenario, suspend):
     async def handler(self, message, ctx):
         if suspend:
             await asyncio.sleep(0)
@@ -39,24 +39,24 @@ async def test_a_child_forked_in_a_handler_leaves_its_parent_alone(world, suspen
         assert asyncio.current_task() is task
         return ended
 
-    await world.agent("a", handler)
-    world.start()
-    assert await world.ask("a") == 0
-    assert await world.ask("a") == 0
+    await scenario.agent("a", handler)
+    scenario.start()
+    assert await scenario.ask("a") == 0
+    assert await scenario.ask("a") == 0
 
 
 @fork_is_here
-async def test_a_forked_child_can_have_a_runtime_and_a_loop_of_its_own(world):
+async def test_a_forked_child_can_have_a_runtime_and_a_loop_of_its_own(scenario):
     async def handler(self, message, ctx):
-        await turns(message.value)
+        await yield_to_loop(message.value)
         return message.value
 
     async def anew():
-        runtime = world.core.SingleThreadedAgentRuntime()
-        agent_class = world.agent_class(handler)
+        runtime = scenario.core.SingleThreadedAgentRuntime()
+        agent_class = scenario.agent_class(handler)
         await runtime.register_factory("fresh", lambda: agent_class("in the child"))
         runtime.start()
-        responses = [await runtime.send_message(Ask(n), world.id("fresh")) for n in (0, 2)]
+        responses = [await runtime.send_message(Ask(n), scenario.id("fresh")) for n in (0, 2)]
         await runtime.stop_when_idle()
         return responses == [0, 2]
 
@@ -64,15 +64,15 @@ async def test_a_forked_child_can_have_a_runtime_and_a_loop_of_its_own(world):
         asyncio._set_running_loop(None)
         return asyncio.run(anew())
 
-    await world.agent("a", handler)
-    world.start()
-    await world.ask("a", 1)
+    await scenario.agent("a", handler)
+    scenario.start()
+    await scenario.ask("a", 1)
     assert forked(in_child) == 0
-    assert await world.ask("a", 1) == 1
+    assert await scenario.ask("a", 1) == 1
 
 
 @fork_is_here
-async def test_the_suspended_handlers_of_the_parent_do_not_run_in_the_child(world, tmp_path):
+async def test_the_suspended_handlers_of_the_parent_do_not_run_in_the_child(scenario, tmp_path):
     gate, marks = asyncio.Event(), tmp_path / "marks"
     marks.write_text("")
 
@@ -83,13 +83,13 @@ async def test_the_suspended_handlers_of_the_parent_do_not_run_in_the_child(worl
 
     def in_child():
         asyncio._set_running_loop(None)
-        asyncio.run(turns(5))
+        asyncio.run(yield_to_loop(5))
         return True
 
-    await world.agent("a", handler)
-    world.start()
-    asked = asyncio.ensure_future(world.ask("a"))
-    await turns()
+    await scenario.agent("a", handler)
+    scenario.start()
+    asked = asyncio.ensure_future(scenario.ask("a"))
+    await yield_to_loop()
     gate.set()
     assert forked(in_child) == 0
     await asked

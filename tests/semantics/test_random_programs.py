@@ -51,9 +51,9 @@ loops = [
 ]
 
 
-def play(core, program, loop=asyncio.new_event_loop, *, plainly=False):
+def play(core, program, loop=asyncio.new_event_loop, *, task_mode=False):
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        if plainly:
+        if task_mode:
             patch.setenv("FERROGEN_PLAIN_TASKS", "1")
         return run(core, program, loop)
 
@@ -74,14 +74,14 @@ def later(traces):
 @given(program=programs)
 @playing
 def test_inline_handlers_observe_what_handlers_in_task_mode_do(loop, program):
-    natively = play(ferrogen, program, loop)
-    plainly = play(ferrogen, program, loop, plainly=True)
+    inline = play(ferrogen, program, loop)
+    task_mode = play(ferrogen, program, loop, task_mode=True)
     if loop is with_eager_tasks:
-        natively["traces"], plainly["traces"] = map(later, (natively["traces"], plainly["traces"]))
-    assert natively == plainly
-    assert natively["rules broken"] == []
-    assert natively["unfinished"] == []
-    assert natively["left"] == 0
+        inline["traces"], task_mode["traces"] = map(later, (inline["traces"], task_mode["traces"]))
+    assert inline == task_mode
+    assert inline["rules broken"] == []
+    assert inline["unfinished"] == []
+    assert inline["left"] == 0
 
 
 @given(program=programs)

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from .world import Ask, turns, until
+from .scenario import Ask, until, yield_to_loop
 
 
 @pytest.fixture
@@ -26,9 +26,9 @@ def provider(exporter):
 
 
 @pytest.fixture
-def traced(world, provider):
-    world.rebuild(tracer_provider=provider)
-    return world
+def traced(scenario, provider):
+    scenario.rebuild(tracer_provider=provider)
+    return scenario
 
 
 def operation(span):
@@ -38,7 +38,7 @@ def operation(span):
 async def test_the_process_span_is_current_before_and_after_a_suspension(traced):
     async def handler(self, message, ctx):
         before = trace.get_current_span()
-        await turns(3)
+        await yield_to_loop(3)
         after = trace.get_current_span()
         assert before is after
         assert before.is_recording()
@@ -66,7 +66,7 @@ async def test_spans_of_a_handler_are_children_of_its_process_span(traced, provi
 
 async def test_the_span_of_the_caller_is_current_again_after_a_send(traced, provider):
     async def handler(self, message, ctx):
-        await turns(message.value)
+        await yield_to_loop(message.value)
         return trace.get_current_span()
 
     await traced.agent("a", handler)
@@ -86,7 +86,7 @@ async def test_a_handlers_error_after_a_suspension_is_recorded_in_its_span(trace
     traced.start()
     with pytest.raises(ValueError, match="recorded"):
         await traced.ask("a")
-    await turns()
+    await yield_to_loop()
     (process,) = [s for s in exporter.get_finished_spans() if operation(s) == "process"]
     assert process.status.status_code is trace.StatusCode.ERROR
     assert [event.name for event in process.events] == ["exception"]
@@ -104,7 +104,7 @@ async def test_every_span_ends_when_handlers_wait_for_each_other(traced, exporte
     await traced.agent("a", handler)
     traced.start()
     await asyncio.gather(*(traced.ask("a") for _ in range(3)))
-    await turns()
+    await yield_to_loop()
     counts = Counter(operation(span) for span in exporter.get_finished_spans())
     assert counts == {"create": 6, "publish": 6, "process": 6, "receive": 6}
 
@@ -114,7 +114,7 @@ async def test_the_process_span_of_a_publish_is_current_after_a_suspension(trace
 
     async def handler(self, message, ctx):
         before = trace.get_current_span()
-        await turns(2)
+        await yield_to_loop(2)
         seen.append((before is trace.get_current_span(), operation(before)))
 
     for name in "ab":
@@ -134,9 +134,9 @@ async def test_a_process_span_lasts_until_its_handler_ends(traced, exporter):
     await traced.agent("a", handler)
     traced.start()
     asked = asyncio.ensure_future(traced.ask("a"))
-    await turns()
+    await yield_to_loop()
     assert "process" not in [operation(span) for span in exporter.get_finished_spans()]
     gate.set()
     await asked
-    await turns()
+    await yield_to_loop()
     assert "process" in [operation(span) for span in exporter.get_finished_spans()]

@@ -4,136 +4,136 @@ import asyncio
 
 import pytest
 
-from .world import Ask, turns, until
+from .scenario import Ask, until, yield_to_loop
 
 
-async def process(world, count):
+async def process(scenario, count):
     for _ in range(count):
-        await asyncio.wait_for(world.runtime.process_next(), 5)
+        await asyncio.wait_for(scenario.runtime.process_next(), 5)
 
 
-async def test_each_step_processes_one_message_or_one_response(world):
+async def test_each_step_processes_one_message_or_one_response(scenario):
     gate, started = asyncio.Event(), []
 
     async def handler(self, message, ctx):
         started.append(asyncio.current_task())
         await gate.wait()
-        return "answer"
+        return "response"
 
-    await world.agent("a", handler)
-    asked = asyncio.ensure_future(world.ask("a"))
-    await turns()
+    await scenario.agent("a", handler)
+    asked = asyncio.ensure_future(scenario.ask("a"))
+    await yield_to_loop()
     assert started == []
-    await process(world, 1)
+    await process(scenario, 1)
     await until(lambda: started)
     assert isinstance(started[0], asyncio.Task)
     gate.set()
-    await turns()
+    await yield_to_loop()
     assert not asked.done()
-    assert world.runtime.unprocessed_messages_count == 1
-    await process(world, 1)
-    assert await asked == "answer"
+    assert scenario.runtime.unprocessed_messages_count == 1
+    await process(scenario, 1)
+    assert await asked == "response"
 
 
-async def test_nothing_is_handled_before_it_is_taken(world):
+async def test_nothing_is_handled_before_it_is_taken(scenario):
     started = []
 
     async def handler(self, message, ctx):
         started.append(message.value)
 
-    await world.agent("a", handler, topic="t")
-    asked = asyncio.ensure_future(world.ask("a", "sent"))
-    await turns()
-    await world.publish("t", "published")
-    await turns(50)
+    await scenario.agent("a", handler, topic="t")
+    asked = asyncio.ensure_future(scenario.ask("a", "sent"))
+    await yield_to_loop()
+    await scenario.publish("t", "published")
+    await yield_to_loop(50)
     assert started == []
-    assert world.runtime.unprocessed_messages_count == 2
-    await process(world, 1)
-    await turns()
+    assert scenario.runtime.unprocessed_messages_count == 2
+    await process(scenario, 1)
+    await yield_to_loop()
     assert started == ["sent"]
-    await process(world, 1)
-    await turns()
+    await process(scenario, 1)
+    await yield_to_loop()
     assert started == ["sent", "published"]
-    await process(world, 1)
+    await process(scenario, 1)
     await asked
 
 
-async def test_a_handler_that_sends_to_another_needs_more_steps(world):
+async def test_a_handler_that_sends_to_another_needs_more_steps(scenario):
     async def leaf(self, message, ctx):
         await asyncio.sleep(0)
         return "leaf"
 
     async def handler(self, message, ctx):
         task = asyncio.current_task()
-        response = await self.send_message(Ask(), world.id("leaf"))
+        response = await self.send_message(Ask(), scenario.id("leaf"))
         assert asyncio.current_task() is task
         return response
 
-    await world.agent("leaf", leaf)
-    await world.agent("a", handler)
-    asked = asyncio.ensure_future(world.ask("a"))
+    await scenario.agent("leaf", leaf)
+    await scenario.agent("a", handler)
+    asked = asyncio.ensure_future(scenario.ask("a"))
     for _ in range(4):  # two messages, two responses
         assert not asked.done()
-        await process(world, 1)
-        await turns()
+        await process(scenario, 1)
+        await yield_to_loop()
     assert await asked == "leaf"
 
 
-async def test_process_next_waits_for_a_message(world):
+async def test_process_next_waits_for_a_message(scenario):
     async def handler(self, message, ctx):
         await asyncio.sleep(0)
 
-    await world.agent("a", handler)
-    processing = asyncio.ensure_future(world.runtime.process_next())
-    await turns()
+    await scenario.agent("a", handler)
+    processing = asyncio.ensure_future(scenario.runtime.process_next())
+    await yield_to_loop()
     assert not processing.done()
-    asked = asyncio.ensure_future(world.ask("a"))
+    asked = asyncio.ensure_future(scenario.ask("a"))
     await asyncio.wait_for(processing, 5)
-    await process(world, 1)
+    await process(scenario, 1)
     await asked
 
 
-async def test_a_process_next_that_is_cancelled_loses_no_message(world):
+async def test_a_process_next_that_is_cancelled_loses_no_message(scenario):
     async def handler(self, message, ctx):
         await asyncio.sleep(0)
         return message.value
 
-    await world.agent("a", handler)
-    processing = asyncio.ensure_future(world.runtime.process_next())
-    await turns()
+    await scenario.agent("a", handler)
+    processing = asyncio.ensure_future(scenario.runtime.process_next())
+    await yield_to_loop()
     processing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await processing
-    asked = asyncio.ensure_future(world.ask("a", "kept"))
-    await turns()
-    await process(world, 2)
+    asked = asyncio.ensure_future(scenario.ask("a", "kept"))
+    await yield_to_loop()
+    await process(scenario, 2)
     assert await asked == "kept"
 
 
-async def test_an_error_after_a_suspension_reaches_the_sender_without_a_second_step(world):
+async def test_an_error_after_a_suspension_reaches_the_sender_without_a_second_step(scenario):
     async def handler(self, message, ctx):
         await asyncio.sleep(0)
         raise ValueError("direct")
 
-    await world.agent("a", handler)
-    asked = asyncio.ensure_future(world.ask("a"))
-    await turns()
-    await process(world, 1)
+    await scenario.agent("a", handler)
+    asked = asyncio.ensure_future(scenario.ask("a"))
+    await yield_to_loop()
+    await process(scenario, 1)
     with pytest.raises(ValueError, match="direct"):
         await asyncio.wait_for(asked, 5)
 
 
-async def test_a_runtime_can_be_started_after_some_manual_steps(world):
+async def test_a_runtime_can_be_started_after_some_manual_steps(scenario):
     gate = asyncio.Event()
 
     async def handler(self, message, ctx):
         await gate.wait()
         return message.value
 
-    await world.agent("a", handler)
-    asked = [asyncio.ensure_future(world.ask("a", number)) for number in range(3)]
-    await turns()
-    await process(world, 1)
-    world.start()
+    await scenario.agent("a", handler)
+    asked = [asyncio.ensure_future(scenario.ask("a", number)) for number in range(3)]
+    await yield_to_loop()
+    await process(scenario, 1)
+    scenario.start()
     gate.set()
     assert await asyncio.gather(*asked) == [0, 1, 2]

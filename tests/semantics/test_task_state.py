@@ -2,7 +2,7 @@
 
 A probe inspects or changes the task of a handler in a situation. What it observed, how the send
 ended, and the state of the task in the end are recorded, and compared with the records of task mode
-("plain") and of AutoGen.
+("tasks") and of AutoGen.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ import pytest
 
 import ferrogen
 
-from .world import Ask, World, turns, until
+from .scenario import Ask, Scenario, until, yield_to_loop
 
 Probe = Callable[[Any], Any]
 
@@ -250,11 +250,11 @@ def state(task: Any) -> Any:
 # Situations.
 
 
-class Scene:
+class ProbeRun:
     """One runtime, an agent `a` whose task is probed, and an agent `b` that waits for a gate."""
 
-    def __init__(self, world: World, probe: Probe) -> None:
-        self.world = world
+    def __init__(self, scenario: Scenario, probe: Probe) -> None:
+        self.scenario = scenario
         self.probe = probe
         self.observed: list[Any] = []
         self.tasks: list[asyncio.Task[Any]] = []
@@ -268,7 +268,7 @@ class Scene:
             self.tasks.append(asyncio.current_task())
 
     async def play(self, handler: Any, outside: Any = None, *, publish: bool = False) -> Any:
-        world = self.world
+        scenario = self.scenario
         raised = []
 
         async def handle(agent, message, ctx):
@@ -282,20 +282,20 @@ class Scene:
         async def waits(agent, message, ctx):
             await self.gate.wait()
 
-        await world.agent("a", handle, topic="t")
-        await world.agent("b", waits)
-        world.start()
-        call = world.publish("t") if publish else world.ask("a")
+        await scenario.agent("a", handle, topic="t")
+        await scenario.agent("b", waits)
+        scenario.start()
+        call = scenario.publish("t") if publish else scenario.ask("a")
         sender = asyncio.ensure_future(settled(call))
         if outside is not None:
             await until(lambda: self.tasks)
-            await turns(3)
+            await yield_to_loop(3)
             await outside(self)
         outcome = await asyncio.wait_for(sender, 2)
-        await turns(5)
+        await yield_to_loop(5)
         self.gate.set()
-        await world.idle()
-        await turns(5)
+        await scenario.idle()
+        await yield_to_loop(5)
         assert self.observed, "the probe was never applied"
         return self.observed, raised, outcome, [state(task) for task in self.tasks]
 
@@ -307,82 +307,82 @@ async def settled(awaitable: Any) -> Any:
         return "raised", shown(error)
 
 
-async def before_its_first_suspension(agent, scene):
-    scene.apply()
+async def before_its_first_suspension(agent, run):
+    run.apply()
     return "ended"
 
 
-async def before_and_goes_on(agent, scene):
-    scene.apply()
-    await turns(3)
+async def before_and_goes_on(agent, run):
+    run.apply()
+    await yield_to_loop(3)
     return "ended"
 
 
-async def after_sleeping(agent, scene):
+async def after_sleeping(agent, run):
     await asyncio.sleep(0)
-    scene.apply()
+    run.apply()
     await asyncio.sleep(0)
     return "ended"
 
 
-async def after_waiting(agent, scene):
+async def after_waiting(agent, run):
     await asyncio.sleep(0.001)
-    scene.apply()
+    run.apply()
     await asyncio.sleep(0.001)
     return "ended"
 
 
-async def after_another_agent(agent, scene):
-    asyncio.get_running_loop().call_later(0.002, scene.gate.set)
-    await agent.send_message(Ask(), scene.world.id("b"))
-    scene.apply()
+async def after_another_agent(agent, run):
+    asyncio.get_running_loop().call_later(0.002, run.gate.set)
+    await agent.send_message(Ask(), run.scenario.id("b"))
+    run.apply()
     await asyncio.sleep(0)
     return "ended"
 
 
-async def in_another_thread(agent, scene):
-    thread = threading.Thread(target=scene.apply)
+async def in_another_thread(agent, run):
+    thread = threading.Thread(target=run.apply)
     thread.start()
     thread.join()
     return "ended"
 
 
-async def in_a_callback(agent, scene):
-    asyncio.get_running_loop().call_soon(scene.apply)
+async def in_a_callback(agent, run):
+    asyncio.get_running_loop().call_soon(run.apply)
     await asyncio.sleep(0.002)
     return "ended"
 
 
-async def in_a_callback_of_its_turn(agent, scene):
-    asyncio.get_running_loop().call_soon(scene.apply)
-    await turns(4)
+async def in_a_callback_of_its_iteration(agent, run):
+    asyncio.get_running_loop().call_soon(run.apply)
+    await yield_to_loop(4)
     return "ended"
 
 
-async def in_its_own_done_callback(agent, scene):
-    scene.tasks[0].add_done_callback(lambda task: scene.apply())
+async def in_its_own_done_callback(agent, run):
+    run.tasks[0].add_done_callback(lambda task: run.apply())
     return "ended"
 
 
-async def in_a_done_callback_after_a_wait(agent, scene):
-    scene.tasks[0].add_done_callback(lambda task: scene.apply())
+async def in_a_done_callback_after_a_wait(agent, run):
+    run.tasks[0].add_done_callback(lambda task: run.apply())
     await asyncio.sleep(0.001)
     return "ended"
 
 
-async def in_its_exception_handler(agent, scene):
+async def in_its_exception_handler(agent, run):
     try:
         raise ValueError("its own")
     except ValueError:
-        scene.apply()
+        run.apply()
     return "ended"
 
 
-async def twice(agent, scene):
-    scene.apply()
-    scene.apply()
+async def twice(agent, run):
+    run.apply()
+    run.apply()
     await asyncio.sleep(0)
-    scene.apply()
+    run.apply()
     return "ended"
 
 
@@ -394,7 +394,7 @@ INSIDE = [
     after_another_agent,
     in_another_thread,
     in_a_callback,
-    in_a_callback_of_its_turn,
+    in_a_callback_of_its_iteration,
     in_its_own_done_callback,
     in_a_done_callback_after_a_wait,
     in_its_exception_handler,
@@ -402,73 +402,73 @@ INSIDE = [
 ]
 
 
-async def waits(agent, scene):
-    await scene.gate.wait()
+async def waits(agent, run):
+    await run.gate.wait()
     return "ended"
 
 
-async def parked(agent, scene):
-    await agent.send_message(Ask(), scene.world.id("b"))
+async def awaits_agent(agent, run):
+    await agent.send_message(Ask(), run.scenario.id("b"))
     return "ended"
 
 
-async def cares(agent, scene):
+async def catches(agent, run):
     try:
-        await scene.gate.wait()
+        await run.gate.wait()
     except asyncio.CancelledError:
         await asyncio.sleep(0)
     return "ended"
 
 
-async def parked_and_cares(agent, scene):
+async def awaits_agent_and_catches(agent, run):
     try:
-        await agent.send_message(Ask(), scene.world.id("b"))
+        await agent.send_message(Ask(), run.scenario.id("b"))
     except asyncio.CancelledError:
         await asyncio.sleep(0)
     return "ended"
 
 
-async def ends(agent, scene):
+async def ends(agent, run):
     return "ended"
 
 
-async def fails(agent, scene):
+async def fails(agent, run):
     raise KeyError("its own")
 
 
-async def fails_later(agent, scene):
+async def fails_later(agent, run):
     await asyncio.sleep(0.001)
     raise KeyError("its own")
 
 
-async def is_cancelled(agent, scene):
+async def is_cancelled(agent, run):
     raise asyncio.CancelledError("its own")
 
 
-async def outside(scene):
-    scene.apply()
-    await turns(4)
-    scene.gate.set()
+async def outside(run):
+    run.apply()
+    await yield_to_loop(4)
+    run.gate.set()
 
 
-async def outside_in_a_thread(scene):
-    await asyncio.to_thread(scene.apply)
-    scene.gate.set()
+async def outside_in_a_thread(run):
+    await asyncio.to_thread(run.apply)
+    run.gate.set()
 
 
-async def outside_after_the_end(scene):
+async def outside_after_the_end(run):
     await asyncio.sleep(0.003)
-    await turns(3)
-    scene.apply()
+    await yield_to_loop(3)
+    run.apply()
 
 
 OUTSIDE = {
     "waits": (waits, outside),
-    "parked": (parked, outside),
-    "cares": (cares, outside),
-    "parked_and_cares": (parked_and_cares, outside),
+    "awaits_agent": (awaits_agent, outside),
+    "catches": (catches, outside),
+    "awaits_agent_and_catches": (awaits_agent_and_catches, outside),
     "waits, in a thread": (waits, outside_in_a_thread),
-    "parked, in a thread": (parked, outside_in_a_thread),
+    "awaits_agent, in a thread": (awaits_agent, outside_in_a_thread),
     "ended": (ends, outside_after_the_end),
     "failed": (fails, outside_after_the_end),
     "failed_later": (fails_later, outside_after_the_end),
@@ -486,15 +486,15 @@ def record(mode: str, situation: str, probe: Probe, *, publish: bool = False) ->
 
     async def run():
         with pytest.MonkeyPatch.context() as patch:
-            if mode == "plain":
+            if mode == "tasks":
                 patch.setenv("FERROGEN_PLAIN_TASKS", "1")
             else:
                 patch.delenv("FERROGEN_PLAIN_TASKS", raising=False)
-            world = World(autogen_core if mode == "upstream" else ferrogen, mode)
-        world.watch_loop()
+            scenario = Scenario(autogen_core if mode == "upstream" else ferrogen, mode)
+        scenario.collect_loop_errors()
         handler, outside = SITUATIONS[situation]
-        seen = await Scene(world, probe).play(handler, outside, publish=publish)
-        return seen, [shown(context["message"]) for context in world.strays]
+        seen = await ProbeRun(scenario, probe).play(handler, outside, publish=publish)
+        return seen, [shown(context["message"]) for context in scenario.loop_errors]
 
     return asyncio.run(run())
 
@@ -522,7 +522,7 @@ def differing(situation: str, names: list[str], one: str, other: str, *, publish
 _OF_AUTOGEN = {"task._callbacks", "Task._callbacks"}
 
 
-@pytest.mark.parametrize("mode", ["plain", "native"])
+@pytest.mark.parametrize("mode", ["tasks", "inline"])
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_the_task_of_a_sent_message_is_in_every_respect_as_in_autogen(mode, situation, capfd):
     names = [name for name in names_for(situation) if name not in _OF_AUTOGEN]
@@ -533,7 +533,7 @@ def test_the_task_of_a_sent_message_is_in_every_respect_as_in_autogen(mode, situ
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_the_task_of_a_handler_is_in_every_respect_as_in_task_mode(situation, publish, capfd):
     names = names_for(situation)
-    assert differing(situation, names, "plain", "native", publish=publish) == {}
+    assert differing(situation, names, "tasks", "inline", publish=publish) == {}
 
 
 # Tasks that a program finds among all objects.
@@ -545,8 +545,8 @@ def pending_tasks() -> list[Any]:
     return [task for task in tasks if task is not asyncio.current_task() and not task.done()]
 
 
-async def test_changes_to_pooled_tasks_do_not_affect_the_next_handlers(world, capfd):
-    if world.mode != "native":
+async def test_changes_to_pooled_tasks_do_not_affect_the_next_handlers(scenario, capfd):
+    if scenario.mode != "inline":
         pytest.skip("only inline handlers have pooled tasks")
     seen, ended, probed, differing = [], [], set(), {}
 
@@ -561,13 +561,13 @@ async def test_changes_to_pooled_tasks_do_not_affect_the_next_handlers(world, ca
 
     async def messages():
         for value in (True, False, False):
-            assert await world.ask("a", value) == value
-            await world.publish("t", value)
+            assert await scenario.ask("a", value) == value
+            await scenario.publish("t", value)
             await until(lambda: len(ended) % 2 == 0)
-        await turns(3)
+        await yield_to_loop(3)
 
-    await world.agent("a", handler, topic="t")
-    world.start()
+    await scenario.agent("a", handler, topic="t")
+    scenario.start()
     for name, probe in PROBES.items():
         if "__del__" in name:
             continue
@@ -585,15 +585,15 @@ async def test_changes_to_pooled_tasks_do_not_affect_the_next_handlers(world, ca
     assert len(probed) == len([name for name in PROBES if "__del__" not in name])
 
 
-async def test_pooled_tasks_are_not_among_all_tasks(world):
+async def test_pooled_tasks_are_not_among_all_tasks(scenario):
     async def handler(self, message, ctx):
         return None
 
-    await world.agent("a", handler)
+    await scenario.agent("a", handler)
     before = asyncio.all_tasks()
-    world.start()
+    scenario.start()
     for _ in range(3):
-        await world.ask("a")
-    await turns(3)
-    taking = 1 if world.is_upstream else 0  # AutoGen takes messages in a task
+        await scenario.ask("a")
+    await yield_to_loop(3)
+    taking = 1 if scenario.is_upstream else 0  # AutoGen takes messages in a task
     assert len(asyncio.all_tasks() - before) == taking

@@ -4,87 +4,89 @@ import asyncio
 
 import pytest
 
-from .world import Ask, Switch, turns, until
+from .scenario import Ask, Switch, until, yield_to_loop
 
 
-async def run(world, handler, value=None):
-    await world.agent("a", handler)
-    world.start()
-    return await world.ask("a", value)
+async def run(scenario, handler, value=None):
+    await scenario.agent("a", handler)
+    scenario.start()
+    return await scenario.ask("a", value)
 
 
-async def test_a_bare_yield_resumes_the_handler_in_the_next_iteration(world):
-    turned = []
+async def test_a_bare_yield_resumes_the_handler_in_the_next_iteration(scenario):
+    iterations = []
 
     async def handler(self, message, ctx):
-        asyncio.get_running_loop().call_soon(turned.append, 1)
+        asyncio.get_running_loop().call_soon(iterations.append, 1)
         assert await Switch() is None
-        assert turned == [1]
+        assert iterations == [1]
         await Switch()
         return "resumed"
 
-    assert await run(world, handler) == "resumed"
+    assert await run(scenario, handler) == "resumed"
 
 
-@pytest.mark.parametrize("first_turns", [0, 1])
+@pytest.mark.parametrize("first_yields", [0, 1])
 @pytest.mark.parametrize("garbage", [42, "text", object(), (), False])
-async def test_a_yield_of_something_else_is_an_error_in_the_handler(world, garbage, first_turns):
+async def test_a_yield_of_something_else_is_an_error_in_the_handler(
+    scenario, garbage, first_yields
+):
     async def handler(self, message, ctx):
-        await turns(first_turns)
+        await yield_to_loop(first_yields)
         with pytest.raises(RuntimeError, match="bad yield"):
             await Switch(garbage)
         await asyncio.sleep(0)
         return "went on"
 
-    assert await run(world, handler) == "went on"
+    assert await run(scenario, handler) == "went on"
 
 
-@pytest.mark.parametrize("first_turns", [0, 1])
-async def test_a_future_that_is_yielded_instead_of_awaited_is_an_error(world, first_turns):
+@pytest.mark.parametrize("first_yields", [0, 1])
+async def test_a_future_that_is_yielded_instead_of_awaited_is_an_error(scenario, first_yields):
     async def handler(self, message, ctx):
-        await turns(first_turns)
+        await yield_to_loop(first_yields)
         with pytest.raises(RuntimeError, match="yield was used instead of yield from"):
             await Switch(asyncio.get_running_loop().create_future())
         return "went on"
 
-    assert await run(world, handler) == "went on"
+    assert await run(scenario, handler) == "went on"
 
 
-@pytest.mark.parametrize("first_turns", [0, 1])
-async def test_a_handler_that_awaits_its_own_task_gets_an_error(world, first_turns):
+@pytest.mark.parametrize("first_yields", [0, 1])
+async def test_a_handler_that_awaits_its_own_task_gets_an_error(scenario, first_yields):
     async def handler(self, message, ctx):
-        await turns(first_turns)
+        await yield_to_loop(first_yields)
         with pytest.raises(RuntimeError, match="Task cannot await on itself"):
             await asyncio.current_task()
         return "went on"
 
-    assert await run(world, handler) == "went on"
+    assert await run(scenario, handler) == "went on"
 
 
-@pytest.mark.parametrize("first_turns", [0, 1])
-async def test_a_future_of_another_loop_is_an_error(world, first_turns):
+@pytest.mark.parametrize("first_yields", [0, 1])
+async def test_a_future_of_another_loop_is_an_error(scenario, first_yields):
     other = asyncio.new_event_loop()
 
     async def handler(self, message, ctx):
-        await turns(first_turns)
+        await yield_to_loop(first_yields)
         with pytest.raises(RuntimeError, match="attached to a different loop"):
             await other.create_future()
         return "went on"
 
-    assert await run(world, handler) == "went on"
+    assert await run(scenario, handler) == "went on"
     other.close()
 
 
-async def test_a_future_that_is_done_already_does_not_suspend(world):
+async def test_a_future_that_is_done_already_does_not_suspend(scenario):
     async def handler(self, message, ctx):
         future = asyncio.get_running_loop().create_future()
         future.set_result("done")
         return await future
 
-    assert await run(world, handler) == "done"
+    assert await run(scenario, handler) == "done"
 
 
-async def test_a_future_that_fails_or_is_done_right_after_the_first_step(world):
+async def test_a_future_that_fails_or_is_done_right_after_the_first_step(scenario):
     async def handler(self, message, ctx):
         loop = asyncio.get_running_loop()
         future = loop.create_future()
@@ -94,12 +96,12 @@ async def test_a_future_that_fails_or_is_done_right_after_the_first_step(world):
             loop.call_soon(future.set_result, "done")
         return await future
 
-    assert await run(world, handler) == "done"
+    assert await run(scenario, handler) == "done"
     with pytest.raises(KeyError, match="failed"):
-        await world.ask("a", "fail")
+        await scenario.ask("a", "fail")
 
 
-async def test_handlers_alternate_with_a_lock(world):
+async def test_handlers_alternate_with_a_lock(scenario):
     lock, inside, most = asyncio.Lock(), [], []
 
     async def handler(self, message, ctx):
@@ -110,14 +112,14 @@ async def test_handlers_alternate_with_a_lock(world):
             inside.pop()
         return message.value
 
-    await world.agent("a", handler)
-    world.start()
-    responses = await asyncio.gather(*(world.ask("a", number) for number in range(20)))
+    await scenario.agent("a", handler)
+    scenario.start()
+    responses = await asyncio.gather(*(scenario.ask("a", number) for number in range(20)))
     assert responses == list(range(20))
     assert max(most) == 1
 
 
-async def test_handlers_meet_at_queues_conditions_and_semaphores(world):
+async def test_handlers_meet_at_queues_conditions_and_semaphores(scenario):
     queue, condition, semaphore = asyncio.Queue(1), asyncio.Condition(), asyncio.Semaphore(2)
     ready = []
 
@@ -141,15 +143,15 @@ async def test_handlers_meet_at_queues_conditions_and_semaphores(world):
                     await asyncio.sleep(0)
         return message.value
 
-    await world.agent("a", handler)
-    world.start()
+    await scenario.agent("a", handler)
+    scenario.start()
     names = ("get", "put", "wait", "wait", "notify", "limited", "limited", "limited")
-    got, _, *woken = await asyncio.gather(*(world.ask("a", name) for name in names))
+    got, _, *woken = await asyncio.gather(*(scenario.ask("a", name) for name in names))
     assert got == [0, 1, 2, 3, 4]
     assert woken[:2] == ["woken", "woken"]
 
 
-async def test_a_handler_waits_for_a_task_it_made_earlier(world):
+async def test_a_handler_waits_for_a_task_it_made_earlier(scenario):
     gate = asyncio.Event()
 
     async def background():
@@ -163,28 +165,28 @@ async def test_a_handler_waits_for_a_task_it_made_earlier(world):
         gate.set()
         return await self.task
 
-    await run(world, handler, "make")
-    assert await world.ask("a", "wait") == "from the background"
-    assert await world.ask("a", "again") == "from the background"
+    await run(scenario, handler, "make")
+    assert await scenario.ask("a", "wait") == "from the background"
+    assert await scenario.ask("a", "again") == "from the background"
 
 
-async def test_a_task_that_a_handler_made_outlives_it(world):
+async def test_a_task_that_a_handler_made_outlives_it(scenario):
     done = []
 
     async def background():
-        await turns(5)
+        await yield_to_loop(5)
         done.append(asyncio.current_task())
 
     async def handler(self, message, ctx):
         self.task = asyncio.create_task(background())
         return asyncio.current_task()
 
-    mine = await run(world, handler)
+    mine = await run(scenario, handler)
     await until(lambda: done)
     assert done[0] is not mine
 
 
-async def test_a_handler_waits_for_the_task_of_another_handler(world):
+async def test_a_handler_waits_for_the_task_of_another_handler(scenario):
     tasks, gate = [], asyncio.Event()
 
     async def handler(self, message, ctx):
@@ -196,15 +198,15 @@ async def test_a_handler_waits_for_the_task_of_another_handler(world):
         await asyncio.wait(tasks)
         return tasks[0].done()
 
-    await world.agent("a", handler)
-    world.start()
-    first = asyncio.ensure_future(world.ask("a", "first"))
+    await scenario.agent("a", handler)
+    scenario.start()
+    first = asyncio.ensure_future(scenario.ask("a", "first"))
     await until(lambda: tasks)
-    assert await world.ask("a", "second") is True
+    assert await scenario.ask("a", "second") is True
     assert await first == "first"
 
 
-async def test_sleeping_for_real_and_waiting_for_a_timer(world):
+async def test_sleeping_for_real_and_waiting_for_a_timer(scenario):
     async def handler(self, message, ctx):
         loop = asyncio.get_running_loop()
         before, future = loop.time(), loop.create_future()
@@ -213,13 +215,13 @@ async def test_sleeping_for_real_and_waiting_for_a_timer(world):
         await asyncio.sleep(0.001, Ask())
         return loop.time() - before
 
-    assert await run(world, handler) >= 0.002
+    assert await run(scenario, handler) >= 0.002
 
 
-async def test_a_subprocess(world):
+async def test_a_subprocess(scenario):
     async def handler(self, message, ctx):
         process = await asyncio.create_subprocess_exec("cat", stdin=-1, stdout=-1)
         out, _ = await process.communicate(b"through a pipe")
         return out
 
-    assert await run(world, handler) == b"through a pipe"
+    assert await run(scenario, handler) == b"through a pipe"

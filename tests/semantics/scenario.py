@@ -30,7 +30,7 @@ async def _written_as(self, message, ctx):
     """The coroutine function that a handler which is a plain function claims to wrap."""
 
 
-class World:
+class Scenario:
     """A runtime of one package, in one mode."""
 
     def __init__(self, core: ModuleType, mode: str, **options: Any) -> None:
@@ -41,17 +41,17 @@ class World:
         self.is_started = False
         # Set by a test that ends while handlers are still running.
         self.is_left_busy = False
-        self.strays: list[dict[str, Any]] = []
+        self.loop_errors: list[dict[str, Any]] = []
         self.runtime = core.SingleThreadedAgentRuntime(**options)
 
     def rebuild(self, **options: Any) -> None:
         """Replace the runtime by one with these options."""
         self.runtime = self.core.SingleThreadedAgentRuntime(**options)
 
-    def watch_loop(self) -> None:
+    def collect_loop_errors(self) -> None:
         """Collect what the exception handler of the loop gets, such as errors never retrieved."""
         asyncio.get_running_loop().set_exception_handler(
-            lambda _loop, context: self.strays.append(context)
+            lambda _loop, context: self.loop_errors.append(context)
         )
 
     def start(self) -> None:
@@ -118,7 +118,7 @@ class World:
         return self.runtime.publish_message(Ask(value), topic_id, **options)
 
 
-async def turns(count: int = 20) -> None:
+async def yield_to_loop(count: int = 20) -> None:
     """Run some iterations of the event loop, so that all pending work is done."""
     for _ in range(count):
         await asyncio.sleep(0)
