@@ -42,7 +42,7 @@ class PlainRuntime:
 
     async def send_message(self, message: Any, recipient: AgentId, **how: Any) -> Any:
         self.sent.append((message, recipient, how))
-        return "answer"
+        return "response"
 
     async def publish_message(self, message: Any, topic_id: Any, **how: Any) -> None:
         self.sent.append((message, topic_id, how))

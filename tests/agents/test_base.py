@@ -96,7 +96,7 @@ async def test_an_agent_is_bound_once(runtime, plain_runtime):
 async def test_messages_go_out_under_the_name_of_the_agent(runtime):
     agent, token, other = await bound(runtime), CancellationToken(), AgentId("cook", "1")
     assert (
-        await agent.send_message("m", other, cancellation_token=token, message_id="7") == "answer"
+        await agent.send_message("m", other, cancellation_token=token, message_id="7") == "response"
     )
     await agent.publish_message("m", TopicId("t", "s"), cancellation_token=token)
     assert runtime.sent == [

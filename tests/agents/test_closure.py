@@ -37,8 +37,8 @@ async def make(runtime, closure, **how):
 
 async def test_the_closure_gets_agent_message_and_context(runtime, rpc_context):
     agent = await make(runtime, repeat)
-    answer = await agent.on_message(Word("hi"), rpc_context)
-    assert answer == (EAR, Word("hi"), rpc_context)
+    response = await agent.on_message(Word("hi"), rpc_context)
+    assert response == (EAR, Word("hi"), rpc_context)
 
 
 async def test_any_takes_every_message(runtime, rpc_context):

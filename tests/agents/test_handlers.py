@@ -79,9 +79,9 @@ async def test_an_answer_of_another_type_is_an_error(decorate, rpc_context):
         await handler(None, 1, rpc_context)
 
 
-@pytest.mark.parametrize("answer", [Any, Any | None])
-async def test_any_allows_every_answer(answer, rpc_context):
-    async def method(self, message: int, ctx: object) -> answer:
+@pytest.mark.parametrize("response", [Any, Any | None])
+async def test_any_allows_every_answer(response, rpc_context):
+    async def method(self, message: int, ctx: object) -> response:
         return [message]
 
     assert await message_handler(method)(None, 1, rpc_context) == [1]
@@ -96,14 +96,14 @@ async def test_an_event_handler_that_answers_is_an_error(event_context):
         await handler(None, 1, event_context)
 
 
-@pytest.mark.parametrize(("decorate", "answer"), [(message_handler, 1), (rpc, 1), (event, None)])
-async def test_without_strict_wrong_types_are_only_logged(decorate, answer, rpc_context, caplog):
+@pytest.mark.parametrize(("decorate", "response"), [(message_handler, 1), (rpc, 1), (event, None)])
+async def test_without_strict_wrong_types_are_only_logged(decorate, response, rpc_context, caplog):
     @decorate(strict=False)
     async def handler(self, message: str, ctx: object) -> None:
         return message
 
     with caplog.at_level(logging.WARNING, "autogen_core"):
-        assert await handler(None, 1, rpc_context) == answer
+        assert await handler(None, 1, rpc_context) == response
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
 
 

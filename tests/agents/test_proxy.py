@@ -10,10 +10,10 @@ CLERK, BOSS = AgentId("clerk", "1"), AgentId("boss", "1")
 
 async def test_a_proxy_sends_to_its_agent():
     runtime, token = AsyncMock(), CancellationToken()
-    runtime.send_message.return_value = "answer"
+    runtime.send_message.return_value = "response"
     proxy = AgentProxy(CLERK, runtime)
-    answer = await proxy.send_message("m", sender=BOSS, cancellation_token=token, message_id="7")
-    assert answer == "answer"
+    response = await proxy.send_message("m", sender=BOSS, cancellation_token=token, message_id="7")
+    assert response == "response"
     runtime.send_message.assert_awaited_once_with(
         "m", recipient=CLERK, sender=BOSS, cancellation_token=token, message_id="7"
     )

@@ -73,16 +73,16 @@ async def test_events_and_rpcs_of_one_type_go_to_their_own_handlers(rpc_context,
 
     class Both(RoutedAgent):
         @event
-        async def heard(self, message: Order, ctx: Any) -> None:
+        async def received(self, message: Order, ctx: Any) -> None:
             seen.append("event")
 
         @rpc
         async def asked(self, message: Order, ctx: Any) -> str:
-            return "answer"
+            return "response"
 
     agent = Both("d")
     assert await agent.on_message(Order("x"), event_context) is None
-    assert await agent.on_message(Order("x"), rpc_context) == "answer"
+    assert await agent.on_message(Order("x"), rpc_context) == "response"
     assert seen == ["event"]
 
 

@@ -111,7 +111,7 @@ async def test_a_send_can_be_closed_and_thrown_into_at_every_stage() -> None:
 
     class Waiting(BaseAgent):
         async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
-            if message == "turns":
+            if message == "yields":
                 await asyncio.sleep(0)
             await gate.wait()
 
@@ -123,7 +123,7 @@ async def test_a_send_can_be_closed_and_thrown_into_at_every_stage() -> None:
             send.throw(KeyError("thrown"))
 
     runtime = await started(Waiting("waits"))
-    for message in ("waits", "turns"):
+    for message in ("waits", "yields"):
         for steps in range(4):
             for stop in (close, throw):
                 send: Any = runtime.send_message(message, WRITER)
@@ -194,7 +194,7 @@ async def test_a_send_is_stepped_by_one_thread_while_others_look_at_it() -> None
                 send.cancelled()
                 repr(send)
                 send.get_loop()
-            except BaseException as error:  # noqa: BLE001, PERF203 - the test looks at it
+            except BaseException as error:  # noqa: BLE001, PERF203 - the test checks it
                 errors.append(error)
 
     threads = [threading.Thread(target=look) for _ in range(3)]
@@ -264,7 +264,7 @@ async def test_an_error_of_the_host_loses_no_message_and_no_later_one(name: str)
 async def settled(awaitable: Any) -> Any:
     try:
         return await awaitable
-    except Exception as error:  # noqa: BLE001 - the test looks at it
+    except Exception as error:  # noqa: BLE001 - the test checks it
         return error
 
 

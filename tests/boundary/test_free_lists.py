@@ -159,23 +159,23 @@ def test_cycles_through_objects_that_were_used_before_are_collected() -> None:
 
 async def test_a_batch_of_published_messages_reaches_its_subscribers() -> None:
     received: list[tuple[object, str]] = []
-    all_heard = asyncio.Event()
+    all_received = asyncio.Event()
 
     class Hears(BaseAgent):
         async def on_message_impl(self, message: Any, ctx: MessageContext) -> None:
             received.append((message, ctx.message_id))
             if len(received) == 300:
-                all_heard.set()
+                all_received.set()
 
     runtime = SingleThreadedAgentRuntime()
     await Hears("hears").register_instance(runtime, AgentId("hears", "here"))
     runtime.start()
     for _ in range(3):
         received.clear()
-        all_heard.clear()
+        all_received.clear()
         for number in range(300):
             await runtime.publish_message(number, TopicId("here", "here"))
-        await all_heard.wait()
+        await all_received.wait()
         assert [message for message, _ in received] == list(range(300))
         assert len({message_id for _, message_id in received}) == 300
     await runtime.stop_when_idle()

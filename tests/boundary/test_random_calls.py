@@ -73,21 +73,21 @@ class AnyOrder(RuleBasedStateMachine):
             self.engine.build_failed(agent_id, OSError("over"))
         for task in self.tasks:
             task.cancel()
-        self.in_loop(lambda: None, turns=6)
+        self.in_loop(lambda: None, iterations=6)
         for send in self.sends:
             send.close()
         self.loop.close()
         unexpected = [one for one in self.reports if not isinstance(one.get("exception"), ALLOWED)]
         assert unexpected == []
 
-    def in_loop(self, call: Callable[[], Any], turns: int = 0) -> Any:
+    def in_loop(self, call: Callable[[], Any], iterations: int = 0) -> Any:
         async def run() -> Any:
             try:
                 return call()
             except ALLOWED as error:
                 return error
             finally:
-                for _ in range(turns):
+                for _ in range(iterations):
                     await asyncio.sleep(0)
 
         return self.loop.run_until_complete(run())
@@ -123,7 +123,9 @@ class AnyOrder(RuleBasedStateMachine):
             with suppress(*ALLOWED, LookupError, asyncio.CancelledError):
                 await awaitable
 
-        self.in_loop(lambda: self.tasks.append(asyncio.ensure_future(settled(call()))), turns=1)
+        self.in_loop(
+            lambda: self.tasks.append(asyncio.ensure_future(settled(call()))), iterations=1
+        )
 
     @rule(
         data=st.data(),
@@ -176,15 +178,15 @@ class AnyOrder(RuleBasedStateMachine):
         name=st.sampled_from(
             ["pump", "begin_gathered", "resume_parked", "wake_up", "finish_cancelled", "take_one"]
         ),
-        turns=st.integers(0, 3),
+        iterations=st.integers(0, 3),
     )
-    def call_back(self, name: str, turns: int) -> None:
-        self.in_loop(getattr(self.engine, name), turns)
+    def call_back(self, name: str, iterations: int) -> None:
+        self.in_loop(getattr(self.engine, name), iterations)
 
     @rule()
     def open(self) -> None:
         context = contextvars.copy_context()
-        self.in_loop(lambda: self.engine.open(self.loop, context, is_traced=False), turns=1)
+        self.in_loop(lambda: self.engine.open(self.loop, context, is_traced=False), iterations=1)
 
     @rule()
     def bind(self) -> None:

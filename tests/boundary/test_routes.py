@@ -36,7 +36,7 @@ class Custom(Subscription):
         return self._agent  # type: ignore[no-any-return]
 
 
-def heard_by(routes: Routes, topic_type: str, source: str = "s") -> list[str]:
+def recipients_of(routes: Routes, topic_type: str, source: str = "s") -> list[str]:
     return [str(agent_id) for agent_id in routes.recipients(TopicId(topic_type, source))]
 
 
@@ -46,15 +46,15 @@ def test_recipients_are_in_the_order_of_subscribing_whatever_the_kind() -> None:
     routes.add(Custom("1"))
     routes.add(TypeSubscription("draft.poem", "writer"))
     routes.add(TypePrefixSubscription("", "archive"))
-    assert heard_by(routes, "draft.poem") == ["critic/s", "custom/1", "writer/s", "archive/s"]
-    assert heard_by(routes, "other") == ["custom/1", "archive/s"]
+    assert recipients_of(routes, "draft.poem") == ["critic/s", "custom/1", "writer/s", "archive/s"]
+    assert recipients_of(routes, "other") == ["custom/1", "archive/s"]
     assert len(routes) == 4
 
 
 def test_default_subscriptions_match_the_default_topic() -> None:
     routes = Routes()
     routes.add(DefaultSubscription(agent_type="writer"))
-    assert heard_by(routes, "default", "here") == ["writer/here"]
+    assert recipients_of(routes, "default", "here") == ["writer/here"]
 
 
 def test_a_removed_subscription_no_longer_matches_and_is_last_if_added_again() -> None:
@@ -63,10 +63,10 @@ def test_a_removed_subscription_no_longer_matches_and_is_last_if_added_again() -
     routes.add(first)
     routes.add(second)
     routes.remove(first.id)
-    assert heard_by(routes, "poem") == ["critic/s"]
+    assert recipients_of(routes, "poem") == ["critic/s"]
     routes.add(first)
     assert routes.subscriptions == [second, first]
-    assert heard_by(routes, "poem") == ["critic/s", "writer/s"]
+    assert recipients_of(routes, "poem") == ["critic/s", "writer/s"]
 
 
 def test_an_unknown_id_cannot_be_removed() -> None:
@@ -96,7 +96,7 @@ def test_rules_of_different_kinds_are_not_equal() -> None:
     routes = Routes()
     routes.add(TypeSubscription("a", "b", id="1"))
     routes.add(TypePrefixSubscription("a", "b", id="1"))
-    assert heard_by(routes, "a") == ["b/s", "b/s"]
+    assert recipients_of(routes, "a") == ["b/s", "b/s"]
     routes.remove("1")
     assert len(routes) == 0
 
@@ -119,7 +119,7 @@ def test_a_subclass_of_a_built_in_subscription_is_called() -> None:
 
     routes = Routes()
     routes.add(Picky("a", "b"))
-    assert heard_by(routes, "a", "yours") == []
+    assert recipients_of(routes, "a", "yours") == []
     with pytest.raises(ValueError, match="already exists"):
         routes.add(TypeSubscription("a", "b"))
 
@@ -174,9 +174,9 @@ def test_a_prefix_never_ends_inside_a_character() -> None:
     routes = Routes()
     routes.add(TypePrefixSubscription("é", "b"))
     routes.add(TypePrefixSubscription("aé", "c"))
-    assert heard_by(routes, "aéz") == ["c/s"]
-    assert heard_by(routes, "aaa") == []
-    assert heard_by(routes, "กé") == []
+    assert recipients_of(routes, "aéz") == ["c/s"]
+    assert recipients_of(routes, "aaa") == []
+    assert recipients_of(routes, "กé") == []
 
 
 def test_nothing_is_remembered_about_topics(run_program: Any) -> None:

@@ -132,7 +132,7 @@ def both(scenario: Scenario) -> tuple[list[Any], list[Any]]:
     return play(UPSTREAM, scenario).entries, play(OURS, scenario).entries
 
 
-async def turns(count: int = 20) -> None:
+async def yield_to_loop(count: int = 20) -> None:
     """Let the event loop go around, so that everything that can happen has happened."""
     for _ in range(count):
         await asyncio.sleep(0)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from .harness import same, turns
+from .harness import same, yield_to_loop
 
 
 async def asking(core, record, work):
@@ -47,7 +47,7 @@ def test_a_token_cancelled_while_the_message_is_queued_cancels_the_wait():
         runtime, agent = await asking(core, record, work)
         token = core.CancellationToken()
         sending = asyncio.create_task(runtime.send_message("x", agent, cancellation_token=token))
-        await turns(2)
+        await yield_to_loop(2)
         token.cancel()
         await record.outcome("sent", sending)
         runtime.start()
@@ -69,7 +69,7 @@ def test_a_token_cancelled_while_the_handler_runs_leaves_the_handler_alone():
         runtime.start()
         token = core.CancellationToken()
         sending = asyncio.create_task(runtime.send_message("x", agent, cancellation_token=token))
-        await turns()
+        await yield_to_loop()
         token.cancel()
         await record.outcome("sent", sending)
         gate.set()
@@ -109,7 +109,7 @@ def test_work_that_a_handler_links_to_the_token_is_cancelled_with_it():
         runtime.start()
         token = core.CancellationToken()
         sending = asyncio.create_task(runtime.send_message("x", agent, cancellation_token=token))
-        await turns()
+        await yield_to_loop()
         token.cancel()
         record(await runtime.stop_when_idle())
         await record.outcome("sent", sending)
@@ -146,7 +146,7 @@ def test_a_caller_that_gives_up_leaves_the_handler_alone(how):
         runtime.start()
         if how == "cancel":
             sending = asyncio.create_task(runtime.send_message("x", agent))
-            await turns()
+            await yield_to_loop()
             sending.cancel()
         else:
             sending = asyncio.wait_for(runtime.send_message("x", agent), 0.02)
@@ -180,7 +180,7 @@ def test_a_cancelled_handler_of_a_published_message_is_only_an_error():
         runtime, agent = await asking(core, record, work)
         runtime.start()
         await runtime.publish_message("x", core.TopicId("agent:", "k"))
-        await turns()
+        await yield_to_loop()
         record(await runtime.send_message("y", agent))
         record(await runtime.stop_when_idle())
 

@@ -22,7 +22,7 @@ def test_a_closure_hears_its_subscriptions():
         async def hear(
             agent: core.ClosureContext, message: Note | Other, ctx: core.MessageContext
         ) -> None:
-            record("heard", agent.id, message, ctx.sender, ctx.topic_id)
+            record("received", agent.id, message, ctx.sender, ctx.topic_id)
 
         async def subscriptions():
             return [core.TypeSubscription("news", "ear"), core.DefaultSubscription()]
@@ -52,17 +52,17 @@ def test_a_closure_answers_sends_and_publishes():
         ) -> Other | None:
             record(agent.id, message, ctx.sender, ctx.is_rpc)
             if message.text == "relay":
-                answer = await agent.send_message(Note("leaf"), core.AgentId("leaf", "x"))
+                response = await agent.send_message(Note("leaf"), core.AgentId("leaf", "x"))
                 await agent.publish_message(Note("news"), core.TopicId("leaf:", "y"))
-                return answer
+                return response
             return Other(message.text)
 
         for agent_type in ("root", "leaf"):
             await core.ClosureAgent.register_closure(runtime, agent_type, relay)
         runtime.start()
-        answer = await runtime.send_message(Note("relay"), core.AgentId("root", "x"))
+        response = await runtime.send_message(Note("relay"), core.AgentId("root", "x"))
         await runtime.stop_when_idle()
-        record(answer)
+        record(response)
 
     same(scenario)
 

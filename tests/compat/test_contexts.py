@@ -3,7 +3,7 @@
 import asyncio
 from contextvars import ContextVar
 
-from .harness import same, turns
+from .harness import same, yield_to_loop
 
 colour: ContextVar[str] = ContextVar("colour", default="none")
 
@@ -71,7 +71,7 @@ def test_a_handler_sees_what_was_set_before_the_start():
         colour.set("blue")
         await runtime.send_message("sent", core.AgentId("agent", "k"))
         await runtime.publish_message("published", core.TopicId("agent:", "k"))
-        await turns()
+        await yield_to_loop()
         await runtime.stop()
         runtime.start()
         await runtime.send_message("after a restart", core.AgentId("agent", "k"))
@@ -90,7 +90,7 @@ def test_a_handler_driven_by_hand_sees_what_the_driver_has_set():
             await runtime.publish_message(shade, core.TopicId("agent:", "k"))
             colour.set(shade)
             await runtime.process_next()
-            await turns()
+            await yield_to_loop()
 
     same(scenario)
 

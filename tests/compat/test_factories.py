@@ -2,7 +2,7 @@
 
 import asyncio
 
-from .harness import same, turns
+from .harness import same, yield_to_loop
 
 
 def agent_class(core):
@@ -181,6 +181,6 @@ def test_agents_that_nobody_registered_cannot_be_made_by_hand_either():
         record.call("description", lambda: cls(1))
         record.call("key", lambda: core.AgentId("not valid", "k"))
         record.call("text", lambda: core.AgentId.from_str("noslash"))
-        await turns(1)
+        await yield_to_loop(1)
 
     same(scenario)

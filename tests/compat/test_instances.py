@@ -14,7 +14,7 @@ def agent_class(core, record):
     class Keeper(core.RoutedAgent):
         @core.message_handler
         async def on_text(self, message: Note, ctx: core.MessageContext) -> str:
-            record("heard", self.id, message, ctx.topic_id)
+            record("received", self.id, message, ctx.topic_id)
             return f"{self.metadata['description']}: {message.text}"
 
     return Keeper

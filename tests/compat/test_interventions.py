@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from .harness import same, submodule, turns
+from .harness import same, submodule, yield_to_loop
 
 
 @dataclass
@@ -31,12 +31,12 @@ def intervention(core, act, hook):
 
 
 async def converse(core, record, *handlers, **settings):
-    """Send and publish one note to one agent that answers it; leave the runtime running."""
+    """Send and publish one note to one agent that responses it; leave the runtime running."""
 
     class Echo(core.RoutedAgent):
         @core.message_handler
         async def on_note(self, message: Note, ctx: core.MessageContext) -> Note:
-            record("heard", message.text, ctx.is_rpc)
+            record("received", message.text, ctx.is_rpc)
             return Note(f"echo of {message.text}")
 
     runtime = core.SingleThreadedAgentRuntime(intervention_handlers=list(handlers), **settings)
@@ -57,7 +57,7 @@ async def converse(core, record, *handlers, **settings):
         "publish",
         runtime.publish_message(Note("published"), core.TopicId("t", "k"), message_id="p"),
     )
-    await turns()
+    await yield_to_loop()
     return runtime
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from .harness import same, turns
+from .harness import same, yield_to_loop
 
 
 async def with_worker(core, record, **settings):
@@ -57,7 +57,7 @@ def test_messages_before_the_start_wait_for_it():
         gate.set()
         sending = asyncio.create_task(runtime.send_message("x", core.AgentId("worker", "k")))
         await runtime.publish_message("y", core.TopicId("worker:", "k"))
-        await turns()
+        await yield_to_loop()
         record("waiting", runtime.unprocessed_messages_count)
         runtime.start()
         await runtime.stop_when_idle()
@@ -83,9 +83,9 @@ def test_idle_waits_for_running_handlers():
         runtime, gate = await with_worker(core, record)
         runtime.start()
         await runtime.publish_message("x", core.TopicId("worker:", "k"))
-        await turns()
+        await yield_to_loop()
         stopping = asyncio.create_task(runtime.stop_when_idle())
-        await turns()
+        await yield_to_loop()
         record("stopped", stopping.done())
         gate.set()
         record(await stopping)
@@ -113,10 +113,10 @@ def test_a_handler_that_runs_at_stop_goes_on():
         runtime, gate = await with_worker(core, record)
         runtime.start()
         await runtime.publish_message("x", core.TopicId("worker:", "k"))
-        await turns()
+        await yield_to_loop()
         record(await runtime.stop())
         gate.set()
-        await turns()
+        await yield_to_loop()
 
     same(scenario)
 
@@ -171,7 +171,7 @@ def test_a_handler_may_stop_its_runtime():
         await Stopper.register(runtime, "stopper", lambda: Stopper("stops"))
         runtime.start()
         await runtime.publish_message("x", core.TopicId("stopper:", "k"))
-        await turns()
+        await yield_to_loop()
         await record.outcome("stopped", runtime.stop())
 
     same(scenario)

@@ -93,10 +93,10 @@ def test_two_agents_that_send_to_each_other_do_not_block():
                 if message.depth == 0:
                     return "end"
                 other = "b" if self.id.key == "a" else "a"
-                answer = await self.send_message(
+                response = await self.send_message(
                     Step(message.depth - 1), core.AgentId("player", other)
                 )
-                return f"{answer} {self.id.key}"
+                return f"{response} {self.id.key}"
 
         runtime = core.SingleThreadedAgentRuntime()
         await Player.register(runtime, "player", lambda: Player("plays"))

@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from .harness import same, turns
+from .harness import same, yield_to_loop
 
 
 async def with_echo(core, record, **settings):
     class Echo(core.BaseAgent):
         async def on_message_impl(self, message, ctx):
-            record("heard", message, ctx.is_rpc)
+            record("received", message, ctx.is_rpc)
             if message == "fail":
                 raise ValueError("as asked")
             return f"echo of {message}"
@@ -25,13 +25,13 @@ def test_a_send_takes_one_call_to_handle_and_one_to_answer():
         runtime, agent, _ = await with_echo(core, record)
         sending = asyncio.create_task(runtime.send_message("x", agent))
         record("at first", runtime.unprocessed_messages_count)
-        await turns()
+        await yield_to_loop()
         record("sent", runtime.unprocessed_messages_count, sending.done())
         await runtime.process_next()
-        await turns()
+        await yield_to_loop()
         record("handled", runtime.unprocessed_messages_count, sending.done())
         await runtime.process_next()
-        await turns()
+        await yield_to_loop()
         record("answered", runtime.unprocessed_messages_count, sending.done())
         record(await sending)
 
@@ -46,7 +46,7 @@ def test_a_published_message_takes_one_call():
         for _ in range(2):
             record("waiting", runtime.unprocessed_messages_count)
             await runtime.process_next()
-            await turns()
+            await yield_to_loop()
         record("waiting", runtime.unprocessed_messages_count)
 
     same(scenario)
@@ -56,12 +56,12 @@ def test_messages_are_taken_in_their_order():
     async def scenario(core, record):
         runtime, agent, topic = await with_echo(core, record)
         sends = [asyncio.create_task(runtime.send_message(n, agent)) for n in (1, 2)]
-        await turns()
+        await yield_to_loop()
         await runtime.publish_message(3, topic)
         for _ in range(5):
             record(runtime.unprocessed_messages_count, [send.done() for send in sends])
             await runtime.process_next()
-            await turns()
+            await yield_to_loop()
         record(await asyncio.gather(*sends))
 
     same(scenario)
@@ -71,11 +71,11 @@ def test_a_call_waits_for_a_message():
     async def scenario(core, record):
         runtime, _, topic = await with_echo(core, record)
         processing = asyncio.create_task(runtime.process_next())
-        await turns()
+        await yield_to_loop()
         record("done", processing.done())
         await runtime.publish_message("x", topic)
         record(await processing)
-        await turns()
+        await yield_to_loop()
 
     same(scenario)
 
@@ -84,13 +84,13 @@ def test_a_given_up_call_loses_no_message():
     async def scenario(core, record):
         runtime, _, topic = await with_echo(core, record)
         processing = asyncio.create_task(runtime.process_next())
-        await turns()
+        await yield_to_loop()
         processing.cancel()
         await record.outcome("given up", processing)
         await runtime.publish_message("x", topic)
         record("waiting", runtime.unprocessed_messages_count)
         await runtime.process_next()
-        await turns()
+        await yield_to_loop()
 
     same(scenario)
 
@@ -100,7 +100,7 @@ def test_an_unhandled_error_is_raised_by_the_next_call():
         runtime, _, topic = await with_echo(core, record, ignore_unhandled_exceptions=False)
         await runtime.publish_message("fail", topic)
         await record.outcome("first", runtime.process_next())
-        await turns()
+        await yield_to_loop()
         await record.outcome("second", runtime.process_next())
 
     same(scenario)
@@ -112,7 +112,7 @@ def test_an_unhandled_error_is_raised_where_the_runtime_is_awaited(method):
         runtime, _, topic = await with_echo(core, record, ignore_unhandled_exceptions=False)
         runtime.start()
         await runtime.publish_message("fail", topic)
-        await turns()
+        await yield_to_loop()
         arguments = [lambda: True] if method == "stop_when" else []
         await record.outcome(method, getattr(runtime, method)(*arguments))
 
@@ -125,7 +125,7 @@ def test_errors_are_ignored_unless_asked_for(method):
         runtime, agent, topic = await with_echo(core, record)
         runtime.start()
         await runtime.publish_message("fail", topic)
-        await turns()
+        await yield_to_loop()
         record(await runtime.send_message("x", agent))
         record(await getattr(runtime, method)())
 

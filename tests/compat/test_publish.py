@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from .harness import same, turns
+from .harness import same, yield_to_loop
 
 
 @dataclass
@@ -17,7 +17,7 @@ def listener(core, record):
     class Listener(core.RoutedAgent):
         @core.message_handler
         async def on_news(self, message: News, ctx: core.MessageContext) -> None:
-            record("heard", self.id, message, ctx.sender, ctx.topic_id, ctx.is_rpc)
+            record("received", self.id, message, ctx.sender, ctx.topic_id, ctx.is_rpc)
 
     return Listener
 
@@ -83,7 +83,7 @@ def test_subscriptions_come_and_go():
 
         async def publish(text):
             await runtime.publish_message(News(text), core.TopicId("news", "s"))
-            await turns()
+            await yield_to_loop()
 
         await publish("before")
         await runtime.add_subscription(subscription)
@@ -118,7 +118,7 @@ def test_direct_topics_reach_one_agent_type():
         for topic_type in ("a:", "a:anything", "ab:", "a"):
             record(topic_type)
             await runtime.publish_message(News("x"), core.TopicId(topic_type, "s"))
-            await turns()
+            await yield_to_loop()
         await runtime.stop_when_idle()
 
     same(scenario)
@@ -196,7 +196,7 @@ def test_handlers_of_one_message_run_side_by_side():
         runtime.start()
         for text in ("one", "two"):
             await runtime.publish_message(News(text), core.TopicId("news", "s"))
-        await turns()
+        await yield_to_loop()
         gate.set()
         await runtime.stop_when_idle()
 
@@ -208,7 +208,7 @@ def test_an_error_in_one_handler_does_not_keep_the_others_from_theirs():
         class Failing(core.RoutedAgent):
             @core.message_handler
             async def on_news(self, message: News, ctx: core.MessageContext) -> None:
-                record("heard", self.id)
+                record("received", self.id)
                 if self.id.type == "b":
                     raise ValueError("not today")
 

@@ -1,7 +1,7 @@
-"""Random programs of agents that send, publish, wait and fail: the same is heard and answered.
+"""Random programs of agents that send, publish, suspend and fail: same messages and responses.
 
-How handlers of unrelated messages take turns is nobody's promise, so what is heard is compared
-without its order.
+How handlers of unrelated messages interleave is not guaranteed, so the received messages are
+compared without their order.
 """
 
 import asyncio
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .harness import same, turns
+from .harness import same, yield_to_loop
 
 
 @dataclass(frozen=True)
 class Script:
-    """A message that tells its handler what to do."""
+    """A message with the steps of its handler."""
 
     steps: tuple
 
@@ -24,7 +24,7 @@ types, keys, topics = st.sampled_from("abc"), st.sampled_from("xy"), st.sampled_
 
 
 def steps(scripts):
-    """Steps of a handler, of which some hand on a script."""
+    """Steps of a handler, of which some send a script."""
     return st.one_of(
         st.tuples(st.just("send"), types, keys, scripts),
         st.tuples(st.just("spawn"), types, keys, scripts),
@@ -50,13 +50,13 @@ openings = st.lists(
 )
 
 
-def actor(core, heard):
-    """Make an agent class that follows scripts and notes what it hears."""
+def actor(core, received):
+    """Create an agent class that runs scripts and records its messages."""
 
     class Actor(core.BaseAgent):
         async def on_message_impl(self, message, ctx):
-            heard.append(f"{self.id} {ctx.sender} {ctx.topic_id} {ctx.is_rpc} {message}")
-            answers, spawned = [], []
+            received.append(f"{self.id} {ctx.sender} {ctx.topic_id} {ctx.is_rpc} {message}")
+            responses, spawned = [], []
             for kind, *where in message.steps:
                 if kind == "fail":
                     raise ValueError(f"{self.id} failed")
@@ -71,9 +71,9 @@ def actor(core, heard):
                 if kind == "spawn":
                     spawned.append(asyncio.create_task(outcome_of(sending)))
                 else:
-                    answers.append(str(await outcome_of(sending)))
-            answers.extend([str(await task) for task in spawned])
-            return answers
+                    responses.append(str(await outcome_of(sending)))
+            responses.extend([str(await task) for task in spawned])
+            return responses
 
     return Actor
 
@@ -87,10 +87,10 @@ async def outcome_of(work):
 
 @given(subscriptions=subscriptions, openings=openings, built=st.booleans())
 @settings(max_examples=30)
-def test_random_programs_hear_and_answer_the_same(subscriptions, openings, built):
+def test_random_programs_have_the_same_messages_and_responses(subscriptions, openings, built):
     async def scenario(core, record):
-        heard, runtime = [], core.SingleThreadedAgentRuntime()
-        cls = actor(core, heard)
+        received, runtime = [], core.SingleThreadedAgentRuntime()
+        cls = actor(core, received)
         for agent_type in "abc":
             await cls.register(runtime, agent_type, lambda: cls("acts"))
             for key in "xy" if built else "":
@@ -106,9 +106,9 @@ def test_random_programs_hear_and_answer_the_same(subscriptions, openings, built
                 sends.append(asyncio.create_task(outcome_of(sending)))
             else:
                 await runtime.publish_message(script, core.TopicId(name, key))
-        record("answers", [str(answer) for answer in await asyncio.gather(*sends)])
-        await turns(200)  # upstream counts as idle too early
+        record("responses", [str(response) for response in await asyncio.gather(*sends)])
+        await yield_to_loop(200)  # upstream counts as idle too early
         await runtime.stop()
-        record("heard", sorted(heard))
+        record("received", sorted(received))
 
     same(scenario)

@@ -62,7 +62,7 @@ def test_events_and_rpcs_are_told_apart():
             @core.rpc
             async def asked(self, message: Note, ctx: core.MessageContext) -> str:
                 record("asked", ctx.is_rpc)
-                return "answer"
+                return "response"
 
             @core.event
             async def told(self, message: Note, ctx: core.MessageContext) -> None:

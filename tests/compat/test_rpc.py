@@ -1,4 +1,4 @@
-"""Sending: answers, errors, and who the recipient is."""
+"""Sending: responses, errors, and who the recipient is."""
 
 import asyncio
 from dataclasses import dataclass
@@ -23,16 +23,16 @@ def test_a_handler_answers_its_sender():
             async def on_ask(self, message: Ask, ctx: core.MessageContext) -> Answer:
                 record("context", ctx.sender, ctx.topic_id, ctx.is_rpc, ctx.message_id)
                 record("token", ctx.cancellation_token.is_cancelled())
-                return Answer(f"{self.id.key} heard {message.text}")
+                return Answer(f"{self.id.key} received {message.text}")
 
         runtime = core.SingleThreadedAgentRuntime()
         record(await Echo.register(runtime, "echo", lambda: Echo("echoes")))
         runtime.start()
         for key in ("one", "two", "one"):
-            answer = await runtime.send_message(
+            response = await runtime.send_message(
                 Ask("hello"), core.AgentId("echo", key), message_id="m"
             )
-            record(answer)
+            record(response)
         await runtime.send_message(
             Ask("from"),
             core.AgentId("echo", "one"),
@@ -126,7 +126,7 @@ def test_several_senders_get_their_own_answers_as_they_come():
         runtime.start()
 
         async def ask(text):
-            record("answer", await runtime.send_message(Ask(text), core.AgentId("waiting", "x")))
+            record("response", await runtime.send_message(Ask(text), core.AgentId("waiting", "x")))
 
         slow, fast = asyncio.create_task(ask("slow")), asyncio.create_task(ask("fast"))
         gates["fast"].set()

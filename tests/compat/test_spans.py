@@ -35,8 +35,8 @@ async def trace(core, record, handle, work, *agent_types, handlers=None):
         record(span)
 
 
-async def answer(agent, message):
-    return Note(f"answer to {message.text}")
+async def response(agent, message):
+    return Note(f"response to {message.text}")
 
 
 def test_a_send_has_spans_for_creating_sending_processing_and_answering():
@@ -44,7 +44,7 @@ def test_a_send_has_spans_for_creating_sending_processing_and_answering():
         async def work(runtime):
             await runtime.send_message(Note("x"), core.AgentId("agent", "k"), message_id="m")
 
-        await trace(core, record, answer, work)
+        await trace(core, record, response, work)
 
     assert len(same(scenario).entries) == 4
 
@@ -69,7 +69,7 @@ def test_handlers_hang_under_the_publish_even_if_their_agents_had_to_be_built():
             await runtime.publish_message(Note("x"), core.TopicId("agent:", "new"), message_id="m")
             await runtime.publish_message(Note("y"), core.TopicId("agent:", "new"), message_id="n")
 
-        await trace(core, record, answer, work)
+        await trace(core, record, response, work)
 
     same(scenario)
 
@@ -79,7 +79,7 @@ def test_a_publish_that_nobody_hears_has_spans_too():
         async def work(runtime):
             await runtime.publish_message(Note("x"), core.TopicId("t", "k"), message_id="m")
 
-        await trace(core, record, answer, work)
+        await trace(core, record, response, work)
 
     same(scenario)
 
@@ -143,7 +143,7 @@ def test_an_unknown_recipient_marks_the_span_of_creation():
         async def work(runtime):
             await error_of(runtime.send_message(Note("x"), core.AgentId("nobody", "k")))
 
-        await trace(core, record, answer, work)
+        await trace(core, record, response, work)
         # The class of the error and its words differ: see docs/differences.md.
         record.entries = [
             (span["name"], span["status"][0], len(span["events"])) for span in record.entries
@@ -161,7 +161,7 @@ def test_interventions_have_spans():
             await runtime.send_message(Note("x"), core.AgentId("agent", "k"), message_id="m")
             await runtime.publish_message(Note("x"), core.TopicId("agent:", "k"), message_id="p")
 
-        await trace(core, record, answer, work, handlers=[Looking()])
+        await trace(core, record, response, work, handlers=[Looking()])
 
     same(scenario)
 
@@ -173,7 +173,7 @@ def test_spans_join_the_trace_of_the_user():
             with user.start_as_current_span("the user's"):
                 await runtime.send_message(Note("x"), core.AgentId("agent", "k"), message_id="m")
 
-        await trace(core, record, answer, work)
+        await trace(core, record, response, work)
         record([span["parent"] for span in record.entries])
 
     same(scenario)
@@ -186,6 +186,6 @@ def test_spans_can_be_turned_off(monkeypatch):
         async def work(runtime):
             record(await runtime.send_message(Note("x"), core.AgentId("agent", "k")))
 
-        await trace(core, record, answer, work)
+        await trace(core, record, response, work)
 
     assert len(same(scenario).entries) == 1

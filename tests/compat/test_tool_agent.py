@@ -86,24 +86,24 @@ def test_a_call_is_cancelled_by_its_token():
     same(scenario)
 
 
-def make_client(core, answers, record):
+def make_client(core, responses, record):
     models = submodule(core, "models")
 
     class Client:
         async def create(self, messages, *, tools, cancellation_token=None):
             record([message.model_dump() for message in messages])
             record([tool if isinstance(tool, dict) else tool.schema for tool in tools])
-            answer = answers.pop(0)
-            if isinstance(answer, Exception):
-                raise answer
-            if isinstance(answer, list):
-                answer = [
+            response = responses.pop(0)
+            if isinstance(response, Exception):
+                raise response
+            if isinstance(response, list):
+                response = [
                     core.FunctionCall(str(number), json.dumps(arguments), name)
-                    for number, (name, arguments) in enumerate(answer)
+                    for number, (name, arguments) in enumerate(response)
                 ]
             return models.CreateResult(
                 finish_reason="stop",
-                content=answer,
+                content=response,
                 usage=models.RequestUsage(0, 0),
                 cached=False,
             )
@@ -112,7 +112,7 @@ def make_client(core, answers, record):
 
 
 @pytest.mark.parametrize(
-    "answers",
+    "responses",
     [
         ["four"],
         [[("add", {"a": 1, "b": 3})], "four"],
@@ -122,7 +122,7 @@ def make_client(core, answers, record):
     ids=["no call", "a call", "calls", "an error"],
 )
 @pytest.mark.parametrize("described", [True, False], ids=["schemas", "tools"])
-def test_a_model_calls_tools_until_it_answers(answers, described):
+def test_a_model_calls_tools_until_it_answers(responses, described):
     async def scenario(core, record):
         runtime, agent = await start(core)
         tools = make_tools(core)[:2]
@@ -130,7 +130,7 @@ def test_a_model_calls_tools_until_it_answers(answers, described):
         loop = submodule(core, "tool_agent").tool_agent_caller_loop(
             runtime,
             agent,
-            make_client(core, list(answers), record),
+            make_client(core, list(responses), record),
             [models.UserMessage(content="1 + 3?", source="user")],
             [tool.schema for tool in tools] if described else tools,
             caller_source="solver",

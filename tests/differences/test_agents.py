@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.compat.harness import both, turns
+from tests.compat.harness import both, yield_to_loop
 
 import ferrogen
 
@@ -66,7 +66,7 @@ def test_an_agent_can_handle_one_message_after_the_other():
         agent = core.AgentId("counter", "k")
         runtime.start()
         sends = [asyncio.create_task(runtime.send_message("add", agent)) for _ in range(100)]
-        await turns(200)
+        await yield_to_loop(200)
         gate.set()
         await asyncio.gather(*sends)
         counter = await runtime.try_get_underlying_agent_instance(agent)
@@ -101,7 +101,7 @@ def test_a_mailbox_can_be_bounded(overflow, handled, refused):
             asyncio.create_task(runtime.send_message(n, core.AgentId("slow", "k")))
             for n in range(5)
         ]
-        await turns()
+        await yield_to_loop()
         gate.set()
         outcomes = await asyncio.gather(*sends, return_exceptions=True)
         await runtime.stop_when_idle()

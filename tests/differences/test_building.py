@@ -1,9 +1,9 @@
-"""Building agents: once each, and without holding up or harming anybody else."""
+"""Building agents: once each, without delay or errors for other agents."""
 
 import asyncio
 from contextvars import ContextVar
 
-from tests.compat.harness import both, error_of, turns
+from tests.compat.harness import both, error_of, yield_to_loop
 
 
 def test_messages_to_a_new_agent_build_it_once():
@@ -26,7 +26,7 @@ def test_messages_to_a_new_agent_build_it_once():
             asyncio.create_task(runtime.send_message(n, core.AgentId("agent", "k")))
             for n in range(5)
         ]
-        await turns()
+        await yield_to_loop()
         gate.set()
         record("agents", len(set(map(id, await asyncio.gather(*sends)))))
         await runtime.stop_when_idle()
@@ -36,11 +36,11 @@ def test_messages_to_a_new_agent_build_it_once():
     assert ours == [["building", "AgentId agent/k"], ["agents", 1]]
 
 
-def test_an_agent_that_cannot_be_built_does_not_keep_others_from_a_publish():
+def test_a_failed_build_does_not_affect_other_recipients_of_a_message():
     async def scenario(core, record):
         class Agent(core.BaseAgent):
             async def on_message_impl(self, message, ctx):
-                record("heard", self.id)
+                record("received", self.id)
 
         def broken():
             raise ValueError("cannot be built")
@@ -51,12 +51,12 @@ def test_an_agent_that_cannot_be_built_does_not_keep_others_from_a_publish():
             await runtime.add_subscription(core.TypeSubscription("t", agent_type))
         runtime.start()
         await runtime.publish_message("x", core.TopicId("t", "k"))
-        await turns()
+        await yield_to_loop()
         await runtime.stop()
 
     upstream, ours = both(scenario)
     assert upstream == []
-    assert ours == [["heard", "AgentId a/k"], ["heard", "AgentId c/k"]]
+    assert ours == [["received", "AgentId a/k"], ["received", "AgentId c/k"]]
 
 
 def test_a_publish_does_not_wait_for_recipients_that_have_to_be_built():
@@ -65,11 +65,11 @@ def test_a_publish_does_not_wait_for_recipients_that_have_to_be_built():
 
         class Agent(core.BaseAgent):
             async def on_message_impl(self, message, ctx):
-                record("heard", self.id)
+                record("received", self.id)
 
         async def build():
             await gate.wait()
-            return Agent("takes its time")
+            return Agent("is built slowly")
 
         runtime = core.SingleThreadedAgentRuntime()
         await Agent.register(runtime, "slow", build)
@@ -78,18 +78,18 @@ def test_a_publish_does_not_wait_for_recipients_that_have_to_be_built():
             await runtime.add_subscription(core.TypeSubscription("t", agent_type))
         runtime.start()
         await runtime.publish_message("x", core.TopicId("t", "k"))
-        await turns()
-        record("now the slow one is built")
+        await yield_to_loop()
+        record("before the build ends")
         gate.set()
         await runtime.stop_when_idle()
 
-    late, quick, slow = "now the slow one is built", "AgentId quick/k", "AgentId slow/k"
+    late, quick, slow = "before the build ends", "AgentId quick/k", "AgentId slow/k"
     upstream, ours = both(scenario)
-    assert upstream == [late, ["heard", slow], ["heard", quick]]
-    assert ours == [["heard", quick], late, ["heard", slow]]
+    assert upstream == [late, ["received", slow], ["received", quick]]
+    assert ours == [["received", quick], late, ["received", slow]]
 
 
-def test_what_a_factory_sets_in_a_context_variable_stays_in_the_factory():
+def test_context_variables_set_by_a_factory_are_not_visible_in_handlers():
     colour = ContextVar("colour", default="none")
 
     async def scenario(core, record):
@@ -113,7 +113,7 @@ def test_what_a_factory_sets_in_a_context_variable_stays_in_the_factory():
     assert ours == [["first", "none"], ["second", "none"]]
 
 
-def test_a_sender_that_is_only_named_is_neither_built_nor_looked_up():
+def test_the_agent_of_a_sender_id_is_neither_built_nor_looked_up():
     async def scenario(core, record):
         class Agent(core.BaseAgent):
             def __init__(self):
@@ -126,23 +126,23 @@ def test_a_sender_that_is_only_named_is_neither_built_nor_looked_up():
         runtime = core.SingleThreadedAgentRuntime()
         await Agent.register(runtime, "agent", Agent)
         runtime.start()
-        agent = core.AgentId("agent", "hears")
-        for sender in (core.AgentId("agent", "sends"), core.AgentId("nobody", "k")):
+        agent = core.AgentId("agent", "receives")
+        for sender in (core.AgentId("agent", "sends"), core.AgentId("unknown", "k")):
             await record.outcome("send", runtime.send_message("x", agent, sender=sender))
         await runtime.stop_when_idle()
 
-    heard, sent = ["made", "AgentId agent/hears"], ["made", "AgentId agent/sends"]
+    recipient, sender = ["made", "AgentId agent/receives"], ["made", "AgentId agent/sends"]
     upstream, ours = both(scenario)
     assert upstream == [
-        heard,
-        sent,
+        recipient,
+        sender,
         ["send", "agent/sends"],
-        ("send", "raised LookupError: Agent with name nobody not found."),
+        ("send", "raised LookupError: Agent with name unknown not found."),
     ]
-    assert ours == [heard, ["send", "agent/sends"], ["send", "nobody/k"]]
+    assert ours == [recipient, ["send", "agent/sends"], ["send", "unknown/k"]]
 
 
-def test_a_factory_that_returns_nothing_is_told_so():
+def test_a_factory_that_returns_none_is_a_type_error():
     async def scenario(core, record):
         runtime = core.SingleThreadedAgentRuntime()
         await runtime.register_factory("agent", lambda: None)

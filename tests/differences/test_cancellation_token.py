@@ -40,9 +40,9 @@ def test_a_token_forgets_what_is_done():
                 return Answer()
 
         runtime, token = core.SingleThreadedAgentRuntime(), core.CancellationToken()
-        await Agent.register(runtime, "agent", lambda: Agent("answers"))
+        await Agent.register(runtime, "agent", lambda: Agent("responses"))
         runtime.start()
-        answers = [
+        responses = [
             weakref.ref(
                 await runtime.send_message(
                     "x", core.AgentId("agent", "k"), cancellation_token=token
@@ -52,9 +52,9 @@ def test_a_token_forgets_what_is_done():
         ]
         await runtime.stop_when_idle()
         gc.collect()
-        record("answers kept", sum(answer() is not None for answer in answers))
+        record("responses kept", sum(response() is not None for response in responses))
 
-    assert both(scenario) == ([["answers kept", 10]], [["answers kept", 0]])
+    assert both(scenario) == ([["responses kept", 10]], [["responses kept", 0]])
 
 
 def test_cancelling_passes_over_a_coroutine_that_was_linked():

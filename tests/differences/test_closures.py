@@ -19,10 +19,10 @@ def test_a_closure_annotated_any_takes_every_message():
         runtime = core.SingleThreadedAgentRuntime()
         await core.ClosureAgent.register_closure(runtime, "ear", take)
         runtime.start()
-        record("answer", await runtime.send_message("x", core.AgentId("ear", "k")))
+        record("response", await runtime.send_message("x", core.AgentId("ear", "k")))
         await runtime.stop_when_idle()
 
-    assert both(scenario) == ([["answer", None]], [["answer", "took x"]])
+    assert both(scenario) == ([["response", None]], [["response", "took x"]])
 
 
 def test_a_method_may_be_a_closure():
@@ -38,12 +38,12 @@ def test_a_method_may_be_a_closure():
             record.raised("register", error, words=False)
             return
         runtime.start()
-        record("answer", await runtime.send_message(Note("x"), core.AgentId("ear", "k")))
+        record("response", await runtime.send_message(Note("x"), core.AgentId("ear", "k")))
         await runtime.stop_when_idle()
 
     upstream, ours = both(scenario)
     assert upstream == [("register", "raised AssertionError")]
-    assert ours == [["answer", "took x"]]
+    assert ours == [["response", "took x"]]
 
 
 def test_a_wrong_closure_is_a_type_error_and_leaves_its_type_free():

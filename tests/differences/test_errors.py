@@ -1,7 +1,7 @@
 """Errors with a name: unknown recipients, wrong handlers, saved states that do not fit."""
 
 import pytest
-from tests.compat.harness import both, error_of, turns
+from tests.compat.harness import both, error_of, yield_to_loop
 
 
 def test_an_unknown_recipient_is_a_lookup_error_and_a_dead_letter():
@@ -21,7 +21,7 @@ def test_a_message_goes_to_an_agent_id_or_a_topic_id_only():
     async def scenario(core, record):
         class Agent(core.BaseAgent):
             async def on_message_impl(self, message, ctx):
-                record("heard", self.id)
+                record("received", self.id)
 
         runtime = core.SingleThreadedAgentRuntime()
         await Agent.register(runtime, "agent", lambda: Agent("listens"))
@@ -37,7 +37,7 @@ def test_a_message_goes_to_an_agent_id_or_a_topic_id_only():
     upstream, ours = both(scenario)
     assert upstream == [
         ["send", "AttributeError"],
-        ["heard", "TopicId agent/k"],
+        ["received", "TopicId agent/k"],
         ["send", "NoneType"],
         ["publish", "NoneType"],
         ["publish", "NoneType"],
@@ -56,7 +56,7 @@ def test_the_first_of_several_unhandled_errors_is_raised():
         runtime.start()
         for message in ("first", "second"):
             await runtime.publish_message(message, core.TopicId("agent:", "k"))
-        await turns()
+        await yield_to_loop()
         await record.outcome("stop", runtime.stop())
 
     upstream, ours = both(scenario)
@@ -148,22 +148,22 @@ def test_a_state_that_does_not_fit_is_refused_before_any_agent_changes(state, up
 def test_a_handler_is_an_async_function():
     async def scenario(core, record):
         async def use():
-            async def answer(text):
+            async def response(text):
                 return f"later: {text}"
 
             class Agent(core.RoutedAgent):
                 @core.message_handler
                 def on_text(self, message: str, ctx: core.MessageContext) -> str:
-                    return answer(message)
+                    return response(message)
 
             runtime = core.SingleThreadedAgentRuntime()
             await runtime.register_factory("agent", lambda: Agent("is not async"))
             runtime.start()
-            record("answer", await runtime.send_message("x", core.AgentId("agent", "k")))
+            record("response", await runtime.send_message("x", core.AgentId("agent", "k")))
             await runtime.stop_when_idle()
 
         error = await error_of(use())
         if error is not None:
             record(type(error).__name__, "on_text" in str(error))
 
-    assert both(scenario) == ([["answer", "later: x"]], [["TypeError", True]])
+    assert both(scenario) == ([["response", "later: x"]], [["TypeError", True]])

@@ -1,4 +1,4 @@
-"""Under the import hook: which version answers, and what a missing part says."""
+"""Under the import hook: which version responses, and what a missing part says."""
 
 import pickle
 import subprocess

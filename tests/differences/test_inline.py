@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from tests.compat.harness import OURS, UPSTREAM, both, play, turns
+from tests.compat.harness import OURS, UPSTREAM, both, play, yield_to_loop
 
 
 @pytest.fixture(autouse=True)
@@ -41,23 +41,23 @@ async def echo(agent, message, ctx):
 def test_a_send_need_not_yield_to_the_event_loop():
     async def scenario(core, record):
         runtime, agent, _ = await started(core, echo)
-        turn, most = 0, 0
+        iteration, most = 0, 0
 
         async def take_turns():
-            nonlocal turn
+            nonlocal iteration
             while True:
-                turn += 1
+                iteration += 1
                 await asyncio.sleep(0)
 
         others = asyncio.create_task(take_turns())
-        await turns(2)
-        before = turn
+        await yield_to_loop(2)
+        before = iteration
         await runtime.send_message("x", agent)
-        record("one message yields", turn > before)
+        record("one message yields", iteration > before)
         for _ in range(1000):
-            before = turn
+            before = iteration
             await runtime.send_message("x", agent)
-            most = max(most, turn - before)
+            most = max(most, iteration - before)
         record("some of 1000 do", most > 0)
         others.cancel()
         await runtime.stop_when_idle()
@@ -116,26 +116,26 @@ def test_what_send_message_returns_is_a_coroutine_to_asyncio_and_not_to_inspect(
 
 def test_several_published_messages_may_be_handled_in_one_turn_of_the_event_loop():
     async def scenario(core, record):
-        turn, heard_at = 0, []
+        iteration, received_in = 0, []
 
         async def note(agent, message, ctx):
-            heard_at.append(turn)
+            received_in.append(iteration)
 
         runtime, agent, _ = await started(core, note)
         await runtime.add_subscription(core.TypeSubscription("news", "agent"))
         await runtime.send_message("x", agent)
-        heard_at.clear()
+        received_in.clear()
         for _ in range(10):
             await runtime.publish_message("x", core.TopicId("news", "k"))
-        while len(heard_at) < 10:
-            turn += 1
+        while len(received_in) < 10:
+            iteration += 1
             await asyncio.sleep(0)
         await runtime.stop_when_idle()
-        record("turns that something was heard in", len(set(heard_at)))
+        record("iterations with a delivery", len(set(received_in)))
 
     upstream, ours = both(scenario)
-    assert upstream == [["turns that something was heard in", 10]]
-    assert ours == [["turns that something was heard in", 1]]
+    assert upstream == [["iterations with a delivery", 10]]
+    assert ours == [["iterations with a delivery", 1]]
 
 
 def test_an_agent_may_be_built_in_the_task_of_whoever_sends_to_it_first():
@@ -273,19 +273,19 @@ def test_task_mode_runs_each_handler_in_a_task_of_its_own(by, monkeypatch):
 
     async def scenario(core, record):
         runtime, agent, _ = await started(core, echo, **task_mode)
-        turn = 0
+        iteration = 0
 
         async def count_turns():
-            nonlocal turn
+            nonlocal iteration
             while True:
-                turn += 1
+                iteration += 1
                 await asyncio.sleep(0)
 
         counting = asyncio.create_task(count_turns())
-        await turns(2)
-        before = turn
+        await yield_to_loop(2)
+        before = iteration
         await runtime.send_message("x", agent)
-        record("yields", turn > before)
+        record("yields", iteration > before)
         before = asyncio.all_tasks()
         sends = asyncio.gather(*(runtime.send_message("x", agent) for _ in range(3)))
         record("tasks", len(asyncio.all_tasks() - before))

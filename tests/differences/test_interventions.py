@@ -1,13 +1,13 @@
-"""Interventions: handlers chain, and dropping a message settles it."""
+"""Intervention handlers: chaining, and dropped messages."""
 
 import pytest
-from tests.compat.harness import both, finishes, turns
+from tests.compat.harness import both, finishes, yield_to_loop
 
 
 async def with_interventions(core, record, *handlers):
     class Echo(core.BaseAgent):
         async def on_message_impl(self, message, ctx):
-            record("heard", message)
+            record("received", message)
             return message
 
     runtime = core.SingleThreadedAgentRuntime(intervention_handlers=list(handlers))
@@ -35,19 +35,19 @@ def test_interventions_chain():
         runtime, agent = await with_interventions(
             core, record, appending(core, 1), appending(core, 2)
         )
-        record("answer", await runtime.send_message("x", agent))
+        record("response", await runtime.send_message("x", agent))
         await runtime.publish_message("y", core.TopicId("echo:", "k"))
-        await turns()
+        await yield_to_loop()
         await runtime.stop()
 
     upstream, ours = both(scenario)
-    assert upstream == [["heard", "x+2"], ["answer", "x+2-2"], ["heard", "y+2"]]
-    assert ours == [["heard", "x+1+2"], ["answer", "x+1+2-1-2"], ["heard", "y+1+2"]]
+    assert upstream == [["received", "x+2"], ["response", "x+2-2"], ["received", "y+2"]]
+    assert ours == [["received", "x+1+2"], ["response", "x+1+2-1-2"], ["received", "y+1+2"]]
 
 
 @pytest.mark.parametrize("how", ["drop", "raise"])
 @pytest.mark.parametrize("hook", ["on_send", "on_publish", "on_response"])
-def test_a_message_that_an_intervention_ends_leaves_the_runtime_idle(hook, how):
+def test_a_dropped_or_failed_message_leaves_the_runtime_idle(hook, how):
     async def scenario(core, record):
         class Ending(core.DefaultInterventionHandler):
             pass
@@ -73,17 +73,17 @@ def test_a_message_that_an_intervention_ends_leaves_the_runtime_idle(hook, how):
 
 def test_an_intervention_that_returns_none_leaves_the_message_as_it_is():
     async def scenario(core, record):
-        class Looking(core.DefaultInterventionHandler):
+        class Recording(core.DefaultInterventionHandler):
             async def on_send(self, message, *, message_context, recipient):
-                record("looked at", message)
+                record("seen", message)
 
-        runtime, agent = await with_interventions(core, record, Looking())
-        record("answer", await runtime.send_message("x", agent))
+        runtime, agent = await with_interventions(core, record, Recording())
+        record("response", await runtime.send_message("x", agent))
         await runtime.stop()
 
     upstream, ours = both(scenario)
-    assert upstream == [["looked at", "x"], ["heard", None], ["answer", None]]
-    assert ours == [["looked at", "x"], ["heard", "x"], ["answer", "x"]]
+    assert upstream == [["seen", "x"], ["received", None], ["response", None]]
+    assert ours == [["seen", "x"], ["received", "x"], ["response", "x"]]
 
 
 @pytest.mark.parametrize("hook", ["on_send", "on_response"])

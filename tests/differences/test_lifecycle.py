@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 import pytest
-from tests.compat.harness import both, finishes, turns
+from tests.compat.harness import both, finishes, yield_to_loop
 
 
 async def with_agent(core, work, close=None):
@@ -33,7 +33,7 @@ def test_close_cancels_handlers_that_still_run():
         runtime = await with_agent(core, work, close=lambda agent: record("closed"))
         runtime.start()
         sending = asyncio.create_task(runtime.send_message("x", core.AgentId("agent", "k")))
-        await turns()
+        await yield_to_loop()
         await runtime.close()
         record("sender answered", await finishes(asyncio.wait({sending})))
         record("over")
@@ -106,7 +106,7 @@ def test_a_runtime_used_from_another_loop_says_so():
         await asyncio.to_thread(asyncio.run, elsewhere())
         await runtime.stop()
 
-    # Upstream answers or hangs, as chance wakes its loop; it never raises.
+    # Upstream responses or hangs, as chance wakes its loop; it never raises.
     upstream, ours = both(scenario)
     assert ("send", "raised RuntimeError") not in upstream
     assert ours == [
@@ -126,10 +126,10 @@ def test_giving_up_to_wait_for_idleness_leaves_the_runtime_running():
         runtime = await with_agent(core, work)
         runtime.start()
         await runtime.publish_message("x", core.TopicId("agent:", "k"))
-        await turns()
+        await yield_to_loop()
         record("idle", await finishes(runtime.stop_when_idle(), within=0.01))
         gate.set()
-        await turns()
+        await yield_to_loop()
         await record.outcome("stop", runtime.stop())
 
     upstream, ours = both(scenario)

@@ -229,11 +229,11 @@ def test_a_message_to_an_agent_that_cannot_be_built_is_logged_as_that_alone():
     assert ours == ["SEND", "AgentConstructionException"]
 
 
-@pytest.mark.parametrize("answer", [0, "", None], ids=["zero", "empty", "none"])
-def test_a_message_is_shown_in_spans_even_if_it_is_false(answer):
+@pytest.mark.parametrize("response", [0, "", None], ids=["zero", "empty", "none"])
+def test_a_message_is_shown_in_spans_even_if_it_is_false(response):
     class Json:
         data_content_type = "application/json"
-        type_name = type(answer).__name__
+        type_name = type(response).__name__
 
         def serialize(self, message):
             return b"as json"
@@ -243,7 +243,7 @@ def test_a_message_is_shown_in_spans_even_if_it_is_false(answer):
 
     async def scenario(core, record):
         async def handle(agent, message):
-            return answer
+            return response
 
         spans = RecordedSpans()
         runtime = await note_taker(core, handle, tracer_provider=spans.provider)
@@ -255,7 +255,7 @@ def test_a_message_is_shown_in_spans_even_if_it_is_false(answer):
 
     upstream, ours = both(scenario)
     assert upstream == ["No Message"]
-    assert ours == ["No Message" if answer is None else "as json"]
+    assert ours == ["No Message" if response is None else "as json"]
 
 
 @pytest.mark.parametrize("method", ["serialize", "handle"])
@@ -278,12 +278,12 @@ def test_a_message_that_cannot_be_shown_is_delivered_all_the_same(method):
             await runtime.stop_when_idle()
         record({event["payload"] for event in events})
 
-    answer = (
+    response = (
         ["send", Note("x")] if method == "serialize" else ("send", "raised ValueError: as asked")
     )
     upstream, ours = both(scenario)
     assert upstream == [("send", "raised KeyError: 'cannot write'"), set()]
-    assert ours == [answer, {"Message could not be serialized"}]
+    assert ours == [response, {"Message could not be serialized"}]
 
 
 def test_a_log_handler_that_raises_does_not_fail_the_message(monkeypatch):

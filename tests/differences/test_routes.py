@@ -1,18 +1,18 @@
-"""Routes: nothing kept per topic source, and a bad subscription harms nobody else."""
+"""Routes: no state per topic source, and an invalid subscription affects no other."""
 
 import enum
 import gc
 import tracemalloc
 
 import pytest
-from tests.compat.harness import both, turns
+from tests.compat.harness import both, yield_to_loop
 
 
-class Asked:
-    """A subscription of the user's own that counts how often it is asked."""
+class Counting:
+    """A custom subscription that counts the calls of `is_match`."""
 
     def __init__(self, core):
-        self.id = "asked"
+        self.id = "counting"
         self.core = core
         self.times = 0
 
@@ -27,29 +27,29 @@ class Asked:
 async def drain(runtime):
     while runtime.unprocessed_messages_count:
         await runtime.process_next()
-    await turns()
+    await yield_to_loop()
 
 
-def test_adding_a_subscription_looks_at_no_topic():
+def test_adding_a_subscription_matches_no_topic_again():
     async def scenario(core, record):
-        runtime, asked = core.SingleThreadedAgentRuntime(), Asked(core)
-        await runtime.add_subscription(asked)
+        runtime, counting = core.SingleThreadedAgentRuntime(), Counting(core)
+        await runtime.add_subscription(counting)
         for n in range(50):
             await runtime.publish_message(n, core.TopicId("t", str(n)))
         await drain(runtime)
-        record("by publishing", asked.times)
+        record("by publishing", counting.times)
         await runtime.add_subscription(core.TypeSubscription("u", "agent"))
         await runtime.add_subscription(core.TypePrefixSubscription("u", "agent"))
-        await runtime.remove_subscription("asked")
-        record("in all", asked.times)
+        await runtime.remove_subscription("counting")
+        record("in all", counting.times)
 
     upstream, ours = both(scenario)
     assert upstream == [["by publishing", 50], ["in all", 150]]
     assert ours == [["by publishing", 50], ["in all", 50]]
 
 
-def test_topic_sources_leave_nothing_behind():
-    """With nobody subscribed: agents are another matter, see passivation."""
+def test_topic_sources_use_no_memory():
+    """Without a subscriber: the memory of agents is the subject of passivation."""
 
     async def scenario(core, record):
         runtime = core.SingleThreadedAgentRuntime()
@@ -59,7 +59,7 @@ def test_topic_sources_leave_nothing_behind():
             for n in range(first, first + count):
                 await runtime.publish_message(None, core.TopicId("t", f"source-{n}"))
                 await runtime.process_next()
-            await turns()
+            await yield_to_loop()
 
         await publish(0, 100)
         gc.collect()
@@ -76,31 +76,31 @@ def test_topic_sources_leave_nothing_behind():
 
 
 @pytest.mark.parametrize("ignore", [True, False])
-def test_a_subscription_of_an_unregistered_type_does_not_keep_others_from_a_publish(ignore):
+def test_a_subscription_of_an_unregistered_type_does_not_affect_other_recipients(ignore):
     async def scenario(core, record):
         class Agent(core.BaseAgent):
             async def on_message_impl(self, message, ctx):
-                record("heard", self.id)
+                record("received", self.id)
 
         runtime = core.SingleThreadedAgentRuntime(ignore_unhandled_exceptions=ignore)
-        for agent_type in ("a", "nobody", "c"):
-            if agent_type != "nobody":
+        for agent_type in ("a", "unknown", "c"):
+            if agent_type != "unknown":
                 await Agent.register(runtime, agent_type, lambda: Agent("listens"))
             await runtime.add_subscription(core.TypeSubscription("t", agent_type))
         runtime.start()
         await runtime.publish_message("x", core.TopicId("t", "k"))
-        await turns()
+        await yield_to_loop()
         await record.outcome("stop", runtime.stop())
         record("dead", [letter.receiver for letter in getattr(runtime, "dead_letters", ())])
 
-    error = None if ignore else "raised LookupError: Agent with name nobody not found."
+    error = None if ignore else "raised LookupError: Agent with name unknown not found."
     upstream, ours = both(scenario)
     assert [list(entry) for entry in upstream] == [["stop", error], ["dead", []]]
     assert [list(entry) for entry in ours] == [
-        ["heard", "AgentId a/k"],
-        ["heard", "AgentId c/k"],
+        ["received", "AgentId a/k"],
+        ["received", "AgentId c/k"],
         ["stop", error],
-        ["dead", ["AgentId nobody/k"]],
+        ["dead", ["AgentId unknown/k"]],
     ]
 
 
@@ -159,7 +159,7 @@ def test_a_key_that_cannot_be_encoded_is_refused():
     async def scenario(core, record):
         class Agent(core.BaseAgent):
             async def on_message_impl(self, message, ctx):
-                record("heard", message)
+                record("received", message)
 
         runtime = core.SingleThreadedAgentRuntime()
         await Agent.register(runtime, "agent", lambda: Agent("listens"))
@@ -173,5 +173,5 @@ def test_a_key_that_cannot_be_encoded_is_refused():
         await runtime.stop_when_idle()
 
     upstream, ours = both(scenario)
-    assert upstream == [["heard", "sent"], ["send", None], ["heard", "published"]]
+    assert upstream == [["received", "sent"], ["send", None], ["received", "published"]]
     assert ours == [("send", "raised ValueError")]

@@ -1,8 +1,8 @@
-"""Settling: every message ends, every sender gets an answer, and idle means idle."""
+"""Settling: every message ends, every sender gets an response, and idle means idle."""
 
 import asyncio
 
-from tests.compat.harness import OURS, UPSTREAM, both, finishes, play, turns
+from tests.compat.harness import OURS, UPSTREAM, both, finishes, play, yield_to_loop
 
 
 async def with_worker(core, record, work, **settings):
@@ -28,10 +28,10 @@ def test_a_handler_that_fails_after_its_sender_gave_up_leaves_the_runtime_idle()
 
         runtime, agent = await with_worker(core, record, work)
         sending = asyncio.create_task(runtime.send_message("x", agent))
-        await turns()
+        await yield_to_loop()
         sending.cancel()
         gate.set()
-        await turns()
+        await yield_to_loop()
         record("idle", await finishes(runtime.stop_when_idle()))
 
     assert both(scenario) == ([["idle", False]], [["idle", True]])
@@ -50,9 +50,9 @@ def test_idle_waits_for_a_handler_whose_sibling_failed():
         for agent_type in ("worker", "sibling"):
             await runtime.add_subscription(core.TypeSubscription("t", agent_type))
         await runtime.publish_message("x", core.TopicId("t", "k"))
-        await turns()
+        await yield_to_loop()
         stopping = asyncio.create_task(runtime.stop_when_idle())
-        await turns()
+        await yield_to_loop()
         record("idle while a handler runs", stopping.done())
         gate.set()
         await stopping
@@ -90,11 +90,11 @@ def test_a_handler_that_outlives_a_stop_still_answers():
 
         async def work(agent, message):
             await gate.wait()
-            return "late answer"
+            return "late response"
 
         runtime, agent = await with_worker(core, record, work)
         sending = asyncio.create_task(runtime.send_message("x", agent))
-        await turns()
+        await yield_to_loop()
         await runtime.stop()
         gate.set()
         done, _ = await asyncio.wait({sending}, timeout=0.2)
@@ -103,7 +103,7 @@ def test_a_handler_that_outlives_a_stop_still_answers():
 
     upstream, ours = both(scenario)
     assert upstream == [["answered", []]]
-    assert ours == [["answered", ["late answer"]]]
+    assert ours == [["answered", ["late response"]]]
 
 
 def test_handlers_that_outlive_a_stop_end_without_stray_errors():
@@ -115,10 +115,10 @@ def test_handlers_that_outlive_a_stop_end_without_stray_errors():
 
         runtime, _ = await with_worker(core, record, work)
         await runtime.publish_message("x", core.TopicId("worker:", "k"))
-        await turns()
+        await yield_to_loop()
         await runtime.stop()
         gate.set()
-        await turns()
+        await yield_to_loop()
         record("ran to its end")
 
     assert play(UPSTREAM, scenario).stray_errors == ["Task exception was never retrieved"]
@@ -146,11 +146,11 @@ def test_a_halted_runtime_refuses_messages_instead_of_keeping_the_sender_waiting
         async def work(agent, message):
             if message == "x":
                 raise ValueError("halts")
-            return "answer"
+            return "response"
 
         runtime, agent = await with_worker(core, record, work, ignore_unhandled_exceptions=False)
         await runtime.publish_message("x", core.TopicId("worker:", "k"))
-        await turns()
+        await yield_to_loop()
         sending = asyncio.create_task(runtime.send_message("y", agent))
         done, _ = await asyncio.wait({sending}, timeout=0.2)
         record(*(type(task.exception()).__name__ for task in done), "answered", bool(done))
@@ -174,7 +174,7 @@ def test_idle_takes_the_next_message_of_a_sender_that_was_just_answered():
 
         async def ask_twice():
             for number in range(2):
-                record("answer", await runtime.send_message(number, agent))
+                record("response", await runtime.send_message(number, agent))
 
         asking = asyncio.create_task(ask_twice())
         await asyncio.sleep(0)  # the first message is queued
@@ -183,5 +183,5 @@ def test_idle_takes_the_next_message_of_a_sender_that_was_just_answered():
         asking.cancel()
 
     upstream, ours = both(scenario)
-    assert upstream == [["answer", 0], ["asked twice", False]]
-    assert ours == [["answer", 0], ["answer", 1], ["asked twice", True]]
+    assert upstream == [["response", 0], ["asked twice", False]]
+    assert ours == [["response", 0], ["response", 1], ["asked twice", True]]

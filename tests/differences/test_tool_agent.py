@@ -10,10 +10,10 @@ from tests.compat.test_tool_agent import make_client, make_tools, start
 import ferrogen.tool_agent
 
 
-async def results(core, record, answers):
-    """Note what the model is told after its first answer."""
+async def results(core, record, responses):
+    """Note what the model is told after its first response."""
     runtime, agent = await start(core)
-    client = make_client(core, answers, lambda _facts: None)
+    client = make_client(core, responses, lambda _facts: None)
     messages = await submodule(core, "tool_agent").tool_agent_caller_loop(
         runtime, agent, client, [], make_tools(core)
     )
@@ -33,9 +33,9 @@ def test_the_model_is_told_why_a_call_failed():
 
 def test_an_answer_without_calls_ends_the_loop():
     async def scenario(core, record):
-        answers = [[], "done"]
-        await results(core, record, answers)
-        record(answers)
+        responses = [[], "done"]
+        await results(core, record, responses)
+        record(responses)
 
     assert both(scenario) == ([[], []], [["done"]])
 

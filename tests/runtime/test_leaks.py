@@ -50,7 +50,7 @@ async def act(agent: Doing, message: Note, ctx: Any) -> Any:
     if message.text == "wait":
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-    return Note("answer")
+    return Note("response")
 
 
 def unbuildable() -> Any:

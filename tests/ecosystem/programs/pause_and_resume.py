@@ -1,4 +1,4 @@
-"""A team is paused and resumed from outside; then it is stopped, and then it is cancelled."""
+"""A team is paused and resumed from outside, then stopped, then canceled."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from autogen_core import CancellationToken
 
 
 class Worker(BaseChatAgent):
-    """Works at each turn, and rests while it is paused."""
+    """Responds to each message, and waits while it is paused."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, "works")
-        self.awake, self.started, self.heard = asyncio.Event(), asyncio.Event(), list[str]()
-        self.awake.set()
+        self.running, self.started, self.calls = asyncio.Event(), asyncio.Event(), list[str]()
+        self.running.set()
         self.turns = 0
 
     @property
@@ -28,19 +28,19 @@ class Worker(BaseChatAgent):
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
     ) -> Response:
         self.started.set()
-        waking = asyncio.ensure_future(self.awake.wait())
-        cancellation_token.link_future(waking)
-        await waking
+        running = asyncio.ensure_future(self.running.wait())
+        cancellation_token.link_future(running)
+        await running
         self.turns += 1
         return Response(chat_message=TextMessage(content=f"turn {self.turns}", source=self.name))
 
     async def on_pause(self, cancellation_token: CancellationToken) -> None:
-        self.heard.append("pause")
-        self.awake.clear()
+        self.calls.append("pause")
+        self.running.clear()
 
     async def on_resume(self, cancellation_token: CancellationToken) -> None:
-        self.heard.append("resume")
-        self.awake.set()
+        self.calls.append("resume")
+        self.running.set()
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
         self.turns = 0
@@ -48,7 +48,7 @@ class Worker(BaseChatAgent):
 
 async def main() -> None:
     one, two = Worker("one"), Worker("two")
-    one.awake.clear()
+    one.running.clear()
     external = ExternalTermination()
     team = RoundRobinGroupChat(
         [one, two], termination_condition=external | MaxMessageTermination(5)
@@ -56,26 +56,26 @@ async def main() -> None:
     run = asyncio.create_task(team.run(task="Work."))
     await one.started.wait()
     await team.pause()
-    print("paused:", one.heard, two.heard, "done:", run.done())
+    print("paused:", one.calls, two.calls, "done:", run.done())
     await team.resume()
     result = await run
-    print([m.to_text() for m in result.messages], result.stop_reason, one.heard, two.heard)
+    print([m.to_text() for m in result.messages], result.stop_reason, one.calls, two.calls)
 
     await team.reset()
-    one.awake.clear()
+    one.running.clear()
     one.started.clear()
     run = asyncio.create_task(team.run(task="Work again."))
     await one.started.wait()
     external.set()
-    one.awake.set()
+    one.running.set()
     result = await run
     print([m.to_text() for m in result.messages], result.stop_reason)
 
     await team.reset()
-    one.awake.clear()
+    one.running.clear()
     one.started.clear()
     token = CancellationToken()
-    run = asyncio.create_task(team.run(task="Work for ever.", cancellation_token=token))
+    run = asyncio.create_task(team.run(task="Work forever.", cancellation_token=token))
     await one.started.wait()
     token.cancel()
     try:
