@@ -17,7 +17,7 @@ from _model_client_process import CHUNKS, STREAMS
 from _tables import duration, show_table, times
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "models"))
-from scripted_server import Request, ScriptedServer, Step, json_answer, sse_answer
+from scripted_server import Request, ScriptedServer, Step, json_response, sse_response
 
 CLIENT_PROCESS = Path(__file__).with_name("_model_client_process.py")
 COLUMNS = ("floor", "upstream", "ours")
@@ -45,9 +45,9 @@ class Service:
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
         whole = {**HEAD, "object": "chat.completion", "choices": [choice], "usage": USAGE}
         self._usage = {**HEAD, "object": "chat.completion.chunk", "choices": [], "usage": USAGE}
-        self._whole = json_answer(whole)
+        self._whole = json_response(whole)
         words = [chunk(" word") for _ in range(CHUNKS - 2)]
-        self._stream = sse_answer(*words, chunk(None), self._usage)
+        self._stream = sse_response(*words, chunk(None), self._usage)
         self._started = 0
         self._all_started = asyncio.Event()
 
@@ -65,7 +65,7 @@ class Service:
         if self._started == STREAMS:
             self._all_started.set()
         words = [chunk(" word") for _ in range(5)]
-        return sse_answer(chunk(" word"), self._all_started, *words, chunk(None), self._usage)
+        return sse_response(chunk(" word"), self._all_started, *words, chunk(None), self._usage)
 
 
 async def sample(

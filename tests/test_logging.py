@@ -112,7 +112,7 @@ def message_event(payload: Any, **more: Any) -> MessageEvent:
 
 
 @pytest.mark.parametrize("more", [{}, {"extra": 3}], ids=["plain", "with more facts"])
-def test_a_payload_is_asked_for_once_and_only_when_it_is_needed(more: dict[str, Any]) -> None:
+def test_a_payload_is_requested_once_and_only_when_it_is_needed(more: dict[str, Any]) -> None:
     asked = []
 
     def show(message: str) -> str:
@@ -211,7 +211,7 @@ def test_token_counts_are_readable() -> None:
     assert (event.prompt_tokens, event.completion_tokens) == (3, 4)
 
 
-def test_text_is_rendered_only_when_asked_for() -> None:
+def test_text_is_rendered_only_on_request() -> None:
     class Watched:
         rendered = 0
 

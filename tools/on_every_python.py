@@ -20,8 +20,8 @@ def candidates(version: str) -> Iterator[str]:
     """Yields commands and paths that may be this version."""
     yield f"python{version}"
     if shutil.which("pyenv"):
-        answer = subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=False)
-        if root := answer.stdout.strip():
+        response = subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=False)
+        if root := response.stdout.strip():
             yield from map(str, sorted(Path(root).glob(f"versions/{version}.*/bin/python")))
 
 
@@ -30,10 +30,10 @@ def find(version: str) -> str | None:
     for candidate in candidates(version):
         if shutil.which(candidate) is None:
             continue
-        answer = subprocess.run(
+        response = subprocess.run(
             [candidate, "-c", QUESTION], capture_output=True, text=True, check=False
         )
-        match answer.stdout.strip().split(maxsplit=2):
+        match response.stdout.strip().split(maxsplit=2):
             case ["cpython", found, path] if found == version:
                 return path
     return None

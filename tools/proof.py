@@ -1,4 +1,4 @@
-"""A small program for AutoGen's names: an answer, a failure raised to its caller, a topic."""
+"""A small program for AutoGen's names: an response, a failure raised to its caller, a topic."""
 
 import asyncio
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ async def main() -> None:
     await Doubler.register(runtime, "doubler", Doubler)
     runtime.start()
     doubler = AgentId("doubler", "default")
-    answer = await runtime.send_message(Number(21), doubler)
+    response = await runtime.send_message(Number(21), doubler)
     try:
         await runtime.send_message(Number(-1), doubler)
     except ValueError as error:
@@ -52,7 +52,7 @@ async def main() -> None:
     await runtime.publish_message(Number(7), DefaultTopicId())
     await runtime.stop_when_idle()
     agent = await runtime.try_get_underlying_agent_instance(doubler, Doubler)
-    print(answer, refusal, agent.seen, SingleThreadedAgentRuntime.__module__)
+    print(response, refusal, agent.seen, SingleThreadedAgentRuntime.__module__)
 
 
 if __name__ == "__main__":

@@ -445,6 +445,9 @@ class Engine:
     def finish_cancelled(self) -> None:
         """Cancel the sends whose tokens are cancelled, a few turns later."""
 
+    def check_returned(self) -> None:
+        """Return to the pool the tasks whose suspended handlers have ended."""
+
     def resume_parked(self) -> None:
         """Resume the handlers whose responses have arrived."""
 

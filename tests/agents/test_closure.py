@@ -47,7 +47,7 @@ async def test_any_takes_every_message(runtime, rpc_context):
     assert runtime.serializers == []
 
 
-async def test_an_unknown_type_brings_a_warning_and_no_answer(runtime, rpc_context):
+async def test_an_unknown_type_brings_a_warning_and_no_response(runtime, rpc_context):
     agent = await make(runtime, repeat)
     with pytest.warns(UserWarning, match="Message type <class 'int'> not in target types"):
         assert await agent.on_message(7, rpc_context) is None
@@ -59,7 +59,7 @@ async def test_an_unknown_type_may_be_an_error(runtime, rpc_context):
         await agent.on_message(7, rpc_context)
 
 
-async def test_an_unknown_type_may_be_handed_over_all_the_same(runtime, rpc_context):
+async def test_an_unknown_type_is_delivered_with_the_policy_ignore(runtime, rpc_context):
     agent = await make(runtime, repeat, unknown_type_policy="ignore")
     assert (await agent.on_message(7, rpc_context))[1] == 7
 

@@ -22,7 +22,7 @@ def local_types():
 
 
 @pytest.mark.parametrize("decorate", [message_handler, rpc])
-def test_a_handler_tells_what_it_takes_and_gives(decorate):
+def test_a_handler_has_its_message_and_response_types(decorate):
     @decorate
     async def handler(self, order: int | str, ctx: object) -> str | None:
         """Take an order."""
@@ -34,7 +34,7 @@ def test_a_handler_tells_what_it_takes_and_gives(decorate):
     assert handler.__doc__ == "Take an order."
 
 
-def test_routers_tell_events_from_rpcs(rpc_context, event_context):
+def test_routers_distinguish_events_and_rpcs(rpc_context, event_context):
     async def handler(self, message: int, ctx: object) -> None:
         pass
 
@@ -70,7 +70,7 @@ async def test_a_message_of_another_type_is_refused(decorate, rpc_context):
 
 
 @pytest.mark.parametrize("decorate", [message_handler, rpc])
-async def test_an_answer_of_another_type_is_an_error(decorate, rpc_context):
+async def test_a_response_of_another_type_is_an_error(decorate, rpc_context):
     @decorate
     async def handler(self, message: int, ctx: object) -> str:
         return message
@@ -80,14 +80,14 @@ async def test_an_answer_of_another_type_is_an_error(decorate, rpc_context):
 
 
 @pytest.mark.parametrize("response", [Any, Any | None])
-async def test_any_allows_every_answer(response, rpc_context):
+async def test_any_allows_every_response(response, rpc_context):
     async def method(self, message: int, ctx: object) -> response:
         return [message]
 
     assert await message_handler(method)(None, 1, rpc_context) == [1]
 
 
-async def test_an_event_handler_that_answers_is_an_error(event_context):
+async def test_an_event_handler_that_returns_a_response_is_an_error(event_context):
     @event
     async def handler(self, message: int, ctx: object) -> int:
         return message

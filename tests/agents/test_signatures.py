@@ -117,7 +117,7 @@ async def broken_text(self, message: "int |", ctx: object) -> None:  # noqa: F72
         (broken_text, "cannot be resolved"),
     ],
 )
-def test_a_wrong_function_is_named_and_told_what_is_wrong(function, words):
+def test_an_invalid_function_is_named_with_its_fault(function, words):
     with pytest.raises(TypeError, match=words) as caught:
         read_signature(function, "event handler")
     assert f'event handler "{function.__qualname__}"' in str(caught.value)

@@ -15,7 +15,7 @@ from ferrogen._messaging.type_subscription import TypeSubscription
         (type_subscription("orders"), "orders"),
     ],
 )
-async def test_the_class_hears_the_topic_and_stays_the_class(decorate, topic_type, runtime):
+async def test_the_decorator_subscribes_the_class_and_returns_it(decorate, topic_type, runtime):
     class Listener(RoutedAgent):
         pass
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from ..models.anthropic.frames import ended, start, stream, text
-from ..models.scripted_server import ScriptedServer, json_answer, sse_answer
+from ..models.scripted_server import ScriptedServer, json_response, sse_response
 
 FOREIGN = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY")
 HELLO = stream(start(), text(0, "Ci", "ao."), ended())
@@ -80,7 +80,7 @@ async def chat_process(server, tmp_path):
             await terminal.process.communicate()
 
 
-async def test_one_question_has_one_answer(server, chat):
+async def test_one_question_has_one_response(server, chat):
     server.play(HELLO)
     asked = ("--message", "Hello?", "--system", "Speak Italian.", "--max-tokens", "9")
     assert await chat(*asked) == (0, "Ciao.\n", USED)
@@ -99,7 +99,7 @@ async def test_each_line_is_a_question_in_one_conversation(server, chat):
     assert said == ["Hello?", "Ciao.", "How are you?"]
 
 
-async def test_the_cost_is_told_where_the_price_is_known(server, chat):
+async def test_the_cost_is_printed_if_the_price_is_known(server, chat):
     server.play(stream(start(cache_read_input_tokens=100), text(0, "Ciao."), ended()))
     _, _, errors = await chat("--message", "Hello?", "--model", "claude-3-5-haiku")
     # 12 tokens at 0.80 dollars a million, 100 from the cache at 0.08, and 30 answered at 4.00.
@@ -118,7 +118,7 @@ async def test_the_key_comes_from_the_environment(server, chat):
 
 
 async def test_a_failure_is_one_sentence(server, chat):
-    server.play(json_answer({"error": {"message": "no such model: top-secret"}}, 404))
+    server.play(json_response({"error": {"message": "no such model: top-secret"}}, 404))
     status, output, errors = await chat("--message", "Hello?", ANTHROPIC_API_KEY="top-secret")
     assert (status, output) == (1, "")
     sentence, used = errors.splitlines()
@@ -129,13 +129,13 @@ async def test_a_failure_is_one_sentence(server, chat):
 
 
 async def test_a_script_ends_at_the_first_failure(server, chat):
-    server.play(json_answer({"error": {"message": "no"}}, 400), HELLO)
+    server.play(json_response({"error": {"message": "no"}}, 400), HELLO)
     status, output, _ = await chat(typed="Hello?\nAgain?\n")
     assert (status, output) == (1, "")
     assert len(server.requests) == 1
 
 
-async def test_an_interrupted_answer_ends_cleanly(server, chat_process):
+async def test_an_interrupted_response_ends_cleanly(server, chat_process):
     server.play([*stream(start(), text(0, "Ci"))[:-1], asyncio.Event()])
     terminal = await chat_process("--message", "Hello?")
     assert await terminal.process.stdout.readexactly(2) == b"Ci"
@@ -176,7 +176,7 @@ async def shown(process, text):
         seen += piece
 
 
-async def test_at_a_terminal_the_conversation_goes_on_after_an_interrupted_answer(
+async def test_at_a_terminal_the_conversation_continues_after_an_interrupted_response(
     server, at_terminal
 ):
     process, typed = at_terminal
@@ -195,9 +195,9 @@ async def test_at_a_terminal_the_conversation_goes_on_after_an_interrupted_answe
     assert said == ["Hello?", "Ci", "Again?"]
 
 
-async def test_at_a_terminal_the_conversation_goes_on_after_a_failure(server, at_terminal):
+async def test_at_a_terminal_the_conversation_continues_after_a_failure(server, at_terminal):
     process, typed = at_terminal
-    server.play(json_answer({"error": {"message": "not now"}}, 400), HELLO)
+    server.play(json_response({"error": {"message": "not now"}}, 400), HELLO)
     typed(b"Hello?\nAgain?\n")
     await shown(process, b"Ciao.")
     typed(b"\x04")
@@ -208,7 +208,7 @@ async def test_at_a_terminal_the_conversation_goes_on_after_a_failure(server, at
     assert said == ["Again?"]
 
 
-async def test_an_interrupt_while_nobody_answers_ends_the_conversation(server, at_terminal):
+async def test_an_interrupt_at_the_prompt_ends_the_conversation(server, at_terminal):
     process, typed = at_terminal
     server.play(HELLO)
     typed(b"Hello?\n")
@@ -227,7 +227,7 @@ async def test_an_interrupt_while_nobody_answers_ends_the_conversation(server, a
 async def test_a_service_that_speaks_openais_api(server, chat):
     chunk = {"choices": [{"index": 0, "delta": {"content": "Ciao."}, "finish_reason": "stop"}]}
     used = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
-    server.play(sse_answer(chunk, used))
+    server.play(sse_response(chunk, used))
     done = await chat(
         *("--provider", "openai", "--base-url", f"{server.url}/v1"),
         *("--message", "Hello?", "--max-tokens", "9"),

@@ -15,7 +15,7 @@ def test_every_known_model_has_a_line(ferrogen):
     assert [line.split()[0] for line in lines] == list(known_models())
 
 
-def test_a_line_tells_abilities_and_the_price_with_its_month(ferrogen):
+def test_a_line_has_abilities_and_the_price_with_its_month(ferrogen):
     [line] = ferrogen("models", "claude-3-5-haiku").stdout.splitlines()[1:]
     assert " ".join(line.split()) == (
         "claude-3-5-haiku claude-3-5-haiku 200,000 "
@@ -47,7 +47,7 @@ def test_models_of_ones_own_are_listed_too(ferrogen, tmp_path):
     assert done.stdout.splitlines()[1].split() == ["our-llama", "llama", "-", "-", "-", "-"]
 
 
-def test_what_nobody_knows_is_told_in_one_sentence(ferrogen):
+def test_an_unknown_model_is_reported_in_one_sentence(ferrogen):
     done = ferrogen("models", "no-such-model")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == 'ferrogen models: there is no model with "no-such-model"\n'
@@ -55,7 +55,7 @@ def test_what_nobody_knows_is_told_in_one_sentence(ferrogen):
 
 
 @pytest.mark.parametrize("content", ["models = 3", "oops", None])
-def test_a_file_that_describes_no_models_is_told_in_one_sentence(ferrogen, tmp_path, content):
+def test_a_file_without_models_is_reported_in_one_sentence(ferrogen, tmp_path, content):
     file = tmp_path / "ours.toml"
     if content is not None:
         file.write_text(content)

@@ -15,7 +15,7 @@ class Other:
     text: str
 
 
-def test_a_closure_hears_its_subscriptions():
+def test_a_closure_receives_the_messages_of_its_subscriptions():
     async def scenario(core, record):
         runtime = core.SingleThreadedAgentRuntime()
 
@@ -43,7 +43,7 @@ def test_a_closure_hears_its_subscriptions():
     same(scenario)
 
 
-def test_a_closure_answers_sends_and_publishes():
+def test_a_closure_handles_sends_and_publishes():
     async def scenario(core, record):
         runtime = core.SingleThreadedAgentRuntime()
 

@@ -274,7 +274,7 @@ def test_a_component_may_be_a_pydantic_model_itself():
     same(scenario)
 
 
-def test_generic_and_abstract_components_are_told_apart_alike():
+def test_generic_and_abstract_components_are_recognized_alike():
     async def scenario(core, record):
         component = lamp(core)
 

@@ -39,7 +39,7 @@ async def listen(core, record, handle, work, *agent_types, **settings):
         record(event)
 
 
-def test_a_send_is_told_in_four_events():
+def test_a_send_is_logged_in_four_events():
     async def scenario(core, record):
         async def handle(agent, message):
             return Model(number=len(message.text))
@@ -52,7 +52,7 @@ def test_a_send_is_told_in_four_events():
     assert len(same(scenario).entries) == 4
 
 
-def test_a_publish_is_told_once_and_for_each_delivery():
+def test_a_publish_is_logged_once_and_for_each_delivery():
     async def scenario(core, record):
         async def handle(agent, message): ...
 
@@ -87,7 +87,7 @@ def test_senders_are_named():
     same(scenario)
 
 
-def test_errors_of_handlers_are_told():
+def test_errors_of_handlers_are_logged():
     async def scenario(core, record):
         async def handle(agent, message):
             raise ValueError(f"cannot take {message}")
@@ -125,7 +125,7 @@ def test_what_cannot_be_shown_says_so():
     same(scenario)
 
 
-def test_dropped_messages_are_told():
+def test_dropped_messages_are_logged():
     async def scenario(core, record):
         class Dropping(core.DefaultInterventionHandler):
             async def on_send(self, message, *, message_context, recipient):
@@ -160,7 +160,7 @@ def test_dropped_messages_are_told():
     same(scenario)
 
 
-def test_agents_that_cannot_be_built_are_told():
+def test_agents_that_cannot_be_built_are_logged():
     async def scenario(core, record):
         def build():
             raise ValueError("no wood")

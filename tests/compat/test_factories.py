@@ -119,7 +119,7 @@ def test_a_factory_may_fail_with_any_kind_of_exception():
     same(scenario)
 
 
-def test_ids_are_looked_up_without_making_the_agent_unless_asked():
+def test_ids_are_looked_up_without_building_the_agent_unless_requested():
     async def scenario(core, record):
         cls = agent_class(core)
 
@@ -141,7 +141,7 @@ def test_ids_are_looked_up_without_making_the_agent_unless_asked():
     same(scenario)
 
 
-def test_agents_are_handed_out_if_they_have_the_wanted_class():
+def test_agents_are_returned_if_they_have_the_requested_class():
     async def scenario(core, record):
         cls = agent_class(core)
 
@@ -173,7 +173,7 @@ def test_metadata_and_state_of_unknown_agents_are_lookup_errors():
     same(scenario)
 
 
-def test_agents_that_nobody_registered_cannot_be_made_by_hand_either():
+def test_agents_and_ids_constructed_outside_a_runtime():
     async def scenario(core, record):
         cls = agent_class(core)
         agent = cls("alone")

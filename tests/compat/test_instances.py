@@ -20,7 +20,7 @@ def agent_class(core, record):
     return Keeper
 
 
-def test_an_instance_answers_under_its_id_only():
+def test_an_instance_responds_under_its_id_only():
     async def scenario(core, record):
         cls, runtime = agent_class(core, record), core.SingleThreadedAgentRuntime()
         agent = cls("kept")
@@ -40,7 +40,7 @@ def test_an_instance_answers_under_its_id_only():
     same(scenario)
 
 
-def test_an_instance_hears_its_key_and_its_direct_topic():
+def test_an_instance_receives_its_key_and_its_direct_topic():
     async def scenario(core, record):
         cls, runtime = agent_class(core, record), core.SingleThreadedAgentRuntime()
         await cls("kept").register_instance(runtime, core.AgentId("keeper", "one"))
@@ -52,7 +52,7 @@ def test_an_instance_hears_its_key_and_its_direct_topic():
     same(scenario)
 
 
-def test_an_instance_takes_the_subscriptions_of_its_class_only_if_asked():
+def test_an_instance_has_the_subscriptions_of_its_class_only_if_requested():
     async def scenario(core, record):
         @core.default_subscription
         class Keeper(agent_class(core, record)):

@@ -75,7 +75,7 @@ def test_a_message_can_be_rewritten(hook):
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_handlers_are_told_where_a_message_goes(hook):
+def test_handlers_get_the_recipient_of_a_message(hook):
     async def scenario(core, record):
         def act(message, where):
             context = where.pop("message_context", None)
@@ -118,7 +118,7 @@ def test_an_error_in_a_handler_reaches_the_sender_but_no_publisher(hook):
     same(scenario)
 
 
-def test_handlers_are_asked_in_order_until_one_drops():
+def test_handlers_are_called_in_order_until_one_drops():
     async def scenario(core, record):
         def noting(name, result):
             return intervention(

@@ -66,7 +66,7 @@ def test_messages_before_the_start_wait_for_it():
     same(scenario)
 
 
-def test_a_runtime_goes_on_after_a_stop():
+def test_a_runtime_continues_after_a_stop():
     async def scenario(core, record):
         runtime, gate = await with_worker(core, record)
         gate.set()
@@ -93,7 +93,7 @@ def test_idle_waits_for_running_handlers():
     same(scenario)
 
 
-def test_stop_discards_published_messages_that_nobody_has_begun():
+def test_stop_discards_published_messages_that_were_not_started():
     async def scenario(core, record):
         runtime, gate = await with_worker(core, record)
         gate.set()
@@ -108,7 +108,7 @@ def test_stop_discards_published_messages_that_nobody_has_begun():
     same(scenario)
 
 
-def test_a_handler_that_runs_at_stop_goes_on():
+def test_a_handler_that_runs_at_a_stop_continues():
     async def scenario(core, record):
         runtime, gate = await with_worker(core, record)
         runtime.start()

@@ -24,7 +24,7 @@ def lines(result):
     return [content.model_dump_json() for content in result.results]
 
 
-def test_a_list_tells_all_it_knows_each_time_it_is_asked():
+def test_a_list_memory_returns_all_its_content_for_each_query():
     async def scenario(core, record):
         memory = submodule(core, "memory").ListMemory()
         context = submodule(core, "model_context").UnboundedChatCompletionContext()

@@ -34,7 +34,7 @@ def test_a_chain_of_sends_unwinds_in_order():
     same(scenario)
 
 
-def test_sends_to_many_at_once_are_answered_in_place():
+def test_responses_to_concurrent_sends_are_in_order():
     async def scenario(core, record):
         class Worker(core.RoutedAgent):
             @core.message_handler

@@ -20,7 +20,7 @@ async def with_echo(core, record, **settings):
     return runtime, core.AgentId("echo", "k"), core.TopicId("echo:", "k")
 
 
-def test_a_send_takes_one_call_to_handle_and_one_to_answer():
+def test_a_send_takes_one_call_to_handle_and_one_to_respond():
     async def scenario(core, record):
         runtime, agent, _ = await with_echo(core, record)
         sending = asyncio.create_task(runtime.send_message("x", agent))
@@ -120,7 +120,7 @@ def test_an_unhandled_error_is_raised_where_the_runtime_is_awaited(method):
 
 
 @pytest.mark.parametrize("method", ["stop", "stop_when_idle"])
-def test_errors_are_ignored_unless_asked_for(method):
+def test_errors_are_ignored_unless_requested(method):
     async def scenario(core, record):
         runtime, agent, topic = await with_echo(core, record)
         runtime.start()

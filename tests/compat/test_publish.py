@@ -46,7 +46,7 @@ def test_a_topic_reaches_its_subscribers_in_the_order_of_subscribing():
     same(scenario)
 
 
-def test_an_agent_that_two_subscriptions_match_hears_twice():
+def test_an_agent_with_two_matching_subscriptions_receives_twice():
     async def scenario(core, record):
         runtime = await hear(core, record, "a", "b", keys=["s"])
         await runtime.add_subscription(core.TypeSubscription("news", "a"))
@@ -96,7 +96,7 @@ def test_subscriptions_come_and_go():
     same(scenario)
 
 
-def test_the_sender_does_not_hear_itself_but_others_of_its_type_do():
+def test_the_sender_does_not_receive_its_message_but_others_of_its_type_do():
     async def scenario(core, record):
         runtime = await hear(core, record, "a", "b", keys=["s", "t"])
         for agent_type in ("a", "b"):
@@ -151,7 +151,7 @@ def test_the_default_topic_reaches_the_classes_that_subscribe_to_it():
     same(scenario)
 
 
-def test_custom_subscriptions_are_asked():
+def test_custom_subscriptions_are_called():
     async def scenario(core, record):
         class Everything:
             id = "everything"
@@ -224,7 +224,7 @@ def test_an_error_in_one_handler_does_not_keep_the_others_from_theirs():
     same(scenario)
 
 
-def test_a_message_that_nobody_hears_is_no_error():
+def test_a_message_without_a_subscriber_is_not_an_error():
     async def scenario(core, record):
         runtime = await hear(core, record)
         record(await runtime.publish_message(News("x"), core.TopicId("news", "s")))

@@ -56,7 +56,7 @@ def test_the_first_handler_by_name_that_matches_gets_the_message():
     same(scenario)
 
 
-def test_events_and_rpcs_are_told_apart():
+def test_events_and_rpcs_are_distinguished():
     async def scenario(core, record):
         class Agent(core.RoutedAgent):
             @core.rpc
@@ -96,7 +96,7 @@ def test_unions_take_each_of_their_types_and_no_subclass():
     same(scenario)
 
 
-def test_what_no_handler_wants_is_answered_with_none():
+def test_a_message_without_a_handler_gets_none_as_its_response():
     async def scenario(core, record):
         class Agent(core.RoutedAgent):
             @core.message_handler
@@ -136,7 +136,7 @@ def test_handlers_are_inherited_and_overridden():
     same(scenario)
 
 
-def test_answers_of_an_undeclared_type_are_errors_unless_not_strict():
+def test_responses_of_an_undeclared_type_are_errors_unless_not_strict():
     async def scenario(core, record):
         class Agent(core.RoutedAgent):
             @core.message_handler
@@ -156,7 +156,7 @@ def test_answers_of_an_undeclared_type_are_errors_unless_not_strict():
     same(scenario)
 
 
-def test_answers_may_be_one_of_several_types_or_none():
+def test_responses_may_be_one_of_several_types_or_none():
     async def scenario(core, record):
         class Agent(core.RoutedAgent):
             @core.message_handler

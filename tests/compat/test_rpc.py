@@ -16,7 +16,7 @@ class Answer:
     text: str
 
 
-def test_a_handler_answers_its_sender():
+def test_a_handler_responds_to_its_sender():
     async def scenario(core, record):
         class Echo(core.RoutedAgent):
             @core.message_handler
@@ -91,7 +91,7 @@ def test_agents_are_made_by_their_first_message():
     same(scenario)
 
 
-def test_answers_may_be_anything():
+def test_responses_may_be_any_object():
     async def scenario(core, record):
         class Echo(core.BaseAgent):
             async def on_message_impl(self, message, ctx):
@@ -109,7 +109,7 @@ def test_answers_may_be_anything():
     same(scenario)
 
 
-def test_several_senders_get_their_own_answers_as_they_come():
+def test_several_senders_get_their_responses_as_they_arrive():
     async def scenario(core, record):
         gates = {"slow": asyncio.Event(), "fast": asyncio.Event()}
 

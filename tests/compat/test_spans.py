@@ -39,7 +39,7 @@ async def response(agent, message):
     return Note(f"response to {message.text}")
 
 
-def test_a_send_has_spans_for_creating_sending_processing_and_answering():
+def test_a_send_has_spans_for_create_send_process_and_response():
     async def scenario(core, record):
         async def work(runtime):
             await runtime.send_message(Note("x"), core.AgentId("agent", "k"), message_id="m")
@@ -74,7 +74,7 @@ def test_handlers_hang_under_the_publish_even_if_their_agents_had_to_be_built():
     same(scenario)
 
 
-def test_a_publish_that_nobody_hears_has_spans_too():
+def test_a_publish_without_a_subscriber_has_spans_too():
     async def scenario(core, record):
         async def work(runtime):
             await runtime.publish_message(Note("x"), core.TopicId("t", "k"), message_id="m")

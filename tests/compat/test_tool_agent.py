@@ -50,7 +50,7 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("name", "arguments"), CALLS)
-def test_a_call_is_answered_or_fails_the_same(name, arguments):
+def test_a_call_returns_or_fails_the_same(name, arguments):
     async def scenario(core, record):
         runtime, agent = await start(core)
         call = core.FunctionCall(id="c", arguments=arguments, name=name)
@@ -122,7 +122,7 @@ def make_client(core, responses, record):
     ids=["no call", "a call", "calls", "an error"],
 )
 @pytest.mark.parametrize("described", [True, False], ids=["schemas", "tools"])
-def test_a_model_calls_tools_until_it_answers(responses, described):
+def test_a_model_calls_tools_until_it_responds(responses, described):
     async def scenario(core, record):
         runtime, agent = await start(core)
         tools = make_tools(core)[:2]

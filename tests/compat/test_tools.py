@@ -275,7 +275,7 @@ def test_a_stream_ends_with_the_result(end):
     same(scenario)
 
 
-def test_who_is_a_tool():
+def test_which_objects_are_tools():
     async def scenario(core, record):
         tools = submodule(core, "tools")
         _, _, adder_class, counter_class = make_tools(core)

@@ -220,7 +220,7 @@ async def test_a_dumped_workbench_loads_in_the_other_package(writer, reader, kin
     assert (await read.call_tool("sum", {"a": 1})).to_text() == "2"
 
 
-def test_who_is_a_workbench():
+def test_which_objects_are_workbenches():
     async def scenario(core, record):
         tools = submodule(core, "tools")
         private = "autogen_core.tools._workbench" if core is autogen_core else "ferrogen.tools"

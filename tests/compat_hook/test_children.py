@@ -23,8 +23,8 @@ POOL = """
         import ferrogen
         ferrogen.install()
         with ProcessPoolExecutor(1, multiprocessing.get_context("{method}")) as pool:
-            answer = pool.submit(describe, Note()).result()
-        assert answer == ("ferrogen", ferrogen.TopicId("news", "today"))
+            response = pool.submit(describe, Note()).result()
+        assert response == ("ferrogen", ferrogen.TopicId("news", "today"))
     """
 
 
@@ -56,7 +56,7 @@ def test_child_that_never_asks_does_not_import_ferrogen(run_program: RunProgram)
 
 
 @pytest.mark.parametrize("environment", [{}, {"FERROGEN_INSTALL": "0"}])
-def test_interpreter_that_was_not_told_to_is_untouched(
+def test_without_the_variable_the_interpreter_is_unchanged(
     run_program: RunProgram, environment: dict[str, str]
 ):
     run_program(

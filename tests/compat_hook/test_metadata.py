@@ -17,7 +17,7 @@ def test_version_is_the_served_release_under_every_spelling(run_program: RunProg
         """)
 
 
-def test_questions_about_the_release_have_harmless_answers(run_program: RunProgram):
+def test_other_metadata_of_the_served_release_is_empty(run_program: RunProgram):
     run_program("""
         import ferrogen
         ferrogen.install()
@@ -40,7 +40,9 @@ def test_other_distributions_are_still_listed(run_program: RunProgram):
         """)
 
 
-def test_folders_asked_for_by_name_hold_no_served_release(run_program: RunProgram, tmp_path: Path):
+def test_distributions_of_a_given_path_do_not_include_the_served_release(
+    run_program: RunProgram, tmp_path: Path
+):
     run_program(f"""
         import ferrogen
         ferrogen.install()

@@ -112,9 +112,7 @@ def test_import_of_a_missing_name_of_a_private_path_names_it(
         "ferrogen._queue",
     ],
 )
-def test_asking_whether_a_missing_part_is_there_gets_no_for_an_answer(
-    run_program: RunProgram, name: str
-):
+def test_find_spec_of_a_missing_part_is_none(run_program: RunProgram, name: str):
     run_program(f"""
         import importlib.util, pkgutil
         import ferrogen
@@ -126,7 +124,7 @@ def test_asking_whether_a_missing_part_is_there_gets_no_for_an_answer(
         """)
 
 
-def test_asking_before_anything_of_autogen_core_is_imported_gets_no_for_an_answer(
+def test_find_spec_of_a_missing_part_is_none_before_the_first_import(
     run_program: RunProgram,
 ):
     run_program(
@@ -139,7 +137,7 @@ def test_asking_before_anything_of_autogen_core_is_imported_gets_no_for_an_answe
     )
 
 
-def test_names_that_nobody_has_are_ordinary_errors(run_program: RunProgram):
+def test_unknown_names_are_ordinary_errors(run_program: RunProgram):
     run_program("""
         import ferrogen
         ferrogen.install()

@@ -29,7 +29,7 @@ def test_pickles_name_the_public_path(value: object):
 
 
 def test_hooked_and_unhooked_processes_read_each_other(run_program: RunProgram, tmp_path: Path):
-    given, answer = tmp_path / "given", tmp_path / "answer"
+    given, response = tmp_path / "given", tmp_path / "answer"
     given.write_bytes(pickle.dumps(VALUES))
     run_program(f"""
         import pathlib, pickle
@@ -38,9 +38,9 @@ def test_hooked_and_unhooked_processes_read_each_other(run_program: RunProgram, 
         import autogen_core
         values = pickle.loads(pathlib.Path({str(given)!r}).read_bytes())
         assert type(values[0]) is autogen_core.AgentId
-        pathlib.Path({str(answer)!r}).write_bytes(pickle.dumps(values))
+        pathlib.Path({str(response)!r}).write_bytes(pickle.dumps(values))
         """)
-    assert pickle.loads(answer.read_bytes()) == VALUES
+    assert pickle.loads(response.read_bytes()) == VALUES
 
 
 @pytest.mark.skipif(find_spec("autogen_core") is None, reason="needs the released package")

@@ -75,7 +75,7 @@ def test_private_modules_are_attributes_of_the_package(run_program: RunProgram):
         """)
 
 
-def test_packages_that_both_have_answer_to_both_sets_of_names(run_program: RunProgram):
+def test_packages_in_both_trees_have_both_sets_of_names(run_program: RunProgram):
     run_program("""
         import ferrogen
         ferrogen.install()

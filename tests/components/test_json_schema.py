@@ -126,7 +126,7 @@ def test_with_no_classes_for_nested_components_there_can_be_none():
     assert accepts(component_json_schema(TokenLimitedChatCompletionContext))(component)
 
 
-def test_classes_of_one_name_are_told_apart():
+def test_classes_of_one_name_are_distinguished():
     class Engine(ComponentBase[EngineConfig], Component[EngineConfig]):
         component_type = "toy"
         component_config_schema = EngineConfig

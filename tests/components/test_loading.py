@@ -173,7 +173,7 @@ def test_a_component_without_its_base_warns():
     assert not is_component_class(Half)
 
 
-def test_component_classes_and_instances_are_told_from_others():
+def test_component_classes_and_instances_are_recognized():
     assert is_component_class(Lamp)
     assert not is_component_class(dict)
     assert is_component_instance(Lamp(1))

@@ -63,7 +63,7 @@ def test_a_wrong_closure_is_a_type_error_and_leaves_its_type_free():
     assert ours == ["TypeError", ["again", "AgentType ear"]]
 
 
-def test_a_closure_agent_class_with_subscriptions_is_told_where_they_go():
+def test_a_closure_agent_class_with_subscriptions_gets_a_hint_where_they_belong():
     async def closure(agent, message: Note, ctx) -> None: ...
 
     async def scenario(core, record):

@@ -114,7 +114,7 @@ def test_what_send_message_returns_is_a_coroutine_to_asyncio_and_not_to_inspect(
     assert ours == [[True, True], True, [False, False], "x", [True, False], None]
 
 
-def test_several_published_messages_may_be_handled_in_one_turn_of_the_event_loop():
+def test_several_published_messages_may_be_handled_in_one_loop_iteration():
     async def scenario(core, record):
         iteration, received_in = 0, []
 
@@ -138,7 +138,7 @@ def test_several_published_messages_may_be_handled_in_one_turn_of_the_event_loop
     assert ours == [["iterations with a delivery", 1]]
 
 
-def test_an_agent_may_be_built_in_the_task_of_whoever_sends_to_it_first():
+def test_an_agent_may_be_built_in_the_task_of_its_first_sender():
     async def scenario(core, record):
         class Agent(core.BaseAgent):
             async def on_message_impl(self, message, ctx):

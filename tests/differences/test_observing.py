@@ -48,7 +48,7 @@ async def echo(agent, message):
     return message
 
 
-def test_nothing_is_serialized_when_nobody_listens():
+def test_nothing_is_serialized_without_a_listener():
     async def scenario(core, record):
         runtime, serializer = await note_taker(core, echo), Counting()
         runtime.add_message_serializer(serializer)
@@ -144,7 +144,7 @@ def test_the_record_of_an_event_names_the_place_where_all_events_are_logged():
     assert ours == [["log_event"]]
 
 
-def test_no_message_is_turned_to_text_when_nobody_listens():
+def test_no_message_is_formatted_without_a_listener():
     class Shown:
         times = 0
 
@@ -314,7 +314,7 @@ def test_a_log_handler_that_raises_does_not_fail_the_message(monkeypatch):
     assert ours == [["send", Note("x")]]
 
 
-def test_whether_a_tracer_records_is_asked_at_the_start(monkeypatch):
+def test_whether_a_tracer_records_is_checked_at_the_start(monkeypatch):
     monkeypatch.delenv("FERROGEN_PLAIN_TASKS", raising=False)
 
     async def scenario(core, record):

@@ -62,7 +62,7 @@ def test_idle_waits_for_a_handler_whose_sibling_failed():
     assert ours == [["idle while a handler runs", False]]
 
 
-def test_stop_answers_the_senders_of_messages_that_nobody_has_begun():
+def test_stop_notifies_the_senders_of_messages_that_were_not_started():
     async def scenario(core, record):
         async def work(agent, message):
             return message
@@ -84,7 +84,7 @@ def test_stop_answers_the_senders_of_messages_that_nobody_has_begun():
     assert ours == [["answered", True], "RuntimeStoppedError"]
 
 
-def test_a_handler_that_outlives_a_stop_still_answers():
+def test_a_handler_that_outlives_a_stop_still_responds():
     async def scenario(core, record):
         gate = asyncio.Event()
 
@@ -165,7 +165,7 @@ def test_a_halted_runtime_refuses_messages_instead_of_keeping_the_sender_waiting
     ]
 
 
-def test_idle_takes_the_next_message_of_a_sender_that_was_just_answered():
+def test_idle_waits_for_the_next_message_of_a_sender_that_just_got_a_response():
     async def scenario(core, record):
         async def work(agent, message):
             return message

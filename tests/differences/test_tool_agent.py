@@ -22,7 +22,7 @@ async def results(core, record, responses):
     await runtime.stop_when_idle()
 
 
-def test_the_model_is_told_why_a_call_failed():
+def test_the_model_gets_the_error_of_a_failed_call():
     async def scenario(core, record):
         await results(core, record, [[("fail", {"words": "broken"}), ("unknown", {})], "sorry"])
 
@@ -31,7 +31,7 @@ def test_the_model_is_told_why_a_call_failed():
     assert ours == [["Error: broken", "Error: Tool not found: unknown"]]
 
 
-def test_an_answer_without_calls_ends_the_loop():
+def test_a_response_without_calls_ends_the_loop():
     async def scenario(core, record):
         responses = [[], "done"]
         await results(core, record, responses)

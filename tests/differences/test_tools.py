@@ -234,7 +234,7 @@ def test_a_result_with_dates_and_the_like_becomes_json():
     assert ours == [["string", '{"date": "2026-01-02"}']]
 
 
-def test_a_result_is_put_in_words_only_if_somebody_listens(caplog):
+def test_a_result_is_formatted_only_if_it_is_logged(caplog):
     async def scenario(core, record):
         class Quiet(submodule(core, "tools").FunctionTool):
             def return_value_as_string(self, value):
@@ -248,7 +248,7 @@ def test_a_result_is_put_in_words_only_if_somebody_listens(caplog):
     assert both(scenario) == (["asked", "end"], ["end"])
 
 
-def test_a_tool_with_state_tells_the_type_of_its_state():
+def test_a_tool_with_state_has_the_type_of_its_state():
     class State(BaseModel):
         n: int = 0
 

@@ -24,7 +24,7 @@ def test_a_stream_is_called_by_the_name_of_the_override():
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="needs exception groups")
-def test_the_errors_of_a_group_are_told_line_by_line():
+def test_the_errors_of_a_group_are_printed_line_by_line():
     async def scenario(core, record):
         def fail() -> None:
             group = builtins.ExceptionGroup("all", [ValueError("first"), LookupError("second")])
@@ -37,7 +37,7 @@ def test_the_errors_of_a_group_are_told_line_by_line():
     assert both(scenario) == (["firstsecondthird"], ["first\nsecond\nthird"])
 
 
-def test_an_error_without_words_is_told_by_its_class():
+def test_an_error_without_text_is_reported_by_its_class():
     async def scenario(core, record):
         def fail() -> None:
             raise TimeoutError

@@ -21,7 +21,7 @@ def test_a_team_and_its_state_travel(giver: str, taker: str, run_program: Any) -
     ]
 
 
-def test_pickles_and_cached_answers_of_upstream_are_understood(run_program: Any) -> None:
+def test_pickles_and_cached_responses_of_upstream_are_readable(run_program: Any) -> None:
     assert run_program(HANDOVER, "upstream", "leave_pickles") == ""
     assert run_program(HANDOVER, "ferrogen", "take_pickles") == "True\nBecause it is.\n"
 

@@ -17,7 +17,7 @@ PROGRAM = textwrap.dedent(
     from autogen_core.models import ChatCompletionClient, UserMessage
     from autogen_ext.models.openai import OpenAIChatCompletionClient
     from autogen_ext.models.replay import ReplayChatCompletionClient
-    from scripted_server import RESET, ScriptedServer, json_answer, raw
+    from scripted_server import RESET, ScriptedServer, json_response, raw
 
     from ferrogen.models.wrappers import Cached, Fallback, Recorder, Replay, Retrying
 
@@ -31,7 +31,7 @@ PROGRAM = textwrap.dedent(
         "choices": [CHOICE],
         "usage": {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10},
     }
-    BUSY = json_answer({"error": {"message": "slow down"}}, 429, {"retry-after": "0"})
+    BUSY = json_response({"error": {"message": "slow down"}}, 429, {"retry-after": "0"})
 
 
     async def main():
@@ -41,12 +41,12 @@ PROGRAM = textwrap.dedent(
             )
             client = Recorder(Cached(Retrying(inner, first_delay=0.001)), "cassette.json")
 
-            server.play(BUSY, raw(RESET), json_answer(ANSWER))
+            server.play(BUSY, raw(RESET), json_response(ANSWER))
             for _ in range(2):
                 result = await client.create(QUESTION)
                 print(result.content, result.cached, len(server.requests))
 
-            refused = json_answer({"error": {"message": f"no such key: {KEY}"}}, 401)
+            refused = json_response({"error": {"message": f"no such key: {KEY}"}}, 401)
             server.play(refused)
             try:
                 await client.create(QUESTION, extra_create_args={"seed": 1})

@@ -26,10 +26,10 @@ Answer = Callable[["ScriptedRequest", str], None]
 
 
 class ScriptedRequest(BaseHTTPRequestHandler):
-    """One request for a completion; the test's answer speaks through it."""
+    """One request for a completion; the test's response speaks through it."""
 
     protocol_version = "HTTP/1.1"
-    answer: Answer
+    response: Answer
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -41,7 +41,7 @@ class ScriptedRequest(BaseHTTPRequestHandler):
         """Keeps quiet."""
 
     def say(self, *words: str) -> None:
-        """Begins the streamed answer, or goes on with it."""
+        """Begins the streamed response, or goes on with it."""
         if not hasattr(self, "begun"):
             self.begun = True
             self.send_response(200)
@@ -52,13 +52,13 @@ class ScriptedRequest(BaseHTTPRequestHandler):
             self._stream({"delta": {"content": word}, "finish_reason": None})
 
     def complete(self) -> None:
-        """Ends the answer as a healthy server does."""
+        """Ends the response as a healthy server does."""
         self._stream({"delta": {}, "finish_reason": "stop"})
         self._chunk("data: [DONE]\n\n")
         self.close_body()
 
     def close_body(self) -> None:
-        """Ends the HTTP body, whether the answer is complete or not."""
+        """Ends the HTTP body, whether the response is complete or not."""
         self.wfile.write(b"0\r\n\r\n")
 
     def _stream(self, choice: dict[str, object]) -> None:
@@ -78,8 +78,8 @@ def serve() -> Iterator[Serve]:
     """Gives a function that starts a scripted model and returns its base URL."""
     servers: list[ThreadingHTTPServer] = []
 
-    def start(answer: Answer) -> str:
-        handler = type("Request", (ScriptedRequest,), {"answer": staticmethod(answer)})
+    def start(response: Answer) -> str:
+        handler = type("Request", (ScriptedRequest,), {"answer": staticmethod(response)})
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         servers.append(server)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ..models.scripted_server import ScriptedServer, json_answer, sse_answer
+from ..models.scripted_server import ScriptedServer, json_response, sse_response
 from .conftest import CLIENT
 
 ASK = Path(__file__).resolve().parents[2] / "examples" / "ask.py"
@@ -35,13 +35,13 @@ def run(fork_server: Any) -> Run:
     return run_program
 
 
-async def test_it_shows_the_answer_the_names_in_it_and_what_it_took(run: Run) -> None:
+async def test_it_prints_the_response_its_names_and_the_usage(run: Run) -> None:
     names = {"choices": [{"message": {"content": '{"names": ["Po", "Dora"]}'}}], "usage": USAGE}
     async with ScriptedServer() as server:
         server.play(
-            json_answer({}, 503, {"retry-after": "0"}),
-            sse_answer(piece("The Po "), piece("and the Dora.", "stop"), {"usage": USAGE}),
-            json_answer(names),
+            json_response({}, 503, {"retry-after": "0"}),
+            sse_response(piece("The Po "), piece("and the Dora.", "stop"), {"usage": USAGE}),
+            json_response(names),
         )
         status, printed, complained = await run("Which rivers?", url=server.url)
     assert status == 0
@@ -51,9 +51,9 @@ async def test_it_shows_the_answer_the_names_in_it_and_what_it_took(run: Run) ->
     assert server.requests[-1].json["response_format"]["json_schema"]["name"] == "Names"
 
 
-async def test_a_model_that_does_not_answer_is_told_in_one_line(run: Run) -> None:
+async def test_a_model_without_a_response_is_reported_in_one_line(run: Run) -> None:
     async with ScriptedServer() as server:
-        server.play(json_answer({"error": {"message": "no such model"}}, 404))
+        server.play(json_response({"error": {"message": "no such model"}}, 404))
         status, _, complained = await run("Which rivers?", url=server.url)
     assert status == 1
     assert complained.startswith("the service of gpt-4o-mini refused")

@@ -16,23 +16,23 @@ from typing import Any
 import pytest
 
 QUESTION = "What is 6 times 7?"
-OPINION = "Someone answers: "
+OPINION = "Someone responses: "
 
 
 def voting(*finals: str) -> tuple[Any, list[str]]:
-    """Returns an answer that says `finals`, one each, in the second round, and the prompts."""
+    """Returns an response that says `finals`, one each, in the second round, and the prompts."""
     prompts: list[str] = []
     votes = iter(finals)
     lock = threading.Lock()
 
-    def answer(request: Any, prompt: str) -> None:
+    def response(request: Any, prompt: str) -> None:
         with lock:
             prompts.append(prompt)
             words = next(votes) if OPINION in prompt else "Perhaps 40."
         request.say(*re.findall(r"\S+\s*", words))
         request.complete()
 
-    return answer, prompts
+    return response, prompts
 
 
 def one_line(stderr: str) -> str:
@@ -42,16 +42,16 @@ def one_line(stderr: str) -> str:
 
 
 def test_the_majority_of_the_last_round_decides(serve: Any, debate: Any) -> None:
-    answer, _ = voting("It is 42.", "No, 41.", "It is 42, of course. Is 7 odd?", "42")
-    result = debate(serve(answer), QUESTION, "--rounds", "2")
+    response, _ = voting("It is 42.", "No, 41.", "It is 42, of course. Is 7 odd?", "42")
+    result = debate(serve(response), QUESTION, "--rounds", "2")
     assert result.returncode == 0, result.stderr
     assert "Verdict: 42, said by 3 of 4" in result.stdout.splitlines()
     assert not result.stderr
 
 
 def test_a_tie_is_not_called_a_verdict(serve: Any, debate: Any) -> None:
-    answer, _ = voting("No.", "No, it is not.", "Yes!", "Yes, surely.")
-    result = debate(serve(answer), "Is 91 a prime number?", "--rounds", "2")
+    response, _ = voting("No.", "No, it is not.", "Yes!", "Yes, surely.")
+    result = debate(serve(response), "Is 91 a prime number?", "--rounds", "2")
     (verdict,) = (line for line in result.stdout.splitlines() if line.startswith("Verdict"))
     assert verdict in {
         "Verdict: undecided between no and yes, 2 of 4 each",
@@ -59,9 +59,9 @@ def test_a_tie_is_not_called_a_verdict(serve: Any, debate: Any) -> None:
     }
 
 
-def test_each_solver_hears_the_two_beside_it(serve: Any, debate: Any) -> None:
-    answer, prompts = voting(*["42"] * 5)
-    debate(serve(answer), QUESTION, "--rounds", "2", "--solvers", "5")
+def test_each_solver_receives_from_its_two_neighbors(serve: Any, debate: Any) -> None:
+    response, prompts = voting(*["42"] * 5)
+    debate(serve(response), QUESTION, "--rounds", "2", "--solvers", "5")
     heard = sorted(prompt.count(OPINION) for prompt in prompts)
     assert heard == [0] * 5 + [2] * 5
 
@@ -69,11 +69,11 @@ def test_each_solver_hears_the_two_beside_it(serve: Any, debate: Any) -> None:
 def test_every_message_delivered_is_counted_and_timed(
     serve: Any, debate: Any, runtime: str
 ) -> None:
-    answer, _ = voting(*["42"] * 8)
-    result = debate(serve(answer), QUESTION, "What is 1 plus 41?", "--rounds", "2")
+    response, _ = voting(*["42"] * 8)
+    result = debate(serve(response), QUESTION, "What is 1 plus 41?", "--rounds", "2")
     table = dict(re.findall(r"^(\w.*?) {2,}(\S+)", result.stdout, re.MULTILINE))
     # For each of two questions: it goes to the chair and 4 solvers, 4 opinions to 2 neighbours
-    # each, 4 final answers to the chair.
+    # each, 4 final responses to the chair.
     assert table["messages delivered"] == str(2 * (1 + 4 + 4 * 2 + 4))
     assert table["runtime"] == {"upstream": "autogen_core", "ferrogen": "ferrogen"}[runtime]
     assert 0 < float(table["model time"]) <= float(table["wall time"])
@@ -87,50 +87,48 @@ def test_what_each_says_stays_in_one_line_although_all_speak_at_once(
 ) -> None:
     all_speak = threading.Barrier(4)
 
-    def answer(request: Any, _: str) -> None:
+    def response(request: Any, _: str) -> None:
         request.say("The ", "answer ")
         all_speak.wait(20)
         request.say("is:\n", "42.")
         request.complete()
 
-    result = debate(serve(answer), QUESTION, "--rounds", "1")
+    result = debate(serve(response), QUESTION, "--rounds", "1")
     said = sorted(line for line in result.stdout.splitlines() if line.startswith("solver"))
-    assert said == [f"solver-{number}, round 1: The answer is: 42." for number in (1, 2, 3, 4)]
+    assert said == [f"solver-{number}, round 1: The response is: 42." for number in (1, 2, 3, 4)]
 
 
-def test_a_server_that_dies_in_the_middle_of_an_answer_is_one_sentence(
-    serve: Any, debate: Any
-) -> None:
-    def answer(request: Any, _: str) -> None:
+def test_a_server_that_dies_during_a_response_is_one_sentence(serve: Any, debate: Any) -> None:
+    def response(request: Any, _: str) -> None:
         request.say("Well, ")  # and the connection closes without another word
 
-    url = serve(answer)
+    url = serve(response)
     result = debate(url, QUESTION)
     assert result.returncode == 1
-    assert f"the model at {url} broke off in the middle of an answer" in one_line(result.stderr)
+    assert f"the model at {url} broke off in the middle of an response" in one_line(result.stderr)
 
 
-def test_an_answer_that_ends_too_early_is_not_taken_for_an_answer(serve: Any, debate: Any) -> None:
-    def answer(request: Any, _: str) -> None:
+def test_a_truncated_response_is_not_a_response(serve: Any, debate: Any) -> None:
+    def response(request: Any, _: str) -> None:
         request.say("It is 4")
         request.close_body()
 
-    result = debate(serve(answer), QUESTION)
+    result = debate(serve(response), QUESTION)
     assert result.returncode == 1
-    assert "broke off in the middle of an answer" in one_line(result.stderr)
+    assert "broke off in the middle of an response" in one_line(result.stderr)
 
 
-def test_one_failure_among_many_answers_ends_the_debate(serve: Any, debate: Any) -> None:
+def test_one_failure_among_many_responses_ends_the_debate(serve: Any, debate: Any) -> None:
     requests = itertools.count(1)
 
-    def answer(request: Any, _: str) -> None:
+    def response(request: Any, _: str) -> None:
         request.say("42.")
         if next(requests) != 7:
             request.complete()
 
-    result = debate(serve(answer), QUESTION, "--rounds", "3")
+    result = debate(serve(response), QUESTION, "--rounds", "3")
     assert result.returncode == 1
-    assert "broke off in the middle of an answer" in one_line(result.stderr)
+    assert "broke off in the middle of an response" in one_line(result.stderr)
     assert "Verdict" not in result.stdout
 
 
@@ -138,14 +136,14 @@ def test_a_server_error_is_one_sentence(serve: Any, debate: Any) -> None:
     result = debate(serve(lambda request, _: request.send_error(500)), QUESTION)
     assert result.returncode == 1
     # Versions of the SDK word it differently.
-    assert re.search("gave no answer: .*(500|InternalServerError)$", one_line(result.stderr))
+    assert re.search("gave no response: .*(500|InternalServerError)$", one_line(result.stderr))
 
 
 def test_a_server_that_is_not_there_is_one_sentence(debate: Any) -> None:
     url = "http://127.0.0.1:1/v1"
     result = debate(url, QUESTION)
     assert result.returncode == 1
-    assert f"the model at {url} gave no answer" in one_line(result.stderr)
+    assert f"the model at {url} gave no response" in one_line(result.stderr)
 
 
 def test_an_interrupted_debate_ends_with_one_sentence(
@@ -153,13 +151,13 @@ def test_an_interrupted_debate_ends_with_one_sentence(
 ) -> None:
     never = threading.Event()
 
-    def answer(request: Any, _: str) -> None:
+    def response(request: Any, _: str) -> None:
         request.say("Well, ")
         never.wait()
 
     process = subprocess.Popen(
         [*debate_command, QUESTION],
-        env=environment(OPENAI_BASE_URL=serve(answer)),
+        env=environment(OPENAI_BASE_URL=serve(response)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -185,11 +183,11 @@ def test_without_a_model_it_says_what_to_set(debate: Any) -> None:
 def test_a_terminal_gets_colours_and_progress(
     serve: Any, debate_command: list[str], environment: Any, no_color: str, coloured: bool
 ) -> None:
-    answer, _ = voting("42", "42")
+    response, _ = voting("42", "42")
     terminal, its_end = pty.openpty()
     process = subprocess.Popen(
         [*debate_command, QUESTION, "--solvers", "2", "--rounds", "2"],
-        env=environment(OPENAI_BASE_URL=serve(answer), NO_COLOR=no_color),
+        env=environment(OPENAI_BASE_URL=serve(response), NO_COLOR=no_color),
         stdout=its_end,
         stderr=its_end,
     )
@@ -204,7 +202,7 @@ def test_a_terminal_gets_colours_and_progress(
         os.close(terminal)
     assert process.wait() == 0
     assert ("\033[32msolver-1, round 1" in shown.decode()) is coloured
-    assert "4 of 4 answers" in shown.decode()
+    assert "4 of 4 responses" in shown.decode()
 
 
 def test_it_imports_what_an_autogen_program_imports() -> None:

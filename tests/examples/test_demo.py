@@ -18,7 +18,7 @@ import pytest
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.py"
 
-# Stands in for the package of that name: an HTTP server that answers as a healthy model, or
+# Stands in for the package of that name: an HTTP server that responses as a healthy model, or
 # behaves as the variable BEHAVIOUR says. It writes its process id where the test can read it.
 XLLAMACPP = """
 import json, os, threading
@@ -135,11 +135,11 @@ def test_it_plays_its_acts_and_leaves_nothing_behind(stage: Stage) -> None:
 
 
 def test_a_model_named_by_the_environment_is_used_instead(stage: Stage, serve: Any) -> None:
-    def answer(request: Any, _: str) -> None:
+    def response(request: Any, _: str) -> None:
         request.say("43")
         request.complete()
 
-    status, output, _ = stage.run("dies at the start", "Why?", OPENAI_BASE_URL=serve(answer))
+    status, output, _ = stage.run("dies at the start", "Why?", OPENAI_BASE_URL=serve(response))
     assert status == 0
     assert "Verdict: 43" in output
 

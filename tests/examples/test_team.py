@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 
-def test_the_two_take_turns_and_hear_each_other(serve: Any, team: Any, runtime: str) -> None:
+def test_the_two_agents_alternate(serve: Any, team: Any, runtime: str) -> None:
     heard: list[list[str]] = []
 
-    def answer(request: Any, _: str) -> None:
+    def response(request: Any, _: str) -> None:
         role, *said = (message["content"] for message in request.asked)
         heard.append([role.split()[3].strip("."), *said])
         request.say("Line ", f"{len(heard)}.")
         request.complete()
 
-    result = team(serve(answer), "Write.", "--turns", "4")
+    result = team(serve(response), "Write.", "--turns", "4")
     assert (result.returncode, result.stderr) == (0, "")
     assert heard == [
         ["writer", "Write."],
@@ -56,13 +56,13 @@ def test_an_interrupted_conversation_ends_with_one_sentence(
 ) -> None:
     never = threading.Event()
 
-    def answer(request: Any, _: str) -> None:
+    def response(request: Any, _: str) -> None:
         request.say("Well, ")
         never.wait()
 
     process = subprocess.Popen(
         team_command,
-        env=environment(OPENAI_BASE_URL=serve(answer)),
+        env=environment(OPENAI_BASE_URL=serve(response)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

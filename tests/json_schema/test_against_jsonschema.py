@@ -146,12 +146,12 @@ def test_a_format_is_checked_on_a_property_and_left_alone_elsewhere():
     assert loads(listed, '{"a": ["x"]}', strict=True)
 
 
-def test_keywords_that_are_not_looked_at_do_no_harm():
+def test_ignored_keywords_have_no_effect():
     model = schema_to_pydantic_model(objects_root({"type": "string", "not": {"const": "x"}}))
     assert loads(model, '{"a": "x"}', strict=True)
 
 
-def test_alternatives_beside_the_properties_of_the_root_are_not_looked_at():
+def test_alternatives_beside_the_properties_of_the_root_are_ignored():
     schema = {**objects_root({"type": "string"}), "anyOf": [{"required": ["b"]}]}
     assert loads(schema_to_pydantic_model(schema), '{"a": "x"}', strict=True)
     inside = schema_to_pydantic_model(objects_root(schema))

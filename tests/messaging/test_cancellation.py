@@ -103,7 +103,7 @@ async def test_settled_futures_leave_nothing_behind():
     assert not token._callbacks
 
 
-async def test_a_coroutine_is_left_to_whoever_awaits_it():
+async def test_a_coroutine_is_left_to_its_awaiter():
     token = CancellationToken()
     work = asyncio.sleep(0, "done")
     assert token.link_future(work) is work

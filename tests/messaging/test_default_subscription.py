@@ -10,7 +10,7 @@ from ferrogen._messaging.type_subscription import TypeSubscription
 from ferrogen.exceptions import CantHandleException
 
 
-def test_it_hears_the_default_topic():
+def test_it_matches_the_default_topic():
     assert DefaultSubscription(agent_type="clerk").is_match(DefaultTopicId())
 
 

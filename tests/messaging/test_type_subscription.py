@@ -25,7 +25,7 @@ def test_the_source_becomes_the_key():
     ) == AgentId("clerk", "shop-7")
 
 
-def test_a_topic_that_does_not_match_maps_to_nobody():
+def test_a_topic_that_does_not_match_maps_to_no_agent():
     with pytest.raises(CantHandleException, match="TopicId does not match the subscription"):
         TypeSubscription("orders", "clerk").map_to_agent(TopicId("news", "s"))
 

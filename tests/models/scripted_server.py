@@ -52,7 +52,7 @@ def raw(*steps: Step) -> list[Step]:
     return list(steps)
 
 
-def json_answer(
+def json_response(
     body: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> list[Step]:
     """Answer with a whole JSON body; bytes and text are sent as they are."""
@@ -61,7 +61,7 @@ def json_answer(
     return [_head(status, fields) + content]
 
 
-def sse_answer(
+def sse_response(
     *events: Any, done: bool = True, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> list[Step]:
     """Answer with server-sent events, each in an HTTP chunk of its own.
@@ -73,7 +73,7 @@ def sse_answer(
         events: What is sent.
         done: Whether ``[DONE]`` follows, and the end of the body. A body that does not end is
             cut off.
-        status: The status of the answer.
+        status: The status of the response.
         headers: Further fields of its head.
     """
     fields = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
@@ -89,20 +89,20 @@ def sse_body(*chunks: bytes) -> list[Step]:
 
 @dataclass
 class ScriptedServer:
-    """Answers each request with the next of its answers, and remembers what it was asked.
+    """Answers each request with the next of its responses, and remembers what it was asked.
 
     Used as an asynchronous context manager; ``url`` is then where it listens.
     """
 
-    answers: deque[Answer] = field(default_factory=deque)
-    otherwise: Answer | None = None  # what is answered once the answers are used up
+    responses: deque[Answer] = field(default_factory=deque)
+    otherwise: Answer | None = None  # what is answered once the responses are used up
     requests: list[Request] = field(default_factory=list)
     connections: int = 0  # how many are open
     accepted: int = 0  # how many there ever were
 
-    def play(self, *answers: Answer) -> None:
+    def play(self, *responses: Answer) -> None:
         """Answer the next requests like this."""
-        self.answers.extend(answers)
+        self.responses.extend(responses)
 
     @property
     def url(self) -> str:
@@ -156,10 +156,10 @@ class ScriptedServer:
             while (request := await _read_request(reader)) is not None:
                 self.requests.append(request)
                 await self._tell()
-                answer = self.answers.popleft() if self.answers else self.otherwise
-                if answer is None:
-                    answer = json_answer({"error": {"message": "nothing is scripted"}}, 501)
-                steps = answer(request) if callable(answer) else answer
+                response = self.responses.popleft() if self.responses else self.otherwise
+                if response is None:
+                    response = json_response({"error": {"message": "nothing is scripted"}}, 501)
+                steps = response(request) if callable(response) else response
                 if not await _play(steps, reader, writer):
                     break
         except (ConnectionError, asyncio.IncompleteReadError):

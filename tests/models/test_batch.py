@@ -22,8 +22,8 @@ async def settled():
         await asyncio.sleep(0)
 
 
-class Desk(ScriptedClient):
-    """A client that keeps every request until the test answers it."""
+class ManualClient(ScriptedClient):
+    """A client that keeps every request until the test responses it."""
 
     def __init__(self):
         super().__init__([])
@@ -43,31 +43,31 @@ class Desk(ScriptedClient):
         finally:
             del self.open[number]
 
-    async def answer(self, number, what="fine"):
+    async def response(self, number, what="fine"):
         self.open[number].set_result(what)
         await settled()
 
 
 async def test_outcomes_are_in_the_order_of_the_requests_whatever_came_first():
-    desk = Desk()
-    batch = asyncio.ensure_future(create_many(desk, questions(3)))
+    client = ManualClient()
+    batch = asyncio.ensure_future(create_many(client, questions(3)))
     await settled()
     for number in (2, 0, 1):
-        await desk.answer(number, f"answer {number}")
+        await client.respond(number, f"answer {number}")
     assert await batch == [Outcome(number, result=f"answer {number}") for number in range(3)]
 
 
 async def test_no_more_requests_are_under_way_than_allowed_and_places_are_filled_at_once():
-    desk = Desk()
-    batch = asyncio.ensure_future(create_many(desk, questions(5), concurrency=2))
+    client = ManualClient()
+    batch = asyncio.ensure_future(create_many(client, questions(5), concurrency=2))
     await settled()
-    assert set(desk.open) == {0, 1}
-    await desk.answer(1)
-    assert set(desk.open) == {0, 2}
+    assert set(client.open) == {0, 1}
+    await client.respond(1)
+    assert set(client.open) == {0, 2}
     for number in (0, 2, 3, 4):
-        await desk.answer(number)
+        await client.respond(number)
     assert len(await batch) == 5
-    assert desk.most == 2
+    assert client.most == 2
 
 
 async def test_a_failure_leaves_the_others_alone():
@@ -79,14 +79,14 @@ async def test_a_failure_leaves_the_others_alone():
         second.unwrap()
 
 
-async def test_progress_is_told_after_every_outcome():
+async def test_progress_is_reported_after_every_outcome():
     seen = []
     client = ScriptedClient(["one", TimeoutError(), "three"])
     await create_many(client, questions(3), concurrency=1, on_progress=seen.append)
     assert seen == [Progress(1, 0, 3), Progress(2, 1, 3), Progress(3, 1, 3)]
 
 
-async def test_a_generator_is_asked_for_no_more_than_there_is_room_for():
+async def test_a_generator_is_advanced_only_up_to_the_concurrency():
     taken = []
 
     def endless():
@@ -94,14 +94,14 @@ async def test_a_generator_is_asked_for_no_more_than_there_is_room_for():
             taken.append(question)
             yield question
 
-    desk = Desk()
+    client = ManualClient()
     seen = []
     batch = asyncio.ensure_future(
-        create_many(desk, endless(), concurrency=3, on_progress=seen.append)
+        create_many(client, endless(), concurrency=3, on_progress=seen.append)
     )
     await settled()
     assert len(taken) == 3
-    await desk.answer(0)
+    await client.respond(0)
     assert (len(taken), seen) == (4, [Progress(1, 0, None)])
     batch.cancel()
     await asyncio.wait([batch])
@@ -111,7 +111,7 @@ async def test_every_request_has_the_options():
     class Place(BaseModel):
         name: str
 
-    desk = Desk()
+    client = ManualClient()
     options = {
         "tools": [{"name": "map"}],
         "tool_choice": "required",
@@ -119,19 +119,19 @@ async def test_every_request_has_the_options():
         "extra_create_args": {"seed": 1},
         "cancellation_token": CancellationToken(),
     }
-    batch = asyncio.ensure_future(create_many(desk, questions(2), **options))
+    batch = asyncio.ensure_future(create_many(client, questions(2), **options))
     await settled()
-    await desk.answer(0)
-    await desk.answer(1)
+    await client.respond(0)
+    await client.respond(1)
     await batch
-    assert desk.options == [options] * 2
+    assert client.options == [options] * 2
 
 
 @pytest.mark.parametrize("by_token", [True, False])
 async def test_cancelling_ends_what_is_under_way_and_begins_nothing_more(by_token):
-    desk, token = Desk(), CancellationToken()
+    client, token = ManualClient(), CancellationToken()
     batch = asyncio.ensure_future(
-        create_many(desk, questions(9), concurrency=2, cancellation_token=token)
+        create_many(client, questions(9), concurrency=2, cancellation_token=token)
     )
     await settled()
     if by_token:
@@ -140,7 +140,7 @@ async def test_cancelling_ends_what_is_under_way_and_begins_nothing_more(by_toke
         batch.cancel()
     with pytest.raises(asyncio.CancelledError):
         await batch
-    assert (desk.open, len(desk.options)) == ({}, 2)
+    assert (client.open, len(client.options)) == ({}, 2)
 
 
 async def test_cancelling_ends_the_batch_also_if_the_client_takes_no_notice():
@@ -158,34 +158,34 @@ async def test_cancelling_ends_the_batch_also_if_the_client_takes_no_notice():
 
 
 async def test_an_error_of_the_callback_ends_everything():
-    desk = Desk()
+    client = ManualClient()
 
     def fail(progress):
         raise ZeroDivisionError
 
-    batch = asyncio.ensure_future(create_many(desk, questions(3), on_progress=fail))
+    batch = asyncio.ensure_future(create_many(client, questions(3), on_progress=fail))
     await settled()
-    await desk.answer(1)
+    await client.respond(1)
     with pytest.raises(ZeroDivisionError):
         await batch
-    assert desk.open == {}
+    assert client.open == {}
 
 
 async def test_outcomes_can_be_had_as_they_come_and_left_early():
-    desk = Desk()
-    completed = create_as_completed(desk, questions(9), concurrency=3)
+    client = ManualClient()
+    completed = create_as_completed(client, questions(9), concurrency=3)
     async with aclosing(completed):
         coming = asyncio.ensure_future(anext(completed))
         await settled()
-        await desk.answer(2)
+        await client.respond(2)
         assert (await coming).index == 2
-    assert desk.open == {}
+    assert client.open == {}
 
 
 async def test_an_empty_batch_has_no_outcomes():
-    assert await create_many(Desk(), []) == []
+    assert await create_many(ManualClient(), []) == []
 
 
 async def test_a_batch_needs_room_for_one_request():
     with pytest.raises(ClientSetupError, match="concurrency must be at least 1, not 0"):
-        await create_many(Desk(), questions(1), concurrency=0)
+        await create_many(ManualClient(), questions(1), concurrency=0)

@@ -80,7 +80,7 @@ class Echo(ChatCompletionClient, Component[EchoConfig]):
         return cls(config.greeting)
 
 
-async def test_a_client_answers_at_once_and_in_pieces():
+async def test_a_client_responds_at_once_and_in_pieces():
     client = Echo("hello")
     question = [UserMessage(content="you there", source="user")]
     assert (await client.create(question)).content == "hello, you there"

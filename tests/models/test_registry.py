@@ -149,7 +149,7 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str, complaint
         register_models(tmp_path / "models.toml")
 
 
-def test_cost_tells_cached_tokens_apart() -> None:
+def test_cost_has_cached_tokens_separately() -> None:
     entry = known_model("claude-sonnet-4")
     assert entry is not None
     usage = DetailedUsage(1_000_000, 0, cached_tokens=500_000, cache_write_tokens=100_000)

@@ -119,7 +119,7 @@ def test_upstream_reads_what_we_write_and_we_what_upstream_writes(name: str, dat
     "name", [name for name in MODELS if "type" in getattr(getattr(ours, name), "model_fields", ())]
 )
 @given(data=st.data())
-def test_the_type_tells_which_message_it_is(name: str, data: st.DataObject):
+def test_the_type_identifies_the_message_class(name: str, data: st.DataObject):
     value = data.draw(MODELS[name])
     read = TypeAdapter(ours.LLMMessage).validate_json(value.model_dump_json())
     assert type(read) is type(value)

@@ -1,4 +1,4 @@
-"""The scripted client answers what it was told to."""
+"""The scripted client responses what it was told to."""
 
 import asyncio
 
@@ -32,7 +32,7 @@ CALL = CreateResult(
 )
 
 
-async def test_answers_come_in_their_order_and_words_are_counted():
+async def test_responses_come_in_order_and_words_are_counted():
     client = ScriptedClient(["straight on", CALL])
     first, second = [await client.create(QUESTION) for _ in range(2)]
     assert (first.content, first.usage) == ("straight on", RequestUsage(6, 2))
@@ -51,7 +51,7 @@ async def test_text_is_streamed_word_by_word_or_as_it_was_cut():
     assert [item async for item in client.create_stream(QUESTION)] == [CALL]
 
 
-async def test_it_fails_where_it_was_told_to_and_when_it_has_no_more_answers():
+async def test_it_fails_at_scripted_errors_and_after_the_last_response():
     client = ScriptedClient([["stra", TimeoutError("late")]])
     stream = client.create_stream(QUESTION)
     assert await anext(stream) == "stra"
@@ -61,19 +61,19 @@ async def test_it_fails_where_it_was_told_to_and_when_it_has_no_more_answers():
         await client.create(QUESTION)
 
 
-async def test_a_function_answers_every_request():
+async def test_a_function_responds_to_every_request():
     client = ScriptedClient(lambda messages: messages[-1].content[0].upper())
     assert [(await client.create(QUESTION)).content for _ in range(2)] == ["WHICH WAY?"] * 2
 
 
-async def test_a_cancelled_request_is_not_answered():
+async def test_a_cancelled_request_gets_no_response():
     token = CancellationToken()
     token.cancel()
     with pytest.raises(asyncio.CancelledError):
         await ScriptedClient(["left"]).create(QUESTION, cancellation_token=token)
 
 
-def test_it_is_loaded_with_what_it_has_yet_to_answer():
+def test_it_is_loaded_with_its_remaining_responses():
     dumped = ScriptedClient(["left", ["ri", "ght"], CALL], context_length=9).dump_component()
     loaded = ChatCompletionClient.load_component(dumped)
     assert loaded.dump_component() == dumped

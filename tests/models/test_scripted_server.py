@@ -5,7 +5,15 @@ import json
 
 import pytest
 
-from .scripted_server import HANG_UP, RESET, ScriptedServer, json_answer, raw, sse_answer, sse_body
+from .scripted_server import (
+    HANG_UP,
+    RESET,
+    ScriptedServer,
+    json_response,
+    raw,
+    sse_body,
+    sse_response,
+)
 
 GET = b"GET /path HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -25,18 +33,18 @@ async def _exchange(server: ScriptedServer, *requests: bytes) -> bytes:
         writer.close()
 
 
-async def test_answers_come_in_their_order_on_one_connection() -> None:
+async def test_responses_come_in_order_on_one_connection() -> None:
     async with ScriptedServer() as server:
-        server.play(json_answer({"a": 1}), lambda request: json_answer([request.path]))
-        answer = await _exchange(server, GET, GET)
-        assert answer.index(b'{"a": 1}') < answer.index(b'["/path"]')
+        server.play(json_response({"a": 1}), lambda request: json_response([request.path]))
+        response = await _exchange(server, GET, GET)
+        assert response.index(b'{"a": 1}') < response.index(b'["/path"]')
         assert server.accepted == 1
 
 
 async def test_a_request_is_remembered() -> None:
     body = json.dumps({"model": "m"}).encode()
     async with ScriptedServer() as server:
-        server.play(json_answer({}))
+        server.play(json_response({}))
         head = b"POST /chat HTTP/1.1\r\nX-Key: 7\r\nContent-Length: %d\r\n\r\n" % len(body)
         await _exchange(server, head + body)
         request = server.requests[0]
@@ -51,9 +59,9 @@ async def test_what_is_not_scripted_is_an_error_that_says_so() -> None:
 
 async def test_events_are_framed_and_end_with_done() -> None:
     async with ScriptedServer() as server:
-        server.play(sse_answer({"a": 1}, "text", ("named", {}), b": comment\n\n"))
-        answer = await _exchange(server, GET)
-    body = answer.partition(b"\r\n\r\n")[2]
+        server.play(sse_response({"a": 1}, "text", ("named", {}), b": comment\n\n"))
+        response = await _exchange(server, GET)
+    body = response.partition(b"\r\n\r\n")[2]
     assert b'data: {"a": 1}\n\n' in body
     assert b"data: text\n\n" in body
     assert b"event: named\ndata: {}\n\n" in body
@@ -61,14 +69,14 @@ async def test_events_are_framed_and_end_with_done() -> None:
     assert body.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
 
 
-async def test_a_body_is_split_where_it_is_told_to_be() -> None:
+async def test_a_body_is_sent_in_the_given_pieces() -> None:
     async with ScriptedServer() as server:
         server.play(sse_body(b"da", b"ta: 1\n\n"))
-        answer = await _exchange(server, GET)
-    assert answer.endswith(b"2\r\nda\r\n7\r\nta: 1\n\n\r\n0\r\n\r\n")
+        response = await _exchange(server, GET)
+    assert response.endswith(b"2\r\nda\r\n7\r\nta: 1\n\n\r\n0\r\n\r\n")
 
 
-async def test_an_event_holds_the_answer_back() -> None:
+async def test_an_event_delays_the_response() -> None:
     async with ScriptedServer() as server:
         gate = asyncio.Event()
         server.play(raw(b"first ", gate, b"second", HANG_UP))

@@ -53,7 +53,7 @@ def test_a_result_keeps_the_details_and_writes_what_upstream_reads() -> None:
     )
 
 
-def test_what_a_cache_answered_counts_for_the_total_alone() -> None:
+def test_cached_responses_count_for_the_total_only() -> None:
     ledger = UsageLedger()
     ledger.record(DetailedUsage(1, 1, cost=0.5))
     ledger.record(DetailedUsage(2, 2, cost=0.5), cached=True)
@@ -114,7 +114,7 @@ def test_outside_of_everything_only_the_totals_count() -> None:
     assert ledger.of_agent("guide/tour") == DetailedUsage(0, 0, cost=0.0)
 
 
-def test_those_that_asked_long_ago_are_forgotten_and_still_in_the_total() -> None:
+def test_old_callers_are_forgotten_and_remain_in_the_total() -> None:
     ledger = UsageLedger(keep=2)
     for key in ("a", "b", "a", "c"):
         ledger.record(DetailedUsage(1, 1), agent=AgentId("guide", key))

@@ -42,7 +42,7 @@ async def client(address):
     await client.close()
 
 
-async def test_it_answers(client):
+async def test_it_responds(client):
     result = await client.create(QUESTION, extra_create_args={"max_tokens": 30})
     assert isinstance(result.content, str)
     assert result.content
@@ -52,7 +52,7 @@ async def test_it_answers(client):
     assert client.total_usage() == result.usage
 
 
-async def test_an_answer_may_be_cut_off(client):
+async def test_a_response_may_be_cut_off(client):
     result = await client.create(QUESTION, extra_create_args={"max_tokens": 2})
     assert (result.finish_reason, result.usage.completion_tokens) == ("length", 2)
 
@@ -69,7 +69,7 @@ async def test_it_streams(client):
     assert len(pieces) <= result.usage.completion_tokens <= 30
 
 
-async def test_it_goes_on_with_a_conversation_in_which_tools_were_called(client):
+async def test_it_continues_a_conversation_in_which_tools_were_called(client):
     call = FunctionCall(id="call_1", name="weather", arguments='{"city": "Turin"}')
     done = FunctionExecutionResult(content="sunny", name="weather", call_id="call_1")
     messages = [

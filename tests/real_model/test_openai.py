@@ -42,7 +42,7 @@ async def client(address: str) -> AsyncIterator[OpenAIChatCompletionClient]:
     await made.close()
 
 
-async def test_it_answers(client: OpenAIChatCompletionClient) -> None:
+async def test_it_responds(client: OpenAIChatCompletionClient) -> None:
     result = await client.create(QUESTION)
     assert "Paris" in str(result.content)
     assert result.finish_reason == "stop"
@@ -51,7 +51,7 @@ async def test_it_answers(client: OpenAIChatCompletionClient) -> None:
     assert result.usage.prompt_tokens == pytest.approx(client.count_tokens(QUESTION), rel=0.5)
 
 
-async def test_it_streams_the_same_answer_with_its_usage(
+async def test_it_streams_the_same_response_with_its_usage(
     client: OpenAIChatCompletionClient,
 ) -> None:
     whole = await client.create(QUESTION)
@@ -82,15 +82,15 @@ async def test_it_is_held_to_a_class(client: OpenAIChatCompletionClient, streami
     assert isinstance(Sum.model_validate_json(str(result.content)), Sum)
 
 
-async def test_it_tells_probabilities(client: OpenAIChatCompletionClient) -> None:
+async def test_it_returns_probabilities(client: OpenAIChatCompletionClient) -> None:
     extra = {"logprobs": True, "top_logprobs": 2, "max_tokens": 3}
     result = await client.create(QUESTION, extra_create_args=extra)
-    assert result.logprobs is not None
+    assert result.logprobs
     assert all(token.logprob <= 0 for token in result.logprobs)
     assert result.finish_reason == "length"
 
 
-async def test_it_stops_when_it_is_told_to(client: OpenAIChatCompletionClient) -> None:
+async def test_it_stops_on_request(client: OpenAIChatCompletionClient) -> None:
     token = CancellationToken()
     stream = client.create_stream(
         QUESTION, extra_create_args={"max_tokens": 1500}, cancellation_token=token

@@ -233,7 +233,7 @@ async def test_the_agents_of_a_closed_runtime_are_not_passivated(clock: Clock) -
     assert gone() is None  # no timer refers to it
 
 
-async def test_the_idle_time_of_agents_goes_on_after_a_restart(
+async def test_the_idle_time_of_agents_continues_after_a_restart(
     runtime: Runtime, clock: Clock
 ) -> None:
     a = await register(runtime, "a")

@@ -56,7 +56,7 @@ def test_cleared_letters_let_their_messages_go_and_stay_counted() -> None:
     assert (len(letters), letters.total) == (0, 1)
 
 
-def test_letters_may_be_added_while_they_are_looked_through() -> None:
+def test_letters_may_be_added_during_iteration() -> None:
     letters = DeadLetters(most=2)
     letters.add(letter(0))
     for one in letters:

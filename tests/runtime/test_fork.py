@@ -117,7 +117,7 @@ INHERITED = """
 @pytest.mark.parametrize(
     "program", [FORK, MULTIPROCESSING, INHERITED], ids=["fork", "multiprocessing", "inherited"]
 )
-def test_a_child_starts_afresh_and_the_parent_goes_on(program: str) -> None:
+def test_a_child_starts_with_new_state_and_the_parent_continues(program: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", dedent(COMMON) + dedent(program)],
         capture_output=True,

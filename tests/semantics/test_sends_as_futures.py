@@ -40,7 +40,7 @@ async def test_two_hundred_suspending_sends_are_gathered(scenario):
     assert await gathered == list(range(200))
 
 
-async def test_gather_returns_errors_when_asked_to(scenario):
+async def test_gather_returns_errors_if_requested(scenario):
     await doubling_agent(scenario)
     first, error, last = await asyncio.gather(
         scenario.ask("a", 1), scenario.ask("a", -1), scenario.ask("a", 3), return_exceptions=True

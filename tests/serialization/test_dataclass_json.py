@@ -237,7 +237,7 @@ def test_union_members_that_look_alike_are_refused_when_they_would_change_class(
         serializer.serialize(Bag(Pebble(1)))
 
 
-def test_union_members_that_look_alike_are_told_apart_by_a_literal() -> None:
+def test_similar_union_members_are_distinguished_by_a_literal() -> None:
     @dataclass
     class Rise:
         by: int
@@ -283,7 +283,7 @@ def test_a_message_that_holds_itself_is_refused() -> None:
         DataclassJsonMessageSerializer(Tree).serialize(tree)
 
 
-def test_nothing_of_the_class_is_looked_at_before_first_use() -> None:
+def test_nothing_of_the_class_is_inspected_before_first_use() -> None:
     class Untouchable(type):
         def __getattribute__(cls, name: str) -> Any:
             raise AssertionError(name)

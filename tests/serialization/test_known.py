@@ -76,9 +76,9 @@ async def test_handlers_are_chosen_by_every_kind_and_the_log_shows_it(
     runtime.start()
     agent = AgentId("notary", "k")
     notes = [DataNote("x"), ModelNote(text="x"), StructNote("x"), AttrsNote("x")]
-    answers = [await runtime.send_message(note, agent) for note in notes]
+    responses = [await runtime.send_message(note, agent) for note in notes]
     await runtime.stop_when_idle()
-    assert answers == ["data x", "model x", "struct x", "attrs x"]
+    assert responses == ["data x", "model x", "struct x", "attrs x"]
     facts = [json.loads(record.getMessage()) for record in caplog.records]
     assert [
         json.loads(event["payload"])

@@ -98,7 +98,7 @@ def test_a_message_of_another_class_is_written_under_its_own_name() -> None:
     assert any_pb2.Any.FromString(serializer.serialize(message)).Is(message.DESCRIPTOR)
 
 
-def test_a_required_field_that_is_missing_is_told() -> None:
+def test_a_missing_required_field_is_reported() -> None:
     # Only proto2 has required fields; this message of protobuf's own is one.
     descriptors = pytest.importorskip("google.protobuf.descriptor_pb2")
     part = descriptors.UninterpretedOption.NamePart

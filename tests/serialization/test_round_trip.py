@@ -228,7 +228,7 @@ def test_nothing_changes_on_the_way(cls: type[Any], form: str, data: st.DataObje
 
 
 @pytest.mark.parametrize(("cls", "form"), ALL, ids=lambda part: getattr(part, "__name__", part))
-def test_what_nobody_registered_is_kept_as_it_came(cls: type[Any], form: str) -> None:
+def test_a_payload_of_an_unregistered_type_is_kept_unchanged(cls: type[Any], form: str) -> None:
     how = {"type_name": type_name(cls), "data_content_type": form}
     assert SerializationRegistry().deserialize(b"bytes", **how) == UnknownPayload(
         type_name(cls), form, b"bytes"

@@ -106,7 +106,7 @@ def test_a_given_parent_is_used(name: str) -> None:
 @pytest.mark.parametrize(
     "wanted", ["gen_ai_latest_experimental", "http, gen_ai_latest_experimental"]
 )
-def test_the_latest_conventions_alone_are_written_when_asked_for(
+def test_only_the_latest_conventions_are_written_if_requested(
     name: str, kind: SpanKind, wanted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", wanted)
@@ -119,7 +119,7 @@ def test_the_latest_conventions_alone_are_written_when_asked_for(
     )
 
 
-def test_other_conventions_that_are_asked_for_change_nothing(
+def test_other_requested_conventions_change_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database/dup")
@@ -170,7 +170,9 @@ def test_an_agent_that_is_being_built_is_named_as_upstream_names_it() -> None:
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in CASES}))
-def test_no_span_is_made_where_nobody_looks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_span_is_created_without_a_tracer_provider(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*given: object) -> NoReturn:
         raise AssertionError("a tracer was asked for")
 

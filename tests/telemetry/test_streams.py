@@ -71,7 +71,7 @@ async def test_a_consumer_that_leaves_ends_generator_and_span(caplog):
     assert caplog.records == []
 
 
-async def test_streams_that_take_turns_keep_their_spans_apart(caplog):
+async def test_interleaved_streams_have_separate_spans(caplog):
     @contextmanager
     def named(tracer, name):
         with tracer.start_as_current_span(name) as span:

@@ -13,18 +13,18 @@ AGENT = AgentId("tools", "default")
 
 
 class Client:
-    """A model that gives the answers it was given, and remembers the tokens it got."""
+    """A model that gives the responses it was given, and remembers the tokens it got."""
 
-    def __init__(self, *answers):
-        self.answers, self.tokens = list(answers), []
+    def __init__(self, *responses):
+        self.responses, self.tokens = list(responses), []
 
     async def create(self, messages, *, tools, cancellation_token):
         self.tokens.append(cancellation_token)
-        answer = self.answers.pop(0)
-        if isinstance(answer, list):
-            answer = [FunctionCall(str(at), "{}", name) for at, name in enumerate(answer)]
+        response = self.responses.pop(0)
+        if isinstance(response, list):
+            response = [FunctionCall(str(at), "{}", name) for at, name in enumerate(response)]
         usage = RequestUsage(0, 0)
-        return CreateResult(finish_reason="stop", content=answer, usage=usage, cached=False)
+        return CreateResult(finish_reason="stop", content=response, usage=usage, cached=False)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ async def register(runtime, *functions):
     return tools
 
 
-async def test_the_calls_of_one_answer_run_at_the_same_time(runtime):
+async def test_the_calls_of_one_response_run_concurrently(runtime):
     met = [asyncio.Event(), asyncio.Event()]
 
     async def first() -> str:

@@ -13,7 +13,7 @@ KINDS = [getattr(tool_agent, name) for name in tool_agent.__all__ if name.endswi
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_tells_of_its_call_and_survives_copies_and_pickles(kind):
+def test_each_error_keeps_its_call_in_copies_and_pickles(kind):
     error = kind(call_id="call-1", content="Error: so", name="add")
     assert isinstance(error, ToolException)
     assert isinstance(error, FerrogenError)

@@ -81,7 +81,7 @@ async def call(tool, **arguments):
     return await asyncio.wait_for(tool.run_json(arguments, CancellationToken()), 30)
 
 
-async def test_a_killable_tool_runs_in_a_process_of_its_own_and_answers():
+async def test_a_killable_tool_runs_in_its_own_process_and_returns_its_result():
     pid, place = await call(killable(own_process), place={"city": "Rome"})
     assert pid != os.getpid()
     assert place == Place("Rome")
@@ -100,7 +100,7 @@ async def test_what_cannot_be_sent_back_is_an_error_that_says_so(function):
 
 
 @pytest.mark.parametrize("function", [end, leave])
-async def test_a_process_that_ends_without_an_answer_is_an_error(function):
+async def test_a_process_that_ends_without_a_result_is_an_error(function):
     with pytest.raises(ToolProcessError, match="ended with exit code 7 before it answered"):
         await call(killable(function), code=7)
 

@@ -107,7 +107,7 @@ def test_a_model_that_is_built_anew_is_described_anew():
     assert parameters_of(Order, strict=False)["properties"]["pieces"]["type"] == "string"
 
 
-def test_a_model_that_describes_itself_is_asked_each_time():
+def test_a_custom_json_schema_of_a_model_is_read_each_time():
     class Order(BaseModel):
         pieces: int
         asked: ClassVar[int] = 0

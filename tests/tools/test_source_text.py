@@ -129,7 +129,7 @@ def test_a_function_is_written_without_its_first_decorator_and_indentation():
     [functools.partial(decorated, 1), Callable(), Callable().__call__, math.sqrt, lambda: 1],
     ids=["partial", "object", "method", "builtin", "lambda"],
 )
-def test_what_has_no_source_of_its_own_is_named_and_told_what_to_do(function):
+def test_functions_without_source_are_named_with_advice(function):
     with pytest.raises(FunctionDumpError, match="make the tool of a function"):
         source_of(function)
 
@@ -172,7 +172,7 @@ SOURCE_FAULTS = [
 
 @pytest.mark.parametrize("provider", ["FunctionTool", "KillableFunctionTool"])
 @pytest.mark.parametrize(("source", "kinds"), SOURCE_FAULTS)
-def test_the_dry_run_tells_the_faults_of_source_text_and_runs_none(provider, source, kinds):
+def test_the_dry_run_reports_the_faults_of_source_text_and_runs_none(provider, source, kinds):
     config = {
         "provider": f"ferrogen.tools.{provider}",
         "config": {
@@ -195,7 +195,7 @@ def test_the_dry_run_tells_the_faults_of_source_text_and_runs_none(provider, sou
         ]
 
 
-def test_the_dry_run_tells_faults_of_source_text_beside_those_of_the_schema():
+def test_the_dry_run_reports_faults_of_source_text_beside_those_of_the_schema():
     config = {
         "provider": "ferrogen.tools.FunctionTool",
         "config": {"source_code": "def", "name": 1},

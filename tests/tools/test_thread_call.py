@@ -33,7 +33,7 @@ def test_outside_a_tool_nothing_is_cancelled():
     assert tool_call_cancelled() is False
 
 
-async def test_a_call_that_nobody_cancels_is_not_cancelled():
+async def test_a_call_without_cancellation_is_not_cancelled():
     assert await run_in_thread(tool_call_cancelled, CancellationToken(), takes_token=False) is False
 
 

@@ -1,4 +1,4 @@
-"""JSON is found in a model's answer as upstream finds it."""
+"""JSON is found in a model's response as upstream finds it."""
 
 import json
 
@@ -16,16 +16,16 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("answer", ANSWERS)
-def test_an_answer_is_read_as_upstream_reads_it(answer: str):
-    assert extract_json_from_str(answer) == upstream(answer)
+@pytest.mark.parametrize("response", ANSWERS)
+def test_a_response_is_parsed_as_upstream_parses_it(response: str):
+    assert extract_json_from_str(response) == upstream(response)
 
 
-@pytest.mark.parametrize("answer", ["no json", "```json\n{\n```", ""])
-def test_what_is_not_json_is_a_decode_error_on_both(answer: str):
+@pytest.mark.parametrize("response", ["no json", "```json\n{\n```", ""])
+def test_what_is_not_json_is_a_decode_error_on_both(response: str):
     for extract in (upstream, extract_json_from_str):
         with pytest.raises(json.JSONDecodeError):
-            extract(answer)
+            extract(response)
 
 
 def test_another_language_is_refused_in_upstreams_words():

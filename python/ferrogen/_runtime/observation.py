@@ -182,7 +182,7 @@ class Publication:
         self._open += 1
 
     def delivery_ended(self) -> None:
-        """Count the end of a delivery."""
+        """Count the end of a delivery, after what it has reported."""
         self._open -= 1
         self._end_if_done()
 
@@ -235,10 +235,8 @@ class DeliveryObservation:
         """Report that the handler has ended."""
         if self._processing is not None:
             self._processing.end()
-        self._publication.delivery_ended()
 
     def failed(self, error: BaseException) -> None:
         """Report that the handler has raised; the host logs it."""
         if self._processing is not None:
             fail_span(self._processing, error)
-        self._publication.delivery_ended()

@@ -23,7 +23,7 @@ else:
     from autogen_ext.models.openai import OpenAIChatCompletionClient
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "models"))
-from scripted_server import ScriptedServer, json_answer, sse_answer
+from scripted_server import ScriptedServer, json_response, sse_response
 
 ABLE = ModelInfo(
     vision=False,
@@ -51,7 +51,7 @@ def complete(kind: str, **more: Any) -> dict[str, Any]:
 
 def said(reason: str, **message: Any) -> list[Any]:
     choice = {"index": 0, "finish_reason": reason, "message": {"role": "assistant", **message}}
-    return json_answer(complete("chat.completion", choices=[choice], usage=USAGE))
+    return json_response(complete("chat.completion", choices=[choice], usage=USAGE))
 
 
 def called(*calls: tuple[str, str]) -> list[Any]:
@@ -119,7 +119,7 @@ async def stream(client: Any, server: ScriptedServer) -> None:
     rest = {"index": 0, "function": {"arguments": '"Rome"}'}}
     usage = complete("chat.completion.chunk", choices=[], usage=USAGE)
     server.play(
-        sse_answer(
+        sse_response(
             chunk(role="assistant", content="Let me "),
             chunk(content="look."),
             chunk(tool_calls=[call]),
@@ -127,7 +127,7 @@ async def stream(client: Any, server: ScriptedServer) -> None:
             chunk("tool_calls"),
             usage,
         ),
-        sse_answer(chunk(content="21.5 "), chunk(content="degrees."), chunk("stop"), usage),
+        sse_response(chunk(content="21.5 "), chunk(content="degrees."), chunk("stop"), usage),
     )
     assistant = AssistantAgent(
         "guide", client, tools=[weather], model_client_stream=True, reflect_on_tool_use=True

@@ -26,7 +26,7 @@ else:
     from autogen_ext.models.openai import OpenAIChatCompletionClient
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "models"))
-from scripted_server import ScriptedServer, json_answer, sse_answer
+from scripted_server import ScriptedServer, json_response, sse_response
 
 FAMILIES = (
     ModelFamily.GPT_4O,
@@ -128,7 +128,7 @@ async def by_family(server: ScriptedServer) -> None:
         prefixes = not ModelFamily.is_gemini(family)
         for more in ({}, {"add_name_prefixes": prefixes, "include_name_in_message": False}):
             asking = client(server, family, model, **more)
-            server.play(json_answer({**ANSWER, "model": model}))
+            server.play(json_response({**ANSWER, "model": model}))
             await asking.create(conversation())
             show(server, f"{family} {more}")
             await asking.close()
@@ -150,7 +150,7 @@ async def by_wish(server: ScriptedServer) -> None:
         {"extra_create_args": {"response_format": {"type": "json_object"}}},
     ]
     for wish in wishes:
-        server.play(json_answer(ANSWER), sse_answer(CHUNK))
+        server.play(json_response(ANSWER), sse_response(CHUNK))
         await asking.create(hello, **wish)
         show(server, f"create {sorted(wish)}")
         async for _ in asking.create_stream(hello, include_usage=True, **wish):

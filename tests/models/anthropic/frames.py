@@ -2,7 +2,7 @@
 
 import json
 
-from ..scripted_server import json_answer, sse_body
+from ..scripted_server import json_response, sse_body
 
 USAGE = {"input_tokens": 12, "output_tokens": 1}
 
@@ -85,7 +85,7 @@ def stream(*events):
 
 def whole(*content, stop_reason="end_turn", **usage):
     """Answer with a message that is not streamed."""
-    return json_answer(
+    return json_response(
         {
             "id": "msg_1",
             "type": "message",

@@ -95,7 +95,7 @@ async def test_it_hands_over(server, run):
     assert (await run("handoff"))[-2].startswith("HandoffMessage: Transferred to pilot")
 
 
-async def test_it_answers_as_a_class_asks(server, run):
+async def test_it_responds_in_the_form_of_a_class(server, run):
     server.play(whole({"type": "text", "text": FORECAST}))
     assert (await run("structured"))[
         -2

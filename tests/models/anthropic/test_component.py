@@ -22,7 +22,7 @@ from ferrogen.models.anthropic import (
 )
 from ferrogen.models.registry import UnknownModelWarning
 
-from ..scripted_server import json_answer
+from ..scripted_server import json_response
 from .conftest import KEY
 from .frames import ended, start, stream, text, whole
 
@@ -144,7 +144,7 @@ def test_an_argument_that_does_not_exist_is_refused():
         AnthropicChatCompletionClient(model="m", api_key=KEY, temprature=1)
 
 
-def test_what_was_said_of_a_model_before_there_was_model_info_is_heard():
+def test_model_capabilities_is_accepted_for_model_info():
     said = {"vision": False, "function_calling": True, "json_output": True}
     client = AnthropicChatCompletionClient(model="m", api_key=KEY, model_capabilities=said)
     assert client.model_info == {**said, "structured_output": False, "family": "unknown"}
@@ -194,7 +194,7 @@ async def test_a_trace_has_a_span_for_each_request_and_no_key(server, client, mo
     server.play(whole(SAYS), stream(start(), text(0, "Sunny."), ended()))
     await client.create(QUESTION)
     _ = [item async for item in client.create_stream(QUESTION)]
-    server.play(json_answer({"error": {"message": KEY}}, 401))
+    server.play(json_response({"error": {"message": KEY}}, 401))
     with pytest.raises(ModelStatusError):
         await client.create(QUESTION)
     spans = exporter.get_finished_spans()
@@ -204,7 +204,7 @@ async def test_a_trace_has_a_span_for_each_request_and_no_key(server, client, mo
     assert KEY not in "".join(span.to_json() for span in spans)
 
 
-async def test_nothing_is_logged_if_nobody_listens(server, client, logged, monkeypatch):
+async def test_nothing_is_logged_without_a_listener(server, client, logged, monkeypatch):
     monkeypatch.setattr(LLMCallEvent, "__init__", None)
     logging.getLogger(EVENT_LOGGER_NAME).setLevel(logging.WARNING)
     try:

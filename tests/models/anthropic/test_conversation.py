@@ -137,7 +137,7 @@ def test_a_call_without_a_result_gets_one_that_says_so():
     assert messages[3] == said("assistant", "Sunny.")
 
 
-def test_a_result_without_its_call_is_told_in_words():
+def test_a_result_without_its_call_is_sent_as_text():
     assert sent(results(("1", "sun")), user("So?")) == [
         said("user", "weather returned: sun", "So?")
     ]

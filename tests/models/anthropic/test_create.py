@@ -1,4 +1,4 @@
-"""Requests that are answered in full: what is sent, and what comes of the answer."""
+"""Requests that are answered in full: what is sent, and what comes of the response."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ from ferrogen.models import (
 from ferrogen.models.usage import DetailedUsage
 from ferrogen.tools import FunctionTool
 
-from ..scripted_server import json_answer
+from ..scripted_server import json_response
 from .frames import whole
 
 QUESTION = [UserMessage(content="Weather in Turin?", source="traveller")]
@@ -64,7 +64,7 @@ async def test_a_request_carries_the_conversation_and_the_arguments_of_the_clien
     }
 
 
-async def test_an_answer_in_words(server, client):
+async def test_a_text_response(server, client):
     server.play(whole(SAYS, {"type": "text", "text": " Warm."}))
     result = await client.create(QUESTION)
     assert result.content == "Sunny. Warm."
@@ -85,7 +85,7 @@ async def test_an_answer_in_words(server, client):
         (None, "unknown"),
     ],
 )
-async def test_why_an_answer_ended(server, client, stop_reason, finish_reason):
+async def test_the_finish_reason_of_a_response(server, client, stop_reason, finish_reason):
     server.play(whole(SAYS, stop_reason=stop_reason))
     assert (await client.create(QUESTION)).finish_reason == finish_reason
 
@@ -103,7 +103,7 @@ async def test_several_calls_with_words_and_thoughts_beside_them(server, client)
     assert result.finish_reason == "function_calls"
 
 
-async def test_thoughts_before_an_answer(server, client):
+async def test_thoughts_before_a_response(server, client):
     server.play(whole({"type": "thinking", "thinking": "Hm.", "signature": "abc"}, SAYS))
     result = await client.create(QUESTION)
     assert (result.content, result.thought) == ("Sunny.", "Hm.")
@@ -118,14 +118,14 @@ async def test_usage_counts_what_the_cache_took_part_in(server, make_client):
     assert isinstance(first, DetailedUsage)
     assert (first.prompt_tokens, first.completion_tokens) == (162, 30)
     assert (first.cached_tokens, first.cache_write_tokens, first.reasoning_tokens) == (100, 50, 7)
-    # 12 tokens at 0.80 dollars a million, 100 at 0.08, 50 at 1.00, and 30 of the answer at 4.00.
+    # 12 tokens at 0.80 dollars a million, 100 at 0.08, 50 at 1.00, and 30 of the response at 4.00.
     assert first.cost == pytest.approx((12 * 0.8 + 100 * 0.08 + 50 * 1.0 + 30 * 4.0) / 1e6)
     second = (await client.create(QUESTION)).usage
     assert client.total_usage() == client.actual_usage() == first + second
 
 
-async def test_usage_that_the_service_does_not_tell_is_estimated(server, client):
-    server.play(json_answer({"content": [SAYS]}))
+async def test_missing_usage_is_estimated(server, client):
+    server.play(json_response({"content": [SAYS]}))
     usage = (await client.create(QUESTION)).usage
     assert usage.estimated
     assert 4 < usage.prompt_tokens < 20
@@ -177,9 +177,7 @@ async def test_tools_and_which_of_them_may_be_called(server, client, tool_choice
     assert tool["input_schema"]["additionalProperties"] is False
 
 
-async def test_a_model_that_cannot_be_held_to_a_schema_is_not_told_of_strict_tools(
-    server, make_client
-):
+async def test_a_model_without_schema_support_gets_no_strict_tools(server, make_client):
     known = {**dict.fromkeys(("vision", "structured_output"), False), "family": "unknown"}
     client = make_client(model_info={**known, "function_calling": True, "json_output": True})
     server.play(whole(SAYS))
@@ -235,7 +233,7 @@ async def test_tools_of_the_service_stand_beside_those_of_the_request(server, ma
 
 
 @pytest.mark.parametrize(("lifetime", "mark"), [("5m", {}), ("1h", {"ttl": "1h"})])
-async def test_the_prompt_cache_is_told_what_to_remember(server, make_client, lifetime, mark):
+async def test_the_prompt_cache_gets_its_breakpoints(server, make_client, lifetime, mark):
     client = make_client(prompt_cache=lifetime)
     server.play(whole(SAYS), whole(SAYS))
     await client.create([SystemMessage(content="Be brief."), *QUESTION], tools=[WEATHER])
@@ -248,7 +246,7 @@ async def test_the_prompt_cache_is_told_what_to_remember(server, make_client, li
     assert with_tools["messages"][-1]["content"][-1]["cache_control"] == expected
 
 
-async def test_what_the_model_is_said_not_to_know_is_refused_before_it_is_asked(
+async def test_abilities_the_model_lacks_are_rejected_before_the_request(
     server, make_client, picture
 ):
     nothing = dict.fromkeys(
@@ -268,8 +266,8 @@ async def test_what_the_model_is_said_not_to_know_is_refused_before_it_is_asked(
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"content": 1}', b'{"content": [{}]}', b""])
-async def test_an_answer_that_is_none_is_an_error_of_its_own(server, client, body):
-    server.play(json_answer(body))
+async def test_an_unreadable_response_is_a_model_response_error(server, client, body):
+    server.play(json_response(body))
     with pytest.raises(ModelResponseError, match="cannot be read"):
         await client.create(QUESTION)
 

@@ -19,7 +19,7 @@ from ferrogen.exceptions import (
 from ferrogen.models import UserMessage
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 
-from ..scripted_server import HANG_UP, RESET, json_answer, sse_body
+from ..scripted_server import HANG_UP, RESET, json_response, sse_body
 from .conftest import KEY, KNOWS_ALL
 from .frames import ended, frame, start, stream, text, whole
 
@@ -55,7 +55,7 @@ BOTH_WAYS = pytest.mark.parametrize("ask", [asked, streamed])
     ],
 )
 async def test_a_refusal_is_ours_and_the_sdks(server, client, ask, status, ours, sdks):
-    server.play(json_answer(refusal("whatever"), status, {"retry-after": "7.5"}))
+    server.play(json_response(refusal("whatever"), status, {"retry-after": "7.5"}))
     with pytest.raises(ours, match="not today") as caught:
         await ask(client)
     assert isinstance(caught.value, sdks)
@@ -75,28 +75,28 @@ async def test_a_refusal_is_ours_and_the_sdks(server, client, ask, status, ours,
     ],
 )
 async def test_how_long_the_service_wants_to_be_left_alone(server, client, headers, seconds):
-    server.play(json_answer(refusal("rate_limit_error"), 429, headers))
+    server.play(json_response(refusal("rate_limit_error"), 429, headers))
     with pytest.raises(ModelRateLimitError) as caught:
         await asked(client)
     assert caught.value.retry_after == seconds
 
 
-async def test_a_page_in_the_place_of_a_refusal_is_told_in_one_line(server, client):
-    server.play(json_answer(b"<html>\n<h1>Bad gateway</h1>\n" + b"x" * 5000, 502))
+async def test_an_html_error_page_is_reported_in_one_line(server, client):
+    server.play(json_response(b"<html>\n<h1>Bad gateway</h1>\n" + b"x" * 5000, 502))
     with pytest.raises(ModelStatusError) as caught:
         await asked(client)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 700
 
 
-async def test_the_sdk_asks_again_if_it_is_told_to(server, make_client):
-    server.play(json_answer(refusal("overloaded_error"), 529, {"retry-after-ms": "1"}))
+async def test_the_sdk_retries_if_configured(server, make_client):
+    server.play(json_response(refusal("overloaded_error"), 529, {"retry-after-ms": "1"}))
     server.play(whole({"type": "text", "text": "Hi"}))
     assert (await asked(make_client(max_retries=1))).content == "Hi"
 
 
 @BOTH_WAYS
-async def test_nobody_listens(ask):
+async def test_no_server_at_the_address(ask):
     client = AnthropicChatCompletionClient(
         model="m", api_key=KEY, base_url="http://127.0.0.1:1", model_info=KNOWS_ALL, max_retries=0
     )
@@ -107,7 +107,7 @@ async def test_nobody_listens(ask):
 
 
 @BOTH_WAYS
-async def test_no_answer_in_time(server, make_client, ask):
+async def test_no_response_in_time(server, make_client, ask):
     server.play([asyncio.Event()])
     with pytest.raises(ModelTimeoutError) as caught:
         await ask(make_client(timeout=0.05))
@@ -130,13 +130,13 @@ async def test_a_connection_that_ends_in_the_middle_of_a_stream(server, client, 
 
 
 @BOTH_WAYS
-async def test_a_connection_that_ends_before_the_answer(server, client, ask):
+async def test_a_connection_that_ends_before_the_response(server, client, ask):
     server.play([HANG_UP])
     with pytest.raises(ModelConnectionError):
         await ask(client)
 
 
-async def test_a_stream_that_ends_before_its_answer_does(server, client):
+async def test_a_stream_that_ends_before_its_response_does(server, client):
     server.play(stream(start(), text(0, "Sun")))
     with pytest.raises(ModelResponseError, match="ended before"):
         await streamed(client)
@@ -183,7 +183,7 @@ async def test_a_stream_that_cannot_be_read(server, client, body):
     await server.deserted()
 
 
-async def test_an_event_without_end_is_not_gathered_for_ever(server, client, monkeypatch):
+async def test_an_endless_event_is_not_collected_forever(server, client, monkeypatch):
     monkeypatch.setattr("ferrogen.models.server_sent_events.LARGEST_EVENT", 1000)
     server.play(sse_body(b"data: ", *[b"x" * 100] * 20))
     with pytest.raises(ModelResponseError, match="more than 1000 bytes"):
@@ -191,7 +191,7 @@ async def test_an_event_without_end_is_not_gathered_for_ever(server, client, mon
 
 
 async def test_bytes_that_are_not_packed_as_they_say(server, client):
-    server.play(json_answer(b"this is no gzip", headers={"content-encoding": "gzip"}))
+    server.play(json_response(b"this is no gzip", headers={"content-encoding": "gzip"}))
     with pytest.raises(ModelResponseError, match="unpacked"):
         await asked(client)
 
@@ -210,7 +210,7 @@ async def test_arguments_that_have_no_form_in_json_are_refused(client):
 
 @BOTH_WAYS
 async def test_no_key_stands_in_an_error(server, client, ask):
-    server.play(json_answer(refusal("authentication_error", f"{KEY} is not known"), 401))
+    server.play(json_response(refusal("authentication_error", f"{KEY} is not known"), 401))
     with pytest.raises(ModelStatusError, match=r"\*\*\* is not known") as caught:
         await ask(client)
     error = caught.value
@@ -233,13 +233,13 @@ async def test_a_key_that_no_header_can_hold_is_not_shown(server, ask, key):
 
 async def test_no_secret_header_stands_in_an_error(server, make_client):
     client = make_client(default_headers={"X-Gateway-Token": "gateway-secret"})
-    server.play(json_answer(refusal("authentication_error", "gateway-secret is unknown"), 403))
+    server.play(json_response(refusal("authentication_error", "gateway-secret is unknown"), 403))
     with pytest.raises(ModelStatusError, match=r"\*\*\* is unknown"):
         await asked(client)
 
 
 async def test_an_error_survives_a_pickle_without_what_was_sent(server, client):
-    server.play(json_answer(refusal("rate_limit_error"), 429, {"retry-after": "2"}))
+    server.play(json_response(refusal("rate_limit_error"), 429, {"retry-after": "2"}))
     with pytest.raises(ModelRateLimitError) as caught:
         await asked(client)
     pickled = pickle.dumps(caught.value)

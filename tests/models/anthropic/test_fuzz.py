@@ -12,7 +12,7 @@ from ferrogen.exceptions import ModelError
 from ferrogen.models import CreateResult, UserMessage
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 
-from ..scripted_server import HANG_UP, RESET, ScriptedServer, json_answer, sse_body
+from ..scripted_server import HANG_UP, RESET, ScriptedServer, json_response, sse_body
 from .conftest import KEY, KNOWS_ALL
 from .frames import PING, closed, delta, ended, frame, opened, start, thinking, tool_use, whole
 
@@ -45,11 +45,11 @@ ENDINGS = st.sampled_from([[b"0\r\n\r\n"], [HANG_UP], [RESET]])
 EXAMPLES = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-async def outcome(answer, ask):
-    """Ask for that answer, and see that the only connection can then be had by another request."""
+async def outcome(response, ask):
+    """Ask for that response, and see that the only connection can then be had by another request."""
     one_connection = httpx2.Limits(max_connections=1, max_keepalive_connections=0)
     async with ScriptedServer() as server:
-        server.play(answer, whole({"type": "text", "text": "Next."}))
+        server.play(response, whole({"type": "text", "text": "Next."}))
         client = AnthropicChatCompletionClient(
             model="m",
             api_key=KEY,
@@ -78,8 +78,8 @@ async def streamed(client):
 @EXAMPLES
 @given(BODIES, ENDINGS)
 def test_a_stream_of_anything_is_a_result_or_a_model_error(chunks, ending):
-    answer = [*sse_body(*chunks)[:-1], *ending]
-    result = asyncio.run(outcome(answer, streamed))
+    response = [*sse_body(*chunks)[:-1], *ending]
+    result = asyncio.run(outcome(response, streamed))
     assert result is None or isinstance(result, CreateResult)
 
 
@@ -96,12 +96,12 @@ def test_a_stream_of_anything_is_a_result_or_a_model_error(chunks, ending):
     )
 )
 def test_a_body_of_anything_is_a_result_or_a_model_error(body):
-    result = asyncio.run(outcome(json_answer(body), lambda client: client.create(QUESTION)))
+    result = asyncio.run(outcome(json_response(body), lambda client: client.create(QUESTION)))
     assert result is None or isinstance(result, CreateResult)
 
 
 @pytest.mark.parametrize("part", range(20))
-def test_an_answer_that_is_cut_anywhere_is_a_model_error(part):
+def test_a_response_cut_at_any_place_is_a_model_error(part):
     [everything] = whole({"type": "text", "text": "Sunny."})
-    answer = [everything[: len(everything) * part // 20], HANG_UP]
-    assert asyncio.run(outcome(answer, lambda client: client.create(QUESTION))) is None
+    response = [everything[: len(everything) * part // 20], HANG_UP]
+    assert asyncio.run(outcome(response, lambda client: client.create(QUESTION))) is None

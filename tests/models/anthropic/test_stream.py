@@ -40,7 +40,7 @@ async def collected(client, messages=QUESTION, **options):
     return items[:-1], items[-1]
 
 
-async def test_the_pieces_of_an_answer_make_its_content(server, client):
+async def test_the_pieces_of_a_response_make_its_content(server, client):
     server.play(stream(start(), PING, text(0, "Sun", "", "ny"), PING, text(1, "."), ended()))
     pieces, result = await collected(client)
     assert pieces == ["Sun", "ny", "."]
@@ -69,13 +69,13 @@ async def test_usage_is_what_was_counted_last(server, client):
 async def test_what_was_written_of_a_stream_that_did_not_end_is_counted(server, client, ending):
     begun = stream(start(), thinking(0, "s", "Let me see. "), text(1, "Sunny, and warm."))
     server.play([*begun[:-1], ending])
-    answers = client.create_stream(QUESTION)
-    assert await anext(answers) == "Sunny, and warm."
+    responses = client.create_stream(QUESTION)
+    assert await anext(responses) == "Sunny, and warm."
     if ending is HANG_UP:
         with pytest.raises(ModelConnectionError):
-            await anext(answers)
+            await anext(responses)
     else:
-        await answers.aclose()
+        await responses.aclose()
     used = client.total_usage()
     assert (used.prompt_tokens, used.estimated) == (12, True)
     assert 4 < used.completion_tokens < 15
@@ -136,7 +136,7 @@ async def test_arguments_that_break_off_are_left_for_the_tool_to_refuse(server, 
     assert server.requests[1].json["messages"][1]["content"][0]["input"] == {"text": '{"city": "Tu'}
 
 
-async def test_thoughts_are_told_apart_and_go_back_signed_with_the_results(server, client):
+async def test_thoughts_are_separate_and_are_sent_back_signed_with_the_results(server, client):
     server.play(
         stream(
             start(),
@@ -192,17 +192,15 @@ async def test_the_connection_is_used_again_after_a_stream(server, client):
     assert server.accepted == 1
 
 
-async def test_a_result_does_not_wait_for_a_server_that_does_not_end_its_answer(
-    server, client, monkeypatch
-):
+async def test_a_result_does_not_wait_for_the_end_of_the_response(server, client, monkeypatch):
     monkeypatch.setattr("ferrogen.models.anthropic.transport.DRAIN_SECONDS", 0)
-    answer = stream(start(), text(0, "Hi"), ended())
-    server.play([*answer[:-1], asyncio.Event()])
+    response = stream(start(), text(0, "Hi"), ended())
+    server.play([*response[:-1], asyncio.Event()])
     assert (await collected(client))[1].content == "Hi"
     await server.deserted()
 
 
-async def test_an_answer_is_counted_before_its_connection_is_read_to_the_end(
+async def test_a_response_is_counted_before_its_connection_is_read_to_the_end(
     server, client, monkeypatch
 ):
     async def interrupted(_):
@@ -233,13 +231,13 @@ async def test_cancelling_in_the_middle_closes_the_connection(server, client):
 
 async def test_leaving_a_stream_closes_the_connection(server, client):
     server.play([*stream(start(), text(0, "Sun"))[:-1], asyncio.Event()])
-    answers = client.create_stream(QUESTION)
-    assert await anext(answers) == "Sun"
-    await answers.aclose()
+    responses = client.create_stream(QUESTION)
+    assert await anext(responses) == "Sun"
+    await responses.aclose()
     await server.deserted()
 
 
-async def test_an_answer_that_is_already_in_the_first_event(server, client):
+async def test_a_response_that_is_already_in_the_first_event(server, client):
     server.play(stream(start(), opened(0, type="text", text="Hi"), ended()))
     pieces, result = await collected(client)
     assert (pieces, result.content) == (["Hi"], "Hi")

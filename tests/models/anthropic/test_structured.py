@@ -24,8 +24,8 @@ class Forecast(BaseModel):
     degrees: int = Field(ge=-90)
 
 
-def answered(answer=ANSWER):
-    block = {"type": "tool_use", "id": "t", "name": ANSWER_TOOL, "input": json.loads(answer)}
+def answered(response=ANSWER):
+    block = {"type": "tool_use", "id": "t", "name": ANSWER_TOOL, "input": json.loads(response)}
     return whole(block, stop_reason="tool_use")
 
 
@@ -54,7 +54,7 @@ async def test_the_output_format_stands_beside_other_configuration(server, clien
     assert set(server.requests[0].json["output_config"]) == {"effort", "format"}
 
 
-async def test_another_model_has_to_call_a_tool_that_takes_the_answer(server, make_client):
+async def test_another_model_has_to_call_a_tool_that_takes_the_response(server, make_client):
     server.play(answered())
     result = await make_client(model_info=BY_TOOL).create(QUESTION, json_output=Forecast)
     assert Forecast.model_validate_json(result.content) == Forecast(sky="blue", degrees=21)
@@ -65,7 +65,7 @@ async def test_another_model_has_to_call_a_tool_that_takes_the_answer(server, ma
     assert "output_config" not in body
 
 
-async def test_such_an_answer_is_streamed_as_it_is_written(server, make_client):
+async def test_such_a_response_is_streamed_as_it_is_written(server, make_client):
     pieces = [ANSWER[:5], ANSWER[5:12], ANSWER[12:]]
     server.play(
         stream(start(), text(0, "Here:"), tool_use(1, ANSWER_TOOL, "t", *pieces), ended("tool_use"))
@@ -76,7 +76,7 @@ async def test_such_an_answer_is_streamed_as_it_is_written(server, make_client):
     assert (result.content, result.thought, result.finish_reason) == (ANSWER, "Here:", "stop")
 
 
-async def test_with_tools_the_model_calls_one_of_them_or_answers(server, make_client):
+async def test_with_tools_the_model_calls_one_of_them_or_responds(server, make_client):
     client = make_client(model_info=BY_TOOL)
     call = tool_use(0, "weather", "w", '{"city": "Turin"}')
     server.play(stream(start(), call, ended("tool_use")), answered())
@@ -99,7 +99,7 @@ async def test_a_model_that_thinks_cannot_be_made_to_call_that_tool(server, make
     assert Forecast.model_validate_json(result.content)
 
 
-async def test_a_call_goes_before_an_answer_that_is_given_at_the_same_time(server, make_client):
+async def test_a_call_precedes_a_response_that_is_given_at_the_same_time(server, make_client):
     client = make_client(model_info=BY_TOOL)
     call = {"type": "tool_use", "id": "w", "name": "weather", "input": {}}
     early = {"type": "tool_use", "id": "t", "name": ANSWER_TOOL, "input": {}}
@@ -108,7 +108,7 @@ async def test_a_call_goes_before_an_answer_that_is_given_at_the_same_time(serve
     assert result.content == [FunctionCall("w", "{}", "weather")]
 
 
-async def test_a_model_that_must_call_a_tool_of_the_user_cannot_answer(server, make_client):
+async def test_a_model_that_must_call_a_tool_of_the_user_cannot_respond(server, make_client):
     server.play(whole({"type": "tool_use", "id": "w", "name": "weather", "input": {}}))
     await make_client(model_info=BY_TOOL).create(
         QUESTION, json_output=Forecast, tools=[TOOL], tool_choice="required"
@@ -118,7 +118,7 @@ async def test_a_model_that_must_call_a_tool_of_the_user_cannot_answer(server, m
     assert body["tool_choice"] == {"type": "any"}
 
 
-async def test_a_model_that_may_call_no_tool_answers(server, make_client):
+async def test_a_model_that_may_call_no_tool_responds(server, make_client):
     server.play(answered())
     await make_client(model_info=BY_TOOL).create(
         QUESTION, json_output=Forecast, tools=[TOOL], tool_choice="none"
@@ -163,13 +163,13 @@ async def test_a_schema_is_as_good_as_a_class(server, client, wish):
 
 
 @pytest.mark.parametrize("wish", [{"json_output": False}, {"json_output": None}])
-async def test_an_answer_may_be_free(server, make_client, wish):
+async def test_a_response_may_be_free(server, make_client, wish):
     server.play(whole({"type": "text", "text": "Blue."}))
     await make_client(response_format={"type": "text"}).create(QUESTION, **wish)
     assert {"tools", "output_config"}.isdisjoint(server.requests[0].json)
 
 
-async def test_an_answer_in_words_is_given_as_it_is(server, make_client):
+async def test_a_text_response_is_returned_unchanged(server, make_client):
     server.play(whole({"type": "text", "text": "I would rather not."}, stop_reason="refusal"))
     result = await make_client(model_info=BY_TOOL).create(QUESTION, json_output=Forecast)
     assert (result.content, result.finish_reason) == ("I would rather not.", "content_filter")

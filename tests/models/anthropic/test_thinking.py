@@ -25,7 +25,7 @@ def results_of(calls):
     return FunctionExecutionResultMessage(content=results)
 
 
-async def test_a_turn_goes_on_thinking_after_calls_that_were_thought_about(server, make_client):
+async def test_a_turn_continues_thinking_after_calls_with_thoughts(server, make_client):
     client = make_client(thinking=THINK)
     server.play(whole(THOUGHT, CALL, stop_reason="tool_use"), whole(SAYS))
     called = await client.create([QUESTION], tools=[TOOL])
@@ -35,9 +35,7 @@ async def test_a_turn_goes_on_thinking_after_calls_that_were_thought_about(serve
 
 
 @pytest.mark.parametrize("thought", [None, "Turin it is."])
-async def test_a_turn_that_another_client_began_goes_on_without_thinking(
-    server, make_client, thought
-):
+async def test_a_turn_of_another_client_continues_without_thinking(server, make_client, thought):
     calls = [FunctionCall(id="1", name="transfer_to_guide", arguments="{}")]
     handed_over = AssistantMessage(content=calls, thought=thought, source="pilot")
     begun = [QUESTION, handed_over, results_of(calls)]
@@ -52,9 +50,7 @@ async def test_a_turn_that_another_client_began_goes_on_without_thinking(
     assert second["thinking"] == THINK
 
 
-async def test_a_model_that_decides_for_itself_whether_to_think_goes_on_doing_so(
-    server, make_client
-):
+async def test_adaptive_thinking_stays_on_after_tool_calls(server, make_client):
     calls = [FunctionCall(id="1", name="weather", arguments="{}")]
     messages = [QUESTION, AssistantMessage(content=calls, source="pilot"), results_of(calls)]
     server.play(whole(SAYS))

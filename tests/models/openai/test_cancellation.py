@@ -10,8 +10,8 @@ import pytest
 from ferrogen import CancellationToken
 from ferrogen.models.openai import OpenAIChatCompletionClient
 
-from ..scripted_server import ScriptedServer, json_answer, raw, sse_answer
-from .answers import HELLO, piece, whole
+from ..scripted_server import ScriptedServer, json_response, raw, sse_response
+from .responses import HELLO, piece, whole
 
 
 async def test_a_request_that_waits_is_ended(
@@ -30,7 +30,7 @@ async def test_a_request_that_waits_is_ended(
 async def test_a_stream_that_waits_is_ended(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(sse_answer(piece("ci"), asyncio.Event()))
+    server.play(sse_response(piece("ci"), asyncio.Event()))
     token = CancellationToken()
     stream = client.create_stream(HELLO, cancellation_token=token)
     assert await anext(stream) == "ci"
@@ -43,7 +43,7 @@ async def test_a_stream_that_waits_is_ended(
 async def test_a_stream_is_ended_by_a_token_that_was_cancelled_between_pieces(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(sse_answer(piece("ci"), asyncio.Event(), piece("ao", "stop")))
+    server.play(sse_response(piece("ci"), asyncio.Event(), piece("ao", "stop")))
     token = CancellationToken()
     stream = client.create_stream(HELLO, cancellation_token=token)
     assert await anext(stream) == "ci"
@@ -53,7 +53,7 @@ async def test_a_stream_is_ended_by_a_token_that_was_cancelled_between_pieces(
     await server.deserted()
 
 
-async def test_nothing_is_asked_with_a_token_that_is_cancelled_already(
+async def test_nothing_is_requested_with_a_token_that_is_cancelled_already(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     token = CancellationToken()
@@ -63,10 +63,10 @@ async def test_nothing_is_asked_with_a_token_that_is_cancelled_already(
     assert server.requests == []
 
 
-async def test_the_task_that_asked_goes_on(
+async def test_the_calling_task_continues(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(raw(asyncio.Event()), json_answer(whole("ciao")))
+    server.play(raw(asyncio.Event()), json_response(whole("ciao")))
     token = CancellationToken()
     asyncio.ensure_future(server.asked()).add_done_callback(lambda _: token.cancel())
     with pytest.raises(asyncio.CancelledError):
@@ -81,7 +81,7 @@ async def test_the_task_that_asked_goes_on(
 async def test_a_token_forgets_requests_that_are_over(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.otherwise = json_answer(whole("ciao"))
+    server.otherwise = json_response(whole("ciao"))
     token = CancellationToken()
     for _ in range(3):
         await client.create(HELLO, cancellation_token=token)

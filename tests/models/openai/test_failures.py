@@ -18,8 +18,8 @@ from ferrogen.exceptions import (
 )
 from ferrogen.models.openai import OpenAIChatCompletionClient
 
-from ..scripted_server import HANG_UP, RESET, ScriptedServer, json_answer, raw, sse_answer
-from .answers import HELLO, piece, streamed, whole
+from ..scripted_server import HANG_UP, RESET, ScriptedServer, json_response, raw, sse_response
+from .responses import HELLO, piece, streamed, whole
 
 MakeClient = Callable[..., OpenAIChatCompletionClient]
 
@@ -45,7 +45,7 @@ async def test_a_status_is_an_error_of_ours_and_of_the_sdk(
     status: int,
     sdks: type[openai.APIStatusError],
 ) -> None:
-    server.play(json_answer({"error": {"message": "no", "code": "why"}}, status))
+    server.play(json_response({"error": {"message": "no", "code": "why"}}, status))
     with pytest.raises(ModelStatusError, match=f"the service of gpt-4o refused: .*{status}") as got:
         await client.create(HELLO)
     error: Any = got.value
@@ -62,25 +62,23 @@ async def test_a_status_is_an_error_of_ours_and_of_the_sdk(
 async def test_a_status_is_an_error_before_a_stream_begins(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(json_answer(b"busy", 503))
+    server.play(json_response(b"busy", 503))
     with pytest.raises(ModelStatusError) as got:
         await streamed(client)
     assert got.value.status == 503
 
 
-async def test_how_long_to_wait_is_told(
+async def test_the_waiting_time_is_reported(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(json_answer({}, 429, {"Retry-After": "7"}))
+    server.play(json_response({}, 429, {"Retry-After": "7"}))
     with pytest.raises(ModelRateLimitError) as got:
         await client.create(HELLO)
     assert got.value.retry_after == 7.0
 
 
-async def test_the_sdk_asks_again_if_it_is_told_to(
-    server: ScriptedServer, client_of: MakeClient
-) -> None:
-    server.play(json_answer({}, 429, {"Retry-After-Ms": "1"}), json_answer(whole("ciao")))
+async def test_the_sdk_retries_if_configured(server: ScriptedServer, client_of: MakeClient) -> None:
+    server.play(json_response({}, 429, {"Retry-After-Ms": "1"}), json_response(whole("ciao")))
     assert (await client_of(max_retries=1).create(HELLO)).content == "ciao"
 
 
@@ -103,7 +101,7 @@ async def test_a_service_that_is_not_there_is_a_connection_error(client_of: Make
         raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n", HANG_UP),
     ],
 )
-async def test_an_answer_that_breaks_off_is_a_connection_error(
+async def test_a_truncated_response_is_a_connection_error(
     server: ScriptedServer, client: OpenAIChatCompletionClient, steps: Any
 ) -> None:
     server.play(steps)
@@ -112,10 +110,10 @@ async def test_an_answer_that_breaks_off_is_a_connection_error(
     await server.deserted()
 
 
-async def test_an_answer_that_cannot_be_unpacked_is_a_typed_error(
+async def test_a_response_that_cannot_be_decompressed_is_a_typed_error(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(json_answer(b"not gzip", headers={"content-encoding": "gzip"}))
+    server.play(json_response(b"not gzip", headers={"content-encoding": "gzip"}))
     with pytest.raises(FerrogenError, match="cannot be unpacked"):
         await client.create(HELLO)
 
@@ -124,7 +122,7 @@ async def test_a_service_that_takes_too_long_is_a_timeout(
     server: ScriptedServer, client_of: MakeClient
 ) -> None:
     server.play(raw(asyncio.Event()))
-    with pytest.raises(ModelTimeoutError, match="did not answer in time") as got:
+    with pytest.raises(ModelTimeoutError, match="did not response in time") as got:
         await client_of(timeout=0.01).create(HELLO)
     assert isinstance(got.value, openai.APITimeoutError)
     assert isinstance(got.value, TimeoutError)
@@ -134,7 +132,7 @@ async def test_a_service_that_takes_too_long_is_a_timeout(
 async def test_a_stream_that_falls_silent_is_a_timeout(
     server: ScriptedServer, client_of: MakeClient
 ) -> None:
-    server.play(sse_answer(piece("ci"), asyncio.Event()))
+    server.play(sse_response(piece("ci"), asyncio.Event()))
     stream = client_of(timeout=0.5).create_stream(HELLO)
     assert await anext(stream) == "ci"
     with pytest.raises(ModelTimeoutError, match="stopped answering"):
@@ -142,9 +140,9 @@ async def test_a_stream_that_falls_silent_is_a_timeout(
     await server.deserted()
 
 
-async def test_an_error_in_place_of_an_answer_is_raised(
+async def test_an_error_in_place_of_a_response_is_raised(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(json_answer({"error": {"message": "upstream is gone", "code": 502}}))
+    server.play(json_response({"error": {"message": "upstream is gone", "code": 502}}))
     with pytest.raises(ModelStatusError, match="upstream is gone"):
         await client.create(HELLO)

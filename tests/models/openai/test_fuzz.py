@@ -20,12 +20,12 @@ from ..scripted_server import (
     RESET,
     ScriptedServer,
     Step,
-    json_answer,
+    json_response,
     raw,
-    sse_answer,
     sse_body,
+    sse_response,
 )
-from .answers import HELLO, call_piece, piece, whole
+from .responses import HELLO, call_piece, piece, whole
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -89,16 +89,16 @@ def spoilt(draw: st.DrawFn, text: bytes) -> bytes:
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> list[Step]:
-    """An answer: a stream or a whole, well made or not, that ends in some way."""
+def responses(draw: st.DrawFn) -> list[Step]:
+    """An response: a stream or a whole, well made or not, that ends in some way."""
     chunks = draw(st.lists(near_chunks() | JSON, max_size=5))
     kind = draw(st.sampled_from(["stream", "whole", "events", "bytes"]))
     if kind == "events":
         end = draw(st.sampled_from([[], [RESET], [HANG_UP]]))
-        return sse_answer(*chunks, *end, done=draw(st.booleans()))
+        return sse_response(*chunks, *end, done=draw(st.booleans()))
     if kind == "whole":
         body = draw(spoilt(json.dumps(chunks[0] if chunks else {}).encode()))
-        return json_answer(body, draw(st.sampled_from([200, 200, 200, 204, 302, 400, 429, 500])))
+        return json_response(body, draw(st.sampled_from([200, 200, 200, 204, 302, 400, 429, 500])))
     if kind == "bytes":
         return raw(draw(st.binary(max_size=200)), draw(st.sampled_from([RESET, HANG_UP])))
     frames = b"".join(b"data: %s\n\n" % json.dumps(chunk).encode() for chunk in chunks)
@@ -107,7 +107,7 @@ def answers(draw: st.DrawFn) -> list[Step]:
     return sse_body(*(body[a:b] for a, b in zip([0, *cuts], [*cuts, len(body)], strict=True)))
 
 
-async def _ask(answer: list[Step], streaming: bool) -> None:
+async def _ask(response: list[Step], streaming: bool) -> None:
     async with ScriptedServer() as server:
         # One connection, so that a request that does not let go of it is noticed by the next.
         http = openai.DefaultAsyncHttpxClient(
@@ -120,7 +120,7 @@ async def _ask(answer: list[Step], streaming: bool) -> None:
             max_retries=0,
             http_client=http,
         )
-        server.play(answer, json_answer(whole("ciao")))
+        server.play(response, json_response(whole("ciao")))
         try:
             if streaming:
                 *_, result = [item async for item in client.create_stream(HELLO)]
@@ -132,8 +132,8 @@ async def _ask(answer: list[Step], streaming: bool) -> None:
             pass
         try:
             result = await client.create(HELLO)
-        except ModelConnectionError:  # the end of the last answer was not where its head said
-            server.play(json_answer(whole("ciao")))
+        except ModelConnectionError:  # the end of the last response was not where its head said
+            server.play(json_response(whole("ciao")))
             result = await client.create(HELLO)
         assert result.content == "ciao"
         await client.close()
@@ -141,6 +141,6 @@ async def _ask(answer: list[Step], streaming: bool) -> None:
 
 
 @settings(max_examples=60)
-@given(answer=answers(), streaming=st.booleans())
-def test_any_bytes_are_an_answer_or_a_typed_error(answer: list[Step], streaming: bool) -> None:
-    asyncio.run(asyncio.wait_for(_ask(answer, streaming), 15))
+@given(response=responses(), streaming=st.booleans())
+def test_any_bytes_are_a_response_or_a_typed_error(response: list[Step], streaming: bool) -> None:
+    asyncio.run(asyncio.wait_for(_ask(response, streaming), 15))

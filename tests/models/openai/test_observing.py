@@ -26,8 +26,8 @@ from ferrogen.models import UserMessage
 from ferrogen.models.openai import OpenAIChatCompletionClient
 from ferrogen.models.usage import UsageLedger
 
-from ..scripted_server import ScriptedServer, json_answer, sse_answer
-from .answers import HELLO, USAGE_CHUNK, piece, streamed, whole
+from ..scripted_server import ScriptedServer, json_response, sse_response
+from .responses import HELLO, USAGE_CHUNK, piece, streamed, whole
 
 MakeClient = Callable[..., OpenAIChatCompletionClient]
 
@@ -45,7 +45,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
 async def test_a_call_is_logged_as_a_whole(
     server: ScriptedServer, client: OpenAIChatCompletionClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.play(json_answer(whole("ciao")))
+    server.play(json_response(whole("ciao")))
     with caplog.at_level(logging.INFO, EVENT_LOGGER_NAME):
         await client.create(HELLO, tools=[{"name": "look"}])
     [record] = caplog.records
@@ -60,7 +60,7 @@ async def test_a_call_is_logged_as_a_whole(
 async def test_a_stream_is_logged_when_it_begins_and_when_it_ends(
     server: ScriptedServer, client: OpenAIChatCompletionClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.play(sse_answer(piece("ciao", "stop"), USAGE_CHUNK))
+    server.play(sse_response(piece("ciao", "stop"), USAGE_CHUNK))
     with caplog.at_level(logging.INFO, EVENT_LOGGER_NAME):
         await streamed(client)
     begun, ended = (record.msg for record in caplog.records)
@@ -71,17 +71,17 @@ async def test_a_stream_is_logged_when_it_begins_and_when_it_ends(
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-async def test_a_span_tells_who_was_asked_and_what_it_took(
+async def test_a_span_has_the_server_and_the_usage(
     server: ScriptedServer,
     client: OpenAIChatCompletionClient,
     spans: InMemorySpanExporter,
     streaming: bool,
 ) -> None:
     if streaming:
-        server.play(sse_answer(piece("ciao", "stop"), USAGE_CHUNK))
+        server.play(sse_response(piece("ciao", "stop"), USAGE_CHUNK))
         await streamed(client)
     else:
-        server.play(json_answer(whole("ciao")))
+        server.play(json_response(whole("ciao")))
         await client.create(HELLO)
     [span] = spans.get_finished_spans()
     assert (span.name, span.kind) == ("chat gpt-4o", trace.SpanKind.CLIENT)
@@ -97,24 +97,24 @@ async def test_a_span_tells_who_was_asked_and_what_it_took(
     }
 
 
-async def test_the_latest_conventions_can_be_asked_for(
+async def test_the_latest_conventions_can_be_requested(
     server: ScriptedServer,
     client: OpenAIChatCompletionClient,
     spans: InMemorySpanExporter,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "gen_ai_latest_experimental")
-    server.play(json_answer(whole("ciao")))
+    server.play(json_response(whole("ciao")))
     await client.create(HELLO)
     [span] = spans.get_finished_spans()
     assert span.attributes is not None
     assert "gen_ai.system" not in span.attributes
 
 
-async def test_a_span_tells_of_a_failure(
+async def test_a_span_records_a_failure(
     server: ScriptedServer, client: OpenAIChatCompletionClient, spans: InMemorySpanExporter
 ) -> None:
-    server.play(json_answer({}, 429))
+    server.play(json_response({}, 429))
     with pytest.raises(ModelRateLimitError):
         await client.create(HELLO)
     [span] = spans.get_finished_spans()
@@ -127,7 +127,7 @@ async def test_a_span_tells_of_a_failure(
 async def test_a_stream_leaves_the_span_of_its_reader_the_current_one(
     server: ScriptedServer, client: OpenAIChatCompletionClient, spans: InMemorySpanExporter
 ) -> None:
-    server.play(sse_answer(piece("ciao", "stop")))
+    server.play(sse_response(piece("ciao", "stop")))
     with trace.get_tracer("reader").start_as_current_span("reading") as reading:
         async for _ in client.create_stream(HELLO):
             assert trace.get_current_span() is reading
@@ -137,7 +137,7 @@ async def test_a_stream_leaves_the_span_of_its_reader_the_current_one(
     assert chat.parent.span_id == outer.context.span_id
 
 
-async def test_nothing_is_written_for_nobody(
+async def test_no_event_or_span_is_created_without_a_listener(
     server: ScriptedServer, client: OpenAIChatCompletionClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unwanted(*given: Any, **named: Any) -> Any:
@@ -147,7 +147,7 @@ async def test_nothing_is_written_for_nobody(
     for name in ("LLMCallEvent", "LLMStreamStartEvent", "LLMStreamEndEvent"):
         monkeypatch.setattr(f"{module}.{name}", unwanted)
     monkeypatch.setattr("opentelemetry.trace.get_tracer", unwanted)
-    server.play(json_answer(whole("ciao")), sse_answer(piece("ciao", "stop")))
+    server.play(json_response(whole("ciao")), sse_response(piece("ciao", "stop")))
     await client.create(HELLO)
     await streamed(client)
 
@@ -157,7 +157,7 @@ async def test_usage_is_recorded_under_the_agent_that_asks_and_clients_may_share
 ) -> None:
     ledger = UsageLedger()
     clients = [client_of(ledger=ledger), client_of(model="gpt-4o-mini", ledger=ledger)]
-    server.play(json_answer(whole("a")), sse_answer(piece("b", "stop"), USAGE_CHUNK))
+    server.play(json_response(whole("a")), sse_response(piece("b", "stop"), USAGE_CHUNK))
 
     class Guide(RoutedAgent):
         @message_handler

@@ -21,8 +21,8 @@ from ferrogen.models import (
 from ferrogen.models.openai import OpenAIChatCompletionClient
 from ferrogen.tools import ToolSchema
 
-from ..scripted_server import ScriptedServer, json_answer
-from .answers import HELLO, whole
+from ..scripted_server import ScriptedServer, json_response
+from .responses import HELLO, whole
 
 MakeClient = Callable[..., OpenAIChatCompletionClient]
 WEATHER: ToolSchema = {
@@ -44,7 +44,7 @@ async def sent(
     **options: Any,
 ) -> dict[str, Any]:
     """Ask, and give what arrived at the service."""
-    server.play(json_answer(whole("hi")))
+    server.play(json_response(whole("hi")))
     await client.create(messages or HELLO, **options)
     body: dict[str, Any] = server.requests[-1].json
     return body
@@ -57,7 +57,7 @@ async def wires(
     return list(body["messages"])
 
 
-async def test_it_is_asked_where_it_was_told_to_with_the_key(
+async def test_requests_go_to_the_given_url_with_the_key(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     body = await sent(server, client)
@@ -257,7 +257,7 @@ async def test_headers_and_queries_go_where_they_belong(
     assert set(body) == {"model", "messages", "stream"}
 
 
-async def test_an_argument_that_nobody_knows_is_refused(client_of: MakeClient) -> None:
+async def test_an_unknown_argument_is_rejected(client_of: MakeClient) -> None:
     with pytest.raises(ModelRequestError, match=r"invalid: temprature; .* goes into extra_body"):
         client_of(temprature=0)
     with pytest.raises(ModelRequestError, match="invalid: temprature"):
@@ -280,7 +280,7 @@ async def test_what_has_no_form_in_json_is_refused(client: OpenAIChatCompletionC
 async def test_a_stream_asks_for_the_usage(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.otherwise = json_answer(whole("hi"))
+    server.otherwise = json_response(whole("hi"))
     for options in (
         {},
         {"include_usage": False},

@@ -22,9 +22,9 @@ from ferrogen.exceptions import ClientSetupError, FerrogenError, SecretError
 from ferrogen.models import ChatCompletionClient
 from ferrogen.models.openai import AzureOpenAIChatCompletionClient, OpenAIChatCompletionClient
 
-from ..scripted_server import ScriptedServer, json_answer, sse_answer
-from .answers import HELLO, piece, streamed, whole
+from ..scripted_server import ScriptedServer, json_response, sse_response
 from .conftest import KEY
+from .responses import HELLO, piece, streamed, whole
 
 MakeClient = Callable[..., OpenAIChatCompletionClient]
 
@@ -40,7 +40,7 @@ def test_a_password_in_an_address_is_not_shown(client_of: MakeClient) -> None:
 async def test_a_word_in_place_of_a_key_is_not_taken_out_of_errors(
     server: ScriptedServer, client_of: MakeClient
 ) -> None:
-    server.play(json_answer({"error": {"message": "none of your business"}}, 400))
+    server.play(json_response({"error": {"message": "none of your business"}}, 400))
     with pytest.raises(FerrogenError, match="none of your business"):
         await client_of(api_key="none").create(HELLO)
 
@@ -58,7 +58,7 @@ async def test_a_dump_that_never_was_json_loads_with_its_key(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     loaded = ChatCompletionClient.load_component(client.dump_component())
-    server.play(json_answer(whole("ciao")))
+    server.play(json_response(whole("ciao")))
     assert (await loaded.create(HELLO)).content == "ciao"
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
     await loaded.close()
@@ -70,7 +70,7 @@ async def test_a_dump_that_was_json_takes_its_key_from_the_environment(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-other-machine")
     text = client.dump_component().model_dump_json()
     loaded = ChatCompletionClient.load_component(json.loads(text))
-    server.play(json_answer(whole("ciao")))
+    server.play(json_response(whole("ciao")))
     await loaded.create(HELLO)
     assert server.requests[0].headers["authorization"] == "Bearer sk-of-the-other-machine"
     await loaded.close()
@@ -107,7 +107,7 @@ async def test_a_key_by_reference_is_dumped_pickled_and_loaded_as_one(
     assert KEY.encode() not in pickle.dumps(client)
     loaded = ChatCompletionClient.load_component(json.loads(dumped.model_dump_json()))
     for one in (client, pickle.loads(pickle.dumps(client)), copy.copy(client), loaded):
-        server.play(json_answer(whole("ciao")))
+        server.play(json_response(whole("ciao")))
         await one.create(HELLO)
         assert server.requests[-1].headers["authorization"] == f"Bearer {KEY}"
         assert server.requests[-1].headers["x-api-key"] == KEY
@@ -115,7 +115,7 @@ async def test_a_key_by_reference_is_dumped_pickled_and_loaded_as_one(
         await one.close()
 
 
-def test_a_reference_to_a_variable_that_is_not_set_is_told(client_of: MakeClient) -> None:
+def test_a_reference_to_an_unset_variable_is_reported(client_of: MakeClient) -> None:
     with pytest.raises(SecretError, match="'TEAM_KEY' of a secret is not set"):
         client_of(api_key=EnvironmentSecret("TEAM_KEY"))
 
@@ -126,7 +126,7 @@ def test_a_client_with_a_key_is_not_pickled(client: OpenAIChatCompletionClient) 
             copying(client)  # type: ignore[operator]
 
 
-def test_a_key_that_is_missing_is_told() -> None:
+def test_a_missing_key_is_reported() -> None:
     with pytest.raises(ClientSetupError, match="set OPENAI_API_KEY, or pass api_key"):
         OpenAIChatCompletionClient(model="gpt-4o")
     with pytest.raises(ClientSetupError, match="set AZURE_OPENAI_API_KEY"):
@@ -137,18 +137,18 @@ def test_a_key_that_is_missing_is_told() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        json_answer({"error": {"message": f"Incorrect API key provided: {KEY}"}}, 401),
-        json_answer(f"who is {KEY}?".encode(), 500),
-        json_answer({"error": {"message": f"who is {KEY}?"}}),
-        json_answer(f"who is {KEY}?".encode()),
-        sse_answer({"error": {"message": f"who is {KEY}?"}}),
-        sse_answer(f"who is {KEY}?"),
+        json_response({"error": {"message": f"Incorrect API key provided: {KEY}"}}, 401),
+        json_response(f"who is {KEY}?".encode(), 500),
+        json_response({"error": {"message": f"who is {KEY}?"}}),
+        json_response(f"who is {KEY}?".encode()),
+        sse_response({"error": {"message": f"who is {KEY}?"}}),
+        sse_response(f"who is {KEY}?"),
     ],
 )
 async def test_a_service_that_repeats_the_key_does_not_get_it_into_an_error(
-    server: ScriptedServer, client: OpenAIChatCompletionClient, answer: Any, streaming: bool
+    server: ScriptedServer, client: OpenAIChatCompletionClient, response: Any, streaming: bool
 ) -> None:
-    server.play(answer)
+    server.play(response)
     with pytest.raises(FerrogenError) as got:
         await (streamed(client) if streaming else client.create(HELLO))
     error: Any = got.value
@@ -174,10 +174,10 @@ async def test_events_and_spans_do_not_hold_the_key(
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", provider)
     with caplog.at_level(logging.DEBUG, EVENT_LOGGER_NAME):
-        server.play(json_answer(whole("ciao")), sse_answer(piece("ciao", "stop")))
+        server.play(json_response(whole("ciao")), sse_response(piece("ciao", "stop")))
         await client.create(HELLO)
         await streamed(client)
-        server.play(json_answer({"error": {"message": KEY}}, 401))
+        server.play(json_response({"error": {"message": KEY}}, 401))
         with pytest.raises(FerrogenError):
             await client.create(HELLO)
     assert len(caplog.records) == 3

@@ -17,9 +17,9 @@ from ferrogen.models import ChatCompletionClient, ModelInfo, UserMessage
 from ferrogen.models.openai import AzureOpenAIChatCompletionClient, OpenAIChatCompletionClient
 from ferrogen.models.registry import UnknownModelWarning
 
-from ..scripted_server import ScriptedServer, json_answer
-from .answers import HELLO, whole
+from ..scripted_server import ScriptedServer, json_response
 from .conftest import KEY
+from .responses import HELLO, whole
 
 MakeClient = Callable[..., OpenAIChatCompletionClient]
 INFO: ModelInfo = {
@@ -78,7 +78,7 @@ async def test_a_component_is_made_again_with_all_its_arguments(
     loaded = ChatCompletionClient.load_component(dumped)
     assert isinstance(loaded, OpenAIChatCompletionClient)
     assert loaded.dump_component() == dumped
-    server.play(json_answer(whole("a")), json_answer(whole("b")))
+    server.play(json_response(whole("a")), json_response(whole("b")))
     await client.create(HELLO)
     await loaded.create(HELLO)
     first, second = server.requests
@@ -119,12 +119,12 @@ def test_a_service_is_found_by_the_name_of_its_model(
 
 async def test_a_server_at_home_needs_no_key(server: ScriptedServer) -> None:
     client = OpenAIChatCompletionClient(model="qwen3:8b", base_url=server.url)
-    server.play(json_answer(whole("ciao")))
+    server.play(json_response(whole("ciao")))
     assert (await client.create(HELLO)).content == "ciao"
     await client.close()
 
 
-async def test_azure_is_asked_at_its_deployment(server: ScriptedServer) -> None:
+async def test_azure_requests_go_to_the_deployment(server: ScriptedServer) -> None:
     client = AzureOpenAIChatCompletionClient(
         model="gpt-4o",
         azure_endpoint=server.url,
@@ -133,7 +133,7 @@ async def test_azure_is_asked_at_its_deployment(server: ScriptedServer) -> None:
         api_key=KEY,
         max_retries=0,
     )
-    server.play(json_answer(whole("ciao")))
+    server.play(json_response(whole("ciao")))
     assert (await client.create(HELLO)).content == "ciao"
     request = server.requests[0]
     assert request.path == "/openai/deployments/our-gpt/chat/completions?api-version=2024-10-21"

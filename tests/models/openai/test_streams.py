@@ -18,15 +18,15 @@ from ferrogen.models import CreateResult, RequestUsage
 from ferrogen.models.openai import OpenAIChatCompletionClient
 from ferrogen.models.usage import DetailedUsage
 
-from ..scripted_server import RESET, ScriptedServer, json_answer, sse_answer, sse_body
-from .answers import HELLO, USAGE, USAGE_CHUNK, call_piece, piece, streamed, whole
+from ..scripted_server import RESET, ScriptedServer, json_response, sse_body, sse_response
+from .responses import HELLO, USAGE, USAGE_CHUNK, call_piece, piece, streamed, whole
 
 
 async def test_pieces_come_first_and_the_result_last(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     server.play(
-        sse_answer(piece("", role="assistant"), piece("ci"), piece("ao", "stop"), USAGE_CHUNK)
+        sse_response(piece("", role="assistant"), piece("ci"), piece("ao", "stop"), USAGE_CHUNK)
     )
     pieces, result = await streamed(client)
     assert pieces == ["ci", "ao"]
@@ -37,11 +37,11 @@ async def test_pieces_come_first_and_the_result_last(
     assert client.total_usage().prompt_tokens == USAGE["prompt_tokens"]
 
 
-async def test_a_piece_is_handed_out_before_the_next_arrives(
+async def test_a_piece_is_yielded_before_the_next_arrives(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     first, second = asyncio.Event(), asyncio.Event()
-    server.play(sse_answer(first, piece("ci"), second, piece("ao", "stop")))
+    server.play(sse_response(first, piece("ci"), second, piece("ao", "stop")))
     stream = client.create_stream(HELLO)
     waiting = asyncio.ensure_future(anext(stream))
     await server.asked()
@@ -56,7 +56,7 @@ async def test_a_piece_is_handed_out_before_the_next_arrives(
 async def test_streams_share_a_connection(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.otherwise = sse_answer(piece("x", "stop"))
+    server.otherwise = sse_response(piece("x", "stop"))
     for _ in range(3):
         await streamed(client)
     assert server.accepted == 1
@@ -67,15 +67,15 @@ async def test_usage_may_come_with_the_last_piece_or_with_each(
 ) -> None:
     first = {**piece("a"), "usage": {"prompt_tokens": 9, "completion_tokens": 1}}
     last = {**piece("b", "stop"), "usage": USAGE}
-    server.play(sse_answer(first, last))
+    server.play(sse_response(first, last))
     _, result = await streamed(client)
     assert result.usage.completion_tokens == USAGE["completion_tokens"]
 
 
-async def test_usage_that_is_not_told_is_estimated(
+async def test_missing_usage_is_estimated(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(sse_answer(piece("one two"), piece(" three", "stop")))
+    server.play(sse_response(piece("one two"), piece(" three", "stop")))
     _, result = await streamed(client)
     assert isinstance(result.usage, DetailedUsage)
     assert (result.usage.completion_tokens, result.usage.estimated) == (3, True)
@@ -86,7 +86,7 @@ async def test_parallel_calls_are_put_together_from_mixed_pieces(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     server.play(
-        sse_answer(
+        sse_response(
             piece("I look."),
             call_piece(0, id="a", name="weather", arguments=""),
             call_piece(0, arguments='{"city": '),
@@ -128,10 +128,10 @@ async def test_parallel_calls_are_put_together_from_mixed_pieces(
         ],
     ],
 )
-async def test_calls_are_told_apart_however_the_service_numbers_them(
+async def test_calls_are_distinguished_however_the_service_numbers_them(
     server: ScriptedServer, client: OpenAIChatCompletionClient, pieces: list[object]
 ) -> None:
-    server.play(sse_answer(*pieces, piece(reason="tool_calls")))
+    server.play(sse_response(*pieces, piece(reason="tool_calls")))
     _, result = await streamed(client)
     assert result.content == [
         FunctionCall(id="a", name="f", arguments="{}"),
@@ -143,7 +143,9 @@ async def test_a_name_may_come_in_pieces(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     server.play(
-        sse_answer(call_piece(0, id="a", name="wea"), call_piece(0, name="ther"), piece(reason="x"))
+        sse_response(
+            call_piece(0, id="a", name="wea"), call_piece(0, name="ther"), piece(reason="x")
+        )
     )
     _, result = await streamed(client)
     assert result.content == [FunctionCall(id="a", name="weather", arguments="{}")]
@@ -154,7 +156,7 @@ async def test_reasoning_is_marked_in_the_pieces_and_the_thought_of_the_result(
     server: ScriptedServer, client: OpenAIChatCompletionClient, field: str
 ) -> None:
     server.play(
-        sse_answer(
+        sse_response(
             piece(**{field: "2 "}), piece(**{field: "+ 2"}), piece("4"), piece(reason="stop")
         )
     )
@@ -167,7 +169,7 @@ async def test_reasoning_before_calls_is_their_thought(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     server.play(
-        sse_answer(
+        sse_response(
             piece(reasoning_content="hm"),
             call_piece(0, id="a", name="f"),
             piece(reason="tool_calls"),
@@ -181,7 +183,7 @@ async def test_reasoning_before_calls_is_their_thought(
 async def test_reasoning_in_the_text_is_taken_out_of_the_content(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(sse_answer(piece("<thi"), piece("nk>hm</think>4"), piece(reason="stop")))
+    server.play(sse_response(piece("<thi"), piece("nk>hm</think>4"), piece(reason="stop")))
     pieces, result = await streamed(client)
     assert "".join(pieces) == "<think>hm</think>4"
     assert (result.thought, result.content) == ("hm", "4")
@@ -190,7 +192,7 @@ async def test_reasoning_in_the_text_is_taken_out_of_the_content(
 async def test_a_refusal_comes_in_pieces(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(sse_answer(piece(refusal="I will "), piece(refusal="not"), piece(reason="stop")))
+    server.play(sse_response(piece(refusal="I will "), piece(refusal="not"), piece(reason="stop")))
     pieces, result = await streamed(client)
     assert pieces == ["I will ", "not"]
     assert (result.content, result.finish_reason) == ("I will not", "content_filter")
@@ -202,7 +204,7 @@ async def test_probabilities_of_all_pieces_are_kept(
     chunks = [piece("a"), piece("b", "stop")]
     for chunk, token in zip(chunks, "ab", strict=True):
         chunk["choices"][0]["logprobs"] = {"content": [{"token": token, "logprob": -0.1}]}
-    server.play(sse_answer(*chunks))
+    server.play(sse_response(*chunks))
     _, result = await streamed(client)
     assert result.logprobs is not None
     assert [token.token for token in result.logprobs] == ["a", "b"]
@@ -212,7 +214,7 @@ async def test_comments_and_empty_chunks_are_passed_over(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     server.play(
-        sse_answer(
+        sse_response(
             b": still here\n\n", {"choices": []}, {}, piece("x"), b"\n\n", piece(reason="stop")
         )
     )
@@ -233,19 +235,19 @@ async def test_bytes_may_be_split_anywhere_and_lines_end_in_any_way(
 async def test_a_service_that_does_not_stream_is_understood(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(json_answer(whole("ciao")))
+    server.play(json_response(whole("ciao")))
     pieces, result = await streamed(client)
     assert (pieces, result.content) == (["ciao"], "ciao")
 
 
-async def test_a_stream_without_done_is_complete_once_its_reason_is_told(
+async def test_a_stream_without_done_is_complete_after_its_finish_reason(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     server.play(sse_body(b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'))
     assert (await streamed(client))[1].finish_reason == "stop"
 
 
-async def test_a_stream_that_ends_early_is_no_answer(
+async def test_a_stream_that_ends_early_is_not_a_response(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     server.play(sse_body(b'data: {"choices": [{"delta": {"content": "ci"}}]}\n\n'))
@@ -262,7 +264,7 @@ async def test_a_stream_that_ends_early_is_no_answer(
 async def test_a_body_that_is_cut_off_is_a_lost_connection(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(sse_answer(piece("ci"), done=False))
+    server.play(sse_response(piece("ci"), done=False))
     with pytest.raises(ModelConnectionError, match="the connection to gpt-4o broke off"):
         await streamed(client)
 
@@ -270,7 +272,7 @@ async def test_a_body_that_is_cut_off_is_a_lost_connection(
 async def test_a_connection_that_is_reset_is_a_lost_connection(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(sse_answer(piece("ci"), RESET))
+    server.play(sse_response(piece("ci"), RESET))
     with pytest.raises(ModelConnectionError):
         await streamed(client)
 
@@ -281,7 +283,7 @@ async def test_a_connection_that_is_reset_is_a_lost_connection(
 async def test_an_event_that_is_no_chunk_is_a_typed_error(
     server: ScriptedServer, client: OpenAIChatCompletionClient, event: str
 ) -> None:
-    server.play(sse_answer(event))
+    server.play(sse_response(event))
     with pytest.raises(ModelResponseError):
         await streamed(client)
     await server.deserted()
@@ -303,8 +305,8 @@ async def test_an_error_in_the_middle_is_raised(
     error: object,
     kind: type[Exception],
 ) -> None:
-    server.play(sse_answer(piece("ci"), {"error": error}))
-    with pytest.raises(kind, match="broke off its answer: slow down"):
+    server.play(sse_response(piece("ci"), {"error": error}))
+    with pytest.raises(kind, match="broke off its response: slow down"):
         await streamed(client)
     await server.deserted()
 
@@ -312,7 +314,7 @@ async def test_an_error_in_the_middle_is_raised(
 async def test_a_stream_that_is_left_closes_its_connection(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(sse_answer(piece("ci"), asyncio.Event()))
+    server.play(sse_response(piece("ci"), asyncio.Event()))
     async with aclosing(client.create_stream(HELLO)) as stream:
         async for _ in stream:
             break
@@ -324,7 +326,7 @@ async def test_a_stream_that_is_left_closes_its_connection(
 async def test_a_stream_that_never_began_took_nothing(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(json_answer({}, 500))
+    server.play(json_response({}, 500))
     with pytest.raises(ModelStatusError):
         await streamed(client)
     assert client.total_usage().prompt_tokens == 0
@@ -334,7 +336,7 @@ async def test_many_streams_run_beside_each_other(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     gate = asyncio.Event()
-    server.otherwise = sse_answer(piece("ci"), gate, piece("ao", "stop"))
+    server.otherwise = sse_response(piece("ci"), gate, piece("ao", "stop"))
     streams = [client.create_stream(HELLO) for _ in range(50)]
     assert await asyncio.gather(*map(anext, streams)) == ["ci"] * 50
     gate.set()

@@ -1,4 +1,4 @@
-"""What an answer has to fit is sent as a schema, in streams and beside tools too."""
+"""What an response has to fit is sent as a schema, in streams and beside tools too."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ferrogen.exceptions import ModelInfoError, ModelRequestError
 from ferrogen.models.openai import OpenAIChatCompletionClient
 from ferrogen.models.openai.structured import strict
 
-from ..scripted_server import ScriptedServer, json_answer, sse_answer
-from .answers import HELLO, piece, streamed, whole
+from ..scripted_server import ScriptedServer, json_response, sse_response
+from .responses import HELLO, piece, streamed, whole
 
 MakeClient = Callable[..., OpenAIChatCompletionClient]
 
@@ -80,7 +80,7 @@ def test_a_property_may_have_the_name_of_a_keyword() -> None:
 async def test_a_class_is_sent_as_its_schema_beside_tools(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(json_answer(whole('{"x": 1, "y": 2}')))
+    server.play(json_response(whole('{"x": 1, "y": 2}')))
     result = await client.create(HELLO, json_output=Point, tools=[TOOL])
     sent = server.requests[0].json
     assert sent["response_format"]["type"] == "json_schema"
@@ -94,7 +94,7 @@ async def test_a_class_is_sent_as_its_schema_beside_tools(
 async def test_a_class_holds_a_stream(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    server.play(sse_answer(piece('{"x": 1, '), piece('"y": 2}', "stop")))
+    server.play(sse_response(piece('{"x": 1, '), piece('"y": 2}', "stop")))
     pieces, result = await streamed(client, json_output=Point, tools=[TOOL])
     assert pieces == ['{"x": 1, ', '"y": 2}']
     assert Point.model_validate_json(str(result.content)) == Point(x=1, y=2)
@@ -104,8 +104,8 @@ async def test_a_class_holds_a_stream(
 async def test_a_schema_is_sent_as_it_is(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    schema = {"type": "object", "title": "my answer", "properties": {"x": {"default": 1}}}
-    server.play(json_answer(whole("{}")))
+    schema = {"type": "object", "title": "my response", "properties": {"x": {"default": 1}}}
+    server.play(json_response(whole("{}")))
     await client.create(HELLO, json_output=schema)
     assert server.requests[0].json["response_format"] == {
         "type": "json_schema",
@@ -114,10 +114,10 @@ async def test_a_schema_is_sent_as_it_is(
 
 
 @pytest.mark.parametrize(("wish", "kind"), [(True, "json_object"), (False, "text")])
-async def test_json_of_any_shape_and_text_can_be_asked_for(
+async def test_json_of_any_shape_and_text_can_be_requested(
     server: ScriptedServer, client: OpenAIChatCompletionClient, wish: bool, kind: str
 ) -> None:
-    server.play(json_answer(whole("{}")))
+    server.play(json_response(whole("{}")))
     await client.create(HELLO, json_output=wish)
     assert server.requests[0].json["response_format"] == {"type": kind}
 
@@ -126,7 +126,7 @@ async def test_the_format_can_be_given_as_the_api_has_it(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     given = {"type": "json_object"}
-    server.play(json_answer(whole("{}")), json_answer(whole("{}")))
+    server.play(json_response(whole("{}")), json_response(whole("{}")))
     await client.create(HELLO, extra_create_args={"response_format": given})
     await client.create(HELLO, extra_create_args={"response_format": Point})
     first, second = (request.json["response_format"] for request in server.requests)

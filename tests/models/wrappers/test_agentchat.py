@@ -29,11 +29,11 @@ def test_an_assistant_uses_a_tool_although_the_service_was_busy(said):
     assert said[0] == "['7 km to Turin', 'It is ', '7 km.'] 3"
 
 
-def test_the_same_task_is_answered_from_memory_in_the_same_pieces(said):
+def test_the_same_task_is_served_from_the_cache_in_the_same_pieces(said):
     assert said[1] == said[0]
 
 
-def test_a_team_is_told_apart_by_its_assistants_and_counts_as_one_conversation(said):
+def test_a_team_is_identified_by_its_assistants_and_counts_as_one_conversation(said):
     assert said[2:5] == ["['It is.', 'Indeed.']", "{'guide': 20, 'critic': 20}", "[40]"]
 
 

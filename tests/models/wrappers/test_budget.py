@@ -84,7 +84,7 @@ def test_what_is_no_state_of_a_budget_is_refused_and_changes_nothing(state):
     assert budget.spent == Spending()
 
 
-def test_a_name_stands_for_one_budget_as_long_as_somebody_holds_it():
+def test_a_name_stands_for_one_budget_while_it_is_referenced():
     first = Budget.named("project", cost=5.0)
     assert Budget.named("project", cost=5.0) is first
     with pytest.raises(ClientSetupError, match="there is a budget 'project' already"):

@@ -11,7 +11,7 @@ from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.usage import DetailedUsage
 from ferrogen.models.wrappers import Budget, Budgeted, Cached, Spending
 
-from .stage import QUESTION, GatedClient, settled, text_and_result
+from .fakes import QUESTION, GatedClient, settled, text_and_result
 
 LIMITED = {"extra_create_args": {"max_tokens": 6}}  # 10 tokens with the question
 
@@ -26,7 +26,7 @@ async def test_the_call_that_would_exceed_the_budget_is_not_made():
     assert (len(inner.requests), client.budget.spent.tokens) == (3, 15)
 
 
-async def test_without_a_limit_the_answer_is_taken_to_be_as_long_as_was_said():
+async def test_without_a_limit_the_configured_length_is_the_estimate():
     client = Budgeted(ScriptedClient(["left"]), Budget(tokens=260))
     await client.create(QUESTION)
     client = Budgeted(ScriptedClient(["left"]), Budget(tokens=260), answer_tokens=257)
@@ -65,7 +65,7 @@ async def test_a_call_that_failed_is_a_call_without_tokens():
 
 
 @pytest.mark.parametrize("leave", [True, False])
-async def test_an_answer_that_broke_off_takes_what_was_estimated(leave):
+async def test_a_truncated_response_costs_the_estimate(leave):
     client = Budgeted(ScriptedClient([["le", "ft" if leave else TimeoutError()]]), Budget())
     stream = client.create_stream(QUESTION, **LIMITED)
     await anext(stream)
@@ -84,7 +84,7 @@ async def test_a_stream_takes_what_its_result_says():
     assert client.budget.spent == Spending(calls=1, tokens=5)
 
 
-async def test_an_answer_from_a_cache_within_takes_nothing():
+async def test_a_response_from_an_inner_cache_costs_nothing():
     client = Budgeted(Cached(ScriptedClient(["left"])), Budget(calls=2))
     for _ in range(2):
         await client.create(QUESTION)

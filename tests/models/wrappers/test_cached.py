@@ -24,7 +24,7 @@ from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.usage import DetailedUsage
 from ferrogen.models.wrappers import Cached, Retrying, SqliteCacheStore
 
-from .stage import QUESTION, GatedClient, HandClock, asking, text_and_result
+from .fakes import QUESTION, GatedClient, ManualClock, asking, text_and_result
 
 FULL = CreateResult(
     finish_reason="function_calls",
@@ -41,11 +41,11 @@ class Place(BaseModel):
 
 
 def numbered():
-    """A client whose every answer is another one."""
+    """A client whose every response is another one."""
     return ScriptedClient([f"answer {number}" for number in range(99)])
 
 
-async def test_the_second_answer_is_the_first_one_in_every_detail():
+async def test_the_second_response_equals_the_first_in_every_detail():
     inner = ScriptedClient([FULL])
     client = Cached(inner)
     first, second = [await client.create(QUESTION) for _ in range(2)]
@@ -109,10 +109,12 @@ REQUESTS = [
 
 async def test_requests_that_differ_in_anything_are_different():
     client = Cached(numbered())
-    answers = [(await client.create(messages, **options)).content for messages, options in REQUESTS]
-    assert len(set(answers)) == len(REQUESTS)
+    responses = [
+        (await client.create(messages, **options)).content for messages, options in REQUESTS
+    ]
+    assert len(set(responses)) == len(REQUESTS)
     again = [(await client.create(messages, **options)).content for messages, options in REQUESTS]
-    assert again == answers
+    assert again == responses
 
 
 async def test_defaults_and_the_order_of_arguments_make_no_difference():
@@ -124,7 +126,7 @@ async def test_defaults_and_the_order_of_arguments_make_no_difference():
     assert first.content == second.content
 
 
-async def test_clients_of_different_models_do_not_share_answers_and_those_of_one_do():
+async def test_clients_share_cached_responses_only_with_the_same_model():
     store = InMemoryStore()
     one, other = ScriptedClient(["left"] * 3), ScriptedClient(["right"] * 3)
     same = ScriptedClient(["left"] * 3)
@@ -141,8 +143,8 @@ async def test_a_wrapper_around_the_client_leaves_the_model_the_same():
     assert (await Cached(Retrying(ScriptedClient(["left"])), store).create(QUESTION)).cached
 
 
-async def test_an_answer_is_asked_for_again_when_it_is_too_old():
-    clock = HandClock()
+async def test_an_expired_response_is_requested_again():
+    clock = ManualClock()
     client = Cached(numbered(), ttl_seconds=60, clock=clock)
     contents = []
     for _ in range(4):
@@ -170,7 +172,7 @@ async def test_a_stream_that_is_left_early_is_ended_and_not_remembered():
     assert (await client.create(QUESTION)).content == "right"
 
 
-async def test_who_leaves_with_the_result_has_it_remembered():
+async def test_a_stream_closed_after_the_result_is_cached():
     inner = ScriptedClient([["le", "ft"]])
     client = Cached(inner)
     stream = client.create_stream(QUESTION)
@@ -194,7 +196,7 @@ class OddStore(InMemoryStore):
 
 
 @pytest.mark.parametrize("store", [BrokenStore(), OddStore()])
-async def test_a_store_that_fails_is_logged_and_the_model_is_asked(store, caplog):
+async def test_a_failing_store_is_logged_and_the_model_is_called(store, caplog):
     client = Cached(numbered(), store)
     with caplog.at_level(logging.WARNING, "autogen_core.models"):
         assert (await client.create(QUESTION)).content == "answer 0"
@@ -202,7 +204,7 @@ async def test_a_store_that_fails_is_logged_and_the_model_is_asked(store, caplog
     assert "the cache could not be read, so the model is asked" in caplog.messages
 
 
-async def test_a_store_is_asked_in_another_thread(tmp_path):
+async def test_a_store_is_used_in_another_thread(tmp_path):
     threads = set()
 
     class Watched(SqliteCacheStore):
@@ -217,7 +219,7 @@ async def test_a_store_is_asked_in_another_thread(tmp_path):
     await client.close()
 
 
-async def test_answers_in_a_file_outlive_the_client(tmp_path):
+async def test_responses_in_a_file_outlive_the_client(tmp_path):
     for expected in (False, True):
         store = SqliteCacheStore(tmp_path / "answers.sqlite")
         client = Cached(ScriptedClient([FULL]), store)
@@ -253,7 +255,7 @@ class KeyClient(ScriptedClient, Component[KeyConfig]):
         return self.told
 
 
-async def test_a_new_key_leaves_the_answers_where_they_are():
+async def test_a_new_api_key_keeps_the_cached_responses():
     store = InMemoryStore()
     first = await Cached(KeyClient("m", "old"), store).create(QUESTION)
     second = await Cached(KeyClient("m", "new"), store).create(QUESTION)
@@ -269,7 +271,7 @@ def test_it_is_loaded_as_it_was_dumped(tmp_path):
     assert dumped.config["store"]["config"]["max_entries"] == 7
 
 
-async def test_equal_requests_at_the_same_time_are_asked_and_paid_for_once():
+async def test_concurrent_equal_requests_are_sent_and_paid_for_once():
     inner = numbered()
     client = Cached(inner)
     results = await asyncio.gather(*(client.create(QUESTION) for _ in range(5)))

@@ -10,7 +10,7 @@ from ferrogen.models import CreateResult
 from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.wrappers import Fallback, Retrying
 
-from .stage import QUESTION, HandClock
+from .fakes import QUESTION, ManualClock
 
 ATTEMPTS = 3
 
@@ -66,7 +66,7 @@ def test_retries_and_fallbacks_hand_out_one_attempt(scripts, streaming):
     clients = list(zip("abc", scripts, strict=False))
 
     async def scenario():
-        clock = HandClock(runs=True)
+        clock = ManualClock(runs=True)
         client = Fallback(
             [Retrying(scripted(*each), attempts=ATTEMPTS, clock=clock) for each in clients]
         )

@@ -70,7 +70,7 @@ def test_an_error_is_of_its_kind(error, kind):
     ],
     ids=repr,
 )
-def test_how_long_to_wait_is_read_from_whoever_said_it(error, seconds):
+def test_the_waiting_time_is_read_from_every_source(error, seconds):
     assert retry_after(error, NOW) == seconds
 
 

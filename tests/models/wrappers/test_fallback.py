@@ -15,7 +15,7 @@ from ferrogen.models import ChatCompletionClient
 from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.wrappers import Fallback
 
-from .stage import QUESTION, text_and_result
+from .fakes import QUESTION, text_and_result
 
 DOWN = ModelStatusError("down with key sk-1", status=503)
 REFUSED = ModelStatusError("who are you", status=401)
@@ -24,7 +24,7 @@ REFUSED = ModelStatusError("who are you", status=401)
 @pytest.mark.parametrize(
     "error", [DOWN, ModelConnectionError("gone"), ModelResponseError("no JSON"), TimeoutError()]
 )
-async def test_the_next_client_is_asked(error, caplog):
+async def test_the_next_client_is_called(error, caplog):
     first, second = ScriptedClient([error]), ScriptedClient(["left"])
     with caplog.at_level(logging.WARNING, "autogen_core.models"):
         assert (await Fallback([first, second]).create(QUESTION)).content == "left"
@@ -63,7 +63,7 @@ async def test_a_stream_that_failed_after_its_first_piece_is_not_begun_anew():
     assert second.requests == []
 
 
-async def test_all_failures_are_told_together():
+async def test_all_failures_are_reported_together():
     gone = ModelConnectionError("gone")
     with pytest.raises(AllClientsFailedError) as caught:
         await Fallback([ScriptedClient([DOWN]), ScriptedClient([gone])]).create(QUESTION)

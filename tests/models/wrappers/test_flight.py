@@ -7,10 +7,10 @@ import pytest
 from ferrogen import CancellationToken
 from ferrogen.models.wrappers import Cached
 
-from .stage import QUESTION, GatedClient, settled, text_and_result
+from .fakes import QUESTION, GatedClient, settled, text_and_result
 
 
-async def test_who_began_may_be_cancelled_without_the_others_noticing():
+async def test_cancelling_the_first_caller_does_not_affect_the_others():
     inner = GatedClient(["left"])
     client, token = Cached(inner), CancellationToken()
     first = asyncio.ensure_future(client.create(QUESTION, cancellation_token=token))
@@ -59,7 +59,7 @@ async def test_a_new_request_does_not_join_one_that_is_being_cancelled():
     assert first.cancelled()
 
 
-async def test_everybody_is_told_of_the_error():
+async def test_all_callers_get_the_error():
     client = Cached(GatedClient([ConnectionError("gone"), "left"]), model="m")
     jobs = [asyncio.ensure_future(client.create(QUESTION)) for _ in range(3)]
     await settled()
@@ -69,7 +69,7 @@ async def test_everybody_is_told_of_the_error():
     assert (await client.create(QUESTION)).content == "left"
 
 
-async def test_who_joins_a_stream_late_is_given_it_from_the_beginning():
+async def test_a_late_caller_gets_the_stream_from_the_beginning():
     client = Cached(GatedClient([["st", "raight"]]))
     client.client.gate.set()
     first = client.create_stream(QUESTION)

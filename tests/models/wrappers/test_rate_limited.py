@@ -9,7 +9,7 @@ from ferrogen.models import ChatCompletionClient, CreateResult, RequestUsage
 from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.wrappers import RateLimited, RateLimiter
 
-from .stage import QUESTION, HandClock, settled, text_and_result
+from .fakes import QUESTION, ManualClock, settled, text_and_result
 
 REMEMBERED = CreateResult(
     finish_reason="stop", content="left", usage=RequestUsage(4, 1), cached=True
@@ -17,13 +17,13 @@ REMEMBERED = CreateResult(
 
 
 def slow(lines, *, answer_tokens=256, **limits):
-    clock = HandClock()
+    clock = ManualClock()
     limiter = RateLimiter(**limits, clock=clock)
     inner = ScriptedClient(lines)
     return RateLimited(inner, limiter, answer_tokens=answer_tokens), inner, clock
 
 
-async def test_the_request_waits_for_its_turn_also_if_it_is_streamed():
+async def test_a_streamed_request_is_delayed_too():
     client, inner, clock = slow(["left", "right"], requests_per_minute=1)
     await client.create(QUESTION)
     asking = asyncio.ensure_future(text_and_result(client.create_stream(QUESTION)))
@@ -33,14 +33,14 @@ async def test_the_request_waits_for_its_turn_also_if_it_is_streamed():
     assert (await asking)[0] == "right"
 
 
-async def test_the_usage_of_the_answer_replaces_the_estimate():
+async def test_the_usage_of_the_response_replaces_the_estimate():
     client, inner, _ = slow(["left"] * 4, tokens_per_minute=300)  # 4 and 256 by estimate, 5 really
     for _ in range(4):
         await client.create(QUESTION)
     assert len(inner.requests) == 4
 
 
-async def test_the_longest_answer_that_is_allowed_is_the_estimate():
+async def test_the_longest_allowed_response_is_the_estimate():
     client, inner, clock = slow(["left"] * 2, tokens_per_minute=300)
     await client.create(QUESTION, extra_create_args={"max_tokens": 200})
     asking = asyncio.ensure_future(client.create(QUESTION, extra_create_args={"max_tokens": 295}))
@@ -50,7 +50,7 @@ async def test_the_longest_answer_that_is_allowed_is_the_estimate():
     await asking
 
 
-async def test_an_answer_from_a_cache_within_does_not_count():
+async def test_a_response_from_an_inner_cache_does_not_count():
     client, inner, _ = slow([REMEMBERED] * 3, requests_per_minute=1)
     for _ in range(3):
         await client.create(QUESTION)

@@ -12,7 +12,7 @@ from ferrogen import CancellationToken
 from ferrogen.exceptions import ClientSetupError
 from ferrogen.models.wrappers import RateLimiter
 
-from .stage import HandClock, settled
+from .fakes import ManualClock, settled
 
 
 def entering(limiter, sizes, token=None):
@@ -27,7 +27,7 @@ def entering(limiter, sizes, token=None):
 
 
 async def test_requests_beyond_the_limit_wait_until_a_minute_after_the_first():
-    clock = HandClock()
+    clock = ManualClock()
     limiter = RateLimiter(requests_per_minute=2, clock=clock)
     passed, jobs = entering(limiter, [1, 1])
     await settled()
@@ -41,7 +41,7 @@ async def test_requests_beyond_the_limit_wait_until_a_minute_after_the_first():
 
 
 async def test_a_small_request_does_not_overtake_a_large_one():
-    clock = HandClock()
+    clock = ManualClock()
     limiter = RateLimiter(tokens_per_minute=10, clock=clock)
     passed, jobs = entering(limiter, [8, 5, 1])
     await clock.advance(59)
@@ -52,7 +52,7 @@ async def test_a_small_request_does_not_overtake_a_large_one():
 
 
 async def test_a_request_that_is_larger_than_a_minute_passes_alone():
-    clock = HandClock()
+    clock = ManualClock()
     limiter = RateLimiter(tokens_per_minute=10, clock=clock)
     passed, jobs = entering(limiter, [1, 99, 1])
     await clock.advance(59)
@@ -65,7 +65,7 @@ async def test_a_request_that_is_larger_than_a_minute_passes_alone():
 
 
 async def test_a_correction_lets_the_next_one_through_at_once():
-    clock = HandClock()
+    clock = ManualClock()
     limiter = RateLimiter(tokens_per_minute=10, clock=clock)
     passed, jobs = entering(limiter, [8, 5])
     await settled()
@@ -76,7 +76,7 @@ async def test_a_correction_lets_the_next_one_through_at_once():
 
 
 async def test_a_correction_upwards_makes_the_next_one_wait():
-    clock = HandClock()
+    clock = ManualClock()
     limiter = RateLimiter(tokens_per_minute=10, clock=clock)
     limiter.correct(await limiter.enter(1), 9)
     passed, jobs = entering(limiter, [5])
@@ -87,13 +87,13 @@ async def test_a_correction_upwards_makes_the_next_one_wait():
 
 
 async def test_what_never_reached_the_service_does_not_count():
-    limiter = RateLimiter(requests_per_minute=1, tokens_per_minute=10, clock=HandClock())
+    limiter = RateLimiter(requests_per_minute=1, tokens_per_minute=10, clock=ManualClock())
     for _ in range(3):
         limiter.withdraw(await limiter.enter(10))
 
 
 async def test_a_correction_after_a_minute_changes_nothing():
-    clock = HandClock()
+    clock = ManualClock()
     limiter = RateLimiter(tokens_per_minute=10, clock=clock)
     passage = await limiter.enter(10)
     await clock.advance(61)
@@ -107,8 +107,8 @@ async def test_a_correction_after_a_minute_changes_nothing():
     await asyncio.gather(*jobs)
 
 
-async def test_who_is_cancelled_gives_up_the_place():
-    clock, token = HandClock(), CancellationToken()
+async def test_a_cancelled_caller_releases_its_place():
+    clock, token = ManualClock(), CancellationToken()
     limiter = RateLimiter(requests_per_minute=1, clock=clock)
     await limiter.enter(1)
     passed, jobs = entering(limiter, [1], token)
@@ -128,7 +128,7 @@ async def test_who_is_cancelled_gives_up_the_place():
 )
 def test_no_minute_has_more_than_the_limits(arrivals, requests, tokens):
     async def scenario():
-        clock = HandClock()
+        clock = ManualClock()
         limiter = RateLimiter(requests_per_minute=requests, tokens_per_minute=tokens, clock=clock)
         passed = []
 
@@ -154,7 +154,7 @@ def test_no_minute_has_more_than_the_limits(arrivals, requests, tokens):
 
 
 def test_clients_in_several_threads_share_a_limiter():
-    clock = HandClock(runs=True)
+    clock = ManualClock(runs=True)
     limiter = RateLimiter(requests_per_minute=50, clock=clock)
     with ThreadPoolExecutor(4) as pool:
 
@@ -190,7 +190,7 @@ def test_a_limiter_serves_one_loop_after_another():
     asyncio.run(crowd())
 
 
-def test_a_name_stands_for_one_limiter_as_long_as_somebody_holds_it():
+def test_a_name_stands_for_one_limiter_while_it_is_referenced():
     first = RateLimiter.named("account", requests_per_minute=3)
     assert RateLimiter.named("account", requests_per_minute=3) is first
     with pytest.raises(ClientSetupError, match="there is a rate limiter 'account' already"):

@@ -24,18 +24,18 @@ from ferrogen.models.wrappers import (
 )
 
 from ..anthropic import frames
-from ..openai.answers import USAGE_CHUNK, piece, whole
-from ..scripted_server import HANG_UP, RESET, json_answer, raw, sse_answer
+from ..openai.responses import USAGE_CHUNK, piece, whole
+from ..scripted_server import HANG_UP, RESET, json_response, raw, sse_response
 from .conftest import KEY
-from .stage import QUESTION, HandClock, text_and_result
+from .fakes import QUESTION, ManualClock, text_and_result
 
-BUSY = json_answer({"error": {"message": "slow down"}}, 429, {"retry-after": "7"})
-FINE = json_answer(whole("straight on"))
-STREAM = sse_answer(piece("st"), piece("raight"), piece(reason="stop"), USAGE_CHUNK)
+BUSY = json_response({"error": {"message": "slow down"}}, 429, {"retry-after": "7"})
+FINE = json_response(whole("straight on"))
+STREAM = sse_response(piece("st"), piece("raight"), piece(reason="stop"), USAGE_CHUNK)
 
 
 def patient(client, **options):
-    clock = HandClock(runs=True)
+    clock = ManualClock(runs=True)
     return Retrying(client, clock=clock, random=lambda: 0.0, **options), clock
 
 
@@ -49,8 +49,8 @@ async def test_the_client_waits_as_long_as_the_service_says(server, client):
 @pytest.mark.parametrize(
     "failure",
     [
-        json_answer({"error": {"message": "no room"}}, 503),
-        json_answer("<html>bad gateway</html>", 502),
+        json_response({"error": {"message": "no room"}}, 503),
+        json_response("<html>bad gateway</html>", 502),
         raw(RESET),
         raw(HANG_UP),
     ],
@@ -68,7 +68,7 @@ async def test_what_may_pass_on_the_way_is_tried_again(server, client, failure, 
 
 
 async def test_a_stream_that_is_reset_after_its_first_piece_fails(server, client):
-    server.play(sse_answer(piece("st"), RESET, done=False), STREAM)
+    server.play(sse_response(piece("st"), RESET, done=False), STREAM)
     retrying, _ = patient(client)
     stream = retrying.create_stream(QUESTION)
     assert await anext(stream) == "st"
@@ -78,7 +78,7 @@ async def test_a_stream_that_is_reset_after_its_first_piece_fails(server, client
 
 
 async def test_a_wrong_key_is_not_tried_again(server, client):
-    server.play(json_answer({"error": {"message": "who are you"}}, 401))
+    server.play(json_response({"error": {"message": "who are you"}}, 401))
     with pytest.raises(ModelStatusError) as caught:
         await patient(client)[0].create(QUESTION)
     assert (caught.value.status, len(server.requests)) == (401, 1)
@@ -91,17 +91,15 @@ OVERLOADED = frames.stream(
 ELSEWHERE = frames.stream(frames.start(), frames.text(0, "le", "ft"), frames.ended())
 
 
-async def test_a_stream_that_tells_an_overload_before_any_text_is_asked_for_again(
-    server, anthropic_client
-):
+async def test_a_stream_with_an_overload_before_any_text_is_retried(server, anthropic_client):
     server.play(OVERLOADED, ELSEWHERE)
     retrying, clock = patient(anthropic_client)
     assert (await text_and_result(retrying.create_stream(QUESTION)))[0] == "left"
     assert (len(clock.waits), len(server.requests)) == (1, 2)
 
 
-async def test_another_service_answers_when_the_first_one_cannot(server, client, anthropic_client):
-    server.play(json_answer({"error": {"message": "no room"}}, 503), ELSEWHERE)
+async def test_another_service_responds_when_the_first_one_fails(server, client, anthropic_client):
+    server.play(json_response({"error": {"message": "no room"}}, 503), ELSEWHERE)
     fallback = Fallback([client, anthropic_client])
     assert (await text_and_result(fallback.create_stream(QUESTION)))[0] == "left"
     assert [request.path for request in server.requests] == [
@@ -116,9 +114,9 @@ async def test_a_cassette_has_everything_but_the_keys(server, client, tmp_path):
     path = tmp_path / "cassette.json"
     echo = f"Incorrect API key provided: {KEY}"
     server.play(
-        json_answer(whole(f"you are gateway-{KEY}")),
+        json_response(whole(f"you are gateway-{KEY}")),
         STREAM,
-        json_answer({"error": {"message": echo}}, 401),
+        json_response({"error": {"message": echo}}, 401),
         BUSY,
     )
     recorder = Recorder(Retrying(client, attempts=1), path)
@@ -150,7 +148,7 @@ async def test_a_cassette_has_everything_but_the_keys(server, client, tmp_path):
 
 async def test_cancelling_a_stack_closes_the_connection(server, client):
     gate, token = asyncio.Event(), CancellationToken()
-    server.play(sse_answer(piece("st"), gate, piece("raight")))
+    server.play(sse_response(piece("st"), gate, piece("raight")))
     stack = Cached(Retrying(RateLimited(client, RateLimiter(requests_per_minute=9))))
     stream = stack.create_stream(QUESTION, cancellation_token=token)
     assert await anext(stream) == "st"
@@ -191,7 +189,7 @@ async def test_a_key_by_reference_stays_a_reference_in_a_tower_and_out_of_casset
     text = Recorder(Retrying(Cached(client)), path).dump_component().model_dump_json()
     assert KEY not in text
     loaded = ChatCompletionClient.load_component(json.loads(text))
-    server.play(json_answer(whole(f"you are {KEY}")))
+    server.play(json_response(whole(f"you are {KEY}")))
     assert (await loaded.create(QUESTION)).content == f"you are {KEY}"
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert KEY not in path.read_text()

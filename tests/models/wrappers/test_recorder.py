@@ -16,7 +16,7 @@ from ferrogen.models import ChatCompletionClient, CreateResult
 from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.wrappers import Recorder, Replay
 
-from .stage import QUESTION, GatedClient, HandClock, asking, settled
+from .fakes import QUESTION, GatedClient, ManualClock, asking, settled
 from .test_cached import FULL, REQUESTS
 from .test_failures import answered
 
@@ -39,7 +39,7 @@ async def test_the_file_is_json_that_a_person_can_read(path):
     assert first["request"]["messages"][0]["content"] == "Which way to Turin?"
 
 
-async def test_the_file_is_complete_after_every_answer(path):
+async def test_the_file_is_complete_after_every_response(path):
     recorder = Recorder(ScriptedClient([str(number) for number in range(3)]), path)
     for number in range(3):
         await recorder.create(QUESTION)
@@ -79,7 +79,7 @@ async def test_streams_are_replayed_piece_by_piece(path):
     ids=repr,
 )
 async def test_failures_are_replayed_as_errors_of_ferrogen(path, error, kind, told):
-    recorder = Recorder(ScriptedClient([["le", error]]), path, clock=HandClock())
+    recorder = Recorder(ScriptedClient([["le", error]]), path, clock=ManualClock())
     with pytest.raises(type(error)):
         [item async for item in recorder.create_stream(QUESTION)]
     stream = Replay(path).create_stream(QUESTION)
@@ -98,7 +98,7 @@ async def test_a_fault_of_the_program_is_not_recorded(path):
     assert (await Replay(path).create(QUESTION)).content == "left"
 
 
-async def test_an_answer_that_nobody_waited_for_is_not_recorded(path):
+async def test_a_response_without_a_waiter_is_not_recorded(path):
     recorder = Recorder(ScriptedClient([["le", "ft"], "right"]), path)
     stream = recorder.create_stream(QUESTION)
     await anext(stream)
@@ -107,7 +107,7 @@ async def test_an_answer_that_nobody_waited_for_is_not_recorded(path):
     assert Replay(path).left == 1
 
 
-async def test_who_leaves_with_the_result_has_it_recorded(path):
+async def test_a_stream_closed_after_the_result_is_recorded(path):
     stream = Recorder(ScriptedClient([["le", "ft"]]), path).create_stream(QUESTION)
     while not isinstance(await anext(stream), CreateResult):
         pass
@@ -123,7 +123,7 @@ class Lagging(GatedClient):
             await super()._pass(request)
 
 
-async def test_answers_are_replayed_in_the_order_of_the_requests_not_of_the_answers(path):
+async def test_responses_are_replayed_in_the_order_of_the_requests(path):
     inner = Lagging(["slow", "fast"])
     recorder = Recorder(inner, path)
     first = asyncio.ensure_future(recorder.create(asking("first")))
@@ -152,7 +152,7 @@ async def test_half_a_surrogate_pair_is_recorded_too(path):
     assert await Replay(path).create(QUESTION) == recorded
 
 
-def test_a_folder_that_is_not_there_is_noticed_before_anything_is_asked(tmp_path):
+def test_a_missing_folder_is_reported_before_the_first_request(tmp_path):
     with pytest.raises(ClientSetupError, match="make its folder first"):
         Recorder(ScriptedClient([]), tmp_path / "nowhere" / "cassette.json")
 

@@ -15,7 +15,7 @@ from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.wrappers import Recorder, Replay, Retrying
 from ferrogen.models.wrappers.redaction import REDACTED, Redaction
 
-from .stage import QUESTION
+from .fakes import QUESTION
 
 KEY = "no-shape-at-all-but-secret"
 
@@ -123,7 +123,7 @@ def test_what_is_no_secret_stays(value):
     assert Redaction()(value) == value
 
 
-def test_names_tell_secrets_among_the_extra_arguments_only():
+def test_names_mark_secrets_among_the_extra_arguments_only():
     names = {"max_tokens": 5, "monkey": "see", "keywords": "a", "key": {"type": "string"}}
     secret = {"token": "a", "api_key": "b", "inner": [{"Set-Cookie": "c"}]}
     form = {"messages": [secret], "extra_create_args": {**names, **secret}}

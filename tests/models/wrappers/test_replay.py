@@ -9,7 +9,7 @@ from ferrogen.models import ChatCompletionClient
 from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.wrappers import Recorder, Replay
 
-from .stage import QUESTION, asking
+from .fakes import QUESTION, asking
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ async def path(tmp_path):
     return path
 
 
-async def test_in_strict_order_a_request_out_of_turn_is_a_mismatch(path):
+async def test_in_strict_order_a_request_out_of_order_is_a_mismatch(path):
     replay = Replay(path)
     with pytest.raises(ReplayMismatchError, match=r"request 1 is not in .*cassette\.json"):
         await replay.create(asking("second"))
@@ -30,7 +30,7 @@ async def test_in_strict_order_a_request_out_of_turn_is_a_mismatch(path):
     assert replay.left == 2
 
 
-async def test_in_any_order_equal_requests_are_answered_one_after_the_other(path):
+async def test_in_any_order_equal_requests_get_their_responses_in_order(path):
     replay = Replay(path, order="any")
     contents = [
         (await replay.create(asking(text))).content for text in ("second", "first", "first")
@@ -54,7 +54,7 @@ async def test_a_stream_is_another_request(path):
         await anext(Replay(path).create_stream(asking("first")))
 
 
-async def test_when_all_answers_were_given_there_are_no_more(path):
+async def test_after_the_last_response_there_are_no_more(path):
     replay = Replay(path, order="any")
     for text in ("first", "second", "first"):
         await replay.create(asking(text))

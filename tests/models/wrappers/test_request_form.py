@@ -10,7 +10,7 @@ from ferrogen.models.wrappers.request_form import fingerprint, written
 from ferrogen.tools import FunctionTool
 
 from ..test_round_trip import MODELS
-from .stage import QUESTION
+from .fakes import QUESTION
 
 MESSAGES = st.lists(
     st.one_of(*(MODELS[name] for name in MODELS if name.endswith("Message"))), max_size=3
@@ -69,13 +69,13 @@ def test_a_tool_is_written_as_its_schema_and_chosen_by_its_name():
     assert fingerprint(form) == key(tools=[dict(tool.schema)], tool_choice=tool)
 
 
-def test_a_class_for_the_answer_is_written_as_its_schema():
+def test_a_response_class_is_written_as_its_schema():
     assert written(request(json_output=Place))["json_output"] == Place.model_json_schema()
 
 
-def test_how_it_is_asked_makes_no_difference():
+def test_streaming_and_tokens_are_not_part_of_the_key():
     assert key() == key(streaming=True) == key(cancellation_token=CancellationToken())
 
 
-def test_half_a_surrogate_pair_can_be_told_apart():
+def test_half_a_surrogate_pair_can_be_distinguished():
     assert key(extra_create_args={"stop": "\ud83d"}) != key(extra_create_args={"stop": "\ud83e"})

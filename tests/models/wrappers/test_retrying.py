@@ -18,13 +18,13 @@ from ferrogen.models import ChatCompletionClient
 from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.wrappers import Retrying
 
-from .stage import QUESTION, HandClock, settled, text_and_result
+from .fakes import QUESTION, ManualClock, settled, text_and_result
 
 DOWN = ModelStatusError("down", status=503)
 
 
 def patient(lines, **options):
-    clock = HandClock(runs=True)
+    clock = ManualClock(runs=True)
     inner = ScriptedClient(lines)
     return Retrying(inner, clock=clock, random=lambda: 1.0, **options), inner, clock
 
@@ -78,7 +78,7 @@ async def test_after_the_last_attempt_the_error_is_raised():
     assert (len(inner.requests), len(clock.waits)) == (3, 2)
 
 
-async def test_the_service_is_not_asked_before_it_said():
+async def test_a_retry_waits_for_retry_after():
     busy = ModelRateLimitError("slow down", retry_after=7.0)
     client, _, clock = patient([busy, "left"], first_delay=0.5, longest_delay=1)
     await client.create(QUESTION)
@@ -93,13 +93,13 @@ async def test_no_attempt_begins_after_the_total_time():
     assert (len(inner.requests), clock.waits) == (3, [8, 8])
 
 
-async def test_a_stream_that_failed_before_its_first_piece_is_asked_for_again():
+async def test_a_stream_that_failed_before_its_first_piece_is_retried():
     client, inner, _ = patient([DOWN, ["le", "ft"]])
     text, result = await text_and_result(client.create_stream(QUESTION))
     assert (text, result.content, len(inner.requests)) == ("left", "left", 2)
 
 
-async def test_a_stream_that_failed_after_its_first_piece_is_not_asked_for_again():
+async def test_a_stream_that_failed_after_its_first_piece_is_not_retried():
     client, inner, _ = patient([["le", DOWN], "right"])
     stream = client.create_stream(QUESTION)
     assert await anext(stream) == "le"
@@ -108,13 +108,13 @@ async def test_a_stream_that_failed_after_its_first_piece_is_not_asked_for_again
     assert len(inner.requests) == 1
 
 
-async def test_an_answer_that_broke_off_unseen_is_asked_for_again():
+async def test_a_response_truncated_before_its_first_piece_is_retried():
     client, _, _ = patient([["le", DOWN], "right"])
     assert (await client.create(QUESTION)).content == "right"
 
 
 async def test_cancelling_ends_the_wait():
-    clock, token = HandClock(), CancellationToken()
+    clock, token = ManualClock(), CancellationToken()
     client = Retrying(ScriptedClient([DOWN, "left"]), clock=clock)
     asking = asyncio.ensure_future(client.create(QUESTION, cancellation_token=token))
     await settled()

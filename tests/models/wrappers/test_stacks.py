@@ -1,4 +1,4 @@
-"""Wrappers over wrappers, in whatever order, answer as the client within does."""
+"""Wrappers over wrappers, in whatever order, response as the client within does."""
 
 import asyncio
 import sys
@@ -25,7 +25,7 @@ from ferrogen.models.wrappers import (
     Retrying,
 )
 
-from .stage import QUESTION, GatedClient, asking, settled
+from .fakes import QUESTION, GatedClient, asking, settled
 
 WRAPPERS = {
     "Retrying": lambda client, _: Retrying(client),
@@ -69,8 +69,8 @@ def stacked(client, names, folder):
     return client
 
 
-async def answers(client, requests):
-    """Give of each answer the text of its pieces, its result, and what was used so far."""
+async def responses(client, requests):
+    """Give of each response the text of its pieces, its result, and what was used so far."""
     seen = []
     for text, streaming in requests:
         if streaming:
@@ -89,10 +89,10 @@ async def answers(client, requests):
 
 
 @given(names=STACKS, requests=REQUESTS)
-def test_when_nothing_fails_a_stack_answers_as_the_bare_client(folder, names, requests):
+def test_without_failures_a_stack_responds_as_the_bare_client(folder, names, requests):
     async def scenario():
         bare, client = Attentive(), stacked(Attentive(), names, folder)
-        assert await answers(client, requests) == await answers(bare, requests)
+        assert await responses(client, requests) == await responses(bare, requests)
         assert client.model_info == bare.model_info == client.capabilities
         assert client.count_tokens(QUESTION) == bare.count_tokens(QUESTION)
         assert client.remaining_tokens(QUESTION) == bare.remaining_tokens(QUESTION)
@@ -103,11 +103,11 @@ def test_when_nothing_fails_a_stack_answers_as_the_bare_client(folder, names, re
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks start eagerly from 3.12 on")
 @given(names=STACKS, requests=REQUESTS)
-def test_a_stack_answers_also_where_tasks_start_eagerly(folder, names, requests):
+def test_a_stack_responds_also_with_eager_tasks(folder, names, requests):
     async def scenario():
         asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
         client = stacked(Attentive(), names, folder)
-        assert await answers(client, requests) == await answers(Attentive(), requests)
+        assert await responses(client, requests) == await responses(Attentive(), requests)
 
     asyncio.run(scenario())
 
@@ -117,7 +117,7 @@ class Place(BaseModel):
 
 
 @given(names=STACKS, streaming=st.booleans())
-def test_what_is_asked_reaches_the_client_within_as_it_is(folder, names, streaming):
+def test_requests_reach_the_inner_client_unchanged(folder, names, streaming):
     options = {
         "tools": [{"name": "map", "description": "knows the way"}],
         "tool_choice": "required",
@@ -211,14 +211,14 @@ def test_a_stack_is_loaded_as_it_was_dumped(folder, names):
 
 
 @given(names=STACKS, requests=REQUESTS)
-def test_what_a_stack_was_asked_can_be_replayed(folder, names, requests):
+def test_the_requests_of_a_stack_can_be_replayed(folder, names, requests):
     async def scenario():
-        recorded = await answers(
+        recorded = await responses(
             Recorder(stacked(Attentive(), names, folder), folder / "all.json"), requests
         )
         if requests:
-            assert [each[:2] for each in await answers(Replay(folder / "all.json"), requests)] == [
-                each[:2] for each in recorded
-            ]
+            assert [
+                each[:2] for each in await responses(Replay(folder / "all.json"), requests)
+            ] == [each[:2] for each in recorded]
 
     asyncio.run(scenario())

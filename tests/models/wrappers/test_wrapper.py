@@ -6,7 +6,7 @@ from ferrogen.exceptions import ModelResponseError
 from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.wrappers import Retrying
 
-from .stage import QUESTION
+from .fakes import QUESTION
 
 
 class Mute(ScriptedClient):
@@ -14,7 +14,7 @@ class Mute(ScriptedClient):
         yield "le"
 
 
-async def test_an_answer_that_ends_without_a_result_is_an_error():
+async def test_a_response_that_ends_without_a_result_is_an_error():
     with pytest.raises(ModelResponseError, match="ends without a result"):
         await Mute([]).create(QUESTION)
 

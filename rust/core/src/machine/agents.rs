@@ -65,6 +65,17 @@ impl<P> Machine<P> {
         Ok(slot)
     }
 
+    /// Takes the build of an agent out of turn, if it is a due step. Returns whether it was.
+    pub fn take_build(&mut self, slot: AgentSlot) -> bool {
+        let is_build = |step: &Step<P>| matches!(step, Step::Build(one) if *one == slot);
+        let Some(position) = self.steps.iter().position(is_build) else { return false };
+        let Ok(agent) = self.directory.agent_mut(slot) else { return false };
+        agent.due -= 1;
+        agent.running += 1;
+        self.steps.remove(position);
+        true
+    }
+
     /// Adds an agent whose instance exists.
     ///
     /// # Errors

@@ -32,6 +32,19 @@ fn builds_an_agent_once() {
 }
 
 #[test]
+fn takes_a_due_build_out_of_turn() {
+    let mut machine = Machine::<&str>::default();
+    let other = machine.build(writer(), "other").unwrap();
+    let agent = machine.build(writer(), "default").unwrap();
+    assert!(machine.take_build(agent));
+    assert!(!machine.take_build(agent));
+    assert_eq!(machine.step(), Some(Step::Build(other)));
+    assert_eq!(machine.step(), None);
+    assert_eq!(machine.built(agent), Ok(false));
+    assert_eq!(machine.stage(agent), Some(Stage::Ready));
+}
+
+#[test]
 fn distinguishes_agents_by_type_and_key() {
     let mut names = Names::default();
     let (writer, critic) = (names.intern("writer"), names.intern("critic"));

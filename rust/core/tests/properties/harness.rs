@@ -110,22 +110,8 @@ impl Harness {
                 let Some(delivery) = pick(self.deliveries.iter().copied(), number) else { return };
                 self.begun(delivery);
             }
-            Command::Respond(number) => {
-                let Some(delivery) = self.pick_at(&[At::Running], number) else { return };
-                let payload = self.payload();
-                let slot = self.model.delivery(delivery).expect("an open delivery").slot;
-                let rests = self.model.release(delivery);
-                assert_eq!(self.machine.respond(delivery, payload), Ok(rests));
-                self.model.inbox.push_back(Arrival::Response(delivery, payload));
-                self.rest_if(rests, slot);
-            }
-            Command::Release(number) => {
-                let Some(delivery) = self.pick_at(&[At::Running], number) else { return };
-                let slot = self.model.delivery(delivery).expect("an open delivery").slot;
-                let rests = self.model.release(delivery);
-                assert_eq!(self.machine.release(delivery), Ok(rests));
-                self.rest_if(rests, slot);
-            }
+            Command::Respond(number) => self.respond(number),
+            Command::Release(number) => self.release(number),
             Command::Finish(number, outcome) => {
                 let stages = [At::Running, At::Responding, At::Returned];
                 let Some(delivery) = self.pick_at(&stages, number) else { return };
@@ -144,6 +130,10 @@ impl Harness {
             }
             Command::Enter(number) => self.enter(number, Machine::enter, true),
             Command::BeginBuild(number) => self.enter(number, Machine::begin_build, false),
+            Command::TakeBuild(number) => {
+                let Some(slot) = pick(self.slots.iter().copied(), number) else { return };
+                assert_eq!(self.machine.take_build(slot), self.model.take_build(slot));
+            }
             Command::Built(number) => {
                 let building = self.model.agents.iter().filter(|agent| agent.building);
                 let Some(slot) = pick(building.map(|agent| agent.slot), number) else { return };
@@ -367,6 +357,24 @@ impl Harness {
         } else {
             self.entered(entered.expect("a new agent"), address, ready, !ready);
         }
+    }
+
+    fn respond(&mut self, number: usize) {
+        let Some(delivery) = self.pick_at(&[At::Running], number) else { return };
+        let payload = self.payload();
+        let slot = self.model.delivery(delivery).expect("an open delivery").slot;
+        let rests = self.model.release(delivery);
+        assert_eq!(self.machine.respond(delivery, payload), Ok(rests));
+        self.model.inbox.push_back(Arrival::Response(delivery, payload));
+        self.rest_if(rests, slot);
+    }
+
+    fn release(&mut self, number: usize) {
+        let Some(delivery) = self.pick_at(&[At::Running], number) else { return };
+        let slot = self.model.delivery(delivery).expect("an open delivery").slot;
+        let rests = self.model.release(delivery);
+        assert_eq!(self.machine.release(delivery), Ok(rests));
+        self.rest_if(rests, slot);
     }
 
     pub(crate) fn built(&mut self, slot: AgentSlot) {

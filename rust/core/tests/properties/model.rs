@@ -84,6 +84,19 @@ pub(crate) struct Model {
     pub(crate) timers_set: u64,
 }
 
+/// Builds.
+impl Model {
+    pub(crate) fn take_build(&mut self, slot: AgentSlot) -> bool {
+        let before = self.steps.len();
+        self.steps.retain(|step| !matches!(step, Work::Build(one) if *one == slot));
+        let was_due = self.steps.len() < before;
+        if was_due {
+            self.agent_mut(slot).building = true;
+        }
+        was_due
+    }
+}
+
 /// Reads.
 impl Model {
     pub(crate) fn find(&self, address: &(usize, String)) -> Option<AgentSlot> {

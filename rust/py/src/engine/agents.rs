@@ -374,7 +374,15 @@ impl Engine {
     }
 
     fn build(&self, agent_id: &Bound<'_, AgentId>) -> PyResult<()> {
-        self.books.lock(agent_id.py()).enter(agent_id, None, Machine::begin_build)?;
+        let py = agent_id.py();
+        let mut books = self.books.lock(py);
+        // A message may have asked for the build, which is due.
+        if let Some(slot) = books.find(py, agent_id.get())?
+            && books.machine.take_build(slot)
+        {
+            return Ok(());
+        }
+        books.enter(agent_id, None, Machine::begin_build)?;
         Ok(())
     }
 

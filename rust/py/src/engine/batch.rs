@@ -282,7 +282,7 @@ impl<'a, 'py> Batch<'a, 'py> {
     ) -> PyResult<Progress> {
         let (py, engine) = (self.py(), self.engine());
         let (slot, delivery) = (invocation.slot, invocation.delivery);
-        if result.is_ok() {
+        if result.is_ok() && envelope.get().observer(py).is_none() {
             let after = engine.get().finish(py, slot, delivery, Outcome::Handled, own)?;
             if engine.get().has_work(after) {
                 self.leave();

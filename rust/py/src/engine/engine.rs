@@ -39,6 +39,10 @@ pub(super) struct State {
     pub(super) context: Option<Py<PyAny>>,
     #[expect(clippy::vec_box, reason = "they are moved with each message")]
     pub(super) pool: Vec<Box<PooledTask>>,
+    /// The tasks whose handlers have just ended in them, and whether a check of them is scheduled.
+    #[expect(clippy::vec_box, reason = "as above")]
+    pub(super) returned: Vec<Box<PooledTask>>,
+    pub(super) is_checking: bool,
     /// Whether a call of [`Engine::pump`] is scheduled.
     pub(super) is_armed: bool,
     pub(super) recipient_cache: RecipientCache,
@@ -125,6 +129,8 @@ impl Engine {
                 budget: BUDGET,
                 context: None,
                 pool: Vec::new(),
+                returned: Vec::new(),
+                is_checking: false,
                 is_armed: false,
                 recipient_cache: RecipientCache::default(),
                 gathered: VecDeque::new(),
@@ -244,6 +250,7 @@ impl Engine {
         let thread = ThreadOfProcess::current();
         let before = this.state.with(py, |state| {
             state.is_armed = false;
+            state.is_checking = false;
             state.is_resuming = false;
             state.thread = thread;
             state.is_started = true;
@@ -318,6 +325,10 @@ impl Engine {
         Self::pass_turn_of_cancelling(slf)
     }
 
+    fn check_returned(&self, py: Python<'_>) {
+        self.take_returned(py);
+    }
+
     fn resume_parked(slf: &Bound<'_, Self>) -> PyResult<()> {
         Self::resume_all(slf)
     }
@@ -372,6 +383,7 @@ impl Engine {
                 timer.visit(&visit)?;
             }
             state.pool.iter().try_for_each(|task| task.visit(&visit))?;
+            state.returned.iter().try_for_each(|task| task.visit(&visit))?;
             state.recipient_cache.visit(&visit)?;
             state.gathered.iter().try_for_each(|send| visit.call(send))?;
             state.cancelling.iter().try_for_each(|send| visit.call(send))?;

@@ -4,21 +4,20 @@
 //! then on it yields what the handler yields, and ends with it.
 
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::PyTuple;
 
 use super::future::Outcome;
 use super::invoke::Unstarted;
 use super::send::Send;
-use super::settlement::{Completion, Ended};
+use super::settlement::Completion;
 use super::task_pool::PooledTask;
 use super::waiter::Waiter;
 use crate::interpreter::GilMutex;
-use crate::interpreter::coroutine::{Sent, Step, as_method, next, send, throw};
+use crate::interpreter::coroutine::{Step, as_method, next};
+
+mod steps;
 
 /// What the next step of the task does.
 pub(super) enum Stage {
@@ -55,6 +54,8 @@ impl Yielded {
 struct Inner {
     stage: Stage,
     completion: Option<Completion>,
+    /// The place of the task in the pool, while a handler is suspended in it.
+    pooled: Option<Box<PooledTask>>,
     /// The outcome of a handler that ended in its own task while its sender had yielded.
     outcome: Option<Outcome>,
     waiter: Option<Py<Waiter>>,
@@ -80,7 +81,8 @@ impl Execution {
     }
 
     fn new(event_loop: &Bound<'_, PyAny>, stage: Stage) -> Self {
-        let inner = Inner { stage, completion: None, outcome: None, waiter: None, awaited: None };
+        let (completion, pooled, outcome, waiter, awaited) = (None, None, None, None, None);
+        let inner = Inner { stage, completion, pooled, outcome, waiter, awaited };
         Self { event_loop: event_loop.clone().unbind(), inner: GilMutex::new(inner) }
     }
 
@@ -133,7 +135,9 @@ impl Execution {
         &self,
         py: Python<'py>,
     ) -> Option<(Bound<'py, PyAny>, Bound<'py, Waiter>)> {
-        let waiter = self.inner.with(py, |inner| inner.waiter.take())?.into_bound(py);
+        let waiter =
+            self.inner.with(py, |inner| inner.waiter.as_ref().map(|one| one.clone_ref(py)))?;
+        let waiter = waiter.into_bound(py);
         let wakeup = waiter.get().take_wakeup(py)?;
         Some((wakeup.into_bound(py), waiter))
     }
@@ -146,9 +150,10 @@ impl Execution {
         coroutine: Bound<'_, PyAny>,
         yielded: Bound<'_, PyAny>,
         completion: Completion,
+        pooled: Box<PooledTask>,
     ) {
         let py = coroutine.py();
-        self.put_stage(py, Stage::Pending(coroutine.unbind(), Yielded::new(yielded)));
+        self.go_on_in_task(coroutine, yielded, pooled);
         self.set_completion(py, completion);
     }
 
@@ -156,8 +161,11 @@ impl Execution {
     pub(super) fn abandon(&self, py: Python<'_>) {
         let dropped = self.inner.with(py, |inner| {
             let stage = std::mem::replace(&mut inner.stage, Stage::Ended);
-            (stage, inner.completion.take())
+            (stage, inner.completion.take(), inner.pooled.take())
         });
+        if let (.., Some(pooled)) = &dropped {
+            pooled.silence(py);
+        }
         drop(dropped);
     }
 
@@ -243,138 +251,16 @@ impl Execution {
     }
 
     /// The handler goes on in its task, which is yet to yield this.
-    pub(super) fn go_on_in_task(&self, coroutine: Bound<'_, PyAny>, yielded: Bound<'_, PyAny>) {
+    pub(super) fn go_on_in_task(
+        &self,
+        coroutine: Bound<'_, PyAny>,
+        yielded: Bound<'_, PyAny>,
+        pooled: Box<PooledTask>,
+    ) {
         let py = coroutine.py();
-        self.put_stage(py, Stage::Pending(coroutine.unbind(), Yielded::new(yielded)));
-    }
-}
-
-/// Steps of the task.
-impl Execution {
-    /// Yields the task's own future.
-    fn wait_idle<'py>(this: &Bound<'py, Self>) -> Sent<'py> {
-        let py = this.py();
-        let event_loop = this.get().event_loop(py).unbind();
-        let waiter = Bound::new(py, Waiter::new(event_loop));
-        let waiter = match waiter {
-            Ok(waiter) => waiter,
-            Err(error) => return Sent::Raised(error),
-        };
-        let before =
-            this.get().inner.with(py, |inner| inner.waiter.replace(waiter.clone().unbind()));
+        let before = self.inner.with(py, |inner| inner.pooled.replace(pooled));
         drop(before);
-        Sent::Yielded(waiter.into_any())
-    }
-
-    /// Steps the handler's coroutine.
-    fn resume<'py>(
-        &self,
-        this: &Bound<'py, Self>,
-        coroutine: Bound<'py, PyAny>,
-        step: impl FnOnce(&Bound<'py, PyAny>) -> Sent<'py>,
-    ) -> Sent<'py> {
-        let py = this.py();
-        self.put_stage(py, Stage::Waiting(coroutine.clone().unbind()));
-        let entered = self.with_completion(py, |completion| completion.running(py)).flatten();
-        let mut sent = match &entered {
-            Some((engine, delivery, task)) => {
-                let _running = engine.get().enter_handler(*delivery, task);
-                step(&coroutine)
-            }
-            None => step(&coroutine),
-        };
-        drop(coroutine);
-        loop {
-            let result = match sent {
-                Sent::Yielded(value) => {
-                    self.note_awaited(&value);
-                    return Sent::Yielded(value);
-                }
-                Sent::Returned(value) => Ok(value),
-                Sent::Raised(error) => Err(error),
-            };
-            self.put_stage(py, Stage::Ended);
-            match self.conclude(py, result) {
-                Ok(None) => return Sent::Returned(py.None().into_bound(py)),
-                // The next coroutine to run in this task.
-                Ok(Some(coroutine)) => {
-                    self.put_stage(py, Stage::Waiting(coroutine.clone().unbind()));
-                    sent = send(&coroutine, py.None().bind(py));
-                }
-                Err(error) => return Sent::Raised(error),
-            }
-        }
-    }
-
-    /// Completes the work of the task with what its coroutine has returned or raised.
-    pub(super) fn conclude<'py>(
-        &self,
-        py: Python<'py>,
-        result: PyResult<Bound<'py, PyAny>>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some(completion) = self.take_completion(py) else { return Ok(None) };
-        match completion.complete(py, result)? {
-            Ended::Done => Ok(None),
-            Ended::Outcome(outcome) => {
-                let before = self.inner.with(py, |inner| inner.outcome.replace(outcome));
-                drop(before);
-                Ok(None)
-            }
-            Ended::Next(completion, coroutine) => {
-                self.set_completion(py, completion);
-                Ok(Some(coroutine))
-            }
-        }
-    }
-
-    fn yield_pending<'py>(
-        &self,
-        py: Python<'py>,
-        coroutine: Py<PyAny>,
-        Yielded(yielded, is_blocking): Yielded,
-    ) -> Sent<'py> {
-        self.put_stage(py, Stage::Waiting(coroutine));
-        let yielded = yielded.into_bound(py);
-        self.note_awaited(&yielded);
-        if !is_blocking {
-            return Sent::Yielded(yielded); // the task raises an error in the handler if it is not `None`
-        }
-        // Another awaiter may have reset it.
-        match yielded.setattr(intern!(py, "_asyncio_future_blocking"), true) {
-            Ok(()) => Sent::Yielded(yielded),
-            Err(error) => Sent::Raised(error),
-        }
-    }
-
-    fn throw_in<'py>(this: &Bound<'py, Self>, error: &Bound<'py, PyAny>) -> Sent<'py> {
-        let (py, execution) = (this.py(), this.get());
-        let raised = || Sent::Raised(PyErr::from_value(error.clone()));
-        match execution.take_stage(py, Stage::Ended) {
-            Stage::Idle | Stage::Ended => raised(),
-            stage @ Stage::Inline(_) => {
-                execution.put_stage(py, stage);
-                Self::wait_idle(this)
-            }
-            Stage::Unstarted(handler) => {
-                let outcome = (*handler).fail(py, PyErr::from_value(error.clone()));
-                outcome.map_or_else(Sent::Raised, |()| raised())
-            }
-            // Only a direct call gets here: the task waits for its own future.
-            stage @ (Stage::Turn(..) | Stage::Parked(..)) => {
-                execution.put_stage(py, stage);
-                Sent::Raised(PyRuntimeError::new_err("the handler is resumed by the engine"))
-            }
-            Stage::Pending(coroutine, yielded) => match cancel(yielded.0.bind(py), error) {
-                Ok(true) => execution.yield_pending(py, coroutine, yielded),
-                Ok(false) => {
-                    execution.resume(this, coroutine.into_bound(py), |one| throw(one, error))
-                }
-                Err(error) => Sent::Raised(error),
-            },
-            Stage::Waiting(coroutine) => {
-                execution.resume(this, coroutine.into_bound(py), |one| throw(one, error))
-            }
-        }
+        self.put_stage(py, Stage::Pending(coroutine.unbind(), Yielded::new(yielded)));
     }
 
     fn coroutine<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
@@ -392,41 +278,6 @@ impl Execution {
         match self.coroutine(py) {
             Some(coroutine) => Ok(coroutine.getattr(name)?.unbind()),
             None => Ok(py.None()),
-        }
-    }
-}
-
-/// Cancels a future with the message of a `CancelledError`. Returns whether it was; false for no future.
-fn cancel(yielded: &Bound<'_, PyAny>, error: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let py = yielded.py();
-    let Some(cancel) = yielded.getattr_opt(intern!(py, "cancel"))? else { return Ok(false) };
-    let arguments = error.getattr(intern!(py, "args"))?.cast_into::<PyTuple>()?;
-    cancel.call1(arguments)?.is_truthy()
-}
-
-impl Step for Execution {
-    fn entry() -> &'static PyOnceLock<ffi::iternextfunc> {
-        static ENTRY: PyOnceLock<ffi::iternextfunc> = PyOnceLock::new();
-        &ENTRY
-    }
-
-    fn step<'py>(this: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> Sent<'py> {
-        let (py, execution) = (this.py(), this.get());
-        match execution.take_stage(py, Stage::Ended) {
-            Stage::Pending(coroutine, yielded) => execution.yield_pending(py, coroutine, yielded),
-            Stage::Waiting(coroutine) => {
-                execution.resume(this, coroutine.into_bound(py), |one| send(one, value))
-            }
-            Stage::Unstarted(handler) => match (*handler).begin(this) {
-                Ok(Some(coroutine)) => execution.resume(this, coroutine, |one| send(one, value)),
-                Ok(None) => Sent::Returned(py.None().into_bound(py)),
-                Err(error) => Sent::Raised(error),
-            },
-            Stage::Ended => Sent::Returned(py.None().into_bound(py)),
-            stage => {
-                execution.put_stage(py, stage);
-                Self::wait_idle(this)
-            }
         }
     }
 }
@@ -534,6 +385,9 @@ impl Execution {
             if let Some(completion) = &inner.completion {
                 completion.visit(&visit)?;
             }
+            if let Some(pooled) = &inner.pooled {
+                pooled.visit(&visit)?;
+            }
             if let Some(outcome) = &inner.outcome {
                 outcome.visit(&visit)?;
             }
@@ -545,7 +399,7 @@ impl Execution {
     fn __clear__(&self, py: Python<'_>) {
         let cleared = self.inner.with(py, |inner| {
             let stage = std::mem::replace(&mut inner.stage, Stage::Ended);
-            let futures = (inner.awaited.take(), inner.waiter.take());
+            let futures = (inner.awaited.take(), inner.waiter.take(), inner.pooled.take());
             (stage, inner.completion.take(), inner.outcome.take(), futures)
         });
         drop(cleared);

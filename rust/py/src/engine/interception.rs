@@ -11,7 +11,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyType};
 
 use super::engine::Engine;
 use super::messages::Taken;
@@ -31,8 +31,8 @@ pub(super) struct Interception {
     taken: Taken,
     /// The position of the next intervention handler.
     next: usize,
-    /// The name of the current one, for a warning.
-    name: String,
+    /// The class of the current one, for a warning.
+    class: Option<Py<PyType>>,
     /// The context of a message that was sent, which all of them share.
     context: Option<Py<MessageContext>>,
 }
@@ -102,8 +102,7 @@ impl Engine {
         let mut pooled = this.borrow_task(&event_loop)?;
         let mut current = CurrentTask::new(&event_loop)?;
         current.enter(Some(pooled.task.bind(py)))?;
-        let mut interception =
-            Interception { taken, next: from, name: String::new(), context: None };
+        let mut interception = Interception { taken, next: from, class: None, context: None };
         loop {
             let step = this.next_step(py, &mut interception, &mut pooled);
             let done = match step {
@@ -280,7 +279,7 @@ impl Interception {
             if !is_traced && is_inherited(&interceptor, name)? {
                 continue;
             }
-            self.name = format!("{}.{name}", interceptor.get_type().name()?);
+            self.class = Some(interceptor.get_type().unbind());
             let coroutine = if is_traced && !matches!(self.taken, Taken::Response(..)) {
                 let method = interceptor.getattr(name)?;
                 let (message, keywords) = self.arguments(py)?;
@@ -357,6 +356,19 @@ impl Interception {
         Ok((message, keywords))
     }
 
+    #[cold]
+    fn warn_of_none(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(class) = &self.class else { return Ok(()) };
+        let text = format!(
+            "Intervention handler {}.{} returned None, which leaves the message unmodified. \
+             Return the message, or DropMessage to drop it.",
+            class.bind(py).name()?,
+            method_of(py, &self.taken),
+        );
+        let category = py.get_type::<PyRuntimeWarning>();
+        PyErr::warn(py, &category, &std::ffi::CString::new(text)?, 1)
+    }
+
     /// Applies what an intervention handler has returned.
     fn apply(&mut self, revised: &Bound<'_, PyAny>) -> PyResult<Verdict> {
         let py = revised.py();
@@ -365,13 +377,7 @@ impl Interception {
             return Ok(Verdict::Drop);
         }
         if revised.is_none() {
-            let text = format!(
-                "Intervention handler {} returned None, which leaves the message unmodified. \
-                 Return the message, or DropMessage to drop it.",
-                self.name
-            );
-            let class = py.get_type::<PyRuntimeWarning>();
-            PyErr::warn(py, &class, &std::ffi::CString::new(text)?, 1)?;
+            self.warn_of_none(py)?;
             return Ok(Verdict::Pass);
         }
         let revised = revised.clone().unbind();
@@ -422,6 +428,7 @@ impl Interception {
 
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.taken.visit(visit)?;
+        visit.call(&self.class)?;
         visit.call(&self.context)
     }
 }

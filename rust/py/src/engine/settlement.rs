@@ -259,6 +259,7 @@ impl Engine {
     ) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
         let Err(error) = result else {
+            Self::count_delivery(envelope, false)?;
             let after = this.finish(py, slot, delivery, Outcome::Handled, context)?;
             return if this.has_work(after) {
                 Self::follow_up(engine, slot, after)
@@ -268,6 +269,7 @@ impl Engine {
         };
         let about = (agent_id, envelope, error.value(py));
         let reported = this.host.call_method1(py, intern!(py, "publish_failed"), about);
+        Self::count_delivery(envelope, false)?;
         Self::settle_delivery(engine, delivery, Outcome::Failed)?;
         reported?;
         if ends_program(py, &error) { Err(error) } else { Ok(()) }

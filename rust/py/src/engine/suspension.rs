@@ -53,12 +53,12 @@ impl Engine {
             return Ok(());
         }
         pooled.keep(py);
-        execution.get().suspend(coroutine, yielded, completion);
+        let task = pooled.task.bind(py).clone();
+        execution.get().suspend(coroutine, yielded, completion, pooled);
         let stepped = step_task(&execution.get().event_loop(py), &execution, None);
         if stepped.is_err() {
-            self.kept.bind(py).discard(&pooled.task)?;
+            self.kept.bind(py).discard(&task)?;
             execution.get().abandon(py);
-            pooled.silence(py);
         }
         stepped
     }
@@ -131,7 +131,7 @@ impl Engine {
             // The task itself decides which cancellation its handler gets.
             pooled.keep(py);
             let none = py.None().into_bound(py);
-            execution.get().go_on_in_task(coroutine, none);
+            execution.get().go_on_in_task(coroutine, none, pooled);
             let awaited = awaited.as_ref().map(|send| send.bind(py).as_any());
             return step_task(&execution.get().event_loop(py), execution, awaited);
         }
@@ -252,7 +252,7 @@ fn go_on_in_task<'py>(
 ) -> PyResult<()> {
     let py = execution.py();
     pooled.keep(py);
-    execution.get().go_on_in_task(coroutine, yielded);
+    execution.get().go_on_in_task(coroutine, yielded, pooled);
     step_task(&execution.get().event_loop(py), execution, None)
 }
 

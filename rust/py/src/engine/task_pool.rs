@@ -150,7 +150,15 @@ impl PooledTask {
     /// Leaves the task to the handler, which has suspended in it.
     pub(super) fn keep(&mut self, py: Python<'_>) {
         self.park(py);
-        drop((self.other_loop.take(), self.other_context.take()));
+    }
+
+    /// Gives the task the state of an idle one again, after its handler has ended in it.
+    fn take_back(&mut self, py: Python<'_>) {
+        let task = self.task.bind(py);
+        toggle_log_flag(task);
+        exchange(task, Field::Loop, &mut self.other_loop);
+        exchange(task, Field::Context, &mut self.other_context);
+        drop(self.other_context.take());
     }
 
     /// The handler is parked: a cancellation of the task goes to its own future.
@@ -342,6 +350,42 @@ impl Engine {
             }
         } else {
             self.retire(py, pooled);
+        }
+    }
+
+    /// Schedules a check of the tasks whose handlers end in this iteration of the event loop. Returns whether
+    /// their tasks may be reused.
+    pub(super) fn check_returned_soon(engine: &Bound<'_, Self>) -> PyResult<bool> {
+        let py = engine.py();
+        let event_loop = engine.get().state.with(py, |state| {
+            if !state.is_open_here() {
+                return None;
+            }
+            let event_loop = state.event_loop.as_ref().map(|one| one.bind(py).clone());
+            Some(event_loop.filter(|_| !std::mem::replace(&mut state.is_checking, true)))
+        });
+        match event_loop {
+            None => Ok(false),
+            Some(None) => Ok(true),
+            Some(Some(event_loop)) => {
+                let armed = Self::call_soon(engine, &event_loop, intern!(py, "check_returned"));
+                if armed.is_err() {
+                    engine.get().state.with(py, |state| state.is_checking = false);
+                }
+                armed.map(|()| true)
+            }
+        }
+    }
+
+    /// Puts tasks whose handlers have ended into the pool, or ends them.
+    pub(super) fn take_returned(&self, py: Python<'_>) {
+        let returned = self.state.with(py, |state| {
+            state.is_checking = false;
+            std::mem::take(&mut state.returned)
+        });
+        for mut pooled in returned {
+            pooled.take_back(py);
+            self.return_task(py, pooled);
         }
     }
 

@@ -28,6 +28,11 @@ impl Waiter {
         Self { event_loop, state: GilMutex::new(state) }
     }
 
+    /// A task is about to wait for it anew.
+    pub(super) fn block_again(&self, py: Python<'_>) {
+        self.state.with(py, |state| state.is_blocking = true);
+    }
+
     pub(super) fn is_cancelled(&self, py: Python<'_>) -> bool {
         self.state.with(py, |state| state.is_cancelled)
     }

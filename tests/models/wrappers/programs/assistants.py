@@ -5,7 +5,7 @@ import asyncio
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent, ToolCallExecutionEvent
 from autogen_agentchat.teams import RoundRobinGroupChat
-from scripted_server import ScriptedServer, json_answer, sse_answer
+from scripted_server import ScriptedServer, json_response, sse_response
 
 from ferrogen.models.openai import OpenAIChatCompletionClient
 from ferrogen.models.wrappers import Cached, Retrying
@@ -14,7 +14,7 @@ from ferrogen.models.wrappers import Cached, Retrying
 def whole(content):
     message = {"role": "assistant", "content": content}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    return json_answer(
+    return json_response(
         {"choices": [choice], "usage": {"prompt_tokens": 20, "completion_tokens": 2}}
     )
 
@@ -28,14 +28,14 @@ def call(**parts):
 
 
 USAGE = {"choices": [], "usage": {"prompt_tokens": 30, "completion_tokens": 3}}
-BUSY = json_answer({"error": {"message": "slow down"}}, 429, {"retry-after": "0"})
-CALL = sse_answer(
+BUSY = json_response({"error": {"message": "slow down"}}, 429, {"retry-after": "0"})
+CALL = sse_response(
     call(id="1", function={"name": "distance", "arguments": '{"to": '}),
     call(function={"arguments": '"Turin"}'}),
     piece("tool_calls"),
     USAGE,
 )
-ANSWER = sse_answer(piece(content="It is "), piece(content="7 km."), piece("stop"), USAGE)
+ANSWER = sse_response(piece(content="It is "), piece(content="7 km."), piece("stop"), USAGE)
 
 
 async def distance(to: str) -> str:

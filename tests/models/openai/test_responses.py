@@ -1,4 +1,4 @@
-"""An answer in one piece becomes a result, whatever its service leaves out."""
+"""An response in one piece becomes a result, whatever its service leaves out."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ferrogen.models import (
 from ferrogen.models.openai import OpenAIChatCompletionClient
 from ferrogen.models.usage import DetailedUsage
 
-from ..scripted_server import ScriptedServer, json_answer
-from .answers import HELLO, USAGE, whole
+from ..scripted_server import ScriptedServer, json_response
+from .responses import HELLO, USAGE, whole
 
 MakeClient = Callable[..., OpenAIChatCompletionClient]
 R1: ModelInfo = {
@@ -35,7 +35,7 @@ R1: ModelInfo = {
 async def answered(
     server: ScriptedServer, client: OpenAIChatCompletionClient, body: Any
 ) -> CreateResult:
-    server.play(json_answer(body))
+    server.play(json_response(body))
     return await client.create(HELLO)
 
 
@@ -80,7 +80,7 @@ async def test_calls_are_the_content_and_text_beside_them_is_the_thought(
     assert (result.finish_reason, result.thought) == ("function_calls", "let me see")
 
 
-async def test_calls_are_told_as_such_by_services_that_give_another_reason(
+async def test_calls_are_recognized_with_another_finish_reason(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     calls = [{"id": "1", "function": {"name": "add", "arguments": "{}"}}]
@@ -88,7 +88,7 @@ async def test_calls_are_told_as_such_by_services_that_give_another_reason(
     assert result.finish_reason == "function_calls"
 
 
-async def test_calls_that_were_cut_off_are_told_as_such(
+async def test_truncated_calls_have_the_finish_reason_length(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     calls = [{"id": "1", "function": {"name": "add", "arguments": '{"a":'}}]
@@ -118,7 +118,7 @@ async def test_calls_without_ids_get_some_that_differ(
     assert all(ids)
 
 
-async def test_a_refusal_is_told_in_its_words_and_by_its_reason(
+async def test_a_refusal_is_reported_with_its_text_and_reason(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
     result = await answered(server, client, whole(None, refusal="I will not"))
@@ -213,7 +213,7 @@ async def test_deepseeks_word_for_cached_tokens_is_understood(
 @pytest.mark.parametrize(
     "usage", [None, {}, {"prompt_tokens": None}, {"prompt_tokens": 0, "completion_tokens": 0}]
 )
-async def test_usage_is_estimated_if_the_service_does_not_tell(
+async def test_missing_usage_is_estimated(
     server: ScriptedServer, client: OpenAIChatCompletionClient, usage: Any
 ) -> None:
     result = await answered(server, client, {**whole("one two three"), "usage": usage})
@@ -245,18 +245,18 @@ async def test_usage_adds_up(server: ScriptedServer, client: OpenAIChatCompletio
         b"[" * 100_000,
     ],
 )
-async def test_what_is_no_answer_is_a_typed_error(
+async def test_an_invalid_response_is_a_typed_error(
     server: ScriptedServer, client: OpenAIChatCompletionClient, body: bytes
 ) -> None:
     with pytest.raises(ModelResponseError):
         await answered(server, client, body)
 
 
-async def test_an_answer_without_an_end_does_not_eat_all_memory(
+async def test_a_response_without_an_end_does_not_use_all_memory(
     server: ScriptedServer, client: OpenAIChatCompletionClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ferrogen.models.openai.transport.LARGEST_ANSWER", 1000)
-    server.play(json_answer(b"x" * 10_000))
+    server.play(json_response(b"x" * 10_000))
     with pytest.raises(ModelResponseError, match="more than 1000 bytes"):
         await client.create(HELLO)
 

@@ -17,7 +17,7 @@ def asking(text):
     return [UserMessage(content=text, source="traveller")]
 
 
-class HandClock(Clock):
+class ManualClock(Clock):
     """A clock that moves when it is told to; with `runs`, whoever waits moves it."""
 
     def __init__(self, *, runs=False):
@@ -63,7 +63,7 @@ async def settled():
 
 
 class GatedClient(ScriptedClient):
-    """Goes on with an answer, after so many items, when its gate is open."""
+    """Goes on with an response, after so many items, when its gate is open."""
 
     def __init__(self, lines, *, after=0, **options):
         super().__init__(lines, **options)
