@@ -1,4 +1,4 @@
-"""The image owns pictures in messages: where they come from, and what models are sent of them.
+"""Images in messages: sources, and the form that is sent to models.
 
 Pillow does the decoding. It is an optional dependency, and is imported with the first image.
 """

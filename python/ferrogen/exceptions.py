@@ -1,4 +1,4 @@
-"""Every exception that Ferrogen raises on its own account.
+"""Exceptions of Ferrogen.
 
 The tree::
 

@@ -15,6 +15,7 @@ from ferrogen import (
     AgentInstantiationContext,
     AgentOptions,
     AgentType,
+    DefaultInterventionHandler,
     SingleThreadedAgentRuntime,
 )
 from ferrogen.exceptions import AgentNotFoundError
@@ -267,3 +268,26 @@ def test_the_idle_time_of_agents_starts_anew_on_another_event_loop() -> None:
     assert len(instances(runtime)) == 1
     asyncio.run(second())
     assert instances(runtime) == []
+
+
+@pytest.mark.parametrize("iterations", range(6))
+async def test_an_agent_that_a_message_is_about_to_build_can_be_obtained(iterations: int) -> None:
+    async def factory() -> Doing:
+        await asyncio.sleep(0)
+        return Doing(echo)
+
+    class Suspending(DefaultInterventionHandler):
+        async def on_send(self, message: Any, *, message_context: Any, recipient: Any) -> Any:
+            await asyncio.sleep(0)
+            return message
+
+    runtime = Runtime(intervention_handlers=[Suspending()])
+    await runtime.register_factory("late", factory)
+    runtime.start()
+    sending = asyncio.create_task(runtime.send_message("x", AgentId("late", "1")))
+    for _ in range(iterations):
+        await asyncio.sleep(0)
+    assert await runtime.get("late", "1", lazy=False) == AgentId("late", "1")
+    assert await sending == "x"
+    assert instances(runtime) == ["late/1"]
+    await runtime.close()

@@ -1,4 +1,4 @@
-"""What a component class is made of, and how one is told from other classes."""
+"""Base classes of components, and the check for component classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files own the formats in which components are kept: JSON, YAML and TOML, told by the suffix."""
+"""File formats of components: JSON, YAML and TOML, selected by the suffix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Describes dumped components as JSON Schema: the config, in what `dump_component` wraps it in."""
+"""The JSON Schema of a dumped component, its config included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes components from what was dumped."""
+"""Loading of components from their configs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places own where things stand in a config, down to the components that are nested in it."""
+"""Paths into a config, down to nested components."""
 
 from __future__ import annotations
 

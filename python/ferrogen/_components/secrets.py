@@ -1,4 +1,4 @@
-"""Secrets own how a config refers to what it must not hold: by the name of an environment variable.
+"""References to secrets in configs, by the name of an environment variable.
 
 In a config a reference is ``{"$env": "NAME"}``, at any place where the schema has a secret. It is
 handed to the schema as a `SecretStr`, so that no error can show it and no other field takes it.

@@ -1,4 +1,4 @@
-"""From a schema to a pydantic model: what kind of type each part becomes."""
+"""Pydantic models from JSON Schemas."""
 
 from __future__ import annotations
 

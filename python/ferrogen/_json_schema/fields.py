@@ -1,4 +1,4 @@
-"""Properties as fields of a model: their names, and what becomes of unknown ones."""
+"""Properties of a schema as fields of a model, and unknown properties."""
 
 from __future__ import annotations
 

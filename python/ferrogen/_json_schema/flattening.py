@@ -1,4 +1,4 @@
-"""A schema whose own keywords say everything: its $ref and its allOf written out."""
+"""JSON Schemas with resolved references and merged ``allOf``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choose who reads and writes a dataclass: msgspec where it can, pydantic where it must.
+"""The codec of a dataclass: msgspec if it supports the class, else pydantic.
 
 msgspec is several times faster, but knows neither pydantic models nor unions of several classes.
 """

@@ -1,4 +1,4 @@
-"""Messages as MessagePack: what stands in their JSON, in fewer bytes."""
+"""MessagePack serializers of messages that have JSON form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choose who reads and writes a pydantic model: methods of its own, or the native codec."""
+"""The codec of a pydantic model: its own methods, or the native codec."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tell how the fields of a pydantic model are written, as far as that is plain.
+"""The JSON form of the fields of a pydantic model, if its annotations determine it.
 
 The native codec writes models whose JSON follows from their annotations alone. Whatever has a say
 in it (a serializer, an alias, a setting, a computed field, a type that is not listed here) leaves

@@ -1,4 +1,4 @@
-"""Tell what kinds of fields a dataclass has."""
+"""Kinds of fields in a dataclass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schema of any message class: what its JSON, or its MessagePack, may hold."""
+"""The JSON Schema of a message class."""
 
 from __future__ import annotations
 

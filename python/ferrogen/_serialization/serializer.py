@@ -1,4 +1,4 @@
-"""What a message serializer is, how message types are named, and what unknown bytes become."""
+"""The protocol of message serializers, type names, and unknown payloads."""
 
 from __future__ import annotations
 

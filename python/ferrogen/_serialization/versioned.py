@@ -1,4 +1,4 @@
-"""Messages that carry their version, whatever writes and reads what else they hold."""
+"""Serializers of messages with a version."""
 
 from __future__ import annotations
 

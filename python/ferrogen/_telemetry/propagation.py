@@ -1,4 +1,4 @@
-"""Carry a trace from one message to the next, in the W3C form (traceparent and tracestate)."""
+"""Propagation of traces between messages, in the W3C format (traceparent and tracestate)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open spans for what the runtime does, and tell whether anyone would see them."""
+"""Spans of the runtime, and whether a tracer records them."""
 
 from __future__ import annotations
 

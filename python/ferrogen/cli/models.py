@@ -1,4 +1,4 @@
-"""``ferrogen models``: what is known of models by their name."""
+"""``ferrogen models``: known models by name."""
 
 from __future__ import annotations
 

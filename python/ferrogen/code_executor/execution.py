@@ -1,4 +1,4 @@
-"""Execution owns what goes into an executor of generated code, and what comes out."""
+"""Code blocks and results of code executors."""
 
 from dataclasses import dataclass
 

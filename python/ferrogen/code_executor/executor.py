@@ -1,4 +1,4 @@
-"""The executor owns what every runner of generated code promises, whatever it runs the code in."""
+"""The interface of code executors."""
 
 from abc import ABC, abstractmethod
 from types import TracebackType

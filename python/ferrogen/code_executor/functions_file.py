@@ -1,4 +1,4 @@
-"""The functions file owns the Python text from which generated code imports a user's functions."""
+"""The Python file from which generated code imports functions of the user."""
 
 import ast
 import inspect

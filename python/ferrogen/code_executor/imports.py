@@ -1,4 +1,4 @@
-"""Imports own how the import statements that a function needs are described and written."""
+"""Import statements of functions with requirements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

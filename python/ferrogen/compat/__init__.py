@@ -1,1 +1,1 @@
-"""What makes Ferrogen answer to upstream's names; nothing else in the tree bends to them."""
+"""Support for upstream's names and import paths."""

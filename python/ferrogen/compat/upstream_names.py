@@ -1,4 +1,4 @@
-"""The names of autogen_core 0.7.5: what is listed here and not found is named as missing."""
+"""The names of autogen_core 0.7.5, for the error about a missing one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory: what agents keep beyond a conversation, and bring into one when it is of use."""
+"""Memories of agents."""
 
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.list_memory import ListMemory

@@ -1,4 +1,4 @@
-"""The content owns what one memory holds, and how it is written down."""
+"""Content of a memory, and its JSON form."""
 
 import base64
 import binascii

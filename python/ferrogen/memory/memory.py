@@ -1,4 +1,4 @@
-"""The memory owns what agents ask of one; where the contents lie is left to who implements it."""
+"""The interface of memories."""
 
 from abc import ABC, abstractmethod
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a memory answers: the contents it found, and what it brought into a context."""
+"""Results of memory queries and context updates."""
 
 from typing import List  # noqa: UP035 - upstream's spelling
 

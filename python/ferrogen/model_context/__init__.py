@@ -1,4 +1,4 @@
-"""Contexts: what an agent remembers of a conversation, and how much of it a model is sent."""
+"""Model contexts: the part of a conversation that is sent to a model."""
 
 from ferrogen.model_context.buffered import BufferedChatCompletionContext
 from ferrogen.model_context.context import ChatCompletionContext, ChatCompletionContextState

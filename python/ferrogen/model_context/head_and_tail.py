@@ -1,4 +1,4 @@
-"""The context that sends how a conversation began and what was said last."""
+"""Model context of the first and the last messages."""
 
 from typing import List  # noqa: UP035 - upstream's spelling
 

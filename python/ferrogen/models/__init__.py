@@ -1,4 +1,4 @@
-"""Models as agents see them: clients, messages, results, and what is known of a model."""
+"""Model clients, messages, results, and facts about models."""
 
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.families import ModelFamily

@@ -1,4 +1,4 @@
-"""Batches own how many requests are put to a client side by side, and what came of each."""
+"""Batches of requests with limited concurrency, and their outcomes."""
 
 from __future__ import annotations
 

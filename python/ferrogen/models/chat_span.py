@@ -1,4 +1,4 @@
-"""The chat span owns what a trace is told of one request to a model."""
+"""The span of one request to a model."""
 
 from __future__ import annotations
 

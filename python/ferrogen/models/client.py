@@ -1,4 +1,4 @@
-"""The client owns what agents ask of a model; packages such as autogen-ext implement it."""
+"""The interface of model clients, which packages such as autogen-ext implement."""
 
 import warnings
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""The families own the names under which clients treat similar models alike."""
+"""Names of model families."""
 
 from typing import Any, ClassVar, Literal
 

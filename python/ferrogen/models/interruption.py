@@ -1,4 +1,4 @@
-"""An interruption owns how a cancelled token reaches a task that waits, and no further."""
+"""Interruption of a waiting task by a cancellation token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The messages own what a conversation with a model consists of; contexts decide what is sent."""
+"""Messages of a conversation with a model."""
 
 from typing import Annotated, List, Literal, Optional, Union  # noqa: UP035 - upstream's spelling
 

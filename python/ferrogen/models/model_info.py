@@ -1,4 +1,4 @@
-"""The model info owns what a client says that its model can do."""
+"""The abilities of a model, as its client declares them."""
 
 from __future__ import annotations
 

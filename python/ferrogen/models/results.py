@@ -1,4 +1,4 @@
-"""The results own what a model gives back for one request: content, usage, probabilities."""
+"""Results of requests to models: content, usage, log probabilities."""
 
 from dataclasses import dataclass
 from typing import List, Literal, Optional, Union  # noqa: UP035 - upstream's spelling

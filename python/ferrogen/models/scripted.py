@@ -1,4 +1,4 @@
-"""The scripted client owns answers that are given beforehand, for tests and examples."""
+"""A model client with scripted responses, for tests and examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server-sent events own how a stream of bytes is taken apart into the data of its events."""
+"""Parser for server-sent events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens own how many of them a request would take, estimated here without asking anybody."""
+"""Token estimates without a tokenizer."""
 
 from __future__ import annotations
 

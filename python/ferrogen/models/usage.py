@@ -1,4 +1,4 @@
-"""Usage owns what requests took, in tokens and money, and whose requests they were."""
+"""Usage of requests in tokens and money, per client, agent and conversation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The waiting time owns how a service says when it wants to be asked again."""
+"""The retry delay in the response of a service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages as bytes, beyond AutoGen's own: MessagePack, schemas and versions of message types."""
+"""Serialization beyond AutoGen's: MessagePack, schemas and versions of message types."""
 
 from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen._serialization.schema import message_schema

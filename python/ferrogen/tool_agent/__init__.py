@@ -1,4 +1,4 @@
-"""Tools behind an agent: whoever has its id sends it calls, and gets the results."""
+"""The tool agent, its exceptions, and the caller loop."""
 
 from .agent import ToolAgent
 from .caller_loop import tool_agent_caller_loop

@@ -1,4 +1,4 @@
-"""The tool agent: runs the tool that a message calls for, and answers with the result."""
+"""The tool agent: runs the tool that a message calls, and responds with the result."""
 
 import json
 from typing import List  # noqa: UP035 - upstream's spelling

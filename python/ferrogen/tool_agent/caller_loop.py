@@ -1,4 +1,4 @@
-"""The caller loop: a model calls tools of a tool agent until it has its answer."""
+"""The caller loop: a model calls tools of a tool agent until it responds with text."""
 
 import asyncio
 from typing import List  # noqa: UP035 - upstream's spelling

@@ -1,4 +1,4 @@
-"""Tools: what a model may ask to have run, and how it is told of them."""
+"""Tools, their schemas, and workbenches."""
 
 from .base import BaseTool
 from .function_tool import FunctionTool

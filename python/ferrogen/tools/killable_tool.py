@@ -1,4 +1,4 @@
-"""The killable tool: a function that runs in a process, which is killed when nobody waits."""
+"""Function tools in a process that is killed when the call is cancelled."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Overrides own how tools go by other names and descriptions than their own."""
+"""Other names and descriptions for tools of a workbench."""
 
 from collections.abc import Collection, Mapping
 

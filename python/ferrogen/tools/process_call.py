@@ -1,4 +1,4 @@
-"""The call of a killable tool: in a process of its own, which is killed when nobody waits.
+"""Calls of a function in a process of its own, killed when the call is cancelled.
 
 The process is made by multiprocessing's "spawn": it imports the function anew, and shares nothing
 with this one. It leads a process group, so that what the tool started is killed with it.

@@ -1,4 +1,4 @@
-"""The protocols of tools: what agents and workbenches ask of anything they call a tool."""
+"""Protocols of tools."""
 
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Protocol, runtime_checkable

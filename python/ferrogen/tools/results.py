@@ -1,4 +1,4 @@
-"""Results own what came of a tool call, as a workbench hands it to a model."""
+"""Results of tool calls of a workbench."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What a model is told of a tool: its name, its description and the schema of its arguments."""
+"""Tool schemas: name, description and parameters for the model."""
 
 import pickle
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The static workbench that shows what its tools have so far."""
+"""Static workbench with streaming tools."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing

@@ -1,4 +1,4 @@
-"""The workbench: a set of tools behind one door, which may share what they work with."""
+"""Workbenches: sets of tools that can share state and resources."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping

@@ -1,4 +1,4 @@
-"""Finding JSON in text owns how a model's answer is read that was to be JSON."""
+"""JSON objects in the text of a model."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The accounting owns what a request took: as the API counts it, or else estimated."""
+"""Usage of a request: reported by the API, or estimated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer owns how what the API gave back becomes the result of a request."""
+"""Results from responses of Anthropic's API."""
 
 from __future__ import annotations
 

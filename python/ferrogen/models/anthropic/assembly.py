@@ -1,4 +1,4 @@
-"""The assembly owns how the bytes of a stream are put together into an answer."""
+"""Assembly of a response from the events of a stream."""
 
 from __future__ import annotations
 

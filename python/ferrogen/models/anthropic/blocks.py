@@ -1,4 +1,4 @@
-"""The blocks own how pieces of a conversation are written as content of Anthropic's API."""
+"""Content blocks of Anthropic's API."""
 
 from __future__ import annotations
 

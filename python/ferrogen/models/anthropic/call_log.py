@@ -1,4 +1,4 @@
-"""The call log owns what is logged of requests, for those who listen to the event logger."""
+"""Log events of requests."""
 
 from __future__ import annotations
 

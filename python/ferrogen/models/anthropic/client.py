@@ -1,4 +1,4 @@
-"""The client of Anthropic's API owns the calls, their cancellation, their usage and their logs."""
+"""Model client for Anthropic's API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration owns what a client is made from: keywords, and the config of a component."""
+"""Arguments and component config of the client."""
 
 from __future__ import annotations
 

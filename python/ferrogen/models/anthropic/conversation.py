@@ -1,4 +1,4 @@
-"""The conversation owns how messages become what Anthropic's API accepts.
+"""Conversion of messages to the form that Anthropic's API accepts.
 
 The API wants the system's words apart from the rest, a user first, user and assistant in turns, no
 blank text, and the results of all calls at the beginning of the message after the calls.

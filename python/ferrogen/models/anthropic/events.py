@@ -1,4 +1,4 @@
-"""The events own what is read of the API's answers, and refuse what cannot be read."""
+"""Decoding of responses and stream events."""
 
 from __future__ import annotations
 

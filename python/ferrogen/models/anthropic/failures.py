@@ -1,4 +1,4 @@
-"""The failures own which of our errors stands for what goes wrong between us and the service.
+"""Errors of Anthropic's SDK and API as errors of Ferrogen.
 
 Each is one of Ferrogen's, and also of the SDK's kind that it stands for, so that programs that
 catch ``anthropic.RateLimitError`` keep catching it.

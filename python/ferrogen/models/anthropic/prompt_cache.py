@@ -1,4 +1,4 @@
-"""The prompt cache owns where Anthropic is asked to remember the beginning of a request.
+"""Cache marks in a request.
 
 A mark covers everything before it, in the order tools, system, messages. One stands behind what
 never changes, and one at the end, so that the next request finds all of this one.

@@ -1,4 +1,4 @@
-"""The request owns the body that is sent to the API for one call of a client."""
+"""The body of a request to Anthropic's API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The structure owns how an answer is held to a JSON schema.
+"""Structured output.
 
 Models that can be held to a schema get it as their output format. The others are given a tool
 whose arguments are the answer, and have to call it.

@@ -1,4 +1,4 @@
-"""Thinking owns when a model may think before it answers; how it thinks is the API's business."""
+"""The ``thinking`` parameter of a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools own what the API is told of tools, and of which of them the model may choose."""
+"""Tools and tool choice in a request."""
 
 from __future__ import annotations
 

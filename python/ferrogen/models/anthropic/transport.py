@@ -1,4 +1,4 @@
-"""The transport owns one exchange with the API: a request goes out, bytes come in, all is closed.
+"""One HTTP exchange with Anthropic's API.
 
 The SDK finds keys and addresses, connects, and repeats what failed before an answer began. The
 request's fields are not its business: its own methods refuse fields that it does not know, or no

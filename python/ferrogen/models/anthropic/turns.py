@@ -1,4 +1,4 @@
-"""The turns own what the model said word for word, as long as the API may want it back.
+"""Verbatim responses of the model that the API requires in later requests.
 
 A conversation keeps the calls of a turn and its thought, but not the signatures by which the API
 knows a thought for its own. It demands thoughts with their signatures back when the results of

@@ -1,4 +1,4 @@
-"""The abilities own what a client takes its model to be able to do: as told, or as is known."""
+"""The abilities of the client's model: given, or from the registry."""
 
 from __future__ import annotations
 

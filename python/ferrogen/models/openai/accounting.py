@@ -1,4 +1,4 @@
-"""Accounting owns how the usage that a service tells becomes ours."""
+"""Usage of a request: reported by the service, or estimated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The assembly owns how a result comes about: out of a whole answer, or out of its pieces."""
+"""Assembly of a result from a response or from stream chunks."""
 
 from __future__ import annotations
 

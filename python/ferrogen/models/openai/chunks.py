@@ -1,4 +1,4 @@
-"""The chunks own the shape of what services send: a whole answer, or pieces of one.
+"""Schemas of responses and of stream chunks.
 
 Services that speak OpenAI's language leave things out or write them in other ways. What is read
 here is as little as is needed, and as much of each field as is out there.

@@ -1,4 +1,4 @@
-"""The client owns how a request is asked, answered, counted and told to those who listen."""
+"""Model client for OpenAI's chat API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration owns how the arguments of a client are written, and keys are not."""
+"""Arguments and component config of the client, without keys."""
 
 from __future__ import annotations
 

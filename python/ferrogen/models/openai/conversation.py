@@ -1,4 +1,4 @@
-"""The conversation owns how messages are written for the chat API, and what families want."""
+"""Conversion of messages to the chat API, per model family."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The event log owns how requests are told to those who listen to AutoGen's logger of events.
+"""Log events of requests, on AutoGen's event logger.
 
 Nothing is put together while nobody does (B2).
 """

@@ -1,4 +1,4 @@
-"""The failures own which error is raised for what goes wrong between a client and its service.
+"""Errors of OpenAI's SDK and of services as errors of Ferrogen.
 
 Each is one of Ferrogen's, the same for every service, and also the SDK's own, so that programs
 that catch ``openai.RateLimitError`` keep catching it.

@@ -1,4 +1,4 @@
-"""Reasoning owns how what a model thinks is told from what it says."""
+"""Separation of reasoning and content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The request owns what is sent: the arguments of a client and of one call, put together."""
+"""The body of a request to the chat API."""
 
 from __future__ import annotations
 

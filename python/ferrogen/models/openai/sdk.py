@@ -1,4 +1,4 @@
-"""The SDK is imported here first, so that its absence is told in words that help."""
+"""Import of OpenAI's SDK, with a clear error if it is not installed."""
 
 from ferrogen.exceptions import MissingDependencyError
 

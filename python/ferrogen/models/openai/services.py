@@ -1,4 +1,4 @@
-"""Services own where a model is asked for, and the SDK's client that asks there."""
+"""Endpoints: OpenAI, Azure, and the SDK's clients for them."""
 
 from __future__ import annotations
 

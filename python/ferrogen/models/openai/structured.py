@@ -1,4 +1,4 @@
-"""Structured output owns how a class or a schema becomes the format that a model is held to."""
+"""Structured output: response formats from classes and JSON Schemas."""
 
 from __future__ import annotations
 

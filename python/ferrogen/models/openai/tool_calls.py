@@ -1,4 +1,4 @@
-"""The tool calls own how the pieces of calls become calls that an agent can make."""
+"""Function calls from the chunks of a response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools own how tools and the choice among them are written for the chat API."""
+"""Tools and tool choice in a request."""
 
 from __future__ import annotations
 

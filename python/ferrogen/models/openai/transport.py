@@ -1,4 +1,4 @@
-"""The transport owns one exchange with a service: a request goes out, bytes come in.
+"""One HTTP exchange with a service.
 
 The SDK finds addresses and keys, connects, and asks again if it was told to. What it would make
 of each piece of an answer is not used: reading the bytes takes a fraction of the time.

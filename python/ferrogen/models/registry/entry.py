@@ -1,4 +1,4 @@
-"""An entry owns what is known of one model; where it is found is the lookup's business."""
+"""Registry entry of one model."""
 
 from __future__ import annotations
 

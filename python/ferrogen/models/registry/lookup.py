@@ -1,4 +1,4 @@
-"""The lookup owns how an entry is found by a name, and which files entries come from."""
+"""Lookup of registry entries by name, and the files that have them."""
 
 from __future__ import annotations
 

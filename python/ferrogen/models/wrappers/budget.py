@@ -1,4 +1,4 @@
-"""The budget owns what was spent, what calls under way may spend, and whether another fits."""
+"""Budget of calls, tokens and money, with reservations for calls in flight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Budgeting owns that no call is made that could exceed a budget."""
+"""Budget middleware: rejects a call that could exceed the budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cache entry owns what is kept of an answer, and how long it holds."""
+"""Cached responses and their expiry."""
 
 from __future__ import annotations
 

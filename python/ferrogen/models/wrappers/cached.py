@@ -1,4 +1,4 @@
-"""Caching owns that an equal request is answered from memory, and not asked twice at a time."""
+"""Cache middleware, which also merges concurrent equal requests."""
 
 from __future__ import annotations
 

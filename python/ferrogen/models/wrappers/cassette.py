@@ -1,4 +1,4 @@
-"""The cassette owns the file of recorded exchanges: JSON that a person can read and edit.
+"""Cassettes: JSON files of recorded exchanges.
 
 The file is complete after every exchange: the next one is written over the brackets that end it.
 """

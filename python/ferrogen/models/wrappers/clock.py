@@ -1,4 +1,4 @@
-"""The clock owns how wrappers tell the time and wait, so that tests can set it by hand."""
+"""The clock of middleware, which tests can replace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The estimate owns what a request is taken to cost before anybody knows."""
+"""Estimated cost of a request before it is sent."""
 
 from __future__ import annotations
 

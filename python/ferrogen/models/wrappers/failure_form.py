@@ -1,4 +1,4 @@
-"""The form owns how a failure is written down and read again, as one of Ferrogen's own errors."""
+"""JSON form of a failure, which is read as an error of Ferrogen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failures own what kinds of error there are, whoever's client raised them.
+"""Classification of failures, for the errors of any client.
 
 The clients of Ferrogen raise a `ModelError`. Other clients let the errors of their SDK through;
 those are told by the HTTP status they carry, or by their class if that library is loaded.

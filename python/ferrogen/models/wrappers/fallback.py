@@ -1,4 +1,4 @@
-"""The fallback owns which client is asked when the one before failed."""
+"""Fallback middleware: uses the next client when one failed."""
 
 from __future__ import annotations
 

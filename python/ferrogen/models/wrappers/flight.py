@@ -1,4 +1,4 @@
-"""A flight owns one request that is under way, for all who want its answer."""
+"""A request in flight that several callers share."""
 
 from __future__ import annotations
 

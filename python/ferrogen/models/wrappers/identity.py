@@ -1,4 +1,4 @@
-"""The identity owns how clients of different models are told apart, where answers are kept."""
+"""The identity of the model behind a client, for cache keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names own which limiter or budget is meant, so that clients made apart can share one."""
+"""Limiters and budgets that clients share by name."""
 
 from __future__ import annotations
 

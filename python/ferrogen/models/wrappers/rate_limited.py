@@ -1,4 +1,4 @@
-"""Rate limiting owns how a client asks no more often than a limiter lets it."""
+"""Rate limit middleware for model clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rate limiter owns who may ask now, and who has to wait for how long."""
+"""Rate limiter for requests and tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recorder owns that what passes through a client is written to a cassette."""
+"""Recorder middleware, which writes a cassette."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redaction owns what must not be written to a file that people pass around: keys and the like."""
+"""Redaction of keys and other secrets in recorded files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The replay owns which recorded answer a request is given."""
+"""Replay of recorded responses."""
 
 from __future__ import annotations
 

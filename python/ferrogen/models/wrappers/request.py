@@ -1,4 +1,4 @@
-"""The request owns what one question to a client consists of, so that wrappers pass it on whole."""
+"""The arguments of one request to a client."""
 
 from __future__ import annotations
 

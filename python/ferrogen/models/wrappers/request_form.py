@@ -1,4 +1,4 @@
-"""The form owns how a request is written down, for the keys of caches and for cassettes."""
+"""JSON form of a request, for cache keys and cassettes."""
 
 from __future__ import annotations
 

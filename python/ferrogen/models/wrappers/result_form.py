@@ -1,4 +1,4 @@
-"""The form owns how a result is written down and read again, its usage in full."""
+"""JSON form of a result, usage included."""
 
 from __future__ import annotations
 

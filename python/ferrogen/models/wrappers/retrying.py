@@ -1,4 +1,4 @@
-"""Retrying owns when a request that failed is put again, and after how long."""
+"""Retry middleware for model clients."""
 
 from __future__ import annotations
 

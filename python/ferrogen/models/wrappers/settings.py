@@ -1,4 +1,4 @@
-"""Settings of wrappers are checked when they are made, not when the first request fails."""
+"""Validation of the settings of middleware."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wrapper owns what all wrappers share: they are clients, and answer through another one."""
+"""Base classes of middleware for model clients."""
 
 from __future__ import annotations
 
