@@ -1,4 +1,4 @@
-"""A small program for AutoGen's names: an response, a failure raised to its caller, a topic."""
+"""A small program for AutoGen's names: a response, a failure raised to its caller, a topic."""
 
 import asyncio
 from dataclasses import dataclass

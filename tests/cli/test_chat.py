@@ -13,7 +13,7 @@ from ..models.scripted_server import ScriptedServer, json_response, sse_response
 
 FOREIGN = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY")
 HELLO = stream(start(), text(0, "Ci", "ao."), ended())
-USED = "12 tokens asked, 30 answered of unknown cost\n"
+USED = "prompt tokens: 12, completion tokens: 30, cost: unknown\n"
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ async def test_each_line_is_a_question_in_one_conversation(server, chat):
     server.play(HELLO, stream(start(), text(0, "Bene."), ended()))
     status, output, errors = await chat(typed="Hello?\n\nHow are you?\n")
     assert (status, output) == (0, "Ciao.\nBene.\n")
-    assert errors == "24 tokens asked, 60 answered of unknown cost\n"
+    assert errors == "prompt tokens: 24, completion tokens: 60, cost: unknown\n"
     said = [message["content"][0]["text"] for message in server.requests[1].json["messages"]]
     assert said == ["Hello?", "Ciao.", "How are you?"]
 
@@ -103,7 +103,7 @@ async def test_the_cost_is_printed_if_the_price_is_known(server, chat):
     server.play(stream(start(cache_read_input_tokens=100), text(0, "Ciao."), ended()))
     _, _, errors = await chat("--message", "Hello?", "--model", "claude-3-5-haiku")
     # 12 tokens at 0.80 dollars a million, 100 from the cache at 0.08, and 30 answered at 4.00.
-    assert errors == "112 tokens asked (100 from a cache), 30 answered for $0.000138\n"
+    assert errors == "prompt tokens: 112 (100 cached), completion tokens: 30, cost: $0.000138\n"
 
 
 async def test_the_key_comes_from_the_environment(server, chat):
@@ -125,7 +125,7 @@ async def test_a_failure_is_one_sentence(server, chat):
     assert sentence.startswith("ferrogen chat: the model's service at http://127.0.0.1:")
     assert "refused with status 404" in sentence
     assert "top-secret" not in errors
-    assert used.startswith("0 tokens")
+    assert used.startswith("prompt tokens: 0, completion tokens: 0,")
 
 
 async def test_a_script_ends_at_the_first_failure(server, chat):
@@ -142,7 +142,7 @@ async def test_an_interrupted_response_ends_cleanly(server, chat_process):
     terminal.process.send_signal(signal.SIGINT)
     status, output, errors = await terminal.end()
     assert (status, output) == (130, "\n")
-    assert errors == "12 tokens asked, 1 answered of unknown cost\n"
+    assert errors == "prompt tokens: 12, completion tokens: 1, cost: unknown\n"
     await server.deserted()
 
 
@@ -233,7 +233,7 @@ async def test_a_service_that_speaks_openais_api(server, chat):
         *("--message", "Hello?", "--max-tokens", "9"),
         OPENAI_API_KEY="top-secret",
     )
-    assert done == (0, "Ciao.\n", "7 tokens asked, 3 answered of unknown cost\n")
+    assert done == (0, "Ciao.\n", "prompt tokens: 7, completion tokens: 3, cost: unknown\n")
     [request] = server.requests
     assert request.path == "/v1/chat/completions"
     assert request.headers["authorization"] == "Bearer top-secret"

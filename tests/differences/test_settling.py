@@ -1,4 +1,4 @@
-"""Settling: every message ends, every sender gets an response, and idle means idle."""
+"""Settling: every message ends, every sender gets a response, and idle means idle."""
 
 import asyncio
 

@@ -23,7 +23,7 @@ async def settled():
 
 
 class ManualClient(ScriptedClient):
-    """A client that keeps every request until the test responses it."""
+    """A client that keeps every request until the test responds."""
 
     def __init__(self):
         super().__init__([])
@@ -43,7 +43,7 @@ class ManualClient(ScriptedClient):
         finally:
             del self.open[number]
 
-    async def response(self, number, what="fine"):
+    async def respond(self, number, what="fine"):
         self.open[number].set_result(what)
         await settled()
 

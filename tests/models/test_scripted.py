@@ -1,4 +1,4 @@
-"""The scripted client responses what it was told to."""
+"""The scripted client gives scripted responses."""
 
 import asyncio
 

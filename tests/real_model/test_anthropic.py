@@ -119,4 +119,4 @@ def test_one_can_chat_with_it_on_the_command_line(address):
     )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split()) > 1
-    assert " tokens asked" in done.stderr
+    assert "prompt tokens: " in done.stderr

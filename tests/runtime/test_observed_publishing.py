@@ -170,7 +170,7 @@ async def nothing_else(runtime: SingleThreadedAgentRuntime) -> None: ...
 
 
 PREPARATIONS = [an_agent_is_not_there, an_agent_is_unknown, a_subscription_fails, nothing_else]
-# An error that halts the runtime does so before or after an agent is built: a matter of loop iterations.
+# Whether an error halts the runtime before or after an agent is built depends on loop iterations.
 OUTCOMES = [
     (prepare, acts, ignores)
     for prepare in PREPARATIONS

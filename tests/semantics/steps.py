@@ -112,7 +112,7 @@ class Steps:
             if step[0] == "return":
                 return {
                     "none": None,
-                    "error": ValueError("an response"),
+                    "error": ValueError("a response"),
                     "tuple": (1, 2),
                     "coroutine": StopIteration(3),
                 }[step[1]]

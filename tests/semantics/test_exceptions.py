@@ -209,7 +209,7 @@ async def test_stop_iteration_becomes_a_runtime_error_in_the_coroutine(scenario,
 
 async def test_stop_iteration_raised_by_a_plain_function_is_not_a_response(scenario):
     def handler(self, message, ctx):
-        raise StopIteration("not an response")
+        raise StopIteration("not a response")
 
     await scenario.agent("a", handler)
     scenario.start()

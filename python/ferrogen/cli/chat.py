@@ -136,14 +136,15 @@ class Conversation:
         return status
 
     def usage(self) -> str:
-        """Tell what the conversation took."""
+        """Describe the tokens and the cost of the conversation."""
         from ferrogen.models.usage import detailed
 
         used = detailed(self._client.total_usage())
-        cached = f" ({used.cached_tokens} from a cache)" if used.cached_tokens else ""
-        cost = "of unknown cost" if used.cost is None else f"for ${used.cost:.6f}"
+        cached = f" ({used.cached_tokens} cached)" if used.cached_tokens else ""
+        cost = "unknown" if used.cost is None else f"${used.cost:.6f}"
         return (
-            f"{used.prompt_tokens} tokens asked{cached}, {used.completion_tokens} answered {cost}"
+            f"prompt tokens: {used.prompt_tokens}{cached}, "
+            f"completion tokens: {used.completion_tokens}, cost: {cost}"
         )
 
 

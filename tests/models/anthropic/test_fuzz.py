@@ -46,7 +46,7 @@ EXAMPLES = settings(max_examples=40, suppress_health_check=[HealthCheck.function
 
 
 async def outcome(response, ask):
-    """Ask for that response, and see that the only connection can then be had by another request."""
+    """Request that response; then check that the only connection is free for another request."""
     one_connection = httpx2.Limits(max_connections=1, max_keepalive_connections=0)
     async with ScriptedServer() as server:
         server.play(response, whole({"type": "text", "text": "Next."}))

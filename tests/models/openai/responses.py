@@ -12,7 +12,7 @@ USAGE = {"prompt_tokens": 9, "completion_tokens": 4}
 
 
 def whole(content: str | None = None, reason: str = "stop", **message: Any) -> dict[str, Any]:
-    """An response in one piece."""
+    """A response in one piece."""
     return {
         "model": "gpt-4o-2024-08-06",
         "choices": [
@@ -27,7 +27,7 @@ def whole(content: str | None = None, reason: str = "stop", **message: Any) -> d
 
 
 def piece(content: str | None = None, reason: str | None = None, **delta: Any) -> dict[str, Any]:
-    """A piece of an response."""
+    """A piece of a response."""
     if content is not None:
         delta["content"] = content
     return {

@@ -90,7 +90,7 @@ def spoilt(draw: st.DrawFn, text: bytes) -> bytes:
 
 @st.composite
 def responses(draw: st.DrawFn) -> list[Step]:
-    """An response: a stream or a whole, well made or not, that ends in some way."""
+    """A response: a stream or a whole, well made or not, that ends in some way."""
     chunks = draw(st.lists(near_chunks() | JSON, max_size=5))
     kind = draw(st.sampled_from(["stream", "whole", "events", "bytes"]))
     if kind == "events":

@@ -1,4 +1,4 @@
-"""An response in one piece becomes a result, whatever its service leaves out."""
+"""A response in one piece becomes a result, whatever its service leaves out."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def test_a_missing_key_is_reported() -> None:
 
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         json_response({"error": {"message": f"Incorrect API key provided: {KEY}"}}, 401),
         json_response(f"who is {KEY}?".encode(), 500),

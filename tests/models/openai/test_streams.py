@@ -306,7 +306,7 @@ async def test_an_error_in_the_middle_is_raised(
     kind: type[Exception],
 ) -> None:
     server.play(sse_response(piece("ci"), {"error": error}))
-    with pytest.raises(kind, match="broke off its response: slow down"):
+    with pytest.raises(kind, match="broke off its answer: slow down"):
         await streamed(client)
     await server.deserted()
 

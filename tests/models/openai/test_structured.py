@@ -1,4 +1,4 @@
-"""What an response has to fit is sent as a schema, in streams and beside tools too."""
+"""What a response has to fit is sent as a schema, in streams and beside tools too."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def test_a_class_holds_a_stream(
 async def test_a_schema_is_sent_as_it_is(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:
-    schema = {"type": "object", "title": "my response", "properties": {"x": {"default": 1}}}
+    schema = {"type": "object", "title": "my answer", "properties": {"x": {"default": 1}}}
     server.play(json_response(whole("{}")))
     await client.create(HELLO, json_output=schema)
     assert server.requests[0].json["response_format"] == {

@@ -63,7 +63,7 @@ async def settled():
 
 
 class GatedClient(ScriptedClient):
-    """Goes on with an response, after so many items, when its gate is open."""
+    """Goes on with a response, after so many items, when its gate is open."""
 
     def __init__(self, lines, *, after=0, **options):
         super().__init__(lines, **options)

@@ -1,4 +1,4 @@
-"""Wrappers over wrappers, in whatever order, response as the client within does."""
+"""Wrappers over wrappers, in whatever order: they respond as the inner client does."""
 
 import asyncio
 import sys
