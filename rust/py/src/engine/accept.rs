@@ -280,8 +280,7 @@ impl<'py> Inline<'_, 'py> {
                 let token = context.get().token_if_any(py);
                 pooled.keep_context(py, context);
                 engine.return_task(py, pooled);
-                let result =
-                    if observation.is_some() { observation.end(py, result) } else { result };
+                let result = observation.end(py, result);
                 if let Some(first) = self.respond(invocation, &result, &observation, guard)? {
                     return Ok(first);
                 }

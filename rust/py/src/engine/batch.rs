@@ -246,7 +246,7 @@ impl<'a, 'py> Batch<'a, 'py> {
         let (py, this) = (self.py(), self.engine().get());
         let source = invocation.context.take();
         let invocation = &*invocation;
-        let pooled = self.task()?;
+        let pooled = self.unchecked_task()?;
         let context = pooled.context_of(envelope);
         let message = &envelope.get().message(py).into_bound(py);
         let context = match context {
@@ -411,6 +411,13 @@ impl<'a, 'py> Batch<'a, 'py> {
         if self.pooled.as_mut().is_some_and(|pooled| !pooled.is_untouched(py, 1)) {
             self.leave();
         }
+        self.unchecked_task()
+    }
+
+    /// The same where no handler has run since it was checked.
+    #[inline]
+    fn unchecked_task(&mut self) -> PyResult<&mut PooledTask> {
+        let py = self.py();
         if self.pooled.is_none() {
             let pooled = self.engine().get().borrow_task(&self.guard.event_loop)?;
             self.current.enter(Some(pooled.task.bind(py)))?;

@@ -51,6 +51,20 @@ impl Yielded {
     }
 }
 
+/// Drops the stage of an inline handler; faster than the general way, which checks for the interpreter's lock.
+#[inline]
+fn drop_stage(py: Python<'_>, stage: Stage) {
+    match stage {
+        Stage::Inline(Some(coroutine)) => drop(coroutine.into_bound(py)),
+        Stage::Idle | Stage::Inline(None) => {}
+        other => drop_other_stage(other),
+    }
+}
+
+#[cold]
+#[expect(clippy::needless_pass_by_value, reason = "it is dropped")]
+fn drop_other_stage(_stage: Stage) {}
+
 struct Inner {
     stage: Stage,
     completion: Option<Completion>,
@@ -118,12 +132,13 @@ impl Execution {
     /// The coroutine of the handler that runs inline is about to be stepped.
     #[inline]
     pub(super) fn runs(&self, coroutine: &Bound<'_, PyAny>) {
-        self.put_stage(coroutine.py(), Stage::Inline(Some(coroutine.clone().unbind())));
+        let py = coroutine.py();
+        drop_stage(py, self.take_stage(py, Stage::Inline(Some(coroutine.clone().unbind()))));
     }
 
     #[inline]
     pub(super) fn end_inline(&self, py: Python<'_>) {
-        self.put_stage(py, Stage::Idle);
+        drop_stage(py, self.take_stage(py, Stage::Idle));
     }
 
     pub(super) fn retire(&self, py: Python<'_>) {

@@ -97,14 +97,21 @@ impl Observation {
     }
 
     /// Reports how the handler has ended, and returns that.
+    #[inline]
     pub(super) fn end<'py>(
         &self,
         py: Python<'py>,
         result: PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if self.0.is_none() {
-            return result;
-        }
+        if self.0.is_none() { result } else { self.report_end(py, result) }
+    }
+
+    #[cold]
+    fn report_end<'py>(
+        &self,
+        py: Python<'py>,
+        result: PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         match result {
             Ok(value) => self.handled(&value).map(|()| value),
             Err(error) => Err(self.failed(py, error)),
