@@ -62,7 +62,6 @@ fn drop_stage(py: Python<'_>, stage: Stage) {
 }
 
 #[cold]
-#[expect(clippy::needless_pass_by_value, reason = "it is dropped")]
 fn drop_other_stage(_stage: Stage) {}
 
 struct Inner {
