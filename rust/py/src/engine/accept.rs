@@ -208,7 +208,7 @@ impl<'py> Inline<'_, 'py> {
             }
         };
         let taken = Taken::Direct(ticket, direct);
-        let (outcome, error) = match Engine::intercept(self.engine, taken, 0)? {
+        let (outcome, error) = match Engine::run_interceptors(self.engine, taken)? {
             Intercepted::Suspended => return self.suspend(&guard.event_loop).map(Some),
             Intercepted::Passed(taken) => {
                 return self.run_revised(guard, taken, caller).map(Some);
@@ -353,7 +353,7 @@ impl<'py> Inline<'_, 'py> {
             recipient: self.request.sender.as_ref().map(|one| one.clone_ref(py)),
         };
         let taken = Taken::Response(delivery, Box::new(response));
-        let (outcome, result) = match Engine::intercept(engine, taken, 0)? {
+        let (outcome, result) = match Engine::run_interceptors(engine, taken)? {
             Intercepted::Suspended => return self.suspend(&guard.event_loop),
             Intercepted::Passed(Taken::Response(_, response)) => {
                 let value = response.value.into_bound(py);

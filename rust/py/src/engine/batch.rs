@@ -134,7 +134,7 @@ impl<'a, 'py> Batch<'a, 'py> {
         };
         let taken = if engine.get().is_intercepted(py, name)? {
             self.leave();
-            match Engine::intercept(engine, taken, 0)? {
+            match Engine::run_interceptors(engine, taken)? {
                 Intercepted::Passed(taken) => taken,
                 Intercepted::Suspended => return Ok(true),
                 other => return Engine::process_intercepted(engine, other).map(|()| true),

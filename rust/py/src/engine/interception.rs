@@ -11,14 +11,16 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::engine::Engine;
 use super::messages::Taken;
 use super::settlement::{Completion, Ended, Work};
 use super::task_pool::PooledTask;
 use crate::interpreter::context::Entered;
-use crate::interpreter::coroutine::{Sent, as_raised, awaited, function_of_method, send};
+use crate::interpreter::coroutine::{
+    Sent, as_raised, awaited, call_with_keywords, function_of_method, send,
+};
 use crate::interpreter::current_task::CurrentTask;
 use crate::interpreter::exception_state::{CleanExceptionState, Item};
 use crate::interpreter::free_list::is_unique;
@@ -55,6 +57,9 @@ impl Intercepted {
     }
 }
 
+/// The arguments of a method: the message, and the names and values of the others.
+type Arguments<'py> = (Bound<'py, PyAny>, &'py Bound<'py, PyTuple>, [Bound<'py, PyAny>; 2]);
+
 /// What an intervention handler has returned.
 enum Verdict {
     Pass,
@@ -87,22 +92,27 @@ impl Engine {
         Ok(false)
     }
 
-    /// Lets the intervention handlers revise a message, from a position on.
-    pub(super) fn intercept(
+    /// Lets the intervention handlers, if there are any, revise a message.
+    pub(super) fn intercept(engine: &Bound<'_, Self>, taken: Taken) -> PyResult<Intercepted> {
+        let py = engine.py();
+        if engine.get().is_intercepted(py, method_of(py, &taken))? {
+            Self::run_interceptors(engine, taken)
+        } else {
+            Ok(Intercepted::Passed(taken))
+        }
+    }
+
+    /// The same where [`Engine::is_intercepted`].
+    pub(super) fn run_interceptors(
         engine: &Bound<'_, Self>,
         taken: Taken,
-        from: usize,
     ) -> PyResult<Intercepted> {
         let (py, this) = (engine.py(), engine.get());
         let Some(event_loop) = this.bound_loop(py) else { return Ok(Intercepted::Passed(taken)) };
-        let name = method_of(py, &taken);
-        if !this.is_intercepted(py, name)? {
-            return Ok(Intercepted::Passed(taken));
-        }
         let mut pooled = this.borrow_task(&event_loop)?;
         let mut current = CurrentTask::new(&event_loop)?;
         current.enter(Some(pooled.task.bind(py)))?;
-        let mut interception = Interception { taken, next: from, class: None, context: None };
+        let mut interception = Interception { taken, next: 0, class: None, context: None };
         loop {
             let step = this.next_step(py, &mut interception, &mut pooled);
             let done = match step {
@@ -276,20 +286,23 @@ impl Interception {
             let Ok(interceptor) = interceptors.get_item(self.next) else { break };
             self.next += 1;
             let is_traced = engine.is_traced.load(Ordering::Relaxed);
-            if !is_traced && is_inherited(&interceptor, name)? {
+            let method = interceptor.getattr(name)?;
+            if !is_traced && is_default(&method)? {
                 continue;
             }
             self.class = Some(interceptor.get_type().unbind());
+            let (message, names, values) = self.arguments(py)?;
             let coroutine = if is_traced && !matches!(self.taken, Taken::Response(..)) {
-                let method = interceptor.getattr(name)?;
-                let (message, keywords) = self.arguments(py)?;
+                let keywords = PyDict::new(py);
+                for (name, value) in names.iter().zip(&values) {
+                    keywords.set_item(name, value)?;
+                }
                 let host = engine.host.bind(py);
                 let class = interceptor.get_type().name()?;
                 let about = (class, self.observer(py), method, message, keywords);
                 host.call_method1(intern!(py, "traced_interception"), about)?
             } else {
-                let (message, keywords) = self.arguments(py)?;
-                interceptor.getattr(name)?.call((message,), Some(&keywords))?
+                call_with_keywords(&method, &message, names, &values)?
             };
             return awaited(coroutine).map_err(|error| as_raised(py, error)).map(Some);
         }
@@ -326,34 +339,43 @@ impl Interception {
         }
     }
 
-    fn arguments<'py>(
-        &mut self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyDict>)> {
-        let keywords = PyDict::new(py);
-        let message = match &self.taken {
+    /// The message, the names of the keyword arguments, and their values.
+    fn arguments<'py>(&mut self, py: Python<'py>) -> PyResult<Arguments<'py>> {
+        static NAMES: PyOnceLock<[Py<PyTuple>; 3]> = PyOnceLock::new();
+        let [send, publish, response] = NAMES.get_or_try_init(py, || {
+            let [context, recipient, sender] =
+                ["message_context", "recipient", "sender"].map(|name| PyString::intern(py, name));
+            PyResult::Ok([
+                PyTuple::new(py, [&context, &recipient])?.unbind(),
+                PyTuple::new(py, [&context])?.unbind(),
+                PyTuple::new(py, [&sender, &recipient])?.unbind(),
+            ])
+        })?;
+        let none = || py.None().into_bound(py);
+        Ok(match &self.taken {
             Taken::Direct(_, direct) => {
-                if self.context.is_none() {
-                    let fields = direct.request.context(py);
-                    self.context = Some(Py::new(py, MessageContext::of(fields))?);
-                }
-                keywords.set_item(intern!(py, "message_context"), &self.context)?;
-                keywords.set_item(intern!(py, "recipient"), &direct.request.to)?;
-                direct.request.message.bind(py).clone()
+                let context = match &self.context {
+                    Some(context) => context.bind(py).clone(),
+                    None => Bound::new(py, MessageContext::of(direct.request.context(py)))?,
+                };
+                self.context = Some(context.clone().unbind());
+                let recipient = direct.request.to.bind(py).clone();
+                let message = direct.request.message.bind(py).clone();
+                (message, send.bind(py), [context.into_any(), recipient])
             }
             Taken::Published(_, envelope) => {
                 let fields = PublishEnvelope::context_of_recipient(envelope.bind(py));
                 let context = Bound::new(py, MessageContext::of(fields))?;
-                keywords.set_item(intern!(py, "message_context"), context)?;
-                envelope.bind(py).get().message(py).into_bound(py)
+                let message = envelope.bind(py).get().message(py).into_bound(py);
+                (message, publish.bind(py), [context.into_any(), none()])
             }
-            Taken::Response(_, response) => {
-                keywords.set_item(intern!(py, "sender"), &response.agent_id)?;
-                keywords.set_item(intern!(py, "recipient"), &response.recipient)?;
-                response.value.bind(py).clone()
+            Taken::Response(_, one) => {
+                let recipient =
+                    one.recipient.as_ref().map_or_else(none, |one| one.bind(py).clone());
+                let sender = one.agent_id.bind(py).clone().into_any();
+                (one.value.bind(py).clone(), response.bind(py), [sender, recipient])
             }
-        };
-        Ok((message, keywords))
+        })
     }
 
     #[cold]
@@ -441,17 +463,22 @@ fn method_of<'py>(py: Python<'py>, taken: &Taken) -> &'py Bound<'py, PyString> {
     }
 }
 
-/// Whether a method is that of `DefaultInterventionHandler`, which returns the message unmodified.
+/// Whether the method of an intervention handler is that of `DefaultInterventionHandler`, which returns the
+/// message unmodified.
 #[inline]
 fn is_inherited(interceptor: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+    is_default(&interceptor.getattr(name)?)
+}
+
+#[inline]
+fn is_default(method: &Bound<'_, PyAny>) -> PyResult<bool> {
     static DEFAULTS: PyOnceLock<[Py<PyAny>; 3]> = PyOnceLock::new();
-    let py = interceptor.py();
+    let py = method.py();
     let defaults = DEFAULTS.get_or_try_init(py, || {
         let class = python::default_intervention_handler(py)?;
         let found = |name: &str| PyResult::Ok(class.getattr(name)?.unbind());
         PyResult::Ok([found("on_send")?, found("on_publish")?, found("on_response")?])
     })?;
-    let method = interceptor.getattr(name)?;
-    Ok(function_of_method(&method)
+    Ok(function_of_method(method)
         .is_some_and(|function| defaults.iter().any(|default| default.as_ptr() == function)))
 }

@@ -152,7 +152,7 @@ impl Engine {
         };
         let taken = taken(arrival);
         let ticket = taken.ticket();
-        let processed = Self::intercept(engine, taken, 0)
+        let processed = Self::intercept(engine, taken)
             .and_then(|intercepted| Self::process_intercepted(engine, intercepted));
         Self::settle_after_error(engine, ticket, processed)?;
         Self::run_steps_in_tasks(engine)?;

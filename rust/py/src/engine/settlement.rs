@@ -210,7 +210,7 @@ impl Engine {
         }
         let after = this.release_agent(py, delivery)?;
         Self::follow_up(engine, slot, after)?;
-        match Self::intercept(engine, Taken::Response(delivery, response), 0)? {
+        match Self::intercept(engine, Taken::Response(delivery, response))? {
             Intercepted::Suspended => Ok(()),
             intercepted => Self::process_intercepted(engine, intercepted),
         }

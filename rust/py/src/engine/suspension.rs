@@ -215,7 +215,7 @@ impl Engine {
         context.get().token_if_any(py).is_none()
             && !self.is_intercepted(py, intern!(py, "on_response")).unwrap_or(true)
             && self.depth.load(Ordering::Relaxed) <= DEEPEST_TURN
-            && pooled.is_private(py)
+            && pooled.is_private(py, 0)
     }
 
     pub(super) fn take_turn(

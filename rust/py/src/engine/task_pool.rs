@@ -177,9 +177,9 @@ impl PooledTask {
             .ok_or_else(|| PyRuntimeError::new_err("the task of the handler has no context"))
     }
 
-    /// Whether only the pool and asyncio refer to the task.
-    pub(super) fn is_private(&self, py: Python<'_>) -> bool {
-        references_to(self.task.bind(py)) <= self.references
+    /// Whether there are no references to the task but those of the pool and `more`.
+    pub(super) fn is_private(&self, py: Python<'_>, more: isize) -> bool {
+        references_to(self.task.bind(py)) <= self.references + more
     }
 
     /// Whether a cancellation of the task is requested.

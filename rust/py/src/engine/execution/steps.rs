@@ -39,7 +39,7 @@ impl Execution {
         let (py, execution) = (this.py(), this.get());
         let pooled = execution.inner.with(py, |inner| inner.pooled.take());
         // A task that others refer to is done as soon as its handler has ended.
-        let pooled = pooled.filter(|pooled| pooled.is_private(py));
+        let pooled = pooled.filter(|pooled| pooled.is_private(py, 1)); // asyncio: it is the current task
         let (Some(engine), Some(pooled)) = (engine, pooled) else {
             return Sent::Returned(py.None().into_bound(py));
         };
@@ -78,7 +78,7 @@ impl Execution {
             }
             None => step(&coroutine),
         };
-        drop(coroutine);
+        drop((coroutine, entered));
         loop {
             let result = match sent {
                 Sent::Yielded(value) => {
