@@ -74,8 +74,7 @@ class Component(ComponentFromConfig[ConfigT], ComponentSchemaType[ConfigT], Gene
         super().__init_subclass__(**kwargs)
         if not is_component_class(cls):
             warnings.warn(
-                f"Component class '{cls.__name__}' must subclass ComponentBase beside Component, "
-                "or it cannot be dumped and loaded",
+                f"{cls.__name__} cannot be dumped and loaded: derive it from ComponentBase, too",
                 stacklevel=2,
             )
 

@@ -197,6 +197,7 @@ class Observer:
             )
             return encoded.decode("utf-8")
         except Exception:  # noqa: BLE001 - an error of a serializer does not affect the message
+            # AutoGen's words, which programs match on.
             return "Message could not be serialized"
 
     def _traced(self, message: Any) -> str:

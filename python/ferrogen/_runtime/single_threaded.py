@@ -347,6 +347,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
     def _require_started(self) -> None:
         self._lifecycle.enter_loop()
         if not self._lifecycle.is_started:
+            # AutoGen's words, which programs match on.
             raise RuntimeError("Runtime is not started")
 
     # Agents.
@@ -425,6 +426,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             raise not_registered(id)
         agent = await self._obtain(id)
         if not isinstance(agent, type):
+            # AutoGen's words, which programs match on.
             raise TypeError(
                 f"Agent with name {id.type} is not of type {type.__name__}. "
                 f"It is of type {_type(agent).__name__}"

@@ -124,10 +124,12 @@ class MessageRuntimeTracingConfig(
             "messaging.destination": _destination_text(destination),
         }
         if extraAttributes:
-            if "message_size" in extraAttributes:
-                attributes["messaging.message.envelope.size"] = extraAttributes["message_size"]
-            if "message_type" in extraAttributes:
-                attributes[MESSAGE_TYPE] = extraAttributes["message_type"]
+            size = extraAttributes.get("message_size")
+            type_name = extraAttributes.get("message_type")
+            if size is not None:
+                attributes["messaging.message.envelope.size"] = size
+            if type_name is not None:
+                attributes[MESSAGE_TYPE] = type_name
         return attributes
 
     def get_span_name(
@@ -187,5 +189,8 @@ def _destination_text(destination: MessagingDestination) -> str:
         case str() | None:
             return destination or ""
         case _:
-            raise ValueError(f"Unknown destination type: {type(destination)}")
+            raise ValueError(
+                f"the destination of a span is an AgentId, a TopicId, text or None, not "
+                f"{type(destination)}"
+            )
     return f"{destination.type}.({instance})-{suffix}"

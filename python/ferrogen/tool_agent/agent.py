@@ -85,13 +85,13 @@ class ToolAgent(RoutedAgent):
                 message.id, f"Error: Tool not found: {message.name}", message.name
             )
         try:
-            arguments = json.loads(message.arguments)
+            parsed = json.loads(message.arguments)
         except json.JSONDecodeError as error:
             raise InvalidToolArgumentsException(
                 message.id, f"Error: Invalid arguments: {message.arguments}", message.name
             ) from error
         try:
-            value = await tool.run_json(arguments, ctx.cancellation_token, call_id=message.id)
+            value = await tool.run_json(parsed, ctx.cancellation_token, call_id=message.id)
             content = tool.return_value_as_string(value)
         except Exception as error:
             raise ToolExecutionException(message.id, f"Error: {error}", message.name) from error
