@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 
+from _replay import tool_calls, tool_model
 from autogen_agentchat import EVENT_LOGGER_NAME as CHAT_EVENTS
 from autogen_agentchat.agents import AssistantAgent, BaseChatAgent
 from autogen_agentchat.base import Response
@@ -25,8 +26,6 @@ from autogen_core import (
     FunctionCall,
     SingleThreadedAgentRuntime,
 )
-from autogen_core.models import CreateResult, ModelFamily, ModelInfo, RequestUsage
-from autogen_ext.models.replay import ReplayChatCompletionClient
 from pydantic import BaseModel
 
 
@@ -84,21 +83,7 @@ def words(text: str) -> int:
 
 def author() -> AssistantAgent:
     call = FunctionCall(id="1", name="words", arguments=json.dumps({"text": "a longer text"}))
-    calling = CreateResult(
-        finish_reason="function_calls",
-        content=[call],
-        usage=RequestUsage(prompt_tokens=10, completion_tokens=5),
-        cached=False,
-    )
-    able = ModelInfo(
-        vision=False,
-        function_calling=True,
-        json_output=False,
-        family=ModelFamily.UNKNOWN,
-        structured_output=False,
-    )
-    client = ReplayChatCompletionClient(["short", calling], model_info=able)
-    return AssistantAgent("author", client, tools=[words])
+    return AssistantAgent("author", tool_model("short", tool_calls(call)), tools=[words])
 
 
 async def main() -> None:
