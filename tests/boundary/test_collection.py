@@ -121,7 +121,12 @@ PLACES = [
 ]
 
 
-@pytest.mark.parametrize("put", PLACES)
+NEVER_AWAITED = pytest.mark.filterwarnings("ignore:.*never awaited:RuntimeWarning")
+
+
+@pytest.mark.parametrize(
+    "put", [*PLACES, pytest.param(in_a_send_that_was_not_awaited, marks=NEVER_AWAITED)]
+)
 async def test_a_cycle_through_an_engine_is_collected(put: Callable[..., None]) -> None:
     engine = make_engine()
     thing = Thing(engine=engine)
@@ -153,17 +158,6 @@ async def test_a_send_that_waits_for_its_agent_is_collected_with_its_engine() ->
     thing = Thing(engine=engine)
     in_a_message_that_waits_for_its_agent(engine, thing)
     thing.send = kept.pop()  # type: ignore[attr-defined]
-    gone = weakref.ref(engine), weakref.ref(thing)
-    del engine, thing
-    gc.collect()
-    assert [reference() for reference in gone] == [None, None]
-
-
-@pytest.mark.filterwarnings("ignore:.*never awaited:RuntimeWarning")
-async def test_a_send_that_was_never_awaited_is_collected_with_its_message() -> None:
-    engine = make_engine()
-    thing = Thing(engine=engine)
-    in_a_send_that_was_not_awaited(engine, thing)
     gone = weakref.ref(engine), weakref.ref(thing)
     del engine, thing
     gc.collect()

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -22,15 +21,11 @@ from ferrogen import (
     try_get_known_serializers_for_type,
 )
 
+from .failing_handlers import Note, is_cancelled, raises, waits_and_raises
 from .function_agents import Doing, is_idle, register, until_idle
 from .journal import Journal
 
 NEWS = TopicId("news", "1")
-
-
-@dataclass
-class Note:
-    text: str
 
 
 async def ends(agent: Any, message: Note, ctx: Any) -> None: ...
@@ -38,19 +33,6 @@ async def ends(agent: Any, message: Note, ctx: Any) -> None: ...
 
 async def waits(agent: Any, message: Note, ctx: Any) -> None:
     await asyncio.sleep(0)
-
-
-async def raises(agent: Any, message: Note, ctx: Any) -> None:
-    raise ValueError(message.text)
-
-
-async def waits_and_raises(agent: Any, message: Note, ctx: Any) -> None:
-    await asyncio.sleep(0)
-    raise ValueError(message.text)
-
-
-async def is_cancelled(agent: Any, message: Note, ctx: Any) -> None:
-    raise asyncio.CancelledError(message.text)
 
 
 async def changes_the_message(agent: Any, message: Note, ctx: Any) -> None:
