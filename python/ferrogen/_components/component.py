@@ -86,12 +86,12 @@ if TYPE_CHECKING:
 
 
 def is_component_instance(cls: Any) -> TypeGuard[_ConcreteComponent[BaseModel]]:
-    """Tell whether an object is one that can be dumped and loaded."""
+    """Return whether an object is one that can be dumped and loaded."""
     return all(isinstance(cls, part) for part in _PARTS)
 
 
 def is_component_class(cls: type) -> TypeGuard[type[_ConcreteComponent[BaseModel]]]:
-    """Tell whether a class is one whose objects can be dumped and loaded.
+    """Return whether a class is one whose objects can be dumped and loaded.
 
     What is no class at all is none.
     """

@@ -58,7 +58,7 @@ class ComponentFromConfig(Generic[FromConfigT]):
 
     @classmethod
     def _faults_of_config(cls, config: dict[str, Any]) -> Iterable[Fault]:
-        """Tell what `_from_config` would refuse of a config beside what its schema does.
+        """Return what `_from_config` would refuse of a config, beyond what its schema refuses.
 
         The dry run asks. Nothing may be made of the config, nor run.
 

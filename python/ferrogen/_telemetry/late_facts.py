@@ -1,4 +1,4 @@
-"""Events that are logged for every message, and so leave their facts until somebody asks (B2).
+"""Facts of events, made when they are first read: events are logged for every message (B2).
 
 They are parts for the classes in `ferrogen.logging`, which have no base but the one of all classes:
 programs find there what AutoGen has.
@@ -82,7 +82,7 @@ def settled(name: str, given: dict[str, Any]) -> Any:
 
 
 def one_fact(event: Any, name: str) -> Any:
-    """Give one of the facts in `kwargs` without making the others.
+    """Return one of the facts in `kwargs` without making the others.
 
     Args:
         event: The event.
@@ -123,7 +123,7 @@ def as_json(facts: dict[str, Any]) -> str:
     try:
         return _encode(facts)
     except (TypeError, ValueError):
-        # Keys that are no strings, or a value that contains itself: default= is not asked there.
+        # Keys that are not strings, or a value that contains itself: default= is not called.
         return json.dumps({str(key): str(value) for key, value in facts.items()})
 
 

@@ -76,7 +76,7 @@ class TracingConfig(ABC, Generic[Operation, Destination, ExtraAttributes]):
 
     @abstractmethod
     def get_span_kind(self, operation: Operation) -> SpanKind:
-        """Say which kind of span the operation is.
+        """Return which kind of span the operation is.
 
         Args:
             operation: What is done.
@@ -148,7 +148,7 @@ class MessageRuntimeTracingConfig(
         return f"{NAMESPACE} {operation} {place}" if place else f"{NAMESPACE} {operation}"
 
     def get_span_kind(self, operation: MessagingOperation) -> SpanKind:
-        """Say which kind of span the operation is.
+        """Return which kind of span the operation is.
 
         Args:
             operation: What is done with the message.
