@@ -126,7 +126,7 @@ SUSPENDING = {waits, waits_and_raises, logs, publishes}
 async def test_inline_execution_reports_what_task_mode_does(
     act: Any, logged: bool, traced: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Which message's handler goes on first, when several wait, is for the event loop to say.
+    # The order in which suspended handlers of several messages resume depends on the event loop.
     how = {"logged": logged, "traced": traced, "one_by_one": act in SUSPENDING}
     native, inline = await reports((act, ends, act), monkeypatch, plain=False, **how)
     plain, _ = await reports((act, ends, act), monkeypatch, plain=True, **how)
@@ -163,7 +163,7 @@ OUTCOMES = [
 
 
 @pytest.mark.parametrize(("prepare", "acts", "ignores"), OUTCOMES)
-async def test_it_does_so_whatever_becomes_of_the_message(
+async def test_outcomes_of_a_message_are_reported_as_in_task_mode(
     prepare: Any, acts: Any, ignores: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     how: dict[str, Any] = {"prepare": prepare, "ignore_unhandled_exceptions": ignores}
@@ -186,6 +186,7 @@ async def test_a_cancelled_handler_is_reported_too(monkeypatch: pytest.MonkeyPat
     native, inline = await reports(acts, monkeypatch, plain=False, one_by_one=True)
     plain, _ = await reports(acts, monkeypatch, plain=True, one_by_one=True)
     assert inline == 6
+    assert sum("Error processing publish message" in str(line) for line in native) == 4
     assert native == plain
 
 

@@ -74,6 +74,8 @@ async def test_inline_execution_reports_what_task_mode_does(
 ) -> None:
     native = await reported(act, monkeypatch, plain=False)
     plain = await reported(act, monkeypatch, plain=True)
+    _, lines = native
+    assert lines
     assert native == plain
 
 
