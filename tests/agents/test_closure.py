@@ -97,7 +97,7 @@ async def test_a_wrong_closure_leaves_nothing_registered(runtime):
 
     with pytest.raises(TypeError, match=r'message parameter "message" of closure ".*unsaid" has'):
         await ClosureAgent.register_closure(runtime, "ear", unsaid)
-    assert runtime.told == []
+    assert runtime.registered == []
 
 
 async def test_a_closure_agent_has_no_state(runtime):

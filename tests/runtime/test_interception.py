@@ -51,8 +51,8 @@ async def started(*handlers: Any) -> tuple[SingleThreadedAgentRuntime, list[Any]
         return message
 
     runtime = SingleThreadedAgentRuntime(intervention_handlers=list(handlers))
-    await runtime.add_subscription(TypeSubscription("news", "hearer"))
-    subscriber = await register(runtime, "hearer", receive)
+    await runtime.add_subscription(TypeSubscription("news", "subscriber"))
+    subscriber = await register(runtime, "subscriber", receive)
     runtime.start()
     return runtime, received, subscriber()
 
@@ -120,7 +120,7 @@ async def test_a_handler_that_returns_nothing_is_warned_about_and_changes_nothin
 async def test_handlers_added_to_the_list_later_are_called() -> None:
     handlers: list[Any] = []
     runtime = SingleThreadedAgentRuntime(intervention_handlers=handlers)
-    subscriber = await register(runtime, "hearer")
+    subscriber = await register(runtime, "subscriber")
     runtime.start()
     assert await runtime.send_message("x", subscriber()) == "x"
     handlers.append(add("!"))
@@ -131,7 +131,7 @@ async def test_handlers_added_to_the_list_later_are_called() -> None:
 async def test_a_handler_may_send_through_the_runtime_itself() -> None:
     class Asking(DefaultInterventionHandler):
         async def on_send(self, message: Any, *, recipient: AgentId, **how: Any) -> Any:
-            if recipient.type == "hearer":
+            if recipient.type == "subscriber":
                 await runtime.publish_message(f"about {message}", TopicId("news", "default"))
             return message
 

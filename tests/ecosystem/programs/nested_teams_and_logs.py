@@ -60,7 +60,7 @@ class Judge(BaseChatAgent):
 
 
 class Kept(logging.Handler):
-    """Keeps what a logger is told, without what differs from run to run."""
+    """Keeps the records of a logger, without ids and times."""
 
     def __init__(self, logger: str, level: int) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ async def main() -> None:
     await runtime.stop_when_idle()
 
     print(*chat.said, sep="\n")
-    # Which of two messages that travel at the same time is logged first is nobody's promise.
+    # The order in which concurrent messages are logged is not guaranteed.
     for event, times in sorted(Counter(core.said).items()):
         print(times, event)
 

@@ -69,7 +69,7 @@ def shown(event: Any) -> str:
 
 
 async def use_tools(client: Any, server: ScriptedServer) -> None:
-    """Calls in parallel, one of which has arguments that are no JSON: the model hears of it."""
+    """Parallel calls, one with invalid JSON: the model gets an error as its result."""
     server.play(
         called(("weather", '{"city": "Oslo"}'), ("weather", '{"city": ')),
         said("stop", content="It is 21.5 degrees."),
@@ -78,8 +78,8 @@ async def use_tools(client: Any, server: ScriptedServer) -> None:
     result = await assistant.run(task="The weather in Oslo?")
     for message in result.messages:
         print(shown(message))
-    heard = [m for m in server.requests[-1].json["messages"] if m["role"] == "tool"]
-    print([message["content"][:20] for message in heard])
+    results = [m for m in server.requests[-1].json["messages"] if m["role"] == "tool"]
+    print([message["content"][:20] for message in results])
 
 
 async def hand_off(client: Any, server: ScriptedServer) -> None:

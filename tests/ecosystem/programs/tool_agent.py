@@ -75,7 +75,7 @@ class Waiter(RoutedAgent):
         )
         for each in produced:
             if isinstance(each, FunctionExecutionResultMessage):
-                # How an error is worded is the agent's affair.
+                # The text of an error is not compared.
                 print([(got.name, got.is_error or got.content) for got in each.content])
             else:
                 print(each.type, each.content)

@@ -60,7 +60,7 @@ async def main() -> None:
     await runtime.stop_when_idle()
     spans = exporter.get_finished_spans()
     names = {span.context.span_id: span.name for span in spans}
-    # Which of two messages that travel at the same time ends first is nobody's promise.
+    # The order in which concurrent messages end is not guaranteed.
     for line, times in sorted(Counter(describe(span, names) for span in spans).items()):
         print(times, line)
 
