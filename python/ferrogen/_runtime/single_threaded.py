@@ -146,6 +146,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._builder.engine = self._engine
         self._lifecycle.engine = self._engine
         observer.find_agent = self._engine.instance
+        # For messages that are accepted before the runtime is started.
+        observer.is_traced = self._engine.is_traced = tracing.is_recording()
         # Calls skip a Python function, unless a subclass or a patch has replaced it.
         methods = (type(self).send_message, type(self).publish_message)
         if methods == (_SEND_MESSAGE, _PUBLISH_MESSAGE):
