@@ -156,12 +156,11 @@ def intercepting() -> Iterator[Row]:
 
 def limiting() -> Iterator[Row]:
     """The rows with `concurrency=1`, beside the same without a limit."""
-    request, sleep = Request(1), SleepRequest(1)
-    serial = floors.serial(floors.respond)
+    request = Request(1)
     yield Row(
         "RPC, concurrency=1",
         columns(
-            floors.bare(serial, request),
+            floors.bare(floors.serial(floors.respond), request),
             scenarios.send,
             {"concurrent": partial(scenarios.send, ferrogen, message=request)},
             message=request,
@@ -170,32 +169,23 @@ def limiting() -> Iterator[Row]:
         "bare await in a semaphore",
         bounds=[Bound("unlimited concurrency", ("concurrent",), 1.2)],
     )
-    yield Row(
-        "RPC, gather of 100, concurrency=1",
-        columns(
-            floors.gathered(request, BATCH, serial),
-            scenarios.gather,
-            {"concurrent": partial(scenarios.gather, ferrogen, message=request)},
-            message=request,
-            recipient="serial",
-        ),
-        "gather in a semaphore",
-        step=BATCH,
-        bounds=[Bound("unlimited concurrency", ("concurrent",), 1.2)],
-    )
-    yield Row(
-        "RPC, gather of 100, sleep(0), concurrency=1",
-        columns(
-            floors.gathered(request, BATCH, floors.serial(floors.sleep)),
-            scenarios.gather,
-            {"concurrent": partial(scenarios.gather, ferrogen, message=sleep)},
-            message=sleep,
-            recipient="serial",
-        ),
-        "gather in a semaphore",
-        step=BATCH,
-        bounds=[Bound("unlimited concurrency", ("concurrent",), 1.5)],
-    )
+    for name, message, handler, most in (
+        ("RPC, gather of 100, concurrency=1", request, floors.respond, 1.2),
+        ("RPC, gather of 100, sleep(0), concurrency=1", SleepRequest(1), floors.sleep, 1.5),
+    ):
+        yield Row(
+            name,
+            columns(
+                floors.gathered(request, BATCH, floors.serial(handler)),
+                scenarios.gather,
+                {"concurrent": partial(scenarios.gather, ferrogen, message=message)},
+                message=message,
+                recipient="serial",
+            ),
+            "gather in a semaphore",
+            step=BATCH,
+            bounds=[Bound("unlimited concurrency", ("concurrent",), most)],
+        )
 
 
 def publishing() -> Iterator[Row]:

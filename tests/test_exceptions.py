@@ -64,15 +64,15 @@ def test_each_says_what_it_means_and_can_be_copied_and_pickled(name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "values"),
     [
         (exceptions.ModelStatusError("down", status=503, retry_after=2.5), (503, 2.5)),
         (exceptions.ModelRateLimitError("slow down", retry_after=1.0), (429, 1.0)),
     ],
 )
-def test_a_status_survives_copies_and_pickles(error, told):
+def test_a_status_survives_copies_and_pickles(error, values):
     for again in (error, copy.copy(error), pickle.loads(pickle.dumps(error))):
-        assert (again.status, again.retry_after) == told
+        assert (again.status, again.retry_after) == values
         assert str(again) == error.args[0]
 
 

@@ -24,8 +24,8 @@ def run(fork_server, tmp_path):
 def test_it_has_its_arguments_its_folder_its_input_and_its_environment(run, tmp_path):
     code = "import os, sys; print(sys.argv[1:], os.getcwd(), input(), dict(os.environ), __name__)"
     done = run(code, "-x", "two words", text="typed\n", env={"NAME": "value"})
-    told = f"['-x', 'two words'] {tmp_path} typed {{'NAME': 'value'}} __main__\n"
-    assert (done.returncode, done.stdout, done.stderr) == (0, told, "")
+    output = f"['-x', 'two words'] {tmp_path} typed {{'NAME': 'value'}} __main__\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, output, "")
 
 
 @pytest.mark.parametrize(

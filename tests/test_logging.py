@@ -15,7 +15,7 @@ from ferrogen import logging as events
 from ferrogen._core import AgentId
 from ferrogen._messaging.handler_context import MessageHandlerContext
 from ferrogen._messaging.topic import TopicId
-from ferrogen._telemetry.late_facts import late_text
+from ferrogen._telemetry.lazy_facts import lazy_text
 from ferrogen.logging import (
     DeliveryStage,
     LLMCallEvent,
@@ -119,7 +119,7 @@ def test_a_payload_is_requested_once_and_only_when_it_is_needed(more: dict[str, 
         asked.append(1)
         return message
 
-    event = message_event(late_text(show, '"é\\'), **more)
+    event = message_event(lazy_text(show, '"é\\'), **more)
     assert asked == []
     text = str(event)
     assert event.kwargs["payload"] == '"é\\'
@@ -128,7 +128,7 @@ def test_a_payload_is_requested_once_and_only_when_it_is_needed(more: dict[str, 
 
 
 def test_one_fact_is_given_without_the_payload() -> None:
-    event = message_event(late_text(pytest.fail, "nobody asked"), extra=3)
+    event = message_event(lazy_text(pytest.fail, "nobody asked"), extra=3)
     facts = {name: event.fact(name) for name in ("kind", "sender", "receiver", "type", "extra")}
     assert facts == {
         "kind": "MessageKind.DIRECT",
@@ -139,7 +139,7 @@ def test_one_fact_is_given_without_the_payload() -> None:
     }
     with pytest.raises(KeyError):
         event.fact("colour")
-    asked = message_event(late_text(str, "p"))
+    asked = message_event(lazy_text(str, "p"))
     assert asked.fact("payload") == asked.kwargs["payload"] == "p"
     assert asked.fact("kind") == asked.kwargs["kind"]
 
@@ -151,7 +151,7 @@ def test_an_event_that_was_shown_holds_its_message_no_longer() -> None:
 
     message = Message()
     gone = weakref.ref(message)
-    event = message_event(late_text(str, message))
+    event = message_event(lazy_text(str, message))
     assert "shown" in str(event)
     del message
     gc.collect()
@@ -184,7 +184,7 @@ def test_facts_are_a_dict_that_may_be_changed() -> None:
     "copied", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))]
 )
 def test_copies_hold_the_facts(copied: Any) -> None:
-    event = message_event(late_text(str, "p"), extra=3)
+    event = message_event(lazy_text(str, "p"), extra=3)
     assert copied(event).kwargs == event.kwargs
 
 

@@ -10,7 +10,7 @@ from importlib import import_module
 import pytest
 
 import ferrogen
-from ferrogen._late_names import LATE_NAMES
+from ferrogen._lazy_imports import LAZY_IMPORTS
 from ferrogen.compat.upstream_names import MODULES
 
 PUBLIC_MODULES = [path for path in sorted(MODULES) if not path.startswith("_") and "._" not in path]
@@ -61,9 +61,9 @@ def test_each_class_and_function_is_documented(name: str) -> None:
         assert inspect.getdoc(value)
 
 
-def test_every_late_name_is_public_and_becomes_an_ordinary_attribute() -> None:
-    assert set(LATE_NAMES) <= set(ferrogen.__all__)
-    for name in LATE_NAMES:
+def test_every_lazy_import_is_public_and_becomes_an_ordinary_attribute() -> None:
+    assert set(LAZY_IMPORTS) <= set(ferrogen.__all__)
+    for name in LAZY_IMPORTS:
         assert getattr(ferrogen, name) is vars(ferrogen)[name]
 
 

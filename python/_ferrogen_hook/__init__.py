@@ -28,7 +28,7 @@ STARTUP_FILE = "ferrogen_hook.pth"
 
 
 class AliasLoader(Loader):
-    """Loads an alias by handing out the real module itself."""
+    """Loads an alias by returning the real module itself."""
 
     def __init__(self, real_name: str) -> None:
         self.real_name = real_name
@@ -63,10 +63,10 @@ class RootLoader(AliasLoader):
 
 
 class AliasFinder:
-    """Answers for ``autogen_core``, before any finder that could reach the real one.
+    """Finds ``autogen_core``, before any finder that could reach the real one.
 
-    Finders are called with the global import lock held, so neither this one nor the other may
-    import anything: a thread that imports the same thing would wait for the lock for ever.
+    Finders are called with the global import lock held, so neither this one nor the other can
+    import anything: a thread that imports the same thing would wait for the lock forever.
     """
 
     private_spec: Callable[[str], ModuleSpec | None] | None = None
@@ -97,11 +97,11 @@ class AliasFinder:
 
 
 class Backstop:
-    """Stands behind all finders: what nobody found and upstream has, is missing in ferrogen.
+    """The last finder: raises an error for what upstream has and no finder before has found.
 
-    It hears of names, too: ``from autogen_core import Image`` tries the module ``ferrogen.Image``
-    when there is no such attribute, and what is raised here is what the user gets to read. Who
-    only asks whether a module is there, by ``importlib.util.find_spec``, hears that it is not.
+    It is also called for names: ``from autogen_core import Image`` tries the module
+    ``ferrogen.Image`` when there is no such attribute, and the error raised here is shown to the
+    user. For ``importlib.util.find_spec``, which only looks a module up, it returns None.
     """
 
     refuse: Callable[[str], None] | None = None
@@ -116,9 +116,9 @@ class Backstop:
 
 
 def _is_imported() -> bool:
-    """Tell whether a finder is asked because of an import statement, and not out of curiosity."""
+    """Return whether a finder is called by an import statement, not by a mere look-up."""
     # The frames: this one, the finder's, that of importlib which goes through the finders, and the
-    # one that has it do so. Finders are not told, and find_spec must answer None, not raise.
+    # one that calls that. Finders have no such argument, and find_spec has to return None.
     return sys._getframe(3).f_code.co_name == "_find_and_load_unlocked"
 
 

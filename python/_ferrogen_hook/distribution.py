@@ -1,4 +1,4 @@
-"""What ``importlib.metadata`` is told about autogen-core, installed or not."""
+"""The metadata of autogen-core for ``importlib.metadata``, installed or not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ServedDistribution(Distribution):
     """The release of autogen-core whose names ferrogen serves; it has no files of its own."""
 
     def read_text(self, filename: str) -> str | None:
-        """Give the few metadata files that there are."""
+        """Return the text of a metadata file."""
         return _FILES.get(filename)
 
     def locate_file(self, path: object) -> Path:
@@ -32,11 +32,11 @@ def distribution() -> Distribution:
 
 
 def answers(context: DistributionFinder.Context | None) -> bool:
-    """Tell whether the served release belongs into the answer to this question."""
+    """Return whether the served release matches a search of ``importlib.metadata``."""
     if context is None:
         return True
     if "path" in vars(context):
-        # Someone asks what lies in certain folders; this lies in none.
+        # A search in certain folders; the served release is in none.
         return False
     return context.name is None or _normalised(context.name) == _normalised(NAME)
 

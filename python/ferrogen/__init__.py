@@ -62,8 +62,8 @@ if _TYPE_CHECKING:  # these are imported when they are first used
     from ._components.model import ComponentModel, ComponentType
     from ._image import Image
 else:  # a __getattr__ that type checkers see would let every name through
-    from ._late_names import late_attribute as __getattr__  # noqa: F401 - Python calls it
-    from ._late_names import listed_names as __dir__  # noqa: F401 - and this
+    from ._lazy_imports import lazy_attribute as __getattr__  # noqa: F401 - Python calls it
+    from ._lazy_imports import listed_names as __dir__  # noqa: F401 - and this
 
 __all__ = [
     "EVENT_LOGGER_NAME",

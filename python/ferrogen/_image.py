@@ -76,7 +76,7 @@ class Image:
 
         Raises:
             binascii.Error: The text is not base64.
-            PIL.UnidentifiedImageError: The bytes are no picture.
+            PIL.UnidentifiedImageError: The bytes are not a picture.
         """
         return cls(_open(BytesIO(base64.b64decode(base64_str))))
 
@@ -85,12 +85,12 @@ class Image:
         """Read a picture from a file.
 
         Raises:
-            OSError: The file cannot be read, or is no picture.
+            OSError: The file cannot be read, or is not a picture.
         """
         return cls(_open(file_path))
 
     def to_base64(self) -> str:
-        """Give the picture as PNG in base64."""
+        """Return the picture as PNG in base64."""
         written = BytesIO()
         self.image.save(written, format="PNG")
         return base64.b64encode(written.getvalue()).decode("ascii")
@@ -101,7 +101,7 @@ class Image:
         return f"data:image/png;base64,{self.to_base64()}"
 
     def to_openai_format(self, detail: Literal["auto", "low", "high"] = "auto") -> dict[str, Any]:
-        """Give the part of a chat message that OpenAI's API expects for a picture.
+        """Return the part of a chat message that OpenAI's API expects for a picture.
 
         Args:
             detail: How closely the model is to look.
@@ -115,7 +115,7 @@ class Image:
     def __get_pydantic_core_schema__(
         cls, source_type: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        """Tell pydantic how an image is read and written."""
+        """Return the pydantic schema by which an image is read and written."""
         return core_schema.no_info_plain_validator_function(
             cls._read,
             json_schema_input_schema=core_schema.any_schema(),

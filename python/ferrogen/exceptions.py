@@ -4,7 +4,7 @@ The tree::
 
     FerrogenError
     ├── CantHandleException              an agent or a subscription refuses what it was given
-    ├── UndeliverableException           a message was accepted or offered, and reaches nobody
+    ├── UndeliverableException           a message cannot be delivered
     │   ├── RecipientNotFoundError       (LookupError)  the agent type is not registered
     │   ├── MailboxFullError             the recipient's bounded mailbox is full
     │   ├── DeadlockError                (RuntimeError) the recipient waits for this very message
@@ -12,34 +12,34 @@ The tree::
     │   ├── UnhandledMessageError        the recipient has no handler for the message type
     │   └── RuntimeStoppedError          the runtime stopped before the message was handled
     ├── MessageDroppedException          an intervention handler dropped it
-    ├── NotAccessibleError               the thing lives where it cannot be reached from here
+    ├── NotAccessibleError               the object cannot be reached from this process
     ├── AgentNotFoundError               (LookupError)  nothing is registered under this agent type
     ├── StateError                       (ValueError)   a saved state cannot be loaded
     ├── SerializationError               (ValueError)   bytes and message do not fit each other
-    │   └── MessageVersionError          the message is of a version that nobody here can read
+    │   └── MessageVersionError          the message is of an unknown version
     ├── SchemaConversionError            a JSON Schema cannot be made a pydantic model
     │   ├── FormatNotSupportedError      a property has an unknown format
-    │   ├── ReferenceNotFoundError       a $ref leads nowhere
+    │   ├── ReferenceNotFoundError       a $ref cannot be resolved
     │   └── UnsupportedKeywordError      a part has no usable type, or contradicts another
-    ├── ImageError                       (ValueError)   this is not where an image can come from
+    ├── ImageError                       (ValueError)   an image cannot be read
     ├── ModelInfoError                   (ValueError)   the description of a model lacks something
-    ├── ModelError                       (RuntimeError) a model gave no answer that can be used
+    ├── ModelError                       (RuntimeError) a model gave no usable response
     │   ├── ModelConnectionError         (ConnectionError)  its service cannot be reached
     │   ├── ModelTimeoutError            (TimeoutError)     its service took too long
-    │   ├── ModelStatusError             its service answered with an error status
-    │   │   └── ModelRateLimitError      its service wants fewer requests: status 429
-    │   ├── ModelResponseError           its answer cannot be read
+    │   ├── ModelStatusError             its service responded with an error status
+    │   │   └── ModelRateLimitError      its service limits requests: status 429
+    │   ├── ModelResponseError           its response cannot be read
     │   ├── AllClientsFailedError        every client of a fallback failed
     │   ├── BudgetExceededError          the next call would cost more than is left
     │   └── ReplayMismatchError          a request is not the one that was recorded
     ├── CacheStoreError                  (RuntimeError) a file cannot be used as a cache
-    ├── ClientSetupError                 (ValueError)   a client cannot work as it was set up
-    ├── ModelRequestError                (ValueError)   a model cannot be asked like this
+    ├── ClientSetupError                 (ValueError)   a client is set up wrongly
+    ├── ModelRequestError                (ValueError)   a request is invalid
     ├── CassetteError                    (ValueError)   a file holds no recorded requests
-    ├── ContextLimitError                (ValueError)   a model context could send nothing at all
+    ├── ContextLimitError                (ValueError)   the limit of a model context is invalid
     ├── MissingDependencyError           (ImportError)  an optional package is not installed
     ├── ToolSchemaError                  (ValueError, KeyError)  a tool cannot be described
-    ├── ToolNameError                    (ValueError)   a name would stand for two tools
+    ├── ToolNameError                    (ValueError)   two tools would have one name
     ├── ToolProcessError                 (RuntimeError) a killable tool cannot run, or its
     │                                    process died
     ├── ToolStreamError                  (AssertionError, TypeError)  a tool's stream ends without
@@ -48,13 +48,13 @@ The tree::
     ├── ComponentError                   a component cannot be dumped or loaded
     │   ├── ProviderError                (ValueError)  a provider string is wrong
     │   │   └── UntrustedProviderError   it names something outside the trusted namespaces
-    │   ├── ComponentTypeError           (TypeError)   this is no component, or not the one expected
+    │   ├── ComponentTypeError           (TypeError)   not a component, or of another class
     │   ├── ComponentDefinitionError     (AttributeError)  its class lacks a class variable
     │   ├── ComponentVersionError        (NotImplementedError)  the config is of a past version
-    │   ├── ComponentFileError           (ValueError)  a file holds no component, or cannot hold it
+    │   ├── ComponentFileError           (ValueError)  a file cannot be read as a component
     │   ├── SecretError                  (ValueError)  a secret is missing, or cannot be written
     │   ├── FunctionDumpError            (TypeError, OSError)  a function has no usable source text
-    │   ├── SourceTextRefusedError       (PermissionError)  nobody allowed to run source text
+    │   ├── SourceTextRefusedError       (PermissionError)  running source text is not enabled
     │   └── SourceImportError            (ModuleNotFoundError, RuntimeError)  source text needs a
     │                                    module that cannot be imported
     ├── WrongLoopError                   (RuntimeError) used from another event loop than its own
@@ -63,8 +63,8 @@ The tree::
                                          Ferrogen does not have
 
 Where upstream raised a built-in exception, ours is a kind of that exception too, so that an
-existing ``except`` clause keeps catching it. Those of a tool agent, which tell of a call, stand
-in `ferrogen.tool_agent`.
+existing ``except`` clause keeps catching it. Those of a tool agent
+are in `ferrogen.tool_agent`.
 """
 
 from __future__ import annotations
@@ -176,11 +176,11 @@ class RuntimeStoppedError(UndeliverableException):
 
 
 class MessageDroppedException(FerrogenError):
-    """An intervention handler dropped the message, so no answer will come."""
+    """An intervention handler dropped the message or its response."""
 
 
 class NotAccessibleError(FerrogenError):
-    """The value exists but cannot be reached from here, for instance because it is remote."""
+    """An object cannot be reached from this process, for instance because it is remote."""
 
 
 class AgentNotFoundError(FerrogenError, LookupError):
@@ -208,7 +208,7 @@ class FormatNotSupportedError(SchemaConversionError):
 
 
 class ReferenceNotFoundError(SchemaConversionError):
-    """A reference in a JSON Schema leads nowhere."""
+    """A reference in a JSON Schema cannot be resolved."""
 
 
 class UnsupportedKeywordError(SchemaConversionError):
@@ -216,15 +216,15 @@ class UnsupportedKeywordError(SchemaConversionError):
 
 
 class ImageError(FerrogenError, ValueError):
-    """An image cannot be read from what was given."""
+    """An image cannot be read."""
 
 
 class ModelInfoError(FerrogenError, ValueError):
-    """What is said of a model lacks something that agents need to know."""
+    """The description of a model lacks a required field."""
 
 
 class ModelError(FerrogenError, RuntimeError):
-    """A model gave no answer that can be used."""
+    """A model gave no usable response."""
 
 
 class ModelConnectionError(ModelError, ConnectionError):
@@ -232,16 +232,16 @@ class ModelConnectionError(ModelError, ConnectionError):
 
 
 class ModelTimeoutError(ModelError, TimeoutError):
-    """The service of a model took longer to answer than it was given."""
+    """The service of a model did not respond within the timeout."""
 
 
 class ModelStatusError(ModelError):
-    """The service of a model answered with an error status.
+    """The service of a model responded with an error status.
 
     Args:
         message: What happened.
         status: The HTTP status; 0 if it is not known.
-        retry_after: The seconds after which the service said to ask again, if it said so.
+        retry_after: The seconds to wait before the next request, if the service has named them.
     """
 
     def __init__(self, message: str, *, status: int = 0, retry_after: float | None = None) -> None:
@@ -253,12 +253,12 @@ class ModelStatusError(ModelError):
 
 
 class ModelRateLimitError(ModelStatusError):
-    """The service of a model wants to be asked less often.
+    """The service of a model limits the rate of requests.
 
     Args:
         message: What happened.
         status: The HTTP status.
-        retry_after: The seconds after which the service said to ask again, if it said so.
+        retry_after: The seconds to wait before the next request, if the service has named them.
     """
 
     def __init__(
@@ -268,7 +268,7 @@ class ModelRateLimitError(ModelStatusError):
 
 
 class ModelResponseError(ModelError):
-    """The answer of a model cannot be read: it breaks off, is no JSON, or lacks a part."""
+    """The response of a model cannot be read: it is truncated, invalid JSON, or incomplete."""
 
 
 class AllClientsFailedError(ModelError):
@@ -276,7 +276,7 @@ class AllClientsFailedError(ModelError):
 
     Args:
         message: What happened.
-        errors: What each client raised, in the order in which they were asked.
+        errors: What each client raised, in the order of the calls.
     """
 
     def __init__(self, message: str, *, errors: Sequence[Exception] = ()) -> None:
@@ -285,11 +285,11 @@ class AllClientsFailedError(ModelError):
 
 
 class BudgetExceededError(ModelError):
-    """The next call of a model would take more than is left of a budget, so it was not made."""
+    """The next call of a model could exceed a budget, so it was not made."""
 
 
 class ReplayMismatchError(ModelError):
-    """A request is not one that was recorded, so that there is no answer to replay."""
+    """A request was not recorded, so there is no response to replay."""
 
 
 class CacheStoreError(FerrogenError, RuntimeError):
@@ -297,11 +297,11 @@ class CacheStoreError(FerrogenError, RuntimeError):
 
 
 class ClientSetupError(FerrogenError, ValueError):
-    """A client of a model, or a wrapper of one, cannot work as it was set up."""
+    """A model client, or a middleware around one, is set up wrongly."""
 
 
 class ModelRequestError(FerrogenError, ValueError):
-    """A request to a model contradicts itself, or has arguments that nobody knows."""
+    """A request to a model has unknown or contradictory arguments."""
 
 
 class CassetteError(FerrogenError, ValueError):
@@ -309,7 +309,7 @@ class CassetteError(FerrogenError, ValueError):
 
 
 class ContextLimitError(FerrogenError, ValueError):
-    """The limit of a model context is not above zero, so that it could send nothing."""
+    """The limit of a model context is not above zero."""
 
 
 class MissingDependencyError(FerrogenError, ImportError):
@@ -328,11 +328,11 @@ class ToolNameError(FerrogenError, ValueError):
 
 
 class ToolProcessError(FerrogenError, RuntimeError):
-    """A killable tool cannot run in a process of its own, or that ended before it answered."""
+    """A killable tool cannot run in a process, or its process ended without a result."""
 
 
 class ToolStreamError(FerrogenError, AssertionError, TypeError):
-    """The stream of a tool ended without a result, or with one of another type than it says."""
+    """The stream of a tool ended without a result, or with one of an undeclared type."""
 
 
 class FunctionSourceError(FerrogenError, ValueError):
@@ -344,7 +344,7 @@ class ComponentError(FerrogenError):
 
 
 class ProviderError(ComponentError, ValueError):
-    """A provider string is no dotted path, or is not trusted."""
+    """A provider string is not a dotted path, or is not trusted."""
 
 
 class UntrustedProviderError(ProviderError):
@@ -352,19 +352,19 @@ class UntrustedProviderError(ProviderError):
 
 
 class ComponentTypeError(ComponentError, TypeError):
-    """What a provider names is no component class, a local one, or not of the expected class."""
+    """A provider does not name a component class of the expected type, or names a local one."""
 
 
 class ComponentDefinitionError(ComponentError, AttributeError):
-    """A component class lacks a class variable that says what it is."""
+    """A component class lacks a required class variable."""
 
 
 class ComponentVersionError(ComponentError, NotImplementedError):
-    """A config is of a past version, and its class does not say how to read that."""
+    """A config is of a past version that its class cannot read."""
 
 
 class FunctionDumpError(ComponentError, TypeError, OSError):
-    """A function cannot be written into a config: no source text would make it again."""
+    """A function cannot be written into a config as source text."""
 
 
 class SourceTextRefusedError(ComponentError, PermissionError):
@@ -380,7 +380,7 @@ class ComponentFileError(ComponentError, ValueError):
 
 
 class SecretError(ComponentError, ValueError):
-    """A secret is not where a config says, or would have to be written into one."""
+    """A secret cannot be found, or would have to be written into a config."""
 
 
 class WrongLoopError(FerrogenError, RuntimeError):
@@ -392,4 +392,4 @@ class AlreadyImportedError(FerrogenError, RuntimeError):
 
 
 class NotProvidedError(FerrogenError, ModuleNotFoundError):
-    """A name of ``autogen_core`` was asked for that Ferrogen does not provide."""
+    """A name of ``autogen_core`` that Ferrogen does not provide."""

@@ -1,4 +1,4 @@
-"""A runtime that runs nothing and remembers what it was told."""
+"""A runtime that runs nothing and records registrations."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ class PlainRuntime:
     """Remembers; knows nothing of agent options."""
 
     def __init__(self) -> None:
-        self.told: list[Any] = []
+        self.registered: list[Any] = []
         self.subscriptions: list[Any] = []
         self.serializers: list[Any] = []
         self.factories: dict[str, Any] = {}
@@ -23,12 +23,12 @@ class PlainRuntime:
     async def register_factory(
         self, type: AgentType, agent_factory: Any, *, expected_class: Any
     ) -> AgentType:
-        self.told.append(("factory", type.type, expected_class))
+        self.registered.append(("factory", type.type, expected_class))
         self.factories[type.type] = agent_factory
         return type
 
     async def register_agent_instance(self, agent_instance: Any, agent_id: AgentId) -> AgentId:
-        self.told.append(("instance", agent_id))
+        self.registered.append(("instance", agent_id))
         await agent_instance.bind_id_and_runtime(agent_id, self)
         return agent_id
 
@@ -56,7 +56,7 @@ class RecordingRuntime(PlainRuntime):
     """Remembers agent options too."""
 
     def set_agent_options(self, agent_type: str, options: Any) -> None:
-        self.told.append(("options", agent_type, options))
+        self.registered.append(("options", agent_type, options))
 
 
 @pytest.fixture

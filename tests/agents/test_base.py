@@ -1,4 +1,4 @@
-"""Base agents: their identity, and what registering one tells the runtime."""
+"""Base agents: their identity, and how they are registered."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -119,7 +119,7 @@ async def test_state_that_an_agent_does_not_keep_brings_a_warning():
 
 async def test_registering_a_class_subscribes_it_and_adds_its_serializers(runtime):
     assert await Clerk.register(runtime, "clerk", lambda: Clerk("d")) == AgentType("clerk")
-    assert runtime.told == [("factory", "clerk", Clerk)]
+    assert runtime.registered == [("factory", "clerk", Clerk)]
     assert runtime.subscriptions == [
         TypeSubscription("now", "clerk"),
         TypeSubscription("later", "clerk"),
@@ -172,7 +172,7 @@ async def test_an_instance_may_take_the_subscriptions_of_its_class(runtime):
 async def test_options_reach_the_runtime_with_the_registration(cls, runtime):
     await cls.register(runtime, "clerk", lambda: cls("d"))
     await cls("d").register_instance(runtime, AgentId("teller", "1"))
-    assert runtime.told == [
+    assert runtime.registered == [
         ("factory", "clerk", cls),
         ("options", "clerk", AgentOptions(concurrency=1)),
         ("instance", AgentId("teller", "1")),
@@ -186,12 +186,12 @@ async def test_a_runtime_without_options_refuses_such_a_class_untouched(plain_ru
         await Careful.register(plain_runtime, "clerk", lambda: Careful("d"))
     with pytest.raises(TypeError, match=words):
         await Careful("d").register_instance(plain_runtime, SHOP_7)
-    assert plain_runtime.told == []
+    assert plain_runtime.registered == []
 
 
 async def test_a_class_without_options_needs_no_such_runtime(plain_runtime):
     await Clerk.register(plain_runtime, "clerk", lambda: Clerk("d"))
-    assert plain_runtime.told == [("factory", "clerk", Clerk)]
+    assert plain_runtime.registered == [("factory", "clerk", Clerk)]
 
 
 def test_a_type_that_no_serializer_is_known_for_cannot_be_declared():

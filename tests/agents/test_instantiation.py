@@ -19,7 +19,7 @@ def test_outside_of_a_build_they_are_not():
         AgentInstantiationContext.current_runtime,
         AgentInstantiationContext.current_agent_id,
     ):
-        with pytest.raises(RuntimeError, match="must be called within an instantiation context"):
+        with pytest.raises(RuntimeError, match="works only in a factory"):
             ask()
 
 

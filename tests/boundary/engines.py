@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextvars import copy_context
 from typing import Any
 
-from ferrogen import AgentId, BaseAgent, MessageContext
+from ferrogen import AgentId, BaseAgent, MessageContext, SingleThreadedAgentRuntime
 from ferrogen._core import Engine, Routes
 
 WRITER = AgentId("writer", "1")
@@ -22,6 +23,19 @@ class Agent(BaseAgent):
 
     async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
         return message
+
+
+class Thing:
+    """An object that can refer to anything."""
+
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+
+class NamedThing(AgentId):
+    """An id that can refer to anything."""
+
+    holds: Any
 
 
 class Host:
@@ -74,3 +88,20 @@ def open_engine(host: Any = None, *, task_mode: bool = False) -> Engine:
     engine = make_engine(host, task_mode=task_mode)
     engine.open(asyncio.get_running_loop(), copy_context(), is_traced=False)
     return engine
+
+
+async def started(*agents: BaseAgent) -> SingleThreadedAgentRuntime:
+    """A started runtime with these agents, as `WRITER` and `CRITIC`."""
+    runtime = SingleThreadedAgentRuntime()
+    for agent, agent_id in zip(agents, (WRITER, CRITIC), strict=False):
+        await runtime.register_agent_instance(agent, agent_id)
+    runtime.start()
+    return runtime
+
+
+async def outcome_of(awaitable: Awaitable[Any]) -> Any:
+    """The result of an awaitable, or the exception that it raised."""
+    try:
+        return await awaitable
+    except Exception as error:  # noqa: BLE001 - the test checks it
+        return error

@@ -161,14 +161,14 @@ async def test_a_batch_of_published_messages_reaches_its_subscribers() -> None:
     received: list[tuple[object, str]] = []
     all_received = asyncio.Event()
 
-    class Hears(BaseAgent):
+    class Recording(BaseAgent):
         async def on_message_impl(self, message: Any, ctx: MessageContext) -> None:
             received.append((message, ctx.message_id))
             if len(received) == 300:
                 all_received.set()
 
     runtime = SingleThreadedAgentRuntime()
-    await Hears("hears").register_instance(runtime, AgentId("hears", "here"))
+    await Recording("recording").register_instance(runtime, AgentId("recording", "here"))
     runtime.start()
     for _ in range(3):
         received.clear()

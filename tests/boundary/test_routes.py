@@ -71,7 +71,7 @@ def test_a_removed_subscription_no_longer_matches_and_is_last_if_added_again() -
 
 def test_an_unknown_id_cannot_be_removed() -> None:
     with pytest.raises(ValueError, match=r"^Subscription does not exist$"):
-        Routes().remove("nowhere")
+        Routes().remove("unknown")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_an_equal_subscription_is_refused_and_changes_nothing(one: Any, equal: A
     assert routes.subscriptions == [one]
 
 
-def test_rules_of_different_kinds_are_not_equal() -> None:
+def test_subscriptions_of_different_kinds_are_not_equal() -> None:
     routes = Routes()
     routes.add(TypeSubscription("a", "b", id="1"))
     routes.add(TypePrefixSubscription("a", "b", id="1"))
@@ -101,31 +101,31 @@ def test_rules_of_different_kinds_are_not_equal() -> None:
     assert len(routes) == 0
 
 
-def test_a_custom_subscription_decides_about_equality_itself() -> None:
-    class Jealous(Custom):  # noqa: PLW1641 - never hashed
+def test_equality_with_a_custom_subscription_is_decided_by_its_method() -> None:
+    class EqualToAll(Custom):  # noqa: PLW1641 - never hashed
         def __eq__(self, other: object) -> bool:
             return True
 
     routes = Routes()
-    routes.add(Jealous("1"))
+    routes.add(EqualToAll("1"))
     with pytest.raises(ValueError, match="already exists"):
         routes.add(TypeSubscription("a", "b"))
 
 
-def test_a_subclass_of_a_built_in_subscription_is_called() -> None:
-    class Picky(TypeSubscription):
+def test_the_methods_of_a_subclass_of_a_built_in_subscription_are_called() -> None:
+    class OneSource(TypeSubscription):
         def is_match(self, topic_id: TopicId) -> bool:
             return topic_id.source == "mine"
 
     routes = Routes()
-    routes.add(Picky("a", "b"))
+    routes.add(OneSource("a", "b"))
     assert recipients_of(routes, "a", "yours") == []
     with pytest.raises(ValueError, match="already exists"):
         routes.add(TypeSubscription("a", "b"))
 
 
 @pytest.mark.parametrize("method", ["is_match", "map_to_agent"])
-def test_the_error_of_a_custom_subscription_comes_through(method: str) -> None:
+def test_the_error_of_a_custom_subscription_is_raised(method: str) -> None:
     def fail(self: object, topic_id: TopicId) -> Any:
         raise CantHandleException("not my topic")
 
@@ -143,7 +143,7 @@ def test_a_custom_subscription_must_map_to_an_agent_id() -> None:
 
 
 @pytest.mark.parametrize("thing", [None, 1, "text", object(), TypeSubscription, TopicId("a", "b")])
-def test_what_is_no_subscription_is_refused_by_name(thing: Any) -> None:
+def test_objects_other_than_subscriptions_are_refused(thing: Any) -> None:
     routes = Routes()
     with pytest.raises(TypeError):
         routes.add(thing)
@@ -151,12 +151,12 @@ def test_what_is_no_subscription_is_refused_by_name(thing: Any) -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "two words", "writer/1", "new\n", "\udc80"])
-def test_a_rule_for_an_impossible_agent_type_is_refused(bad: str) -> None:
+def test_a_subscription_of_an_invalid_agent_type_is_refused(bad: str) -> None:
     with pytest.raises(ValueError, match="Invalid agent type"):
         Routes().add(TypeSubscription("a", bad))
 
 
-def test_text_that_cannot_be_encoded_is_refused_everywhere() -> None:
+def test_text_that_cannot_be_encoded_is_refused_in_every_argument() -> None:
     routes = Routes()
     with pytest.raises(ValueError, match="surrogates"):
         routes.add(TypeSubscription("\ud800", "b"))
@@ -179,8 +179,8 @@ def test_a_prefix_never_ends_inside_a_character() -> None:
     assert recipients_of(routes, "กé") == []
 
 
-def test_nothing_is_remembered_about_topics(run_program: Any) -> None:
-    """R1: a hundred thousand topic types and sources cost less than one of them would each."""
+def test_topics_use_no_memory(run_program: Any) -> None:
+    """R1: 100,000 topic types and sources need less than 20 bytes each."""
     grown = run_program(
         """
         from ferrogen import TopicId, TypePrefixSubscription, TypeSubscription

@@ -49,7 +49,7 @@ def without_trace(attributes: Any) -> dict[str, Any]:
 
 
 class RecordedSpans:
-    """A tracer provider that keeps the spans, and tells what an observer sees of them."""
+    """A tracer provider that records the spans, and describes them without ids and times."""
 
     def __init__(self) -> None:
         self._exporter = InMemorySpanExporter()

@@ -19,7 +19,7 @@ def test_a_closure_receives_the_messages_of_its_subscriptions():
     async def scenario(core, record):
         runtime = core.SingleThreadedAgentRuntime()
 
-        async def hear(
+        async def receive(
             agent: core.ClosureContext, message: Note | Other, ctx: core.MessageContext
         ) -> None:
             record("received", agent.id, message, ctx.sender, ctx.topic_id)
@@ -29,7 +29,7 @@ def test_a_closure_receives_the_messages_of_its_subscriptions():
 
         record(
             await core.ClosureAgent.register_closure(
-                runtime, "ear", hear, subscriptions=subscriptions, description="listens"
+                runtime, "ear", receive, subscriptions=subscriptions, description="listens"
             )
         )
         runtime.start()

@@ -33,8 +33,8 @@ def test_a_list_memory_returns_all_its_content_for_each_query():
         for content in contents(core):
             await memory.add(content)
         for _turn in range(2):
-            told = await memory.update_context(context)
-            record("told", lines(told.memories))
+            update = await memory.update_context(context)
+            record("added", lines(update.memories))
         record([message.model_dump() for message in await context.get_messages()])
         for query in ("tea", "", contents(core)[0]):
             found = await memory.query(query, core.CancellationToken(), limit=1)

@@ -85,7 +85,7 @@ def test_both_write_the_same_bytes_and_read_them(message: Any) -> None:
     upstream, ours = upstream_and_ours(type(message))
     payload = upstream.write(message)
     assert ours.write(message) == payload
-    # NaN is equal to nothing, and repr tells 1 from 1.0 and True.
+    # NaN is equal to nothing, and repr distinguishes 1, 1.0 and True.
     assert repr(ours.read(payload)) == repr(upstream.read(payload)) == repr(message)
 
 

@@ -1,4 +1,4 @@
-"""Publishing: who hears a topic, how often, and in what order."""
+"""Publishing: recipients, deliveries and their order."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class News:
 
 
 def listener(core, record):
-    """Make an agent class that records what it hears."""
+    """Make an agent class that records its messages."""
 
     class Listener(core.RoutedAgent):
         @core.message_handler
@@ -22,7 +22,7 @@ def listener(core, record):
     return Listener
 
 
-async def hear(core, record, *types, keys=()):
+async def start_subscribers(core, record, *types, keys=()):
     """Start a runtime with listeners of the given types; those of the given keys are there."""
     runtime, cls = core.SingleThreadedAgentRuntime(), listener(core, record)
     for agent_type in types:
@@ -35,7 +35,7 @@ async def hear(core, record, *types, keys=()):
 
 def test_a_topic_reaches_its_subscribers_in_the_order_of_subscribing():
     async def scenario(core, record):
-        runtime = await hear(core, record, "c", "a", "b")
+        runtime = await start_subscribers(core, record, "c", "a", "b")
         for agent_type in ("b", "c", "a"):
             await runtime.add_subscription(core.TypeSubscription("news", agent_type))
         record(await runtime.publish_message(News("x"), core.TopicId("news", "s")))
@@ -48,7 +48,7 @@ def test_a_topic_reaches_its_subscribers_in_the_order_of_subscribing():
 
 def test_an_agent_with_two_matching_subscriptions_receives_twice():
     async def scenario(core, record):
-        runtime = await hear(core, record, "a", "b", keys=["s"])
+        runtime = await start_subscribers(core, record, "a", "b", keys=["s"])
         await runtime.add_subscription(core.TypeSubscription("news", "a"))
         await runtime.add_subscription(core.TypePrefixSubscription("ne", "b"))
         await runtime.add_subscription(core.TypePrefixSubscription("new", "a"))
@@ -60,7 +60,7 @@ def test_an_agent_with_two_matching_subscriptions_receives_twice():
 
 def test_an_equal_subscription_is_refused():
     async def scenario(core, record):
-        runtime = await hear(core, record, "a")
+        runtime = await start_subscribers(core, record, "a")
         first = core.TypeSubscription("news", "a")
         await runtime.add_subscription(first)
         for again in (
@@ -78,7 +78,7 @@ def test_an_equal_subscription_is_refused():
 
 def test_subscriptions_come_and_go():
     async def scenario(core, record):
-        runtime = await hear(core, record, "a")
+        runtime = await start_subscribers(core, record, "a")
         subscription = core.TypeSubscription("news", "a")
 
         async def publish(text):
@@ -98,7 +98,7 @@ def test_subscriptions_come_and_go():
 
 def test_the_sender_does_not_receive_its_message_but_others_of_its_type_do():
     async def scenario(core, record):
-        runtime = await hear(core, record, "a", "b", keys=["s", "t"])
+        runtime = await start_subscribers(core, record, "a", "b", keys=["s", "t"])
         for agent_type in ("a", "b"):
             await runtime.add_subscription(core.TypeSubscription("news", agent_type))
         await runtime.publish_message(
@@ -114,7 +114,7 @@ def test_the_sender_does_not_receive_its_message_but_others_of_its_type_do():
 
 def test_direct_topics_reach_one_agent_type():
     async def scenario(core, record):
-        runtime = await hear(core, record, "a", "ab")
+        runtime = await start_subscribers(core, record, "a", "ab")
         for topic_type in ("a:", "a:anything", "ab:", "a"):
             record(topic_type)
             await runtime.publish_message(News("x"), core.TopicId(topic_type, "s"))
@@ -135,7 +135,7 @@ def test_the_default_topic_reaches_the_classes_that_subscribe_to_it():
             pass
 
         runtime = core.SingleThreadedAgentRuntime()
-        await Both.register(runtime, "both", lambda: Both("hears"))
+        await Both.register(runtime, "both", lambda: Both("has two subscriptions"))
         await Neither.register(runtime, "neither", lambda: Neither("does not inherit it"))
         await Both.register(runtime, "skips", lambda: Both("x"), skip_class_subscriptions=True)
         runtime.start()
@@ -167,7 +167,7 @@ def test_custom_subscriptions_are_called():
             def map_to_agent(self, topic_id):
                 return core.AgentId("a", f"{topic_id.type}-{topic_id.source}")
 
-        runtime = await hear(core, record, "a")
+        runtime = await start_subscribers(core, record, "a")
         await runtime.add_subscription(Everything())
         await record.outcome("again", runtime.add_subscription(Everything()))
         for topic_type in ("x", "secret", "y"):
@@ -226,7 +226,7 @@ def test_an_error_in_one_handler_does_not_keep_the_others_from_theirs():
 
 def test_a_message_without_a_subscriber_is_not_an_error():
     async def scenario(core, record):
-        runtime = await hear(core, record)
+        runtime = await start_subscribers(core, record)
         record(await runtime.publish_message(News("x"), core.TopicId("news", "s")))
         record(await runtime.stop_when_idle())
 

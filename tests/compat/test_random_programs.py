@@ -36,7 +36,7 @@ def steps(scripts):
 
 scripts = st.recursive(
     st.just(Script(())),
-    lambda inner: st.lists(steps(inner), max_size=3).map(lambda taken: Script(tuple(taken))),
+    lambda inner: st.lists(steps(inner), max_size=3).map(lambda chosen: Script(tuple(chosen))),
     max_leaves=8,
 )
 subscriptions = st.lists(st.tuples(topics, types, st.booleans()), max_size=5, unique=True)
@@ -50,10 +50,10 @@ openings = st.lists(
 )
 
 
-def actor(core, received):
-    """Create an agent class that runs scripts and records its messages."""
+def make_agent_class(core, received):
+    """Make an agent class that runs scripts and appends its messages to `received`."""
 
-    class Actor(core.BaseAgent):
+    class ScriptAgent(core.BaseAgent):
         async def on_message_impl(self, message, ctx):
             received.append(f"{self.id} {ctx.sender} {ctx.topic_id} {ctx.is_rpc} {message}")
             responses, spawned = [], []
@@ -75,12 +75,12 @@ def actor(core, received):
             responses.extend([str(await task) for task in spawned])
             return responses
 
-    return Actor
+    return ScriptAgent
 
 
-async def outcome_of(work):
+async def outcome_of(awaitable):
     try:
-        return await work
+        return await awaitable
     except ValueError as error:
         return error
 
@@ -90,9 +90,9 @@ async def outcome_of(work):
 def test_random_programs_have_the_same_messages_and_responses(subscriptions, openings, built):
     async def scenario(core, record):
         received, runtime = [], core.SingleThreadedAgentRuntime()
-        cls = actor(core, received)
+        cls = make_agent_class(core, received)
         for agent_type in "abc":
-            await cls.register(runtime, agent_type, lambda: cls("acts"))
+            await cls.register(runtime, agent_type, lambda: cls("runs scripts"))
             for key in "xy" if built else "":
                 await runtime.get(agent_type, key, lazy=False)
         for topic, agent_type, is_prefix in subscriptions:

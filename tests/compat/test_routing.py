@@ -21,7 +21,7 @@ class Other:
     text: str
 
 
-async def tell_all(core, record, cls, *messages):
+async def send_and_publish_all(core, record, cls, *messages):
     """Send each message to an agent of the class, then publish it, and note what comes of it."""
     runtime = core.SingleThreadedAgentRuntime()
     await cls.register(runtime, "agent", lambda: cls("routes"))
@@ -51,7 +51,7 @@ def test_the_first_handler_by_name_that_matches_gets_the_message():
                 record("never", ctx.is_rpc)
                 return "never"
 
-        await tell_all(core, record, Agent, Note("z"), Note("y"))
+        await send_and_publish_all(core, record, Agent, Note("z"), Note("y"))
 
     same(scenario)
 
@@ -60,23 +60,23 @@ def test_events_and_rpcs_are_distinguished():
     async def scenario(core, record):
         class Agent(core.RoutedAgent):
             @core.rpc
-            async def asked(self, message: Note, ctx: core.MessageContext) -> str:
+            async def on_request(self, message: Note, ctx: core.MessageContext) -> str:
                 record("asked", ctx.is_rpc)
                 return "response"
 
             @core.event
-            async def told(self, message: Note, ctx: core.MessageContext) -> None:
-                record("told", ctx.is_rpc)
+            async def on_event(self, message: Note, ctx: core.MessageContext) -> None:
+                record("published", ctx.is_rpc)
 
             @core.rpc(match=lambda message, ctx: message.text == "yes")
-            async def only_yes(self, message: Other, ctx: core.MessageContext) -> str:
+            async def accept_yes(self, message: Other, ctx: core.MessageContext) -> str:
                 return "yes"
 
             @core.event(match=lambda message, ctx: message.text == "yes")
-            async def only_yes_told(self, message: Other, ctx: core.MessageContext) -> None:
-                record("yes told")
+            async def accept_yes_event(self, message: Other, ctx: core.MessageContext) -> None:
+                record("yes published")
 
-        await tell_all(core, record, Agent, Note("x"), Other("yes"), Other("no"))
+        await send_and_publish_all(core, record, Agent, Note("x"), Other("yes"), Other("no"))
 
     same(scenario)
 
@@ -91,7 +91,7 @@ def test_unions_take_each_of_their_types_and_no_subclass():
             async def on_unhandled_message(self, message: Any, ctx: core.MessageContext) -> None:
                 record("unhandled", type(message).__name__, ctx.is_rpc)
 
-        await tell_all(core, record, Agent, Note("x"), Other("x"), Longer("x"))
+        await send_and_publish_all(core, record, Agent, Note("x"), Other("x"), Longer("x"))
 
     same(scenario)
 
@@ -103,7 +103,7 @@ def test_a_message_without_a_handler_gets_none_as_its_response():
             async def on_note(self, message: Note, ctx: core.MessageContext) -> str:
                 return "note"
 
-        await tell_all(core, record, Agent, Other("x"), "text", None)
+        await send_and_publish_all(core, record, Agent, Other("x"), "text", None)
 
     same(scenario)
 
@@ -130,8 +130,8 @@ def test_handlers_are_inherited_and_overridden():
             def word(self):
                 return "derived"
 
-        await tell_all(core, record, Base, Note("x"), Other("x"))
-        await tell_all(core, record, Derived, Note("x"), Other("x"))
+        await send_and_publish_all(core, record, Base, Note("x"), Other("x"))
+        await send_and_publish_all(core, record, Derived, Note("x"), Other("x"))
 
     same(scenario)
 
@@ -151,7 +151,9 @@ def test_responses_of_an_undeclared_type_are_errors_unless_not_strict():
             async def anything(self, message: Longer, ctx: core.MessageContext) -> Any:
                 return 1
 
-        await tell_all(core, record, Agent, Note("wrong"), Note("right"), Other("x"), Longer("x"))
+        await send_and_publish_all(
+            core, record, Agent, Note("wrong"), Note("right"), Other("x"), Longer("x")
+        )
 
     same(scenario)
 
@@ -167,7 +169,7 @@ def test_responses_may_be_one_of_several_types_or_none():
             async def on_other(self, message: Other, ctx: core.MessageContext) -> None:
                 return "ignored?"
 
-        await tell_all(core, record, Agent, Note("none"), Note("x"), Other("x"))
+        await send_and_publish_all(core, record, Agent, Note("none"), Note("x"), Other("x"))
 
     same(scenario)
 

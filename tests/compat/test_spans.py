@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from .harness import error_of, same
+from .harness import error_of, same, yield_to_loop
 from .observers import RecordedSpans
 
 
@@ -47,6 +48,31 @@ def test_a_send_has_spans_for_create_send_process_and_response():
         await trace(core, record, response, work)
 
     assert len(same(scenario).entries) == 4
+
+
+@pytest.mark.parametrize("how", ["started later", "processed manually"])
+def test_messages_published_before_the_start_have_spans(how):
+    async def scenario(core, record):
+        class Agent(core.RoutedAgent):
+            @core.message_handler
+            async def on_note(self, message: Note, ctx: core.MessageContext) -> None: ...
+
+        spans = RecordedSpans()
+        runtime = core.SingleThreadedAgentRuntime(tracer_provider=spans.provider)
+        await Agent.register(runtime, "agent", lambda: Agent("works"))
+        await runtime.add_subscription(core.TypeSubscription("t", "agent"))
+        await runtime.get("agent", "k", lazy=False)
+        await runtime.publish_message(Note("x"), core.TopicId("t", "k"), message_id="m")
+        if how == "started later":
+            runtime.start()
+            await runtime.stop_when_idle()
+        else:
+            await runtime.process_next()
+            await yield_to_loop()
+        for span in spans.seen():
+            record(span)
+
+    assert len(same(scenario).entries) == 3
 
 
 def test_a_publish_has_a_span_for_each_handler():

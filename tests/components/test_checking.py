@@ -121,7 +121,7 @@ def test_the_config_of_a_past_version_is_not_checked_but_what_is_in_it_is(monkey
 def test_the_class_that_is_expected_may_be_an_interface():
     assert found(InMemoryStore().dump_component(), CacheStore) == []
     [fault] = check_component(engine(), CacheStore)
-    assert fault == Fault("provider", "type", f"{ENGINE} is no CacheStore")
+    assert fault == Fault("provider", "type", f"{ENGINE} is not a CacheStore")
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_what_cannot_be_described_is_refused(monkeypatch):
     class Calling(BaseModel):
         call: Callable[[], int]
 
-    with pytest.raises(ComponentTypeError, match="is no component class"):
+    with pytest.raises(ComponentTypeError, match="is not a component class"):
         component_json_schema(dict)
     monkeypatch.setattr(Engine, "component_config_schema", Calling)
     with pytest.raises(ComponentDefinitionError, match=r"no words for a config .*Engine"):

@@ -17,7 +17,7 @@ def test_messages_to_a_new_agent_build_it_once():
         async def build():
             record("building", core.AgentInstantiationContext.current_agent_id())
             await gate.wait()
-            return Agent("slowly made")
+            return Agent("is built slowly")
 
         runtime = core.SingleThreadedAgentRuntime()
         await Agent.register(runtime, "agent", build)
@@ -90,16 +90,16 @@ def test_a_publish_does_not_wait_for_recipients_that_have_to_be_built():
 
 
 def test_context_variables_set_by_a_factory_are_not_visible_in_handlers():
-    colour = ContextVar("colour", default="none")
+    color = ContextVar("color", default="none")
 
     async def scenario(core, record):
         class Agent(core.BaseAgent):
             def __init__(self):
                 super().__init__("x")
-                colour.set("the factory's")
+                color.set("set by the factory")
 
             async def on_message_impl(self, message, ctx):
-                record(message, colour.get())
+                record(message, color.get())
 
         runtime = core.SingleThreadedAgentRuntime()
         await Agent.register(runtime, "agent", Agent)
@@ -109,7 +109,7 @@ def test_context_variables_set_by_a_factory_are_not_visible_in_handlers():
         await runtime.stop_when_idle()
 
     upstream, ours = both(scenario)
-    assert upstream == [["first", "the factory's"], ["second", "none"]]
+    assert upstream == [["first", "set by the factory"], ["second", "none"]]
     assert ours == [["first", "none"], ["second", "none"]]
 
 
@@ -118,7 +118,7 @@ def test_the_agent_of_a_sender_id_is_neither_built_nor_looked_up():
         class Agent(core.BaseAgent):
             def __init__(self):
                 super().__init__("x")
-                record("made", self.id)
+                record("built", self.id)
 
             async def on_message_impl(self, message, ctx):
                 return str(ctx.sender)
@@ -131,7 +131,7 @@ def test_the_agent_of_a_sender_id_is_neither_built_nor_looked_up():
             await record.outcome("send", runtime.send_message("x", agent, sender=sender))
         await runtime.stop_when_idle()
 
-    recipient, sender = ["made", "AgentId agent/receives"], ["made", "AgentId agent/sends"]
+    recipient, sender = ["built", "AgentId agent/receives"], ["built", "AgentId agent/sends"]
     upstream, ours = both(scenario)
     assert upstream == [
         recipient,

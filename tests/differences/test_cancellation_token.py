@@ -22,12 +22,12 @@ print("blocked" if thread.is_alive() else seen, flush=True)
 os._exit(0)
 """
 
-    def told(core):
-        # In a process of its own: upstream's thread is blocked for ever.
+    def output_of(core):
+        # In a process of its own: upstream's thread is blocked forever.
         run = [sys.executable, "-c", program, core.__name__]
         return subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip()
 
-    assert (told(UPSTREAM), told(OURS)) == ("blocked", "[True]")
+    assert (output_of(UPSTREAM), output_of(OURS)) == ("blocked", "[True]")
 
 
 def test_a_token_forgets_what_is_done():

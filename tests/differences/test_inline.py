@@ -38,28 +38,39 @@ async def echo(agent, message, ctx):
     return message
 
 
+class LoopIterations:
+    """Counts the iterations of the event loop within its block."""
+
+    def __init__(self):
+        self.count = 0
+
+    async def __aenter__(self):
+        self._counting = asyncio.create_task(self._keep_counting())
+        await yield_to_loop(2)
+        return self
+
+    async def __aexit__(self, *error):
+        self._counting.cancel()
+
+    async def _keep_counting(self):
+        while True:
+            self.count += 1
+            await asyncio.sleep(0)
+
+
 def test_a_send_need_not_yield_to_the_event_loop():
     async def scenario(core, record):
         runtime, agent, _ = await started(core, echo)
-        iteration, most = 0, 0
-
-        async def take_turns():
-            nonlocal iteration
-            while True:
-                iteration += 1
-                await asyncio.sleep(0)
-
-        others = asyncio.create_task(take_turns())
-        await yield_to_loop(2)
-        before = iteration
-        await runtime.send_message("x", agent)
-        record("one message yields", iteration > before)
-        for _ in range(1000):
-            before = iteration
+        most = 0
+        async with LoopIterations() as iterations:
+            before = iterations.count
             await runtime.send_message("x", agent)
-            most = max(most, iteration - before)
+            record("one message yields", iterations.count > before)
+            for _ in range(1000):
+                before = iterations.count
+                await runtime.send_message("x", agent)
+                most = max(most, iterations.count - before)
         record("some of 1000 do", most > 0)
-        others.cancel()
         await runtime.stop_when_idle()
 
     upstream, ours = both(scenario)
@@ -273,24 +284,14 @@ def test_task_mode_runs_each_handler_in_a_task_of_its_own(by, monkeypatch):
 
     async def scenario(core, record):
         runtime, agent, _ = await started(core, echo, **task_mode)
-        iteration = 0
-
-        async def count_turns():
-            nonlocal iteration
-            while True:
-                iteration += 1
-                await asyncio.sleep(0)
-
-        counting = asyncio.create_task(count_turns())
-        await yield_to_loop(2)
-        before = iteration
-        await runtime.send_message("x", agent)
-        record("yields", iteration > before)
+        async with LoopIterations() as iterations:
+            before = iterations.count
+            await runtime.send_message("x", agent)
+            record("yields", iterations.count > before)
         before = asyncio.all_tasks()
         sends = asyncio.gather(*(runtime.send_message("x", agent) for _ in range(3)))
         record("tasks", len(asyncio.all_tasks() - before))
         await sends
-        counting.cancel()
         await runtime.stop_when_idle()
 
     assert play(OURS, scenario).entries == [["yields", True], ["tasks", 3]]

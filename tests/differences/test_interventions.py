@@ -4,7 +4,9 @@ import pytest
 from tests.compat.harness import both, finishes, yield_to_loop
 
 
-async def with_interventions(core, record, *handlers):
+async def start_echo(core, record, *handlers):
+    """Start a runtime with intervention handlers and an agent that echoes; return both."""
+
     class Echo(core.BaseAgent):
         async def on_message_impl(self, message, ctx):
             record("received", message)
@@ -30,11 +32,9 @@ def appending(core, word):
     return Appending()
 
 
-def test_interventions_chain():
+def test_intervention_handlers_are_chained():
     async def scenario(core, record):
-        runtime, agent = await with_interventions(
-            core, record, appending(core, 1), appending(core, 2)
-        )
+        runtime, agent = await start_echo(core, record, appending(core, 1), appending(core, 2))
         record("response", await runtime.send_message("x", agent))
         await runtime.publish_message("y", core.TopicId("echo:", "k"))
         await yield_to_loop()
@@ -58,7 +58,7 @@ def test_a_dropped_or_failed_message_leaves_the_runtime_idle(hook, how):
             return core.DropMessage
 
         setattr(Ending, hook, end)
-        runtime, agent = await with_interventions(core, record, Ending())
+        runtime, agent = await start_echo(core, record, Ending())
         if hook == "on_publish":
             await runtime.publish_message("x", core.TopicId("echo:", "k"))
         else:
@@ -71,13 +71,13 @@ def test_a_dropped_or_failed_message_leaves_the_runtime_idle(hook, how):
     assert ours[:-1] == upstream[:-1]
 
 
-def test_an_intervention_that_returns_none_leaves_the_message_as_it_is():
+def test_an_intervention_handler_that_returns_none_does_not_change_the_message():
     async def scenario(core, record):
         class Recording(core.DefaultInterventionHandler):
             async def on_send(self, message, *, message_context, recipient):
                 record("seen", message)
 
-        runtime, agent = await with_interventions(core, record, Recording())
+        runtime, agent = await start_echo(core, record, Recording())
         record("response", await runtime.send_message("x", agent))
         await runtime.stop()
 
@@ -96,7 +96,7 @@ def test_the_error_of_a_dropped_message_has_a_text(hook):
             return core.DropMessage
 
         setattr(Dropping, hook, drop)
-        runtime, agent = await with_interventions(core, record, Dropping())
+        runtime, agent = await start_echo(core, record, Dropping())
         await record.outcome("send", runtime.send_message("x", agent))
         await runtime.stop()
 

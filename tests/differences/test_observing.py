@@ -1,4 +1,4 @@
-"""What observers get: nothing is made that nobody asked for, and what is told is what happened."""
+"""Observers: events and spans are made only if they are read, and are accurate."""
 
 import json
 import logging
@@ -125,9 +125,12 @@ def test_a_message_that_changes_is_shown_as_it_is_when_a_kept_record_is_first_re
             record(name, {json.loads(entry.msg.kwargs["payload"])["text"] for entry in entries})
 
     upstream, ours = both(scenario)
-    told = [["formatted when logged", {"as sent"}], ["formatted when logged, too", {"as sent"}]]
-    assert upstream == [*told, ["first read later", {"as sent"}]]
-    assert ours == [*told, ["first read later", {"changed"}]]
+    formatted = [
+        ["formatted when logged", {"as sent"}],
+        ["formatted when logged, too", {"as sent"}],
+    ]
+    assert upstream == [*formatted, ["first read later", {"as sent"}]]
+    assert ours == [*formatted, ["first read later", {"changed"}]]
 
 
 def test_the_record_of_an_event_names_the_place_where_all_events_are_logged():
@@ -291,7 +294,7 @@ def test_a_log_handler_that_raises_does_not_fail_the_message(monkeypatch):
         def emit(self, entry):
             raise OSError("disk is full")
 
-    # Ours prints the error, as `logging` prints those of its own handlers, unless told not to.
+    # Ours prints the error, as `logging` prints those of its own handlers, unless that is disabled.
     monkeypatch.setattr(logging, "raiseExceptions", False)
 
     async def scenario(core, record):

@@ -1,4 +1,4 @@
-"""Tool agents: what is mended about their errors."""
+"""Tool agents: fixed defects of their errors."""
 
 import pickle
 
@@ -11,7 +11,7 @@ import ferrogen.tool_agent
 
 
 async def results(core, record, responses):
-    """Note what the model is told after its first response."""
+    """Record the messages that the model gets after its first response."""
     runtime, agent = await start(core)
     client = make_client(core, responses, lambda _facts: None)
     messages = await submodule(core, "tool_agent").tool_agent_caller_loop(

@@ -1,4 +1,4 @@
-"""Tools: what is mended about functions, threads, source text and results."""
+"""Tools: fixed defects of functions, threads, source text and results."""
 
 import asyncio
 import contextvars

@@ -1,4 +1,4 @@
-"""Workbenches: what is mended about streams and errors."""
+"""Workbenches: fixed defects of streams and errors."""
 
 import builtins
 import sys

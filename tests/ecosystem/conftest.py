@@ -13,8 +13,7 @@ import pytest
 
 from ..fork_server import ForkServer
 
-# The loopback interface is no affair of a proxy. That the tools in a team's config may be source
-# text, which loading runs, is for the person who runs the program to say.
+# The loopback interface is used without a proxy. Source text in the configs of tools is trusted.
 GIVEN = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "FERROGEN_ALLOW_SOURCE_TEXT": "1"}
 
 # What most programs import, and what takes long.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-PROGRAMS = sorted(Path(__file__).with_name("programs").glob("*.py"))
+PROGRAMS = sorted(Path(__file__).with_name("programs").glob("[!_]*.py"))
 # They start processes or import everything, or (the first) stand for all others with the command.
 FRESH = {"round_robin", "every_module", "grpc_worker", "mcp_time", "studio"}
 

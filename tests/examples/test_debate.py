@@ -62,8 +62,8 @@ def test_a_tie_is_not_called_a_verdict(serve: Any, debate: Any) -> None:
 def test_each_solver_receives_from_its_two_neighbors(serve: Any, debate: Any) -> None:
     response, prompts = voting(*["42"] * 5)
     debate(serve(response), QUESTION, "--rounds", "2", "--solvers", "5")
-    heard = sorted(prompt.count(OPINION) for prompt in prompts)
-    assert heard == [0] * 5 + [2] * 5
+    opinions = sorted(prompt.count(OPINION) for prompt in prompts)
+    assert opinions == [0] * 5 + [2] * 5
 
 
 def test_every_message_delivered_is_counted_and_timed(

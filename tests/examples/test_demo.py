@@ -42,7 +42,7 @@ class Request(BaseHTTPRequestHandler):
         self.say({"content": "It is 42."}, None)
         if os.environ["BEHAVIOUR"] == "dies in the debate":
             os._exit(9)
-        if os.environ["BEHAVIOUR"] == "speaks for ever":
+        if os.environ["BEHAVIOUR"] == "speaks forever":
             threading.Event().wait()
         self.say({}, "stop")
 
@@ -120,7 +120,7 @@ def test_it_plays_its_acts_and_leaves_nothing_behind(stage: Stage) -> None:
         "healthy", "What is 6 times 7?", "--rounds", "2", FERROGEN_INSTALL="1"
     )
     assert status == 0, errors
-    assert errors.endswith("answered of unknown cost\n")
+    assert errors.endswith("cost: unknown\n")
     assert output.endswith("The model, asked by Ferrogen's own client\nIt is 42.\n")
     assert "Verdict: 42, said by 4 of 4" in output
     acts = re.findall(r"^A writer and a critic on (.*)$|^runtime +(\w+)$", output, re.MULTILINE)
@@ -201,7 +201,7 @@ def test_a_package_that_is_missing_is_one_sentence(stage: Stage) -> None:
 def test_the_model_is_stopped_however_the_demo_ends(
     stage: Stage, number: signal.Signals, status: int
 ) -> None:
-    process = stage.start("speaks for ever")
+    process = stage.start("speaks forever")
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("Question"):

@@ -12,17 +12,17 @@ from typing import Any
 
 
 def test_the_two_agents_alternate(serve: Any, team: Any, runtime: str) -> None:
-    heard: list[list[str]] = []
+    requests: list[list[str]] = []
 
     def response(request: Any, _: str) -> None:
         role, *said = (message["content"] for message in request.asked)
-        heard.append([role.split()[3].strip("."), *said])
-        request.say("Line ", f"{len(heard)}.")
+        requests.append([role.split()[3].strip("."), *said])
+        request.say("Line ", f"{len(requests)}.")
         request.complete()
 
     result = team(serve(response), "Write.", "--turns", "4")
     assert (result.returncode, result.stderr) == (0, "")
-    assert heard == [
+    assert requests == [
         ["writer", "Write."],
         ["critic", "Write.", "Line 1."],
         ["writer", "Write.", "Line 1.", "Line 2."],

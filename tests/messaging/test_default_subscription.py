@@ -20,5 +20,5 @@ def test_it_takes_the_agent_type_that_is_being_registered():
 
 
 def test_without_an_agent_type_it_cannot_be_made():
-    with pytest.raises(CantHandleException, match="If agent_type is not specified"):
+    with pytest.raises(CantHandleException, match="pass agent_type"):
         DefaultSubscription()

@@ -9,7 +9,7 @@ from ferrogen._messaging.handler_context import MESSAGE_HANDLER_CONTEXT, Message
 
 
 def test_outside_a_handler_there_is_no_agent_id():
-    with pytest.raises(RuntimeError, match="must be called within a message handler"):
+    with pytest.raises(RuntimeError, match="only while a message handler runs"):
         MessageHandlerContext.agent_id()
 
 

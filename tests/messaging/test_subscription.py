@@ -45,7 +45,7 @@ def test_anything_of_the_right_shape_is_a_subscription():
 def test_the_context_names_the_agent_type_only_while_it_lasts():
     with SubscriptionInstantiationContext.populate_context(AgentType("clerk")):
         assert SubscriptionInstantiationContext.agent_type() == AgentType("clerk")
-    with pytest.raises(RuntimeError, match="must be called within an instantiation context"):
+    with pytest.raises(RuntimeError, match="works only in a subscription factory"):
         SubscriptionInstantiationContext.agent_type()
 
 

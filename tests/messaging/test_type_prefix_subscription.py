@@ -28,7 +28,7 @@ def test_the_source_becomes_the_key():
 
 
 def test_a_topic_that_does_not_match_maps_to_no_agent():
-    with pytest.raises(CantHandleException, match="TopicId does not match the subscription"):
+    with pytest.raises(CantHandleException, match="news/s does not start with orders"):
         TypePrefixSubscription("orders", "clerk").map_to_agent(TopicId("news", "s"))
 
 

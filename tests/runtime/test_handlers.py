@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from contextvars import ContextVar
 from typing import Any
 
@@ -170,13 +171,23 @@ async def test_closing_cancels_running_handlers_and_notifies_their_senders(
 
 
 async def test_a_task_that_only_the_runtime_references_is_not_collected(runtime: Runtime) -> None:
-    gate = Gate()
-    await register(runtime, "a", gate)
+    awaited: list[weakref.ref[asyncio.Future[None]]] = []
+
+    async def wait(agent: Doing, message: Any, ctx: Any) -> None:
+        future = asyncio.get_running_loop().create_future()
+        awaited.append(weakref.ref(future))
+        await future
+
+    await register(runtime, "a", wait)
     await runtime.add_subscription(TypeSubscription("news", "a"))
     await runtime.publish_message("x", TopicId("news", "default"))
-    await gate.arrived.get()
+    await until(lambda: awaited)
+    for _ in range(3):
+        await asyncio.sleep(0)
     gc.collect()
-    gate.open.set()
+    future = awaited[0]()
+    assert future is not None
+    future.set_result(None)
     await runtime.stop_when_idle()
     assert tally(runtime)["handled"] == 1
 

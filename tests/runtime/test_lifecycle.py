@@ -62,10 +62,10 @@ async def test_a_publisher_does_not_receive_its_own_message(runtime: Runtime) ->
     assert received == [("b", "x")]
 
 
-async def test_a_subscriber_that_is_not_there_does_not_keep_the_news_from_the_others(
+async def test_an_unregistered_subscriber_does_not_affect_the_others(
     runtime: Runtime, caplog: Any
 ) -> None:
-    await runtime.add_subscription(TypeSubscription("news", "ghost"))
+    await runtime.add_subscription(TypeSubscription("news", "unregistered"))
     received = await register_subscribers(runtime, "a")
     with caplog.at_level(logging.ERROR):
         await runtime.publish_message("x", NEWS)
@@ -74,7 +74,7 @@ async def test_a_subscriber_that_is_not_there_does_not_keep_the_news_from_the_ot
     assert "has a subscriber that is not registered" in caplog.text
     (letter,) = runtime.dead_letters
     assert (letter.receiver, type(letter.reason)) == (
-        AgentId("ghost", "default"),
+        AgentId("unregistered", "default"),
         AgentNotFoundError,
     )
 

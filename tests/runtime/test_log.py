@@ -42,7 +42,7 @@ def broken_log() -> Iterator[None]:
 async def test_every_message_ends_as_without_the_broken_log(runtime: Runtime, capsys: Any) -> None:
     a, b = await register(runtime, "a"), await register(runtime, "b", boom)
     await runtime.register_factory("c", lambda: 1 / 0)
-    for name in ("a", "b", "ghost"):
+    for name in ("a", "b", "unregistered"):
         await runtime.add_subscription(TypeSubscription("news", name))
     assert await runtime.send_message("x", a()) == "x"
     with pytest.raises(KeyError):

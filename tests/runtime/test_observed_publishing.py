@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -22,15 +21,11 @@ from ferrogen import (
     try_get_known_serializers_for_type,
 )
 
+from .failing_handlers import Note, is_cancelled, raises, waits_and_raises
 from .function_agents import Doing, is_idle, register, until_idle
 from .journal import Journal
 
 NEWS = TopicId("news", "1")
-
-
-@dataclass
-class Note:
-    text: str
 
 
 async def ends(agent: Any, message: Note, ctx: Any) -> None: ...
@@ -38,19 +33,6 @@ async def ends(agent: Any, message: Note, ctx: Any) -> None: ...
 
 async def waits(agent: Any, message: Note, ctx: Any) -> None:
     await asyncio.sleep(0)
-
-
-async def raises(agent: Any, message: Note, ctx: Any) -> None:
-    raise ValueError(message.text)
-
-
-async def waits_and_raises(agent: Any, message: Note, ctx: Any) -> None:
-    await asyncio.sleep(0)
-    raise ValueError(message.text)
-
-
-async def is_cancelled(agent: Any, message: Note, ctx: Any) -> None:
-    raise asyncio.CancelledError(message.text)
 
 
 async def changes_the_message(agent: Any, message: Note, ctx: Any) -> None:
@@ -144,7 +126,7 @@ SUSPENDING = {waits, waits_and_raises, logs, publishes}
 async def test_inline_execution_reports_what_task_mode_does(
     act: Any, logged: bool, traced: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Which message's handler goes on first, when several wait, is for the event loop to say.
+    # The order in which suspended handlers of several messages resume depends on the event loop.
     how = {"logged": logged, "traced": traced, "one_by_one": act in SUSPENDING}
     native, inline = await reports((act, ends, act), monkeypatch, plain=False, **how)
     plain, _ = await reports((act, ends, act), monkeypatch, plain=True, **how)
@@ -181,7 +163,7 @@ OUTCOMES = [
 
 
 @pytest.mark.parametrize(("prepare", "acts", "ignores"), OUTCOMES)
-async def test_it_does_so_whatever_becomes_of_the_message(
+async def test_outcomes_of_a_message_are_reported_as_in_task_mode(
     prepare: Any, acts: Any, ignores: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     how: dict[str, Any] = {"prepare": prepare, "ignore_unhandled_exceptions": ignores}
@@ -204,6 +186,7 @@ async def test_a_cancelled_handler_is_reported_too(monkeypatch: pytest.MonkeyPat
     native, inline = await reports(acts, monkeypatch, plain=False, one_by_one=True)
     plain, _ = await reports(acts, monkeypatch, plain=True, one_by_one=True)
     assert inline == 6
+    assert sum("Error processing publish message" in str(line) for line in native) == 4
     assert native == plain
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -21,15 +20,11 @@ from ferrogen import (
     try_get_known_serializers_for_type,
 )
 
+from .failing_handlers import Note, is_cancelled, raises, waits_and_raises
 from .function_agents import register
 from .journal import Journal
 
 A, B = AgentId("a", "1"), AgentId("b", "1")
-
-
-@dataclass
-class Note:
-    text: str
 
 
 async def responds(agent: Any, message: Note, ctx: Any) -> Note:
@@ -39,19 +34,6 @@ async def responds(agent: Any, message: Note, ctx: Any) -> Note:
 async def waits(agent: Any, message: Note, ctx: Any) -> Note:
     await asyncio.sleep(0)
     return Note(message.text.upper())
-
-
-async def raises(agent: Any, message: Note, ctx: Any) -> Note:
-    raise ValueError(message.text)
-
-
-async def waits_and_raises(agent: Any, message: Note, ctx: Any) -> Note:
-    await asyncio.sleep(0)
-    raise ValueError(message.text)
-
-
-async def is_cancelled(agent: Any, message: Note, ctx: Any) -> Note:
-    raise asyncio.CancelledError(message.text)
 
 
 async def asks_another(agent: Any, message: Note, ctx: Any) -> Any:
@@ -92,6 +74,8 @@ async def test_inline_execution_reports_what_task_mode_does(
 ) -> None:
     native = await reported(act, monkeypatch, plain=False)
     plain = await reported(act, monkeypatch, plain=True)
+    _, lines = native
+    assert lines
     assert native == plain
 
 

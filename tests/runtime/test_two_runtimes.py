@@ -111,7 +111,7 @@ async def test_a_runtime_that_a_handler_starts_does_not_inherit_its_place(
 
 async def test_a_halted_runtime_does_not_halt_the_other(other: Runtime) -> None:
     strict = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False)
-    await strict.add_subscription(TypeSubscription("news", "ghost"))
+    await strict.add_subscription(TypeSubscription("news", "unregistered"))
     strict.start()
     await strict.publish_message("x", NEWS)
     with pytest.raises(LookupError):

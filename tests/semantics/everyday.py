@@ -74,13 +74,13 @@ async def everyday(scenario: Scenario, *, routed: bool = True) -> None:  # noqa:
 
     async def publish(self, message):
         for _ in range(3):
-            await self.publish_message(Ask("hear"), core.TopicId("t", "default"))
+            await self.publish_message(Ask("receive"), core.TopicId("t", "default"))
 
-    async def hear(self, message):
+    async def receive(self, message):
         await asyncio.sleep(0)
         received.append(self.id.type)
 
-    actions = (through, yields, sleep, fail, thread, nest, gather, timeout, wait, publish, hear)
+    actions = (through, yields, sleep, fail, thread, nest, gather, timeout, wait, publish, receive)
     what_to_do = {action.__name__: action for action in actions}
     for name in "abc":
         await scenario.agent(name, works, topic="t", routed=routed, keys=["default", *range(10)])

@@ -12,7 +12,8 @@ from types import ModuleType
 from typing import Any
 
 from .programs import KEYS, Program
-from .steps import Order, Steps
+from .step_values import Order
+from .steps import Steps
 
 
 class Player(Steps):
@@ -32,7 +33,7 @@ class Player(Steps):
         core, program = self.core, self.program
         options: dict[str, Any] = {}
         if program.overseen:
-            options["intervention_handlers"] = [overseer(core)]
+            options["intervention_handlers"] = [response_interceptor(core)]
         self.runtime = core.SingleThreadedAgentRuntime(**options)
         await self._set_up()
         with self._logs():
@@ -137,14 +138,14 @@ class Player(Steps):
                 return
 
 
-def overseer(core: ModuleType) -> Any:
-    """An intervention handler that changes nothing."""
+def response_interceptor(core: ModuleType) -> Any:
+    """An intervention handler that replaces the response None."""
 
-    class Overseer(core.DefaultInterventionHandler):
+    class ResponseInterceptor(core.DefaultInterventionHandler):
         async def on_response(self, message: Any, *, sender: Any, recipient: Any) -> Any:
             return "nothing" if message is None else message
 
-    return Overseer()
+    return ResponseInterceptor()
 
 
 def loop_error(context: dict[str, Any]) -> str:

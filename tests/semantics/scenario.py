@@ -118,6 +118,11 @@ class Scenario:
         return self.runtime.publish_message(Ask(value), topic_id, **options)
 
 
+async def echo(self, message, ctx):
+    """A handler that returns the value of its message."""
+    return message.value
+
+
 async def yield_to_loop(count: int = 20) -> None:
     """Run some iterations of the event loop, so that all pending work is done."""
     for _ in range(count):

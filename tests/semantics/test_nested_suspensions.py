@@ -205,7 +205,7 @@ async def test_closing_the_runtime_cancels_the_waiters(scenario):
     assert cancelled == ["middle"]
 
 
-async def test_a_handler_of_what_was_published_may_wait_for_an_agent(scenario):
+async def test_a_handler_of_a_published_message_may_wait_for_an_agent(scenario):
     responses = []
 
     async def last(self, message, ctx):
@@ -215,7 +215,7 @@ async def test_a_handler_of_what_was_published_may_wait_for_an_agent(scenario):
     async def receives(self, message, ctx):
         responses.append(await self.send_message(message, scenario.id("c", "2")))
 
-    await scenario.agent("hears", receives, topic="t")
+    await scenario.agent("receives", receives, topic="t")
     await chain(scenario, last)
     for number in range(3):
         await scenario.publish("t", number)

@@ -103,14 +103,14 @@ async def test_a_publisher_does_not_receive_its_own_message(scenario):
         received.append((self.id.type, message.value))
         if message.value == "ask":
             topic = scenario.core.TopicId("t", "default")
-            await self.publish_message(type(message)("told"), topic)
+            await self.publish_message(type(message)("published"), topic)
 
     await scenario.agent("a", handler, topic="t")
     await scenario.agent("b", handler, topic="t")
     scenario.start()
     await scenario.ask("a", "ask")
     await scenario.idle()
-    assert received == [("a", "ask"), ("b", "told")]
+    assert received == [("a", "ask"), ("b", "published")]
 
 
 async def test_all_recipients_get_the_same_token_and_message_id(scenario):

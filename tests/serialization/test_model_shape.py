@@ -157,7 +157,7 @@ def written(message: BaseModel) -> bytes:
     return PydanticJsonMessageSerializer(type(message)).serialize(message)
 
 
-def told(write: Callable[[], bytes]) -> tuple[Any, list[str]]:
+def outcome_of(write: Callable[[], bytes]) -> tuple[Any, list[str]]:
     """What is written, or the kind of the error, and the warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -202,7 +202,9 @@ def test_a_plain_model_is_written_as_pydantic_writes_it_whatever_it_holds(
     values: dict[str, Any],
 ) -> None:
     message = Everything.model_construct(**values)
-    assert told(lambda: written(message)) == told(lambda: message.model_dump_json().encode())
+    assert outcome_of(lambda: written(message)) == outcome_of(
+        lambda: message.model_dump_json().encode()
+    )
 
 
 KINDS: list[Any] = [
@@ -229,7 +231,9 @@ def test_any_plain_model_is_written_as_pydantic_writes_it(data: Any, kinds: list
     cls = create_model("Made", **fields)
     assert model_shape(cls) is not None
     message = cls.model_construct(**{name: data.draw(VALUES) for name in fields})
-    assert told(lambda: written(message)) == told(lambda: message.model_dump_json().encode())
+    assert outcome_of(lambda: written(message)) == outcome_of(
+        lambda: message.model_dump_json().encode()
+    )
 
 
 def test_plain_models_are_written_natively() -> None:

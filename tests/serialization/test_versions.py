@@ -127,7 +127,7 @@ def test_a_newer_version_is_refused_by_its_number(cls: type[Any], form: Any) -> 
 
 @pytest.mark.parametrize("mark", [0, -1, "3", None, True, 1.0, [1]], ids=repr)
 def test_what_is_no_version_is_refused(mark: Any) -> None:
-    with pytest.raises(MessageVersionError, match="is no version of a message"):
+    with pytest.raises(MessageVersionError, match="is not a version of a message"):
         Wire(DataGuest).read({"$version": mark, "name": "Ada Lovelace"})
 
 

@@ -11,8 +11,7 @@ class AnyType:
 
 def is_union(t: object) -> bool:
     """Whether an annotation is a union, in either spelling."""
-    origin = get_origin(t)
-    return origin is Union or origin is UnionType
+    return get_origin(t) in (Union, UnionType)
 
 
 def get_types(t: object) -> Sequence[type[Any]] | None:

@@ -141,6 +141,7 @@ class BaseAgent(ABC, Agent):
             self._id: AgentId = context.current_agent_id()
             self._runtime: AgentRuntime = context.current_runtime()
         if not isinstance(description, str):
+            # AutoGen's words, which programs match on.
             raise ValueError("Agent description must be a string")
         self._description = description
 
@@ -154,6 +155,7 @@ class BaseAgent(ABC, Agent):
         Raises:
             RuntimeError: The agent is bound to another id or another runtime already.
         """
+        # AutoGen's words, which programs match on.
         if hasattr(self, "_id") and self._id != id:
             raise RuntimeError("Agent is already bound to a different ID")
         if hasattr(self, "_runtime") and self._runtime != runtime:
@@ -313,11 +315,10 @@ class BaseAgent(ABC, Agent):
             The id.
         """
         set_options = class_options_setter(self.__class__, runtime)
-        agent_id = await runtime.register_agent_instance(agent_instance=self, agent_id=agent_id)
+        agent_id = await runtime.register_agent_instance(self, agent_id)
         set_options(agent_id.type)
-        await runtime.add_subscription(
-            TypeSubscription(topic_type=agent_id.key, agent_type=agent_id.type)
-        )
+        own_topic_type = TypeSubscription(agent_id.key, agent_id.type)
+        await runtime.add_subscription(own_topic_type)
         if not skip_class_subscriptions:
             await add_class_subscriptions(self.__class__, runtime, AgentType(agent_id.type))
         if not skip_direct_message_subscription:

@@ -146,14 +146,12 @@ class ClosureAgent(BaseAgent, ClosureContext):
         if policy not in ("warn", "error"):
             return await self._closure(self, message, ctx)
         text = (
-            f"Message type {type(message)} not in target types {self._expected_types} of "
-            f"{self.id}. Set unknown_type_policy to "
+            f"closure agent {self.id} got a message of {type(message)}, but its closure takes "
+            f"{self._expected_types}. unknown_type_policy='ignore' calls the closure in any case; "
         )
         if policy == "error":
-            text += "'warn' to drop it with a warning, or 'ignore' to call the closure anyway"
-            raise CantHandleException(text)
-        text += "'error' to raise an exception, or 'ignore' to call the closure anyway"
-        warnings.warn(text, stacklevel=1)
+            raise CantHandleException(f"{text}'warn' drops the message with a warning")
+        warnings.warn(f"{text}'error' fails the message", stacklevel=1)
         return None
 
     async def save_state(self) -> Mapping[str, Any]:
@@ -202,7 +200,7 @@ class ClosureAgent(BaseAgent, ClosureContext):
             SerializationError: Its message is a ``TypedDict``. Nothing is registered.
         """
         # Before anything is registered, so that a wrong closure leaves nothing behind.
-        handled_types = get_handled_types_from_closure(closure)
+        message_types = get_handled_types_from_closure(closure)
         if cls._unbound_subscriptions():
             raise TypeError(
                 f'closure agent class "{cls.__qualname__}" has class subscriptions, which closure '
@@ -210,20 +208,20 @@ class ClosureAgent(BaseAgent, ClosureContext):
             )
         serializers = (
             []
-            if allows_anything(handled_types)
-            else [serializers_of_handled_type(message_type) for message_type in handled_types]
+            if allows_anything(message_types)
+            else [serializers_of_handled_type(message_type) for message_type in message_types]
         )
         any_closure: Callable[[ClosureContext, Any, MessageContext], Awaitable[Any]] = closure
-        agent_type = await cls.register(
-            runtime=runtime,
-            type=type,
-            factory=lambda: cls(description, any_closure, unknown_type_policy=unknown_type_policy),
+        registered = await cls.register(
+            runtime,
+            type,
+            lambda: cls(description, any_closure, unknown_type_policy=unknown_type_policy),
             skip_class_subscriptions=True,
             skip_direct_message_subscription=skip_direct_message_subscription,
         )
         if subscriptions is not None:
-            for subscription in await bind_subscriptions(agent_type, [subscriptions]):
+            for subscription in await bind_subscriptions(registered, [subscriptions]):
                 await runtime.add_subscription(subscription)
         for known in serializers:
             runtime.add_message_serializer(known)
-        return agent_type
+        return registered

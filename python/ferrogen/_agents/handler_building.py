@@ -85,6 +85,7 @@ def _build(
 
     def judge(response: Any) -> Any:
         """Report a response of an undeclared type, and return what the sender gets."""
+        # AutoGen's words, which programs match on.
         if is_event:
             report(ValueError(f"Return type {type(response)} is not None."))
             return None
@@ -96,7 +97,7 @@ def _build(
         if type(message) not in target_types:
             report(
                 CantHandleException(
-                    f"Message type {type(message)} not in target types {target_types}"
+                    f"the handler takes {target_types}, not a message of {type(message)}"
                 )
             )
         response = await func(self, message, ctx)

@@ -102,7 +102,7 @@ class AgentInstantiationContext:
             return AGENT_INSTANTIATION_CONTEXT.get()
         except LookupError as error:
             raise RuntimeError(
-                f"AgentInstantiationContext.{asked}() must be called within an instantiation "
-                "context such as when the AgentRuntime is instantiating an agent: register the "
-                "agent and let the runtime build it, instead of calling its class directly"
+                f"AgentInstantiationContext.{asked}() works only in a factory that a runtime "
+                "calls: register the agent and let the runtime build it, instead of calling its "
+                "class directly"
             ) from error

@@ -36,11 +36,11 @@ class CacheStore(ABC, Generic[T], ComponentBase[BaseModel]):
 
     @abstractmethod
     def get(self, key: str, default: T | None = None) -> T | None:
-        """Give the value under a key, or the default if there is none."""
+        """Return the value under a key, or the default if there is none."""
 
     @abstractmethod
     def set(self, key: str, value: T) -> None:
-        """Keep a value under a key, in place of the one that was there."""
+        """Store a value under a key, in place of any earlier one."""
 
 
 class InMemoryStoreConfig(BaseModel):
@@ -68,11 +68,11 @@ class InMemoryStore(CacheStore[T], Component[InMemoryStoreConfig]):
         self.store: dict[str, T] = {}
 
     def get(self, key: str, default: T | None = None) -> T | None:
-        """Give the value under a key, or the default if there is none."""
+        """Return the value under a key, or the default if there is none."""
         return self.store.get(key, default)
 
     def set(self, key: str, value: T) -> None:
-        """Keep a value under a key, in place of the one that was there."""
+        """Store a value under a key, in place of any earlier one."""
         self.store[key] = value
 
     def _to_config(self) -> InMemoryStoreConfig:

@@ -88,7 +88,7 @@ def _type_faults(
     model: ComponentModel, component_class: Any, expected: type[Any] | None, place: Place
 ) -> Iterator[Fault]:
     if expected is not None and not issubclass(component_class, expected):
-        message = f"{model.provider} is no {expected.__name__}"
+        message = f"{model.provider} is not a {expected.__name__}"
         yield Fault(spelled((*place, "provider")), "type", message)
     if model.component_type not in (None, component_class.component_type):
         message = f"{model.provider} is a {component_class.component_type!r}"
@@ -123,7 +123,7 @@ def _config_faults(component_class: Any, config: dict[str, Any], place: Place) -
 
 
 def _any_secret(_place: Place, value: Any) -> Any:
-    """Put something in the place of secrets that are missing, which were told of already."""
+    """Replace missing secrets, which are reported already, by placeholders."""
     return SecretStr(MASK) if isinstance(value, EnvironmentSecret) else value
 
 

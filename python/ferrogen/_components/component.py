@@ -74,8 +74,7 @@ class Component(ComponentFromConfig[ConfigT], ComponentSchemaType[ConfigT], Gene
         super().__init_subclass__(**kwargs)
         if not is_component_class(cls):
             warnings.warn(
-                f"Component class '{cls.__name__}' must subclass ComponentBase beside Component, "
-                "or it cannot be dumped and loaded",
+                f"{cls.__name__} cannot be dumped and loaded: derive it from ComponentBase, too",
                 stacklevel=2,
             )
 
@@ -87,12 +86,12 @@ if TYPE_CHECKING:
 
 
 def is_component_instance(cls: Any) -> TypeGuard[_ConcreteComponent[BaseModel]]:
-    """Tell whether an object is one that can be dumped and loaded."""
+    """Return whether an object is one that can be dumped and loaded."""
     return all(isinstance(cls, part) for part in _PARTS)
 
 
 def is_component_class(cls: type) -> TypeGuard[type[_ConcreteComponent[BaseModel]]]:
-    """Tell whether a class is one whose objects can be dumped and loaded.
+    """Return whether a class is one whose objects can be dumped and loaded.
 
     What is no class at all is none.
     """

@@ -58,7 +58,7 @@ class ComponentFromConfig(Generic[FromConfigT]):
 
     @classmethod
     def _faults_of_config(cls, config: dict[str, Any]) -> Iterable[Fault]:
-        """Tell what `_from_config` would refuse of a config beside what its schema does.
+        """Return what `_from_config` would refuse of a config, beyond what its schema refuses.
 
         The dry run asks. Nothing may be made of the config, nor run.
 
@@ -127,11 +127,12 @@ class ComponentToConfig(Generic[ToConfigT]):
                 "define it at the top of a module"
             )
         description = self.component_description
-        if not hasattr(self, "component_type"):
+        kind = getattr(self, "component_type", None)
+        if kind is None:
             raise ComponentDefinitionError(f"component_type not defined by {own.__name__}")
         return ComponentModel(
             provider=provider,
-            component_type=self.component_type,
+            component_type=kind,
             version=self.component_version,
             component_version=self.component_version,
             description=first_paragraph(own) if description is None else description,

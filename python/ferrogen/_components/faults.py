@@ -1,4 +1,4 @@
-"""What a dry run tells of a config: one fault."""
+"""A fault that a dry run finds in a config."""
 
 from dataclasses import dataclass
 from typing import Literal

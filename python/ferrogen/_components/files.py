@@ -66,7 +66,7 @@ def write_component(component: ComponentToConfig[Any] | ComponentModel, path: st
     Raises:
         OSError: The file cannot be written.
         ComponentFileError: It has another suffix, or its format cannot hold a value of the config.
-        SecretError: The config has a secret that is no reference, and would be written as a mask.
+        SecretError: The config has a secret that is not a reference; a mask would be written.
         MissingDependencyError: The package for its format is not installed.
     """
     form = _format_of(path)

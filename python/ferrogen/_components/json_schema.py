@@ -40,7 +40,7 @@ def component_json_schema(
         A JSON Schema, draft 2020-12, of the dumped component with its config.
 
     Raises:
-        ComponentTypeError: One of these is no component class.
+        ComponentTypeError: One of these is not a component class.
         ComponentDefinitionError: A class lacks a class variable, or JSON Schema has no words for
             its config.
     """
@@ -75,7 +75,7 @@ def component_json_schema(
 def _dumped_model(component_class: Any) -> type[BaseModel]:
     """Make the model of what is dumped of a class."""
     if not is_component_class(component_class):
-        raise ComponentTypeError(f"{component_class!r} is no component class")
+        raise ComponentTypeError(f"{component_class!r} is not a component class")
     own: Any = component_class
     provider = own.component_provider_override or provider_of(own)
     lacking = missing_class_variable(own)

@@ -54,10 +54,10 @@ class ComponentLoader:
             expected: The class it has to be of; by default the class this is called on.
 
         Raises:
-            ProviderError: The provider is no dotted path.
+            ProviderError: The provider is not a dotted path.
             UntrustedProviderError: The provider is in no trusted namespace.
             ImportError: The module of the provider cannot be imported.
-            ComponentTypeError: The provider is no component class, or not of the expected class.
+            ComponentTypeError: The provider is not a component class, or not of the expected class.
             ComponentDefinitionError: The class lacks ``component_config_schema`` or
                 ``component_type``.
             ComponentVersionError: The config is of a past version that the class cannot read.
@@ -93,10 +93,10 @@ def component_class_of(model: ComponentModel) -> Any:
     """Import the component class that a provider names.
 
     Raises:
-        ProviderError: The provider is no dotted path, or not in a trusted namespace.
+        ProviderError: The provider is not a dotted path, or not in a trusted namespace.
         ImportError: The module of the provider cannot be imported.
         AttributeError: The module has no such name.
-        ComponentTypeError: It is no component class.
+        ComponentTypeError: It is not a component class.
         ComponentDefinitionError: It lacks a class variable.
     """
     from ferrogen._components.component import is_component_class

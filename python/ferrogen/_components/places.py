@@ -23,7 +23,7 @@ def spelled(place: Place) -> str:
 
 
 def is_component(value: object) -> bool:
-    """Tell whether a value is a component that was dumped."""
+    """Return whether a value is a component that was dumped."""
     if isinstance(value, ComponentModel):
         return True
     return isinstance(value, dict) and isinstance(value.get("provider"), str) and "config" in value

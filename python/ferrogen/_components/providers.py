@@ -38,7 +38,7 @@ WELL_KNOWN_PROVIDERS = {
 
 
 def provider_of(component_class: type) -> str:
-    """Give the dotted path by which a class is found again."""
+    """Return the dotted path of a class."""
     return f"{component_class.__module__}.{component_class.__qualname__}"
 
 
@@ -49,7 +49,7 @@ def find_provider(provider: str) -> object:
         provider: A dotted path, or one of the well-known short names.
 
     Raises:
-        ProviderError: It is no dotted path.
+        ProviderError: It is not a dotted path.
         UntrustedProviderError: Its namespace is not trusted; nothing was imported.
         ImportError: Its module cannot be imported.
         AttributeError: Its module has no such name.
@@ -78,7 +78,7 @@ def find_provider(provider: str) -> object:
 
 
 def _is_trusted(module: str) -> bool:
-    """Tell whether a namespace, as a whole dotted name, is one of the trusted or lies below one."""
+    """Return whether a namespace is a trusted one or is below one."""
     given = os.environ.get(NAMESPACES_VARIABLE, "").split(",")
     trusted = TRUSTED_NAMESPACES | {name for part in given if (name := part.strip().rstrip("."))}
     return any(module == name or module.startswith(f"{name}.") for name in trusted)

@@ -68,7 +68,7 @@ class EnvironmentSecret(SecretStr):
         return os.environ[self.variable]
 
     def is_set(self) -> bool:
-        """Tell whether the environment variable is set."""
+        """Return whether the environment variable is set."""
         return self.variable in os.environ
 
     def reference(self) -> dict[str, str]:
@@ -97,7 +97,7 @@ class EnvironmentSecret(SecretStr):
     def __get_pydantic_core_schema__(
         cls, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        """Tell pydantic how fields that take nothing but references are read and written."""
+        """Return the pydantic schema of fields that take only references."""
         described = core_schema.typed_dict_schema(
             {KEY: core_schema.typed_dict_field(core_schema.str_schema(min_length=1))},
             extra_behavior="forbid",
@@ -135,7 +135,7 @@ def referred(value: Any) -> EnvironmentSecret | None:
 
 
 def _may_hold_secrets(config: dict[str, Any]) -> bool:
-    """Tell quickly whether there is something to look for: configs can be long, and hardly one has.
+    """Return quickly whether a config can hold secrets: configs can be long, and few have any.
 
     marshal writes what JSON knows, and nothing else, far faster than Python can look through it.
     """
@@ -146,7 +146,7 @@ def _may_hold_secrets(config: dict[str, Any]) -> bool:
 
 
 def _is_name(variable: object) -> bool:
-    """Tell whether an environment variable can be called so."""
+    """Return whether an environment variable can be called so."""
     return isinstance(variable, str) and variable != "" and not {"=", "\0"} & set(variable)
 
 

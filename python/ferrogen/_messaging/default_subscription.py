@@ -39,7 +39,7 @@ class DefaultSubscription(TypeSubscription):
                 agent_type = SubscriptionInstantiationContext.agent_type()
             except RuntimeError as error:
                 raise CantHandleException(
-                    "If agent_type is not specified DefaultSubscription must be created within "
-                    "the subscription callback in AgentRuntime.register"
+                    "DefaultSubscription() without agent_type works only in a subscription "
+                    "factory, which a runtime calls with the type: pass agent_type"
                 ) from error
         super().__init__(topic_type, agent_type)

@@ -72,5 +72,5 @@ class MessageHandlerContext:
             return MESSAGE_HANDLER_CONTEXT.get()
         except LookupError as error:
             raise RuntimeError(
-                "MessageHandlerContext.agent_id() must be called within a message handler."
+                "MessageHandlerContext.agent_id() works only while a message handler runs"
             ) from error

@@ -53,9 +53,7 @@ class Subscription(Protocol):  # noqa: PLW1641 - equal by id or by content: no h
         Returns:
             True if the other is a subscription with the same id.
         """
-        if not isinstance(other, Subscription):
-            return False
-        return self.id == other.id
+        return isinstance(other, Subscription) and self.id == other.id
 
     def is_match(self, topic_id: TopicId) -> bool:
         """Whether the subscription includes a topic.
@@ -142,7 +140,6 @@ class SubscriptionInstantiationContext:
             return _SUBSCRIPTION_CONTEXT.get()
         except LookupError as error:
             raise RuntimeError(
-                "SubscriptionInstantiationContext.agent_type() must be called within an "
-                "instantiation context: while an agent class is registered, in a function that "
-                "creates its subscriptions"
+                "SubscriptionInstantiationContext.agent_type() works only in a subscription "
+                "factory, which runs while an agent class is registered"
             ) from error

@@ -41,7 +41,7 @@ class TopicId:
     def __post_init__(self) -> None:
         if _TOPIC_TYPE.match(self.type) is None:
             raise ValueError(
-                f"Invalid topic type: {self.type}. Must match the pattern: {_TOPIC_TYPE.pattern}"
+                f'invalid topic type "{self.type}": use letters, digits and _ - . : = only'
             )
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class TopicId:
         """
         type_part, slash, source = topic_id.partition("/")
         if not slash:
-            raise ValueError(f"Invalid topic id: {topic_id}")
+            raise ValueError(f'invalid topic id "{topic_id}": use the form type/source')
         return cls(type_part, source)
 
 

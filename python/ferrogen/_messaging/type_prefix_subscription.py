@@ -69,15 +69,16 @@ class TypePrefixSubscription(Subscription):  # noqa: PLW1641 - equal by id or by
         """
         if self.is_match(topic_id):
             return AgentId(self._agent_type, topic_id.source)
-        raise CantHandleException("TopicId does not match the subscription")
+        raise CantHandleException(
+            f"the type of topic {topic_id} does not start with {self._topic_type_prefix}: call "
+            "is_match before map_to_agent"
+        )
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, TypePrefixSubscription):
-            return False
-        return (
-            self.agent_type == other.agent_type
-            and self.topic_type_prefix == other.topic_type_prefix
-        ) or self.id == other.id
+        return isinstance(other, TypePrefixSubscription) and (
+            (self.agent_type, self.topic_type_prefix) == (other.agent_type, other.topic_type_prefix)
+            or self.id == other.id
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy is the same subscription, so the id is created before it is copied.

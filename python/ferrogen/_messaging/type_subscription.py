@@ -67,14 +67,15 @@ class TypeSubscription(Subscription):  # noqa: PLW1641 - equal by id or by conte
         """
         if self.is_match(topic_id):
             return AgentId(self._agent_type, topic_id.source)
-        raise CantHandleException("TopicId does not match the subscription")
+        raise CantHandleException(
+            f"topic {topic_id} is not of type {self._topic_type}: call is_match before map_to_agent"
+        )
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, TypeSubscription):
-            return False
-        return (
-            self.agent_type == other.agent_type and self.topic_type == other.topic_type
-        ) or self.id == other.id
+        return isinstance(other, TypeSubscription) and (
+            (self.agent_type, self.topic_type) == (other.agent_type, other.topic_type)
+            or self.id == other.id
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy is the same subscription, so the id is created before it is copied.

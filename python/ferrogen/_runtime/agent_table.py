@@ -68,6 +68,7 @@ class AgentTable:
             ValueError: If the id is taken, its type has a factory, or the class is another one.
         """
         agent_type = agent_id.type
+        # The words of these errors are AutoGen's: programs match on them.
         if self.engine.instance(agent_id) is not None:
             raise ValueError(f"Agent with id {agent_id} already exists.")
         if agent_type in self._factories:
@@ -164,6 +165,7 @@ class AgentTable:
             raise TypeError(f'the factory of agent type "{agent_type}" returned None, not an agent')
         expected = self._expected.get(agent_type)
         if expected is not None and not isinstance(agent, expected):
+            # AutoGen's words, which programs match on.
             raise ValueError(
                 f"Factory registered using the wrong type: expected {expected.__name__}, "
                 f"got {type(agent).__name__}"
@@ -176,6 +178,7 @@ _DEFAULTS = AgentOptions()
 
 def not_registered(agent_id: AgentId) -> AgentNotFoundError:
     """The error for an agent type that is not registered."""
+    # AutoGen's words, which programs match on.
     return AgentNotFoundError(f"Agent with name {agent_id.type} not found.")
 
 

@@ -103,6 +103,7 @@ class Lifecycle:
         """
         loop = self.enter_loop()
         if self.is_started:
+            # AutoGen's words, which programs match on.
             raise RuntimeError("Runtime is already started")
         self.is_started = True
         self._was_used = True

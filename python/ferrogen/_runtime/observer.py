@@ -19,7 +19,7 @@ from ferrogen._core import AgentId
 from ferrogen._messaging.topic import TopicId
 from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen._serialization.serializer import JSON_DATA_CONTENT_TYPE
-from ferrogen._telemetry.late_facts import late_text, quoted
+from ferrogen._telemetry.lazy_facts import lazy_text, quoted
 from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen._telemetry.tracing import TraceHelper
 from ferrogen._telemetry.tracing_config import MESSAGE_TYPE
@@ -147,7 +147,7 @@ class Observer:
     ) -> None:
         """An intervention handler dropped a message or a response."""
         if _events.isEnabledFor(logging.INFO):
-            payload = late_text(self._shown, message)
+            payload = lazy_text(self._shown, message)
             event = MessageDroppedEvent(
                 payload=payload, sender=sender, receiver=receiver, kind=kind
             )
@@ -167,7 +167,7 @@ class Observer:
             )
         if _events.isEnabledFor(logging.INFO):
             event = MessageHandlerExceptionEvent(
-                payload=late_text(self._shown, message), handling_agent=agent_id, exception=error
+                payload=lazy_text(self._shown, message), handling_agent=agent_id, exception=error
             )
             log_event(_events, event)
 
@@ -180,7 +180,7 @@ class Observer:
         stage: DeliveryStage,
     ) -> None:
         event = MessageEvent(
-            payload=late_text(self._shown, message),
+            payload=lazy_text(self._shown, message),
             sender=sender,
             receiver=receiver,
             kind=kind,
@@ -197,6 +197,7 @@ class Observer:
             )
             return encoded.decode("utf-8")
         except Exception:  # noqa: BLE001 - an error of a serializer does not affect the message
+            # AutoGen's words, which programs match on.
             return "Message could not be serialized"
 
     def _traced(self, message: Any) -> str:

@@ -146,6 +146,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._builder.engine = self._engine
         self._lifecycle.engine = self._engine
         observer.find_agent = self._engine.instance
+        # For messages that are accepted before the runtime is started.
+        observer.is_traced = self._engine.is_traced = tracing.is_recording()
         # Calls skip a Python function, unless a subclass or a patch has replaced it.
         methods = (type(self).send_message, type(self).publish_message)
         if methods == (_SEND_MESSAGE, _PUBLISH_MESSAGE):
@@ -347,6 +349,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
     def _require_started(self) -> None:
         self._lifecycle.enter_loop()
         if not self._lifecycle.is_started:
+            # AutoGen's words, which programs match on.
             raise RuntimeError("Runtime is not started")
 
     # Agents.
@@ -425,6 +428,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             raise not_registered(id)
         agent = await self._obtain(id)
         if not isinstance(agent, type):
+            # AutoGen's words, which programs match on.
             raise TypeError(
                 f"Agent with name {id.type} is not of type {type.__name__}. "
                 f"It is of type {_type(agent).__name__}"

@@ -65,7 +65,7 @@ def write_custom(value: Any) -> Any:
 
 
 def is_known_custom(cls: Any) -> bool:
-    """Tell whether the hooks above serve a type.
+    """Return whether the hooks above serve a type.
 
     Args:
         cls: What an annotation mentions, be it a class or not.

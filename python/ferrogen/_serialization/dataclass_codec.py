@@ -18,7 +18,7 @@ from ferrogen.exceptions import SerializationError
 
 
 def codec_for(cls: type[Any]) -> Codec:
-    """Choose the codec of a dataclass. Never fails: a class that nobody can read says so on use.
+    """Choose the codec of a dataclass. Never fails: using a class that cannot be read is an error.
 
     Args:
         cls: The dataclass.
@@ -32,7 +32,7 @@ def codec_for(cls: type[Any]) -> Codec:
         codec = msgspec_codec(cls)
         fits = reads_every_type(cls)
     except TypeError:
-        # A union whose members JSON may not tell apart, or an annotation msgspec has no word for.
+        # A union whose members JSON cannot distinguish, or an annotation unknown to msgspec.
         return _pydantic_codec(cls, check=True)
     except Exception as error:  # noqa: BLE001 - evaluating an annotation may raise anything
         return UnreadableCodec(cls, error)

@@ -44,8 +44,8 @@ class JsonMessageSerializer(ABC, Generic[T]):
             The message.
 
         Raises:
-            SerializationError: When the bytes are no JSON, do not fit the class, or the class's
-                annotations cannot be read back at all.
+            SerializationError: When the bytes are invalid JSON, do not fit the class, or the
+                annotations of the class cannot be read.
         """
         message: T = (self._codec or self.codec()).decode(payload)
         return message
@@ -66,7 +66,7 @@ class JsonMessageSerializer(ABC, Generic[T]):
         return (self._codec or self.codec()).encode(message)
 
     def codec(self) -> Codec:
-        """Choose who reads and writes the class, or say who was chosen."""
+        """Return the codec of the class; choose it at first use."""
         if self._codec is None:
             self._codec = self._choose_codec()
         return self._codec

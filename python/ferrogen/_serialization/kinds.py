@@ -1,4 +1,4 @@
-"""Tell kinds of message classes apart without loading the libraries that they come from."""
+"""Kinds of message classes, recognized without loading their libraries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing_extensions import is_typeddict
 
 
 def is_model(cls: type[Any]) -> bool:
-    """Tell whether a class is a pydantic model.
+    """Return whether a class is a pydantic model.
 
     Args:
         cls: Any class.
@@ -21,7 +21,7 @@ def is_model(cls: type[Any]) -> bool:
 
 
 def is_protobuf(cls: type[Any]) -> bool:
-    """Tell whether a class is a protobuf message.
+    """Return whether a class is a protobuf message.
 
     Args:
         cls: Any class.
@@ -33,7 +33,7 @@ def is_protobuf(cls: type[Any]) -> bool:
 
 
 def is_struct(cls: type[Any]) -> bool:
-    """Tell whether a class is a struct of msgspec.
+    """Return whether a class is a struct of msgspec.
 
     Args:
         cls: Any class.
@@ -45,7 +45,7 @@ def is_struct(cls: type[Any]) -> bool:
 
 
 def is_attrs(cls: type[Any]) -> bool:
-    """Tell whether a class was made by attrs.
+    """Return whether a class was made by attrs.
 
     Args:
         cls: Any class.
@@ -57,7 +57,7 @@ def is_attrs(cls: type[Any]) -> bool:
 
 
 def is_typed_dict(cls: type[Any]) -> bool:
-    """Tell whether a class is a typed dict, whose instances are plain dicts.
+    """Return whether a class is a typed dict, whose instances are plain dicts.
 
     Args:
         cls: Any class.

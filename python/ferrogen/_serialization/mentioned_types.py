@@ -14,7 +14,7 @@ SCALARS = (str, int, float, bytes)
 
 
 def reads_every_type(cls: type[Any]) -> bool:
-    """Tell whether msgspec, with our hooks, gives back every type that a dataclass mentions.
+    """Return whether msgspec, with our hooks, gives back every type that a dataclass mentions.
 
     Args:
         cls: The dataclass.
@@ -34,7 +34,7 @@ def reads_every_type(cls: type[Any]) -> bool:
 
 
 def is_validated(cls: type[Any]) -> bool:
-    """Tell whether a dataclass was made by pydantic, which alone knows its validators.
+    """Return whether a dataclass was made by pydantic, which alone knows its validators.
 
     Args:
         cls: The dataclass.

@@ -68,7 +68,7 @@ class MessagePackMessageSerializer(Generic[T]):
             The message.
 
         Raises:
-            SerializationError: When the bytes are no MessagePack or do not fit the class.
+            SerializationError: When the bytes are not valid MessagePack or do not fit the class.
         """
         message: T = (self._codec or self._choose_codec()).from_messagepack(payload)
         return message

@@ -64,7 +64,7 @@ class _OwnMethods:
             self.refuse(error, "read")
 
     def refuse(self, error: Exception, doing: str) -> NoReturn:
-        """Raise what tells whoever was reading or writing what is wrong."""
+        """Raise an error that names the message class and the fault."""
         if doing == "read" and isinstance(error, self._read_error):
             raise SerializationError(
                 f'cannot read "{type_name(self._cls)}" from JSON: {describe(error)}'

@@ -100,7 +100,7 @@ class _Reader:
         }
 
     def shape(self, schema: Any) -> Shape:
-        """Tell the shape of a part of the schema, or raise."""
+        """Return the shape of a part of the schema, or raise."""
         kind = schema["type"]
         if "serialization" in schema:
             raise _NotPlainError

@@ -43,7 +43,7 @@ class _Reader:
         self.read = self._read_and_init if self._own_init else self._decode
 
     def mend(self, payload: bytes, error: Exception) -> Any:
-        """Read what msgspec could not, or say why nobody can."""
+        """Read what msgspec could not, or raise an error with the reason."""
         if not isinstance(error, (msgspec.DecodeError, UnicodeDecodeError, RecursionError)):
             raise error
         if isinstance(error, (msgspec.ValidationError, RecursionError)):
@@ -71,7 +71,7 @@ class _Reader:
 
 
 def has_own_init(cls: type[Any]) -> bool:
-    """Tell whether the ``__init__`` of a dataclass was written by hand, not made by the decorator.
+    """Return whether the ``__init__`` of a dataclass was written by hand.
 
     Args:
         cls: The dataclass.

@@ -30,7 +30,7 @@ class JsonWriter:
         Raises:
             SerializationError: If it has no JSON form, or is nested more than 1,000 deep or deeper
                 than the stack of the thread allows.
-            Exception: What an attribute of the message raised, if it is no `TypeError`,
+            Exception: What an attribute of the message raised, if it is not a `TypeError`,
                 `ValueError`, `OverflowError` or `RecursionError`.
         """
 
@@ -144,7 +144,7 @@ class SerializerTable:
         """Find the serializer for a name and a content type."""
 
     def is_registered(self, type_name: str, data_content_type: str) -> bool:
-        """Tell whether messages of this name can be written and read."""
+        """Return whether messages of this name can be written and read."""
 
     def serialize(self, message: Any, *, type_name: str, data_content_type: str) -> bytes:
         """Write a message.

@@ -9,7 +9,7 @@ from ferrogen._serialization.kinds import is_model
 
 
 def has_nested_base_model(cls: type[Any]) -> bool:
-    """Tell whether a dataclass has fields that hold pydantic models, at any depth of generics.
+    """Return whether a dataclass has fields that hold pydantic models, at any depth of generics.
 
     Ferrogen itself does not ask this, since it serializes such dataclasses; extensions do.
 

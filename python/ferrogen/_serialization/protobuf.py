@@ -68,5 +68,5 @@ class ProtobufMessageSerializer(Generic[ProtobufT]):
         return self._codec.encode(message)
 
     def codec(self) -> Codec:
-        """Say who reads and writes the class."""
+        """Return the codec of the class."""
         return self._codec

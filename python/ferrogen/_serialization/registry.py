@@ -94,7 +94,7 @@ class SerializationRegistry(SerializerTable):
         if beside is None:
             return
         known = self.find(beside.type_name, beside.data_content_type)
-        # Someone else's own serializer for MessagePack is left where it is.
+        # Another package's serializer for MessagePack is kept.
         if known is None or isinstance(known, type(beside)):
             self.place(beside, beside.type_name, beside.data_content_type)
 

@@ -90,7 +90,7 @@ def _schema_of(cls: type[Any]) -> dict[str, Any]:
     if is_struct(cls) or is_attrs(cls) or is_typed_dict(cls):
         refuse_unknown(cls)
         return _structural_schema(cls)
-    raise TypeError(f"{cls!r} is no message class that is known here")
+    raise TypeError(f"{cls!r} is not a known message class")
 
 
 def _dataclass_schema(cls: type[Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Turn a value that the JSON writer does not know into one that it does."""
+"""Conversion of values that the JSON writer does not know."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ferrogen._serialization.structure import attrs_fields
 
 
 def simplify(value: Any) -> Any:
-    """Give a value a simpler form, one level deep.
+    """Return a simpler form of a value, one level deep.
 
     Args:
         value: Neither a dataclass nor exactly one of Python's own kinds of JSON values, or a dict

@@ -40,7 +40,7 @@ def refuse_unknown(cls: type[Any]) -> None:
         cls: A class that msgspec knows.
 
     Raises:
-        TypeError: When it mentions a type that nobody here can read, or that would lose fields.
+        TypeError: When it mentions a type that cannot be read, or that would lose fields.
     """
     for node in mentioned(cls):
         if isinstance(node, inspect.CustomType) and not is_known_custom(node.cls):
@@ -53,7 +53,7 @@ def refuse_unknown(cls: type[Any]) -> None:
 
 
 def hides_fields(cls: type[Any]) -> bool:
-    """Tell whether msgspec, left to itself, would leave out part of a message.
+    """Return whether msgspec, left to itself, would leave out part of a message.
 
     Args:
         cls: A class that msgspec knows.
@@ -69,7 +69,7 @@ def hides_fields(cls: type[Any]) -> bool:
 
 
 def mentions_attrs(cls: type[Any]) -> bool:
-    """Tell whether a class mentions attrs classes, and nothing that is unknown here.
+    """Return whether a class mentions attrs classes, and nothing that is unknown here.
 
     Args:
         cls: A class that msgspec knows.
@@ -100,7 +100,7 @@ def attrs_fields(cls: type[Any]) -> list[str]:
 
 
 def may_hold_floats(cls: type[Any]) -> bool:
-    """Tell whether the annotations of a class leave room for a float.
+    """Return whether the annotations of a class leave room for a float.
 
     Args:
         cls: A class that msgspec knows.
@@ -113,7 +113,7 @@ def may_hold_floats(cls: type[Any]) -> bool:
 
 
 def is_plain(cls: type[Any]) -> bool:
-    """Tell whether msgspec, left to itself, writes the same values in MessagePack as in JSON.
+    """Return whether msgspec, left to itself, writes the same values in MessagePack as in JSON.
 
     Args:
         cls: A class that msgspec knows.

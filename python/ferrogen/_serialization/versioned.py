@@ -78,7 +78,7 @@ class VersionedMessageSerializer(Generic[T]):
 
         Raises:
             SerializationError: When the message cannot be written, or has no room for a version
-                because it is no object with fields.
+                because it is not an object with fields.
         """
         payload = self.inner.serialize(message)
         if self.history.current == 1:

@@ -48,7 +48,7 @@ class History:
         """
         if type(version) is not int or version < 1:
             raise MessageVersionError(
-                f'cannot read "{self.name}": {version!r} is no version of a message'
+                f'cannot read "{self.name}": {version!r} is not a version of a message'
             )
         if version > self.current:
             raise MessageVersionError(

@@ -179,7 +179,7 @@ def _genai_span(
 
 
 def _nobody_looks() -> bool:
-    """Say whether a span in the current context would be a stand-in for that around it (B2)."""
+    """Return whether a span in the current context would be a stand-in for that around it (B2)."""
     provider = trace.get_tracer_provider()
     without_sdk = isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
     return without_sdk and not trace.get_current_span().is_recording()

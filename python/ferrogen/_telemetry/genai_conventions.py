@@ -48,7 +48,7 @@ class GenAiOperationNameValues(Enum):
 
 
 def wants_latest() -> bool:
-    """Tell whether the environment asks for the latest conventions alone.
+    """Return whether the environment asks for the latest conventions alone.
 
     Returns:
         True when the variable lists the word.
@@ -57,7 +57,7 @@ def wants_latest() -> bool:
 
 
 def kind_of(operation: GenAiOperationNameValues, *, latest: bool) -> SpanKind:
-    """Say which kind of span an operation is.
+    """Return which kind of span an operation is.
 
     Args:
         operation: What is done.

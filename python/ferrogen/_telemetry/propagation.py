@@ -67,7 +67,7 @@ def get_telemetry_context(metadata: TelemetryMetadataContainer) -> Context:
         return Context()
     carrier = _carrier(metadata)
     if carrier is None:
-        raise ValueError(f"Unknown metadata type: {type(metadata)}")
+        raise ValueError(f"cannot read a trace context from {type(metadata)}")
     return _extract(carrier)
 
 

@@ -30,7 +30,7 @@ async def traced_stream(
     span = aside.run(opening.__enter__)
     try:
         while True:
-            # The span hears of errors once, from `opening`.
+            # Errors are recorded on the span once, by `opening`.
             with use_span(span, record_exception=False, set_status_on_exception=False):
                 try:
                     part = await anext(parts)

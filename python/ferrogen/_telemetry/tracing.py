@@ -72,7 +72,7 @@ class TraceHelper(Generic[Operation, Destination, ExtraAttributes]):
         )
 
     def is_recording(self) -> bool:
-        """Say whether a span opened now could be seen by anyone (invariant B2).
+        """Return whether a span opened now could be seen by anyone (invariant B2).
 
         A provider that is installed globally after construction counts from then on.
 

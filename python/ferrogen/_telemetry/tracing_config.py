@@ -76,7 +76,7 @@ class TracingConfig(ABC, Generic[Operation, Destination, ExtraAttributes]):
 
     @abstractmethod
     def get_span_kind(self, operation: Operation) -> SpanKind:
-        """Say which kind of span the operation is.
+        """Return which kind of span the operation is.
 
         Args:
             operation: What is done.
@@ -124,10 +124,12 @@ class MessageRuntimeTracingConfig(
             "messaging.destination": _destination_text(destination),
         }
         if extraAttributes:
-            if "message_size" in extraAttributes:
-                attributes["messaging.message.envelope.size"] = extraAttributes["message_size"]
-            if "message_type" in extraAttributes:
-                attributes[MESSAGE_TYPE] = extraAttributes["message_type"]
+            size = extraAttributes.get("message_size")
+            type_name = extraAttributes.get("message_type")
+            if size is not None:
+                attributes["messaging.message.envelope.size"] = size
+            if type_name is not None:
+                attributes[MESSAGE_TYPE] = type_name
         return attributes
 
     def get_span_name(
@@ -146,7 +148,7 @@ class MessageRuntimeTracingConfig(
         return f"{NAMESPACE} {operation} {place}" if place else f"{NAMESPACE} {operation}"
 
     def get_span_kind(self, operation: MessagingOperation) -> SpanKind:
-        """Say which kind of span the operation is.
+        """Return which kind of span the operation is.
 
         Args:
             operation: What is done with the message.
@@ -187,5 +189,8 @@ def _destination_text(destination: MessagingDestination) -> str:
         case str() | None:
             return destination or ""
         case _:
-            raise ValueError(f"Unknown destination type: {type(destination)}")
+            raise ValueError(
+                f"the destination of a span is an AgentId, a TopicId, text or None, not "
+                f"{type(destination)}"
+            )
     return f"{destination.type}.({instance})-{suffix}"

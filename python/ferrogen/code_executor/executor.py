@@ -99,6 +99,6 @@ class CodeExecutor(ABC, ComponentBase[BaseModel]):
         exc_val: BaseException | None,
         exc_tb: TracebackType | None,
     ) -> bool | None:
-        """Stop the executor; an exception goes on."""
+        """Stop the executor; an exception is not suppressed."""
         await self.stop()
         return None

@@ -52,10 +52,9 @@ def to_code(func: Function) -> str:
 
 def to_stub(func: Callable[..., Any] | FunctionWithRequirementsStr) -> str:
     """Return the head of a function and its docstring, to show to a model."""
-    if isinstance(func, FunctionWithRequirementsStr):
-        return to_stub(func.compiled_func)
-    head = f"def {func.__name__}{inspect.signature(func)}:\n"
-    if not func.__doc__:
-        return f"{head}    ..."
-    quoted = indent(f'"""{dedent(func.__doc__)}"""', "    ")
-    return f"{head}{quoted}\n    ..."
+    function = func.compiled_func if isinstance(func, FunctionWithRequirementsStr) else func
+    parameters = inspect.signature(function)
+    lines = [f"def {function.__name__}{parameters}:", "    ..."]
+    if function.__doc__:
+        lines.insert(1, indent(f'"""{dedent(function.__doc__)}"""', "    "))
+    return "\n".join(lines)

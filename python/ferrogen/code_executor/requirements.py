@@ -56,8 +56,8 @@ class FunctionWithRequirementsStr:
         global_imports: Sequence[Import] = [],
     ) -> None:
         self._func_name, self.compiled_func = _only_function(func)
-        self.func, self.python_packages = func, python_packages
-        self.global_imports = global_imports
+        self.func = func
+        self.python_packages, self.global_imports = python_packages, global_imports
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
         """Raise: only a code executor, which installs the packages, runs the text.
@@ -65,6 +65,7 @@ class FunctionWithRequirementsStr:
         Raises:
             NotImplementedError: Always.
         """
+        # AutoGen's words, which programs match on.
         raise NotImplementedError(
             "String based function with requirement objects are not directly callable"
         )

@@ -1,4 +1,4 @@
-"""What a program hears that asks for a part of autogen_core which Ferrogen has not."""
+"""Errors for parts of autogen_core that Ferrogen does not have."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ferrogen.exceptions import NotProvidedError
 
 
 def missing_attribute(name: str) -> object:
-    """Answer for a name that ``ferrogen`` has not, neither at once nor late.
+    """Return the module for a name that ``ferrogen`` does not have, or raise.
 
-    It raises what ``hasattr`` understands. The statement ``from autogen_core import name`` gets
-    to read the same words, as a `NotProvidedError`, through the import hook.
+    It raises what ``hasattr`` expects. The import hook raises a `NotProvidedError` with the same
+    text for the statement ``from autogen_core import name``.
 
     Args:
-        name: A name that the module ``ferrogen`` has not.
+        name: A name that the module ``ferrogen`` does not have.
 
     Returns:
         The module of that name, if it is a private path of upstream and the hook is in use.
@@ -35,7 +35,7 @@ def missing_attribute(name: str) -> object:
 
 
 def refuse(name: str) -> None:
-    """Raise if the module or name is one of upstream's; it was looked for in vain.
+    """Raise if a module or name that was not found is one of upstream's.
 
     Args:
         name: The dotted name below ``autogen_core``.

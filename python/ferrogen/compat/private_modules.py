@@ -3,7 +3,7 @@
 A path that ferrogen has no module for becomes a small module made up here. A path that ferrogen
 has a package of its own for (``_serialization``, ``_telemetry``) stays that package, since
 ``autogen_core._serialization`` and ``ferrogen._serialization`` are one attribute of one module;
-it gets to answer to upstream's names as well.
+upstream's names are added to it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ferrogen.compat.upstream_names import not_provided
 
 
 def private_spec(path: str) -> ModuleSpec | None:
-    """Describe the module that serves a private path, or tell that none does."""
+    """Return the spec of the module that serves a private path, or None."""
     if path not in PRIVATE_PATHS:
         return None
     # As a package, since only from packages does an import of a missing name reach the backstop.
@@ -31,7 +31,7 @@ def private_spec(path: str) -> ModuleSpec | None:
 
 
 def extend_shared_packages() -> None:
-    """Let the packages whose names upstream uses, too, answer to upstream's names in them."""
+    """Add upstream's names to the packages whose names upstream uses, too."""
     own = {module.name for module in iter_modules(sys.modules[REAL].__path__)}
     for path in own & PRIVATE_PATHS.keys():
         _serve(import_module(f"{REAL}.{path}"), path)
@@ -53,7 +53,7 @@ class PrivatePathLoader(Loader):
         """Let the import system make a plain module."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Let the module answer to the names."""
+        """Add the names to the module."""
         module.__doc__ = f"Upstream's private path {module.__name__}; use the public names instead."
         _serve(module, self._path)
 

@@ -9,7 +9,7 @@ from _ferrogen_hook import STARTUP_FILE
 
 
 def children_are_hooked() -> bool:
-    """Tell whether the file that Python reads at its start is where Python looks for it.
+    """Return whether the file that Python reads at its start is where Python looks for it.
 
     It comes with the package, and is missing where the package was not installed but only put on
     the path (by ``PYTHONPATH``, ``pip install --target``, a zip archive).

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class SubscriptionManager:
-    """Keep subscriptions and tell which agents a topic reaches.
+    """Subscriptions, and the agents that a topic reaches.
 
     autogen-ext's distributed runtime is built on it. Nothing is kept per topic.
     """

@@ -40,5 +40,5 @@ NAMES = frozenset(_NAMES.split())
 
 
 def not_provided(name: str) -> str:
-    """Say that ferrogen has not got what has this dotted name below ``autogen_core``."""
+    """Return the text of the error for a dotted name below ``autogen_core``."""
     return f"ferrogen does not provide autogen_core.{name} yet"

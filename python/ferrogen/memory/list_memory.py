@@ -1,4 +1,4 @@
-"""The memory that is a list: it tells all that it knows, in the order it learned it."""
+"""A memory that is a list and returns all its contents, the oldest first."""
 
 from typing import Any, List  # noqa: UP035 - upstream's spelling
 
@@ -34,7 +34,7 @@ class ListMemoryConfig(BaseModel):
 
 
 class ListMemory(Memory, Component[ListMemoryConfig]):
-    """A memory in a list, for a few things that a model should always know.
+    """A memory in a list, for a few contents that a model always gets.
 
     It does not search: `query` finds everything, whatever is asked, and every `update_context`
     adds a message with everything, also if an earlier one is still there. For more than fits into
@@ -72,15 +72,15 @@ class ListMemory(Memory, Component[ListMemoryConfig]):
         """Start with contents.
 
         Args:
-            name: What to call this memory; by default ``"default_list_memory"``.
-            memory_contents: What it knows from the beginning; the list itself becomes the memory.
+            name: The name of this memory; by default ``"default_list_memory"``.
+            memory_contents: The first contents; the list itself becomes the memory.
         """
         self._name = name or "default_list_memory"
         self._contents = [] if memory_contents is None else memory_contents
 
     @property
     def name(self) -> str:
-        """What this memory is called."""
+        """The name of this memory."""
         return self._name
 
     @property
@@ -94,8 +94,8 @@ class ListMemory(Memory, Component[ListMemoryConfig]):
 
     async def update_context(self, model_context: ChatCompletionContext) -> UpdateContextResult:
         """Add one system message that numbers all contents; none if there are none."""
-        told = map(str, (one.content for one in self._contents))
-        lines = [f"{number}. {text}" for number, text in enumerate(told, start=1)]
+        texts = map(str, (one.content for one in self._contents))
+        lines = [f"{number}. {text}" for number, text in enumerate(texts, start=1)]
         if lines:
             heading = "\nRelevant memory content (in chronological order):"
             message = SystemMessage(content="\n".join([heading, *lines, ""]))
@@ -108,21 +108,21 @@ class ListMemory(Memory, Component[ListMemoryConfig]):
         cancellation_token: CancellationToken | None = None,
         **kwargs: Any,
     ) -> MemoryQueryResult:
-        """Return all contents, whatever is asked."""
+        """Return all contents, for any query."""
         return self._everything()
 
     async def add(
         self, content: MemoryContent, cancellation_token: CancellationToken | None = None
     ) -> None:
-        """Remember a content, after all others."""
+        """Append a content."""
         self._contents.append(content)
 
     async def clear(self) -> None:
-        """Forget everything; a list that was given stays as it is."""
+        """Remove all contents; a list that was passed in is not changed."""
         self._contents = []
 
     async def close(self) -> None:
-        """Do nothing: a list needs no end."""
+        """Do nothing: a list holds no resources."""
 
     def _everything(self) -> MemoryQueryResult:
         return MemoryQueryResult(results=self.content)

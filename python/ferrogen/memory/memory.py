@@ -69,13 +69,13 @@ class Memory(ABC, ComponentBase[BaseModel]):
 
     @abstractmethod
     async def update_context(self, model_context: ChatCompletionContext) -> UpdateContextResult:
-        """Add what is of use to a context.
+        """Add relevant contents to a context.
 
         Args:
             model_context: What the model is about to be sent; it is changed.
 
         Returns:
-            The contents that the model is told of.
+            The contents that were added to the context.
         """
 
     @abstractmethod
@@ -110,4 +110,4 @@ class Memory(ABC, ComponentBase[BaseModel]):
 
     @abstractmethod
     async def close(self) -> None:
-        """Let go of files and connections; the memory is not used any more."""
+        """Release files and connections; the memory is not used afterwards."""

@@ -1,4 +1,4 @@
-"""The kinds of content that memories know by name."""
+"""The content types of memories."""
 
 from enum import Enum
 

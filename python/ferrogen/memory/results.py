@@ -44,4 +44,4 @@ class UpdateContextResult(BaseModel):
     __module__ = "ferrogen.memory"
 
     memories: MemoryQueryResult
-    """The contents that the model is told of now."""
+    """The contents that were added to the context."""

@@ -75,7 +75,7 @@ class ChatCompletionContext(ABC, ComponentBase[BaseModel]):
         """Remember the messages of a saved state, and none but those.
 
         Raises:
-            pydantic.ValidationError: This is no such state; the context stays as it was.
+            pydantic.ValidationError: The state is invalid; the context is not changed.
         """
         loaded = ChatCompletionContextState.model_validate(state)
         self._messages = loaded.messages

@@ -32,7 +32,7 @@ def up_to_an_end(messages: Sequence[LLMMessage], size: int) -> list[LLMMessage]:
 
 
 def exchange_at(messages: Sequence[LLMMessage], index: int) -> slice:
-    """Give the place of the message, with the results that follow it or that it stands among."""
+    """Return the slice of a message together with the results that belong to it."""
     start = index
     while start > 0 and _is_result(messages[start]):
         start -= 1

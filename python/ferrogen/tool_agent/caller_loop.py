@@ -31,23 +31,23 @@ async def tool_agent_caller_loop(
     cancellation_token: CancellationToken | None = None,
     caller_source: str = "assistant",
 ) -> List[LLMMessage]:
-    """Ask a model, have the tools run that it calls, tell it the results, until it calls none.
+    """Call a model and the tools that it calls, until it responds without calls.
 
-    The calls of one answer are made at the same time. What a `ToolException` says goes to the
+    The calls of one response are made concurrently. The text of a `ToolException` is sent to the
     model as the result of the call.
 
     Args:
-        caller: Who sends the calls.
+        caller: The sender of the calls.
         tool_agent_id: The `ToolAgent` that gets them.
         model_client: The model.
-        input_messages: What the model is asked.
+        input_messages: The first messages of the request.
         tool_schema: The tools that the model may call.
         cancellation_token: Ends requests and calls when it is cancelled.
-        caller_source: The source of the model's answers.
+        caller_source: The source of the model's responses.
 
     Returns:
-        The messages that were added: answers of the model and results of calls, the last one an
-        answer without calls.
+        The messages that were added: responses of the model and results of calls, the last one a
+        response without calls.
 
     Raises:
         Exception: What the model client raised, or a call, other than a `ToolException`.
@@ -62,11 +62,11 @@ async def tool_agent_caller_loop(
 
         class Assistant(RoutedAgent):
             def __init__(self, client: ChatCompletionClient, tools: list[Tool]) -> None:
-                super().__init__("Answers with the help of tools.")
+                super().__init__("Responds with the help of tools.")
                 self.client, self.tools = client, tools
 
             @message_handler
-            async def answer(self, message: str, ctx: MessageContext) -> str:
+            async def on_question(self, message: str, ctx: MessageContext) -> str:
                 messages = await tool_agent_caller_loop(
                     self,
                     AgentId("tools", self.id.key),
@@ -80,11 +80,11 @@ async def tool_agent_caller_loop(
     """
     added: List[LLMMessage] = []
     while True:
-        answer = await model_client.create(
+        response = await model_client.create(
             input_messages + added, tools=tool_schema, cancellation_token=cancellation_token
         )
-        added.append(AssistantMessage(content=answer.content, source=caller_source))
-        calls = _calls_of(answer)
+        added.append(AssistantMessage(content=response.content, source=caller_source))
+        calls = _calls_of(response)
         if not calls:
             return added
         outcomes = await asyncio.gather(
@@ -97,8 +97,8 @@ async def tool_agent_caller_loop(
         added.append(FunctionExecutionResultMessage(content=[_result(each) for each in outcomes]))
 
 
-def _calls_of(answer: CreateResult) -> list[FunctionCall]:
-    return answer.content if isinstance(answer.content, list) else []
+def _calls_of(response: CreateResult) -> list[FunctionCall]:
+    return response.content if isinstance(response.content, list) else []
 
 
 def _result(outcome: FunctionExecutionResult | BaseException) -> FunctionExecutionResult:

@@ -1,11 +1,11 @@
-"""The exceptions of tool agents: each tells which call it is about.
+"""The exceptions of tool agents; each names its call.
 
 The tree::
 
     FerrogenError
-    └── ToolException                        a call of a tool came to nothing
+    └── ToolException                        a call of a tool failed
         ├── ToolNotFoundException            the agent has no such tool
-        ├── InvalidToolArgumentsException    the arguments are no JSON
+        ├── InvalidToolArgumentsException    the arguments are not valid JSON
         └── ToolExecutionException           the tool failed, or the arguments do not fit it
 """
 
@@ -16,7 +16,7 @@ from ferrogen.exceptions import FerrogenError
 
 @dataclass
 class ToolException(FerrogenError):
-    """A call of a tool came to nothing.
+    """A call of a tool failed.
 
     Example:
         ```python
@@ -39,7 +39,7 @@ class ToolException(FerrogenError):
     """The id that the model gave to the call."""
 
     content: str
-    """What to tell the model."""
+    """The text for the model."""
 
     name: str
     """The tool that was called."""
@@ -60,7 +60,7 @@ class ToolNotFoundException(ToolException):
 
 @dataclass
 class InvalidToolArgumentsException(ToolException):
-    """The arguments of a call are no JSON."""
+    """The arguments of a call are not valid JSON."""
 
     __module__ = "ferrogen.tool_agent"
 

@@ -31,6 +31,7 @@ def extract_json_from_str(content: str) -> List[Dict[str, Any]]:  # noqa: UP006 
     """
     blocks = _FENCED.findall(content)
     for language, _ in blocks:
-        if language and language.lower() != "json":
+        if language.lower() not in ("", "json"):
+            # AutoGen's words, which programs match on.
             raise SerializationError(f"Expected JSON object, but found language: {language}")
     return [json.loads(text) for _, text in blocks] if blocks else [json.loads(content)]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import tempfile
 
+from _replay import tool_calls, tool_model
 from autogen_agentchat.agents import (
     ApprovalRequest,
     ApprovalResponse,
@@ -16,32 +17,14 @@ from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_agentchat.tools import AgentTool, TeamTool
 from autogen_core import CancellationToken, FunctionCall
 from autogen_core.memory import ListMemory, MemoryContent, MemoryMimeType
-from autogen_core.models import CreateResult, ModelFamily, ModelInfo, RequestUsage
+from autogen_core.models import CreateResult
 from autogen_core.tools import StaticStreamWorkbench
 from autogen_ext.code_executors.local import LocalCommandLineCodeExecutor
-from autogen_ext.models.replay import ReplayChatCompletionClient
 from autogen_ext.tools.code_execution import PythonCodeExecutionTool
-
-ABLE = ModelInfo(
-    vision=False,
-    function_calling=True,
-    json_output=False,
-    family=ModelFamily.UNKNOWN,
-    structured_output=False,
-)
-
-
-def model(*answers: str | CreateResult) -> ReplayChatCompletionClient:
-    return ReplayChatCompletionClient([*answers], model_info=ABLE)
 
 
 def call(name: str, **arguments: str) -> CreateResult:
-    return CreateResult(
-        finish_reason="function_calls",
-        content=[FunctionCall(id=f"to-{name}", name=name, arguments=json.dumps(arguments))],
-        usage=RequestUsage(prompt_tokens=10, completion_tokens=5),
-        cached=False,
-    )
+    return tool_calls(FunctionCall(id=f"to-{name}", name=name, arguments=json.dumps(arguments)))
 
 
 async def show(agent: AssistantAgent | CodeExecutorAgent, task: str) -> None:
@@ -53,14 +36,14 @@ async def show(agent: AssistantAgent | CodeExecutorAgent, task: str) -> None:
 
 
 async def delegate() -> None:
-    poet = AssistantAgent("poet", model("Frogs leap."), description="Writes poems.")
+    poet = AssistantAgent("poet", tool_model("Frogs leap."), description="Writes poems.")
     memory = ListMemory(
         "house style", [MemoryContent(content="No rhymes.", mime_type=MemoryMimeType.TEXT)]
     )
     pair = RoundRobinGroupChat(
         [
-            AssistantAgent("critic", model("Too short."), memory=[memory]),
-            AssistantAgent("editor", model("APPROVE")),
+            AssistantAgent("critic", tool_model("Too short."), memory=[memory]),
+            AssistantAgent("editor", tool_model("APPROVE")),
         ],
         termination_condition=TextMentionTermination("APPROVE"),
     )
@@ -70,7 +53,9 @@ async def delegate() -> None:
     poet_tool = AgentTool(poet, return_value_as_last_message=True)
     chief = AssistantAgent(
         "chief",
-        model(call("poet", task="A poem."), call("jury", task="Frogs leap."), "It is approved."),
+        tool_model(
+            call("poet", task="A poem."), call("jury", task="Frogs leap."), "It is approved."
+        ),
         tools=[poet_tool, jury],
         max_tool_iterations=3,
     )
@@ -80,7 +65,7 @@ async def delegate() -> None:
     print([each["type"] for each in state["llm_context"]["messages"]])
     print(memory.name, [each.content for each in memory.content])
 
-    bench = StaticStreamWorkbench([AgentTool(AssistantAgent("echo", model("Echo.")))])
+    bench = StaticStreamWorkbench([AgentTool(AssistantAgent("echo", tool_model("Echo.")))])
     async for piece in bench.call_tool_stream("echo", {"task": "Hello"}, CancellationToken()):
         print(type(piece).__name__, getattr(piece, "source", ""))
 
@@ -94,11 +79,11 @@ async def run_code() -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with LocalCommandLineCodeExecutor(work_dir=folder) as executor:
             tool = PythonCodeExecutionTool(executor)
-            calling = model(call(tool.name, code="print(6 * 7)"))
+            calling = tool_model(call(tool.name, code="print(6 * 7)"))
             await show(AssistantAgent("clerk", calling, tools=[tool]), "How much is 6 times 7?")
             answers = ["```python\nexit(3)\n```", "Failed.", "```sh\nrm file\n```", "No."]
             coder = CodeExecutorAgent(
-                "coder", executor, model_client=model(*answers), approval_func=allow
+                "coder", executor, model_client=tool_model(*answers), approval_func=allow
             )
             await show(coder, "Run something.")
             await show(coder, "Delete something.")

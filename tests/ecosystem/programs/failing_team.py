@@ -1,4 +1,4 @@
-"""What goes wrong in a team reaches whoever runs it, and the team can be used again."""
+"""Errors of a team reach its caller, and the team can be used again."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ logging.getLogger("autogen_core").setLevel(logging.CRITICAL)
 
 
 class Moody(BaseChatAgent):
-    """Fails when it is told to, and works until it is let go on."""
+    """Fails if `fails` is set; otherwise works until `go_on` is set."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, "has moods")
@@ -41,7 +41,7 @@ class Moody(BaseChatAgent):
             self.cancelled = True
             raise
         return Response(
-            chat_message=TextMessage(content=f"heard {len(messages)}", source=self.name)
+            chat_message=TextMessage(content=f"received {len(messages)}", source=self.name)
         )
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
@@ -122,14 +122,14 @@ async def be_left_in_the_middle() -> None:
         if isinstance(item, TextMessage) and item.content == "a":
             break
     await stream.aclose()
-    # It went on to its end, with nobody to hear it.
+    # The run continued to its end, without a consumer.
     print([each.content for each in await talker.model_context.get_messages()])
     result = await team.run(task="Once more.")
     print([each.to_text() for each in result.messages], result.stop_reason)
 
 
-async def select_nobody() -> None:
-    chooser = ReplayChatCompletionClient(["whoever"] * 4)
+async def select_an_unknown_member() -> None:
+    chooser = ReplayChatCompletionClient(["unknown"] * 4)
     team = SelectorGroupChat(
         [Moody("one"), Moody("two")], chooser, max_turns=1, max_selector_attempts=2
     )
@@ -149,7 +149,7 @@ async def main() -> None:
     await be_used_wrongly()
     await be_cancelled_and_run_again()
     await be_left_in_the_middle()
-    await select_nobody()
+    await select_an_unknown_member()
 
 
 asyncio.run(main())

@@ -41,7 +41,7 @@ async def fan_out_and_join() -> None:
     flow = GraphFlow(builder.get_participants(), graph=builder.build())
     result = await flow.run(task="Write.")
     said = [(message.source, message.to_text()) for message in result.messages]
-    # The two in the middle work at the same time: which ends first is nobody's promise.
+    # The two in the middle work at the same time: their order is not guaranteed.
     print(said[:2], sorted(said[2:4]), said[4:], result.stop_reason)
 
 

@@ -61,7 +61,7 @@ class Student(RoutedAgent):
 
     def __init__(self) -> None:
         super().__init__("asks")
-        self.heard: asyncio.Queue[str] = asyncio.Queue()
+        self.received: asyncio.Queue[str] = asyncio.Queue()
 
     @rpc
     async def on_question(self, message: Question, ctx: MessageContext) -> Answer:
@@ -69,7 +69,7 @@ class Student(RoutedAgent):
 
     @event
     async def on_news(self, message: News, ctx: MessageContext) -> None:
-        await self.heard.put(message.text)
+        await self.received.put(message.text)
 
 
 async def start(address: str) -> GrpcWorkerAgentRuntime:
@@ -113,7 +113,7 @@ async def main() -> None:
     if answer.package != PACKAGE:
         print(PACKAGE, "and", answer.package)
     print(answer.words, answer.process == child.pid != os.getpid())
-    print(await student.heard.get())
+    print(await student.received.get())
     try:
         await student.send_message(Question("impossible"), AgentId("scholar", "one"))
     except Exception as error:  # noqa: BLE001  # this is what the worker runtime raises

@@ -3,21 +3,13 @@
 import asyncio
 import sys
 
+from _replay import tool_calls, tool_model
 from autogen_agentchat.agents import AssistantAgent
 from autogen_core import FunctionCall
-from autogen_core.models import CreateResult, ModelFamily, ModelInfo, RequestUsage
-from autogen_ext.models.replay import ReplayChatCompletionClient
 from autogen_ext.tools.mcp import McpWorkbench, StdioServerParams, mcp_server_tools
 
 SERVER = StdioServerParams(
     command=sys.executable, args=["-m", "mcp_server_time", "--local-timezone", "UTC"]
-)
-ABLE = ModelInfo(
-    vision=False,
-    function_calling=True,
-    json_output=False,
-    family=ModelFamily.UNKNOWN,
-    structured_output=False,
 )
 NOON = '{"source_timezone": "Europe/Oslo", "time": "12:00", "target_timezone": "Asia/Tokyo"}'
 CONVERSION = {"source_timezone": "Asia/Tokyo", "time": "12:00", "target_timezone": "Asia/Seoul"}
@@ -32,15 +24,10 @@ async def main() -> None:
         result = await workbench.call_tool("convert_time", {**CONVERSION, "time": "noon"})
         print(result.is_error, result.to_text())
 
-        call = CreateResult(
-            finish_reason="function_calls",
-            content=[FunctionCall(id="1", name="convert_time", arguments=NOON)],
-            usage=RequestUsage(prompt_tokens=10, completion_tokens=5),
-            cached=False,
-        )
+        call = tool_calls(FunctionCall(id="1", name="convert_time", arguments=NOON))
         agent = AssistantAgent(
             "clock",
-            ReplayChatCompletionClient([call, "It is evening there."], model_info=ABLE),
+            tool_model(call, "It is evening there."),
             workbench=workbench,
             reflect_on_tool_use=True,
         )

@@ -1,4 +1,4 @@
-"""Agents remember: by a list that tells everything each turn, and by a memory that searches."""
+"""Memories of agents: a list that adds all its contents, and one that searches."""
 
 import asyncio
 import json
@@ -34,8 +34,8 @@ class Notebook(Memory):
         found = await self.query(str(messages[-1].content)) if messages else None
         if found is None or not found.results:
             return UpdateContextResult(memories=MemoryQueryResult(results=[]))
-        told = "; ".join(str(note.content) for note in found.results)
-        await model_context.add_message(SystemMessage(content=f"You noted: {told}"))
+        notes = "; ".join(str(note.content) for note in found.results)
+        await model_context.add_message(SystemMessage(content=f"You noted: {notes}"))
         return UpdateContextResult(memories=found)
 
     async def query(
@@ -65,7 +65,7 @@ class Listening(ReplayChatCompletionClient):
     """Prints what the model is sent."""
 
     async def create(self, messages: list[LLMMessage], **options: Any) -> Any:
-        print("  model hears:", [(message.type, message.content) for message in messages])
+        print("  model gets:", [(message.type, message.content) for message in messages])
         return await super().create(messages, **options)
 
 

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 
+from _replay import tool_calls, tool_model
 from autogen_agentchat import EVENT_LOGGER_NAME as CHAT_EVENTS
 from autogen_agentchat.agents import AssistantAgent, BaseChatAgent
 from autogen_agentchat.base import Response
@@ -25,8 +26,6 @@ from autogen_core import (
     FunctionCall,
     SingleThreadedAgentRuntime,
 )
-from autogen_core.models import CreateResult, ModelFamily, ModelInfo, RequestUsage
-from autogen_ext.models.replay import ReplayChatCompletionClient
 from pydantic import BaseModel
 
 
@@ -61,7 +60,7 @@ class Judge(BaseChatAgent):
 
 
 class Kept(logging.Handler):
-    """Keeps what a logger is told, without what differs from run to run."""
+    """Keeps the records of a logger, without ids and times."""
 
     def __init__(self, logger: str, level: int) -> None:
         super().__init__()
@@ -84,21 +83,7 @@ def words(text: str) -> int:
 
 def author() -> AssistantAgent:
     call = FunctionCall(id="1", name="words", arguments=json.dumps({"text": "a longer text"}))
-    calling = CreateResult(
-        finish_reason="function_calls",
-        content=[call],
-        usage=RequestUsage(prompt_tokens=10, completion_tokens=5),
-        cached=False,
-    )
-    able = ModelInfo(
-        vision=False,
-        function_calling=True,
-        json_output=False,
-        family=ModelFamily.UNKNOWN,
-        structured_output=False,
-    )
-    client = ReplayChatCompletionClient(["short", calling], model_info=able)
-    return AssistantAgent("author", client, tools=[words])
+    return AssistantAgent("author", tool_model("short", tool_calls(call)), tools=[words])
 
 
 async def main() -> None:
@@ -123,7 +108,7 @@ async def main() -> None:
     await runtime.stop_when_idle()
 
     print(*chat.said, sep="\n")
-    # Which of two messages that travel at the same time is logged first is nobody's promise.
+    # The order in which concurrent messages are logged is not guaranteed.
     for event, times in sorted(Counter(core.said).items()):
         print(times, event)
 

@@ -1,10 +1,9 @@
 """Assistants ask a model by OpenAI's chat API: only the import of the client differs."""
 
 import asyncio
-import sys
-from pathlib import Path
 from typing import Any
 
+from _openai import OpenAIChatCompletionClient, ScriptedServer, json_response, sse_response
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.base import Handoff
 from autogen_agentchat.conditions import HandoffTermination
@@ -16,14 +15,6 @@ from autogen_agentchat.messages import (
 from autogen_agentchat.teams import Swarm
 from autogen_core.models import ModelFamily, ModelInfo
 from pydantic import BaseModel
-
-if "ferrogen" in sys.modules:
-    from ferrogen.models.openai import OpenAIChatCompletionClient
-else:
-    from autogen_ext.models.openai import OpenAIChatCompletionClient
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / "models"))
-from scripted_server import ScriptedServer, json_response, sse_response
 
 ABLE = ModelInfo(
     vision=False,
@@ -78,7 +69,7 @@ def shown(event: Any) -> str:
 
 
 async def use_tools(client: Any, server: ScriptedServer) -> None:
-    """Calls in parallel, one of which has arguments that are no JSON: the model hears of it."""
+    """Parallel calls, one with invalid JSON: the model gets an error as its result."""
     server.play(
         called(("weather", '{"city": "Oslo"}'), ("weather", '{"city": ')),
         said("stop", content="It is 21.5 degrees."),
@@ -87,8 +78,8 @@ async def use_tools(client: Any, server: ScriptedServer) -> None:
     result = await assistant.run(task="The weather in Oslo?")
     for message in result.messages:
         print(shown(message))
-    heard = [m for m in server.requests[-1].json["messages"] if m["role"] == "tool"]
-    print([message["content"][:20] for message in heard])
+    results = [m for m in server.requests[-1].json["messages"] if m["role"] == "tool"]
+    print([message["content"][:20] for message in results])
 
 
 async def hand_off(client: Any, server: ScriptedServer) -> None:

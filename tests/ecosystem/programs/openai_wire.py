@@ -2,11 +2,10 @@
 
 import asyncio
 import json
-import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
+from _openai import OpenAIChatCompletionClient, ScriptedServer, json_response, sse_response
 from autogen_core import FunctionCall, Image
 from autogen_core.models import (
     AssistantMessage,
@@ -19,14 +18,6 @@ from autogen_core.models import (
     UserMessage,
 )
 from autogen_core.tools import FunctionTool
-
-if "ferrogen" in sys.modules:
-    from ferrogen.models.openai import OpenAIChatCompletionClient
-else:
-    from autogen_ext.models.openai import OpenAIChatCompletionClient
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / "models"))
-from scripted_server import ScriptedServer, json_response, sse_response
 
 FAMILIES = (
     ModelFamily.GPT_4O,

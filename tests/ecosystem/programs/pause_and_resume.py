@@ -1,4 +1,4 @@
-"""A team is paused and resumed from outside, then stopped, then canceled."""
+"""A team that is paused and resumed, then stopped, then cancelled."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ class Worker(BaseChatAgent):
     """Responds to each message, and waits while it is paused."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, "works")
+        super().__init__(name, "responds unless paused")
         self.running, self.started, self.calls = asyncio.Event(), asyncio.Event(), list[str]()
         self.running.set()
-        self.turns = 0
+        self.responses = 0
 
     @property
     def produced_message_types(self) -> Sequence[type[BaseChatMessage]]:
@@ -31,8 +31,9 @@ class Worker(BaseChatAgent):
         running = asyncio.ensure_future(self.running.wait())
         cancellation_token.link_future(running)
         await running
-        self.turns += 1
-        return Response(chat_message=TextMessage(content=f"turn {self.turns}", source=self.name))
+        self.responses += 1
+        text = f"response {self.responses}"
+        return Response(chat_message=TextMessage(content=text, source=self.name))
 
     async def on_pause(self, cancellation_token: CancellationToken) -> None:
         self.calls.append("pause")
@@ -43,7 +44,7 @@ class Worker(BaseChatAgent):
         self.running.set()
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
-        self.turns = 0
+        self.responses = 0
 
 
 async def main() -> None:
@@ -81,7 +82,7 @@ async def main() -> None:
     try:
         await run
     except (asyncio.CancelledError, RuntimeError) as error:
-        print(type(error).__name__, error, one.turns)
+        print(type(error).__name__, error, one.responses)
 
 
 asyncio.run(main())

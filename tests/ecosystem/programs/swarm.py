@@ -2,31 +2,18 @@
 
 import asyncio
 
+from _replay import tool_calls, tool_model
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.base import Handoff
 from autogen_agentchat.conditions import HandoffTermination, TextMentionTermination
 from autogen_agentchat.messages import HandoffMessage
 from autogen_agentchat.teams import Swarm
 from autogen_core import FunctionCall
-from autogen_core.models import CreateResult, ModelFamily, ModelInfo, RequestUsage
-from autogen_ext.models.replay import ReplayChatCompletionClient
-
-ABLE = ModelInfo(
-    vision=False,
-    function_calling=True,
-    json_output=False,
-    family=ModelFamily.UNKNOWN,
-    structured_output=False,
-)
+from autogen_core.models import CreateResult
 
 
 def call(number: int, name: str, arguments: str = "{}") -> CreateResult:
-    return CreateResult(
-        finish_reason="function_calls",
-        content=[FunctionCall(id=f"call-{number}", name=name, arguments=arguments)],
-        usage=RequestUsage(prompt_tokens=10, completion_tokens=5),
-        cached=False,
-    )
+    return tool_calls(FunctionCall(id=f"call-{number}", name=name, arguments=arguments))
 
 
 async def refund(flight: str) -> str:
@@ -37,20 +24,15 @@ async def refund(flight: str) -> str:
 async def main() -> None:
     desk = AssistantAgent(
         "desk",
-        ReplayChatCompletionClient(
-            [call(1, "transfer_to_refunds"), "All done. TERMINATE"], model_info=ABLE
-        ),
+        tool_model(call(1, "transfer_to_refunds"), "All done. TERMINATE"),
         handoffs=["refunds", "user"],
     )
     refunds = AssistantAgent(
         "refunds",
-        ReplayChatCompletionClient(
-            [
-                call(2, "ask_the_customer"),
-                call(3, "refund", '{"flight": "FR 7"}'),
-                call(4, "transfer_to_desk"),
-            ],
-            model_info=ABLE,
+        tool_model(
+            call(2, "ask_the_customer"),
+            call(3, "refund", '{"flight": "FR 7"}'),
+            call(4, "transfer_to_desk"),
         ),
         handoffs=["desk", Handoff(target="user", name="ask_the_customer", message="Which flight?")],
         tools=[refund],

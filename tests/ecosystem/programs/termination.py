@@ -2,6 +2,7 @@
 
 import asyncio
 
+from _replay import tool_calls, tool_model
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.base import TerminationCondition
 from autogen_agentchat.conditions import (
@@ -17,16 +18,7 @@ from autogen_agentchat.conditions import (
 )
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import FunctionCall
-from autogen_core.models import CreateResult, ModelFamily, ModelInfo, RequestUsage
 from autogen_ext.models.replay import ReplayChatCompletionClient
-
-ABLE = ModelInfo(
-    vision=False,
-    function_calling=True,
-    json_output=False,
-    family=ModelFamily.UNKNOWN,
-    structured_output=False,
-)
 
 
 def approve() -> str:
@@ -35,18 +27,12 @@ def approve() -> str:
 
 
 def team(end: TerminationCondition) -> RoundRobinGroupChat:
-    call = CreateResult(
-        finish_reason="function_calls",
-        content=[FunctionCall(id="1", name="approve", arguments="{}")],
-        usage=RequestUsage(prompt_tokens=30, completion_tokens=20),
-        cached=False,
-    )
+    approval = FunctionCall(id="1", name="approve", arguments="{}")
+    call = tool_calls(approval, prompt_tokens=30, completion_tokens=20)
     lines = ["one", "two", "three", "four STOP"]
     agents = [
         AssistantAgent("talker", ReplayChatCompletionClient([*lines])),
-        AssistantAgent(
-            "caller", ReplayChatCompletionClient([call, *lines], model_info=ABLE), tools=[approve]
-        ),
+        AssistantAgent("caller", tool_model(call, *lines), tools=[approve]),
     ]
     return RoundRobinGroupChat(agents, termination_condition=end, max_turns=7)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+from _replay import tool_calls, tool_model
 from autogen_core import (
     AgentId,
     FunctionCall,
@@ -15,9 +16,6 @@ from autogen_core.models import (
     CreateResult,
     FunctionExecutionResultMessage,
     LLMMessage,
-    ModelFamily,
-    ModelInfo,
-    RequestUsage,
     SystemMessage,
     UserMessage,
 )
@@ -32,13 +30,6 @@ from autogen_core.tools import FunctionTool, Tool, ToolSchema
 from autogen_ext.models.replay import ReplayChatCompletionClient
 from pydantic import BaseModel
 
-ABLE = ModelInfo(
-    vision=False,
-    function_calling=True,
-    json_output=False,
-    family=ModelFamily.UNKNOWN,
-    structured_output=False,
-)
 PRICES = {"tea": 3, "cake": 4}
 
 
@@ -57,14 +48,11 @@ async def add(numbers: list[int]) -> int:
 
 
 def calls(*named: tuple[str, dict[str, object]]) -> CreateResult:
-    return CreateResult(
-        finish_reason="function_calls",
-        content=[
+    return tool_calls(
+        *(
             FunctionCall(id=f"{name}-{number}", name=name, arguments=json.dumps(arguments))
             for number, (name, arguments) in enumerate(named)
-        ],
-        usage=RequestUsage(prompt_tokens=10, completion_tokens=5),
-        cached=False,
+        )
     )
 
 
@@ -87,7 +75,7 @@ class Waiter(RoutedAgent):
         )
         for each in produced:
             if isinstance(each, FunctionExecutionResultMessage):
-                # How an error is worded is the agent's affair.
+                # The text of an error is not compared.
                 print([(got.name, got.is_error or got.content) for got in each.content])
             else:
                 print(each.type, each.content)
@@ -99,15 +87,12 @@ async def main() -> None:
         FunctionTool(price, description="Look up a price."),
         FunctionTool(add, description="Add numbers."),
     ]
-    client = ReplayChatCompletionClient(
-        [
-            calls(("price", {"item": "tea"}), ("price", {"item": "cake"})),
-            calls(("add", {"numbers": [3, 4]})),
-            "That makes 7.",
-            calls(("price", {"item": "beer"}), ("price", {"item": "tea"})),
-            "There is no beer.",
-        ],
-        model_info=ABLE,
+    client = tool_model(
+        calls(("price", {"item": "tea"}), ("price", {"item": "cake"})),
+        calls(("add", {"numbers": [3, 4]})),
+        "That makes 7.",
+        calls(("price", {"item": "beer"}), ("price", {"item": "tea"})),
+        "There is no beer.",
     )
     runtime = SingleThreadedAgentRuntime()
     await ToolAgent.register(runtime, "tools", lambda: ToolAgent("executes", tools))

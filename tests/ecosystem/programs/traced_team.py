@@ -4,23 +4,16 @@ import asyncio
 import re
 from collections import Counter
 
+from _replay import tool_calls, tool_model
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import FunctionCall, SingleThreadedAgentRuntime
-from autogen_core.models import CreateResult, ModelFamily, ModelInfo, RequestUsage
+from autogen_core.models import CreateResult
 from autogen_ext.models.replay import ReplayChatCompletionClient
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-ABLE = ModelInfo(
-    vision=False,
-    function_calling=True,
-    json_output=False,
-    family=ModelFamily.UNKNOWN,
-    structured_output=False,
-)
 
 
 def double(number: int) -> int:
@@ -31,12 +24,7 @@ def double(number: int) -> int:
 
 
 def call(number: int) -> CreateResult:
-    return CreateResult(
-        finish_reason="function_calls",
-        content=[FunctionCall(id="1", name="double", arguments=f'{{"number": {number}}}')],
-        usage=RequestUsage(prompt_tokens=10, completion_tokens=5),
-        cached=False,
-    )
+    return tool_calls(FunctionCall(id="1", name="double", arguments=f'{{"number": {number}}}'))
 
 
 def without_identity(text: object) -> str:
@@ -58,7 +46,7 @@ async def main() -> None:
     trace.set_tracer_provider(provider)  # where agents and tools look for it
     runtime = SingleThreadedAgentRuntime(tracer_provider=provider)
     runtime.start()
-    client = ReplayChatCompletionClient([call(4), call(400)], model_info=ABLE)
+    client = tool_model(call(4), call(400))
     team = RoundRobinGroupChat(
         [
             AssistantAgent("counter", client, tools=[double]),
@@ -72,7 +60,7 @@ async def main() -> None:
     await runtime.stop_when_idle()
     spans = exporter.get_finished_spans()
     names = {span.context.span_id: span.name for span in spans}
-    # Which of two messages that travel at the same time ends first is nobody's promise.
+    # The order in which concurrent messages end is not guaranteed.
     for line, times in sorted(Counter(describe(span, names) for span in spans).items()):
         print(times, line)
 

@@ -14,7 +14,7 @@ from ferrogen.compat.missing import missing_attribute
 
 _COMPONENTS = "ferrogen._components"
 
-LATE_NAMES = {
+LAZY_IMPORTS = {
     "CacheStore": f"{_COMPONENTS}.cache_store",
     "Component": f"{_COMPONENTS}.component",
     "ComponentBase": f"{_COMPONENTS}.component",
@@ -31,19 +31,19 @@ LATE_NAMES = {
 }
 
 
-def late_attribute(name: str) -> Any:
+def lazy_attribute(name: str) -> Any:
     """Serve as the module-level ``__getattr__`` of ``ferrogen``.
 
     Raises:
         AttributeError: There is nothing of that name.
     """
-    if name not in LATE_NAMES:
+    if name not in LAZY_IMPORTS:
         return missing_attribute(name)
-    found = getattr(import_module(LATE_NAMES[name]), name)
+    found = getattr(import_module(LAZY_IMPORTS[name]), name)
     setattr(sys.modules["ferrogen"], name, found)
     return found
 
 
 def listed_names() -> list[str]:
     """Serve as the module-level ``__dir__`` of ``ferrogen``."""
-    return sorted({*vars(sys.modules["ferrogen"]), *LATE_NAMES})
+    return sorted({*vars(sys.modules["ferrogen"]), *LAZY_IMPORTS})

@@ -1,4 +1,4 @@
-"""Events that are logged for every message, and so leave their facts until somebody asks (B2).
+"""Facts of events, made when they are first read: events are logged for every message (B2).
 
 They are parts for the classes in `ferrogen.logging`, which have no base but the one of all classes:
 programs find there what AutoGen has.
@@ -11,10 +11,10 @@ from collections.abc import Callable
 from json.encoder import encode_basestring_ascii
 from typing import Any, cast
 
-__all__ = ["LateFacts", "as_json", "facts_alone", "late_text", "one_fact", "quoted", "settled"]
+__all__ = ["LazyFacts", "as_json", "facts_alone", "lazy_text", "one_fact", "quoted", "resolve"]
 
 
-class LateFacts:
+class LazyFacts:
     """``kwargs`` of an event: made when first read, from ``_given``; an ordinary dict from then on.
 
     Args:
@@ -37,11 +37,11 @@ class LateFacts:
 
     def show(self, name: str, given: dict[str, Any]) -> Any:
         """Make one fact from what was given."""
-        value = settled(name, given)
+        value = resolve(name, given)
         return str(value) if name in self._shown and value is not None else value
 
 
-class _LateText:
+class _LazyText:
     __slots__ = ("_make", "_of")
 
     def __init__(self, make: Callable[[Any], str], of: Any) -> None:
@@ -52,37 +52,37 @@ class _LateText:
         return self._make(self._of)
 
 
-def late_text(make: Callable[[Any], str], of: Any) -> str:
-    """Stand in for the text of a message, which is made when an event needs it.
+def lazy_text(make: Callable[[Any], str], of: Any) -> str:
+    """Return a placeholder for the text of a message; the text is made when an event needs it.
 
     Args:
         make: Makes the text.
         of: The message.
 
     Returns:
-        What may be given to an event in place of the text.
+        The placeholder, which an event takes in place of the text.
     """
-    return cast(str, _LateText(make, of))
+    return cast(str, _LazyText(make, of))
 
 
-def settled(name: str, given: dict[str, Any]) -> Any:
-    """Give what was given, and let text take the place of the message that it was made from.
+def resolve(name: str, given: dict[str, Any]) -> Any:
+    """Return the value of a fact; lazy text is made now, and replaces its message.
 
     Args:
         name: The name of the fact.
         given: What was given to an event.
 
     Returns:
-        The fact.
+        The value.
     """
     value = given[name]
-    if type(value) is _LateText:
+    if type(value) is _LazyText:
         value = given[name] = value()
     return value
 
 
 def one_fact(event: Any, name: str) -> Any:
-    """Give one of the facts in `kwargs` without making the others.
+    """Return one of the facts in `kwargs` without making the others.
 
     Args:
         event: The event.
@@ -123,7 +123,7 @@ def as_json(facts: dict[str, Any]) -> str:
     try:
         return _encode(facts)
     except (TypeError, ValueError):
-        # Keys that are no strings, or a value that contains itself: default= is not asked there.
+        # Keys that are not strings, or a value that contains itself: default= is not called.
         return json.dumps({str(key): str(value) for key, value in facts.items()})
 
 

@@ -1,0 +1,202 @@
+"""Log events of calls to models and tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ferrogen._messaging.handler_context import MessageHandlerContext
+from ferrogen._telemetry.lazy_facts import as_json
+
+
+class LLMCallEvent:
+    """One finished call to a language model, logged by model clients.
+
+    Args:
+        messages: What was sent to the model.
+        response: The model's response.
+        prompt_tokens: Number of tokens in the prompt.
+        completion_tokens: Number of tokens in the response.
+        **kwargs: Further fields to log.
+
+    Example:
+        ```python
+        import logging
+
+        from ferrogen import EVENT_LOGGER_NAME
+        from ferrogen.logging import LLMCallEvent
+
+        logging.getLogger(EVENT_LOGGER_NAME).info(
+            LLMCallEvent(
+                messages=[{"role": "user", "content": "What floats?"}],
+                response={"content": "A duck."},
+                prompt_tokens=3,
+                completion_tokens=2,
+            )
+        )
+        ```
+    """
+
+    __module__ = "ferrogen.logging"
+
+    def __init__(
+        self,
+        *,
+        messages: list[dict[str, Any]],
+        response: dict[str, Any],
+        prompt_tokens: int,
+        completion_tokens: int,
+        **kwargs: Any,
+    ) -> None:
+        self.kwargs = kwargs
+        kwargs["type"] = "LLMCall"
+        kwargs["messages"] = messages
+        kwargs["response"] = response
+        kwargs["prompt_tokens"] = prompt_tokens
+        kwargs["completion_tokens"] = completion_tokens
+        kwargs["agent_id"] = _handling_agent()
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Number of tokens in the prompt."""
+        tokens: int = self.kwargs["prompt_tokens"]
+        return tokens
+
+    @property
+    def completion_tokens(self) -> int:
+        """Number of tokens in the response."""
+        tokens: int = self.kwargs["completion_tokens"]
+        return tokens
+
+    def __str__(self) -> str:
+        return as_json(self.kwargs)
+
+
+class LLMStreamStartEvent:
+    """A streamed call to a language model begins, logged by model clients.
+
+    Args:
+        messages: What was sent to the model.
+        **kwargs: Further fields to log.
+
+    Example:
+        ```python
+        import logging
+
+        from ferrogen import EVENT_LOGGER_NAME
+        from ferrogen.logging import LLMStreamStartEvent
+
+        logging.getLogger(EVENT_LOGGER_NAME).info(
+            LLMStreamStartEvent(messages=[{"role": "user", "content": "What floats?"}])
+        )
+        ```
+    """
+
+    __module__ = "ferrogen.logging"
+
+    def __init__(self, *, messages: list[dict[str, Any]], **kwargs: Any) -> None:
+        self.kwargs = kwargs
+        kwargs["type"] = "LLMStreamStart"
+        kwargs["messages"] = messages
+        kwargs["agent_id"] = _handling_agent()
+
+    def __str__(self) -> str:
+        return as_json(self.kwargs)
+
+
+class LLMStreamEndEvent:
+    """A streamed call to a language model is complete, logged by model clients.
+
+    Args:
+        response: The model's complete response.
+        prompt_tokens: Number of tokens in the prompt.
+        completion_tokens: Number of tokens in the response.
+        **kwargs: Further fields to log.
+
+    Example:
+        ```python
+        import logging
+
+        from ferrogen import EVENT_LOGGER_NAME
+        from ferrogen.logging import LLMStreamEndEvent
+
+        logging.getLogger(EVENT_LOGGER_NAME).info(
+            LLMStreamEndEvent(response={"content": "A duck."}, prompt_tokens=3, completion_tokens=2)
+        )
+        ```
+    """
+
+    __module__ = "ferrogen.logging"
+
+    def __init__(
+        self,
+        *,
+        response: dict[str, Any],
+        prompt_tokens: int,
+        completion_tokens: int,
+        **kwargs: Any,
+    ) -> None:
+        self.kwargs = kwargs
+        kwargs["type"] = "LLMStreamEnd"
+        kwargs["response"] = response
+        kwargs["prompt_tokens"] = prompt_tokens
+        kwargs["completion_tokens"] = completion_tokens
+        kwargs["agent_id"] = _handling_agent()
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Number of tokens in the prompt."""
+        tokens: int = self.kwargs["prompt_tokens"]
+        return tokens
+
+    @property
+    def completion_tokens(self) -> int:
+        """Number of tokens in the response."""
+        tokens: int = self.kwargs["completion_tokens"]
+        return tokens
+
+    def __str__(self) -> str:
+        return as_json(self.kwargs)
+
+
+class ToolCallEvent:
+    """One finished call of a tool.
+
+    Args:
+        tool_name: The tool that ran.
+        arguments: What it was called with.
+        result: Its result, as text.
+
+    Example:
+        ```python
+        import logging
+
+        from ferrogen import EVENT_LOGGER_NAME
+        from ferrogen.logging import ToolCallEvent
+
+        logging.getLogger(EVENT_LOGGER_NAME).info(
+            ToolCallEvent(tool_name="add", arguments={"a": 1, "b": 2}, result="3")
+        )
+        ```
+    """
+
+    __module__ = "ferrogen.logging"
+
+    def __init__(self, *, tool_name: str, arguments: dict[str, Any], result: str) -> None:
+        self.kwargs: dict[str, Any] = {
+            "type": "ToolCall",
+            "tool_name": tool_name,
+            "arguments": arguments,
+            "result": result,
+            "agent_id": _handling_agent(),
+        }
+
+    def __str__(self) -> str:
+        return as_json(self.kwargs)
+
+
+def _handling_agent() -> str | None:
+    """The agent that is handling a message, or None outside any handler."""
+    try:
+        return str(MessageHandlerContext.agent_id())
+    except RuntimeError:
+        return None

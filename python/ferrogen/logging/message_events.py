@@ -1,0 +1,240 @@
+"""Log events of messages and agents, with fields that are created when they are first read."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from ferrogen._core import AgentId
+from ferrogen._messaging.topic import TopicId
+from ferrogen._telemetry.lazy_facts import (
+    LazyFacts,
+    as_json,
+    facts_alone,
+    one_fact,
+    quoted,
+    resolve,
+)
+
+_FACTS_OF_A_MESSAGE = 6
+
+
+class MessageKind(Enum):
+    """The kind of message of an event."""
+
+    __module__ = "ferrogen.logging"
+
+    DIRECT = 1
+    PUBLISH = 2
+    RESPOND = 3
+
+
+class DeliveryStage(Enum):
+    """The stage of the message when the event was logged."""
+
+    __module__ = "ferrogen.logging"
+
+    SEND = 1
+    DELIVER = 2
+
+
+class MessageEvent:
+    """A message was accepted by the runtime, or is delivered to its recipient.
+
+    Args:
+        payload: The message as text.
+        sender: The agent that sent it, if an agent did.
+        receiver: The agent or topic it goes to.
+        kind: Direct, published, or a response.
+        delivery_stage: Accepted or delivered.
+        **kwargs: Further fields to log.
+
+    Example:
+        ```python
+        from ferrogen import AgentId
+        from ferrogen.logging import DeliveryStage, MessageEvent, MessageKind
+
+        print(
+            MessageEvent(
+                payload='{"text":"hello"}',
+                sender=None,
+                receiver=AgentId("greeter", "default"),
+                kind=MessageKind.DIRECT,
+                delivery_stage=DeliveryStage.SEND,
+            )
+        )
+        ```
+    """
+
+    __module__ = "ferrogen.logging"
+
+    kwargs = LazyFacts("sender", "receiver", "kind", "delivery_stage")
+    fact = one_fact
+    __getstate__ = facts_alone
+
+    def __init__(
+        self,
+        *,
+        payload: str,
+        sender: AgentId | None,
+        receiver: AgentId | TopicId | None,
+        kind: MessageKind,
+        delivery_stage: DeliveryStage,
+        **kwargs: Any,
+    ) -> None:
+        kwargs["payload"] = payload
+        kwargs["sender"] = sender
+        kwargs["receiver"] = receiver
+        kwargs["kind"] = kind
+        kwargs["delivery_stage"] = delivery_stage
+        kwargs["type"] = "Message"
+        self._given = kwargs
+
+    def __str__(self) -> str:
+        given = vars(self).get("_given")
+        payload = None if given is None else resolve("payload", given)
+        if given is None or len(given) > _FACTS_OF_A_MESSAGE or not isinstance(payload, str):
+            return as_json(self.kwargs)
+        # Four of these are rendered for one request: formatting the line directly costs a third.
+        return (
+            f'{{"payload": {quoted(payload)}, "sender": {quoted(given["sender"])}, '
+            f'"receiver": {quoted(given["receiver"])}, "kind": {quoted(given["kind"])}, '
+            f'"delivery_stage": {quoted(given["delivery_stage"])}, "type": "Message"}}'
+        )
+
+
+class MessageDroppedEvent:
+    """An intervention handler dropped a message.
+
+    Args:
+        payload: The message as text.
+        sender: The agent that sent it, if an agent did.
+        receiver: The agent or topic it was addressed to.
+        kind: Direct, published, or a response.
+        **kwargs: Further fields to log.
+
+    Example:
+        ```python
+        from ferrogen import TopicId
+        from ferrogen.logging import MessageDroppedEvent, MessageKind
+
+        print(
+            MessageDroppedEvent(
+                payload='{"text":"spam"}',
+                sender=None,
+                receiver=TopicId("news", "default"),
+                kind=MessageKind.PUBLISH,
+            )
+        )
+        ```
+    """
+
+    __module__ = "ferrogen.logging"
+
+    kwargs = LazyFacts("sender", "receiver", "kind")
+    fact = one_fact
+    __getstate__ = facts_alone
+
+    def __init__(
+        self,
+        *,
+        payload: str,
+        sender: AgentId | None,
+        receiver: AgentId | TopicId | None,
+        kind: MessageKind,
+        **kwargs: Any,
+    ) -> None:
+        kwargs["payload"] = payload
+        kwargs["sender"] = sender
+        kwargs["receiver"] = receiver
+        kwargs["kind"] = kind
+        kwargs["type"] = "MessageDropped"
+        self._given = kwargs
+
+    def __str__(self) -> str:
+        return as_json(self.kwargs)
+
+
+class MessageHandlerExceptionEvent:
+    """A message handler raised.
+
+    Args:
+        payload: The message as text.
+        handling_agent: The agent whose handler raised.
+        exception: What it raised.
+        **kwargs: Further fields to log.
+
+    Example:
+        ```python
+        from ferrogen import AgentId
+        from ferrogen.logging import MessageHandlerExceptionEvent
+
+        print(
+            MessageHandlerExceptionEvent(
+                payload='{"text":"hello"}',
+                handling_agent=AgentId("greeter", "default"),
+                exception=ValueError("too polite"),
+            )
+        )
+        ```
+    """
+
+    __module__ = "ferrogen.logging"
+
+    kwargs = LazyFacts("handling_agent", "exception")
+    fact = one_fact
+    __getstate__ = facts_alone
+
+    def __init__(
+        self,
+        *,
+        payload: str,
+        handling_agent: AgentId,
+        exception: BaseException,
+        **kwargs: Any,
+    ) -> None:
+        kwargs["payload"] = payload
+        kwargs["handling_agent"] = handling_agent
+        kwargs["exception"] = exception
+        kwargs["type"] = "MessageHandlerException"
+        self._given = kwargs
+
+    def __str__(self) -> str:
+        return as_json(self.kwargs)
+
+
+class AgentConstructionExceptionEvent:
+    """An agent could not be built.
+
+    Args:
+        agent_id: The id of the agent.
+        exception: What its factory raised.
+        **kwargs: Further fields to log.
+
+    Example:
+        ```python
+        from ferrogen import AgentId
+        from ferrogen.logging import AgentConstructionExceptionEvent
+
+        print(
+            AgentConstructionExceptionEvent(
+                agent_id=AgentId("greeter", "default"), exception=OSError("no phrase book")
+            )
+        )
+        ```
+    """
+
+    __module__ = "ferrogen.logging"
+
+    kwargs = LazyFacts("agent_id", "exception")
+    fact = one_fact
+    __getstate__ = facts_alone
+
+    def __init__(self, *, agent_id: AgentId, exception: BaseException, **kwargs: Any) -> None:
+        kwargs["agent_id"] = agent_id
+        kwargs["exception"] = exception
+        kwargs["type"] = "AgentConstructionException"
+        self._given = kwargs
+
+    def __str__(self) -> str:
+        return as_json(self.kwargs)
