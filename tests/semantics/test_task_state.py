@@ -128,6 +128,25 @@ async def test_changes_to_pooled_tasks_do_not_affect_the_next_handlers(scenario,
     assert len(probed) == len([name for name in PROBES if "__del__" not in name])
 
 
+async def test_tasks_of_handlers_that_have_suspended_are_reused(scenario):
+    if scenario.mode != "inline":
+        pytest.skip("only inline handlers have pooled tasks")
+    names = []
+
+    async def handler(self, message, ctx):
+        names.append(asyncio.current_task().get_name())
+        await asyncio.sleep(0.0001)
+        names.append(asyncio.current_task().get_name())
+
+    await scenario.agent("a", handler, topic="t")
+    scenario.start()
+    for count in range(20):
+        await scenario.ask("a")
+        await scenario.publish("t")
+        await until(lambda ended=4 * (count + 1): len(names) == ended)
+    assert len(set(names)) <= 2
+
+
 async def test_pooled_tasks_are_not_among_all_tasks(scenario):
     async def handler(self, message, ctx):
         return None
