@@ -17,6 +17,10 @@ from .random_examples import examples
 settings.register_profile("suite", examples(30))
 settings.load_profile("suite")
 
+# Servers of tests speak no TLS: a client need not read the certificates of all authorities first.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
+
 # Tests that want source text to be run say so.
 os.environ.pop("FERROGEN_ALLOW_SOURCE_TEXT", None)
 
