@@ -141,18 +141,24 @@ test-rust: | check-rust ## run the tests of the Rust core
 	cargo test --locked --quiet --package ferrogen-core
 
 WORKERS ?= 2
+# Bytecode is cached in any case: the tests start hundreds of interpreters, and pytest rewrites each test file.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE "$(BIN)/python" -m pytest
 
 .PHONY: test-python
 test-python: $(MADE)/development $(ECOSYSTEM)/.made/ferrogen ## run the Python tests on WORKERS=2, or as ARGS say in one process
 ifeq ($(strip $(ARGS)),)
-	"$(BIN)/python" -m pytest --numprocesses=$(WORKERS) --dist=worksteal
+	$(PYTEST) --numprocesses=$(WORKERS) --dist=worksteal
 else
-	"$(BIN)/python" -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 endif
 
+# How many times the random examples of the suite, each time other ones.
+EXAMPLES ?= 20
+
 .PHONY: soak
-soak: $(MADE)/development $(MADE)/extension ## run random programs for long
+soak: $(MADE)/development $(MADE)/extension ## run random programs for long, and the random tests with EXAMPLES=20 times the examples
 	"$(BIN)/python" tools/soak.py $(ARGS)
+	FERROGEN_EXAMPLES=$(EXAMPLES) $(PYTEST) -m "hypothesis or soak" --numprocesses=$(WORKERS) --dist=worksteal --timeout=3600
 
 .PHONY: test-model
 test-model: $(MADE)/development $(MADE)/extension $(MADE)/model ## run the tests that ask a real model on this machine

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import settings
 
 from .fork_server import ForkServer
+from .random_examples import examples
 
-# Shared machines are slow at times: how long one example takes says nothing.
-settings.register_profile("local", deadline=None)
-# In CI the same examples each time: a red build is about the change it is for.
-settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile("ci" if os.environ.get("CI") else "local")
+settings.register_profile("suite", examples(30))
+settings.load_profile("suite")
+
+# Servers of tests speak no TLS: a client need not read the certificates of all authorities first.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 
 # Tests that want source text to be run say so.
 os.environ.pop("FERROGEN_ALLOW_SOURCE_TEXT", None)

@@ -2,7 +2,7 @@
 
 Each program runs in a fork of its own, with its own arguments, environment, folder and exit status.
 Only the imports are shared, which take most of the time of a short program. A program that is about
-how an interpreter starts or about signals needs a new one: use `subprocess`.
+how an interpreter starts needs a new one: use `subprocess`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 SIZE = 1 << 20
 FOREIGN = ("FERROGEN_INSTALL", "FERROGEN_PLAIN_TASKS")
@@ -64,6 +65,19 @@ class ForkServer:
         clean = {name: value for name, value in given.items() if name not in FOREIGN}
         return {**clean, "FERROGEN_INSTALL": "1"} if self.installed else clean
 
+    def start(
+        self,
+        *arguments: str,
+        streams: Sequence[int],
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> ForkedProgram:
+        """Start a program with those descriptors as its input, output and errors."""
+        environment = self.environment(os.environ if env is None else env)
+        order = {"arguments": arguments, "cwd": str(cwd or Path.cwd()), "env": environment}
+        socket.send_fds(self.connection, [json.dumps(order).encode()], list(streams))
+        return ForkedProgram(self.connection, json.loads(self.connection.recv(SIZE)))
+
     def run(
         self,
         *arguments: str,
@@ -73,8 +87,6 @@ class ForkServer:
         timeout: float = 50,
     ) -> subprocess.CompletedProcess[str]:
         """Run `PROGRAM ARGUMENTS...` or `-m MODULE ARGUMENTS...` to its end."""
-        environment = self.environment(os.environ if env is None else env)
-        order = {"arguments": arguments, "cwd": str(cwd or Path.cwd()), "env": environment}
         with (
             tempfile.TemporaryFile() as given,
             tempfile.TemporaryFile() as printed,
@@ -83,18 +95,12 @@ class ForkServer:
             given.write(text.encode())
             given.seek(0)
             streams = [file.fileno() for file in (given, printed, complained)]
-            socket.send_fds(self.connection, [json.dumps(order).encode()], streams)
-            child = json.loads(self.connection.recv(SIZE))
-            self.connection.settimeout(timeout)
+            program = self.start(*arguments, streams=streams, cwd=cwd, env=env)
             try:
-                status = json.loads(self.connection.recv(SIZE))
+                status = program.wait(timeout)
             except TimeoutError:
-                os.kill(child, signal.SIGKILL)
-                self.connection.settimeout(None)
-                self.connection.recv(SIZE)
+                program.kill()
                 raise subprocess.TimeoutExpired(list(arguments), timeout) from None
-            finally:
-                self.connection.settimeout(None)
             printed.seek(0)
             complained.seek(0)
             output, errors = printed.read().decode(), complained.read().decode()
@@ -104,6 +110,40 @@ class ForkServer:
         """End the server."""
         self.connection.close()
         self.process.communicate()
+
+
+class ForkedProgram:
+    """A program in a fork; the server starts the next one when it has ended."""
+
+    def __init__(self, connection: socket.socket, pid: int) -> None:
+        self.connection = connection
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def wait(self, timeout: float = 50) -> int:
+        """Wait until it has ended; return its exit status.
+
+        Raises:
+            TimeoutError: It has not ended in time.
+        """
+        if self.returncode is None:
+            self.connection.settimeout(timeout)
+            try:
+                self.returncode = int(json.loads(self.connection.recv(SIZE)))
+            finally:
+                self.connection.settimeout(None)
+        return self.returncode
+
+    def kill(self) -> None:
+        """Kill it, unless it has ended."""
+        self.send_signal(signal.SIGKILL)
+        self.wait()
 
 
 # ---- What follows runs in the server.
@@ -132,6 +172,10 @@ def prepare(order: dict[str, Any], streams: list[int]) -> list[str]:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    # The objects made for the streams of the server have kept whether those are terminals or files.
+    sys.stdin = sys.__stdin__ = reopened(sys.stdin, "r")
+    sys.stdout = sys.__stdout__ = reopened(sys.stdout, "w")
+    sys.stderr = sys.__stderr__ = reopened(sys.stderr, "w", buffering=1)
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
@@ -139,6 +183,12 @@ def prepare(order: dict[str, Any], streams: list[int]) -> list[str]:
     sys.path[:0] = [path for path in added.split(os.pathsep) if path and path not in sys.path]
     arguments: list[str] = order["arguments"]
     return arguments
+
+
+def reopened(stream: TextIO, mode: str, buffering: int = -1) -> Any:
+    """A new object for the descriptor of a stream."""
+    how = {"encoding": stream.encoding, "errors": stream.errors, "closefd": False}
+    return os.fdopen(stream.fileno(), mode, buffering, **how)
 
 
 def run_module(name: str, arguments: list[str]) -> None:

@@ -1,5 +1,7 @@
 """A program in a fork of the fork server starts and ends as in a new interpreter."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -62,6 +64,20 @@ def test_a_program_that_does_not_end_is_killed_and_others_run(run):
     with pytest.raises(subprocess.TimeoutExpired):
         run("import time; time.sleep(1000)", timeout=0.5)
     assert run("print(1)").stdout == "1\n"
+
+
+def test_a_running_program_at_a_terminal_can_be_interrupted(fork_server, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("import sys; print(sys.stdin.isatty()); input()")
+    terminal, its_end = os.openpty()
+    running = fork_server("json").start(str(program), streams=[its_end] * 3)
+    os.close(its_end)
+    shown = b""
+    while b"True" not in shown:  # the line appears before the program ends, as at any terminal
+        shown += os.read(terminal, 100)
+    running.send_signal(signal.SIGINT)
+    assert running.wait() == -signal.SIGINT
+    os.close(terminal)
 
 
 def test_autogen_core_is_ferrogen_when_it_is_installed(fork_server, tmp_path):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -33,6 +33,7 @@ from ferrogen._core import (
     is_valid_agent_type,
 )
 
+from ..random_examples import examples
 from .engines import Agent, Host, make_engine
 
 ALLOWED = (TypeError, ValueError, OverflowError, RuntimeError, AttributeError)
@@ -228,7 +229,7 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 TestAnyOrder = AnyOrder.TestCase
-TestAnyOrder.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAnyOrder.settings = examples(40, stateful_step_count=40)
 
 
 class OddSubscription:
@@ -271,7 +272,7 @@ topics = st.one_of(
 
 
 @given(st.lists(st.tuples(st.sampled_from(["add", "remove", "recipients"]), subscriptions, topics)))
-@settings(max_examples=200)
+@examples(80)
 def test_routes_return_a_result_or_an_error_for_any_arguments(calls: list[Any]) -> None:
     routes = Routes()
     for name, subscription, topic in calls:
@@ -287,7 +288,7 @@ def test_routes_return_a_result_or_an_error_for_any_arguments(calls: list[Any]) 
 
 
 @given(st.lists(odd_things, max_size=3))
-@settings(max_examples=200)
+@examples(80)
 def test_everything_else_returns_a_result_or_an_error_for_any_arguments(
     arguments: list[Any],
 ) -> None:

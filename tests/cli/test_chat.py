@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from contextlib import suppress
 
 import pytest
@@ -23,14 +22,26 @@ async def server():
 
 
 class Terminal:
-    """A running ``ferrogen chat``."""
+    """A running ``ferrogen chat``, of which output and errors are read, and what it reads."""
 
-    def __init__(self, process):
-        self.process = process
+    def __init__(self, program, output, errors, typed):
+        self.program, self.output, self.errors, self.typed = program, output, errors, typed
 
-    async def end(self, typed=""):
-        output, errors = await self.process.communicate(typed.encode())
-        return self.process.returncode, output.decode(), errors.decode()
+    def type(self, text):
+        os.write(self.typed, text)
+
+    async def shown(self, text):
+        """Wait until a text is on the screen."""
+        seen = b""
+        while text not in seen:
+            piece = await self.output.read(100)
+            assert piece, seen
+            seen += piece
+
+    async def end(self):
+        output, errors = await asyncio.gather(self.output.read(), self.errors.read())
+        status = await asyncio.to_thread(self.program.wait)
+        return status, output.decode(), errors.decode()
 
 
 def arguments_for(server):
@@ -43,9 +54,13 @@ def environment(**changes):
 
 
 @pytest.fixture
-async def chat(server, fork_server, tmp_path):
+def forks(fork_server):
+    return fork_server("ferrogen.cli.main", "ferrogen.models.anthropic")
+
+
+@pytest.fixture
+async def chat(server, forks, tmp_path):
     """Give a function that calls ``ferrogen chat`` with the scripted server, in a fork."""
-    forks = fork_server("ferrogen.cli.main", "ferrogen.models.anthropic")
 
     async def call(*arguments, typed="", **changes):
         command = ["-m", "ferrogen", "chat", *arguments_for(server), *arguments]
@@ -56,28 +71,37 @@ async def chat(server, fork_server, tmp_path):
     return call
 
 
+async def reader_of(descriptor):
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", 0)
+    )
+    return reader
+
+
 @pytest.fixture
-async def chat_process(server, tmp_path):
-    """Give a function that starts ``ferrogen chat`` with the scripted server."""
-    terminals = []
+async def at_terminal(server, forks, tmp_path):
+    """Give a function that starts ``ferrogen chat``, which reads from a terminal, in a fork."""
+    started = []
 
-    async def begin(*arguments):
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ferrogen", "chat", *arguments_for(server), *arguments),
-            cwd=tmp_path,
-            env=environment(),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        terminals.append(Terminal(process))
-        return terminals[-1]
+    async def start(*arguments):
+        plain = environment(TERM="dumb")
+        del plain["NO_COLOR"]
+        (output, its_output), (errors, its_errors) = os.pipe(), os.pipe()
+        typed, its_input = os.openpty()
+        streams = [its_input, its_output, its_errors]
+        command = ["-m", "ferrogen", "chat", *arguments_for(server), *arguments]
+        program = forks.start(*command, streams=streams, cwd=tmp_path, env=plain)
+        for descriptor in streams:
+            os.close(descriptor)
+        started.append(Terminal(program, await reader_of(output), await reader_of(errors), typed))
+        return started[-1]
 
-    yield begin
-    for terminal in terminals:
-        if terminal.process.returncode is None:
-            terminal.process.kill()
-            await terminal.process.communicate()
+    yield start
+    for terminal in started:
+        terminal.program.kill()
+        await terminal.end()  # what is read to its end is closed
+        os.close(terminal.typed)
 
 
 async def test_one_question_has_one_response(server, chat):
@@ -135,93 +159,63 @@ async def test_a_script_ends_at_the_first_failure(server, chat):
     assert len(server.requests) == 1
 
 
-async def test_an_interrupted_response_ends_cleanly(server, chat_process):
+async def test_an_interrupted_response_ends_cleanly(server, at_terminal):
     server.play([*stream(start(), text(0, "Ci"))[:-1], asyncio.Event()])
-    terminal = await chat_process("--message", "Hello?")
-    assert await terminal.process.stdout.readexactly(2) == b"Ci"
-    terminal.process.send_signal(signal.SIGINT)
+    terminal = await at_terminal("--message", "Hello?")
+    assert await terminal.output.readexactly(2) == b"Ci"
+    terminal.program.send_signal(signal.SIGINT)
     status, output, errors = await terminal.end()
     assert (status, output) == (130, "\n")
     assert errors == "prompt tokens: 12, completion tokens: 1, cost: unknown\n"
     await server.deserted()
 
 
-@pytest.fixture
-async def at_terminal(server, tmp_path):
-    """Start ``ferrogen chat`` at a terminal; give the process, and a function that types."""
-    terminal, its_end = os.openpty()
-    plain = {name: value for name, value in environment(TERM="dumb").items() if name != "NO_COLOR"}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "ferrogen", "chat", *arguments_for(server)),
-        cwd=tmp_path,
-        env=plain,
-        stdin=its_end,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    os.close(its_end)
-    yield process, lambda text: os.write(terminal, text)
-    if process.returncode is None:
-        process.kill()
-        await process.communicate()
-    os.close(terminal)
-
-
-async def shown(process, text):
-    """Wait until a text is on the screen."""
-    seen = b""
-    while text not in seen:
-        piece = await process.stdout.read(100)
-        assert piece, seen
-        seen += piece
-
-
 async def test_at_a_terminal_the_conversation_continues_after_an_interrupted_response(
     server, at_terminal
 ):
-    process, typed = at_terminal
     server.play([*stream(start(), text(0, "Ci"))[:-1], asyncio.Event()], HELLO)
-    typed(b"Hello?\n")
-    await shown(process, b"Ci")
-    process.send_signal(signal.SIGINT)
-    typed(b"Again?\n")
+    terminal = await at_terminal()
+    terminal.type(b"Hello?\n")
+    await terminal.shown(b"Ci")
+    terminal.program.send_signal(signal.SIGINT)
+    terminal.type(b"Again?\n")
     await server.asked(2)
-    typed(b"\x04")  # Ctrl+D
-    output, errors = await process.communicate()
-    assert process.returncode == 0
-    assert b"Ciao.\n" in output
-    assert b"Traceback" not in errors
+    terminal.type(b"\x04")  # Ctrl+D
+    status, output, errors = await terminal.end()
+    assert status == 0
+    assert "Ciao.\n" in output
+    assert "Traceback" not in errors
     said = [message["content"][0]["text"] for message in server.requests[1].json["messages"]]
     assert said == ["Hello?", "Ci", "Again?"]
 
 
 async def test_at_a_terminal_the_conversation_continues_after_a_failure(server, at_terminal):
-    process, typed = at_terminal
     server.play(json_response({"error": {"message": "not now"}}, 400), HELLO)
-    typed(b"Hello?\nAgain?\n")
-    await shown(process, b"Ciao.")
-    typed(b"\x04")
-    _, errors = await process.communicate()
-    assert process.returncode == 0
-    assert b"not now" in errors
+    terminal = await at_terminal()
+    terminal.type(b"Hello?\nAgain?\n")
+    await terminal.shown(b"Ciao.")
+    terminal.type(b"\x04")
+    status, _, errors = await terminal.end()
+    assert status == 0
+    assert "not now" in errors
     said = [message["content"][0]["text"] for message in server.requests[1].json["messages"]]
     assert said == ["Again?"]
 
 
 async def test_an_interrupt_at_the_prompt_ends_the_conversation(server, at_terminal):
-    process, typed = at_terminal
     server.play(HELLO)
-    typed(b"Hello?\n")
-    await shown(process, b"Ciao.\n> ")
-    while process.returncode is None:
+    terminal = await at_terminal()
+    terminal.type(b"Hello?\n")
+    await terminal.shown(b"Ciao.\n> ")
+    while terminal.program.returncode is None:
         # One that comes between the prompt and the reading of the line is seen with the next.
-        process.send_signal(signal.SIGINT)
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(process.wait(), 5)
-    _, errors = await process.communicate()
-    assert process.returncode == 0
-    assert errors.decode().endswith(USED)
-    assert b"Traceback" not in errors
+        terminal.program.send_signal(signal.SIGINT)
+        with suppress(TimeoutError):
+            await asyncio.to_thread(terminal.program.wait, 5)
+    status, _, errors = await terminal.end()
+    assert status == 0
+    assert errors.endswith(USED)
+    assert "Traceback" not in errors
 
 
 async def test_a_service_that_speaks_openais_api(server, chat):
@@ -240,10 +234,10 @@ async def test_a_service_that_speaks_openais_api(server, chat):
     assert request.json["max_tokens"] == 9
 
 
-async def test_an_sdk_that_is_not_there_is_one_sentence(chat_process, tmp_path):
+async def test_an_sdk_that_is_not_there_is_one_sentence(server, fork, tmp_path):
     (tmp_path / "anthropic.py").write_text("raise ImportError('broken')")
-    status, output, errors = await (await chat_process("--message", "Hi")).end()
-    assert (status, output) == (2, "")
-    assert errors.startswith("ferrogen chat: ")
-    assert "pip install 'ferrogen[anthropic]'" in errors
-    assert errors.count("\n") == 1
+    done = fork("chat", *arguments_for(server), "--message", "Hi")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ferrogen chat: ")
+    assert "pip install 'ferrogen[anthropic]'" in done.stderr
+    assert done.stderr.count("\n") == 1

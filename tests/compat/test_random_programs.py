@@ -7,9 +7,10 @@ compared without their order.
 import asyncio
 from dataclasses import dataclass
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from ..random_examples import examples
 from .harness import same, yield_to_loop
 
 
@@ -86,7 +87,7 @@ async def outcome_of(awaitable):
 
 
 @given(subscriptions=subscriptions, openings=openings, built=st.booleans())
-@settings(max_examples=30)
+@examples(15)
 def test_random_programs_have_the_same_messages_and_responses(subscriptions, openings, built):
     async def scenario(core, record):
         received, runtime = [], core.SingleThreadedAgentRuntime()

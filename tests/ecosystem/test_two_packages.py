@@ -28,6 +28,6 @@ def test_pickles_and_cached_responses_of_upstream_are_readable(run_program: Any)
 
 def test_worker_runtimes_of_both_packages_exchange_messages(run_program: Any) -> None:
     worker = HERE / "programs" / "grpc_worker.py"
-    output = run_program(worker, "ferrogen", "--child-on-upstream", fresh=True)
-    expected = run_program(worker, "upstream", fresh=True)
+    output = run_program(worker, "ferrogen", "--child-on-upstream")
+    expected = run_program(worker, "upstream")
     assert output == "ferrogen and autogen_core\n" + expected

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -112,23 +112,6 @@ def runtime(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def command(runtime: str, name: str) -> list[str]:
-    runner = {"upstream": [], "ferrogen": ["-m", "ferrogen", "run"]}[runtime]
-    return [sys.executable, *runner, str(EXAMPLES / name)]
-
-
-@pytest.fixture
-def debate_command(runtime: str) -> list[str]:
-    """The command that runs the debate on that runtime, to which its arguments are added."""
-    return command(runtime, "debate.py")
-
-
-@pytest.fixture
-def team_command(runtime: str) -> list[str]:
-    """The command that lets the writer and the critic talk on that runtime."""
-    return command(runtime, "team.py")
-
-
 def run_in(forks: ForkServer, name: str, environment: Environment) -> Program:
     def run(base_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         env = environment(OPENAI_BASE_URL=base_url)
@@ -139,7 +122,7 @@ def run_in(forks: ForkServer, name: str, environment: Environment) -> Program:
 
 @pytest.fixture
 def forks(fork_server: Callable[..., ForkServer], runtime: str) -> ForkServer:
-    """The fork server on that runtime, for tests that are not about signals or terminals."""
+    """The fork server on that runtime."""
     return fork_server(*AGENTCHAT, *CLIENT, installed=runtime == "ferrogen")
 
 
@@ -153,3 +136,51 @@ def debate(forks: ForkServer, environment: Environment) -> Program:
 def team(forks: ForkServer, environment: Environment) -> Program:
     """Gives a function that runs the conversation of the team to its end."""
     return run_in(forks, "team.py", environment)
+
+
+class Running:
+    """A running program, whose output is read while it runs."""
+
+    def __init__(self, forks: ForkServer, env: Mapping[str, str], *arguments: str) -> None:
+        reading, writing = os.pipe()
+        self.output = os.fdopen(reading, encoding="utf-8")
+        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - see close()
+        streams = [os.open(os.devnull, os.O_RDONLY), writing, self.errors.fileno()]
+        self.program = forks.start(*arguments, env=env, streams=streams)
+        for descriptor in streams[:2]:
+            os.close(descriptor)
+
+    def read_until(self, words: str) -> None:
+        """Read its output to the end of the line with those words."""
+        while words not in (line := self.output.readline()):
+            assert line, self.end()
+
+    def send_signal(self, number: int) -> None:
+        self.program.send_signal(number)
+
+    def end(self) -> tuple[int, str]:
+        """Its exit status and its errors."""
+        self.output.read()
+        status = self.program.wait()
+        self.errors.seek(0)
+        return status, self.errors.read()
+
+    def close(self) -> None:
+        self.program.kill()
+        self.output.close()
+        self.errors.close()
+
+
+@pytest.fixture
+def begin(forks: ForkServer, environment: Environment) -> Iterator[Callable[..., Running]]:
+    """Gives a function that starts an example."""
+    begun: list[Running] = []
+
+    def start(name: str, base_url: str, *arguments: str) -> Running:
+        env = environment(OPENAI_BASE_URL=base_url)
+        begun.append(Running(forks, env, str(EXAMPLES / name), *arguments))
+        return begun[-1]
+
+    yield start
+    for running in begun:
+        running.close()

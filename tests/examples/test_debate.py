@@ -7,13 +7,13 @@ import os
 import pty
 import re
 import signal
-import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .conftest import EXAMPLES
 
 QUESTION = "What is 6 times 7?"
 OPINION = "Someone answers: "
@@ -146,30 +146,20 @@ def test_a_server_that_is_not_there_is_one_sentence(debate: Any) -> None:
     assert f"the model at {url} gave no answer" in one_line(result.stderr)
 
 
-def test_an_interrupted_debate_ends_with_one_sentence(
-    serve: Any, debate_command: list[str], environment: Any
-) -> None:
+def test_an_interrupted_debate_ends_with_one_sentence(serve: Any, begin: Any) -> None:
     never = threading.Event()
 
     def response(request: Any, _: str) -> None:
         request.say("Well, ")
         never.wait()
 
-    process = subprocess.Popen(
-        [*debate_command, QUESTION],
-        env=environment(OPENAI_BASE_URL=serve(response)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    while not process.stdout.readline().startswith("Question"):
-        pass
-    process.stdout.read(len("solver-1"))  # now the model is at work
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=50)
+    program = begin("debate.py", serve(response), QUESTION)
+    program.read_until("Question")
+    program.output.read(len("solver-1"))  # now the model is at work
+    program.send_signal(signal.SIGINT)
+    status, errors = program.end()
     never.set()
-    assert process.returncode == 130
+    assert status == 130
     assert one_line(errors) == "debate: interrupted"
 
 
@@ -181,15 +171,14 @@ def test_without_a_model_it_says_what_to_set(debate: Any) -> None:
 
 @pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
 def test_a_terminal_gets_colours_and_progress(
-    serve: Any, debate_command: list[str], environment: Any, no_color: str, coloured: bool
+    serve: Any, forks: Any, environment: Any, no_color: str, coloured: bool
 ) -> None:
     response, _ = voting("42", "42")
     terminal, its_end = pty.openpty()
-    process = subprocess.Popen(
-        [*debate_command, QUESTION, "--solvers", "2", "--rounds", "2"],
+    process = forks.start(
+        *(str(EXAMPLES / "debate.py"), QUESTION, "--solvers", "2", "--rounds", "2"),
         env=environment(OPENAI_BASE_URL=serve(response), NO_COLOR=no_color),
-        stdout=its_end,
-        stderr=its_end,
+        streams=[its_end] * 3,
     )
     os.close(its_end)
     shown = b""
@@ -206,7 +195,6 @@ def test_a_terminal_gets_colours_and_progress(
 
 
 def test_it_imports_what_an_autogen_program_imports() -> None:
-    examples = Path(__file__).resolve().parents[2] / "examples"
-    text = "\n".join((examples / f"{name}.py").read_text() for name in ("debate", "debate_model"))
+    text = "\n".join((EXAMPLES / f"{name}.py").read_text() for name in ("debate", "debate_model"))
     imported = set(re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE))
     assert imported - sys.stdlib_module_names == {"autogen_core", "debate_model", "openai"}

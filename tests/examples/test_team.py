@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -51,29 +50,19 @@ def test_without_a_model_it_says_what_to_set(team: Any) -> None:
     assert "set OPENAI_API_KEY, or OPENAI_BASE_URL" in result.stderr
 
 
-def test_an_interrupted_conversation_ends_with_one_sentence(
-    serve: Any, team_command: list[str], environment: Any
-) -> None:
+def test_an_interrupted_conversation_ends_with_one_sentence(serve: Any, begin: Any) -> None:
     never = threading.Event()
 
     def response(request: Any, _: str) -> None:
         request.say("Well, ")
         never.wait()
 
-    process = subprocess.Popen(
-        team_command,
-        env=environment(OPENAI_BASE_URL=serve(response)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    while "(writer)" not in process.stdout.readline():
-        pass
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=50)
+    program = begin("team.py", serve(response))
+    program.read_until("(writer)")
+    program.send_signal(signal.SIGINT)
+    status, errors = program.end()
     never.set()
-    assert (process.returncode, errors) == (130, "team: interrupted\n")
+    assert (status, errors) == (130, "team: interrupted\n")
 
 
 def test_it_imports_what_an_agentchat_program_imports() -> None:

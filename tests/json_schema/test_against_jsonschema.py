@@ -3,11 +3,13 @@
 import json
 
 import jsonschema_rs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ferrogen.utils import schema_to_pydantic_model
+
+from ..random_examples import examples
 
 NAMES = st.sampled_from(["a", "b", "c"])
 SMALL = st.integers(0, 3)
@@ -90,7 +92,7 @@ def loads(model, text, *, strict):
     return True
 
 
-@settings(max_examples=150, deadline=None)
+@examples(50)
 @given(schema=SCHEMAS, values=st.lists(VALUES, min_size=1, max_size=8))
 def test_a_model_takes_what_its_schema_allows(schema, values):
     whole = {**objects_root(schema), "$defs": DEFINITIONS}

@@ -158,7 +158,16 @@ READS = [
         r"cancel\(|uncancel|set_|set |del__|callback|twice|_name\(|own|await|iter", name
     )
 ]
-"""Probes that change nothing."""
+"""Probes that change nothing, but for what the loop reports."""
+
+# AutoGen keeps its tasks in a set, which a callback of each one updates.
+OF_AUTOGEN = {"task._callbacks", "Task._callbacks"}
+
+# That an exception was retrieved, or a cancellation was raised, is kept by the task.
+_KEPT = re.compile(r"exception\(|result\(|_make_cancelled_error|_log_traceback")
+
+TOGETHER = [name for name in READS if name not in OF_AUTOGEN and not _KEPT.search(name)]
+"""Probes that can be applied to one task, one after the other."""
 
 
 # Parts of a text that differ from task to task.
@@ -224,3 +233,7 @@ def state(task: Any) -> Any:
     if task.cancelled() or not task.done():
         return how
     return *how, shown(task.exception()), None if task.exception() else shown(task.result())
+
+
+def all_reads(task: Any) -> Any:
+    return {name: observe(PROBES[name], task) for name in TOGETHER}

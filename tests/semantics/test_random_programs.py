@@ -1,31 +1,25 @@
-"""Random programs: handlers observe the same in every execution mode.
-
-`FERROGEN_RANDOM_PROGRAMS=5000` in the environment has so many played, other ones each time.
-"""
+"""Random programs: handlers observe the same in every execution mode."""
 
 import asyncio
-import os
 import sys
 import warnings
 
 import autogen_core
 import pytest
 import uvloop
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 
 import ferrogen
 
+from ..random_examples import IN_SOAK, examples
 from .player import run
 from .programs import programs
 
-MANY = os.environ.get("FERROGEN_RANDOM_PROGRAMS")
-playing = settings(
-    max_examples=int(MANY or "50"),
-    deadline=None,
-    derandomize=MANY is None,
+playing = examples(
+    20,
     database=None,
     # To reduce a program that fails takes minutes.
-    phases=[Phase.generate] if MANY is None else list(Phase),
+    phases=list(Phase) if IN_SOAK else [Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 

@@ -4,12 +4,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ferrogen._serialization.serializer import type_name
 from ferrogen.exceptions import SerializationError
 
+from ..random_examples import examples
 from .test_round_trip import ALL, REGISTRY, messages_of
 
 VALUES = st.recursive(
@@ -37,7 +38,7 @@ def read(payload: bytes, how: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(("cls", "form"), ALL, ids=lambda part: getattr(part, "__name__", part))
-@settings(max_examples=60, deadline=None)
+@examples(15)
 @given(data=st.data())
 def test_damaged_bytes_are_read_or_refused(cls: type[Any], form: str, data: st.DataObject) -> None:
     how = {"type_name": type_name(cls), "data_content_type": form}
@@ -50,7 +51,7 @@ def test_damaged_bytes_are_read_or_refused(cls: type[Any], form: str, data: st.D
 
 
 @pytest.mark.parametrize(("cls", "form"), ALL, ids=lambda part: getattr(part, "__name__", part))
-@settings(max_examples=60, deadline=None)
+@examples(15)
 @given(values=VALUES, marked=st.booleans())
 def test_values_of_another_shape_are_read_or_refused(
     cls: type[Any], form: str, values: Any, marked: bool

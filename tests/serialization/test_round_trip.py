@@ -13,7 +13,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 from google.protobuf import json_format, struct_pb2, type_pb2
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from typing_extensions import NotRequired
@@ -23,6 +23,8 @@ from ferrogen import UnknownPayload
 from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen._serialization.serializer import type_name
 from ferrogen.serialization import MSGPACK_DATA_CONTENT_TYPE, message_schema, message_version
+
+from ..random_examples import examples
 
 JSON = ferrogen.JSON_DATA_CONTENT_TYPE
 PROTOBUF = ferrogen.PROTOBUF_DATA_CONTENT_TYPE
@@ -206,7 +208,7 @@ ALL = [
 REGISTRY = SerializationRegistry()
 for every in (*MESSAGES, *PROTOBUF_MESSAGES):
     REGISTRY.add_serializer(ferrogen.try_get_known_serializers_for_type(every))
-quick = settings(max_examples=40, deadline=None)
+quick = examples(20)
 
 
 def messages_of(cls: type[Any]) -> st.SearchStrategy[Any]:

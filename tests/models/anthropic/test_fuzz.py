@@ -5,13 +5,14 @@ import asyncio
 import anthropic
 import httpx2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from ferrogen.exceptions import ModelError
 from ferrogen.models import CreateResult, UserMessage
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 
+from ...random_examples import examples
 from ..scripted_server import HANG_UP, RESET, ScriptedServer, json_response, sse_body
 from .conftest import KEY, KNOWS_ALL
 from .frames import PING, closed, delta, ended, frame, opened, start, thinking, tool_use, whole
@@ -42,7 +43,7 @@ BODIES = st.lists(FRAMES | RUBBISH, max_size=12)
 ENDINGS = st.sampled_from([[b"0\r\n\r\n"], [HANG_UP], [RESET]])
 
 # The loop and the server are made anew for each example.
-EXAMPLES = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = examples(20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 async def outcome(response, ask):

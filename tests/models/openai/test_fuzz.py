@@ -8,13 +8,14 @@ from typing import Any
 
 import httpx2
 import openai
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ferrogen.exceptions import FerrogenError, ModelConnectionError
 from ferrogen.models import CreateResult
 from ferrogen.models.openai import OpenAIChatCompletionClient
 
+from ...random_examples import examples
 from ..scripted_server import (
     HANG_UP,
     RESET,
@@ -140,7 +141,7 @@ async def _ask(response: list[Step], streaming: bool) -> None:
         await server.deserted()
 
 
-@settings(max_examples=60)
+@examples(20)
 @given(response=responses(), streaming=st.booleans())
 def test_any_bytes_are_a_response_or_a_typed_error(response: list[Step], streaming: bool) -> None:
     asyncio.run(asyncio.wait_for(_ask(response, streaming), 15))

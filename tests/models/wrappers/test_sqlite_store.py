@@ -9,12 +9,14 @@ from contextlib import closing, contextmanager
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ferrogen import CacheStore
 from ferrogen.exceptions import CacheStoreError, ClientSetupError, SerializationError
 from ferrogen.models.wrappers import SqliteCacheStore
+
+from ...random_examples import examples
 
 
 @pytest.fixture
@@ -122,7 +124,7 @@ KEYS = st.sampled_from("abcdef")
 CALLS = st.tuples(st.sampled_from([0, 1]), KEYS, st.none() | st.sampled_from("123"))
 
 
-@settings(max_examples=60)
+@examples(20)
 @given(st.integers(1, 5), st.lists(CALLS, max_size=40))
 def test_the_least_recently_used_entry_is_evicted_and_never_another(max_entries, calls):
     model = LruModel(max_entries)

@@ -1,0 +1,24 @@
+"""Number of random examples: few, and the same ones, in the suite; many, and other ones, in a soak.
+
+`make soak` sets `FERROGEN_EXAMPLES`: a test takes so many times the examples of the suite.
+"""
+
+import os
+from typing import Any
+
+from hypothesis import settings
+
+TIMES = int(os.environ.get("FERROGEN_EXAMPLES") or 0)
+IN_SOAK = TIMES > 0
+
+
+def examples(many: int, **options: Any) -> settings:
+    """Settings of a test that takes `many` examples in the suite."""
+    # How long one example takes depends on the machine, and is no reason to fail.
+    return settings(
+        max_examples=many * (TIMES or 1),
+        derandomize=not IN_SOAK,
+        deadline=None,
+        print_blob=True,
+        **options,
+    )
