@@ -27,6 +27,7 @@ from ._messaging.function_call import FunctionCall
 from ._messaging.handler_context import MessageHandlerContext
 from ._messaging.intervention import DefaultInterventionHandler, DropMessage, InterventionHandler
 from ._messaging.message_context import MessageContext
+from ._messaging.priority import Priority
 from ._messaging.subscription import Subscription, SubscriptionInstantiationContext
 from ._messaging.topic import DefaultTopicId, TopicId
 from ._messaging.type_prefix_subscription import TypePrefixSubscription
@@ -104,6 +105,7 @@ __all__ = [
     "MessageContext",
     "MessageHandlerContext",
     "MessageSerializer",
+    "Priority",
     "RoutedAgent",
     "SingleThreadedAgentRuntime",
     "Subscription",

@@ -357,6 +357,9 @@ class Engine:
         sender: AgentId | None = None,
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
+        priority: int | None = None,
+        fairness_key: str | None = None,
+        timeout: float | None = None,
     ) -> Send:
         """Send a message to one agent. See `AgentRuntime.send_message`."""
 
@@ -368,6 +371,9 @@ class Engine:
         sender: AgentId | None = None,
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
+        priority: int | None = None,
+        fairness_key: str | None = None,
+        timeout: float | None = None,
     ) -> Send:
         """Publish a message to a topic. See `AgentRuntime.publish_message`."""
 
@@ -461,8 +467,9 @@ class Engine:
         agent_type: str,
         *,
         concurrency: int | None,
+        reentrant: bool,
         capacity: int | None,
-        drop_oldest: bool,
+        overflow: str,
         passivate_after: float | None,
     ) -> None:
         """Set the options of the agents of a type. See `AgentOptions`; None means no limit."""

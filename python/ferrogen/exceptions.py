@@ -7,6 +7,7 @@ The tree::
     ├── UndeliverableException           a message cannot be delivered
     │   ├── RecipientNotFoundError       (LookupError)  the agent type is not registered
     │   ├── MailboxFullError             the recipient's bounded mailbox is full
+    │   ├── DeadlineExceededError        (TimeoutError) the message was not handled in time
     │   ├── DeadlockError                (RuntimeError) the recipient waits for this very message
     │   ├── NoSubscriberError            the topic has no subscriber
     │   ├── UnhandledMessageError        the recipient has no handler for the message type
@@ -148,6 +149,10 @@ class RecipientNotFoundError(UndeliverableException, LookupError):
 
 class MailboxFullError(UndeliverableException):
     """The recipient's bounded mailbox has no room for another message."""
+
+
+class DeadlineExceededError(UndeliverableException, TimeoutError):
+    """A message was not handled before its deadline. A handler that had begun was cancelled."""
 
 
 class DeadlockError(UndeliverableException, RuntimeError):

@@ -168,6 +168,23 @@ async def test_tasks_of_handlers_that_have_suspended_are_reused(scenario):
     assert len(set(names)) <= 2
 
 
+@pytest.mark.parametrize("yields", range(1, 5))
+async def test_a_response_that_its_sender_did_not_take_is_not_the_next_response(scenario, yields):
+    async def handler(self, message, ctx):
+        for _ in range(2):
+            await asyncio.sleep(0)
+        return message.value
+
+    await scenario.agent("a", handler)
+    scenario.start()
+    for value in range(20):
+        left = scenario.ask("a", -value)
+        left.send(None)
+        left.close()
+        await yield_to_loop(yields)
+        assert await scenario.ask("a", value) == value
+
+
 async def test_pooled_tasks_are_not_among_all_tasks(scenario):
     async def handler(self, message, ctx):
         return None

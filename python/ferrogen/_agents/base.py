@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -231,6 +232,9 @@ class BaseAgent(ABC, Agent):
         *,
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
+        priority: int = 0,
+        fairness_key: str | None = None,
+        timeout: float | None = None,
     ) -> Coroutine[Any, Any, Any]:
         """Send a message to another agent and wait for its response.
 
@@ -239,6 +243,9 @@ class BaseAgent(ABC, Agent):
             recipient: The agent to send it to.
             cancellation_token: Cancels the message.
             message_id: Names the message in logs and traces; generated if left out.
+            priority: See `SingleThreadedAgentRuntime.send_message`, also for the next two.
+            fairness_key: Queued messages of one priority with different keys take turns.
+            timeout: After how many seconds the message expires.
 
         Returns:
             The response.
@@ -247,6 +254,13 @@ class BaseAgent(ABC, Agent):
             send, sender = self._runtime.send_message, self._id
         except AttributeError:
             send, sender = self.runtime.send_message, self.id  # which raise a clear error
+        if priority or fairness_key is not None or timeout is not None:
+            options: dict[str, Any] = {
+                "priority": priority,
+                "fairness_key": fairness_key,
+                "timeout": timeout,
+            }
+            send = functools.partial(send, **options)  # not every runtime has them
         return send(
             message,
             sender=sender,
@@ -262,6 +276,9 @@ class BaseAgent(ABC, Agent):
         topic_id: TopicId,
         *,
         cancellation_token: CancellationToken | None = None,
+        priority: int = 0,
+        fairness_key: str | None = None,
+        timeout: float | None = None,
     ) -> Coroutine[Any, Any, None]:
         """Publish a message to the subscribers of a topic.
 
@@ -269,11 +286,21 @@ class BaseAgent(ABC, Agent):
             message: The message.
             topic_id: The topic.
             cancellation_token: Cancels the message.
+            priority: See `SingleThreadedAgentRuntime.publish_message`, also for the next two.
+            fairness_key: Queued messages of one priority with different keys take turns.
+            timeout: After how many seconds the message expires.
         """
         try:
             publish, sender = self._runtime.publish_message, self._id
         except AttributeError:
             publish, sender = self.runtime.publish_message, self.id
+        if priority or fairness_key is not None or timeout is not None:
+            options: dict[str, Any] = {
+                "priority": priority,
+                "fairness_key": fairness_key,
+                "timeout": timeout,
+            }
+            publish = functools.partial(publish, **options)  # not every runtime has them
         return publish(message, topic_id, sender=sender, cancellation_token=cancellation_token)
 
     async def save_state(self) -> Mapping[str, Any]:
@@ -366,3 +393,7 @@ class BaseAgent(ABC, Agent):
 def _warn_not_implemented(method: str) -> None:
     """Warn at the caller of an agent's method."""
     warnings.warn(f"{method} not implemented", stacklevel=3)
+
+
+def _options(priority: int, fairness_key: str | None, timeout: float | None) -> dict[str, Any]:
+    return {"priority": priority, "fairness_key": fairness_key, "timeout": timeout}

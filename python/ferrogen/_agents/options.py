@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 if TYPE_CHECKING:
     from ferrogen._agents.base import BaseAgent
+
+Order = Literal["concurrent", "sequential", "reentrant"]
+Overflow = Literal["reject", "drop_newest", "drop_oldest"]
 
 BaseAgentType = TypeVar("BaseAgentType", bound="BaseAgent")
 
@@ -27,31 +30,44 @@ class AgentOptions:
         ValueError: An option has an invalid value.
     """
 
+    order: Order = "concurrent"
+    """Whether one agent handles messages at the same time or one after the other. A sequential
+    agent that awaits a response keeps its turn. A reentrant agent is sequential, but a message that
+    comes back along its own chain of calls is handled at once."""
+
     concurrency: int | None = None
-    """How many messages one agent handles at the same time; 1 means one after the other, None
-    means no limit."""
+    """How many messages one concurrent agent handles at the same time; 1 means one after the
+    other, None means no limit."""
 
     capacity: int | None = None
     """How many messages may be queued for one agent that is busy or being built; None means no
     limit."""
 
-    overflow: Literal["reject", "drop_oldest"] = "reject"
-    """What happens when the mailbox is full: the new message is rejected, or the oldest queued
-    message is dropped."""
+    overflow: Overflow = "reject"
+    """What happens when the mailbox is full: the new message is rejected or dropped, or the oldest
+    queued message of the lowest priority is dropped. Dropped messages are dead letters; the sender
+    of a request gets a `MailboxFullError` in each case."""
 
     passivate_after: float | None = None
     """After how many seconds without a message an idle agent is closed and removed; its next
     message builds it again. None means never."""
 
     def __post_init__(self) -> None:
+        if self.order not in get_args(Order):
+            raise ValueError(f"order must be one of {get_args(Order)}; got {self.order!r}")
+        if self.order != "concurrent" and self.concurrency not in (None, 1):
+            raise ValueError(
+                f"concurrency must be 1 or None with order={self.order!r}, which handles one "
+                f"message at a time; got {self.concurrency!r}"
+            )
         for name, value in (("concurrency", self.concurrency), ("capacity", self.capacity)):
             if value is not None and (type(value) is not int or value < 1):
                 raise ValueError(
                     f"{name} must be a whole number of at least 1, or None for no limit; "
                     f"got {value!r}"
                 )
-        if self.overflow not in ("reject", "drop_oldest"):
-            raise ValueError(f'overflow must be "reject" or "drop_oldest"; got {self.overflow!r}')
+        if self.overflow not in get_args(Overflow):
+            raise ValueError(f"overflow must be one of {get_args(Overflow)}; got {self.overflow!r}")
         # Written so that NaN is rejected too.
         if self.passivate_after is not None and not self.passivate_after > 0:
             raise ValueError(
@@ -62,9 +78,10 @@ class AgentOptions:
 
 def agent_options(
     *,
+    order: Order = "concurrent",
     concurrency: int | None = None,
     capacity: int | None = None,
-    overflow: Literal["reject", "drop_oldest"] = "reject",
+    overflow: Overflow = "reject",
     passivate_after: float | None = None,
 ) -> Callable[[type[BaseAgentType]], type[BaseAgentType]]:
     """Declare the options of an agent class; subclasses inherit them.
@@ -82,10 +99,11 @@ def agent_options(
         ```
 
     Args:
+        order: Whether one agent handles messages at the same time or one after the other; see
+            `AgentOptions.order`.
         concurrency: How many messages one agent handles at the same time; None means no limit.
         capacity: How many messages may be queued for one agent; None means no limit.
-        overflow: What happens when the mailbox is full: the new message is rejected, or the oldest
-            queued message is dropped.
+        overflow: What happens when the mailbox is full; see `AgentOptions.overflow`.
         passivate_after: After how many idle seconds an agent is closed and removed; None means
             never.
 
@@ -96,6 +114,7 @@ def agent_options(
         ValueError: An option has an invalid value.
     """
     options = AgentOptions(
+        order=order,
         concurrency=concurrency,
         capacity=capacity,
         overflow=overflow,

@@ -88,9 +88,10 @@ class AgentTable:
         self._options[agent_type] = options
         self.engine.configure(
             agent_type,
-            concurrency=options.concurrency,
+            concurrency=options.concurrency if options.order == "concurrent" else 1,
+            reentrant=options.order == "reentrant",
             capacity=options.capacity,
-            drop_oldest=options.overflow == "drop_oldest",
+            overflow=options.overflow,
             passivate_after=options.passivate_after,
         )
 

@@ -18,6 +18,7 @@ from ferrogen._messaging.message_context import MessageContext
 from ferrogen._messaging.topic import TopicId
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.exceptions import (
+    DeadlineExceededError,
     DeadlockError,
     MailboxFullError,
     MessageDroppedException,
@@ -135,6 +136,14 @@ class EngineHost:
     def stopped(self, reason: str) -> RuntimeStoppedError:
         """Create the error of a message that was not handled before the runtime stopped."""
         return RuntimeStoppedError(reason)
+
+    def deadline_exceeded(self, message: Any, to: AgentId | TopicId) -> DeadlineExceededError:
+        """Create the error of a message that was not handled before its deadline."""
+        kind = type(message).__name__
+        return DeadlineExceededError(
+            f"the deadline of message {kind} to {to} passed before it was handled; give it more "
+            "time (timeout=), or find out what its agents wait for"
+        )
 
     def dropped(
         self,

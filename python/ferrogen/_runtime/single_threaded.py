@@ -165,6 +165,9 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         sender: AgentId | None = None,
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
+        priority: int = 0,
+        fairness_key: str | None = None,
+        timeout: float | None = None,
     ) -> Coroutine[Any, Any, Any]:
         """Send a message to one agent; await the result to get its response.
 
@@ -176,6 +179,11 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             sender: The agent that sends it, or None from outside.
             cancellation_token: Cancels the waiting; the handler has it in its context.
             message_id: Names the message in logs and traces; generated if left out.
+            priority: From -2 (lowest) to 2 (highest), among the messages that are queued; see
+                `Priority`.
+            fairness_key: Queued messages of one priority with different keys take turns.
+            timeout: After how many seconds the message expires: in a queue it is dropped, and a
+                handler that runs is cancelled. What the handler sends inherits the deadline.
 
         Returns:
             The return value of the handler.
@@ -184,6 +192,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             TypeError: The recipient is not an `AgentId`.
             RecipientNotFoundError: The recipient's type is not registered.
             MailboxFullError: The recipient's bounded mailbox is full.
+            DeadlineExceededError: The message was not handled in time.
             DeadlockError: The recipient waits, directly or through others, for this message.
             MessageDroppedException: An intervention handler dropped the message or the response.
             RuntimeStoppedError: The runtime stopped before the message was handled, or is closed.
@@ -196,6 +205,9 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             sender=sender,
             cancellation_token=cancellation_token,
             message_id=message_id,
+            priority=priority,
+            fairness_key=fairness_key,
+            timeout=timeout,
         )
 
     @is_coroutine_function
@@ -207,6 +219,9 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         sender: AgentId | None = None,
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
+        priority: int = 0,
+        fairness_key: str | None = None,
+        timeout: float | None = None,
     ) -> Coroutine[Any, Any, None]:
         """Publish a message to every agent that is subscribed to its topic, except the sender.
 
@@ -219,6 +234,11 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             sender: The agent that publishes it, or None from outside.
             cancellation_token: Handlers have it in their context.
             message_id: Names the message in logs and traces; generated if left out.
+            priority: From -2 (lowest) to 2 (highest), among the messages that are queued; see
+                `Priority`.
+            fairness_key: Queued messages of one priority with different keys take turns.
+            timeout: After how many seconds the message expires: in a queue it is dropped, and a
+                handler that runs is cancelled. What the handler sends inherits the deadline.
 
         Raises:
             TypeError: The topic is not a `TopicId`.
@@ -231,6 +251,9 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             sender=sender,
             cancellation_token=cancellation_token,
             message_id=message_id,
+            priority=priority,
+            fairness_key=fairness_key,
+            timeout=timeout,
         )
 
     @property

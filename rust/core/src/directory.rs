@@ -2,7 +2,6 @@
 //!
 //! It holds no instance, only a slot; the driver keeps the instance beside it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hashbrown::{Equivalent, HashMap};
@@ -12,6 +11,7 @@ use crate::error::CoreError;
 use crate::ledger::DeliveryId;
 use crate::names::Symbol;
 use crate::policy::{Policy, Time};
+use crate::queue::Queue;
 
 new_key_type! {
     /// One agent, for as long as it is in the directory. A later agent with the same type and key
@@ -61,8 +61,8 @@ pub(crate) struct Agent<P> {
     pub(crate) running: usize,
     /// The running deliveries that started while the policy limited the concurrency.
     pub(crate) listed: Vec<DeliveryId>,
-    /// The deliveries that wait, oldest first.
-    pub(crate) mailbox: VecDeque<(DeliveryId, P)>,
+    /// The deliveries that wait.
+    pub(crate) mailbox: Queue<(DeliveryId, P)>,
     /// When it became idle, if that was reported and it has been idle since.
     pub(crate) idle_since: Option<Time>,
     /// The key of its timer.
@@ -129,7 +129,7 @@ impl<P> Directory<P> {
             due: 0,
             running: 0,
             listed: Vec::new(),
-            mailbox: VecDeque::new(),
+            mailbox: Queue::default(),
             idle_since: None,
             timer: None,
         });

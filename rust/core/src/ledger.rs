@@ -233,6 +233,13 @@ impl Ledger {
         }
     }
 
+    /// Whether an agent runs one of these: the caller, its own caller, and so on.
+    pub(crate) fn is_called_by(&self, agent: AgentSlot, caller: Option<DeliveryId>) -> bool {
+        let delivery = |id| self.deliveries.get(id);
+        std::iter::successors(caller.and_then(delivery), |one| one.caller.and_then(delivery))
+            .any(|one| one.agent == agent)
+    }
+
     fn stop_awaiting(&mut self, caller: DeliveryId, delivery: DeliveryId) {
         if let Some(caller) = self.deliveries.get_mut(caller)
             && caller.awaiting == Some(delivery)

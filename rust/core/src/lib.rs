@@ -6,9 +6,10 @@
 //! - [`names`]: agent types, interned as small integers.
 //! - [`routes`]: the agent types that subscribe to a topic, in their order.
 //! - [`policy`]: the limits of the agents of one type.
+//! - [`queue`]: the order of queued messages: priorities, ageing, fairness.
 //! - [`ledger`]: every accepted message is settled exactly once (L1), and idleness (L2).
 //! - [`directory`]: the agents that exist or are being built (A1).
-//! - [`machine`]: the step machine, which uses the four modules before it.
+//! - [`machine`]: the step machine, which uses the five modules before it.
 //! - [`error`]: the reasons why a call is refused.
 //!
 //! `ARCHITECTURE.md` states the invariants L1, L2, R1, O1 and A1.
@@ -19,6 +20,7 @@ pub mod ledger;
 pub mod machine;
 pub mod names;
 pub mod policy;
+pub mod queue;
 pub mod routes;
 
 pub use directory::{AgentSlot, Stage};
@@ -27,4 +29,5 @@ pub use ledger::{DeliveryId, Outcome, Tally, Ticket};
 pub use machine::{Arrival, Finished, Machine, Placement, Step, Undelivered};
 pub use names::{Names, Symbol};
 pub use policy::{Overflow, Policy, Time};
+pub use queue::{Priority, Queue, SchedulingClass};
 pub use routes::{Hit, Removed, RouteId, Routes, Rule};

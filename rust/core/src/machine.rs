@@ -1,7 +1,6 @@
 //! The step machine: accepts messages, schedules deliveries, records results.
 //!
-//! A message passes two queues. The **inbox** keeps accepted messages in their order until the
-//! driver takes them, runs interventions and places a delivery for each recipient. The **steps**
+//! A message passes two queues. The **inbox** keeps accepted messages until the driver takes them, runs interventions and places a delivery for each recipient. The **steps**
 //! are work that is due at once: an agent to build, a handler to invoke, an agent to passivate.
 //! The driver takes the steps after every call that may add to them.
 //!
@@ -19,6 +18,7 @@ use crate::directory::{AgentSlot, Directory};
 use crate::ledger::{DeliveryId, Ledger, Outcome, Tally, Ticket};
 use crate::names::Symbol;
 use crate::policy::Policy;
+use crate::queue::Queue;
 use passivation::Timers;
 
 /// An entry of the inbox.
@@ -92,16 +92,19 @@ pub struct Finished {
 /// The scheduler of one runtime over payloads of type `P`.
 ///
 /// ```
-/// use ferrogen_core::{Arrival, Machine, Names, Outcome, Placement, Step};
+/// use ferrogen_core::{Arrival, Machine, Names, Outcome, Placement, SchedulingClass, Step};
 ///
 /// let writer = Names::default().intern("writer");
 /// let mut machine = Machine::default();
-/// machine.accept("a poem, please");
+/// machine.accept("a poem, please", SchedulingClass::NORMAL);
 ///
 /// // The driver takes the message, places a delivery for each recipient and ends its hold.
 /// let Some(Arrival::Message(ticket, text)) = machine.take() else { unreachable!() };
 /// let agent = machine.build(writer, "default")?;
-/// let Placement::Queued(delivery) = machine.place(agent, ticket, text, None)? else { unreachable!() };
+/// let class = SchedulingClass::NORMAL;
+/// let Placement::Queued(delivery) = machine.place(agent, ticket, text, class, None)? else {
+///     unreachable!()
+/// };
 /// assert_eq!(machine.settle(ticket, Outcome::Handled)?, None);
 ///
 /// // The steps are to build the agent, then to invoke its handler.
@@ -119,7 +122,7 @@ pub struct Machine<P> {
     directory: Directory<P>,
     /// By agent type. Types beyond its end have the default policy.
     policies: Vec<Policy>,
-    inbox: VecDeque<Arrival<P>>,
+    inbox: Queue<Arrival<P>>,
     steps: VecDeque<Step<P>>,
     timers: Timers,
     paused: bool,
@@ -135,7 +138,7 @@ impl<P> Default for Machine<P> {
             ledger: Ledger::default(),
             directory: Directory::default(),
             policies: Vec::new(),
-            inbox: VecDeque::new(),
+            inbox: Queue::default(),
             steps: VecDeque::new(),
             timers: Timers::default(),
             paused: false,
@@ -204,7 +207,7 @@ impl<P> Machine<P> {
             Step::Deliver(_, _, payload) => Some(payload),
             Step::Build(_) | Step::Passivate(_) => None,
         });
-        let mailboxes = self.directory.agents().flat_map(|agent| &agent.mailbox);
+        let mailboxes = self.directory.agents().flat_map(|agent| agent.mailbox.iter());
         inbox.chain(steps).chain(mailboxes.map(|(_, payload)| payload))
     }
 

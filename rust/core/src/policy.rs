@@ -12,7 +12,9 @@ pub enum Overflow {
     /// The message that arrives.
     #[default]
     Reject,
-    /// The message that has waited longest.
+    /// The message that arrives; a reader of the policy sees that it is dropped, not rejected.
+    DropNewest,
+    /// The message of the lowest priority that has waited longest.
     DropOldest,
 }
 
@@ -21,6 +23,9 @@ pub enum Overflow {
 pub struct Policy {
     /// The maximum number of messages that an agent handles at the same time.
     pub concurrency: Option<NonZeroUsize>,
+    /// Whether a call that comes back along its own chain of calls starts at once, beyond the
+    /// maximum and ahead of the mailbox: its callers in the agent wait for it.
+    pub reentrant: bool,
     /// The maximum number of messages in its mailbox.
     pub capacity: Option<NonZeroUsize>,
     /// What happens when the mailbox is full.
@@ -32,6 +37,7 @@ pub struct Policy {
 impl Policy {
     pub(crate) const UNLIMITED: Self = Self {
         concurrency: None,
+        reentrant: false,
         capacity: None,
         overflow: Overflow::Reject,
         passivate_after: None,

@@ -6,6 +6,7 @@
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use crate::engine::MessageOptions;
 use crate::interpreter::GilMutex;
 use crate::interpreter::free_list::{FreeList, Recycled, Unreferenced};
 use crate::interpreter::release::release;
@@ -20,6 +21,7 @@ struct Fields {
     observer: Option<Py<PyAny>>,
     cancellation_token: Option<Py<PyAny>>,
     message_id: Option<Py<PyAny>>,
+    options: MessageOptions,
 }
 
 impl Fields {
@@ -42,6 +44,7 @@ pub(crate) struct PublishEnvelope {
 
 impl PublishEnvelope {
     /// The envelope of a message, reused if possible.
+    #[expect(clippy::too_many_arguments, reason = "a field each")]
     pub(crate) fn make(
         py: Python<'_>,
         message: Py<PyAny>,
@@ -50,9 +53,11 @@ impl PublishEnvelope {
         cancellation_token: Option<Py<PyAny>>,
         message_id: Option<Py<PyAny>>,
         observer: Option<Py<PyAny>>,
+        options: MessageOptions,
     ) -> PyResult<Bound<'_, Self>> {
-        let envelope =
+        let mut envelope =
             Self::new(message, topic_id, sender, cancellation_token, message_id, observer);
+        filled(envelope.fields.get_mut()).options = options;
         let Some(free) = FreeList::take::<Self>(py) else { return Bound::new(py, envelope) };
         let fields = envelope.fields.into_inner();
         free.get().fields.with(py, |place| *place = fields);
@@ -97,6 +102,11 @@ impl PublishEnvelope {
         self.fields.with(py, |fields| look(filled(fields)))
     }
 
+    /// What the publisher has set besides.
+    pub(crate) fn options(&self, py: Python<'_>) -> MessageOptions {
+        self.with(py, |fields| fields.options.clone())
+    }
+
     fn read(&self, py: Python<'_>, field: fn(&Fields) -> &Option<Py<PyAny>>) -> Option<Py<PyAny>> {
         self.with(py, |fields| field(fields).as_ref().map(|value| value.clone_ref(py)))
     }
@@ -118,7 +128,9 @@ impl PublishEnvelope {
         message_id: Option<Py<PyAny>>,
         observer: Option<Py<PyAny>>,
     ) -> Self {
-        let fields = Fields { message, topic_id, sender, observer, cancellation_token, message_id };
+        let options = MessageOptions::default();
+        let fields =
+            Fields { message, topic_id, sender, observer, cancellation_token, message_id, options };
         Self { fields: GilMutex::new(Some(fields)) }
     }
 

@@ -1,5 +1,6 @@
 //! Agents: builds and passivation.
 
+use ferrogen_core::SchedulingClass;
 use std::time::Duration;
 
 use ferrogen_core::{Machine, Placement, Policy, Step, Time};
@@ -20,7 +21,7 @@ pub(crate) fn build_and_passivate() -> Work {
     machine.configure(reader, after_a_second());
     let mut now = Time::ZERO;
     Box::new(move || {
-        machine.accept(1);
+        machine.accept(1, SchedulingClass::NORMAL);
         let agent = machine.build(reader, "new").expect("a new agent");
         assert!(matches!(place_next(&mut machine, agent, None), Placement::Queued(_)));
         assert_eq!(machine.step(), Some(Step::Build(agent)));

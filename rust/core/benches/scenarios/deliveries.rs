@@ -1,5 +1,6 @@
 //! Deliveries: inline, through the inbox, through a mailbox.
 
+use ferrogen_core::SchedulingClass;
 use std::num::NonZeroUsize;
 
 use ferrogen_core::{
@@ -37,13 +38,15 @@ pub(crate) fn place_next(
     let Some(Arrival::Message(ticket, payload)) = machine.take() else {
         panic!("a message was accepted")
     };
-    let placement = machine.place(agent, ticket, payload, caller).expect("a known agent");
+    let placement = machine
+        .place(agent, ticket, payload, SchedulingClass::NORMAL, caller)
+        .expect("a known agent");
     assert_eq!(machine.settle(ticket, Outcome::Handled), Ok(None));
     placement
 }
 
 fn queue(machine: &mut Machine<Payload>, agent: AgentSlot, payload: Payload) {
-    machine.accept(payload);
+    machine.accept(payload, SchedulingClass::NORMAL);
     assert!(matches!(place_next(machine, agent, None), Placement::Queued(_)));
 }
 
@@ -112,7 +115,7 @@ pub(crate) fn hundred_calls_wait() -> Work {
     Box::new(move || {
         let mut running = machine.start(agent, Some(caller)).expect("nothing is ahead of it");
         for number in 0..100 {
-            machine.accept(number);
+            machine.accept(number, SchedulingClass::NORMAL);
             let placement = place_next(&mut machine, agent, Some(caller));
             assert!(matches!(placement, Placement::Queued(_)));
         }
@@ -134,7 +137,7 @@ pub(crate) fn full_mailbox() -> Work {
     machine.start(agent, None).expect("nothing is ahead of it");
     queue(&mut machine, agent, 0);
     Box::new(move || {
-        machine.accept(1);
+        machine.accept(1, SchedulingClass::NORMAL);
         let placement = place_next(&mut machine, agent, None);
         let Placement::Overflow { evicted, .. } = placement else { panic!("the mailbox is full") };
         finish(&mut machine, evicted);

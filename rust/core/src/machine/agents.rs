@@ -109,7 +109,7 @@ impl<P> Machine<P> {
     /// [`CoreError::AgentMissing`], or [`CoreError::WrongStage`] if no build of it is running.
     pub fn build_failed(&mut self, slot: AgentSlot) -> Result<Vec<(DeliveryId, P)>, CoreError> {
         let agent = building(self.directory.agent_mut(slot)?)?;
-        let returned = Vec::from(std::mem::take(&mut agent.mailbox));
+        let returned = agent.mailbox.drain();
         self.directory.leave(slot);
         self.in_mailboxes -= returned.len();
         for (delivery, _) in &returned {

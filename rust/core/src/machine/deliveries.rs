@@ -3,15 +3,16 @@
 use std::collections::VecDeque;
 
 use super::{Arrival, Finished, Machine, Placement, Step, policy_of};
-use crate::directory::{Agent, AgentSlot};
+use crate::directory::{Agent, AgentSlot, Stage};
 use crate::error::CoreError;
 use crate::ledger::{DeliveryId, DeliveryStage, Ledger, Outcome, Ticket};
 use crate::policy::{Overflow, Policy};
+use crate::queue::SchedulingClass;
 
 /// Deliveries, from placement to the last report.
 impl<P> Machine<P> {
     /// Adds a delivery of a held ticket. It is due now if the agent can start it, else it waits
-    /// in the mailbox. `caller` is the delivery whose handler waits for the response.
+    /// in the mailbox, where its class orders it. `caller` is the delivery whose handler waits for the response.
     ///
     /// # Errors
     ///
@@ -22,12 +23,13 @@ impl<P> Machine<P> {
         slot: AgentSlot,
         ticket: Ticket,
         payload: P,
+        class: SchedulingClass,
         caller: Option<DeliveryId>,
     ) -> Result<Placement<P>, CoreError> {
         self.ledger.check_held(ticket)?;
         let agent = self.directory.agent_mut(slot)?;
         let policy = policy_of(&self.policies, agent.agent_type);
-        if agent.can_start(policy) {
+        if agent.can_start(policy) || agent.can_reenter(policy, &self.ledger, slot, caller) {
             agent.due += 1;
             agent.idle_since = None;
             let delivery = self.ledger.open(ticket, slot, DeliveryStage::Due, caller);
@@ -42,14 +44,14 @@ impl<P> Machine<P> {
         let mailbox = &mut self.directory.agent_mut(slot)?.mailbox;
         let full = policy.is_full(mailbox.len());
         let evicted = match policy.overflow {
-            Overflow::DropOldest if full => mailbox.pop_front(),
-            Overflow::Reject if full => {
+            Overflow::DropOldest if full => mailbox.pop_oldest(),
+            Overflow::Reject | Overflow::DropNewest if full => {
                 self.ledger.set_stage(placed, DeliveryStage::Returned);
                 return Ok(Placement::Overflow { placed, evicted: placed, payload });
             }
             _ => None,
         };
-        mailbox.push_back((placed, payload));
+        mailbox.push((placed, payload), class);
         let Some((evicted, payload)) = evicted else {
             self.in_mailboxes += 1;
             return Ok(Placement::Queued(placed));
@@ -98,7 +100,7 @@ impl<P> Machine<P> {
     /// [`CoreError::DeliveryNotOpen`] (L1), or [`CoreError::WrongStage`] if it is not running.
     pub fn respond(&mut self, delivery: DeliveryId, payload: P) -> Result<bool, CoreError> {
         let rests = self.release(delivery)?;
-        self.inbox.push_back(Arrival::Response(delivery, payload));
+        self.inbox.push(Arrival::Response(delivery, payload), SchedulingClass::NORMAL);
         Ok(rests)
     }
 
@@ -160,11 +162,12 @@ impl<P> Machine<P> {
     pub(super) fn start_running(
         &mut self,
         slot: AgentSlot,
+        caller: Option<DeliveryId>,
         open: impl FnOnce(&mut Ledger) -> DeliveryId,
     ) -> Option<DeliveryId> {
         let agent = self.directory.agent_mut(slot).ok()?;
         let policy = policy_of(&self.policies, agent.agent_type);
-        if !agent.can_start(policy) {
+        if !agent.can_start(policy) && !agent.can_reenter(policy, &self.ledger, slot, caller) {
             return None;
         }
         let delivery = open(&mut self.ledger);
@@ -193,6 +196,21 @@ impl<P> Machine<P> {
     }
 }
 
+impl<P> Agent<P> {
+    /// Whether a call that arrives now starts although [`Agent::can_start`] does not hold: the
+    /// agent is one of its callers.
+    #[inline]
+    fn can_reenter(
+        &self,
+        policy: &Policy,
+        ledger: &Ledger,
+        slot: AgentSlot,
+        caller: Option<DeliveryId>,
+    ) -> bool {
+        policy.reentrant && self.stage == Stage::Ready && ledger.is_called_by(slot, caller)
+    }
+}
+
 /// Counts a delivery as running in the agent.
 fn occupy<P>(agent: &mut Agent<P>, policy: &Policy, ledger: &mut Ledger, delivery: DeliveryId) {
     agent.running += 1;
@@ -215,7 +233,7 @@ pub(super) fn refill<P>(
 ) -> usize {
     let before = agent.due;
     while policy.admits(agent.due + agent.running) {
-        let Some((delivery, payload)) = agent.mailbox.pop_front() else { break };
+        let Some((delivery, payload)) = agent.mailbox.pop() else { break };
         agent.due += 1;
         ledger.set_stage(delivery, DeliveryStage::Due);
         steps.push_back(Step::Deliver(slot, delivery, payload));

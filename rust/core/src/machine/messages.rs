@@ -4,13 +4,15 @@ use super::{Arrival, Machine, Step, Undelivered};
 use crate::directory::AgentSlot;
 use crate::error::CoreError;
 use crate::ledger::{DeliveryId, DeliveryStage, Outcome, Ticket};
+use crate::queue::SchedulingClass;
 
 /// Messages, from acceptance to settlement.
 impl<P> Machine<P> {
-    /// Accepts a message, last in the inbox. Its ticket is held until [`Machine::settle`].
-    pub fn accept(&mut self, payload: P) -> Ticket {
+    /// Accepts a message into the inbox, where its class orders it. Its ticket is held until
+    /// [`Machine::settle`].
+    pub fn accept(&mut self, payload: P, class: SchedulingClass) -> Ticket {
         let ticket = self.hold();
-        self.inbox.push_back(Arrival::Message(ticket, payload));
+        self.inbox.push(Arrival::Message(ticket, payload), class);
         ticket
     }
 
@@ -20,15 +22,15 @@ impl<P> Machine<P> {
         self.ledger.hold()
     }
 
-    /// The oldest entry of the inbox; `None` while the machine is paused.
+    /// The next entry of the inbox; `None` while the machine is paused.
     #[must_use]
     pub fn front(&self) -> Option<&Arrival<P>> {
         if self.paused { None } else { self.inbox.front() }
     }
 
-    /// Takes the oldest entry of the inbox; `None` while the machine is paused.
+    /// Takes the next entry of the inbox; `None` while the machine is paused.
     pub fn take(&mut self) -> Option<Arrival<P>> {
-        if self.paused { None } else { self.inbox.pop_front() }
+        if self.paused { None } else { self.inbox.pop() }
     }
 
     /// Stops [`Machine::take`] and [`Machine::start`]: while an intervention of a taken message
@@ -69,7 +71,7 @@ impl<P> Machine<P> {
         if !self.is_clear() {
             return None;
         }
-        self.start_running(slot, |ledger| ledger.start(slot, caller))
+        self.start_running(slot, caller, |ledger| ledger.start(slot, caller))
     }
 
     /// Starts a delivery of a held ticket, if nothing is ahead of it (O1): no step is due, every
@@ -90,7 +92,7 @@ impl<P> Machine<P> {
         if !self.has_begun_everything() {
             return Ok(None);
         }
-        Ok(self.start_running(slot, |ledger| {
+        Ok(self.start_running(slot, caller, |ledger| {
             ledger.open(ticket, slot, DeliveryStage::Running, caller)
         }))
     }
@@ -113,14 +115,14 @@ impl<P> Machine<P> {
         }
         if self.in_mailboxes > 0 {
             for agent in self.directory.agents_mut() {
-                for (delivery, payload) in std::mem::take(&mut agent.mailbox) {
+                for (delivery, payload) in agent.mailbox.drain() {
                     self.ledger.set_stage(delivery, DeliveryStage::Returned);
                     drained.push(Undelivered::Delivery(delivery, payload));
                 }
             }
             self.in_mailboxes = 0;
         }
-        drained.extend(self.inbox.drain(..).map(|arrival| match arrival {
+        drained.extend(self.inbox.drain().into_iter().map(|arrival| match arrival {
             Arrival::Message(ticket, payload) => Undelivered::Message(ticket, payload),
             Arrival::Response(delivery, payload) => Undelivered::Response(delivery, payload),
         }));

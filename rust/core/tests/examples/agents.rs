@@ -1,5 +1,6 @@
 //! Agents: builds and slots (A1).
 
+use ferrogen_core::SchedulingClass;
 use ferrogen_core::{CoreError, Machine, Names, Outcome, Policy, Stage, Step};
 
 use super::{send, with_agent, writer};
@@ -108,7 +109,10 @@ fn refuses_a_slot_that_left_the_directory() {
     let gone = machine.begin_build(writer(), "gone").unwrap();
     machine.build_failed(gone).unwrap();
     let ticket = machine.hold();
-    assert_eq!(machine.place(gone, ticket, "hello", None), Err(CoreError::AgentMissing));
+    assert_eq!(
+        machine.place(gone, ticket, "hello", SchedulingClass::NORMAL, None),
+        Err(CoreError::AgentMissing)
+    );
     assert_eq!(machine.start_delivery(gone, ticket, None), Ok(None));
     assert_eq!(machine.built(gone), Err(CoreError::AgentMissing));
     assert_eq!(machine.build_failed(gone), Err(CoreError::AgentMissing));

@@ -1,5 +1,6 @@
 //! Deliveries: stages and reports (L1).
 
+use ferrogen_core::SchedulingClass;
 use ferrogen_core::{CoreError, DeliveryId, Machine, Outcome, Placement, Policy, Step};
 
 use super::{finished, one_at_a_time, place, send, started, with_agent, writer};
@@ -13,7 +14,8 @@ fn settles_each_delivery_once() {
     let (mut machine, agent) = with_agent(Policy::default());
     let other = machine.enter(writer(), "other").unwrap();
     let ticket = machine.hold();
-    let mut place = |slot| match machine.place(slot, ticket, "news", None) {
+    let mut place = |slot| match machine.place(slot, ticket, "news", SchedulingClass::NORMAL, None)
+    {
         Ok(Placement::Queued(delivery)) => delivery,
         placement => panic!("{placement:?}"),
     };
@@ -114,7 +116,13 @@ fn takes_steps_in_their_order() {
 fn refuses_to_place_for_an_agent_that_is_not_in_the_directory() {
     let mut machine = Machine::default();
     let ticket = machine.hold();
-    let refused = machine.place(ferrogen_core::AgentSlot::default(), ticket, "hello", None);
+    let refused = machine.place(
+        ferrogen_core::AgentSlot::default(),
+        ticket,
+        "hello",
+        SchedulingClass::NORMAL,
+        None,
+    );
     assert_eq!(refused, Err(CoreError::AgentMissing));
     assert_eq!(machine.settle(ticket, Outcome::Failed), Ok(Some(Outcome::Failed)));
 }

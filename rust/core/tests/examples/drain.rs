@@ -1,5 +1,6 @@
 //! Drain: everything that no handler has begun.
 
+use ferrogen_core::SchedulingClass;
 use ferrogen_core::{Outcome, Policy, Step, Time, Undelivered};
 
 use super::{one_at_a_time, send, started, with_agent, writer};
@@ -9,7 +10,7 @@ fn drains_due_and_waiting_deliveries_and_then_the_inbox() {
     let (mut machine, agent) = with_agent(one_at_a_time());
     let due = send(&mut machine, agent, "due");
     let waiting = send(&mut machine, agent, "waiting");
-    let accepted = machine.accept("accepted");
+    let accepted = machine.accept("accepted", SchedulingClass::NORMAL);
     machine.pause();
     let expected = [
         Undelivered::Delivery(due, "due"),

@@ -11,6 +11,7 @@ mod policies;
 mod routes;
 mod start;
 
+use ferrogen_core::SchedulingClass;
 use std::num::NonZeroUsize;
 
 use ferrogen_core::{
@@ -42,7 +43,8 @@ fn place<'a>(
     caller: Option<DeliveryId>,
 ) -> Placement<&'a str> {
     let ticket = machine.hold();
-    let placement = machine.place(agent, ticket, text, caller).expect("a known agent");
+    let placement =
+        machine.place(agent, ticket, text, SchedulingClass::NORMAL, caller).expect("a known agent");
     assert_eq!(machine.settle(ticket, Outcome::Handled), Ok(None));
     placement
 }

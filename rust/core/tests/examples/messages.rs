@@ -1,5 +1,6 @@
 //! Messages: the inbox, the pause, settlement (L1, L2).
 
+use ferrogen_core::SchedulingClass;
 use ferrogen_core::{Arrival, CoreError, Machine, Outcome, Ticket};
 
 use super::{finished, one_at_a_time, place, send, started, with_agent, writer};
@@ -7,8 +8,8 @@ use super::{finished, one_at_a_time, place, send, started, with_agent, writer};
 #[test]
 fn takes_messages_in_the_order_of_acceptance() {
     let mut machine = Machine::default();
-    let first = machine.accept("first");
-    let second = machine.accept("second");
+    let first = machine.accept("first", SchedulingClass::NORMAL);
+    let second = machine.accept("second", SchedulingClass::NORMAL);
     assert_eq!(machine.waiting(), 2);
     assert_eq!(machine.front(), Some(&Arrival::Message(first, "first")));
     assert_eq!(machine.take(), Some(Arrival::Message(first, "first")));
@@ -22,7 +23,7 @@ fn takes_and_starts_nothing_while_paused() {
     machine.pause();
     assert!(machine.is_paused() && !machine.is_clear());
     assert_eq!(machine.start(agent, None), None);
-    let ticket = machine.accept("first");
+    let ticket = machine.accept("first", SchedulingClass::NORMAL);
     assert_eq!(machine.front(), None);
     assert_eq!(machine.take(), None);
     machine.resume();
@@ -43,7 +44,7 @@ fn places_and_steps_while_paused() {
 #[test]
 fn is_not_idle_while_a_ticket_is_held() {
     let mut machine = Machine::default();
-    let ticket = machine.accept("hello");
+    let ticket = machine.accept("hello", SchedulingClass::NORMAL);
     machine.take();
     assert_eq!((machine.waiting(), machine.open()), (0, 1));
     assert!(!machine.is_idle());
@@ -65,8 +66,8 @@ fn settles_with_the_most_severe_outcome() {
     let (mut machine, agent) = with_agent(one_at_a_time());
     let other = machine.enter(writer(), "other").unwrap();
     let ticket = machine.hold();
-    machine.place(agent, ticket, "news", None).unwrap();
-    machine.place(other, ticket, "news", None).unwrap();
+    machine.place(agent, ticket, "news", SchedulingClass::NORMAL, None).unwrap();
+    machine.place(other, ticket, "news", SchedulingClass::NORMAL, None).unwrap();
     let deliveries: Vec<_> = std::iter::from_fn(|| machine.step())
         .map(|step| match step {
             ferrogen_core::Step::Deliver(_, delivery, _) => delivery,
@@ -83,12 +84,12 @@ fn settles_with_the_most_severe_outcome() {
 fn refuses_a_ticket_whose_hold_has_ended() {
     let (mut machine, agent) = with_agent(one_at_a_time());
     let ticket = machine.hold();
-    machine.place(agent, ticket, "news", None).unwrap();
+    machine.place(agent, ticket, "news", SchedulingClass::NORMAL, None).unwrap();
     machine.settle(ticket, Outcome::Handled).unwrap();
     let before = format!("{machine:?}");
     let refused = CoreError::TicketNotOpen;
     assert_eq!(machine.settle(ticket, Outcome::Failed), Err(refused));
-    assert_eq!(machine.place(agent, ticket, "news", None), Err(refused));
+    assert_eq!(machine.place(agent, ticket, "news", SchedulingClass::NORMAL, None), Err(refused));
     assert_eq!(machine.start_delivery(agent, ticket, None), Err(refused));
     assert_eq!(machine.settle(Ticket::default(), Outcome::Failed), Err(refused));
     assert_eq!(format!("{machine:?}"), before);
@@ -109,7 +110,7 @@ fn queues_a_response_behind_earlier_messages() {
     let (mut machine, agent) = with_agent(one_at_a_time());
     let delivery = send(&mut machine, agent, "question");
     machine.step();
-    let other = machine.accept("other");
+    let other = machine.accept("other", SchedulingClass::NORMAL);
     assert_eq!(machine.respond(delivery, "response"), Ok(false));
     assert_eq!(machine.take(), Some(Arrival::Message(other, "other")));
     assert_eq!(machine.take(), Some(Arrival::Response(delivery, "response")));
@@ -127,7 +128,7 @@ fn lists_every_payload() {
     machine.respond(delivery, "response").unwrap();
     send(&mut machine, agent, "due");
     place(&mut machine, building, "waiting", None);
-    machine.accept("inbox");
+    machine.accept("inbox", SchedulingClass::NORMAL);
     let mut payloads: Vec<&str> = machine.payloads().copied().collect();
     payloads.sort_unstable();
     assert_eq!(payloads, ["due", "inbox", "response", "waiting"]);

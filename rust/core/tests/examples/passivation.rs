@@ -1,5 +1,6 @@
 //! Passivation of idle agents.
 
+use ferrogen_core::SchedulingClass;
 use std::time::Duration;
 
 use ferrogen_core::{AgentSlot, CoreError, Machine, Outcome, Policy, Step, Time};
@@ -99,10 +100,13 @@ fn builds_a_new_agent_for_the_next_message() {
     machine.rest(gone, at(0));
     machine.advance(at(0));
     let ticket = machine.hold();
-    assert_eq!(machine.place(gone, ticket, "hello", None), Err(CoreError::AgentMissing));
+    assert_eq!(
+        machine.place(gone, ticket, "hello", SchedulingClass::NORMAL, None),
+        Err(CoreError::AgentMissing)
+    );
     let agent = machine.build(writer(), "default").unwrap();
     assert_ne!(agent, gone);
-    machine.place(agent, ticket, "hello", None).unwrap();
+    machine.place(agent, ticket, "hello", SchedulingClass::NORMAL, None).unwrap();
     assert_eq!(machine.step(), Some(Step::Passivate(gone)));
     assert_eq!(machine.step(), Some(Step::Build(agent)));
 }

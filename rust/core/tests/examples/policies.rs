@@ -9,6 +9,7 @@ use super::{one_at_a_time, place, send, started, with_agent, writer};
 fn policy(concurrency: usize, capacity: usize, overflow: Overflow) -> Policy {
     Policy {
         concurrency: NonZeroUsize::new(concurrency),
+        reentrant: false,
         capacity: NonZeroUsize::new(capacity),
         overflow,
         passivate_after: None,

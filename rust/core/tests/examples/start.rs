@@ -1,5 +1,6 @@
 //! Inline start: only if nothing is ahead of the message (O1).
 
+use ferrogen_core::SchedulingClass;
 use ferrogen_core::{Arrival, Machine, Outcome, Policy};
 
 use super::{finished, one_at_a_time, send, started, with_agent, writer};
@@ -19,8 +20,8 @@ fn accepts_and_settles_a_started_message() {
 fn starts_the_deliveries_of_a_held_ticket_one_by_one() {
     let (mut machine, agent) = with_agent(Policy::default());
     let other = machine.enter(writer(), "other").unwrap();
-    machine.accept("news");
-    machine.accept("later");
+    machine.accept("news", SchedulingClass::NORMAL);
+    machine.accept("later", SchedulingClass::NORMAL);
     let Some(Arrival::Message(ticket, _)) = machine.take() else { unreachable!() };
     let first = machine.start_delivery(agent, ticket, None).unwrap().unwrap();
     assert_eq!(machine.finish(first, Outcome::Failed), Ok(finished(None)));
@@ -33,7 +34,7 @@ fn starts_the_deliveries_of_a_held_ticket_one_by_one() {
 #[test]
 fn does_not_start_ahead_of_the_inbox() {
     let (mut machine, agent) = with_agent(Policy::default());
-    let first = machine.accept("first");
+    let first = machine.accept("first", SchedulingClass::NORMAL);
     let before = format!("{machine:?}");
     assert_eq!(machine.start(agent, None), None);
     assert_eq!(format!("{machine:?}"), before);

@@ -51,11 +51,13 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 
 pub(crate) fn policy() -> impl Strategy<Value = Policy> {
     let most = || (0..4_usize).prop_map(NonZeroUsize::new);
-    let overflow = prop::sample::select(vec![Overflow::Reject, Overflow::DropOldest]);
+    let overflow =
+        prop::sample::select(vec![Overflow::Reject, Overflow::DropNewest, Overflow::DropOldest]);
     let after = prop::option::of((0..20_u64).prop_map(Duration::from_millis));
-    (most(), most(), overflow, after).prop_map(
-        |(concurrency, capacity, overflow, passivate_after)| Policy {
+    (most(), any::<bool>(), most(), overflow, after).prop_map(
+        |(concurrency, reentrant, capacity, overflow, passivate_after)| Policy {
             concurrency,
+            reentrant,
             capacity,
             overflow,
             passivate_after,

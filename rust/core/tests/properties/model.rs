@@ -154,6 +154,18 @@ impl Model {
         ready && self.of(slot, At::Waiting).count() == 0 && self.has_room(slot)
     }
 
+    /// Whether a call starts ahead of others: the agent is among its callers.
+    pub(crate) fn can_reenter(&self, slot: AgentSlot, caller: Option<DeliveryId>) -> bool {
+        let mut callers = Vec::new();
+        let mut next = caller.and_then(|caller| self.delivery(caller));
+        while let Some(delivery) = next {
+            callers.push(delivery.slot);
+            next = delivery.caller.and_then(|caller| self.delivery(caller));
+        }
+        let ready = self.agent(slot).is_some_and(|agent| agent.ready);
+        ready && self.policy(slot).reentrant && callers.contains(&slot)
+    }
+
     pub(crate) fn has_begun_everything(&self) -> bool {
         self.steps.is_empty() && self.deliveries.iter().all(|delivery| !delivery.unbegun)
     }
@@ -174,7 +186,7 @@ impl Model {
     }
 
     pub(crate) fn expect_placement(&self, slot: AgentSlot, caller: Option<DeliveryId>) -> Expected {
-        if self.can_start(slot) {
+        if self.can_start(slot) || self.can_reenter(slot, caller) {
             return Expected::Due;
         }
         let caller = caller.filter(|caller| self.delivery(*caller).is_some());
@@ -187,7 +199,7 @@ impl Model {
             return Expected::Waiting;
         }
         match policy.overflow {
-            Overflow::Reject => Expected::Rejected,
+            Overflow::Reject | Overflow::DropNewest => Expected::Rejected,
             Overflow::DropOldest => Expected::Evicts(waiting.next().expect("a full mailbox")),
         }
     }

@@ -1,5 +1,6 @@
 //! L1: wrong and repeated reports are refused, and nothing changes.
 
+use ferrogen_core::SchedulingClass;
 use ferrogen_core::{AgentSlot, CoreError, DeliveryId, Outcome, Ticket};
 
 use super::harness::{Harness, pick};
@@ -42,7 +43,10 @@ impl Harness {
         if !self.model.is_held(ticket) {
             let error = CoreError::TicketNotOpen;
             assert_eq!(self.machine.settle(ticket, Outcome::Failed), Err(error));
-            assert_eq!(self.machine.place(slot, ticket, 0, None), Err(error));
+            assert_eq!(
+                self.machine.place(slot, ticket, 0, SchedulingClass::NORMAL, None),
+                Err(error)
+            );
             assert_eq!(self.machine.start_delivery(slot, ticket, None), Err(error));
         }
     }
@@ -55,7 +59,10 @@ impl Harness {
             assert_eq!(self.machine.start(slot, None), None);
             self.machine.rest(slot, self.now);
             if let Some(ticket) = self.hand.first() {
-                assert_eq!(self.machine.place(slot, *ticket, 0, None), Err(error));
+                assert_eq!(
+                    self.machine.place(slot, *ticket, 0, SchedulingClass::NORMAL, None),
+                    Err(error)
+                );
                 assert_eq!(self.machine.start_delivery(slot, *ticket, None), Ok(None));
             }
             return;

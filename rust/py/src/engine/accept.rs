@@ -1,6 +1,6 @@
 //! Acceptance: a message that is sent runs its handler inline, or is queued; one that is published is queued.
 
-use ferrogen_core::{DeliveryId, Outcome};
+use ferrogen_core::{DeliveryId, Outcome, Time};
 use pyo3::exceptions::PyTypeError;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
@@ -45,6 +45,7 @@ struct Inline<'a, 'py> {
     is_awaited: bool,
     /// Whether it is logged or traced.
     is_observed: bool,
+    deadline: Option<Time>,
 }
 
 impl Engine {
@@ -63,7 +64,8 @@ impl Engine {
             return Err(PyTypeError::new_err(text));
         };
         let is_observed = this.is_observed(py)?;
-        let inline = Inline { engine, send, request, recipient, is_awaited, is_observed };
+        let deadline = this.deadline(py, request)?;
+        let inline = Inline { engine, send, request, recipient, is_awaited, is_observed, deadline };
         if !this.remaining.contains(recipient)
             && !is_cancelled(py, request.cancellation_token.as_ref())?
             && let Some(guard) = Self::admit(engine)
@@ -97,10 +99,12 @@ impl Engine {
         } else {
             None
         };
-        let envelope = request.envelope(py, observer)?;
+        let options = request.options.sent(this.deadline(py, request)?);
+        let envelope = request.envelope(py, observer, options)?;
         Self::continue_soon(engine)?;
         let payload = Payload::Published(envelope.unbind());
-        this.books.with(py, |books| books.machine.accept(payload));
+        let class = request.options.class();
+        this.books.with(py, |books| books.machine.accept(payload, class));
         Ok(Ok(py.None().into_bound(py)))
     }
 
@@ -158,6 +162,7 @@ impl<'py> Inline<'_, 'py> {
             }
         }
         let Some(invocation) = &mut place else { return Ok(None) };
+        engine.note_deadline(py, invocation.delivery, self.deadline);
         let observation = if self.is_observed {
             // The sender reports it, not the handler.
             current.leave();
@@ -247,6 +252,7 @@ impl<'py> Inline<'_, 'py> {
             Engine::dispatch(self.engine, Taken::Direct(ticket, direct))?;
             return Ok(suspended);
         };
+        engine.note_deadline(py, invocation.delivery, self.deadline);
         let settled = engine.books.with(py, |books| books.machine.settle(ticket, Outcome::Handled));
         settled.map_err(raised)?;
         let DirectMessage { request, observation, .. } = *direct;
@@ -295,6 +301,7 @@ impl<'py> Inline<'_, 'py> {
                 let may_take_turn = self.is_awaited
                     && has_sender
                     && !self.is_observed
+                    && self.deadline.is_none()
                     && self.request.cancellation_token.is_none();
                 let suspended = self.hold(
                     guard,
@@ -414,6 +421,7 @@ impl<'py> Inline<'_, 'py> {
         let send = self.send.clone().unbind();
         let completion = completion(Reply::Sender { send, observation, recipient });
         engine.hold(pooled, coroutine, yielded, completion)?;
+        self.watch()?;
         if let Some(error) = cancelled {
             Send::cancel_with(self.send, error.bind(py))?;
         }
@@ -450,7 +458,8 @@ impl<'py> Inline<'_, 'py> {
         } else {
             Observation::NONE
         };
-        let request = self.request.clone_ref(py);
+        let mut request = self.request.clone_ref(py);
+        request.options = request.options.sent(self.deadline);
         Ok(DirectMessage { request, send: self.send.clone().unbind(), observation, caller })
     }
 
@@ -474,7 +483,8 @@ impl<'py> Inline<'_, 'py> {
         Engine::continue_soon(self.engine)?;
         let suspended = self.suspend(&event_loop)?;
         let payload = Payload::Direct(Box::new(direct));
-        engine.books.with(py, |books| books.machine.accept(payload));
+        let class = self.request.options.class();
+        engine.books.with(py, |books| books.machine.accept(payload, class));
         Ok(suspended)
     }
 
@@ -488,7 +498,17 @@ impl<'py> Inline<'_, 'py> {
         if let Some(error) = cancelled {
             Send::cancel_with(self.send, error.bind(py))?;
         }
+        self.watch()?;
         Ok(First::Suspended)
+    }
+
+    /// Lets the send, a future now, expire.
+    #[inline]
+    fn watch(&self) -> PyResult<()> {
+        match self.deadline {
+            Some(deadline) => Engine::watch_send(self.engine, self.send, self.request, deadline),
+            None => Ok(()),
+        }
     }
 }
 

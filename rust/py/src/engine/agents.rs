@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use ferrogen_core::{self as core, AgentSlot, DeliveryId, Outcome, Ticket};
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -351,26 +352,36 @@ pub(super) fn now(event_loop: &Bound<'_, PyAny>) -> PyResult<core::Time> {
 /// What Python asks of the agents.
 #[pymethods]
 impl Engine {
-    #[pyo3(signature = (agent_type, *, concurrency, capacity, drop_oldest, passivate_after))]
+    #[expect(clippy::too_many_arguments, reason = "a signature of Python")]
+    #[pyo3(signature = (agent_type, *, concurrency, reentrant, capacity, overflow, passivate_after))]
     fn configure(
         &self,
         py: Python<'_>,
         agent_type: &str,
         concurrency: Option<NonZeroUsize>,
+        reentrant: bool,
         capacity: Option<NonZeroUsize>,
-        drop_oldest: bool,
+        overflow: &str,
         passivate_after: Option<f64>,
-    ) {
-        let overflow =
-            if drop_oldest { core::Overflow::DropOldest } else { core::Overflow::Reject };
+    ) -> PyResult<()> {
+        let overflow = match overflow {
+            "reject" => core::Overflow::Reject,
+            "drop_newest" => core::Overflow::DropNewest,
+            "drop_oldest" => core::Overflow::DropOldest,
+            other => {
+                let text = format!("an unknown overflow policy: {other:?}");
+                return Err(PyValueError::new_err(text));
+            }
+        };
         let passivate_after =
             passivate_after.map(|one| Duration::try_from_secs_f64(one).unwrap_or(Duration::MAX));
-        let policy = core::Policy { concurrency, capacity, overflow, passivate_after };
+        let policy = core::Policy { concurrency, reentrant, capacity, overflow, passivate_after };
         self.books.with(py, |books| {
             // A registered type is never released: its policy stays.
             let agent_type = books.names.intern(agent_type);
             books.machine.configure(agent_type, policy);
         });
+        Ok(())
     }
 
     fn build(&self, agent_id: &Bound<'_, AgentId>) -> PyResult<()> {

@@ -1,5 +1,6 @@
 //! One batch of the pump: due deliveries and queued messages, whose handlers run inline one after the other.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ferrogen_core::{AgentSlot, DeliveryId, Outcome, Step, Ticket};
@@ -127,6 +128,7 @@ impl<'a, 'py> Batch<'a, 'py> {
 
     fn process_taken(&mut self, taken: Taken) -> PyResult<bool> {
         let (py, engine) = (self.py(), self.engine());
+        let Some(taken) = Engine::drop_if_expired(engine, taken)? else { return Ok(true) };
         let name = match &taken {
             Taken::Direct(..) => intern!(py, "on_send"),
             Taken::Published(..) => intern!(py, "on_publish"),
@@ -196,7 +198,7 @@ impl<'a, 'py> Batch<'a, 'py> {
             let settled =
                 this.books.with(py, |books| books.machine.settle(ticket, Outcome::Handled));
             settled.map_err(raised)?;
-            if this.idle_is_awaited.load(std::sync::atomic::Ordering::Relaxed) {
+            if this.idle_is_awaited.load(Ordering::Relaxed) {
                 self.leave();
                 this.notify_if_idle(py)?;
             }
@@ -224,6 +226,10 @@ impl<'a, 'py> Batch<'a, 'py> {
         let start = Start::Recipient { ticket, caller: None };
         this.begin(recipient, start, &mut place)?;
         let Some(mut invocation) = place else { return Ok(Progress::Refused) };
+        if this.uses_deadlines.load(Ordering::Relaxed) {
+            let deadline = envelope.get().options(py).deadline();
+            this.note_deadline(py, invocation.delivery, deadline);
+        }
         if envelope.get().observer(py).is_some() {
             self.leave();
             Engine::count_delivery(envelope, true)?;
@@ -305,6 +311,9 @@ impl<'a, 'py> Batch<'a, 'py> {
     ) -> PyResult<Progress> {
         let (py, engine) = (self.py(), self.engine());
         let this = engine.get();
+        if Engine::refuse_if_expired(engine, delivery, &payload)? {
+            return Ok(Progress::Ended);
+        }
         let mut invocation = this.invocation(py, slot, delivery)?;
         this.books.with(py, |books| books.machine.begun(delivery));
         match payload {
@@ -385,6 +394,10 @@ impl<'a, 'py> Batch<'a, 'py> {
     ) -> PyResult<Progress> {
         let (py, engine) = (self.py(), self.engine());
         let Suspension { coroutine, yielded, handler } = suspension;
+        let deadline = match &delivered {
+            Delivered::Published(envelope, _) => envelope.get().options(py).deadline(),
+            Delivered::Direct(_) => None, // the send is watched
+        };
         let work = HandlerWork {
             slot: invocation.slot,
             delivery: invocation.delivery,
@@ -397,7 +410,11 @@ impl<'a, 'py> Batch<'a, 'py> {
             task: pooled.task.clone_ref(py),
             work: Work::Handler(work),
         };
+        let execution = pooled.execution.bind(py).clone();
         engine.get().hold(pooled, coroutine, yielded, completion)?;
+        if let Some(deadline) = deadline {
+            Engine::watch_handler(engine, &execution, invocation.delivery, deadline)?;
+        }
         Ok(Progress::Suspended)
     }
 

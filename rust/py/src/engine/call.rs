@@ -14,6 +14,7 @@ use pyo3::types::PyString;
 
 use super::engine::Engine;
 use super::messages::{Kind, Request};
+use super::options::MessageOptions;
 use super::send::Send;
 use crate::interpreter::arguments::{addresses, arrange};
 
@@ -108,6 +109,7 @@ unsafe extern "C" fn call<const INDEX: usize>(
             sender: unless_none(sender),
             cancellation_token: unless_none(cancellation_token),
             message_id: unless_none(message_id),
+            options: MessageOptions::default(),
         };
         match Send::make(py, request) {
             Ok(send) => send.into_ptr(),

@@ -11,9 +11,11 @@ use pyo3::types::{PyDict, PyList, PySet};
 
 use super::admission::BUDGET;
 use super::books::Books;
+use super::deadlines::Deadlines;
 use super::execution::Execution;
 use super::messages::{Kind, Request};
 use super::observer::LogLevels;
+use super::options::MessageOptions;
 use super::pump::Timer;
 use super::routing::{RecipientCache, RemainingRecipients};
 use super::send::Send;
@@ -90,11 +92,14 @@ pub(crate) struct Engine {
     pub(super) books: GilMutex<Books>,
     pub(super) state: GilMutex<State>,
     pub(super) running: GilMutex<Option<Running>>,
+    pub(super) deadlines: GilMutex<Deadlines>,
     // Read with each message, and so not in the state.
     /// How many handlers run inside one another.
     pub(super) depth: AtomicU32,
     pub(super) is_traced: AtomicBool,
     pub(super) idle_is_awaited: AtomicBool,
+    /// Whether any message has had a deadline.
+    pub(super) uses_deadlines: AtomicBool,
     pub(super) remaining: RemainingRecipients,
 }
 
@@ -140,9 +145,11 @@ impl Engine {
                 timer: None,
             }),
             running: GilMutex::new(None),
+            deadlines: GilMutex::new(Deadlines::default()),
             depth: AtomicU32::new(0),
             is_traced: AtomicBool::new(false),
             idle_is_awaited: AtomicBool::new(false),
+            uses_deadlines: AtomicBool::new(false),
             remaining: RemainingRecipients::none(),
         })
     }
@@ -157,6 +164,9 @@ impl Engine {
     ///     sender: The agent that sends it, or None from outside.
     ///     cancellation_token: Cancels the waiting; the handler has it in its context.
     ///     message_id: Names the message in logs and traces; generated if left out.
+    ///     priority: From -2 (lowest) to 2 (highest), among the messages that are queued; see `Priority`.
+    ///     fairness_key: Queued messages of one priority with different keys take turns.
+    ///     timeout: After how many seconds the message expires.
     ///
     /// Returns:
     ///     The return value of the handler.
@@ -171,21 +181,35 @@ impl Engine {
     ///     WrongLoopError: The runtime runs on another event loop.
     ///     BaseException: Whatever the handler, an intervention handler or the factory raised.
     #[expect(clippy::doc_markdown, reason = "a docstring of Python")]
-    #[pyo3(signature = (message, recipient, *, sender=None, cancellation_token=None, message_id=None))]
-    fn send_message(
+    #[expect(clippy::too_many_arguments, reason = "a signature of Python")]
+    #[pyo3(signature = (message, recipient, *, sender=None, cancellation_token=None, message_id=None, priority=None, fairness_key=None, timeout=None))]
+    fn send_message<'py>(
         slf: Py<Self>,
-        py: Python<'_>,
+        py: Python<'py>,
         message: Py<PyAny>,
         recipient: Py<PyAny>,
         sender: Option<Py<PyAny>>,
         cancellation_token: Option<Py<PyAny>>,
         message_id: Option<Py<PyAny>>,
-    ) -> PyResult<Bound<'_, Send>> {
+        priority: Option<&Bound<'_, PyAny>>,
+        fairness_key: Option<&str>,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Bound<'py, Send>> {
+        let options = MessageOptions::read(priority, fairness_key, timeout)?;
         let to = recipient;
         let kind = Kind::Send;
         Send::make(
             py,
-            Request { kind, engine: slf, message, to, sender, cancellation_token, message_id },
+            Request {
+                kind,
+                engine: slf,
+                message,
+                to,
+                sender,
+                cancellation_token,
+                message_id,
+                options,
+            },
         )
     }
 
@@ -205,21 +229,35 @@ impl Engine {
     ///     RuntimeStoppedError: The runtime is closed or has halted.
     ///     WrongLoopError: The runtime runs on another event loop.
     #[expect(clippy::doc_markdown, reason = "a docstring of Python")]
-    #[pyo3(signature = (message, topic_id, *, sender=None, cancellation_token=None, message_id=None))]
-    fn publish_message(
+    #[expect(clippy::too_many_arguments, reason = "a signature of Python")]
+    #[pyo3(signature = (message, topic_id, *, sender=None, cancellation_token=None, message_id=None, priority=None, fairness_key=None, timeout=None))]
+    fn publish_message<'py>(
         slf: Py<Self>,
-        py: Python<'_>,
+        py: Python<'py>,
         message: Py<PyAny>,
         topic_id: Py<PyAny>,
         sender: Option<Py<PyAny>>,
         cancellation_token: Option<Py<PyAny>>,
         message_id: Option<Py<PyAny>>,
-    ) -> PyResult<Bound<'_, Send>> {
+        priority: Option<&Bound<'_, PyAny>>,
+        fairness_key: Option<&str>,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Bound<'py, Send>> {
+        let options = MessageOptions::read(priority, fairness_key, timeout)?;
         let to = topic_id;
         let kind = Kind::Publish;
         Send::make(
             py,
-            Request { kind, engine: slf, message, to, sender, cancellation_token, message_id },
+            Request {
+                kind,
+                engine: slf,
+                message,
+                to,
+                sender,
+                cancellation_token,
+                message_id,
+                options,
+            },
         )
     }
 
@@ -376,6 +414,7 @@ impl Engine {
         visit.call(&self.kept)?;
         self.remaining.visit(&visit)?;
         self.books.visit(|books| books.visit(&visit))?;
+        self.deadlines.visit(|deadlines| deadlines.visit(&visit))?;
         self.state.visit(|state| {
             visit.call(&state.event_loop)?;
             visit.call(&state.context)?;
@@ -406,7 +445,8 @@ impl Engine {
             )
         });
         let books = self.books.with(py, std::mem::take);
-        drop((cleared, books));
+        let deadlines = self.deadlines.with(py, std::mem::take);
+        drop((cleared, books, deadlines));
     }
 }
 

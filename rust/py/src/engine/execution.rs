@@ -3,6 +3,7 @@
 //! A task of the pool yields a future of its own, its [`Waiter`], as long as no handler has suspended in it. From
 //! then on it yields what the handler yields, and ends with it.
 
+use ferrogen_core::DeliveryId;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -140,6 +141,12 @@ impl Execution {
         drop_stage(py, self.take_stage(py, Stage::Idle));
     }
 
+    /// Drops what is left of the last handler.
+    pub(super) fn forget(&self, py: Python<'_>) {
+        let rest = self.inner.with(py, |inner| (inner.outcome.take(), inner.awaited.take()));
+        drop(rest);
+    }
+
     pub(super) fn retire(&self, py: Python<'_>) {
         self.put_stage(py, Stage::Ended);
     }
@@ -222,6 +229,16 @@ impl Execution {
         look: impl FnOnce(&mut Completion) -> R,
     ) -> Option<R> {
         self.inner.with(py, |inner| inner.completion.as_mut().map(look))
+    }
+
+    /// Cancels the suspended handler of a delivery. Returns whether it still has that delivery.
+    pub(super) fn cancel_handler(&self, py: Python<'_>, delivery: DeliveryId) -> PyResult<bool> {
+        match self.with_completion(py, |completion| completion.running(py)).flatten() {
+            Some((_, running, task)) if running == delivery => {
+                task.call_method0(intern!(py, "cancel")).map(|_| true)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// The coroutine and task of a handler that is to be resumed inline.

@@ -8,6 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::deadlines::DeadlineKey;
 use super::engine::Engine;
 use super::execution::Execution;
 use super::messages::Request;
@@ -104,12 +105,15 @@ pub(super) struct Future {
     handler: Option<Py<Execution>>,
     /// What to call once it is done, each with the context to call it in.
     callbacks: Vec<(Py<PyAny>, Py<PyAny>)>,
+    /// Its deadline, while that is watched.
+    deadline: Option<Box<(Py<Engine>, DeadlineKey)>>,
 }
 
 impl Future {
     pub(super) fn new(phase: Phase, waiting: Waiting, event_loop: &Bound<'_, PyAny>) -> Self {
         let event_loop = event_loop.clone().unbind();
-        Self { phase, waiting, event_loop, delivery: None, handler: None, callbacks: Vec::new() }
+        let (delivery, handler, callbacks, deadline) = (None, None, Vec::new(), None);
+        Self { phase, waiting, event_loop, delivery, handler, callbacks, deadline }
     }
 
     pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
@@ -144,6 +148,9 @@ impl Future {
         visit.call(&self.handler)?;
         if let Some((engine, _)) = &self.delivery {
             visit.call(engine)?;
+        }
+        if let Some(deadline) = &self.deadline {
+            visit.call(&deadline.0)?;
         }
         for (callback, context) in &self.callbacks {
             visit.call(callback)?;
@@ -280,9 +287,56 @@ impl Send {
 
     /// Its sender does not wait for the delivery any more.
     fn abandon_delivery(&self, py: Python<'_>) {
-        if let Some((engine, delivery)) = self.if_future(py, |one| one.delivery.take()).flatten() {
+        let delivery = self.if_future(py, |one| {
+            one.delivery.as_ref().map(|(engine, delivery)| (engine.clone_ref(py), *delivery))
+        });
+        if let Some((engine, delivery)) = delivery.flatten() {
             engine.get().books.with(py, |books| books.machine.abandon(delivery));
         }
+    }
+
+    /// Notes that its deadline is watched.
+    pub(super) fn set_deadline(
+        &self,
+        py: Python<'_>,
+        engine: &Bound<'_, Engine>,
+        key: DeadlineKey,
+    ) {
+        let deadline = Some(Box::new((engine.clone().unbind(), key)));
+        let before = self.if_future(py, |one| std::mem::replace(&mut one.deadline, deadline));
+        drop(before);
+    }
+
+    fn forget_deadline(&self, py: Python<'_>) {
+        if let Some(deadline) = self.if_future(py, |one| one.deadline.take()).flatten() {
+            let (engine, key) = *deadline;
+            engine.get().forget_deadline(py, key);
+        }
+    }
+
+    /// Its deadline has passed: its handler is cancelled, and it ends with this error.
+    pub(super) fn expire(slf: &Bound<'_, Self>, error: Py<PyAny>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        this.forget_deadline(py);
+        let handler = this.if_future(py, |future| {
+            let handler = future.handler.as_ref().map(|handler| handler.clone_ref(py))?;
+            let (engine, delivery) = future.delivery.as_ref()?;
+            let is_awaited = matches!(future.phase, Phase::Suspended);
+            if is_awaited {
+                let (error, turns) = (error.clone_ref(py), TURNS_OF_CANCELLATION);
+                future.phase = Phase::Cancelling { error, turns };
+            }
+            Some((engine.bind(py).clone(), *delivery, handler, is_awaited))
+        });
+        let Some((engine, delivery, handler, is_awaited)) = handler.flatten() else {
+            this.abandon_delivery(py);
+            return Self::end(slf, Outcome::Error(error));
+        };
+        if is_awaited {
+            Engine::cancel_soon(&engine, slf)?;
+        }
+        // Also if its sender does not wait any more.
+        handler.get().cancel_handler(py, delivery).map(|_| ())
     }
 
     /// Its token is cancelled.
@@ -344,6 +398,13 @@ impl Send {
     /// Ends, unless it was cancelled before, or is not awaited any more.
     pub(super) fn end(slf: &Bound<'_, Self>, outcome: Outcome) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
+        // A handler whose sender has left keeps its deadline.
+        let has_ended = this.if_future(py, |future| {
+            matches!(future.phase, Phase::Done(_)) || !matches!(future.waiting, Waiting::Nothing)
+        });
+        if has_ended == Some(true) {
+            this.forget_deadline(py);
+        }
         let before = this.if_future(py, |future| {
             if matches!(future.phase, Phase::Done(_)) {
                 return Err(outcome);
@@ -354,8 +415,9 @@ impl Send {
         });
         match before {
             Some(Ok((Phase::Cancelling { error, .. }, ..))) => {
-                let cancelled = Phase::Done(Outcome::Cancelled(error));
-                let before = this.if_future(py, |one| std::mem::replace(&mut one.phase, cancelled));
+                let error = PyErr::from_value(error.into_bound(py));
+                let over = Phase::Done(Outcome::of(py, Err(error)));
+                let before = this.if_future(py, |one| std::mem::replace(&mut one.phase, over));
                 drop(before);
                 Self::call_back(slf)
             }

@@ -2,12 +2,13 @@
 
 use std::ffi::CStr;
 
-use ferrogen_core::{DeliveryId, Ticket};
+use ferrogen_core::{DeliveryId, SchedulingClass, Ticket, Time};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use super::engine::Engine;
 use super::observer::Observation;
+use super::options::MessageOptions;
 use super::send::Send;
 use crate::agent_id::AgentId;
 use crate::interpreter::release::release;
@@ -44,6 +45,7 @@ pub(super) struct Request {
     pub(super) sender: Option<Py<PyAny>>,
     pub(super) cancellation_token: Option<Py<PyAny>>,
     pub(super) message_id: Option<Py<PyAny>>,
+    pub(super) options: MessageOptions,
 }
 
 fn clone_ref(py: Python<'_>, one: Option<&Py<PyAny>>) -> Option<Py<PyAny>> {
@@ -70,6 +72,7 @@ impl Request {
             sender: clone_ref(py, self.sender.as_ref()),
             cancellation_token: clone_ref(py, self.cancellation_token.as_ref()),
             message_id: clone_ref(py, self.message_id.as_ref()),
+            options: self.options.clone(),
         }
     }
 
@@ -89,6 +92,7 @@ impl Request {
         &self,
         py: Python<'py>,
         observer: Option<Py<PyAny>>,
+        options: MessageOptions,
     ) -> PyResult<Bound<'py, PublishEnvelope>> {
         PublishEnvelope::make(
             py,
@@ -98,6 +102,7 @@ impl Request {
             clone_ref(py, self.cancellation_token.as_ref()),
             clone_ref(py, self.message_id.as_ref()),
             observer,
+            options,
         )
     }
 
@@ -140,6 +145,24 @@ pub(super) enum Payload {
 }
 
 impl Payload {
+    /// How the core orders it among others.
+    pub(super) fn class(&self, py: Python<'_>) -> SchedulingClass {
+        match self {
+            Self::Direct(direct) => direct.request.options.class(),
+            Self::Published(envelope) => envelope.get().options(py).class(),
+            Self::Response(_) => SchedulingClass::NORMAL,
+        }
+    }
+
+    /// When the message expires.
+    pub(super) fn deadline(&self, py: Python<'_>) -> Option<Time> {
+        match self {
+            Self::Direct(direct) => direct.request.options.deadline(),
+            Self::Published(envelope) => envelope.get().options(py).deadline(),
+            Self::Response(_) => None,
+        }
+    }
+
     /// The user's message.
     pub(super) fn message(&self, py: Python<'_>) -> Py<PyAny> {
         match self {

@@ -2,7 +2,7 @@
 //!
 //! In the order in which a message passes:
 //!
-//! - [`call`], [`messages`]: `send_message` and `publish_message` are called.
+//! - [`call`], [`messages`], [`options`]: `send_message` and `publish_message` are called.
 //! - [`send`], [`future`], [`gather`]: the awaitable that they return, and its life as a future.
 //! - [`accept`], [`admission`]: the handler runs inline, or the message is queued.
 //! - [`interception`]: intervention handlers revise it.
@@ -11,6 +11,7 @@
 //! - [`books`], [`agents`], [`handlers`]: the recipient, and the handler of the message.
 //! - [`invoke`], [`task_pool`]: the handler runs, in a task.
 //! - [`execution`], [`waiter`], [`suspension`]: it suspends, and is resumed.
+//! - [`deadlines`]: it is not handled in time.
 //! - [`settlement`], [`observer`]: it ends; the sender gets the response, and observers see it.
 //!
 //! [`engine`] has the state, and what Python may ask of it.
@@ -22,6 +23,7 @@ mod batch;
 mod books;
 #[expect(unsafe_code, reason = "the methods are called without the binding's parsing of arguments")]
 mod call;
+mod deadlines;
 #[allow(clippy::module_inception, reason = "the engine of the folder's name")]
 mod engine;
 mod execution;
@@ -33,6 +35,7 @@ mod invoke;
 mod messages;
 #[expect(unsafe_code, reason = "the version of a dict is read")]
 mod observer;
+mod options;
 mod pump;
 mod routing;
 mod send;
@@ -51,6 +54,7 @@ use crate::publish_envelope::PublishEnvelope;
 
 pub(crate) use engine::Engine;
 pub(crate) use handlers::Handlers;
+pub(crate) use options::MessageOptions;
 pub(crate) use send::Send;
 
 /// Gives the classes of the engine their slots. Called once, at import.

@@ -68,11 +68,11 @@ impl Engine {
     /// Arms the one timer for the time at which the core is to be called next.
     pub(super) fn set_timer(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
-        let Some(wake) = this.books.with(py, |books| books.machine.next_wake()) else {
-            return Ok(());
-        };
+        let idle = this.books.with(py, |books| books.machine.next_wake());
+        let deadline = this.deadlines.with(py, |deadlines| deadlines.next_wake());
+        let Some(wake) = idle.into_iter().chain(deadline).min() else { return Ok(()) };
         let (runs, armed) = this.state.with(py, |state| {
-            let runs = state.is_open_here() || state.is_by_hand;
+            let runs = state.is_open_here() || state.is_by_hand || deadline.is_some();
             (runs, state.timer.as_ref().map(|timer| timer.when))
         });
         if !runs || armed.is_some_and(|armed| armed <= wake) {
@@ -88,7 +88,11 @@ impl Engine {
         }
     }
 
+    /// Cancels the timer, unless it is for a deadline: handlers go on while the runtime is stopped.
     pub(super) fn cancel_timer(&self, py: Python<'_>) -> PyResult<()> {
+        if self.deadlines.with(py, |deadlines| deadlines.next_wake().is_some()) {
+            return Ok(());
+        }
         match self.state.with(py, |state| state.timer.take()) {
             Some(timer) => timer.handle.call_method0(py, intern!(py, "cancel")).map(|_| ()),
             None => Ok(()),
@@ -102,6 +106,7 @@ impl Engine {
         drop(fired);
         let Some(event_loop) = this.bound_loop(py) else { return Ok(()) };
         let now = now(&event_loop)?;
+        Self::expire(engine, now)?;
         // The records leave before a new agent can get one of the slots.
         let passivated: Vec<_> = this.books.with(py, |books| {
             books.machine.advance(now);
@@ -152,6 +157,7 @@ impl Engine {
         };
         let taken = taken(arrival);
         let ticket = taken.ticket();
+        let Some(taken) = Self::drop_if_expired(engine, taken)? else { return Ok(true) };
         let processed = Self::intercept(engine, taken)
             .and_then(|intercepted| Self::process_intercepted(engine, intercepted));
         Self::settle_after_error(engine, ticket, processed)?;
@@ -174,6 +180,9 @@ impl Engine {
             match step {
                 Step::Deliver(slot, delivery, payload) => {
                     let Some(event_loop) = this.bound_loop(py) else { return Ok(()) };
+                    if Self::refuse_if_expired(engine, delivery, &payload)? {
+                        continue;
+                    }
                     Self::run_in_task(engine, &event_loop, slot, delivery, payload)?;
                 }
                 other => Self::do_step(engine, other)?,
@@ -194,9 +203,11 @@ impl Engine {
         let Invocation { agent_id, agent, entry_point, context, .. } =
             this.invocation(py, slot, delivery)?;
         let own_id = agent_id.clone();
+        let mut deadline = None;
         let delivered = match payload {
             Payload::Direct(direct) => Delivered::Direct(direct),
             Payload::Published(envelope) => {
+                deadline = envelope.get().options(py).deadline();
                 let observation = this.delivery_observation(&agent_id, envelope.bind(py))?;
                 Delivered::Published(envelope, observation)
             }
@@ -214,6 +225,9 @@ impl Engine {
         let execution = Bound::new(py, Execution::unstarted(event_loop, unstarted))?;
         let source = context.expect("an invocation runs once");
         let context = source.enter(&own_id)?.context().clone();
+        if let Some(deadline) = deadline {
+            Self::watch_handler(engine, &execution, delivery, deadline)?;
+        }
         let create_task = event_loop.getattr(intern!(py, "create_task"))?;
         let task = context.call_method1(intern!(py, "run"), (create_task, execution))?;
         if !task.call_method0(intern!(py, "done"))?.is_truthy()? {
@@ -430,10 +444,11 @@ impl Engine {
             Payload::Direct(direct) => Some(direct.send.bind(py).clone()),
             _ => None,
         };
+        let class = payload.class(py);
         let placement = {
             let mut books = this.books.lock(py);
             let slot = books.find_or_build(recipient)?;
-            books.machine.place(slot, ticket, payload, caller).map_err(raised)?
+            books.machine.place(slot, ticket, payload, class, caller).map_err(raised)?
         };
         match placement {
             Placement::Queued(delivery) => {

@@ -267,6 +267,8 @@ impl Engine {
                 Ok(())
             };
         };
+        let payload = Payload::Published(envelope.clone().unbind());
+        let error = this.error_at_deadline(py, delivery, &payload, error);
         let about = (agent_id, envelope, error.value(py));
         let reported = this.host.call_method1(py, intern!(py, "publish_failed"), about);
         Self::count_delivery(envelope, false)?;

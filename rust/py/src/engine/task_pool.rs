@@ -34,9 +34,10 @@ pub(super) struct PooledTask {
     pub(super) execution: Py<Execution>,
     /// The context of the last message, if only the pool refers to it.
     message_context: Option<Py<MessageContext>>,
-    /// The state of the idle task, and how many references there are to it.
+    /// The state of the idle task, and how many references there are to it and to its coroutine.
     idle: Snapshot,
     references: isize,
+    execution_references: isize,
     /// The coroutine of an intervention handler that has suspended in the task.
     pub(super) coroutine: Option<Py<PyAny>>,
     /// What is exchanged with the fields of the task when a handler begins, and when it ends: the event loop, the
@@ -114,6 +115,7 @@ impl PooledTask {
         Ok(Box::new(Self {
             idle: Snapshot::of(&task),
             references: references_to(&task),
+            execution_references: references_to(&execution),
             task: task.unbind(),
             execution: execution.unbind(),
             message_context: None,
@@ -180,6 +182,11 @@ impl PooledTask {
     /// Whether there are no references to the task but those of the pool and `more`.
     pub(super) fn is_private(&self, py: Python<'_>, more: isize) -> bool {
         references_to(self.task.bind(py)) <= self.references + more
+    }
+
+    /// Whether only the pool and the task refer to the coroutine of the task.
+    fn is_execution_private(&self, py: Python<'_>) -> bool {
+        references_to(self.execution.bind(py)) <= self.execution_references
     }
 
     /// Whether a cancellation of the task is requested.
@@ -385,7 +392,13 @@ impl Engine {
         });
         for mut pooled in returned {
             pooled.take_back(py);
-            self.return_task(py, pooled);
+            if pooled.is_execution_private(py) {
+                pooled.execution.get().forget(py);
+                self.return_task(py, pooled);
+            } else {
+                // A sender that has yet to take the outcome, for one, knows the handler by it.
+                self.retire(py, pooled);
+            }
         }
     }
 
