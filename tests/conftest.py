@@ -1,9 +1,11 @@
 """What all tests share: the choice of examples, task mode, fork servers, and a working Ctrl+C."""
 
+import faulthandler
 import gc
 import os
 import re
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # runs in an asyncio task. Those of tests/semantics choose the mode by themselves.
 HERE = Path(__file__).parent
 IN_BOTH_MODES = [HERE / name for name in ("agents", "compat", "differences", "runtime")]
+
+
+# In seconds. pytest-timeout interrupts a test once: a fixture that then waits would block all.
+TEARDOWN_TIMEOUT = 60
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[Any]:
+    """End a worker whose fixtures do not end: pytest-xdist reports the test and starts another."""
+    faulthandler.dump_traceback_later(TEARDOWN_TIMEOUT, exit=True, file=sys.__stderr__)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def without_address(value: object) -> str:
