@@ -2,7 +2,9 @@
 
 use std::num::NonZeroUsize;
 
-use ferrogen_core::{Machine, Names, Outcome, Overflow, Placement, Policy};
+use ferrogen_core::{
+    Arrival, Machine, Names, Outcome, Overflow, Placement, Policy, Priority, SchedulingClass,
+};
 
 use super::{one_at_a_time, place, send, started, with_agent, writer};
 
@@ -126,4 +128,44 @@ fn applies_a_lower_concurrency_when_enough_handlers_have_ended() {
     assert_eq!(machine.step(), None);
     machine.finish(deliveries[1], Outcome::Handled).unwrap();
     assert_eq!(started(&mut machine), ["c"]);
+}
+
+#[test]
+fn drops_the_new_message_like_a_rejected_one() {
+    let (mut machine, agent) = with_agent(policy(1, 1, Overflow::DropNewest));
+    send(&mut machine, agent, "running");
+    send(&mut machine, agent, "waiting");
+    let overflow = place(&mut machine, agent, "newest", None);
+    let Placement::Overflow { placed, evicted, payload } = overflow else { panic!("not full") };
+    assert_eq!((placed, payload), (evicted, "newest"));
+}
+
+#[test]
+fn a_reentrant_agent_starts_what_its_own_calls_have_caused() {
+    let (mut machine, agent) = with_agent(Policy { reentrant: true, ..one_at_a_time() });
+    let helper = machine.enter(writer(), "helper").unwrap();
+    machine.configure(writer(), Policy { reentrant: true, ..one_at_a_time() });
+    let first = send(&mut machine, agent, "first");
+    send(&mut machine, agent, "of another sender");
+    assert_eq!(started(&mut machine), ["first"]);
+    let Placement::Queued(call) = place(&mut machine, helper, "call", Some(first)) else {
+        panic!("the helper is idle")
+    };
+    assert_eq!(started(&mut machine), ["call"]);
+    let back = place(&mut machine, agent, "back", Some(call));
+    assert!(matches!(back, Placement::Queued(_)), "no deadlock");
+    assert_eq!(started(&mut machine), ["back"]);
+}
+
+#[test]
+fn queued_messages_of_high_priority_are_taken_first() {
+    let high = SchedulingClass { priority: Priority::High, ..SchedulingClass::NORMAL };
+    let mut machine = Machine::default();
+    machine.accept("first", SchedulingClass::NORMAL);
+    machine.accept("urgent", high);
+    machine.accept("second", SchedulingClass::NORMAL);
+    let taken = std::iter::from_fn(|| machine.take()).map(|arrival| match arrival {
+        Arrival::Message(_, text) | Arrival::Response(_, text) => text,
+    });
+    assert_eq!(taken.collect::<Vec<_>>(), ["urgent", "first", "second"]);
 }
