@@ -21,7 +21,7 @@ from ferrogen.models import (
 )
 from ferrogen.models.openai import OpenAIChatCompletionClient
 from ferrogen.models.usage import UsageLedger, conversation
-from ferrogen.models.wrappers import Retrying
+from ferrogen.models.middleware import Retrying
 
 
 class Names(BaseModel):

@@ -34,6 +34,8 @@ The tree::
     │   └── ReplayMismatchError          a request is not the one that was recorded
     ├── CacheStoreError                  (RuntimeError) a file cannot be used as a cache
     ├── ClientSetupError                 (ValueError)   a client cannot work as it was set up
+    │   └── UnknownArgumentError         (ModelRequestError, TypeError)  a client, or a request to
+    │                                    one, has no argument of this name
     ├── ModelRequestError                (ValueError)   a model cannot be asked like this
     ├── CassetteError                    (ValueError)   a file holds no recorded requests
     ├── ContextLimitError                (ValueError)   a model context could send nothing at all
@@ -124,6 +126,7 @@ __all__ = [
     "ToolStreamError",
     "UndeliverableException",
     "UnhandledMessageError",
+    "UnknownArgumentError",
     "UnsupportedKeywordError",
     "UntrustedProviderError",
     "WrongLoopError",
@@ -302,6 +305,10 @@ class ClientSetupError(FerrogenError, ValueError):
 
 class ModelRequestError(FerrogenError, ValueError):
     """A request to a model contradicts itself, or has arguments that nobody knows."""
+
+
+class UnknownArgumentError(ClientSetupError, ModelRequestError, TypeError):
+    """A model client, or a request to one, has no argument of this name."""
 
 
 class CassetteError(FerrogenError, ValueError):

@@ -18,7 +18,7 @@ from ferrogen.exceptions import FerrogenError, SecretError
 from ferrogen.models import ChatCompletionClient
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 from ferrogen.models.openai import OpenAIChatCompletionClient
-from ferrogen.models.wrappers import Retrying
+from ferrogen.models.middleware import Retrying
 
 from . import machines
 from .machines import ENGINE, Car, Engine, EngineConfig, car, engine

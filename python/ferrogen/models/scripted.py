@@ -12,11 +12,11 @@ from ferrogen._components.component import Component
 from ferrogen.exceptions import ClientSetupError, ModelError
 from ferrogen.models.families import ModelFamily
 from ferrogen.models.messages import FunctionExecutionResult, LLMMessage
+from ferrogen.models.middleware.clock import Clock, pause
+from ferrogen.models.middleware.middleware import AnsweringClient
+from ferrogen.models.middleware.request import Answer, Request
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo
 from ferrogen.models.results import CreateResult, RequestUsage
-from ferrogen.models.wrappers.clock import Clock, pause
-from ferrogen.models.wrappers.request import Answer, Request
-from ferrogen.models.wrappers.wrapper import AnsweringClient
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from ferrogen import FunctionCall
 from ferrogen.exceptions import ModelRequestError
 from ferrogen.models import UserMessage
-from ferrogen.models.anthropic.structured import ANSWER_TOOL
+from ferrogen.models.providers.anthropic.structured import ANSWER_TOOL
 
 from .conftest import KNOWS_ALL
 from .frames import ended, start, stream, text, tool_use, whole

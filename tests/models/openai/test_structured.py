@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from ferrogen.exceptions import ModelInfoError, ModelRequestError
 from ferrogen.models.openai import OpenAIChatCompletionClient
-from ferrogen.models.openai.structured import strict
+from ferrogen.models.providers._strict import strict_output
 
 from ..scripted_server import ScriptedServer, json_response, sse_response
 from .responses import HELLO, piece, streamed, whole
@@ -54,7 +54,7 @@ def objects(schema: Any) -> list[dict[str, Any]]:
 
 
 def test_a_strict_schema_demands_everything_and_allows_nothing_else() -> None:
-    found = objects(strict(Drawing.model_json_schema()))
+    found = objects(strict_output(Drawing.model_json_schema(), "Drawing")[0])
     assert len(found) == 3  # the class itself, where others hold it, and the point
     for schema in found:
         assert schema["required"] == list(schema["properties"])
@@ -62,7 +62,7 @@ def test_a_strict_schema_demands_everything_and_allows_nothing_else() -> None:
 
 
 def test_a_strict_schema_still_says_what_the_class_says() -> None:
-    judge = jsonschema_rs.validator_for(strict(Drawing.model_json_schema()))
+    judge = jsonschema_rs.validator_for(strict_output(Drawing.model_json_schema(), "Drawing")[0])
     drawing = Drawing(title="a", colour=Colour.RED, points=[Point(x=1)], inner=None)
     whole_drawing = drawing.model_dump(mode="json")
     assert judge.is_valid(whole_drawing)
@@ -72,7 +72,9 @@ def test_a_strict_schema_still_says_what_the_class_says() -> None:
 
 
 def test_a_property_may_have_the_name_of_a_keyword() -> None:
-    properties = strict(Drawing.model_json_schema())["$defs"]["Drawing"]["properties"]
+    properties = strict_output(Drawing.model_json_schema(), "Drawing")[0]["$defs"]["Drawing"][
+        "properties"
+    ]
     assert {"title", "default"} <= set(properties)
     assert properties["title"] == {"type": "string", "description": "What it shows"}
 

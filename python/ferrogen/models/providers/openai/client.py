@@ -1,0 +1,183 @@
+"""Model client for OpenAI's chat API."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from ferrogen._core import CancellationToken
+from ferrogen.models.client import ToolChoice
+from ferrogen.models.messages import LLMMessage
+from ferrogen.models.providers._abilities import stated_abilities
+from ferrogen.models.providers._client import Call, ProviderClient
+from ferrogen.models.providers._config import checked_arguments
+from ferrogen.models.providers._connections import Connections, SdkConnection
+from ferrogen.models.providers._errors import Failures
+from ferrogen.models.providers._provider_data import ProviderData
+from ferrogen.models.providers._secrets import disclosed, given_secrets, protected, refuse_pickling
+from ferrogen.models.providers._structured import JsonOutput, check_json_output
+from ferrogen.models.providers.openai import request as requests
+from ferrogen.models.providers.openai.conversation import Conversation
+from ferrogen.models.providers.openai.response import ChatResponse
+from ferrogen.models.providers.openai.sdk import openai
+from ferrogen.models.providers.openai.services import sdk_arguments
+from ferrogen.models.results import CreateResult
+from ferrogen.tools.protocol import Tool
+from ferrogen.tools.schema import ToolSchema
+
+_OF_FERROGEN = frozenset(
+    ("model_info", "model_capabilities", "add_name_prefixes", "include_name_in_message", "ledger")
+)
+
+
+class OpenAIClient(ProviderClient):
+    """Base class of the clients that use OpenAI's SDK.
+
+    Args:
+        arguments: The arguments of the client.
+    """
+
+    _provider = "openai"
+    _known: ClassVar[frozenset[str]]
+    """The names of the arguments."""
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        known = self._known | requests.REQUEST_ARGUMENTS
+        given = checked_arguments(type(self).__name__, arguments, known, requests.ADVICE)
+        sent = given.keys() - sdk_arguments() - _OF_FERROGEN
+        self._fixed = requests.checked_arguments(
+            type(self).__name__, {name: value for name, value in given.items() if name in sent}
+        )
+        ledger = given.pop("ledger", None)
+        info = stated_abilities(given["model"], given, deprecated=True)
+        wanted = given.get("response_format")
+        if isinstance(wanted, dict) and wanted.get("type") == "json_object":
+            check_json_output(info)
+        self._arguments = protected(given)
+        clear = disclosed(self._arguments)
+        first = self._make_client(clear)
+        key = first.api_key  # of the environment, if it is none of the arguments
+        self._base_url = first.base_url
+        self._host = first.base_url.host
+        secrets = [str(secret.get_secret_value()) for secret in given_secrets(self._arguments)]
+        secrets += [key] if isinstance(key, str) else []
+        clients = [first]
+
+        def connection() -> SdkConnection:
+            client = clients.pop() if clients else self._make_client(disclosed(self._arguments))
+            return SdkConnection(client, openai.AsyncStream)
+
+        super().__init__(
+            given["model"],
+            info,
+            Connections(connection, shared="http_client" in given),
+            Failures(f"the service of {given['model']}", secrets, openai),
+            ledger,
+        )
+
+    @staticmethod
+    @abstractmethod
+    def _make_client(arguments: Mapping[str, Any]) -> openai.AsyncOpenAI:
+        """Make a client of the SDK."""
+
+    def __repr__(self) -> str:
+        # An address may have a password, which its own representation hides.
+        return f"{type(self).__name__}(model={self._model!r}, base_url={self._base_url!r})"
+
+    def __reduce__(self) -> Any:
+        """Copy and pickle by the arguments; keys are not among them."""
+        refuse_pickling(self._arguments)
+        return _remade, (type(self), self._arguments)
+
+
+class ChatApiClient(OpenAIClient):
+    """Base class of the clients for services with OpenAI's chat API.
+
+    Args:
+        arguments: The arguments of the client.
+    """
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        super().__init__(arguments)
+        self._data = ProviderData(f"openai:{self._host}")
+        self._warned: set[str] = set()
+        self._conversation = Conversation(
+            self._model_info,
+            self._data,
+            self._model,
+            bool(arguments.get("add_name_prefixes") or False),
+            arguments.get("include_name_in_message") is not False,
+        )
+
+    def _call(
+        self,
+        messages: Sequence[LLMMessage],
+        tools: Sequence[Tool | ToolSchema],
+        tool_choice: ToolChoice,
+        json_output: JsonOutput,
+        extra: Mapping[str, Any],
+        *,
+        stream: bool,
+        include_usage: bool | None = None,
+    ) -> Call:
+        request = requests.wire_request(
+            self._fixed, self._conversation, messages, tools, tool_choice, json_output, extra
+        )
+        if stream:
+            request = requests.streamed(request, include_usage)
+        reader = ChatResponse(
+            self._model_info["family"], request.names, self._failures, self._data, self._warned
+        )
+        return Call(
+            "/chat/completions",
+            request.body,
+            reader,
+            request.options,
+            request.wrapper,
+            messages,
+            tools,
+        )
+
+    async def create_stream(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = (),
+        tool_choice: ToolChoice = "auto",
+        json_output: JsonOutput = None,
+        extra_create_args: Mapping[str, Any] | None = None,
+        cancellation_token: CancellationToken | None = None,
+        include_usage: bool | None = None,
+    ) -> AsyncGenerator[str | CreateResult, None]:
+        """Ask the model like `create`, and yield the answer in pieces as it is written.
+
+        The arguments and exceptions are those of `create`. The pieces are text, with reasoning
+        between ``<think>`` and ``</think>``. The last item is the result as a whole.
+
+        Args:
+            messages: The conversation so far.
+            tools: What the model may call.
+            tool_choice: Which tool it has to call.
+            json_output: What the answer has to fit.
+            extra_create_args: Further arguments of the service.
+            cancellation_token: Closes the connection when it is cancelled.
+            include_usage: Whether the service is asked to report the usage at the end, as it is
+                by default. If it does not report it, tokens are estimated.
+        """
+        call = self._call(
+            messages,
+            tools,
+            tool_choice,
+            json_output,
+            extra_create_args or {},
+            stream=True,
+            include_usage=include_usage,
+        )
+        async with self._closing(call, cancellation_token) as items:
+            async for item in items:
+                yield item
+
+
+def _remade(kind: type[OpenAIClient], arguments: dict[str, Any]) -> OpenAIClient:
+    return kind(**arguments)  # type: ignore[call-arg]
