@@ -15,8 +15,8 @@ from ferrogen.models import (
     SystemMessage,
     UserMessage,
 )
-from ferrogen.models.providers.anthropic.conversation import OPENING, conversation_of
 from ferrogen.models.providers._provider_data import ProviderData
+from ferrogen.models.providers.anthropic.conversation import OPENING, conversation_of
 from ferrogen.models.providers.anthropic.offered_tools import OfferedTools
 
 

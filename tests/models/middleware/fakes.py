@@ -7,8 +7,8 @@ from itertools import count
 from threading import Lock
 
 from ferrogen.models import UserMessage
-from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.middleware import Clock
+from ferrogen.models.scripted import ScriptedClient
 
 QUESTION = [UserMessage(content="Which way to Turin?", source="traveller")]
 

@@ -6,10 +6,10 @@ import pytest
 
 from ferrogen.exceptions import BudgetExceededError, ClientSetupError
 from ferrogen.models import ChatCompletionClient, CreateResult, RequestUsage
+from ferrogen.models.middleware import Budget, Budgeted, Cached, Spending
 from ferrogen.models.registry import register_models
 from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.usage import DetailedUsage
-from ferrogen.models.middleware import Budget, Budgeted, Cached, Spending
 
 from .fakes import QUESTION, GatedClient, settled, text_and_result
 

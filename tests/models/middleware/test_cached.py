@@ -20,9 +20,9 @@ from ferrogen.models import (
     SystemMessage,
     UserMessage,
 )
+from ferrogen.models.middleware import Cached, Retrying, SqliteCacheStore
 from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.usage import DetailedUsage
-from ferrogen.models.middleware import Cached, Retrying, SqliteCacheStore
 
 from .fakes import QUESTION, GatedClient, ManualClock, asking, text_and_result
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from ferrogen.exceptions import AllClientsFailedError, ModelError, ModelStatusError
 from ferrogen.models import CreateResult
-from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.middleware import Fallback, Retrying
+from ferrogen.models.scripted import ScriptedClient
 
 from .fakes import QUESTION, ManualClock
 

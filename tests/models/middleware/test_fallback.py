@@ -12,8 +12,8 @@ from ferrogen.exceptions import (
     ModelStatusError,
 )
 from ferrogen.models import ChatCompletionClient
-from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.middleware import Fallback
+from ferrogen.models.scripted import ScriptedClient
 
 from .fakes import QUESTION, text_and_result
 

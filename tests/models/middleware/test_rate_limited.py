@@ -6,8 +6,8 @@ import pytest
 
 from ferrogen import CancellationToken
 from ferrogen.models import ChatCompletionClient, CreateResult, RequestUsage
-from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.middleware import RateLimited, RateLimiter
+from ferrogen.models.scripted import ScriptedClient
 
 from .fakes import QUESTION, ManualClock, settled, text_and_result
 

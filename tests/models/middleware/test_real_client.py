@@ -9,8 +9,6 @@ from ferrogen import CancellationToken
 from ferrogen.components import EnvironmentSecret
 from ferrogen.exceptions import ModelConnectionError, ModelStatusError
 from ferrogen.models import ChatCompletionClient
-from ferrogen.models.openai import OpenAIChatCompletionClient
-from ferrogen.models.usage import DetailedUsage
 from ferrogen.models.middleware import (
     Budget,
     Budgeted,
@@ -22,6 +20,8 @@ from ferrogen.models.middleware import (
     Replay,
     Retrying,
 )
+from ferrogen.models.openai import OpenAIChatCompletionClient
+from ferrogen.models.usage import DetailedUsage
 
 from ..anthropic import frames
 from ..openai.responses import USAGE_CHUNK, piece, whole

@@ -13,8 +13,8 @@ from ferrogen.exceptions import (
     ModelTimeoutError,
 )
 from ferrogen.models import ChatCompletionClient, CreateResult
-from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.middleware import Recorder, Replay
+from ferrogen.models.scripted import ScriptedClient
 
 from .fakes import QUESTION, GatedClient, ManualClock, asking, settled
 from .test_cached import FULL, REQUESTS

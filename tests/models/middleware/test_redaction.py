@@ -11,9 +11,9 @@ from pydantic import BaseModel, SecretStr
 from ferrogen import Component
 from ferrogen.exceptions import ModelStatusError
 from ferrogen.models import AssistantMessage, UserMessage
-from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.middleware import Recorder, Replay, Retrying
 from ferrogen.models.middleware.redaction import REDACTED, Redaction
+from ferrogen.models.scripted import ScriptedClient
 
 from .fakes import QUESTION
 

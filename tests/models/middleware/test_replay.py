@@ -6,8 +6,8 @@ import pytest
 
 from ferrogen.exceptions import CassetteError, ReplayMismatchError
 from ferrogen.models import ChatCompletionClient
-from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.middleware import Recorder, Replay
+from ferrogen.models.scripted import ScriptedClient
 
 from .fakes import QUESTION, asking
 

@@ -5,9 +5,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferrogen.models.usage import DetailedUsage
 from ferrogen.models.middleware.cache_entry import CacheEntry
 from ferrogen.models.middleware.result_form import read_result, written_result
+from ferrogen.models.usage import DetailedUsage
 
 from ..test_round_trip import MODELS
 

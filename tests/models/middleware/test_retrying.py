@@ -15,8 +15,8 @@ from ferrogen.exceptions import (
     ModelTimeoutError,
 )
 from ferrogen.models import ChatCompletionClient
-from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.middleware import Retrying
+from ferrogen.models.scripted import ScriptedClient
 
 from .fakes import QUESTION, ManualClock, settled, text_and_result
 

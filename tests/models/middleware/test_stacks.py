@@ -12,7 +12,6 @@ from pydantic import BaseModel
 
 from ferrogen import CancellationToken
 from ferrogen.models import ChatCompletionClient
-from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.middleware import (
     Budget,
     Budgeted,
@@ -24,6 +23,7 @@ from ferrogen.models.middleware import (
     Replay,
     Retrying,
 )
+from ferrogen.models.scripted import ScriptedClient
 
 from .fakes import QUESTION, GatedClient, asking, settled
 

@@ -3,8 +3,8 @@
 import pytest
 
 from ferrogen.exceptions import ModelResponseError
-from ferrogen.models.scripted import ScriptedClient
 from ferrogen.models.middleware import Retrying
+from ferrogen.models.scripted import ScriptedClient
 
 from .fakes import QUESTION
 

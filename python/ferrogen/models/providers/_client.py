@@ -50,8 +50,9 @@ class Reader(Protocol):
     model: str | None
     """The model that answers, as the service says."""
 
-    usage: ReportedUsage
-    """What the service reported so far."""
+    @property
+    def usage(self) -> ReportedUsage:
+        """What the service reported so far."""
 
     @property
     def complete(self) -> bool:
@@ -262,8 +263,8 @@ class ProviderClient(ChatCompletionClient):
                         break
                 if not (reader.complete or reader.ended or response.complete):
                     raise ModelResponseError(
-                        f"the stream of {self._model} broke off before its end: it ended before the "
-                        "answer was complete"
+                        f"the stream of {self._model} broke off before its end: it ended before "
+                        "the answer was complete"
                     )
                 held += reader.finish()
                 result = self._unwrapped(call, reader.result(self._usage(call)))

@@ -7,8 +7,8 @@ from autogen_agentchat.messages import ModelClientStreamingChunkEvent, ToolCallE
 from autogen_agentchat.teams import RoundRobinGroupChat
 from scripted_server import ScriptedServer, json_response, sse_response
 
-from ferrogen.models.openai import OpenAIChatCompletionClient
 from ferrogen.models.middleware import Cached, Retrying
+from ferrogen.models.openai import OpenAIChatCompletionClient
 
 
 def whole(content):

@@ -183,7 +183,7 @@ class AnthropicChatCompletionClient(
 
     @classmethod
     def _from_config(cls, config: AnthropicClientConfigurationConfigModel) -> Self:
-        return cls(**loaded(dict(config)))  # type: ignore[typeddict-item]
+        return cls(**loaded(dict(config)))
 
 
 def _remade(

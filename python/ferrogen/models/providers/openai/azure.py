@@ -64,4 +64,4 @@ class AzureOpenAIChatCompletionClient(ChatApiClient, Component[ConfigModel]):
 
     @classmethod
     def _from_config(cls, config: ConfigModel) -> Self:
-        return cls(**loaded(dict(config)))  # type: ignore[typeddict-item]
+        return cls(**loaded(dict(config)))

@@ -61,7 +61,7 @@ class OpenAIClient(ProviderClient):
         self._base_url = first.base_url
         self._host = first.base_url.host
         secrets = [str(secret.get_secret_value()) for secret in given_secrets(self._arguments)]
-        secrets += [key] if isinstance(key, str) else []
+        secrets.append(str(key or ""))
         clients = [first]
 
         def connection() -> SdkConnection:
@@ -180,4 +180,4 @@ class ChatApiClient(OpenAIClient):
 
 
 def _remade(kind: type[OpenAIClient], arguments: dict[str, Any]) -> OpenAIClient:
-    return kind(**arguments)  # type: ignore[call-arg]
+    return kind(**arguments)

@@ -73,4 +73,4 @@ class OpenAIChatCompletionClient(ChatApiClient, Component[OpenAIClientConfigurat
 
     @classmethod
     def _from_config(cls, config: OpenAIClientConfigurationConfigModel) -> Self:
-        return cls(**loaded(dict(config)))  # type: ignore[typeddict-item]
+        return cls(**loaded(dict(config)))

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ferrogen.exceptions import ModelResponseError
-from ferrogen.models import server_sent_events
+from ferrogen.models.providers import _sse
+from ferrogen.models.providers._sse import EventParser, ServerEvent
 from ferrogen.models.server_sent_events import EventData
 
 LINES = st.binary(max_size=10).filter(lambda line: not {10, 13} & set(line))
@@ -16,6 +17,11 @@ LINES = st.binary(max_size=10).filter(lambda line: not {10, 13} & set(line))
 def fed(*pieces: bytes) -> list[bytes]:
     events = EventData()
     return [data for piece in pieces for data in events.feed(piece)]
+
+
+def parsed(*pieces: bytes) -> list[ServerEvent]:
+    parser = EventParser()
+    return [event for piece in pieces for event in parser.feed(piece)] + parser.end()
 
 
 @given(
@@ -59,21 +65,46 @@ def test_what_is_no_data_is_passed_over(stream: bytes, events: list[bytes]) -> N
 
 
 def test_an_event_without_an_end_does_not_eat_all_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_sent_events, "LARGEST_EVENT", 100)
-    events = EventData()
+    monkeypatch.setattr(_sse, "LARGEST_EVENT", 100)
+    events = EventParser()
     with pytest.raises(ModelResponseError, match="an event of more than 100 bytes"):
         for _ in range(20):
             events.feed(b"data: 123456789\n")
 
 
 def test_a_line_without_an_end_does_not_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_sent_events, "LARGEST_EVENT", 100)
-    events = EventData()
+    monkeypatch.setattr(_sse, "LARGEST_EVENT", 100)
+    events = EventParser()
     with pytest.raises(ModelResponseError, match="an event of more than 100 bytes"):
         for _ in range(20):
             events.feed(b"123456789")
 
 
 def test_many_events_may_come_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_sent_events, "LARGEST_EVENT", 1000)
+    monkeypatch.setattr(_sse, "LARGEST_EVENT", 1000)
     assert fed(*[b"data: 123456789\n\n" * 50] * 10) == [b"123456789"] * 500
+
+
+@pytest.mark.parametrize(
+    ("stream", "events"),
+    [
+        (b"data: a", [(b"a", "")]),
+        (b"data: a\n", [(b"a", "")]),
+        (b"data: a\r\n\r\ndata: b\r", [(b"a", ""), (b"b", "")]),
+        (b"\xef\xbb\xbfdata: a\n\n", [(b"a", "")]),
+        (b"event: error\ndata: no\n\ndata: a\n\n", [(b"no", "error"), (b"a", "")]),
+        (b"event: ping\n\ndata: a\n\n", [(b"a", "")]),
+        (b"event: error\n\n", [(b"", "error")]),
+        (b'error: {"code": 500}\n\n', [(b'{"code": 500}', "error")]),
+        (b'data: a\n\n{"error": 1}\n', [(b"a", ""), (b'{"error": 1}', "")]),
+        (b'data: a\n{"error": 1}\n', [(b"a", ""), (b'{"error": 1}', "")]),
+        (b'{"a": 1}\n{"a": 2}', [(b'{"a": 1}', ""), (b'{"a": 2}', "")]),
+        (b'{\n "a": 1\n}\n', [(b'{\n "a": 1\n}', "")]),
+        (b": comment", []),
+    ],
+)
+def test_what_services_write_beyond_the_standard_is_read(
+    stream: bytes, events: list[tuple[bytes, str]]
+) -> None:
+    assert parsed(stream) == events
+    assert parsed(*(stream[at : at + 1] for at in range(len(stream)))) == events
