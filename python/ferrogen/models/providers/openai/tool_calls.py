@@ -28,6 +28,8 @@ class OpenCall:
     """Fields beyond those of OpenAI, which the service may require back."""
     function_data: dict[str, Any] = field(default_factory=dict)
     """The same, of the function in the call."""
+    beginning: Mapping[str, Any] = field(default_factory=dict)
+    """A piece behind the arguments, which may be the first one of the next call."""
 
 
 class ToolCalls:
@@ -70,7 +72,7 @@ class ToolCalls:
             if call is None:
                 call = OpenCall(wire_id)
                 if not (name or whole or (index is not None and index not in self._at)):
-                    call.name = self._inherited(arguments)
+                    self._inherit(call, arguments)
                 self._calls.append(call)
             if index is not None:
                 self._at[index] = call
@@ -83,6 +85,10 @@ class ToolCalls:
                 call.name += name
             if arguments.lstrip().startswith("{") and call.arguments == "{}":
                 call.arguments = ""  # it stood in the place of the arguments that come now
+            if name and not arguments and _is_complete(call.arguments):
+                # The end of this call, or the beginning of another of the same name.
+                call.beginning = piece
+                continue
             call.arguments += arguments
             merge_fields(call.data, piece, _KNOWN | _KNOWN_OF_FUNCTION)
             merge_fields(call.function_data, part(piece, "function"), _KNOWN_OF_FUNCTION)
@@ -116,12 +122,12 @@ class ToolCalls:
             return call if is_placeholder else None
         return call
 
-    def _inherited(self, arguments: str) -> str:
-        """Return the name of a call that begins with arguments behind those of another."""
-        if not self._calls or not arguments.lstrip().startswith("{"):
-            return ""
-        last = self._calls[-1]
-        return last.name if _is_complete(last.arguments) else ""
+    def _inherit(self, call: OpenCall, arguments: str) -> None:
+        """Give a call that begins with arguments behind those of another the name of that one."""
+        last = self._calls[-1] if self._calls else OpenCall()
+        if arguments.lstrip().startswith("{") and _is_complete(last.arguments):
+            call.name = last.name
+            merge_fields(call.data, last.beginning, _KNOWN | _KNOWN_OF_FUNCTION)
 
     @staticmethod
     def _is_repetition(call: OpenCall, wire_id: str, name: str, arguments: str) -> bool:
