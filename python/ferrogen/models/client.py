@@ -3,9 +3,11 @@
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from types import TracebackType
 from typing import Any, Literal, Optional, Union, cast
 
 from pydantic import BaseModel
+from typing_extensions import Self
 
 from ferrogen._components.component import ComponentBase
 from ferrogen._core import CancellationToken
@@ -135,6 +137,17 @@ class ChatCompletionClient(ComponentBase[BaseModel], ABC):
     @abstractmethod
     async def close(self) -> None:
         """Let go of connections; the client is not used any more."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        await self.close()
 
     @abstractmethod
     def actual_usage(self) -> RequestUsage:

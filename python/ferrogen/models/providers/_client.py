@@ -15,10 +15,7 @@ from contextlib import (
     asynccontextmanager,
 )
 from dataclasses import dataclass, field, replace
-from types import TracebackType
 from typing import Any, ClassVar, Protocol, cast
-
-from typing_extensions import Self
 
 from ferrogen._core import CancellationToken
 from ferrogen.exceptions import ModelInfoError, ModelResponseError
@@ -305,17 +302,6 @@ class ProviderClient(ChatCompletionClient):
     async def close(self) -> None:
         """Close the connections; a client that is used again opens new ones."""
         await self._connections.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     @property
     def ledger(self) -> UsageLedger:
