@@ -7,6 +7,8 @@ from ferrogen.models.providers.openai import (
     OpenAIChatCompletionClient,
     OpenAIClientConfiguration,
     OpenAIClientConfigurationConfigModel,
+    OpenAIResponsesClient,
+    OpenAIResponsesClientConfiguration,
 )
 
 __all__ = [
@@ -16,4 +18,6 @@ __all__ = [
     "OpenAIChatCompletionClient",
     "OpenAIClientConfiguration",
     "OpenAIClientConfigurationConfigModel",
+    "OpenAIResponsesClient",
+    "OpenAIResponsesClientConfiguration",
 ]

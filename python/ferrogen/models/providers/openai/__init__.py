@@ -3,6 +3,7 @@
 from ferrogen.models.providers.openai.arguments import (
     AzureOpenAIClientConfiguration,
     OpenAIClientConfiguration,
+    OpenAIResponsesClientConfiguration,
 )
 from ferrogen.models.providers.openai.azure import AzureOpenAIChatCompletionClient
 from ferrogen.models.providers.openai.configuration import (
@@ -10,6 +11,7 @@ from ferrogen.models.providers.openai.configuration import (
     OpenAIClientConfigurationConfigModel,
 )
 from ferrogen.models.providers.openai.hosted import OpenAIChatCompletionClient
+from ferrogen.models.providers.openai.responses import OpenAIResponsesClient
 
 __all__ = [
     "AzureOpenAIChatCompletionClient",
@@ -18,4 +20,6 @@ __all__ = [
     "OpenAIChatCompletionClient",
     "OpenAIClientConfiguration",
     "OpenAIClientConfigurationConfigModel",
+    "OpenAIResponsesClient",
+    "OpenAIResponsesClientConfiguration",
 ]

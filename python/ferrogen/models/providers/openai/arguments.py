@@ -49,8 +49,8 @@ class RequestArguments(TypedDict, total=False):
     web_search_options: dict[str, Any] | None
 
 
-class ClientArguments(RequestArguments, total=False):
-    """The arguments that the clients for all services have."""
+class ConnectionArguments(TypedDict, total=False):
+    """The arguments that all clients on OpenAI's SDK have."""
 
     model: Required[str]
     api_key: str | SecretStr | Callable[[], Awaitable[str]] | None
@@ -63,9 +63,14 @@ class ClientArguments(RequestArguments, total=False):
     http_client: Any
     model_info: ModelInfo | None
     model_capabilities: Mapping[str, bool] | None
+    ledger: UsageLedger | None
+
+
+class ClientArguments(RequestArguments, ConnectionArguments, total=False):
+    """The arguments that the clients for the chat API have."""
+
     add_name_prefixes: bool | None
     include_name_in_message: bool | None
-    ledger: UsageLedger | None
 
 
 class OpenAIClientConfiguration(ClientArguments, total=False):
@@ -102,3 +107,39 @@ class AzureOpenAIClientConfiguration(ClientArguments, total=False):
     api_version: str | None
     azure_ad_token: str | SecretStr | None
     azure_ad_token_provider: Callable[[], str | Awaitable[str]] | None
+
+
+class OpenAIResponsesClientConfiguration(ConnectionArguments, total=False):
+    """The arguments of `OpenAIResponsesClient`, which describes them.
+
+    Example:
+        ```python
+        from ferrogen.models.openai import OpenAIResponsesClientConfiguration
+
+        brief: OpenAIResponsesClientConfiguration = {"model": "gpt-5", "max_output_tokens": 100}
+        ```
+    """
+
+    base_url: str | None
+    extra_body: Mapping[str, Any]
+    extra_headers: Mapping[str, str]
+    extra_query: Mapping[str, object]
+    include: Sequence[str]
+    instructions: str | None
+    max_output_tokens: int | None
+    max_tool_calls: int | None
+    metadata: dict[str, str] | None
+    parallel_tool_calls: bool | None
+    previous_response_id: str | None
+    prompt_cache_key: str | None
+    reasoning: Mapping[str, Any] | None
+    safety_identifier: str | None
+    service_tier: str | None
+    store: bool | None
+    temperature: float | None
+    text: Mapping[str, Any] | None
+    tools: Sequence[Mapping[str, Any]]
+    top_logprobs: int | None
+    top_p: float | None
+    truncation: str | None
+    user: str | None

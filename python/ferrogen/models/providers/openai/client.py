@@ -17,9 +17,9 @@ from ferrogen.models.providers._errors import Failures
 from ferrogen.models.providers._provider_data import ProviderData
 from ferrogen.models.providers._secrets import disclosed, given_secrets, protected, refuse_pickling
 from ferrogen.models.providers._structured import JsonOutput, check_json_output
+from ferrogen.models.providers.chat_completions.response import ChatResponse
 from ferrogen.models.providers.openai import request as requests
 from ferrogen.models.providers.openai.conversation import Conversation
-from ferrogen.models.providers.openai.response import ChatResponse
 from ferrogen.models.providers.openai.sdk import openai
 from ferrogen.models.providers.openai.services import sdk_arguments
 from ferrogen.models.results import CreateResult
@@ -41,14 +41,15 @@ class OpenAIClient(ProviderClient):
     _provider = "openai"
     _known: ClassVar[frozenset[str]]
     """The names of the arguments."""
+    _of_requests: ClassVar[frozenset[str]] = requests.REQUEST_ARGUMENTS
+    """The names of those that are sent with requests."""
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:
-        known = self._known | requests.REQUEST_ARGUMENTS
+        known = self._known | self._of_requests
         given = checked_arguments(type(self).__name__, arguments, known, requests.ADVICE)
         sent = given.keys() - sdk_arguments() - _OF_FERROGEN
-        self._fixed = requests.checked_arguments(
-            type(self).__name__, {name: value for name, value in given.items() if name in sent}
-        )
+        self._fixed = {name: value for name, value in given.items() if name in sent}
+        requests.refuse_arguments(self._fixed)
         ledger = given.pop("ledger", None)
         info = stated_abilities(given["model"], given, deprecated=True)
         wanted = given.get("response_format")

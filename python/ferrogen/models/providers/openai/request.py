@@ -13,10 +13,14 @@ from ferrogen.models.messages import LLMMessage
 from ferrogen.models.providers._config import check_names
 from ferrogen.models.providers._names import WireNames
 from ferrogen.models.providers._structured import JsonOutput
+from ferrogen.models.providers.chat_completions.tools import (
+    schemas_of,
+    written_choice,
+    written_tools,
+)
 from ferrogen.models.providers.openai.conversation import Conversation
 from ferrogen.models.providers.openai.sdk import openai
 from ferrogen.models.providers.openai.structured import response_format
-from ferrogen.models.providers.openai.tools import schemas_of, written_choice, written_tools
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema
 
@@ -55,10 +59,19 @@ def checked_arguments(owner: str, arguments: Mapping[str, Any]) -> dict[str, Any
         UnknownArgumentError: There is no such argument.
         ModelRequestError: The client sets it itself.
     """
-    if refused := _REFUSED.intersection(arguments):
-        raise ModelRequestError(f"Disallowed create args are present: {_listed(refused)}")
+    refuse_arguments(arguments)
     check_names(owner, arguments, REQUEST_ARGUMENTS, ADVICE)
     return dict(arguments)
+
+
+def refuse_arguments(arguments: Mapping[str, Any]) -> None:
+    """Raise if there are arguments that the client sets itself.
+
+    Raises:
+        ModelRequestError: There are some.
+    """
+    if refused := _REFUSED.intersection(arguments):
+        raise ModelRequestError(f"Disallowed create args are present: {_listed(refused)}")
 
 
 def wire_request(

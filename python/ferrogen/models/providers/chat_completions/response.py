@@ -17,9 +17,9 @@ from ferrogen.models.providers._names import WireNames
 from ferrogen.models.providers._provider_data import ProviderData
 from ferrogen.models.providers._sse import ServerEvent
 from ferrogen.models.providers._usage import ReportedUsage
-from ferrogen.models.providers.openai.choice import Choice
-from ferrogen.models.providers.openai.reasoning import without_reasoning
-from ferrogen.models.providers.openai.usage_fields import usage_in
+from ferrogen.models.providers.chat_completions.choice import Choice
+from ferrogen.models.providers.chat_completions.reasoning import without_reasoning
+from ferrogen.models.providers.chat_completions.usage_fields import usage_in
 from ferrogen.models.results import CreateResult
 from ferrogen.models.usage import DetailedUsage
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ferrogen.models.providers._names import WireNames
-from ferrogen.models.providers.openai.content import content_of
-from ferrogen.models.providers.openai.reasoning import ReasoningMarks
-from ferrogen.models.providers.openai.reasoning_fields import keep_reasoning
-from ferrogen.models.providers.openai.tool_calls import ToolCalls
+from ferrogen.models.providers.chat_completions.content import content_of
+from ferrogen.models.providers.chat_completions.reasoning import ReasoningMarks
+from ferrogen.models.providers.chat_completions.reasoning_fields import keep_reasoning
+from ferrogen.models.providers.chat_completions.tool_calls import ToolCalls
 from ferrogen.models.results import ChatCompletionTokenLogprob, TopLogprob
 
 
