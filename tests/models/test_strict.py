@@ -15,13 +15,8 @@ import pytest
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field, RootModel
 
 from ferrogen.exceptions import ModelRequestError, ToolSchemaError
-from ferrogen.models.providers._strict import (
-    ANTHROPIC,
-    OPENAI,
-    StrictMode,
-    strict_output,
-    strict_parameters,
-)
+from ferrogen.models.providers._strict import strict_output, strict_parameters
+from ferrogen.models.providers._strict_modes import ANTHROPIC, OPENAI, StrictMode
 
 # What OpenAI documents of its strict mode; anything else is an error of status 400.
 ACCEPTED = {

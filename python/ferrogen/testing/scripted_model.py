@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard, cast
 
 from pydantic import BaseModel
 from typing_extensions import Self
@@ -128,7 +128,7 @@ class ScriptedModel(AnsweringClient, Component[ScriptedModelConfig]):
         elif isinstance(line, FunctionCall) or _are_calls(line):
             result = self._result(request, [line] if isinstance(line, FunctionCall) else line)
         else:
-            pieces = _pieces(line)
+            pieces = _pieces(cast("str | Exception | Sequence[str | Exception]", line))
             result = self._result(request, "".join(p for p in pieces if isinstance(p, str)))
         for piece in pieces:
             if isinstance(piece, Exception):

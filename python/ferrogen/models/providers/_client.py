@@ -14,8 +14,8 @@ from contextlib import (
     aclosing,
     asynccontextmanager,
 )
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol, cast
+from dataclasses import replace
+from typing import Any, ClassVar, cast
 
 from ferrogen._core import CancellationToken
 from ferrogen.exceptions import ModelInfoError, ModelResponseError
@@ -23,79 +23,18 @@ from ferrogen.models.chat_span import chat_span
 from ferrogen.models.client import ChatCompletionClient, ToolChoice
 from ferrogen.models.messages import LLMMessage
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo
+from ferrogen.models.providers._call import Call
 from ferrogen.models.providers._call_log import log_call, log_stream_end, log_stream_start
 from ferrogen.models.providers._connections import Connections
 from ferrogen.models.providers._errors import Failures
 from ferrogen.models.providers._http import Exchange, exchange
-from ferrogen.models.providers._sse import ServerEvent
 from ferrogen.models.providers._structured import JsonOutput, unwrapped
-from ferrogen.models.providers._usage import ReportedUsage
 from ferrogen.models.registry import known_model
 from ferrogen.models.results import CreateResult
 from ferrogen.models.tokens import count_tokens
 from ferrogen.models.usage import DetailedUsage, UsageLedger
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema
-
-
-class Reader(Protocol):
-    """Reads one response, event by event; a whole response is one event."""
-
-    begun: bool
-    """Whether a part of an answer arrived."""
-
-    model: str | None
-    """The model that answers, as the service says."""
-
-    @property
-    def usage(self) -> ReportedUsage:
-        """What the service reported so far."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether the answer is complete, so that nothing more is read."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether the service gave a reason why the answer ends."""
-
-    def take(self, event: ServerEvent) -> list[str]:
-        """Take the next event; return the text that it adds."""
-
-    def finish(self) -> list[str]:
-        """Return text that was held back, once there are no more events."""
-
-    def text(self) -> str:
-        """Return all that the model wrote."""
-
-    def result(self, usage: DetailedUsage) -> CreateResult:
-        """Make the result."""
-
-
-@dataclass
-class Call:
-    """One request, as it is sent, and what reads its response."""
-
-    path: str
-    """The path of the method."""
-
-    body: dict[str, Any]
-    """What the service is sent."""
-
-    reader: Reader
-    """Reads the response."""
-
-    options: dict[str, Any] = field(default_factory=dict)
-    """What is set beside the body: headers, query, timeout."""
-
-    wrapper: str | None = None
-    """The property of the object that had to be put around the structured output."""
-
-    messages: Sequence[LLMMessage] = ()
-    """The messages, for the estimate of their tokens."""
-
-    tools: Sequence[Tool | ToolSchema] = ()
-    """The tools, for the same."""
 
 
 class ProviderClient(ChatCompletionClient):

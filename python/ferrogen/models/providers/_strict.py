@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ferrogen.exceptions import ModelRequestError, ToolSchemaError
+from ferrogen.models.providers._strict_modes import OPENAI, StrictMode
 
 WRAPPER = "value"
 """The property of the object that is put around a schema whose root is not an object."""
@@ -28,38 +28,6 @@ _LIMITS = (
 )
 _REPLACED = ("title", "description", "default")
 _LOOK_AROUND = re.compile(r"\(\?<?[=!]")
-
-
-@dataclass(frozen=True)
-class StrictMode:
-    """What the strict mode of a service accepts."""
-
-    name: str
-    """The service, as errors name it."""
-
-    limits: frozenset[str]
-    """The keywords of limits."""
-
-    formats: frozenset[str]
-    """The formats of texts."""
-
-    recursive: bool
-    """Whether a schema may contain itself."""
-
-
-_FORMATS = frozenset(
-    ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
-)
-OPENAI = StrictMode(
-    "OpenAI's strict mode",
-    frozenset(
-        ("pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
-    )
-    | {"minItems", "maxItems"},
-    _FORMATS,
-    recursive=True,
-)
-ANTHROPIC = StrictMode("Anthropic's strict mode", frozenset(), _FORMATS | {"uri"}, recursive=False)
 
 
 def strict_parameters(

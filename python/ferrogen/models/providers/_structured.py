@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from ferrogen.exceptions import ModelInfoError, ModelRequestError
 from ferrogen.models.model_info import ModelInfo
 from ferrogen.models.providers._names import plain_name
-from ferrogen.models.providers._strict import OPENAI, StrictMode, strict_output
+from ferrogen.models.providers._strict import strict_output
+from ferrogen.models.providers._strict_modes import OPENAI, StrictMode
 
 JsonOutput: TypeAlias = bool | type[BaseModel] | Mapping[str, Any] | None
 """What an answer has to fit: a class, a JSON Schema, JSON of any shape, text, or anything."""

@@ -23,7 +23,8 @@ from ferrogen.models.messages import (
 )
 from ferrogen.models.model_info import ModelInfo
 from ferrogen.models.providers._abilities import stated_abilities
-from ferrogen.models.providers._client import Call, ProviderClient
+from ferrogen.models.providers._call import Call
+from ferrogen.models.providers._client import ProviderClient
 from ferrogen.models.providers._config import check_names, checked_arguments, writable
 from ferrogen.models.providers._connections import Connections
 from ferrogen.models.providers._errors import Failures

@@ -11,7 +11,8 @@ from ferrogen._components.component import Component
 from ferrogen.models.client import ToolChoice
 from ferrogen.models.messages import LLMMessage
 from ferrogen.models.providers._abilities import stated_abilities
-from ferrogen.models.providers._client import Call, ProviderClient
+from ferrogen.models.providers._call import Call
+from ferrogen.models.providers._client import ProviderClient
 from ferrogen.models.providers._config import checked_arguments, writable
 from ferrogen.models.providers._connections import Connections, SdkConnection
 from ferrogen.models.providers._errors import Failures

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from ferrogen.exceptions import ModelInfoError, ModelRequestError
 from ferrogen.models.model_info import ModelInfo
-from ferrogen.models.providers._strict import ANTHROPIC, strict_output, wrapped_root
+from ferrogen.models.providers._strict import strict_output, wrapped_root
+from ferrogen.models.providers._strict_modes import ANTHROPIC
 from ferrogen.models.providers._structured import JsonOutput, check_json_output, schema_of
 from ferrogen.models.providers.anthropic.blocks import Block
 from ferrogen.models.providers.anthropic.sdk import anthropic

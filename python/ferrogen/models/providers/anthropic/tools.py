@@ -8,7 +8,8 @@ from typing import Any
 from ferrogen.exceptions import ModelRequestError
 from ferrogen.models.client import ToolChoice
 from ferrogen.models.providers._names import WireNames
-from ferrogen.models.providers._strict import ANTHROPIC, strict_parameters
+from ferrogen.models.providers._strict import strict_parameters
+from ferrogen.models.providers._strict_modes import ANTHROPIC
 from ferrogen.models.providers.anthropic.blocks import Block
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema

@@ -10,7 +10,8 @@ from ferrogen._core import CancellationToken
 from ferrogen.models.client import ToolChoice
 from ferrogen.models.messages import LLMMessage
 from ferrogen.models.providers._abilities import stated_abilities
-from ferrogen.models.providers._client import Call, ProviderClient
+from ferrogen.models.providers._call import Call
+from ferrogen.models.providers._client import ProviderClient
 from ferrogen.models.providers._config import checked_arguments
 from ferrogen.models.providers._connections import Connections, SdkConnection
 from ferrogen.models.providers._errors import Failures

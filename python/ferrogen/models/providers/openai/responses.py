@@ -18,7 +18,7 @@ from ferrogen.models.messages import (
     SystemMessage,
     UserMessage,
 )
-from ferrogen.models.providers._client import Call
+from ferrogen.models.providers._call import Call
 from ferrogen.models.providers._config import check_names, writable
 from ferrogen.models.providers._names import WireNames
 from ferrogen.models.providers._provider_data import ProviderData
