@@ -100,6 +100,8 @@ def told(error: Any, around: Mapping[str, Any] | None = None) -> ToldError:
         value = error.get(name)
         if isinstance(value, str) and value.strip():
             return ToldError(value, status)
+        if isinstance(value, list) and value:
+            value = value[0]
         if isinstance(value, dict) and name in ("error", "detail", "message"):
             inner = told(value)
             return ToldError(inner.reason, inner.status or status)

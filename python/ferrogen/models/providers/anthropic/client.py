@@ -108,11 +108,11 @@ class AnthropicChatCompletionClient(
         info = stated_abilities(given["model"], given)
         self._arguments = protected(given)
         self._fixed = {n: v for n, v in given.items() if n not in (*_SDK, *_OF_FERROGEN)}
-        first = self._make_client()
-        found = [key for key in (first.api_key, first.auth_token) if key]
+        self._client = self._make_client()
+        found = [key for key in (self._client.api_key, self._client.auth_token) if key]
         secrets = [secret.get_secret_value() for secret in given_secrets(self._arguments)]
-        address = str(first.base_url).rstrip("/")
-        clients = [first]
+        address = str(self._client.base_url).rstrip("/")
+        clients = [self._client]  # the one of the first event loop
 
         def connection() -> SdkConnection:
             client = clients.pop() if clients else self._make_client()
@@ -125,7 +125,7 @@ class AnthropicChatCompletionClient(
             Failures(f"the model's service at {address}", [*found, *secrets], anthropic),
             ledger,
         )
-        self._data = ProviderData(f"anthropic:{first.base_url.host}")
+        self._data = ProviderData(f"anthropic:{self._client.base_url.host}")
         self._offered = OfferedTools()
 
     def _make_client(self) -> anthropic.AsyncAnthropic:

@@ -13,6 +13,7 @@ import msgspec
 
 from ferrogen._messaging.function_call import FunctionCall
 from ferrogen.exceptions import ModelResponseError
+from ferrogen.models.providers._call_ids import CallIds
 from ferrogen.models.providers._error_bodies import error_in, error_instead_of, told
 from ferrogen.models.providers._errors import Failures
 from ferrogen.models.providers._names import WireNames
@@ -60,11 +61,8 @@ class MessageResponse:
     Attributes:
         begun: Whether the response has begun.
         complete: Whether it has come to its end.
-        ended: Always false: only its last event ends a response.
         model: The model that answers, as the service says.
     """
-
-    ended = False
 
     def __init__(
         self,
@@ -89,6 +87,11 @@ class MessageResponse:
         self.model: str | None = None
 
     @property
+    def ended(self) -> bool:
+        """Whether the service gave a reason why the answer ends; some send no last event."""
+        return self.complete or self._stop_reason is not None
+
+    @property
     def usage(self) -> ReportedUsage:
         """What the service reported; before the end it has not counted the answer."""
         counts = self._counts
@@ -97,7 +100,7 @@ class MessageResponse:
         return ReportedUsage(
             # The API counts tokens that the cache took part in separately.
             None if prompt is None else prompt + cached + written,
-            counts.get("output_tokens") if self.complete else None,
+            counts.get("output_tokens") if self.ended else None,
             cached=cached,
             cache_write=written,
             reasoning=counts["thinking"],
@@ -159,19 +162,19 @@ class MessageResponse:
         Raises:
             ModelResponseError: There is no complete answer.
         """
-        if not self.complete:
+        if not self.ended:
             raise ModelResponseError("the response ended before the model's answer was complete")
         blocks = self._finished()
         thinking = [str(block.get("thinking") or "") for block in _of(blocks, "thinking")]
         said = "".join(str(block.get("text") or "") for block in _of(blocks, "text"))
-        answers, calls = [], []
+        answers, calls, ids = [], [], CallIds()
         for block in _of(blocks, "tool_use"):
             arguments, name = _arguments(block.get("input")), str(block.get("name") or "")
             if name == self._answer_tool:
                 answers.append(arguments)
             else:
-                call_id = str(block.get("id") or "")
-                calls.append(FunctionCall(call_id, arguments, self._names.tool(name)))
+                block["id"] = ids.distinct(str(block.get("id") or ""))
+                calls.append(FunctionCall(block["id"], arguments, self._names.tool(name)))
         reason = _FINISH_REASONS.get(self._stop_reason or "", "unknown")
         content: str | list[FunctionCall] = calls
         thoughts = [*thinking, said]  # what is said beside calls has no other place in a result

@@ -50,7 +50,10 @@ def content_of(message: Mapping[str, Any], warned: set[str]) -> Content:
             texts[_kind(part)] += _joined(part)
             if not _joined(part):
                 _warn(part, warned)
-    elif content is not None:
+    elif content is None:
+        audio = message.get("audio")
+        texts["text"] = _joined(audio.get("transcript")) if isinstance(audio, dict) else ""
+    else:
         raise ModelResponseError(f"the service's answer has content of no kind: {content!r:.200}")
     return Content(**texts)
 

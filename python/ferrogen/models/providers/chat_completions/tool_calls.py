@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 
 from ferrogen._messaging.function_call import FunctionCall
+from ferrogen.models.providers._call_ids import CallIds
 from ferrogen.models.providers._names import WireNames
 from ferrogen.models.providers._usage import part
 
@@ -137,6 +137,8 @@ class ToolCalls:
 
     def _is_another_name(self, call: OpenCall, name: str) -> bool:
         """Return whether a name begins another call, rather than completing the one of this."""
+        if not call.name:
+            return False
         if call.arguments:
             return True
         return call.name in self._names and name in self._names
@@ -145,17 +147,17 @@ class ToolCalls:
         """Return the calls, in the order in which they began.
 
         Arguments stay as the model wrote them, whether they are JSON or not: the agent reports
-        an error to the model. A call without an id, or with that of another call, gets a new one,
-        so that its result can be told from others.
+        an error to the model.
         """
-        calls: list[FunctionCall] = []
-        ids: set[str] = set()
-        for call in self._calls:
-            wire_id = call.id if call.id and call.id not in ids else f"call_{uuid4().hex}"
-            ids.add(wire_id)
-            arguments = call.arguments if call.arguments.strip() else "{}"
-            calls.append(FunctionCall(wire_id, arguments, self._names.tool(call.name)))
-        return calls
+        ids = CallIds()
+        return [
+            FunctionCall(
+                id=ids.distinct(call.id),
+                arguments=call.arguments if call.arguments.strip() else "{}",
+                name=self._names.tool(call.name),
+            )
+            for call in self._calls
+        ]
 
     def data(self) -> list[dict[str, Any]]:
         """Return what the service may require back with each call, in their order."""

@@ -58,13 +58,12 @@ class OpenAIClient(ProviderClient):
             check_json_output(info)
         self._arguments = protected(given)
         clear = disclosed(self._arguments)
-        first = self._make_client(clear)
-        key = first.api_key  # of the environment, if it is none of the arguments
-        self._base_url = first.base_url
-        self._host = first.base_url.host
+        self._client = self._make_client(clear)
+        key = self._client.api_key  # of the environment, if it is none of the arguments
+        self._host = self._client.base_url.host
         secrets = [str(secret.get_secret_value()) for secret in given_secrets(self._arguments)]
         secrets.append(str(key or ""))
-        clients = [first]
+        clients = [self._client]  # the one of the first event loop
 
         def connection() -> SdkConnection:
             client = clients.pop() if clients else self._make_client(disclosed(self._arguments))
@@ -85,7 +84,7 @@ class OpenAIClient(ProviderClient):
 
     def __repr__(self) -> str:
         # An address may have a password, which its own representation hides.
-        return f"{type(self).__name__}(model={self._model!r}, base_url={self._base_url!r})"
+        return f"{type(self).__name__}(model={self._model!r}, base_url={self._client.base_url!r})"
 
     def __reduce__(self) -> Any:
         """Copy and pickle by the arguments; keys are not among them."""

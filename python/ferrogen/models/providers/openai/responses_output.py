@@ -9,6 +9,7 @@ import msgspec
 
 from ferrogen._messaging.function_call import FunctionCall
 from ferrogen.exceptions import ModelResponseError
+from ferrogen.models.providers._call_ids import CallIds
 from ferrogen.models.providers._error_bodies import error_in, told
 from ferrogen.models.providers._errors import Failures
 from ferrogen.models.providers._finish import finish_reason
@@ -108,7 +109,8 @@ class ResponsesOutput:
         thought = "\n\n".join(
             words for item in reasoning if (words := content_of({"thinking": item}, set()).thought)
         )
-        calls = [self._call(item) for item in self._of("function_call")]
+        ids = CallIds()
+        calls = [self._call(item, ids) for item in self._of("function_call")]
         if calls:
             kept = [item for item in self._items if item.get("type") in ("reasoning", "message")]
             self._data.keep(calls, [{"items": kept} if reasoning else {}, *({} for _ in calls[1:])])
@@ -149,10 +151,10 @@ class ResponsesOutput:
     def _of(self, kind: str) -> list[Mapping[str, Any]]:
         return [item for item in self._items if item.get("type") == kind]
 
-    def _call(self, item: Mapping[str, Any]) -> FunctionCall:
+    def _call(self, item: Mapping[str, Any], ids: CallIds) -> FunctionCall:
         arguments = item.get("arguments")
         return FunctionCall(
-            id=str(item.get("call_id") or item.get("id") or ""),
+            id=ids.distinct(str(item.get("call_id") or item.get("id") or "")),
             arguments=arguments if isinstance(arguments, str) and arguments.strip() else "{}",
             name=self._names.tool(str(item.get("name") or "")),
         )
