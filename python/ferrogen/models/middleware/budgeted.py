@@ -61,12 +61,12 @@ class Budgeted(Middleware, Component[BudgetedConfig]):
 
         from ferrogen.exceptions import BudgetExceededError
         from ferrogen.models import UserMessage
-        from ferrogen.models.scripted import ScriptedClient
         from ferrogen.models.middleware import Budget, Budgeted
+        from ferrogen.testing import ScriptedModel
 
 
-        async def main():
-            client = Budgeted(ScriptedClient(["Ciao!", "Addio!"]), Budget(calls=1))
+        async def main() -> None:
+            client = Budgeted(ScriptedModel(["Ciao!", "Addio!"]), Budget(calls=1))
             question = [UserMessage(content="Hello", source="me")]
             await client.create(question)
             try:

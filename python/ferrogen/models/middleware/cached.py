@@ -64,12 +64,12 @@ class Cached(Middleware, Component[CachedConfig]):
         import asyncio
 
         from ferrogen.models import UserMessage
-        from ferrogen.models.scripted import ScriptedClient
         from ferrogen.models.middleware import Cached
+        from ferrogen.testing import ScriptedModel
 
 
-        async def main():
-            client = Cached(ScriptedClient(["Ciao!"]))
+        async def main() -> None:
+            client = Cached(ScriptedModel(["Ciao!"]))
             question = [UserMessage(content="Hello", source="me")]
             results = [await client.create(question) for _ in range(2)]
             assert [result.content for result in results] == ["Ciao!", "Ciao!"]

@@ -17,7 +17,7 @@ class Clock:
 
 
         class Impatient(Clock):
-            async def sleep(self, seconds):
+            async def sleep(self, seconds: float) -> None:
                 print(f"would have waited {seconds} seconds")
         ```
     """

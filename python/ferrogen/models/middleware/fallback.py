@@ -63,13 +63,13 @@ class Fallback(Middleware, Component[FallbackConfig]):
         import asyncio
 
         from ferrogen.models import UserMessage
-        from ferrogen.models.scripted import ScriptedClient
         from ferrogen.models.middleware import Fallback
+        from ferrogen.testing import ScriptedModel
 
 
-        async def main():
-            large = ScriptedClient([TimeoutError("too busy")])
-            client = Fallback([large, ScriptedClient(["Ciao!"])])
+        async def main() -> None:
+            large = ScriptedModel([TimeoutError("too busy")])
+            client = Fallback([large, ScriptedModel(["Ciao!"])])
             result = await client.create([UserMessage(content="Hello", source="me")])
             assert result.content == "Ciao!"
 

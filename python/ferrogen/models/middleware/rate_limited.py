@@ -48,14 +48,14 @@ class RateLimited(Middleware, Component[RateLimitedConfig]):
         import asyncio
 
         from ferrogen.models import UserMessage
-        from ferrogen.models.scripted import ScriptedClient
         from ferrogen.models.middleware import RateLimited, RateLimiter
+        from ferrogen.testing import ScriptedModel
 
 
-        async def main():
+        async def main() -> None:
             account = RateLimiter(requests_per_minute=60, tokens_per_minute=100_000)
-            large = RateLimited(ScriptedClient(["It is."]), account)
-            small = RateLimited(ScriptedClient(["Yes."]), account)  # both together: 60 a minute
+            large = RateLimited(ScriptedModel(["It is."]), account)
+            small = RateLimited(ScriptedModel(["Yes."]), account)  # both together: 60 a minute
             question = [UserMessage(content="Is it far?", source="me")]
             assert (await large.create(question)).content == "It is."
             assert (await small.create(question)).content == "Yes."

@@ -64,13 +64,13 @@ class Recorder(Middleware, Component[RecorderConfig]):
         from tempfile import TemporaryDirectory
 
         from ferrogen.models import UserMessage
-        from ferrogen.models.scripted import ScriptedClient
         from ferrogen.models.middleware import Recorder, Replay
+        from ferrogen.testing import ScriptedModel
 
 
-        async def main(path: Path):
+        async def main(path: Path) -> None:
             question = [UserMessage(content="Hello", source="me")]
-            recorder = Recorder(ScriptedClient(["Ciao!"]), path)
+            recorder = Recorder(ScriptedModel(["Ciao!"]), path)
             recorded = await recorder.create(question)
             assert await Replay(path).create(question) == recorded
 

@@ -60,12 +60,12 @@ class Replay(AnsweringClient, Component[ReplayConfig]):
 
         from ferrogen.exceptions import ReplayMismatchError
         from ferrogen.models import UserMessage
-        from ferrogen.models.scripted import ScriptedClient
         from ferrogen.models.middleware import Recorder, Replay
+        from ferrogen.testing import ScriptedModel
 
 
-        async def main(path: Path):
-            recorder = Recorder(ScriptedClient(["Ciao!"]), path)
+        async def main(path: Path) -> None:
+            recorder = Recorder(ScriptedModel(["Ciao!"]), path)
             await recorder.create([UserMessage(content="Hello", source="me")])
             try:
                 await Replay(path).create([UserMessage(content="Help!", source="me")])

@@ -72,13 +72,13 @@ class Retrying(Middleware, Component[RetryingConfig]):
 
         from ferrogen.exceptions import ModelRateLimitError
         from ferrogen.models import UserMessage
-        from ferrogen.models.scripted import ScriptedClient
         from ferrogen.models.middleware import Retrying
+        from ferrogen.testing import ScriptedModel
 
 
-        async def main():
+        async def main() -> None:
             busy = ModelRateLimitError("too many requests", retry_after=0.0)
-            client = Retrying(ScriptedClient([busy, "Ciao!"]), first_delay=0.001)
+            client = Retrying(ScriptedModel([busy, "Ciao!"]), first_delay=0.001)
             result = await client.create([UserMessage(content="Hello", source="me")])
             assert result.content == "Ciao!"
 

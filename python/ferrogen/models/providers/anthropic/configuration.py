@@ -42,7 +42,7 @@ class AnthropicClientConfiguration(TypedDict, total=False):
         )
 
         arguments: AnthropicClientConfiguration = {"model": "claude-sonnet-4-5", "max_tokens": 99}
-        client = AnthropicChatCompletionClient(**arguments, api_key="secret")
+        client = AnthropicChatCompletionClient(**arguments)
         ```
     """
 
@@ -75,10 +75,12 @@ class AnthropicClientConfigurationConfigModel(BaseModel):
 
     Example:
         ```python
+        from pydantic import SecretStr
+
         from ferrogen.models.anthropic import AnthropicClientConfigurationConfigModel
 
         config = AnthropicClientConfigurationConfigModel(
-            model="claude-sonnet-4-5", api_key="secret"
+            model="claude-sonnet-4-5", api_key=SecretStr("secret")
         )
         assert "secret" not in config.model_dump_json()
         ```

@@ -84,7 +84,7 @@ class OpenAIClientConfiguration(ClientArguments, total=False):
             "model": "qwen3:8b",
             "base_url": "http://localhost:11434/v1",
         }
-        client = OpenAIChatCompletionClient(**local, temperature=0)
+        client = OpenAIChatCompletionClient(**local)
         ```
     """
 
