@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ferrogen.models.client import ToolChoice
 from ferrogen.models.messages import LLMMessage
 from ferrogen.models.providers._sse import ServerEvent
+from ferrogen.models.providers._structured import JsonOutput
 from ferrogen.models.providers._usage import ReportedUsage
 from ferrogen.models.results import CreateResult
 from ferrogen.models.usage import DetailedUsage
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """The arguments of `ChatCompletionClient.create` or `create_stream`."""
+
+    messages: Sequence[LLMMessage]
+    tools: Sequence[Tool | ToolSchema]
+    tool_choice: ToolChoice
+    json_output: JsonOutput
+    extra: Mapping[str, Any]
+    stream: bool
+    include_usage: bool | None = None
+    """Whether the service is asked to report the usage of a stream."""
 
 
 class Reader(Protocol):
@@ -67,9 +83,3 @@ class Call:
 
     wrapper: str | None = None
     """The property of the object that had to be put around the structured output."""
-
-    messages: Sequence[LLMMessage] = ()
-    """The messages, for the estimate of their tokens."""
-
-    tools: Sequence[Tool | ToolSchema] = ()
-    """The tools, for the same."""

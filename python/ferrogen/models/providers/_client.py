@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -23,11 +23,12 @@ from ferrogen.models.chat_span import chat_span
 from ferrogen.models.client import ChatCompletionClient, ToolChoice
 from ferrogen.models.messages import LLMMessage
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo
-from ferrogen.models.providers._call import Call
+from ferrogen.models.providers._call import Call, ModelRequest, Reader
 from ferrogen.models.providers._call_log import log_call, log_stream_end, log_stream_start
 from ferrogen.models.providers._connections import Connections
 from ferrogen.models.providers._errors import Failures
 from ferrogen.models.providers._http import Exchange, exchange
+from ferrogen.models.providers._secrets import refuse_pickling
 from ferrogen.models.providers._structured import JsonOutput, unwrapped
 from ferrogen.models.registry import known_model
 from ferrogen.models.results import CreateResult
@@ -41,7 +42,7 @@ class ProviderClient(ChatCompletionClient):
     """Base class of the clients of all providers.
 
     Args:
-        model: The model, as the service calls it.
+        arguments: The arguments of the client, its secrets protected.
         model_info: What the model can do.
         connections: The connections to the service.
         failures: Types its errors.
@@ -53,29 +54,21 @@ class ProviderClient(ChatCompletionClient):
 
     def __init__(
         self,
-        model: str,
+        arguments: Mapping[str, Any],
         model_info: ModelInfo,
         connections: Connections,
         failures: Failures,
         ledger: UsageLedger | None,
     ) -> None:
-        self._model = model
+        self._arguments = arguments
+        self._model: str = arguments["model"]
         self._model_info = model_info
         self._connections = connections
         self._failures = failures
         self._ledger = ledger or UsageLedger()
 
     @abstractmethod
-    def _call(
-        self,
-        messages: Sequence[LLMMessage],
-        tools: Sequence[Tool | ToolSchema],
-        tool_choice: ToolChoice,
-        json_output: JsonOutput,
-        extra: Mapping[str, Any],
-        *,
-        stream: bool,
-    ) -> Call:
+    def _call(self, request: ModelRequest) -> Call:
         """Write a request.
 
         Raises:
@@ -116,12 +109,13 @@ class ProviderClient(ChatCompletionClient):
                 SDK's own exceptions.
             asyncio.CancelledError: The token was cancelled.
         """
-        call = self._call(
+        request = ModelRequest(
             messages, tools, tool_choice, json_output, extra_create_args or {}, stream=False
         )
+        call = self._call(request)
         with chat_span(self._model, self._provider) as span:
             result = None
-            async for item in self._answer(call, cancellation_token):
+            async for item in self._answer(request, call, cancellation_token):
                 result = item
             if not isinstance(result, CreateResult):
                 raise ModelResponseError("the response ended without a result")
@@ -146,23 +140,23 @@ class ProviderClient(ChatCompletionClient):
         Yields:
             Pieces of text, and then the result as a whole.
         """
-        call = self._call(
+        request = ModelRequest(
             messages, tools, tool_choice, json_output, extra_create_args or {}, stream=True
         )
-        async with self._closing(call, cancellation_token) as items:
+        async with self._streaming(request, cancellation_token) as items:
             async for item in items:
                 yield item
 
-    def _closing(
-        self, call: Call, token: CancellationToken | None
+    def _streaming(
+        self, request: ModelRequest, token: CancellationToken | None
     ) -> AbstractAsyncContextManager[AsyncGenerator[str | CreateResult, None]]:
-        return aclosing(self._streamed(call, token))
+        return aclosing(self._streamed(request, self._call(request), token))
 
     async def _streamed(
-        self, call: Call, token: CancellationToken | None
+        self, request: ModelRequest, call: Call, token: CancellationToken | None
     ) -> AsyncGenerator[str | CreateResult, None]:
         with chat_span(self._model, self._provider) as span:
-            answer = self._answer(call, token, lambda: log_stream_start(call.body))
+            answer = self._answer(request, call, token)
             async with aclosing(answer) as items:
                 async for item in items:
                     if isinstance(item, str):
@@ -174,10 +168,7 @@ class ProviderClient(ChatCompletionClient):
         yield result
 
     async def _answer(
-        self,
-        call: Call,
-        token: CancellationToken | None,
-        on_start: Callable[[], None] | None = None,
+        self, request: ModelRequest, call: Call, token: CancellationToken | None
     ) -> AsyncGenerator[str | CreateResult, None]:
         """Send a request, and yield the pieces of the answer and its result."""
         reader = call.reader
@@ -186,8 +177,8 @@ class ProviderClient(ChatCompletionClient):
         try:
             async with AsyncExitStack() as stack:
                 response = await stack.enter_async_context(self._exchange(call, token))
-                if on_start is not None:
-                    on_start()
+                if request.stream:
+                    log_stream_start(call.body)
                 events = await stack.enter_async_context(aclosing(response.events()))
                 async for event in events:
                     for piece in reader.take(event):
@@ -203,7 +194,7 @@ class ProviderClient(ChatCompletionClient):
                         "the answer was complete"
                     )
                 held += reader.finish()
-                result = self._unwrapped(call, reader.result(self._usage(call)))
+                result = self._unwrapped(call, reader.result(self._usage(request, reader)))
                 recorded = True
                 self._ledger.record(result.usage)
                 if call.wrapper is not None and isinstance(result.content, str):
@@ -215,7 +206,7 @@ class ProviderClient(ChatCompletionClient):
         finally:
             # What was written before a stream is closed or breaks off has its price, too.
             if reader.begun and not recorded:
-                self._ledger.record(self._usage(call))
+                self._ledger.record(self._usage(request, reader))
         yield result
 
     @asynccontextmanager
@@ -233,9 +224,8 @@ class ProviderClient(ChatCompletionClient):
             return result
         return result.model_copy(update={"content": unwrapped(result.content, call.wrapper)})
 
-    def _usage(self, call: Call) -> DetailedUsage:
-        reader = call.reader
-        estimate = self.count_tokens(call.messages, tools=call.tools)
+    def _usage(self, request: ModelRequest, reader: Reader) -> DetailedUsage:
+        estimate = self.count_tokens(request.messages, tools=request.tools)
         return reader.usage.resolved(estimate, reader.text(), self._model, reader.model)
 
     async def close(self) -> None:
@@ -289,3 +279,15 @@ class ProviderClient(ChatCompletionClient):
     def model_info(self) -> ModelInfo:
         """What the model can do."""
         return self._model_info
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(model={self._model!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle by the arguments; keys are not among them."""
+        refuse_pickling(self._arguments)
+        return _remade, (type(self), self._arguments)
+
+
+def _remade(kind: Any, arguments: dict[str, Any]) -> Any:
+    return kind(**arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -13,7 +13,6 @@ from typing_extensions import Required, Self, TypedDict, Unpack
 from ferrogen._components.component import Component
 from ferrogen._image import Image
 from ferrogen.exceptions import ModelInfoError, ModelRequestError
-from ferrogen.models.client import ToolChoice
 from ferrogen.models.messages import (
     AssistantMessage,
     FunctionExecutionResultMessage,
@@ -23,7 +22,7 @@ from ferrogen.models.messages import (
 )
 from ferrogen.models.model_info import ModelInfo
 from ferrogen.models.providers._abilities import stated_abilities
-from ferrogen.models.providers._call import Call
+from ferrogen.models.providers._call import Call, ModelRequest
 from ferrogen.models.providers._client import ProviderClient
 from ferrogen.models.providers._config import check_names, checked_arguments, writable
 from ferrogen.models.providers._connections import Connections
@@ -36,14 +35,12 @@ from ferrogen.models.providers._secrets import (
     given_secrets,
     loaded,
     protected,
-    refuse_pickling,
 )
-from ferrogen.models.providers._structured import JsonOutput, check_json_output, output_schema
+from ferrogen.models.providers._structured import check_json_output, output_schema
 from ferrogen.models.providers.chat_completions.response import ChatResponse
 from ferrogen.models.providers.chat_completions.tools import chosen, function, schemas_of
 from ferrogen.models.usage import UsageLedger
 from ferrogen.tools.protocol import Tool
-from ferrogen.tools.schema import ToolSchema
 
 _OF_REQUESTS = ("options", "think", "keep_alive")
 
@@ -140,7 +137,7 @@ class OllamaChatCompletionClient(ProviderClient, Component[OllamaClientConfigura
         secrets = [secret.get_secret_value() for secret in given_secrets(self._arguments)]
         failures = Failures(f"the Ollama service of {given['model']}", secrets)
         super().__init__(
-            given["model"],
+            self._arguments,
             stated_abilities(given["model"], given),
             Connections(lambda: self._connection(failures)),
             failures,
@@ -156,20 +153,12 @@ class OllamaChatCompletionClient(ProviderClient, Component[OllamaClientConfigura
             headers["authorization"] = f"Bearer {key}"
         return HttpConnection(self._base_url, headers, clear.get("timeout") or 600.0, failures)
 
-    def _call(
-        self,
-        messages: Sequence[LLMMessage],
-        tools: Sequence[Tool | ToolSchema],
-        tool_choice: ToolChoice,
-        json_output: JsonOutput,
-        extra: Mapping[str, Any],
-        *,
-        stream: bool,
-    ) -> Call:
-        check_names("create", extra, _OF_REQUESTS, "settings of the model go into options")
-        body: dict[str, Any] = {"model": self._model, "stream": stream, **self._fixed, **extra}
-        schemas = schemas_of(tools, self._model_info)
-        choice = chosen(tool_choice, schemas)
+    def _call(self, request: ModelRequest) -> Call:
+        check_names("create", request.extra, _OF_REQUESTS, "settings of the model go into options")
+        body: dict[str, Any] = {"model": self._model, "stream": request.stream}
+        body.update({**self._fixed, **request.extra})
+        schemas = schemas_of(request.tools, self._model_info)
+        choice = chosen(request.tool_choice, schemas)
         if choice == "required":
             raise ModelRequestError(
                 "Ollama's API cannot require a call; pass tool_choice='auto', or one of the tools, "
@@ -182,17 +171,19 @@ class OllamaChatCompletionClient(ProviderClient, Component[OllamaClientConfigura
             written = [function(schema, names) for schema in schemas]
             body["tools"] = [{"type": "function", "function": each} for each in written]
         wrapper = None
-        if json_output is True:
+        if request.json_output is True:
             check_json_output(self._model_info)
             body["format"] = "json"
-        elif json_output:
-            output = output_schema(json_output, self._model_info)
+        elif request.json_output:
+            output = output_schema(request.json_output, self._model_info)
             body["format"], wrapper = output.schema, output.wrapper
-        body["messages"] = [wire for message in messages for wire in self._wires(message, names)]
+        body["messages"] = [
+            wire for message in request.messages for wire in self._wires(message, names)
+        ]
         reader = OllamaResponse(
             self._model_info["family"], names, self._failures, self._data, self._warned
         )
-        return Call("/api/chat", body, reader, {}, wrapper, messages, tools)
+        return Call("/api/chat", body, reader, {}, wrapper)
 
     def _wires(self, message: LLMMessage, names: WireNames) -> Iterator[dict[str, Any]]:
         if isinstance(message, SystemMessage):
@@ -234,14 +225,6 @@ class OllamaChatCompletionClient(ProviderClient, Component[OllamaClientConfigura
         wire: dict[str, Any] = {"role": "user", "content": "\n".join(texts)}
         return {**wire, "images": images} if images else wire
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(model={self._model!r})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle by the arguments; keys are not among them."""
-        refuse_pickling(self._arguments)
-        return _remade, (type(self), self._arguments)
-
     def _to_config(self) -> OllamaClientConfigurationConfigModel:
         return OllamaClientConfigurationConfigModel.model_validate(writable(self._arguments))
 
@@ -273,9 +256,3 @@ def _object(arguments: str) -> Any:
     except msgspec.DecodeError:
         value = None
     return value if isinstance(value, dict) else {"malformed_arguments": arguments}
-
-
-def _remade(
-    kind: type[OllamaChatCompletionClient], arguments: dict[str, Any]
-) -> OllamaChatCompletionClient:
-    return kind(**arguments)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from typing_extensions import Self, Unpack
 
 from ferrogen._components.component import Component
-from ferrogen.models.client import ToolChoice
-from ferrogen.models.messages import LLMMessage
 from ferrogen.models.providers._abilities import stated_abilities
-from ferrogen.models.providers._call import Call
+from ferrogen.models.providers._call import Call, ModelRequest
 from ferrogen.models.providers._client import ProviderClient
 from ferrogen.models.providers._config import checked_arguments, writable
 from ferrogen.models.providers._connections import Connections, SdkConnection
@@ -22,9 +17,7 @@ from ferrogen.models.providers._secrets import (
     given_secrets,
     loaded,
     protected,
-    refuse_pickling,
 )
-from ferrogen.models.providers._structured import JsonOutput
 from ferrogen.models.providers.anthropic.configuration import (
     AnthropicClientConfiguration,
     AnthropicClientConfigurationConfigModel,
@@ -33,8 +26,6 @@ from ferrogen.models.providers.anthropic.offered_tools import OfferedTools
 from ferrogen.models.providers.anthropic.request import request_of
 from ferrogen.models.providers.anthropic.response import MessageResponse
 from ferrogen.models.providers.anthropic.sdk import anthropic
-from ferrogen.tools.protocol import Tool
-from ferrogen.tools.schema import ToolSchema
 
 # Arguments that are the SDK's; the others are fields of each request, or describe the model.
 _SDK = (
@@ -119,7 +110,7 @@ class AnthropicChatCompletionClient(
             return SdkConnection(client, anthropic.AsyncStream)
 
         super().__init__(
-            given["model"],
+            self._arguments,
             info,
             Connections(connection, shared="http_client" in given),
             Failures(f"the model's service at {address}", [*found, *secrets], anthropic),
@@ -132,52 +123,27 @@ class AnthropicChatCompletionClient(
         clear = disclosed(self._arguments)
         return anthropic.AsyncAnthropic(**{name: clear[name] for name in _SDK if name in clear})
 
-    def _call(
-        self,
-        messages: Sequence[LLMMessage],
-        tools: Sequence[Tool | ToolSchema],
-        tool_choice: ToolChoice,
-        json_output: JsonOutput,
-        extra: Mapping[str, Any],
-        *,
-        stream: bool,
-    ) -> Call:
-        request = request_of(
-            messages,
-            tools,
-            tool_choice,
-            json_output,
-            {**self._fixed, **extra},
+    def _call(self, request: ModelRequest) -> Call:
+        written = request_of(
+            request.messages,
+            request.tools,
+            request.tool_choice,
+            request.json_output,
+            {**self._fixed, **request.extra},
             self._model_info,
             self._data,
             self._offered,
         )
-        if stream:
-            request.body["stream"] = True
+        if request.stream:
+            written.body["stream"] = True
         reader = MessageResponse(
-            request.names,
+            written.names,
             self._failures,
             self._data,
-            request.answer_tool,
-            on_calls=lambda calls: self._offered.remember(calls, request.tools),
+            written.answer_tool,
+            on_calls=lambda calls: self._offered.remember(calls, written.tools),
         )
-        return Call(
-            "/v1/messages",
-            request.body,
-            reader,
-            request.options,
-            request.wrapper,
-            messages,
-            tools,
-        )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(model={self._model!r})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle by the arguments; keys are not among them."""
-        refuse_pickling(self._arguments)
-        return _remade, (type(self), self._arguments)
+        return Call("/v1/messages", written.body, reader, written.options, written.wrapper)
 
     def _to_config(self) -> AnthropicClientConfigurationConfigModel:
         return AnthropicClientConfigurationConfigModel.model_validate(writable(self._arguments))
@@ -185,9 +151,3 @@ class AnthropicChatCompletionClient(
     @classmethod
     def _from_config(cls, config: AnthropicClientConfigurationConfigModel) -> Self:
         return cls(**loaded(dict(config)))
-
-
-def _remade(
-    cls: type[AnthropicChatCompletionClient], arguments: dict[str, Any]
-) -> AnthropicChatCompletionClient:
-    return cls(**arguments)

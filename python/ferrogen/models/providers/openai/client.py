@@ -10,13 +10,13 @@ from ferrogen._core import CancellationToken
 from ferrogen.models.client import ToolChoice
 from ferrogen.models.messages import LLMMessage
 from ferrogen.models.providers._abilities import stated_abilities
-from ferrogen.models.providers._call import Call
+from ferrogen.models.providers._call import Call, ModelRequest
 from ferrogen.models.providers._client import ProviderClient
 from ferrogen.models.providers._config import checked_arguments
 from ferrogen.models.providers._connections import Connections, SdkConnection
 from ferrogen.models.providers._errors import Failures
 from ferrogen.models.providers._provider_data import ProviderData
-from ferrogen.models.providers._secrets import disclosed, given_secrets, protected, refuse_pickling
+from ferrogen.models.providers._secrets import disclosed, given_secrets, protected
 from ferrogen.models.providers._structured import JsonOutput, check_json_output
 from ferrogen.models.providers.chat_completions.response import ChatResponse
 from ferrogen.models.providers.openai import request as requests
@@ -70,7 +70,7 @@ class OpenAIClient(ProviderClient):
             return SdkConnection(client, openai.AsyncStream)
 
         super().__init__(
-            given["model"],
+            self._arguments,
             info,
             Connections(connection, shared="http_client" in given),
             Failures(f"the service of {given['model']}", secrets, openai),
@@ -85,11 +85,6 @@ class OpenAIClient(ProviderClient):
     def __repr__(self) -> str:
         # An address may have a password, which its own representation hides.
         return f"{type(self).__name__}(model={self._model!r}, base_url={self._client.base_url!r})"
-
-    def __reduce__(self) -> Any:
-        """Copy and pickle by the arguments; keys are not among them."""
-        refuse_pickling(self._arguments)
-        return _remade, (type(self), self._arguments)
 
 
 class ChatApiClient(OpenAIClient):
@@ -111,34 +106,14 @@ class ChatApiClient(OpenAIClient):
             arguments.get("include_name_in_message") is not False,
         )
 
-    def _call(
-        self,
-        messages: Sequence[LLMMessage],
-        tools: Sequence[Tool | ToolSchema],
-        tool_choice: ToolChoice,
-        json_output: JsonOutput,
-        extra: Mapping[str, Any],
-        *,
-        stream: bool,
-        include_usage: bool | None = None,
-    ) -> Call:
-        request = requests.wire_request(
-            self._fixed, self._conversation, messages, tools, tool_choice, json_output, extra
-        )
-        if stream:
-            request = requests.streamed(request, include_usage)
+    def _call(self, request: ModelRequest) -> Call:
+        written = requests.wire_request(self._fixed, self._conversation, request)
+        if request.stream:
+            written = requests.streamed(written, request.include_usage)
         reader = ChatResponse(
-            self._model_info["family"], request.names, self._failures, self._data, self._warned
+            self._model_info["family"], written.names, self._failures, self._data, self._warned
         )
-        return Call(
-            "/chat/completions",
-            request.body,
-            reader,
-            request.options,
-            request.wrapper,
-            messages,
-            tools,
-        )
+        return Call("/chat/completions", written.body, reader, written.options, written.wrapper)
 
     async def create_stream(
         self,
@@ -166,7 +141,7 @@ class ChatApiClient(OpenAIClient):
             include_usage: Whether the service is asked to report the usage at the end, as it is
                 by default. If it does not report it, tokens are estimated.
         """
-        call = self._call(
+        request = ModelRequest(
             messages,
             tools,
             tool_choice,
@@ -175,10 +150,6 @@ class ChatApiClient(OpenAIClient):
             stream=True,
             include_usage=include_usage,
         )
-        async with self._closing(call, cancellation_token) as items:
+        async with self._streaming(request, cancellation_token) as items:
             async for item in items:
                 yield item
-
-
-def _remade(kind: type[OpenAIClient], arguments: dict[str, Any]) -> OpenAIClient:
-    return kind(**arguments)

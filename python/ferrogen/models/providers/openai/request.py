@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from ferrogen.exceptions import ModelRequestError
-from ferrogen.models.client import ToolChoice
-from ferrogen.models.messages import LLMMessage
+from ferrogen.models.providers._call import ModelRequest
 from ferrogen.models.providers._config import check_names
 from ferrogen.models.providers._names import WireNames
-from ferrogen.models.providers._structured import JsonOutput
 from ferrogen.models.providers.chat_completions.tools import (
     schemas_of,
     written_choice,
@@ -21,8 +19,6 @@ from ferrogen.models.providers.chat_completions.tools import (
 from ferrogen.models.providers.openai.conversation import Conversation
 from ferrogen.models.providers.openai.sdk import openai
 from ferrogen.models.providers.openai.structured import response_format
-from ferrogen.tools.protocol import Tool
-from ferrogen.tools.schema import ToolSchema
 
 _IN_THE_API = frozenset(
     openai.types.chat.completion_create_params.CompletionCreateParamsBase.__annotations__
@@ -75,32 +71,23 @@ def refuse_arguments(arguments: Mapping[str, Any]) -> None:
 
 
 def wire_request(
-    fixed: Mapping[str, Any],
-    conversation: Conversation,
-    messages: Sequence[LLMMessage],
-    tools: Sequence[Tool | ToolSchema],
-    tool_choice: ToolChoice,
-    json_output: JsonOutput,
-    extra: Mapping[str, Any],
+    fixed: Mapping[str, Any], conversation: Conversation, request: ModelRequest
 ) -> WireRequest:
     """Put a request together.
 
     Args:
         fixed: The arguments that the client has for every request; checked.
         conversation: How messages are written.
-        messages: What is asked.
-        tools: What the model may call.
-        tool_choice: What it has to call.
-        json_output: What the answer has to fit.
-        extra: The arguments for this request; they go before the client's.
+        request: The arguments of this request; they override those of the client.
 
     Raises:
         ModelRequestError: Arguments contradict each other, or are not known.
         ModelInfoError: The model cannot do what is asked.
         ToolSchemaError: A tool cannot be described to a service.
     """
+    json_output = request.json_output
     info = conversation.info
-    arguments = {**fixed, **checked_arguments("create", extra)}
+    arguments = {**fixed, **checked_arguments("create", request.extra)}
     given = arguments.get("response_format")
     if isinstance(given, type):  # upstream's older way to say json_output
         if isinstance(json_output, type):
@@ -112,16 +99,16 @@ def wire_request(
     held, wrapper = response_format(json_output, info)
     if held is not None:
         arguments["response_format"] = held
-    schemas = schemas_of(tools, info)
+    schemas = schemas_of(request.tools, info)
     names = WireNames(schema["name"] for schema in schemas)
     if schemas:
         arguments["tools"] = [*arguments.get("tools", ()), *written_tools(schemas, names)]
-    choice = written_choice(tool_choice, schemas, names)
+    choice = written_choice(request.tool_choice, schemas, names)
     if choice is not None:
         arguments["tool_choice"] = choice
     options = options_among(arguments)
     beyond = arguments.pop("extra_body", None) or {}
-    body = {"messages": conversation.written(messages, names), "stream": False}
+    body = {"messages": conversation.written(request.messages, names), "stream": False}
     return WireRequest({**body, **arguments, **beyond}, options, names, wrapper)
 
 

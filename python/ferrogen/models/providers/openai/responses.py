@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from typing_extensions import Self, Unpack
@@ -10,7 +10,6 @@ from typing_extensions import Self, Unpack
 from ferrogen._components.component import Component
 from ferrogen._image import Image
 from ferrogen.exceptions import ModelInfoError, ModelRequestError
-from ferrogen.models.client import ToolChoice
 from ferrogen.models.messages import (
     AssistantMessage,
     FunctionExecutionResultMessage,
@@ -18,12 +17,11 @@ from ferrogen.models.messages import (
     SystemMessage,
     UserMessage,
 )
-from ferrogen.models.providers._call import Call
+from ferrogen.models.providers._call import Call, ModelRequest
 from ferrogen.models.providers._config import check_names, writable
 from ferrogen.models.providers._names import WireNames
 from ferrogen.models.providers._provider_data import ProviderData
 from ferrogen.models.providers._secrets import loaded
-from ferrogen.models.providers._structured import JsonOutput
 from ferrogen.models.providers.chat_completions.tools import chosen, function, schemas_of
 from ferrogen.models.providers.openai.arguments import OpenAIResponsesClientConfiguration
 from ferrogen.models.providers.openai.client import OpenAIClient
@@ -35,8 +33,6 @@ from ferrogen.models.providers.openai.request import options_among
 from ferrogen.models.providers.openai.responses_output import ResponsesOutput
 from ferrogen.models.providers.openai.services import openai_client
 from ferrogen.models.providers.openai.structured import response_format
-from ferrogen.tools.protocol import Tool
-from ferrogen.tools.schema import ToolSchema
 
 _KNOWN = frozenset(OpenAIResponsesClientConfiguration.__annotations__)
 _ADVICE = "arguments of a service beyond OpenAI's go into extra_body"
@@ -80,39 +76,32 @@ class OpenAIResponsesClient(OpenAIClient, Component[ConfigModel]):
         super().__init__(arguments)
         self._data = ProviderData(f"openai-responses:{self._host}")
 
-    def _call(
-        self,
-        messages: Sequence[LLMMessage],
-        tools: Sequence[Tool | ToolSchema],
-        tool_choice: ToolChoice,
-        json_output: JsonOutput,
-        extra: Mapping[str, Any],
-        *,
-        stream: bool,
-    ) -> Call:
-        check_names("create", extra, _KNOWN, _ADVICE)
+    def _call(self, request: ModelRequest) -> Call:
+        check_names("create", request.extra, _KNOWN, _ADVICE)
         include = ["reasoning.encrypted_content"]
-        body: dict[str, Any] = {"store": False, "include": include, **self._fixed, **extra}
+        body: dict[str, Any] = {"store": False, "include": include, **self._fixed, **request.extra}
         options = options_among(body)
         body.update(body.pop("extra_body", None) or {})
-        schemas = schemas_of(tools, self._model_info)
+        schemas = schemas_of(request.tools, self._model_info)
         names = WireNames(schema["name"] for schema in schemas)
         written = [{"type": "function", **function(schema, names)} for schema in schemas]
         if written:
             body["tools"] = [*body.get("tools", ()), *written]
-        choice = chosen(tool_choice, schemas)
+        choice = chosen(request.tool_choice, schemas)
         if isinstance(choice, str):
             body["tool_choice"] = choice
         elif choice is not None:
             body["tool_choice"] = {"type": "function", "name": names.wire(choice.schema["name"])}
-        held, wrapper = response_format(json_output, self._model_info)
+        held, wrapper = response_format(request.json_output, self._model_info)
         if held is not None:
             form = {"type": held["type"], **held.get("json_schema", {})}
             body["text"] = {**body.get("text", {}), "format": form}
-        body["input"] = [item for message in messages for item in self._items(message, names)]
+        body["input"] = [
+            item for message in request.messages for item in self._items(message, names)
+        ]
         reader = ResponsesOutput(names, self._failures, self._data)
-        body["stream"] = stream
-        return Call("/responses", body, reader, options, wrapper, messages, tools)
+        body["stream"] = request.stream
+        return Call("/responses", body, reader, options, wrapper)
 
     def _items(self, message: LLMMessage, names: WireNames) -> Iterator[dict[str, Any]]:
         if isinstance(message, SystemMessage):
