@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +16,11 @@ from ferrogen import FunctionCall
 from ferrogen.exceptions import ModelError
 from ferrogen.models import AssistantMessage, CreateResult, ModelInfo, UserMessage
 from ferrogen.models.openai import OpenAIChatCompletionClient
+
+try:
+    import httpx2
+except ImportError:  # the HTTP library of older SDKs
+    import httpx as httpx2
 
 INFO: ModelInfo = {
     "vision": True,
