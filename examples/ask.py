@@ -19,9 +19,9 @@ from ferrogen.models import (
     SystemMessage,
     UserMessage,
 )
+from ferrogen.models.middleware import Retrying
 from ferrogen.models.openai import OpenAIChatCompletionClient
 from ferrogen.models.usage import UsageLedger, conversation
-from ferrogen.models.wrappers import Retrying
 
 
 class Names(BaseModel):

@@ -23,11 +23,12 @@ from ferrogen import (
     logging,
     models,
     serialization,
+    testing,
     tool_agent,
     tools,
     utils,
 )
-from ferrogen.models import anthropic, batch, scripted, wrappers
+from ferrogen.models import anthropic, batch, middleware, ollama, openai
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [*sorted((ROOT / "python" / "ferrogen").rglob("*.py*")), ROOT / "README.md"]
@@ -92,8 +93,10 @@ def examples() -> Iterator[Any]:
         *documented(models),
         *documented(anthropic),
         *documented(batch),
-        *documented(scripted),
-        *documented(wrappers),
+        *documented(middleware),
+        *documented(ollama),
+        *documented(openai),
+        *documented(testing),
         *documented(tools),
         *documented(tool_agent),
         *documented(utils),

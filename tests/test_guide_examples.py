@@ -10,7 +10,7 @@ GUIDES = ROOT / "docs" / "guides"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Imported once, for all examples: they take longer than most examples do.
 IMPORTED = (
-    *("ferrogen.models.anthropic", "ferrogen.models.openai", "ferrogen.models.wrappers"),
+    *("ferrogen.models.anthropic", "ferrogen.models.openai", "ferrogen.models.middleware"),
     *("ferrogen.tools", "google.protobuf.message", "opentelemetry.sdk.trace"),
 )
 

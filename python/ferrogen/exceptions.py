@@ -35,6 +35,8 @@ The tree::
     │   └── ReplayMismatchError          a request is not the one that was recorded
     ├── CacheStoreError                  (RuntimeError) a file cannot be used as a cache
     ├── ClientSetupError                 (ValueError)   a client is set up wrongly
+    │   └── UnknownArgumentError         (ModelRequestError, TypeError)  a client, or a request to
+    │                                    one, has no argument of this name
     ├── ModelRequestError                (ValueError)   a request is invalid
     ├── CassetteError                    (ValueError)   a file holds no recorded requests
     ├── ContextLimitError                (ValueError)   the limit of a model context is invalid
@@ -125,6 +127,7 @@ __all__ = [
     "ToolStreamError",
     "UndeliverableException",
     "UnhandledMessageError",
+    "UnknownArgumentError",
     "UnsupportedKeywordError",
     "UntrustedProviderError",
     "WrongLoopError",
@@ -307,6 +310,10 @@ class ClientSetupError(FerrogenError, ValueError):
 
 class ModelRequestError(FerrogenError, ValueError):
     """A request to a model has unknown or contradictory arguments."""
+
+
+class UnknownArgumentError(ClientSetupError, ModelRequestError, TypeError):
+    """A model client, or a request to one, has no argument of this name."""
 
 
 class CassetteError(FerrogenError, ValueError):

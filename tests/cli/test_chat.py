@@ -147,7 +147,7 @@ async def test_a_failure_is_one_sentence(server, chat):
     assert (status, output) == (1, "")
     sentence, used = errors.splitlines()
     assert sentence.startswith("ferrogen chat: the model's service at http://127.0.0.1:")
-    assert "refused with status 404" in sentence
+    assert "refused: Error code: 404" in sentence
     assert "top-secret" not in errors
     assert used.startswith("prompt tokens: 0, completion tokens: 0,")
 

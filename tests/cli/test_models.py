@@ -20,7 +20,7 @@ def test_a_line_has_abilities_and_the_price_with_its_month(ferrogen):
     assert " ".join(line.split()) == (
         "claude-3-5-haiku claude-3-5-haiku 200,000 "
         "vision, function_calling, json_output, multiple_system_messages "
-        "0.8 (0.08 cached) in, 4 out 2025-08"
+        "0.8 (0.08 cached) in, 4 out 2026-11"
     )
 
 

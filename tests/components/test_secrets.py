@@ -17,8 +17,8 @@ from ferrogen.components import (
 from ferrogen.exceptions import FerrogenError, SecretError
 from ferrogen.models import ChatCompletionClient
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
+from ferrogen.models.middleware import Retrying
 from ferrogen.models.openai import OpenAIChatCompletionClient
-from ferrogen.models.wrappers import Retrying
 
 from . import machines
 from .machines import ENGINE, Car, Engine, EngineConfig, car, engine

@@ -60,3 +60,24 @@ def test_capabilities_are_left_as_they_are(models, left, words):
 def test_a_client_is_a_model_without_saying_so():
     assert not hasattr(upstream.ChatCompletionClient, "component_type")
     assert ours.ChatCompletionClient.component_type == "model"
+
+
+def test_data_that_a_service_requires_back_is_written_with_its_call():
+    import autogen_core
+
+    import ferrogen
+
+    for core, models, kept in (
+        (autogen_core, upstream, None),
+        (ferrogen, ours, {"signature": "S"}),
+    ):
+        call = core.FunctionCall(id="1", arguments="{}", name="time")
+        call.provider_data = {"signature": "S"}
+        said = models.AssistantMessage(content=[call], source="guide")
+        loaded = models.AssistantMessage.model_validate_json(said.model_dump_json())
+        assert getattr(loaded.content[0], "provider_data", None) == kept
+
+
+def test_a_client_is_an_asynchronous_context_manager():
+    assert not hasattr(upstream.ChatCompletionClient, "__aenter__")
+    assert hasattr(ours.ChatCompletionClient, "__aenter__")

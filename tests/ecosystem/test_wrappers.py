@@ -19,7 +19,7 @@ PROGRAM = textwrap.dedent(
     from autogen_ext.models.replay import ReplayChatCompletionClient
     from scripted_server import RESET, ScriptedServer, json_response, raw
 
-    from ferrogen.models.wrappers import Cached, Fallback, Recorder, Replay, Retrying
+    from ferrogen.models.middleware import Cached, Fallback, Recorder, Replay, Retrying
 
     logging.getLogger("autogen_core.models").addHandler(logging.NullHandler())
     KEY = "a-key-that-nobody-may-read"

@@ -16,6 +16,7 @@ from ferrogen.models import (
     UserMessage,
 )
 from ferrogen.models.scripted import ScriptedClient
+from ferrogen.testing import ScriptedModel
 
 QUESTION = [
     SystemMessage(content="Be brief."),
@@ -84,3 +85,25 @@ def test_it_is_loaded_with_its_remaining_responses():
 def test_what_cannot_be_written_is_not_dumped(lines):
     with pytest.raises(ClientSetupError, match="cannot be dumped"):
         ScriptedClient(lines).dump_component()
+
+
+async def test_a_tool_call_is_one_line():
+    call = ScriptedModel.call
+    model = ScriptedModel([call("map", city="Zürich"), [call("map"), FunctionCall("a", "{}", "b")]])
+    first, second = [await model.create(QUESTION) for _ in range(2)]
+    assert first.content == [FunctionCall("call_1", '{"city": "Zürich"}', "map")]
+    assert first.finish_reason == "function_calls"
+    assert second.content == [FunctionCall("call_2", "{}", "map"), FunctionCall("a", "{}", "b")]
+
+
+def test_calls_are_dumped_and_loaded():
+    dumped = ScriptedModel([ScriptedModel.call("map", city="Rome"), "there"]).dump_component()
+    assert dumped.provider == "ferrogen.testing.ScriptedModel"
+    loaded = ChatCompletionClient.load_component(dumped)
+    assert loaded.dump_component() == dumped
+
+
+def test_a_config_of_the_former_class_is_loaded():
+    config = ScriptedModel(["left"]).dump_component().config
+    former = {"provider": "ferrogen.models.scripted.ScriptedClient", "config": config}
+    assert isinstance(ChatCompletionClient.load_component(former), ScriptedModel)

@@ -116,11 +116,11 @@ async def create_many(
 
         from ferrogen.models import UserMessage
         from ferrogen.models.batch import create_many
-        from ferrogen.models.scripted import ScriptedClient
+        from ferrogen.testing import ScriptedModel
 
 
-        async def main():
-            client = ScriptedClient(["Rome", TimeoutError(), "Paris"])
+        async def main() -> None:
+            client = ScriptedModel(["Rome", TimeoutError(), "Paris"])
             questions = [
                 [UserMessage(content=f"The capital of {country}?", source="me")]
                 for country in ("Italy", "Spain", "France")

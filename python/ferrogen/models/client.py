@@ -3,9 +3,11 @@
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from types import TracebackType
 from typing import Any, Literal, Optional, Union, cast
 
 from pydantic import BaseModel
+from typing_extensions import Self
 
 from ferrogen._components.component import ComponentBase
 from ferrogen._core import CancellationToken
@@ -30,10 +32,13 @@ class ChatCompletionClient(ComponentBase[BaseModel], ABC):
     Example:
         ```python
         import asyncio
+        from collections.abc import AsyncGenerator, Sequence
+        from typing import Any
 
         from ferrogen.models import (
             ChatCompletionClient,
             CreateResult,
+            LLMMessage,
             ModelFamily,
             ModelInfo,
             RequestUsage,
@@ -42,38 +47,41 @@ class ChatCompletionClient(ComponentBase[BaseModel], ABC):
 
 
         class Parrot(ChatCompletionClient):
-            async def create(self, messages, **options):
+            async def create(self, messages: Sequence[LLMMessage], **options: Any) -> CreateResult:
+                said = messages[-1].content
                 return CreateResult(
                     finish_reason="stop",
-                    content=messages[-1].content,
+                    content=said if isinstance(said, str) else "",
                     usage=self.total_usage(),
                     cached=False,
                 )
 
-            async def create_stream(self, messages, **options):
+            async def create_stream(
+                self, messages: Sequence[LLMMessage], **options: Any
+            ) -> AsyncGenerator[str | CreateResult, None]:
                 yield await self.create(messages)
 
-            async def close(self):
+            async def close(self) -> None:
                 pass
 
-            def actual_usage(self):
+            def actual_usage(self) -> RequestUsage:
                 return RequestUsage(prompt_tokens=0, completion_tokens=0)
 
-            def total_usage(self):
+            def total_usage(self) -> RequestUsage:
                 return RequestUsage(prompt_tokens=0, completion_tokens=0)
 
-            def count_tokens(self, messages, *, tools=()):
-                return sum(len(message.content.split()) for message in messages)
+            def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Any = ()) -> int:
+                return sum(len(str(message.content).split()) for message in messages)
 
-            def remaining_tokens(self, messages, *, tools=()):
+            def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Any = ()) -> int:
                 return 100 - self.count_tokens(messages)
 
             @property
-            def capabilities(self):
+            def capabilities(self) -> ModelInfo:
                 return self.model_info
 
             @property
-            def model_info(self):
+            def model_info(self) -> ModelInfo:
                 return ModelInfo(
                     vision=False,
                     function_calling=False,
@@ -135,6 +143,17 @@ class ChatCompletionClient(ComponentBase[BaseModel], ABC):
     @abstractmethod
     async def close(self) -> None:
         """Let go of connections; the client is not used any more."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        await self.close()
 
     @abstractmethod
     def actual_usage(self) -> RequestUsage:

@@ -68,7 +68,7 @@ class ChatCompletionTokenLogprob(BaseModel):
         token = ChatCompletionTokenLogprob(
             token="yes", logprob=-0.1, top_logprobs=[TopLogprob(logprob=-2.3)]
         )
-        assert token.top_logprobs[0].logprob < token.logprob
+        assert token.top_logprobs == [TopLogprob(logprob=-2.3)]
         ```
     """
 

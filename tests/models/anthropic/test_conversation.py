@@ -15,8 +15,9 @@ from ferrogen.models import (
     SystemMessage,
     UserMessage,
 )
-from ferrogen.models.anthropic.conversation import OPENING, conversation_of
-from ferrogen.models.anthropic.turns import Turn, Turns
+from ferrogen.models.providers._provider_data import ProviderData
+from ferrogen.models.providers.anthropic.conversation import OPENING, conversation_of
+from ferrogen.models.providers.anthropic.offered_tools import OfferedTools
 
 
 def user(text):
@@ -167,27 +168,52 @@ def test_arguments_that_are_no_object_are_shown_to_the_model_as_it_wrote_them(ar
     assert sent(user("?"), message)[1]["content"][0]["input"] == written
 
 
-def test_a_turn_that_is_remembered_is_sent_back_word_for_word():
-    turns = Turns()
+def test_a_response_with_signed_thoughts_is_sent_back_word_for_word():
+    data, offered = ProviderData("anthropic"), OfferedTools()
     message = calling("1", thought="Hm.")
-    blocks = [
-        {"type": "thinking", "thinking": "Hm.", "signature": "abc"},
-        {"type": "tool_use", "id": "1", "name": "weather", "input": {"city": "Turin"}},
-    ]
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": "abc"}
     tools = [{"name": "weather", "input_schema": {"type": "object"}}]
-    turns.remember(message.content, Turn(blocks, tools))
-    conversation = conversation_of([user("?"), message, results(("1", "sun"))], turns)
-    assert conversation.messages[1]["content"] == blocks
+    data.keep(message.content, [{"blocks": [thought, {"type": "tool_use", "id": "1"}]}])
+    offered.remember(message.content, tools)
+    conversation = conversation_of([user("?"), message, results(("1", "sun"))], data, offered)
+    use = {"type": "tool_use", "id": "1", "name": "weather", "input": {"city": "Turin"}}
+    assert conversation.messages[1]["content"] == [thought, use]
     assert conversation.tools == tools
-    changed = message.model_copy(update={"content": [FunctionCall("1", "{}", "weather")]})
-    assert "thinking" not in str(conversation_of([user("?"), changed], turns).messages[1])
+    other = message.model_copy(update={"content": [FunctionCall("2", "{}", "weather")]})
+    assert "thinking" not in str(conversation_of([user("?"), other], data).messages[1])
 
 
-def test_the_oldest_turns_are_forgotten():
-    turns = Turns(capacity=2)
+def test_the_data_of_another_service_is_not_sent():
+    message = calling("1")
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": "abc"}
+    blocks = [thought, {"type": "tool_use", "id": "1"}]
+    ProviderData("another").keep(message.content, [{"blocks": blocks}])
+    assert "thinking" not in str(
+        conversation_of([user("?"), message], ProviderData("this")).messages
+    )
+
+
+def test_ids_are_used_once_in_a_request():
+    messages = sent(
+        *(user("?"), calling("a"), results(("a", "1"))),
+        *(user("again"), calling("a"), results(("a", "2"))),
+    )
+    called = [block["id"] for message in messages for block in message["content"] if "id" in block]
+    answered = [
+        (block["tool_use_id"], block["content"][0]["text"])
+        for message in messages
+        for block in message["content"]
+        if "tool_use_id" in block
+    ]
+    assert len(set(called)) == 2
+    assert answered == list(zip(called, ["1", "2"], strict=True))
+
+
+def test_the_oldest_tools_are_forgotten():
+    offered = OfferedTools(capacity=2)
     for name in "abc":
-        turns.remember([FunctionCall(name, "{}", "f")], Turn([], []))
-    known = [turns.recall([FunctionCall(name, "{}", "f")]) is not None for name in "abc"]
+        offered.remember([FunctionCall(name, "{}", "f")], [{"name": name}])
+    known = [bool(offered.of([FunctionCall(name, "{}", "f")])) for name in "abc"]
     assert known == [False, True, True]
 
 

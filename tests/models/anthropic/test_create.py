@@ -191,7 +191,17 @@ async def test_a_choice_of_a_tool_that_is_not_there_is_refused(client):
     with pytest.raises(ModelRequestError, match="must be a Tool"):
         await client.create(QUESTION, tools=[WEATHER], tool_choice="maybe")
     with pytest.raises(ToolSchemaError, match="letters, digits"):
-        await client.create(QUESTION, tools=[{"name": "no name"}])
+        await client.create(QUESTION, tools=[{"name": " "}])
+
+
+async def test_a_name_that_the_api_refuses_is_sent_in_another_form(server, client):
+    tools = [{"name": "the weather"}, {"name": "the_weather"}, {"name": "the/weather"}]
+    call = {"type": "tool_use", "id": "1", "name": "the_weather_2", "input": {}}
+    server.play(whole(call, stop_reason="tool_use"))
+    result = await client.create(QUESTION, tools=tools, tool_choice="required")
+    sent = [tool["name"] for tool in server.requests[0].json["tools"]]
+    assert sent == ["the_weather_2", "the_weather", "the_weather_3"]
+    assert result.content[0].name == "the weather"
 
 
 async def test_the_results_of_calls_go_back_with_the_thoughts_that_the_model_signed(server, client):

@@ -184,7 +184,7 @@ async def test_a_stream_that_cannot_be_read(server, client, body):
 
 
 async def test_an_endless_event_is_not_collected_forever(server, client, monkeypatch):
-    monkeypatch.setattr("ferrogen.models.server_sent_events.LARGEST_EVENT", 1000)
+    monkeypatch.setattr("ferrogen.models.providers._sse.LARGEST_EVENT", 1000)
     server.play(sse_body(b"data: ", *[b"x" * 100] * 20))
     with pytest.raises(ModelResponseError, match="more than 1000 bytes"):
         await streamed(client)
@@ -204,7 +204,7 @@ async def test_without_a_key_the_error_says_so():
 
 
 async def test_arguments_that_have_no_form_in_json_are_refused(client):
-    with pytest.raises(ModelRequestError, match="cannot be asked"):
+    with pytest.raises(ModelRequestError, match="cannot be written"):
         await client.create(QUESTION, extra_create_args={"metadata": {"user_id": object()}})
 
 

@@ -193,7 +193,7 @@ async def test_the_connection_is_used_again_after_a_stream(server, client):
 
 
 async def test_a_result_does_not_wait_for_the_end_of_the_response(server, client, monkeypatch):
-    monkeypatch.setattr("ferrogen.models.anthropic.transport.DRAIN_SECONDS", 0)
+    monkeypatch.setattr("ferrogen.models.providers._http.DRAIN_SECONDS", 0)
     response = stream(start(), text(0, "Hi"), ended())
     server.play([*response[:-1], asyncio.Event()])
     assert (await collected(client))[1].content == "Hi"
@@ -206,7 +206,7 @@ async def test_a_response_is_counted_before_its_connection_is_read_to_the_end(
     async def interrupted(_):
         raise asyncio.CancelledError
 
-    monkeypatch.setattr("ferrogen.models.anthropic.transport.Exchange.drain", interrupted)
+    monkeypatch.setattr("ferrogen.models.providers._http.Exchange.drain", interrupted)
     server.play(stream(start(), text(0, "Hi"), ended()))
     with pytest.raises(asyncio.CancelledError):
         await collected(client)

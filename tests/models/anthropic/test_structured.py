@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from ferrogen import FunctionCall
 from ferrogen.exceptions import ModelRequestError
 from ferrogen.models import UserMessage
-from ferrogen.models.anthropic.structured import ANSWER_TOOL
+from ferrogen.models.providers.anthropic.structured import ANSWER_TOOL
 
 from .conftest import KNOWS_ALL
 from .frames import ended, start, stream, text, tool_use, whole
@@ -185,3 +185,36 @@ async def test_what_is_no_format_is_refused(client, wish):
 async def test_what_is_no_response_format_is_refused(client, wish):
     with pytest.raises(ModelRequestError, match="response_format"):
         await client.create(QUESTION, extra_create_args={"response_format": wish})
+
+
+class Step(BaseModel):
+    text: str
+
+
+class Steps(RootModel[list[Step]]):
+    pass
+
+
+@pytest.mark.parametrize("native", [True, False])
+async def test_a_list_is_requested_inside_an_object_and_returned_without_it(
+    server, make_client, native
+):
+    text = '{"value": [{"text": "a"}]}'
+    call = {"type": "tool_use", "id": "1", "name": "final_answer", "input": json.loads(text)}
+    server.play(whole({"type": "text", "text": text} if native else call))
+    client = make_client(model_info={**KNOWS_ALL, "structured_output": native})
+    result = await client.create(QUESTION, json_output=Steps)
+    sent = server.requests[0].json
+    schema = (
+        sent["output_config"]["format"]["schema"] if native else sent["tools"][0]["input_schema"]
+    )
+    assert schema["type"] == "object"
+    assert Steps.model_validate_json(result.content).root == [Step(text="a")]
+
+
+async def test_a_field_without_a_form_is_an_error_that_names_it(client):
+    class Tree(BaseModel):
+        branches: "list[Tree]"
+
+    with pytest.raises(ModelRequestError, match="Tree contains itself"):
+        await client.create(QUESTION, json_output=Tree)

@@ -120,7 +120,7 @@ async def test_a_span_records_a_failure(
     [span] = spans.get_finished_spans()
     assert span.status.status_code is trace.StatusCode.ERROR
     assert span.attributes is not None
-    assert span.attributes["error.type"] == "OpenAIRateLimitError"
+    assert span.attributes["error.type"] == "ModelRateLimitError"
     assert [event.name for event in span.events] == ["exception"]
 
 
@@ -143,7 +143,7 @@ async def test_no_event_or_span_is_created_without_a_listener(
     def unwanted(*given: Any, **named: Any) -> Any:
         raise AssertionError("nobody listens")
 
-    module = "ferrogen.models.openai.event_log"
+    module = "ferrogen.models.providers._call_log"
     for name in ("LLMCallEvent", "LLMStreamStartEvent", "LLMStreamEndEvent"):
         monkeypatch.setattr(f"{module}.{name}", unwanted)
     monkeypatch.setattr("opentelemetry.trace.get_tracer", unwanted)

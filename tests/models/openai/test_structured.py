@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import jsonschema_rs
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
-from ferrogen.exceptions import ModelInfoError, ModelRequestError
+from ferrogen.exceptions import ModelInfoError, ModelRequestError, ToolSchemaError
 from ferrogen.models.openai import OpenAIChatCompletionClient
-from ferrogen.models.openai.structured import strict
+from ferrogen.models.providers._strict import strict_output
 
 from ..scripted_server import ScriptedServer, json_response, sse_response
 from .responses import HELLO, piece, streamed, whole
@@ -54,7 +54,7 @@ def objects(schema: Any) -> list[dict[str, Any]]:
 
 
 def test_a_strict_schema_demands_everything_and_allows_nothing_else() -> None:
-    found = objects(strict(Drawing.model_json_schema()))
+    found = objects(strict_output(Drawing.model_json_schema(), "Drawing")[0])
     assert len(found) == 3  # the class itself, where others hold it, and the point
     for schema in found:
         assert schema["required"] == list(schema["properties"])
@@ -62,7 +62,7 @@ def test_a_strict_schema_demands_everything_and_allows_nothing_else() -> None:
 
 
 def test_a_strict_schema_still_says_what_the_class_says() -> None:
-    judge = jsonschema_rs.validator_for(strict(Drawing.model_json_schema()))
+    judge = jsonschema_rs.validator_for(strict_output(Drawing.model_json_schema(), "Drawing")[0])
     drawing = Drawing(title="a", colour=Colour.RED, points=[Point(x=1)], inner=None)
     whole_drawing = drawing.model_dump(mode="json")
     assert judge.is_valid(whole_drawing)
@@ -72,7 +72,9 @@ def test_a_strict_schema_still_says_what_the_class_says() -> None:
 
 
 def test_a_property_may_have_the_name_of_a_keyword() -> None:
-    properties = strict(Drawing.model_json_schema())["$defs"]["Drawing"]["properties"]
+    properties = strict_output(Drawing.model_json_schema(), "Drawing")[0]["$defs"]["Drawing"][
+        "properties"
+    ]
     assert {"title", "default"} <= set(properties)
     assert properties["title"] == {"type": "string", "description": "What it shows"}
 
@@ -158,3 +160,34 @@ async def test_what_a_model_cannot_be_held_to_is_refused(
 async def test_what_is_no_shape_is_refused(client: OpenAIChatCompletionClient) -> None:
     with pytest.raises(ModelRequestError, match="json_output must be a boolean"):
         await client.create(HELLO, json_output="json")  # type: ignore[arg-type]
+
+
+class Points(RootModel[list[Point]]):
+    pass
+
+
+async def test_a_list_is_requested_inside_an_object_and_returned_without_it(
+    server: ScriptedServer, client: OpenAIChatCompletionClient
+) -> None:
+    text = '{"value": [{"x": 1, "y": 2}]}'
+    server.play(json_response(whole(text)), sse_response(piece(text[:9]), piece(text[9:], "stop")))
+    result = await client.create(HELLO, json_output=Points)
+    pieces, streamed_result = await streamed(client, json_output=Points)
+    sent = server.requests[0].json["response_format"]["json_schema"]
+    assert (sent["name"], sent["strict"], sent["schema"]["type"]) == ("Points", True, "object")
+    assert result.content == streamed_result.content == "".join(pieces)
+    assert Points.model_validate_json(str(result.content)).root == [Point(x=1, y=2)]
+
+
+class Ratings(BaseModel):
+    stars: dict[str, int]
+
+
+async def test_a_field_without_a_form_is_an_error_that_names_it(
+    client: OpenAIChatCompletionClient,
+) -> None:
+    with pytest.raises(ModelRequestError, match="field 'stars' of Ratings is a dict"):
+        await client.create(HELLO, json_output=Ratings)
+    tool: Any = {**TOOL, "parameters": Ratings.model_json_schema(), "strict": True}
+    with pytest.raises(ToolSchemaError, match="parameter 'stars' of tool 'look' is a dict"):
+        await client.create(HELLO, tools=[tool])

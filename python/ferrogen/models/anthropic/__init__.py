@@ -1,7 +1,7 @@
-"""A client of Anthropic's API, on the official SDK."""
+"""Public path of the client for Anthropic's API."""
 
-from ferrogen.models.anthropic.client import AnthropicChatCompletionClient
-from ferrogen.models.anthropic.configuration import (
+from ferrogen.models.providers.anthropic import (
+    AnthropicChatCompletionClient,
     AnthropicClientConfiguration,
     AnthropicClientConfigurationConfigModel,
     ThinkingConfig,

@@ -1,15 +1,23 @@
-"""Clients for OpenAI's models, on OpenAI, on Azure, and on all services that speak its chat API."""
+"""Public path of the clients for OpenAI's APIs, on OpenAI, on Azure and on compatible services."""
 
-from ferrogen.models.openai.azure import AzureOpenAIChatCompletionClient
-from ferrogen.models.openai.configuration import (
+from ferrogen.models.providers.openai import (
+    AzureOpenAIChatCompletionClient,
+    AzureOpenAIClientConfiguration,
     AzureOpenAIClientConfigurationConfigModel,
+    OpenAIChatCompletionClient,
+    OpenAIClientConfiguration,
     OpenAIClientConfigurationConfigModel,
+    OpenAIResponsesClient,
+    OpenAIResponsesClientConfiguration,
 )
-from ferrogen.models.openai.hosted import OpenAIChatCompletionClient
 
 __all__ = [
     "AzureOpenAIChatCompletionClient",
+    "AzureOpenAIClientConfiguration",
     "AzureOpenAIClientConfigurationConfigModel",
     "OpenAIChatCompletionClient",
+    "OpenAIClientConfiguration",
     "OpenAIClientConfigurationConfigModel",
+    "OpenAIResponsesClient",
+    "OpenAIResponsesClientConfiguration",
 ]

@@ -56,6 +56,7 @@ class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         from ferrogen.models.registry import known_model
 
         entry = known_model("gpt-4o-mini-2024-07-18")
+        assert entry is not None
         assert entry.context_length == 128_000
         assert entry.cost(RequestUsage(prompt_tokens=1_000_000, completion_tokens=0)) == 0.15
         ```

@@ -1,0 +1,190 @@
+"""Cache middleware, which also merges concurrent equal requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any
+
+from pydantic import BaseModel
+from typing_extensions import Self
+
+from ferrogen._components.cache_store import CacheStore, InMemoryStore
+from ferrogen._components.component import Component
+from ferrogen._components.model import ComponentModel
+from ferrogen._core import CancellationToken
+from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.models.client import ChatCompletionClient
+from ferrogen.models.middleware.cache_entry import CacheEntry
+from ferrogen.models.middleware.clock import Clock
+from ferrogen.models.middleware.flight import Flight
+from ferrogen.models.middleware.identity import identity
+from ferrogen.models.middleware.middleware import Middleware
+from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request_form import fingerprint, written
+from ferrogen.models.middleware.settings import above_zero
+from ferrogen.models.results import CreateResult, RequestUsage
+from ferrogen.models.usage import DetailedUsage
+
+_LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
+
+
+class CachedConfig(BaseModel):
+    """The config of a `Cached`."""
+
+    client: ComponentModel
+    store: ComponentModel
+    ttl_seconds: float | None = None
+    model: str | None = None
+
+
+class Cached(Middleware, Component[CachedConfig]):
+    """A client that remembers answers, and gives them again for exactly the same request.
+
+    Messages, tools, options and the model have to be the same. A stream is given again in the
+    pieces it came in. Errors are not remembered. Equal requests at the same time are asked once;
+    whoever is cancelled leaves the others their answer. A store that fails is logged and then
+    does without: the model is asked.
+
+    Args:
+        client: The client that is asked what is not remembered.
+        store: Keeps the answers, as text; by default in this process. It is asked in a thread
+            unless it is an `InMemoryStore`.
+        ttl_seconds: How long an answer holds; ``None`` for ever.
+        model: What stands for the model; by default the config of the client, without its keys.
+        clock: Tells the time.
+
+    Raises:
+        ClientSetupError: The client cannot be dumped, and no model is given.
+
+    Example:
+        ```python
+        import asyncio
+
+        from ferrogen.models import UserMessage
+        from ferrogen.models.middleware import Cached
+        from ferrogen.testing import ScriptedModel
+
+
+        async def main() -> None:
+            client = Cached(ScriptedModel(["Ciao!"]))
+            question = [UserMessage(content="Hello", source="me")]
+            results = [await client.create(question) for _ in range(2)]
+            assert [result.content for result in results] == ["Ciao!", "Ciao!"]
+            assert [result.cached for result in results] == [False, True]
+
+
+        asyncio.run(main())
+        ```
+    """
+
+    __module__ = "ferrogen.models.middleware"
+
+    component_config_schema = CachedConfig
+
+    def __init__(
+        self,
+        client: ChatCompletionClient,
+        store: CacheStore[str] | None = None,
+        *,
+        ttl_seconds: float | None = None,
+        model: str | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(client)
+        above_zero(ttl_seconds=ttl_seconds)
+        self._store: CacheStore[str] = InMemoryStore() if store is None else store
+        self._ttl_seconds = ttl_seconds
+        self._model = model
+        self._identity = identity(client) if model is None else model
+        self._clock = clock or Clock()
+        self._flights: dict[tuple[str, bool], Flight] = {}
+        self._remembered = DetailedUsage(0, 0, cost=0.0)
+
+    def total_usage(self) -> RequestUsage:
+        """Return the tokens of all requests, those that were answered from memory included."""
+        return self._client.total_usage() + self._remembered
+
+    async def close(self) -> None:
+        """Close the client within, and the store if it can be closed."""
+        await super().close()
+        if (close := getattr(self._store, "close", None)) is not None:
+            await self._ask_store(close)
+
+    async def _answer(self, request: Request) -> Answer:
+        key = fingerprint({"model": self._identity, **written(request)})
+        flight = self._flights.get((key, request.streaming))
+        if flight is None:
+            flight = self._start(key, request)
+        async with aclosing(flight.follow(request.cancellation_token)) as items:
+            async for item in items:
+                if isinstance(item, CreateResult) and item.cached:
+                    self._remembered += item.usage
+                yield item
+
+    def _start(self, key: str, request: Request) -> Flight:
+        place = (key, request.streaming)
+
+        def begin(token: CancellationToken) -> Answer:
+            return self._remember(key, request.under(token))
+
+        def over() -> None:
+            if self._flights.get(place) is flight:
+                del self._flights[place]
+
+        flight = self._flights[place] = Flight(begin, over)
+        flight.start()
+        return flight
+
+    async def _remember(self, key: str, request: Request) -> Answer:
+        entry = await self._find(key)
+        if entry is not None:
+            for item in entry.items(streaming=request.streaming):
+                yield item
+            return
+        pieces: list[str] = []
+        async with aclosing(request.ask(self._client)) as items:
+            async for item in items:
+                if isinstance(item, CreateResult):
+                    # Before it is handed out: who has the result may leave, and end the flight.
+                    await self._keep(key, CacheEntry(self._clock.time(), pieces, item))
+                else:
+                    pieces.append(item)
+                yield item
+
+    async def _find(self, key: str) -> CacheEntry | None:
+        try:
+            text = await self._ask_store(self._store.get, key)
+            entry = None if text is None else CacheEntry.from_text(text)
+        except Exception:  # noqa: BLE001 - the model can still be asked
+            _LOG.warning("the cache could not be read, so the model is asked", exc_info=True)
+            return None
+        now = self._clock.time()
+        return entry if entry is not None and entry.holds(now, self._ttl_seconds) else None
+
+    async def _keep(self, key: str, entry: CacheEntry) -> None:
+        try:
+            await self._ask_store(self._store.set, key, entry.to_text())
+        except Exception:  # noqa: BLE001 - the answer is there, and paid for
+            _LOG.warning("an answer could not be put into the cache", exc_info=True)
+
+    async def _ask_store(self, method: Callable[..., Any], *arguments: str) -> Any:
+        if isinstance(self._store, InMemoryStore):
+            return method(*arguments)
+        return await asyncio.to_thread(method, *arguments)
+
+    def _to_config(self) -> CachedConfig:
+        return CachedConfig(
+            client=self._client.dump_component(),
+            store=self._store.dump_component(),
+            ttl_seconds=self._ttl_seconds,
+            model=self._model,
+        )
+
+    @classmethod
+    def _from_config(cls, config: CachedConfig) -> Self:
+        client = ChatCompletionClient.load_component(config.client)
+        store: CacheStore[str] = CacheStore.load_component(config.store)
+        return cls(client, store, ttl_seconds=config.ttl_seconds, model=config.model)

@@ -1,0 +1,162 @@
+"""Recorder middleware, which writes a cassette."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from contextlib import aclosing
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from pydantic import BaseModel
+from typing_extensions import Self
+
+from ferrogen._components.component import Component
+from ferrogen._components.model import ComponentModel
+from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.exceptions import ClientSetupError
+from ferrogen.models.client import ChatCompletionClient
+from ferrogen.models.middleware.cassette import add_exchange, begin_cassette
+from ferrogen.models.middleware.clock import Clock
+from ferrogen.models.middleware.failure_form import written_failure
+from ferrogen.models.middleware.middleware import Middleware
+from ferrogen.models.middleware.redaction import Redaction, secrets_of
+from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request_form import written
+from ferrogen.models.middleware.result_form import written_result
+from ferrogen.models.results import CreateResult
+
+_LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
+
+
+class RecorderConfig(BaseModel):
+    """The config of a `Recorder`."""
+
+    client: ComponentModel
+    path: str
+    redact: Sequence[str] = ()
+
+
+class Recorder(Middleware, Component[RecorderConfig]):
+    """A client that writes what it was asked and answered into a file, for `Replay`.
+
+    The file is JSON, and complete after each answer. A file that was there is replaced. Keys are
+    never written: neither what the client and the environment have of them, nor what is shaped
+    like a key, nor an extra argument under a name such as ``authorization``. Failures of the
+    service are recorded too, as errors of Ferrogen; an answer that nobody waited for is not.
+
+    Args:
+        client: The client that is asked.
+        path: The file.
+        redact: Regular expressions of more that must not be written. `Replay` needs the same.
+        clock: Tells the time, for a service that says at what time to ask again.
+
+    Raises:
+        ClientSetupError: There is no such folder.
+
+    Example:
+        ```python
+        import asyncio
+        from pathlib import Path
+        from tempfile import TemporaryDirectory
+
+        from ferrogen.models import UserMessage
+        from ferrogen.models.middleware import Recorder, Replay
+        from ferrogen.testing import ScriptedModel
+
+
+        async def main(path: Path) -> None:
+            question = [UserMessage(content="Hello", source="me")]
+            recorder = Recorder(ScriptedModel(["Ciao!"]), path)
+            recorded = await recorder.create(question)
+            assert await Replay(path).create(question) == recorded
+
+
+        with TemporaryDirectory() as folder:
+            asyncio.run(main(Path(folder) / "greeting.json"))
+        ```
+    """
+
+    __module__ = "ferrogen.models.middleware"
+
+    component_config_schema = RecorderConfig
+
+    def __init__(
+        self,
+        client: ChatCompletionClient,
+        path: str | os.PathLike[str],
+        *,
+        redact: Sequence[str] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(client)
+        self._path = Path(path)
+        if not self._path.absolute().parent.is_dir():
+            raise ClientSetupError(f"{self._path} cannot be recorded: make its folder first")
+        self._patterns = tuple(redact)
+        self._redaction = Redaction(redact, secrets_of(client))
+        self._begun = 0
+        self._clock = clock or Clock()
+        self._lock = Lock()
+        self._has_file = False
+
+    async def _answer(self, request: Request) -> Answer:
+        self._begun += 1
+        exchange = {
+            "number": self._begun,
+            "request": self._redaction.request(written(request)),
+            "streaming": request.streaming,
+        }
+        pieces: list[str] = []
+        async with aclosing(request.ask(self._client)) as items:
+            while True:
+                try:
+                    item = await anext(items)
+                except StopAsyncIteration:
+                    return
+                except Exception as error:
+                    failure = written_failure(error, self._clock.time())
+                    if failure is not None:
+                        await self._write(exchange, pieces, {"error": failure})
+                    raise
+                if isinstance(item, CreateResult):
+                    # Before it is handed out: who has the result may leave.
+                    await self._write(exchange, pieces, {"result": written_result(item)})
+                else:
+                    pieces.append(item)
+                yield item
+
+    async def _write(
+        self, exchange: dict[str, Any], pieces: Sequence[str], end: dict[str, Any]
+    ) -> None:
+        answer = self._redaction(end)
+        if exchange["streaming"]:
+            answer = {"pieces": self._redaction.pieces(pieces), **answer}
+        await asyncio.to_thread(self._add, {**exchange, "answer": answer})
+
+    def _add(self, exchange: dict[str, Any]) -> None:
+        with self._lock:
+            if not self._has_file:
+                begin_cassette(self._path, self.model_info, self._context_length())
+                self._has_file = True
+            add_exchange(self._path, exchange)
+
+    def _context_length(self) -> int | None:
+        try:
+            return self.remaining_tokens([])
+        except Exception:  # noqa: BLE001 - some clients have to download a tokenizer
+            _LOG.warning("the client cannot tell its context length for the cassette")
+            return None
+
+    def _to_config(self) -> RecorderConfig:
+        return RecorderConfig(
+            client=self._client.dump_component(), path=str(self._path), redact=self._patterns
+        )
+
+    @classmethod
+    def _from_config(cls, config: RecorderConfig) -> Self:
+        client = ChatCompletionClient.load_component(config.client)
+        return cls(client, config.path, redact=config.redact)

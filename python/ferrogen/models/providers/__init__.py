@@ -1,0 +1,1 @@
+"""Providers: the clients for each API, and what they share."""

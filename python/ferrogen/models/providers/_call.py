@@ -1,0 +1,85 @@
+"""One request of a provider, and the reader of its response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ferrogen.models.client import ToolChoice
+from ferrogen.models.messages import LLMMessage
+from ferrogen.models.providers._sse import ServerEvent
+from ferrogen.models.providers._structured import JsonOutput
+from ferrogen.models.providers._usage import ReportedUsage
+from ferrogen.models.results import CreateResult
+from ferrogen.models.usage import DetailedUsage
+from ferrogen.tools.protocol import Tool
+from ferrogen.tools.schema import ToolSchema
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """The arguments of `ChatCompletionClient.create` or `create_stream`."""
+
+    messages: Sequence[LLMMessage]
+    tools: Sequence[Tool | ToolSchema]
+    tool_choice: ToolChoice
+    json_output: JsonOutput
+    extra: Mapping[str, Any]
+    stream: bool
+    include_usage: bool | None = None
+    """Whether the service is asked to report the usage of a stream."""
+
+
+class Reader(Protocol):
+    """Reads one response, event by event; a whole response is one event."""
+
+    begun: bool
+    """Whether a part of an answer arrived."""
+
+    model: str | None
+    """The model that answers, as the service says."""
+
+    @property
+    def usage(self) -> ReportedUsage:
+        """What the service reported so far."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the answer is complete, so that nothing more is read."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the service gave a reason why the answer ends."""
+
+    def take(self, event: ServerEvent) -> list[str]:
+        """Take the next event; return the text that it adds."""
+
+    def finish(self) -> list[str]:
+        """Return text that was held back, once there are no more events."""
+
+    def text(self) -> str:
+        """Return all that the model wrote."""
+
+    def result(self, usage: DetailedUsage) -> CreateResult:
+        """Make the result."""
+
+
+@dataclass
+class Call:
+    """One request, as it is sent, and what reads its response."""
+
+    path: str
+    """The path of the method."""
+
+    body: dict[str, Any]
+    """What the service is sent."""
+
+    reader: Reader
+    """Reads the response."""
+
+    options: dict[str, Any] = field(default_factory=dict)
+    """What is set beside the body: headers, query, timeout."""
+
+    wrapper: str | None = None
+    """The property of the object that had to be put around the structured output."""

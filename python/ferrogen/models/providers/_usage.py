@@ -1,0 +1,102 @@
+"""Usage of a request: reported by the service, or estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ferrogen.models.registry import known_model
+from ferrogen.models.tokens import count_text
+from ferrogen.models.usage import DetailedUsage
+
+
+@dataclass
+class ReportedUsage:
+    """The tokens that a service reports, as far as it does.
+
+    Services report the totals so far, some of them with each event and some with zeros in the
+    end. So the largest count holds.
+    """
+
+    prompt: int | None = None
+    """Tokens of the prompt, those of the cache included."""
+
+    completion: int | None = None
+    """Tokens of the answer."""
+
+    cached: int = 0
+    """Tokens of the prompt that were read from the cache."""
+
+    cache_write: int = 0
+    """Tokens of the prompt that were written into the cache."""
+
+    reasoning: int = 0
+    """Tokens of the reasoning."""
+
+    audio: int = 0
+    """Tokens of sound."""
+
+    def merge(self, other: ReportedUsage) -> None:
+        """Take over a later report."""
+        self.prompt = _larger(self.prompt, other.prompt)
+        self.completion = _larger(self.completion, other.completion)
+        self.cached = max(self.cached, other.cached)
+        self.cache_write = max(self.cache_write, other.cache_write)
+        self.reasoning = max(self.reasoning, other.reasoning)
+        self.audio = max(self.audio, other.audio)
+
+    def resolved(
+        self, prompt_estimate: int, text: str, model: str, answering: str | None
+    ) -> DetailedUsage:
+        """Return the usage; what was not reported is estimated.
+
+        Args:
+            prompt_estimate: The estimated tokens of the prompt.
+            text: All that the model wrote.
+            model: The model that was asked, for its price.
+            answering: The model that answered, as the service says.
+        """
+        reported = bool(self.prompt or self.completion)
+        prompt = self.prompt if reported else None
+        completion = self.completion if reported else None
+        usage = DetailedUsage(
+            prompt_estimate if prompt is None else prompt,
+            count_text(text) if completion is None else completion,
+            cached_tokens=min(self.cached, prompt or 0),
+            cache_write_tokens=self.cache_write,
+            reasoning_tokens=self.reasoning,
+            audio_tokens=self.audio,
+            estimated=prompt is None or completion is None,
+        )
+        entry = known_model(model) or (known_model(answering) if answering else None)
+        return usage if entry is None else replace(usage, cost=entry.cost(usage))
+
+
+def count(value: Any) -> int:
+    """Return a number of tokens, whatever a service writes; 0 if it is not one."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return 0
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return 0
+    return max(0, int(value)) if value == value and abs(value) < 1e15 else 0  # noqa: PLR0124 - NaN
+
+
+def optional_count(value: Any) -> int | None:
+    """Return a number of tokens, or ``None`` if there is none."""
+    return None if value is None or value == "" else count(value)
+
+
+def part(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the object under a name, or an empty one."""
+    value = values.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _larger(first: int | None, second: int | None) -> int | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return max(first, second)

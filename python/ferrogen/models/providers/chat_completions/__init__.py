@@ -1,0 +1,1 @@
+"""Responses and tools of the chat completions API, which many services serve."""
