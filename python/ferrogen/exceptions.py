@@ -316,7 +316,7 @@ class MissingDependencyError(FerrogenError, ImportError):
     """A feature needs an optional package that is not installed."""
 
 
-class ToolSchemaError(FerrogenError, ValueError, KeyError):
+class ToolSchemaError(FerrogenError, ValueError, KeyError, NameError):
     """A function or a tool cannot be described to a model."""
 
     def __str__(self) -> str:

@@ -120,8 +120,9 @@ def test_a_function_is_written_without_its_first_decorator_and_indentation():
         return 1
 
     assert source_of(inner) == "def inner() -> int:\n    return 1\n"
-    assert source_of(area).startswith("def area(radius: float)")
-    assert source_of(decorated).startswith("@functools.cache\ndef decorated(n: int)")
+    assert source_of(area, ["math"]).startswith("def area(radius: float)")
+    written = source_of(decorated, ["functools"])
+    assert written.startswith("@functools.cache\ndef decorated(n: int)")
 
 
 @pytest.mark.parametrize(

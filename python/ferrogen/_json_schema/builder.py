@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, RootModel, create_model
 
 from ferrogen._json_schema.choices import one_of_values
 from ferrogen._json_schema.constraints import constrained
-from ferrogen._json_schema.fields import field_name, model_config
+from ferrogen._json_schema.fields import field_name, model_config, model_with_extras
 from ferrogen._json_schema.flattening import flatten
 from ferrogen._json_schema.merging import ANNOTATIONS, Schema, merge
 from ferrogen._json_schema.references import look_up
@@ -81,8 +81,7 @@ class SchemaModels:
         extra = flat.get("additionalProperties")
         if isinstance(extra, dict):
             values = self._type(extra, f"{name}_extra")
-            annotations = {"__pydantic_extra__": dict[str, values]}  # type: ignore[valid-type]
-            base = type("Base", (base,), {"__annotations__": annotations, "__module__": __name__})
+            base = model_with_extras(values, config)
         model = create_model(name, __base__=base, __module__=__name__, **fields)
         self._models.append(model)
         return model

@@ -118,13 +118,14 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
         return None
 
     def return_value_as_string(self, value: Any) -> str:
-        """Put a result in the words that the model will read: JSON of models, else ``str``."""
-        if not isinstance(value, BaseModel):
-            return str(value)
-        dumped: object = value.model_dump()
-        if not isinstance(dumped, dict):  # a RootModel's may be anything
-            return str(dumped)
-        return json.dumps(dumped, default=to_jsonable_python)
+        """Return a result as text for the model: JSON of pydantic models, else ``str``."""
+        dumped: object = value.model_dump() if isinstance(value, BaseModel) else value
+        if dumped is value or not isinstance(dumped, dict):  # a RootModel's may be anything
+            text = str(dumped)
+        else:
+            text = json.dumps(dumped, default=to_jsonable_python, ensure_ascii=False)
+        # A lone surrogate, as in some names of files, cannot be sent to a service.
+        return text.encode(errors="backslashreplace").decode()
 
     @abstractmethod
     async def run(self, args: ArgsT, cancellation_token: CancellationToken) -> ReturnT:
@@ -138,14 +139,14 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
     async def run_json(
         self,
         args: Mapping[str, Any],
-        cancellation_token: CancellationToken,
+        cancellation_token: CancellationToken | None = None,
         call_id: str | None = None,
     ) -> Any:
-        """Check the arguments and run the tool, in a span; a run that ends well is logged.
+        """Validate the arguments and run the tool, in a span; a successful run is logged.
 
         Args:
             args: The arguments by name, as decoded from JSON.
-            cancellation_token: Handed on to `run`.
+            cancellation_token: Passed to `run`; by default a new one.
             call_id: The id that the model gave to the call, for the span.
 
         Returns:
@@ -154,8 +155,9 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
         Raises:
             pydantic.ValidationError: The arguments do not fit.
         """
+        token = CancellationToken() if cancellation_token is None else cancellation_token
         with trace_tool_span(self._name, tool_description=self._description, tool_call_id=call_id):
-            value = await self.run(self._args_type.model_validate(args), cancellation_token)
+            value = await self.run(self._args_type.model_validate(args), token)
         self._log_call(args, value)
         return value
 

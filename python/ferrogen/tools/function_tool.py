@@ -12,14 +12,10 @@ from ferrogen._components.component import Component
 from ferrogen._components.faults import Fault
 from ferrogen._core import CancellationToken
 from ferrogen.code_executor.imports import Import
+from ferrogen.code_executor.requirements import FunctionWithRequirements
+from ferrogen.tools.arguments import CANCELLATION, Arguments
 from ferrogen.tools.base import BaseTool
-from ferrogen.tools.function_signature import (
-    CANCELLATION,
-    args_base_model_from_signature,
-    get_typed_signature,
-    name_of,
-    waits,
-)
+from ferrogen.tools.function_signature import get_typed_signature, name_of, waits
 from ferrogen.tools.source_text import faults_of_source, function_from_source, source_of
 from ferrogen.tools.thread_call import run_in_thread
 
@@ -99,8 +95,9 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
         self._signature = get_typed_signature(func)
         self._has_cancellation_support = CANCELLATION in self._signature.parameters
         own_name = name or name_of(func)
+        self._arguments = Arguments(own_name + "args", self._signature)
         super().__init__(
-            args_base_model_from_signature(own_name + "args", self._signature),
+            self._arguments.model,
             self._signature.return_annotation,
             own_name,
             description,
@@ -130,27 +127,18 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
         self, function: Callable[..., Any], args: BaseModel, token: CancellationToken
     ) -> Callable[[], Any]:
         """Tie a function, which is the tool's or does the same, to the arguments of a call."""
-        by_position: list[Any] = []
-        by_name: dict[str, Any] = {}
-        for name, parameter in self._signature.parameters.items():
-            if name == CANCELLATION:
-                value: Any = token
-            elif hasattr(args, name):
-                value = getattr(args, name)
-            else:
-                continue
-            if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
-                by_position.append(value)
-            else:
-                by_name[name] = value
+        by_position, by_name = self._arguments.of(args, token)
         return partial(function, *by_position, **by_name)
 
     def _to_config(self) -> FunctionToolConfig:
+        imports = [*self._global_imports]
+        if isinstance(self._func, FunctionWithRequirements):
+            imports += [needed for needed in self._func.global_imports if needed not in imports]
         return FunctionToolConfig(
-            source_code=source_of(self._func),
+            source_code=source_of(self._func, imports),
             name=self.name,
             description=self.description,
-            global_imports=self._global_imports,
+            global_imports=imports,
             has_cancellation_support=self._has_cancellation_support,
             strict=self._strict or None,
         )

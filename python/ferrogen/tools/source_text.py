@@ -14,6 +14,7 @@ from textwrap import dedent
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ferrogen._annotations import closed_over
 from ferrogen._components.faults import Fault
 from ferrogen.code_executor.functions_file import to_code
 from ferrogen.code_executor.imports import Import, import_to_str
@@ -24,6 +25,7 @@ from ferrogen.exceptions import (
     SourceImportError,
     SourceTextRefusedError,
 )
+from ferrogen.tools.source_names import explain_missing, missing_names
 
 SOURCE_TEXT_VARIABLE = "FERROGEN_ALLOW_SOURCE_TEXT"
 """An environment variable: any text but the empty one allows source text in the whole process."""
@@ -36,8 +38,8 @@ class SourceText:
     source: str
     imports: tuple[Import, ...]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function; that leave was given is proved by whoever has the text."""
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the function; source text was allowed when this object was created."""
         with allow_source_text():
             function = function_from_source(self.source, self.imports)
         return function(*args, **kwargs)
@@ -88,11 +90,16 @@ def text_of(function: Callable[..., Any]) -> SourceText | None:
         return None
 
 
-def source_of(function: Callable[..., Any]) -> str:
-    """Write a function down, so that `function_from_source` makes it again.
+def source_of(function: Callable[..., Any], imports: Sequence[Import] = ()) -> str:
+    """Return the source text of a function, from which `function_from_source` makes it again.
+
+    Args:
+        function: The function.
+        imports: What is imported before the text runs.
 
     Raises:
-        FunctionDumpError: It has no source text that would make it again.
+        FunctionDumpError: It has no source text that would make it again, or the text needs names
+            that it would not have.
     """
     made_of = text_of(function)
     if made_of is not None:
@@ -110,6 +117,14 @@ def source_of(function: Callable[..., Any]) -> str:
             f"{function!r} cannot be written down: {error}; make the tool of a function that is"
             " defined by def in a file"
         ) from error
+    written = inspect.unwrap(getattr(function, "func", function))
+    module_names = {**getattr(written, "__globals__", {}), **closed_over(written)}
+    missing = missing_names(source, imports, module_names)
+    if missing:
+        raise FunctionDumpError(
+            f"the source text of {written.__qualname__} cannot run on its own: it needs"
+            f" {', '.join(missing)}; {explain_missing(missing, module_names)}"
+        )
     return source
 
 
