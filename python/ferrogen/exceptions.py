@@ -38,7 +38,10 @@ The tree::
     ├── CassetteError                    (ValueError)   a file holds no recorded requests
     ├── ContextLimitError                (ValueError)   the limit of a model context is invalid
     ├── MissingDependencyError           (ImportError)  an optional package is not installed
-    ├── ToolSchemaError                  (ValueError, KeyError)  a tool cannot be described
+    ├── ToolSchemaError                  (ValueError, KeyError, NameError)  a tool cannot be
+    │                                    described
+    ├── ToolCancelledError               (RuntimeError) the call of a tool was cancelled, and its
+    │                                    caller was not
     ├── ToolNameError                    (ValueError)   two tools would have one name
     ├── ToolProcessError                 (RuntimeError) a killable tool cannot run, or its
     │                                    process died
@@ -118,6 +121,7 @@ __all__ = [
     "SourceImportError",
     "SourceTextRefusedError",
     "StateError",
+    "ToolCancelledError",
     "ToolNameError",
     "ToolProcessError",
     "ToolSchemaError",
@@ -321,6 +325,10 @@ class ToolSchemaError(FerrogenError, ValueError, KeyError, NameError):
 
     def __str__(self) -> str:
         return ValueError.__str__(self)  # a KeyError would show its words as a quoted key
+
+
+class ToolCancelledError(FerrogenError, RuntimeError):
+    """The call of a tool was cancelled, while its caller was not."""
 
 
 class ToolNameError(FerrogenError, ValueError):

@@ -138,6 +138,32 @@ def test_a_synchronous_tool_can_ask_whether_its_call_was_cancelled():
     assert both(asks_its_thread) == ([[True, [False]]], [[True, [True]]])
 
 
+def test_a_token_frees_the_caller_of_a_coroutine_function():
+    async def scenario(core, record):
+        started, release = asyncio.Event(), asyncio.Event()
+
+        async def wait() -> str:
+            started.set()
+            await release.wait()
+            return "done"
+
+        token = core.CancellationToken()
+        tool = submodule(core, "tools").FunctionTool(wait, "d")
+        call = asyncio.ensure_future(tool.run_json({}, token))
+        await started.wait()
+        token.cancel()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        record("freed", call.done())
+        release.set()
+        await record.outcome("call", call)
+
+    assert both(scenario) == (
+        [["freed", False], ["call", "done"]],
+        [["freed", True], ("call", "raised CancelledError: ")],
+    )
+
+
 def test_a_synchronous_tool_sees_the_context_variables_of_its_caller():
     async def scenario(core, record):
         def word() -> str:

@@ -1,5 +1,6 @@
 """The function tool: a Python function as a tool, its arguments read off its signature."""
 
+import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -15,6 +16,7 @@ from ferrogen.code_executor.imports import Import
 from ferrogen.code_executor.requirements import FunctionWithRequirements
 from ferrogen.tools.arguments import CANCELLATION, Arguments
 from ferrogen.tools.base import BaseTool
+from ferrogen.tools.cancellation import value_of
 from ferrogen.tools.function_signature import get_typed_signature, name_of, waits
 from ferrogen.tools.source_text import faults_of_source, function_from_source, source_of
 from ferrogen.tools.thread_call import run_in_thread
@@ -39,10 +41,10 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
     ``Annotated[int, "The year."]`` the text is the description. A parameter that is called
     ``cancellation_token`` gets the caller's token, and the model does not see it.
 
-    A coroutine function runs in the event loop, any other one in a thread. To cancel the call of
-    the latter frees the caller; the function learns of it from `tool_call_cancelled`, or from its
-    token, for which the caller waits; or see `KillableFunctionTool`. What is awaitable among its
-    results is awaited.
+    A coroutine function runs in the event loop, any other one in a thread. A cancelled token frees
+    the caller of both, unless the function takes the token itself. A function in a thread runs on,
+    and can check `tool_call_cancelled`; see also `KillableFunctionTool`. An awaitable result is
+    awaited.
 
     Args:
         func: The function: also a partial, a method, or an object that can be called.
@@ -109,15 +111,21 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
 
         Args:
             args: The arguments, checked.
-            cancellation_token: Frees the caller of a synchronous function. A function that has a
-                parameter for it gets it.
+            cancellation_token: Cancels the call, unless the function has a parameter for it: then
+                the function gets it, and the caller waits for what the function makes of it.
 
         Returns:
             What the function returned.
+
+        Raises:
+            asyncio.CancelledError: The token or the caller was cancelled.
+            ToolCancelledError: The function was cancelled by itself, not by the token.
         """
         call = self._call(self._func, args, cancellation_token)
         if waits(self._func):
-            return await call()
+            if self._has_cancellation_support:
+                return await call()
+            return await value_of(asyncio.ensure_future(call()), cancellation_token)
         value = await run_in_thread(
             call, cancellation_token, takes_token=self._has_cancellation_support
         )

@@ -11,6 +11,7 @@ from ferrogen._components.component import Component
 from ferrogen._components.model import ComponentModel
 from ferrogen._core import CancellationToken
 from ferrogen.tools.base import BaseTool
+from ferrogen.tools.cancellation import result_of
 from ferrogen.tools.overriding import names_behind, overridden
 from ferrogen.tools.results import TextResultContent, ToolResult
 from ferrogen.tools.schema import ToolOverride, ToolSchema
@@ -109,10 +110,11 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
             call_id: The id that the model gave to the call, for traces.
 
         Returns:
-            What came of it. A tool that fails or is not there is a result with ``is_error``.
+            The result. It has ``is_error`` if the tool fails, is not there, or is cancelled by the
+            token or by itself.
 
         Raises:
-            asyncio.CancelledError: The token was cancelled.
+            asyncio.CancelledError: The caller was cancelled, and so was the call.
         """
         tool = self._find(name)
         if tool is None:
@@ -162,7 +164,7 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
         call_id: str | None,
     ) -> Any:
         run = asyncio.ensure_future(tool.run_json(arguments, token, call_id=call_id))
-        return await token.link_future(run)
+        return await result_of(run, token)
 
     def _to_config(self) -> StaticWorkbenchConfig:
         return StaticWorkbenchConfig(

@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 
 from ferrogen._core import CancellationToken
+from ferrogen.exceptions import ToolCancelledError
+from ferrogen.tools.cancellation import value_of
 
 
 @dataclass
@@ -69,18 +71,17 @@ async def run_in_thread(
             waits for what it makes of that.
 
     Raises:
-        asyncio.CancelledError: The token was cancelled.
+        asyncio.CancelledError: The token or the caller was cancelled.
+        ToolCancelledError: The function raised a ``CancelledError``.
     """
     if token.is_cancelled() and not takes_token:
         raise asyncio.CancelledError
     call = _Call(token)
     inside = partial(copy_context().run, _work, call, function)
     future = asyncio.get_running_loop().run_in_executor(None, inside)
-    if not takes_token:
-        _ = token.link_future(future)
     try:
-        return await future
-    except asyncio.CancelledError:
+        return await value_of(future, CancellationToken() if takes_token else token)
+    except (asyncio.CancelledError, ToolCancelledError):
         call.given_up = True
         raise
 
