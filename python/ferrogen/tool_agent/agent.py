@@ -1,6 +1,7 @@
 """The tool agent: runs the tool that a message calls, and responds with the result."""
 
 import json
+from collections.abc import Sequence
 from typing import List  # noqa: UP035 - upstream's spelling
 
 from ferrogen._agents.handlers import message_handler
@@ -19,7 +20,7 @@ from ferrogen.tools.protocol import Tool
 
 
 class ToolAgent(RoutedAgent):
-    """Runs tools: its response to a `FunctionCall` is a `FunctionExecutionResult`.
+    """An agent that runs tools: it responds to a `FunctionCall` by a `FunctionExecutionResult`.
 
     Args:
         description: What the agent is for.
@@ -55,9 +56,10 @@ class ToolAgent(RoutedAgent):
 
     __module__ = "ferrogen.tool_agent"
 
-    def __init__(self, description: str, tools: List[Tool]) -> None:
+    def __init__(self, description: str, tools: Sequence[Tool]) -> None:
         super().__init__(description)
-        self._tools = tools
+        # A list stays the caller's, who may add tools to it.
+        self._tools = tools if isinstance(tools, list) else list(tools)
 
     @property
     def tools(self) -> List[Tool]:
@@ -72,11 +74,11 @@ class ToolAgent(RoutedAgent):
 
         Args:
             message: The call; its arguments are the text of a JSON object.
-            ctx: Its token is passed to the tool.
+            ctx: Its token is handed to the tool.
 
         Raises:
             ToolNotFoundException: There is no such tool.
-            InvalidToolArgumentsException: The arguments are not valid JSON.
+            InvalidToolArgumentsException: The arguments are no JSON.
             ToolExecutionException: The tool failed, or the arguments do not fit it.
         """
         tool = self._named(message.name)
@@ -85,13 +87,13 @@ class ToolAgent(RoutedAgent):
                 message.id, f"Error: Tool not found: {message.name}", message.name
             )
         try:
-            parsed = json.loads(message.arguments)
+            arguments = json.loads(message.arguments)
         except json.JSONDecodeError as error:
             raise InvalidToolArgumentsException(
                 message.id, f"Error: Invalid arguments: {message.arguments}", message.name
             ) from error
         try:
-            value = await tool.run_json(parsed, ctx.cancellation_token, call_id=message.id)
+            value = await tool.run_json(arguments, ctx.cancellation_token, call_id=message.id)
             content = tool.return_value_as_string(value)
         except Exception as error:
             raise ToolExecutionException(message.id, f"Error: {error}", message.name) from error
