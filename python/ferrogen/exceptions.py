@@ -18,10 +18,10 @@ The tree::
     ├── SerializationError               (ValueError)   bytes and message do not fit each other
     │   └── MessageVersionError          the message is of an unknown version
     ├── SchemaConversionError            a JSON Schema cannot be made a pydantic model
-    │   ├── FormatNotSupportedError      a property has an unknown format
-    │   ├── ReferenceNotFoundError       a $ref cannot be resolved
-    │   └── UnsupportedKeywordError      a part has no usable type, or contradicts another
-    ├── ImageError                       (ValueError)   an image cannot be read
+    │   ├── FormatNotSupportedError      a property has an unknown format (upstream only)
+    │   ├── ReferenceNotFoundError       a $ref leads nowhere
+    │   └── UnsupportedKeywordError      a part has an unknown type, or contradicts another
+    ├── ImageError                       (ValueError)   this is not where an image can come from
     ├── ModelInfoError                   (ValueError)   the description of a model lacks something
     ├── ModelError                       (RuntimeError) a model gave no usable response
     │   ├── ModelConnectionError         (ConnectionError)  its service cannot be reached
@@ -208,7 +208,10 @@ class SchemaConversionError(FerrogenError):
 
 
 class FormatNotSupportedError(SchemaConversionError):
-    """A property of a JSON Schema has a format that is not known."""
+    """A property of a JSON Schema has a format that is not known.
+
+    Upstream raises it; here such a format is an annotation.
+    """
 
 
 class ReferenceNotFoundError(SchemaConversionError):
@@ -216,7 +219,7 @@ class ReferenceNotFoundError(SchemaConversionError):
 
 
 class UnsupportedKeywordError(SchemaConversionError):
-    """A part of a JSON Schema has no usable type, or contradicts another part."""
+    """A part of a JSON Schema has an unknown type, or contradicts another part."""
 
 
 class ImageError(FerrogenError, ValueError):
