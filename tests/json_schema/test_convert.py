@@ -313,6 +313,23 @@ def test_a_discriminator_that_cannot_tell_all_branches_is_ignored():
     assert model.model_validate({"a": {"kind": "dog"}}).a.kind == "dog"
 
 
+def test_a_discriminator_works_beside_choices_of_numbers():
+    branches = [
+        {
+            "type": "object",
+            "properties": {"kind": {"const": kind}, "size": {"enum": [1, 2]}},
+            "required": ["kind"],
+        }
+        for kind in ("cat", 1)
+    ]
+    for told_by in (branches[:1] * 2, branches):
+        model = model_of({"oneOf": told_by, "discriminator": {"propertyName": "kind"}})
+        assert model.model_validate({"a": {"kind": "cat", "size": 1}}).a.size == 1
+        for wrong in ({"kind": "cat", "size": True}, {"kind": "dog"}):
+            with pytest.raises(ValidationError):
+                model.model_validate({"a": wrong})
+
+
 def test_a_part_of_a_document_is_converted_by_upstreams_private_name():
     builder = SchemaModels()
     part = {"type": "object", "properties": {"n": {"$ref": "#/$defs/n"}}}

@@ -86,22 +86,6 @@ def asserting(base: type[BaseModel], assertions: Assertions) -> type[BaseModel]:
     return Checked
 
 
-def telling_apart(base: type[BaseModel], schema: Schema, root: Schema) -> type[BaseModel]:
-    """Extend the base of a model by a check that keeps 0 and 1 from false and true in choices."""
-    evaluation = Evaluation(root, lenient=True)
-
-    class Checked(base):  # type: ignore[valid-type, misc]
-        @model_validator(mode="before")
-        @classmethod
-        def _tell_apart(cls, value: Any) -> Any:
-            plain = isinstance(value, (dict, list, bool, float, int))
-            if plain and not evaluation.holds(schema, value):
-                raise ValueError("a number stands for a truth value in it, or the reverse")
-            return value
-
-    return Checked
-
-
 def _shown(keywords: Mapping[str, Any]) -> str:
     text = repr(dict(keywords))
     return text if len(text) <= 200 else f"{text[:200]}..."

@@ -6,12 +6,12 @@ import json
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, ForwardRef, Literal, Optional, Union, get_origin
+from typing import Annotated, Any, ForwardRef, Optional, Union, get_args
 
-from pydantic import BaseModel, Field, RootModel, create_model
+from pydantic import BaseModel, Field, RootModel, Strict, create_model
 
-from ferrogen._json_schema.assertions import NEVER, Assertions, asserting, telling_apart
-from ferrogen._json_schema.choices import chooses_numbers, one_of_values
+from ferrogen._json_schema.assertions import NEVER, Assertions, asserting
+from ferrogen._json_schema.choices import ExactChoices, chooses_numbers, one_of_values
 from ferrogen._json_schema.constraints import constrained
 from ferrogen._json_schema.evaluation import Evaluation
 from ferrogen._json_schema.fields import field_name, model_config, model_with_extras
@@ -49,6 +49,7 @@ class SchemaModels:
         self._types: dict[str, Any] = {}
         self._placeholders: dict[str, str] = {}
         self._models: list[type[BaseModel]] = []
+        self._chooses_numbers = False
 
     def json_schema_to_pydantic(
         self,
@@ -62,31 +63,29 @@ class SchemaModels:
         else:
             self._root = with_absolute_references({**root_schema, "$part": schema})
             self._schema = self._root["$part"]
+        self._chooses_numbers = chooses_numbers(self._root)
         return self._document(model_name)
 
     def _document(self, name: str) -> type[BaseModel]:
         flat = flatten(self._schema, self._root)
         anything = not flat.keys() - ANNOTATIONS or flat.keys() - ANNOTATIONS == {"type"}
-        exact = chooses_numbers(self._schema)
         if _is_model(flat) or (anything and flat.get("type", "object") == "object"):
             # The alternatives of the document are ignored beside its properties.
-            model = self._model(flat, name, exact=exact)
+            model = self._model(flat, name)
         else:
-            model = self._root_model(self._type(self._schema, name), name, exact=exact)
+            model = self._root_model(self._type(self._schema, name), name)
         types = {self._placeholders[key]: self._types[key] for key in self._placeholders}
         for built in self._models:
             built.model_rebuild(force=True, _types_namespace=types)
         return model
 
-    def _root_model(self, kind: Any, name: str, *, exact: bool = False) -> type[BaseModel]:
-        base: Any = RootModel.__class_getitem__(kind)
-        if exact:
-            base = telling_apart(base, self._schema, self._root)
+    def _root_model(self, kind: Any, name: str) -> type[BaseModel]:
+        base: Any = RootModel.__class_getitem__(self._exact(kind))
         model: type[BaseModel] = create_model(name, __base__=base)
         self._models.append(model)
         return model
 
-    def _model(self, flat: Schema, name: str, *, exact: bool = False) -> type[BaseModel]:
+    def _model(self, flat: Schema, name: str) -> type[BaseModel]:
         required = flat.get("required", ())
         declared = flat.get("properties", {})
         undeclared = {key: True for key in required if key not in declared}
@@ -96,8 +95,6 @@ class SchemaModels:
             alias = None if python_name == key else key
             fields[python_name] = self._field(key, value, name, alias, required=key in required)
         base = self._base(flat, name, aliased=fields.keys() != declared.keys())
-        if exact:
-            base = telling_apart(base, self._schema, self._root)
         with warnings.catch_warnings():
             # A property may be called as a method of pydantic: "copy", "json", "schema".
             warnings.filterwarnings("ignore", "Field name .* shadows an attribute", UserWarning)
@@ -116,7 +113,8 @@ class SchemaModels:
         config = model_config(extra, aliased=aliased)
         base: type[BaseModel] = type("Base", (BaseModel,), {"model_config": config})
         if isinstance(extra, dict):
-            base = model_with_extras(self._type(extra, f"{name}_extra"), config)
+            values = self._exact(self._type(extra, f"{name}_extra"))
+            base = model_with_extras(values, config)
         return asserting(base, self._assertions(asserted)) if asserted else base
 
     def _field(
@@ -127,11 +125,16 @@ class SchemaModels:
         default = facts.get("default")
         if not required and default is None:
             kind = Optional[kind]  # noqa: UP045 - may be a forward reference
-        return kind, Field(
+        return self._exact(kind), Field(
             ... if required else default,
             alias=alias,
             title=facts.get("title"),
             description=facts.get("description"),
+        )
+
+    def _exact(self, kind: Any) -> Any:
+        return (
+            Annotated[kind, ExactChoices()] if self._chooses_numbers and kind is not Any else kind
         )
 
     def _property_type(self, schema: Any, name: str) -> Any:
@@ -147,7 +150,7 @@ class SchemaModels:
         discriminator = schema.get("discriminator")
         if "oneOf" in schema and isinstance(discriminator, dict):
             key = discriminator.get("propertyName")
-            if all(_is_told_by(key, member) for member in getattr(kind, "__args__", (None,))):
+            if _tells_apart(key, kind):
                 return Annotated[kind, Field(discriminator=key)]
         return kind
 
@@ -241,7 +244,8 @@ class SchemaModels:
         if rest is False:
             most = len(first) if most is None else min(most, len(first))
         if least == most == len(first):
-            return tuple[tuple(first)]  # type: ignore[misc]
+            exact: Any = tuple[tuple(first)]  # type: ignore[misc]
+            return Annotated[exact, Strict(False)]
         kind: Any = NEVER if rest is False else self._type(rest, f"{name}_item")
         return Annotated[tuple, Positions(first, kind, least, most)]
 
@@ -287,9 +291,15 @@ def _is_model(flat: Schema) -> bool:
     return flat.get("additionalProperties") is False and "patternProperties" not in flat
 
 
-def _is_told_by(key: Any, kind: Any) -> bool:
-    """Whether a type is a model that a discriminator can tell from others."""
-    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-        return False
-    field = kind.model_fields.get(key)
-    return field is not None and get_origin(field.annotation) is Literal
+def _tells_apart(key: Any, union: Any) -> bool:
+    """Whether each member of a union is a model with texts of its own in one field."""
+    texts: list[str] = []
+    for member in getattr(union, "__args__", ()):
+        is_model = isinstance(member, type) and issubclass(member, BaseModel)
+        field = member.model_fields.get(key) if is_model else None
+        values = get_args(field.annotation) if field is not None else ()
+        # Pydantic finds no choice behind the checks of ExactChoices, which numbers have.
+        if not values or not all(isinstance(value, str) for value in values):
+            return False
+        texts += values
+    return bool(texts) and len(set(texts)) == len(texts)

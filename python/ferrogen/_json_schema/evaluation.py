@@ -17,13 +17,10 @@ class Evaluation:
 
     Args:
         root: The document, with absolute references.
-        lenient: Whether ``type`` is checked only as far as pydantic's conversions keep to it, and
-            of the other keywords only those that choose between values and between schemas.
     """
 
-    def __init__(self, root: Schema, *, lenient: bool = False) -> None:
+    def __init__(self, root: Schema) -> None:
         self._root = root
-        self._checks = _CHOICES if lenient else _CHECKS
 
     def holds(self, schema: Any, value: Any, via: tuple[str, ...] = ()) -> bool:
         """Whether a schema allows a value. References that lead here are in ``via``."""
@@ -37,7 +34,7 @@ class Evaluation:
                 return False
         return all(
             check(self, schema, value, via)
-            for keyword, check in self._checks.items()
+            for keyword, check in _CHECKS.items()
             if keyword in schema
         )
 
@@ -88,26 +85,12 @@ def _type(of: Evaluation, schema: Schema, value: Any, via: tuple[str, ...]) -> b
     return has_type(value, schema["type"])
 
 
-def _lenient_type(of: Evaluation, schema: Schema, value: Any, via: tuple[str, ...]) -> bool:
-    if isinstance(value, bool) or is_number(value):
-        return any(has_type(example, schema["type"]) for example in (True, 0, 0.5))
-    return True
-
-
 def _enum(of: Evaluation, schema: Schema, value: Any, via: tuple[str, ...]) -> bool:
     return canonical(value) in map(canonical, schema["enum"])
 
 
 def _const(of: Evaluation, schema: Schema, value: Any, via: tuple[str, ...]) -> bool:
     return canonical(value) == canonical(schema["const"])
-
-
-def _lenient_choice(of: Evaluation, schema: Schema, value: Any, via: tuple[str, ...]) -> bool:
-    """Keep 0 and 1 from false and true, to which they are equal in Python."""
-    choices = [schema["const"]] if "const" in schema else schema["enum"]
-    if not (isinstance(value, bool) or is_number(value)) or value not in choices:
-        return True
-    return canonical(value) in map(canonical, choices)
 
 
 def _limit(keyword: str, holds: Callable[[Any, Any], bool]) -> _Check:
@@ -208,10 +191,6 @@ def _one(of: Evaluation, schema: Schema, value: Any, via: tuple[str, ...]) -> bo
     return sum(of.holds(inner, value, via) for inner in schema["oneOf"]) == 1
 
 
-def _one_or_more(of: Evaluation, schema: Schema, value: Any, via: tuple[str, ...]) -> bool:
-    return any(of.holds(inner, value, via) for inner in schema["oneOf"])
-
-
 def _not(of: Evaluation, schema: Schema, value: Any, via: tuple[str, ...]) -> bool:
     return not of.holds(schema["not"], value, via)
 
@@ -222,20 +201,7 @@ def _if(of: Evaluation, schema: Schema, value: Any, via: tuple[str, ...]) -> boo
 
 
 _TEXT, _LIST = str, (list, tuple)
-_CHOICES: Mapping[str, _Check] = {
-    "type": _lenient_type,
-    "enum": _lenient_choice,
-    "const": _lenient_choice,
-    "items": _items,
-    "prefixItems": _items,
-    "properties": _properties,
-    "additionalProperties": _properties,
-    "allOf": _all,
-    "anyOf": _any,
-    "oneOf": _one_or_more,
-}
 _CHECKS: Mapping[str, _Check] = {
-    **_CHOICES,
     "type": _type,
     "enum": _enum,
     "const": _const,
@@ -249,15 +215,21 @@ _CHECKS: Mapping[str, _Check] = {
     "pattern": _pattern,
     "minItems": _size("minItems", _LIST, lambda size, limit: size >= limit),
     "maxItems": _size("maxItems", _LIST, lambda size, limit: size <= limit),
+    "prefixItems": _items,
+    "items": _items,
     "uniqueItems": _unique,
     "contains": _contains,
     "minProperties": _size("minProperties", dict, lambda size, limit: size >= limit),
     "maxProperties": _size("maxProperties", dict, lambda size, limit: size <= limit),
+    "properties": _properties,
     "patternProperties": _properties,
+    "additionalProperties": _properties,
     "propertyNames": _names,
     "required": _required,
     "dependentRequired": _dependent_required,
     "dependentSchemas": _dependent_schemas,
+    "allOf": _all,
+    "anyOf": _any,
     "oneOf": _one,
     "not": _not,
     "if": _if,

@@ -13,7 +13,7 @@ class Positions:
     """Metadata of a tuple: a type for each of the first items, and one for all others.
 
     An array may end before all of the first items are there. Each number of them is a tuple type
-    of its own.
+    of its own. They take lists in strict mode, too, as JSON has no tuples.
 
     Args:
         first: The types of the first items.
@@ -39,11 +39,14 @@ class Positions:
                     variadic_item_index=longest,
                     min_length=max(self._least, longest),
                     max_length=self._most,
+                    strict=False,
                 )
             )
         shorter = range(longest - 1 if self._most is None else min(longest - 1, self._most), -1, -1)
         tuples += [
-            core_schema.tuple_schema(items[:size]) for size in shorter if size >= self._least
+            core_schema.tuple_schema(items[:size], strict=False)
+            for size in shorter
+            if size >= self._least
         ]
         if not tuples:
             return core_schema.tuple_schema([], min_length=1)  # the limits contradict each other

@@ -2,7 +2,7 @@
 
 import inspect
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
@@ -30,7 +30,7 @@ _WRAPPERS: tuple[Any, ...] = (
 _MISSING: Any = object()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Argument:
     """One argument: what the function calls it, and the field of the model that holds it."""
 
@@ -41,6 +41,8 @@ class _Argument:
     by_position: bool = False
     if_set: bool = False
     """Whether it is left out unless the model gives it."""
+    description: str | None = None
+    """The description, if there is none in the signature."""
 
 
 class Arguments:
@@ -49,13 +51,16 @@ class Arguments:
     Args:
         name: The name of the model.
         signature: A signature with resolved annotations.
+        described: Descriptions of parameters that have none in the signature.
 
     Raises:
         ToolSchemaError: A parameter has no annotation, a type that pydantic does not support, or
             a description that is not text.
     """
 
-    def __init__(self, name: str, signature: inspect.Signature) -> None:
+    def __init__(
+        self, name: str, signature: inspect.Signature, described: Mapping[str, str] = {}
+    ) -> None:
         self._takes_token = CANCELLATION in signature.parameters
         extra: Any = _MISSING
         self._arguments: list[_Argument] = []
@@ -71,6 +76,8 @@ class Arguments:
                 self._arguments += _unpacked(parameter, taken)
             else:
                 extra = parameter.annotation
+        for argument in self._arguments:
+            argument.description = described.get(argument.name)
         self.model: type[BaseModel] = _build(name, self._arguments, extra)
 
     def of(self, args: BaseModel, token: CancellationToken) -> tuple[list[Any], dict[str, Any]]:
@@ -165,7 +172,9 @@ def _created(name: str, base: type[BaseModel], arguments: list[_Argument]) -> ty
 
 def _field(argument: _Argument) -> tuple[Any, Any]:
     kind, text = split_description(argument.kind, argument.name)
-    # What stands further to the right overrides: this alias is for a field without one.
+    # What stands further to the right overrides: these are for a field that has none.
+    if argument.description is not None:
+        kind = annotated(kind, Field(description=argument.description))
     if argument.field != argument.name:
         kind = annotated(kind, Field(alias=argument.name))
     if text is not None:

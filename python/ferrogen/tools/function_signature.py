@@ -82,9 +82,19 @@ def name_of(call: Callable[..., Any]) -> str:
 def documentation_of(call: Callable[..., Any]) -> str | None:
     """Return the docstring of a function, or of the class or ``__call__`` of another callable."""
     function = _unbound(call)
-    if inspect.isroutine(function) or isinstance(function, type):
+    if inspect.isroutine(function):
         return inspect.getdoc(function)
-    return inspect.getdoc(_annotated(call)) or inspect.getdoc(function)
+    own: str | None = None
+    if not isinstance(function, type):
+        own = getattr(_annotated(call), "__doc__", None)
+    kind = function if isinstance(function, type) else type(function)
+    return own or _documentation_of_class(kind)
+
+
+def _documentation_of_class(kind: type[Any]) -> str | None:
+    own: str | None = vars(kind).get("__doc__")
+    written_by_dataclass = own is not None and own.startswith(f"{kind.__name__}(")
+    return None if written_by_dataclass else own
 
 
 def waits(call: Callable[..., Any]) -> bool:

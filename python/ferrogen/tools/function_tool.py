@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,10 +14,17 @@ from ferrogen._components.faults import Fault
 from ferrogen._core import CancellationToken
 from ferrogen.code_executor.imports import Import
 from ferrogen.code_executor.requirements import FunctionWithRequirements
+from ferrogen.exceptions import ToolSchemaError
 from ferrogen.tools.arguments import CANCELLATION, Arguments
 from ferrogen.tools.base import BaseTool
 from ferrogen.tools.cancellation import value_of
-from ferrogen.tools.function_signature import get_typed_signature, name_of, waits
+from ferrogen.tools.docstrings import read_docstring
+from ferrogen.tools.function_signature import (
+    documentation_of,
+    get_typed_signature,
+    name_of,
+    waits,
+)
 from ferrogen.tools.source_text import faults_of_source, function_from_source, source_of
 from ferrogen.tools.thread_call import run_in_thread
 
@@ -37,8 +44,9 @@ class FunctionToolConfig(BaseModel):
 class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]):
     """A function as a tool.
 
-    Every parameter needs an annotation, from which the model learns its type; in
-    ``Annotated[int, "The year."]`` the text is the description. A parameter that is called
+    Every parameter needs an annotation, which gives its type. In ``Annotated[int, "The year."]``
+    the text is the description; pydantic's ``Field`` gives limits, defaults and aliases. Keyword
+    arguments (``**options: int``) are additional properties. A parameter with the name
     ``cancellation_token`` gets the caller's token, and the model does not see it.
 
     A coroutine function runs in the event loop, any other one in a thread. A cancelled token frees
@@ -48,14 +56,15 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
 
     Args:
         func: The function: also a partial, a method, or an object that can be called.
-        description: What the model is told that it does.
-        name: What the model calls it by; by default the function's name.
-        global_imports: What the function needs to have been imported, for its config.
-        strict: Whether the model service is asked to hold to the schema. There may be no
+        description: The description for the model; by default the docstring's (in Google's,
+            numpy's or Sphinx's style), which then describes the parameters, too.
+        name: The name of the tool; by default the function's.
+        global_imports: The imports that the function needs, for its config.
+        strict: Whether the model service is asked to keep to the schema. There may be no
             defaults then.
 
     Raises:
-        ToolSchemaError: A parameter cannot be described to a model.
+        ToolSchemaError: A parameter cannot be described to a model, or there is no description.
 
     Example:
         ```python
@@ -87,7 +96,7 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
     def __init__(
         self,
         func: Callable[..., Any],
-        description: str,
+        description: str | None = None,
         name: str | None = None,
         global_imports: Sequence[Import] = [],
         strict: bool = False,
@@ -97,7 +106,15 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
         self._signature = get_typed_signature(func)
         self._has_cancellation_support = CANCELLATION in self._signature.parameters
         own_name = name or name_of(func)
-        self._arguments = Arguments(own_name + "args", self._signature)
+        described: Mapping[str, str] = {}
+        if description is None:
+            description, described = read_docstring(documentation_of(func) or "")
+            if not description:
+                raise ToolSchemaError(
+                    f"the function of the tool {own_name!r} has no docstring that describes it;"
+                    " write one, or give a description"
+                )
+        self._arguments = Arguments(own_name + "args", self._signature, described)
         super().__init__(
             self._arguments.model,
             self._signature.return_annotation,

@@ -25,11 +25,11 @@ class KillableFunctionTool(FunctionTool):
     ``if __name__ == "__main__":``, as multiprocessing demands.
 
     Args:
-        func: The function, which is no coroutine function and takes no token.
-        description: What the model is told that it does.
-        name: What the model calls it by; by default the function's name.
-        global_imports: What the function needs to have been imported, for its config.
-        strict: Whether the model service is asked to hold to the schema.
+        func: The function, not a coroutine function and without a token.
+        description: The description for the model; by default the docstring's.
+        name: The name of the tool; by default the function's.
+        global_imports: The imports that the function needs, for its config.
+        strict: Whether the model service is asked to keep to the schema.
 
     Raises:
         ToolSchemaError: A parameter cannot be described to a model.
@@ -62,7 +62,7 @@ class KillableFunctionTool(FunctionTool):
     def __init__(
         self,
         func: Callable[..., Any],
-        description: str,
+        description: str | None = None,
         name: str | None = None,
         global_imports: Sequence[Import] = [],
         strict: bool = False,
