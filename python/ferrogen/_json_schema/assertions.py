@@ -50,7 +50,7 @@ class Assertions:
         if not isinstance(value, BaseModel):
             plain = to_jsonable_python(value, fallback=lambda other: other)
             if not self._evaluation.holds(self._keywords, plain):
-                raise ValueError(f"does not match {_shown(self._keywords)}")
+                raise ValueError(f"value should match {_shown(self._keywords)}")
         return value
 
     def __get_pydantic_core_schema__(
@@ -69,7 +69,7 @@ class Assertions:
     ) -> JsonSchemaValue:
         """Show the keywords, unless they refer to a document that is not there."""
         shown = handler(schema)
-        if "$ref" not in str(self._keywords):
+        if "$ref" not in str(self._keywords) and "$ref" not in shown:
             shown.update(self._keywords)
         return shown
 

@@ -6,9 +6,9 @@ import json
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, ForwardRef, Optional, Union, get_args
+from typing import Annotated, Any, ForwardRef, Optional, Union, get_args, get_origin
 
-from pydantic import BaseModel, Field, RootModel, Strict, create_model
+from pydantic import BaseModel, Field, RootModel, create_model
 
 from ferrogen._json_schema.assertions import NEVER, Assertions, asserting
 from ferrogen._json_schema.choices import ExactChoices, chooses_numbers, one_of_values
@@ -16,28 +16,22 @@ from ferrogen._json_schema.constraints import constrained
 from ferrogen._json_schema.evaluation import Evaluation
 from ferrogen._json_schema.fields import field_name, model_config, model_with_extras
 from ferrogen._json_schema.flattening import flatten
-from ferrogen._json_schema.merging import ALSO, ANNOTATIONS
+from ferrogen._json_schema.merging import ANNOTATIONS
 from ferrogen._json_schema.references import Schema, look_up, with_absolute_references
-from ferrogen._json_schema.tuples import Positions
+from ferrogen._json_schema.shapes import (
+    ASSERTED,
+    UNTYPED,
+    asserted_of_model,
+    is_model,
+    properties_of,
+    tells_apart,
+)
+from ferrogen._json_schema.tuples import FromListsToo, Positions
 from ferrogen._json_schema.types import TYPE_MAPPING, type_of_format
 from ferrogen.exceptions import UnsupportedKeywordError
 
 _ALTERNATIVES = ("anyOf", "oneOf")
 _COMPOSED = frozenset(("$ref", "allOf", "const", "enum", *_ALTERNATIVES))
-# Keywords that no type expresses; the values are checked by an evaluation of them.
-_ASSERTED = frozenset(
-    (
-        *("contains", "dependentRequired", "dependentSchemas", "else", "if", "maxContains"),
-        *("minContains", "not", "patternProperties", "propertyNames", "then", ALSO),
-    )
-)
-_SIZES = frozenset(("minProperties", "maxProperties"))
-# Keywords that say something about a value of some types, and nothing about its type.
-_UNTYPED = _ASSERTED | {
-    *("additionalProperties", "exclusiveMaximum", "exclusiveMinimum", "items", "maxItems"),
-    *("maxLength", "maxProperties", "maximum", "minItems", "minLength", "minProperties"),
-    *("minimum", "multipleOf", "pattern", "prefixItems", "uniqueItems"),
-}
 
 
 class SchemaModels:
@@ -69,9 +63,9 @@ class SchemaModels:
     def _document(self, name: str) -> type[BaseModel]:
         flat = flatten(self._schema, self._root)
         anything = not flat.keys() - ANNOTATIONS or flat.keys() - ANNOTATIONS == {"type"}
-        if _is_model(flat) or (anything and flat.get("type", "object") == "object"):
+        if is_model(flat) or (anything and flat.get("type", "object") == "object"):
             # The alternatives of the document are ignored beside its properties.
-            model = self._model(flat, name)
+            model = self._model_of_document(flat, name)
         else:
             model = self._root_model(self._type(self._schema, name), name)
         types = {self._placeholders[key]: self._types[key] for key in self._placeholders}
@@ -85,16 +79,27 @@ class SchemaModels:
         self._models.append(model)
         return model
 
-    def _model(self, flat: Schema, name: str) -> type[BaseModel]:
+    def _model(self, flat: Schema, name: str) -> Any:
+        """Create a model; keywords that it cannot express stand beside it."""
+        asserted = asserted_of_model(flat)
+        base = self._base(flat, name)
+        model = self._created(flat, name, base)
+        return Annotated[model, self._assertions(asserted)] if asserted else model
+
+    def _model_of_document(self, flat: Schema, name: str) -> type[BaseModel]:
+        asserted = asserted_of_model(flat)
+        base = self._base(flat, name)
+        if asserted:
+            base = asserting(base, self._assertions(asserted))
+        return self._created(flat, name, base)
+
+    def _created(self, flat: Schema, name: str, base: type[BaseModel]) -> type[BaseModel]:
         required = flat.get("required", ())
-        declared = flat.get("properties", {})
-        undeclared = {key: True for key in required if key not in declared}
         fields: dict[str, Any] = {}
-        for key, value in {**declared, **undeclared}.items():
-            python_name = field_name(key, taken=declared)
+        for key, value in properties_of(flat).items():
+            python_name = field_name(key, taken=flat.get("properties", {}))
             alias = None if python_name == key else key
             fields[python_name] = self._field(key, value, name, alias, required=key in required)
-        base = self._base(flat, name, aliased=fields.keys() != declared.keys())
         with warnings.catch_warnings():
             # A property may be called as a method of pydantic: "copy", "json", "schema".
             warnings.filterwarnings("ignore", "Field name .* shadows an attribute", UserWarning)
@@ -102,20 +107,14 @@ class SchemaModels:
         self._models.append(model)
         return model
 
-    def _base(self, flat: Schema, name: str, *, aliased: bool) -> type[BaseModel]:
-        asserted = {key: flat[key] for key in flat.keys() & (_ASSERTED | _SIZES)}
-        extra = flat.get("additionalProperties")
-        if "patternProperties" in flat:
-            asserted["properties"] = dict.fromkeys(flat.get("properties", ()), True)
-            if extra is not None:
-                asserted["additionalProperties"] = extra
-            extra = True
+    def _base(self, flat: Schema, name: str) -> type[BaseModel]:
+        declared = properties_of(flat)
+        aliased = any(field_name(key, taken=declared) != key for key in declared)
+        extra = True if "patternProperties" in flat else flat.get("additionalProperties")
         config = model_config(extra, aliased=aliased)
-        base: type[BaseModel] = type("Base", (BaseModel,), {"model_config": config})
         if isinstance(extra, dict):
-            values = self._exact(self._type(extra, f"{name}_extra"))
-            base = model_with_extras(values, config)
-        return asserting(base, self._assertions(asserted)) if asserted else base
+            return model_with_extras(self._exact(self._type(extra, f"{name}_extra")), config)
+        return type("Base", (BaseModel,), {"model_config": config})
 
     def _field(
         self, key: str, schema: Any, name: str, alias: str | None, *, required: bool
@@ -144,13 +143,13 @@ class SchemaModels:
         if "format" in schema and isinstance(json_type, str) and not _COMPOSED & schema.keys():
             kind = type_of_format(schema["format"], json_type)
             if kind is not None:
-                limits = {key: schema[key] for key in schema.keys() & _UNTYPED}
+                limits = {key: schema[key] for key in schema.keys() & UNTYPED}
                 return Annotated[kind, self._assertions(limits)] if limits else kind
         kind = self._type(schema, name)
         discriminator = schema.get("discriminator")
         if "oneOf" in schema and isinstance(discriminator, dict):
             key = discriminator.get("propertyName")
-            if _tells_apart(key, kind):
+            if tells_apart(key, kind):
                 return Annotated[kind, Field(discriminator=key)]
         return kind
 
@@ -174,10 +173,10 @@ class SchemaModels:
                 return self._union(flat[keyword], rest, name)
         if "const" in flat or "enum" in flat:
             return self._choice(flat)
-        if _is_model(flat):
+        if is_model(flat):
             return self._model(flat, name)
         if "type" not in flat:
-            untyped = {key: flat[key] for key in flat.keys() & _UNTYPED}
+            untyped = {key: flat[key] for key in flat.keys() & UNTYPED}
             return Annotated[Any, self._assertions(untyped)] if untyped else Any
         return self._typed(flat, name)
 
@@ -218,12 +217,12 @@ class SchemaModels:
                     f"give one of {sorted(TYPE_MAPPING)}"
                 )
             one = {**flat, "type": json_type}
-            kinds.append(self._model(one, name) if _is_model(one) else self._plain(one, name))
+            kinds.append(self._model(one, name) if is_model(one) else self._plain(one, name))
         return Union[tuple(kinds)]  # noqa: UP007 - as many as there are
 
     def _plain(self, flat: Schema, name: str) -> Any:
         kind = TYPE_MAPPING[flat["type"]]
-        asserted = {key: flat[key] for key in flat.keys() & _ASSERTED}
+        asserted = {key: flat[key] for key in flat.keys() & ASSERTED}
         if flat["type"] == "array" and "prefixItems" in flat:
             kind = self._tuple(flat, name)
             flat = {key: flat[key] for key in flat if key not in ("minItems", "maxItems")}
@@ -245,7 +244,7 @@ class SchemaModels:
             most = len(first) if most is None else min(most, len(first))
         if least == most == len(first):
             exact: Any = tuple[tuple(first)]  # type: ignore[misc]
-            return Annotated[exact, Strict(False)]
+            return Annotated[exact, FromListsToo()]
         kind: Any = NEVER if rest is False else self._type(rest, f"{name}_item")
         return Annotated[tuple, Positions(first, kind, least, most)]
 
@@ -270,36 +269,16 @@ class SchemaModels:
             self._types[key] = None
             flat = flatten_it()
             kind = NEVER if flat is None else self._flat_type(flat, name) if flat else Any
-            if key in self._placeholders and not (isinstance(kind, type) and _is_model(flat or {})):
+            plain = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+            a_model = isinstance(plain, type) and issubclass(plain, BaseModel)
+            if key in self._placeholders and not a_model:
                 # It contains itself, so it needs a name of its own.
                 kind = self._root_model(kind, name)
-            elif named and isinstance(kind, type) and issubclass(kind, BaseModel):
-                kind.__name__ = kind.__qualname__ = name
+            elif named and a_model:
+                plain.__name__ = plain.__qualname__ = name
             self._types[key] = kind
         if self._types[key] is None:
             return ForwardRef(
                 self._placeholders.setdefault(key, f"Reference{len(self._placeholders)}")
             )
         return self._types[key]
-
-
-def _is_model(flat: Schema) -> bool:
-    if flat.get("type", "object") != "object":
-        return False
-    if "properties" in flat or flat.get("required"):
-        return True
-    return flat.get("additionalProperties") is False and "patternProperties" not in flat
-
-
-def _tells_apart(key: Any, union: Any) -> bool:
-    """Whether each member of a union is a model with texts of its own in one field."""
-    texts: list[str] = []
-    for member in getattr(union, "__args__", ()):
-        is_model = isinstance(member, type) and issubclass(member, BaseModel)
-        field = member.model_fields.get(key) if is_model else None
-        values = get_args(field.annotation) if field is not None else ()
-        # Pydantic finds no choice behind the checks of ExactChoices, which numbers have.
-        if not values or not all(isinstance(value, str) for value in values):
-            return False
-        texts += values
-    return bool(texts) and len(set(texts)) == len(texts)

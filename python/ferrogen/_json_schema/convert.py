@@ -19,7 +19,9 @@ def schema_to_pydantic_model(
     ``model_validate_json(text, strict=True)``, the schema allows. The exceptions are:
 
     - Without ``strict``, pydantic converts: ``"3"`` is taken for an integer.
-    - With ``strict``, ``1.0`` is not an integer.
+    - With ``strict``, ``1.0`` is not an integer, and the text of a ``format`` that has a type of
+      its own (``date``, ``uuid``) is refused in objects with keywords that no type expresses, such
+      as ``not`` and ``if``.
     - ``null`` is taken for a property that is neither required nor has a default.
     - The ``format`` of a property with one type is checked and gives the field its type;
       elsewhere, and where it is not known, it is an annotation.
