@@ -19,7 +19,7 @@ from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema, parameters_of
 
 ArgsT = TypeVar("ArgsT", bound=BaseModel, contravariant=True)  # noqa: PLC0105 - upstream's name
-ReturnT = TypeVar("ReturnT", bound=BaseModel, covariant=True)  # noqa: PLC0105 - upstream's name
+ReturnT = TypeVar("ReturnT", covariant=True)  # noqa: PLC0105 - upstream's name
 
 _events = logging.getLogger(EVENT_LOGGER_NAME)
 

@@ -15,7 +15,7 @@ from ferrogen.exceptions import ToolStreamError
 from ferrogen.tools.base import ArgsT, BaseTool, ReturnT
 from ferrogen.tools.protocol import StreamTool
 
-StreamT = TypeVar("StreamT", bound=BaseModel, covariant=True)  # noqa: PLC0105 - upstream's name
+StreamT = TypeVar("StreamT", covariant=True)  # noqa: PLC0105 - upstream's name
 
 
 class BaseStreamTool(
