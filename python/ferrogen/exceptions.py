@@ -19,9 +19,9 @@ The tree::
     │   └── MessageVersionError          the message is of an unknown version
     ├── SchemaConversionError            a JSON Schema cannot be made a pydantic model
     │   ├── FormatNotSupportedError      a property has an unknown format (upstream only)
-    │   ├── ReferenceNotFoundError       a $ref leads nowhere
+    │   ├── ReferenceNotFoundError       a $ref cannot be resolved
     │   └── UnsupportedKeywordError      a part has an unknown type, or contradicts another
-    ├── ImageError                       (ValueError)   this is not where an image can come from
+    ├── ImageError                       (ValueError)   an image cannot be read
     ├── ModelInfoError                   (ValueError)   the description of a model lacks something
     ├── ModelError                       (RuntimeError) a model gave no usable response
     │   ├── ModelConnectionError         (ConnectionError)  its service cannot be reached

@@ -20,7 +20,7 @@ from ferrogen.tools.protocol import Tool
 
 
 class ToolAgent(RoutedAgent):
-    """An agent that runs tools: it responds to a `FunctionCall` by a `FunctionExecutionResult`.
+    """Runs tools: its response to a `FunctionCall` is a `FunctionExecutionResult`.
 
     Args:
         description: What the agent is for.
@@ -74,11 +74,11 @@ class ToolAgent(RoutedAgent):
 
         Args:
             message: The call; its arguments are the text of a JSON object.
-            ctx: Its token is handed to the tool.
+            ctx: Its token is passed to the tool.
 
         Raises:
             ToolNotFoundException: There is no such tool.
-            InvalidToolArgumentsException: The arguments are no JSON.
+            InvalidToolArgumentsException: The arguments are not valid JSON.
             ToolExecutionException: The tool failed, or the arguments do not fit it.
         """
         tool = self._named(message.name)
@@ -87,13 +87,13 @@ class ToolAgent(RoutedAgent):
                 message.id, f"Error: Tool not found: {message.name}", message.name
             )
         try:
-            arguments = json.loads(message.arguments)
+            parsed = json.loads(message.arguments)
         except json.JSONDecodeError as error:
             raise InvalidToolArgumentsException(
                 message.id, f"Error: Invalid arguments: {message.arguments}", message.name
             ) from error
         try:
-            value = await tool.run_json(arguments, ctx.cancellation_token, call_id=message.id)
+            value = await tool.run_json(parsed, ctx.cancellation_token, call_id=message.id)
             content = tool.return_value_as_string(value)
         except Exception as error:
             raise ToolExecutionException(message.id, f"Error: {error}", message.name) from error

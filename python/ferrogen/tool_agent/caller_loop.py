@@ -35,7 +35,7 @@ async def tool_agent_caller_loop(
     *,
     max_turns: int | None = None,
 ) -> List[LLMMessage]:
-    """Request responses of a model and run the tools that it calls, until it calls none.
+    """Call a model and the tools that it calls, until it responds without calls.
 
     The calls of one response run concurrently; their results are in the order of the calls. The
     text of a `ToolException` goes to the model as the result of the call.
@@ -70,11 +70,11 @@ async def tool_agent_caller_loop(
 
         class Assistant(RoutedAgent):
             def __init__(self, client: ChatCompletionClient, tools: list[Tool]) -> None:
-                super().__init__("Answers with the help of tools.")
+                super().__init__("Responds with the help of tools.")
                 self.client, self.tools = client, tools
 
             @message_handler
-            async def answer(self, message: str, ctx: MessageContext) -> str:
+            async def on_question(self, message: str, ctx: MessageContext) -> str:
                 messages = await tool_agent_caller_loop(
                     self,
                     AgentId("tools", self.id.key),

@@ -20,7 +20,7 @@ from ferrogen.models.messages import LLMMessage
 
 @dataclass
 class ToolException(FerrogenError):
-    """A call of a tool came to nothing.
+    """A call of a tool failed.
 
     Example:
         ```python
@@ -43,7 +43,7 @@ class ToolException(FerrogenError):
     """The id that the model gave to the call."""
 
     content: str
-    """What to tell the model."""
+    """The text for the model."""
 
     name: str
     """The tool that was called."""
@@ -64,7 +64,7 @@ class ToolNotFoundException(ToolException):
 
 @dataclass
 class InvalidToolArgumentsException(ToolException):
-    """The arguments of a call are no JSON."""
+    """The arguments of a call are not valid JSON."""
 
     __module__ = "ferrogen.tool_agent"
 
