@@ -4,7 +4,7 @@ import json
 import re
 
 import jsonschema_rs
-from hypothesis import given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -152,7 +152,7 @@ def loads(model, text, *, strict):
     return True
 
 
-@settings(max_examples=300)
+@examples(60)
 @given(schema=SCHEMAS, values=st.lists(VALUES, min_size=1, max_size=8))
 def test_a_model_takes_what_its_schema_allows(schema, values):
     whole = {**objects_root(schema), "$defs": DEFINITIONS}
@@ -173,7 +173,7 @@ def test_a_model_takes_what_its_schema_allows(schema, values):
             assert loads(model, text, strict=False), text
 
 
-@settings(max_examples=300)
+@examples(60)
 @given(schema=SCHEMAS, values=st.lists(VALUES, min_size=1, max_size=8))
 def test_an_evaluation_agrees_with_another_implementation(schema, values):
     whole = {"$defs": DEFINITIONS, "allOf": [schema]}
