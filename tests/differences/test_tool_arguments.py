@@ -1,6 +1,7 @@
 """Tools: fixed defects in the arguments and results of functions."""
 
 import enum
+import functools
 import math
 from typing import Annotated, Any
 
@@ -186,6 +187,26 @@ def test_a_dump_that_could_not_run_is_refused():
     assert "helper(n)" in written.config["source_code"]  # its calls fail
     with pytest.raises(FunctionDumpError, match="needs helper; define or import helper inside"):
         ferrogen.tools.FunctionTool(needs_a_helper, "d").dump_component()
+
+
+def doubled(function):
+    @functools.wraps(function)
+    def call(n: int) -> int:
+        return 2 * function(n)
+
+    return call
+
+
+@doubled
+def replaced(n: int) -> int:
+    return n
+
+
+def test_a_dump_keeps_the_decorators_that_replace_a_function():
+    written = autogen_core.tools.FunctionTool(replaced, "d").dump_component()
+    assert written.config["source_code"].startswith("def replaced")  # it returns other results
+    with pytest.raises(FunctionDumpError, match="needs doubled"):
+        ferrogen.tools.FunctionTool(replaced, "d").dump_component()
 
 
 async def test_a_tool_can_run_without_a_token():

@@ -1,13 +1,15 @@
 """Calls that a token cancels, or their caller, or the tool itself."""
 
 import asyncio
+import sys
 from contextvars import ContextVar
 
 import pytest
+from pydantic import BaseModel
 
 from ferrogen import CancellationToken
 from ferrogen.exceptions import ToolCancelledError
-from ferrogen.tools import FunctionTool, StaticStreamWorkbench, StaticWorkbench
+from ferrogen.tools import BaseTool, FunctionTool, StaticStreamWorkbench, StaticWorkbench
 from ferrogen.tools.cancellation import parts_of, result_of
 
 WORD: ContextVar[str] = ContextVar("word", default="none")
@@ -188,3 +190,30 @@ async def test_a_function_with_the_token_decides_what_cancelling_means():
     await started.wait()
     token.cancel()
     assert await call == "half done"
+
+
+class Nothing(BaseModel):
+    pass
+
+
+class CancelsItself(BaseTool[Nothing, None]):
+    def __init__(self) -> None:
+        super().__init__(Nothing, None, "cancels", "d")
+
+    async def run(self, args: Nothing, cancellation_token: CancellationToken) -> None:
+        await asyncio.sleep(0)
+        raise asyncio.CancelledError
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="tasks do not know what cancelled them")
+async def test_every_tool_that_cancels_itself_is_an_exception():
+    with pytest.raises(ToolCancelledError, match="by the tool itself"):
+        await CancelsItself().run_json({})
+
+
+async def test_a_tool_that_is_cancelled_with_its_caller_is_cancelled():
+    call = asyncio.ensure_future(CancelsItself().run_json({}))
+    await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call

@@ -3,7 +3,7 @@
 import functools
 import json
 import math
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 
@@ -61,6 +61,33 @@ def needs_a_decorator(n: int) -> int:
     return n
 
 
+def doubled(function):
+    @functools.wraps(function)
+    def call(n: int) -> int:
+        return 2 * function(n)
+
+    return call
+
+
+@doubled
+def needs_its_wrapper(n: int) -> int:
+    return n
+
+
+class Result(int):
+    pass
+
+
+def needs_quoted_types(n: "list[Text] | None", m: list["Result"]) -> "Result":
+    return n
+
+
+def quotes_no_types(
+    n: Annotated["int", "The Number."], m: Literal["Text"] = "Text", k: "Literal['Text']" = "Text"
+) -> "int":
+    return n
+
+
 async def needs_nothing(n: int = 1, *, word: str = "a") -> Any:
     total: Unknown = 0  # noqa: F821 - the annotation of a local variable is not evaluated
 
@@ -101,6 +128,8 @@ def closes_over():
         (needs_a_base, "Text"),
         (needs_a_decorator, "functools"),
         (closes_over(), "inside"),
+        (needs_its_wrapper, "doubled"),
+        (needs_quoted_types, "Result, Text"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -142,6 +171,7 @@ async def test_what_needs_only_imports_is_dumped_and_runs_again():
 
 def test_a_function_that_needs_nothing_is_dumped():
     assert source_of(needs_nothing, [ImportFromModule("typing", ("Any",))])
+    assert source_of(quotes_no_types, [ImportFromModule("typing", ("Annotated", "Literal"))])
 
 
 async def test_the_imports_of_a_function_with_requirements_go_into_the_config():

@@ -1,5 +1,6 @@
 """The base of tools: arguments checked by pydantic, a span and an event for each call."""
 
+import asyncio
 import json
 import logging
 from abc import ABC, abstractmethod
@@ -13,7 +14,9 @@ from ferrogen._components.component import ComponentBase
 from ferrogen._core import CancellationToken
 from ferrogen._telemetry.genai import trace_tool_span
 from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME
+from ferrogen.exceptions import ToolCancelledError
 from ferrogen.logging import ToolCallEvent
+from ferrogen.tools.cancellation import is_being_cancelled
 from ferrogen.tools.function_signature import normalize_annotated_type
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema, parameters_of
@@ -154,10 +157,17 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
 
         Raises:
             pydantic.ValidationError: The arguments do not fit.
+            ToolCancelledError: The tool was cancelled by itself, not by the token or the caller
+                (on CPython 3.10: ``asyncio.CancelledError``, unless the tool is a function).
         """
         token = CancellationToken() if cancellation_token is None else cancellation_token
         with trace_tool_span(self._name, tool_description=self._description, tool_call_id=call_id):
-            value = await self.run(self._args_type.model_validate(args), token)
+            try:
+                value = await self.run(self._args_type.model_validate(args), token)
+            except asyncio.CancelledError as error:
+                if token.is_cancelled() or is_being_cancelled():
+                    raise
+                raise ToolCancelledError("the call was cancelled: by the tool itself") from error
         self._log_call(args, value)
         return value
 

@@ -105,6 +105,13 @@ def _outcome(call: "asyncio.Future[_ValueT]", token: CancellationToken) -> _Valu
     raise ToolCancelledError(f"the call was cancelled: {reason}")
 
 
+def is_being_cancelled() -> bool:
+    """Whether the current task has a request to cancel it. CPython 3.10 cannot tell: then true."""
+    task = asyncio.current_task()
+    cancelling = getattr(task, "cancelling", None)
+    return cancelling is None or cancelling() > 0
+
+
 async def _end(call: "asyncio.Future[Any]") -> None:
     """Cancel a call, and wait until it has ended, however often the caller is cancelled."""
     interrupted = False

@@ -6,6 +6,7 @@ import dis
 import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -31,6 +32,7 @@ def missing_names(
     """
     code = compile(source, "<source text>", "exec", dont_inherit=True)
     read, written = _names_of(code)
+    read |= set(_names_in_quotes(ast.parse(source)))
     imported = {name for needed in imports for name in _imported_by(needed)}
     known = {*written, *imported, *(dir(builtins) - module_names.keys()), "__name__"}
     return sorted(read - known)
@@ -66,6 +68,37 @@ def _names_of(code: CodeType) -> tuple[set[str], set[str]]:
             written |= inner_written
     in_class_body = code.co_name != "<module>" and not code.co_flags & inspect.CO_OPTIMIZED
     return (read - written, set()) if in_class_body else (read, written)
+
+
+def _names_in_quotes(tree: ast.Module) -> Iterator[str]:
+    """Yield the names in annotations that are strings, of the functions at the top level."""
+    for definition in tree.body:
+        if isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            listed = definition.args
+            arguments = [*listed.posonlyargs, *listed.args, *listed.kwonlyargs]
+            arguments += [each for each in (listed.vararg, listed.kwarg) if each is not None]
+            for annotation in (*(each.annotation for each in arguments), definition.returns):
+                yield from _names_in_types(annotation)
+
+
+def _names_in_types(node: ast.AST | None, *, quoted: bool = False) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        with suppress(SyntaxError):
+            yield from _names_in_types(ast.parse(node.value, mode="eval").body, quoted=True)
+    elif isinstance(node, ast.Subscript):
+        yield from _names_in_types(node.value, quoted=quoted)
+        kind = ast.unparse(node.value).rpartition(".")[2]
+        inner = node.slice
+        if kind == "Annotated" and isinstance(inner, ast.Tuple):
+            inner = inner.elts[0]  # a text after it is a description
+        if kind != "Literal":
+            yield from _names_in_types(inner, quoted=quoted)
+    elif isinstance(node, ast.Name):
+        if quoted:
+            yield node.id
+    elif node is not None:
+        for child in ast.iter_child_nodes(node):
+            yield from _names_in_types(child, quoted=quoted)
 
 
 def _imported_by(needed: Import) -> Iterator[str]:

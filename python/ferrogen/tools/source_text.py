@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary
 
 from ferrogen._annotations import closed_over
 from ferrogen._components.faults import Fault
-from ferrogen.code_executor.functions_file import to_code
 from ferrogen.code_executor.imports import Import, import_to_str
+from ferrogen.code_executor.requirements import FunctionWithRequirements, with_requirements
 from ferrogen.exceptions import (
     ComponentTypeError,
     FunctionDumpError,
@@ -110,7 +110,7 @@ def source_of(function: Callable[..., Any], imports: Sequence[Import] = ()) -> s
             " tool of a function"
         )
     try:
-        source = dedent(to_code(function))
+        source = _written(function)
         _first_function(ast.parse(source))
     except (TypeError, OSError, SyntaxError, FunctionSourceError) as error:
         raise FunctionDumpError(
@@ -168,6 +168,39 @@ def faults_of_source(source: str) -> Iterator[Fault]:
         _first_function(ast.parse(source))
     except (SyntaxError, ValueError) as error:  # a FunctionSourceError is a ValueError
         yield Fault("source_code", "config", str(error))
+
+
+def _written(function: Callable[..., Any]) -> str:
+    """Return the source of a function, with the decorators that make it what it is."""
+    inner = function.func if isinstance(function, FunctionWithRequirements) else function
+    source = dedent(inspect.getsource(inner))
+    definition = ast.parse(source).body[0]
+    if not isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return source
+    lines = source.splitlines(keepends=True)
+    if inspect.isfunction(inner) and not hasattr(inner, "__wrapped__"):
+        return "".join(lines[definition.lineno - 1 :])  # decorators did not replace it
+    for decorator in definition.decorator_list:
+        if not _packs_up(decorator, inspect.unwrap(inner)):
+            return "".join(lines[decorator.lineno - 1 :])
+    return "".join(lines[definition.lineno - 1 :])
+
+
+def _packs_up(decorator: ast.expr, function: Callable[..., Any]) -> bool:
+    """Whether a decorator makes the tool, or lists requirements, which the config does, too."""
+    from ferrogen.tools.decorator import tool  # it needs this module
+
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    path: list[str] = []
+    while isinstance(called, ast.Attribute):
+        path.insert(0, called.attr)
+        called = called.value
+    if not isinstance(called, ast.Name):
+        return False
+    found = getattr(function, "__globals__", {}).get(called.id)
+    for name in path:
+        found = getattr(found, name, None)
+    return found is tool or found is with_requirements
 
 
 def _is_allowed() -> bool:
