@@ -9,7 +9,13 @@ from pydantic import BaseModel
 
 from ferrogen import CancellationToken
 from ferrogen.exceptions import ToolCancelledError
-from ferrogen.tools import BaseTool, FunctionTool, StaticStreamWorkbench, StaticWorkbench
+from ferrogen.tools import (
+    BaseTool,
+    FunctionTool,
+    StaticStreamWorkbench,
+    StaticWorkbench,
+    Workbench,
+)
 from ferrogen.tools.cancellation import parts_of, result_of
 
 WORD: ContextVar[str] = ContextVar("word", default="none")
@@ -190,6 +196,48 @@ async def test_a_function_with_the_token_decides_what_cancelling_means():
     await started.wait()
     token.cancel()
     assert await call == "half done"
+
+
+class Foreign(Workbench):
+    """A workbench of another package: its calls raise when their token is cancelled."""
+
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+
+    async def call_tool(self, name, arguments=None, cancellation_token=None, call_id=None):
+        future = asyncio.get_running_loop().create_future()
+        cancellation_token.link_future(future)
+        self.started.set()
+        return await future
+
+    async def list_tools(self): ...
+    async def start(self): ...
+    async def stop(self): ...
+    async def reset(self): ...
+    async def save_state(self): ...
+    async def load_state(self, state): ...
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="tasks do not know what cancelled them")
+async def test_every_workbench_returns_a_result_when_its_token_is_cancelled():
+    workbench, token = Foreign(), CancellationToken()
+    call = asyncio.ensure_future(workbench.call_tool("any", {}, cancellation_token=token))
+    await workbench.started.wait()
+    token.cancel()
+    result = await call
+    assert (result.name, result.is_error) == ("any", True)
+
+
+@pytest.mark.parametrize("with_token", [False, True])
+async def test_every_workbench_is_cancelled_with_its_caller(with_token):
+    workbench, token = Foreign(), CancellationToken()
+    call = asyncio.ensure_future(workbench.call_tool("any", {}, token, "id"))
+    await workbench.started.wait()
+    if with_token:
+        token.cancel()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
 
 
 class Nothing(BaseModel):

@@ -68,3 +68,17 @@ def _text(part: TextResultContent | ImageResultContent, replace_image: str | Non
     if isinstance(part, TextResultContent):
         return part.content
     return f"[Image: {part.content.to_base64()}]" if replace_image is None else replace_image
+
+
+def failed(name: str, error: Exception) -> ToolResult:
+    """Pack up why a tool failed."""
+    words = TextResultContent(content=_words(error))
+    return ToolResult(name=name, result=[words], is_error=True)
+
+
+def _words(error: BaseException) -> str:
+    """Say what went wrong; each error of a group, also one of the package for Python 3.10."""
+    members: object = getattr(error, "exceptions", None)
+    if isinstance(members, (tuple, list)) and members:
+        return "\n".join(_words(member) for member in members)
+    return str(error).strip() or type(error).__name__

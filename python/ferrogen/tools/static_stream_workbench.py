@@ -7,8 +7,8 @@ from typing import Any
 from ferrogen._core import CancellationToken
 from ferrogen.tools.cancellation import parts_of
 from ferrogen.tools.protocol import StreamTool
-from ferrogen.tools.results import ToolResult
-from ferrogen.tools.static_workbench import StaticWorkbench, answer, failed, not_found
+from ferrogen.tools.results import ToolResult, failed
+from ferrogen.tools.static_workbench import StaticWorkbench, answer, not_found
 from ferrogen.tools.workbench import StreamWorkbench
 
 

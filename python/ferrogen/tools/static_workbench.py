@@ -13,7 +13,7 @@ from ferrogen._core import CancellationToken
 from ferrogen.tools.base import BaseTool
 from ferrogen.tools.cancellation import result_of
 from ferrogen.tools.overriding import names_behind, overridden
-from ferrogen.tools.results import TextResultContent, ToolResult
+from ferrogen.tools.results import TextResultContent, ToolResult, failed
 from ferrogen.tools.schema import ToolOverride, ToolSchema
 from ferrogen.tools.workbench import Workbench
 
@@ -190,17 +190,3 @@ def not_found(name: str) -> ToolResult:
     """Pack up that there is no such tool."""
     words = TextResultContent(content=f"Tool {name} not found.")
     return ToolResult(name=name, result=[words], is_error=True)
-
-
-def failed(name: str, error: Exception) -> ToolResult:
-    """Pack up why a tool failed."""
-    words = TextResultContent(content=_words(error))
-    return ToolResult(name=name, result=[words], is_error=True)
-
-
-def _words(error: BaseException) -> str:
-    """Say what went wrong; each error of a group, also one of the package for Python 3.10."""
-    members: object = getattr(error, "exceptions", None)
-    if isinstance(members, (tuple, list)) and members:
-        return "\n".join(_words(member) for member in members)
-    return str(error).strip() or type(error).__name__
