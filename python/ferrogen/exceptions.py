@@ -42,6 +42,7 @@ The tree::
     │                                    described
     ├── ToolCancelledError               (RuntimeError) the call of a tool was cancelled, and its
     │                                    caller was not
+    ├── ToolTimeoutError                 (TimeoutError) the call of a tool took too long
     ├── ToolNameError                    (ValueError)   two tools would have one name
     ├── ToolProcessError                 (RuntimeError) a killable tool cannot run, or its
     │                                    process died
@@ -126,6 +127,7 @@ __all__ = [
     "ToolProcessError",
     "ToolSchemaError",
     "ToolStreamError",
+    "ToolTimeoutError",
     "UndeliverableException",
     "UnhandledMessageError",
     "UnsupportedKeywordError",
@@ -332,6 +334,10 @@ class ToolSchemaError(FerrogenError, ValueError, KeyError, NameError):
 
 class ToolCancelledError(FerrogenError, RuntimeError):
     """The call of a tool was cancelled, while its caller was not."""
+
+
+class ToolTimeoutError(FerrogenError, TimeoutError):
+    """The call of a tool took longer than its timeout."""
 
 
 class ToolNameError(FerrogenError, ValueError):

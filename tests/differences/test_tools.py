@@ -138,6 +138,21 @@ def test_a_synchronous_tool_can_ask_whether_its_call_was_cancelled():
     assert both(asks_its_thread) == ([[True, [False]]], [[True, [True]]])
 
 
+def test_a_tool_can_have_a_timeout():
+    async def forever() -> None:
+        await asyncio.Event().wait()
+
+    async def scenario(core, record):
+        try:
+            tool = submodule(core, "tools").FunctionTool(forever, "d", timeout=0.01)
+        except TypeError:
+            record("refused")
+        else:
+            await record.outcome("call", tool.run_json({}, core.CancellationToken()), words=False)
+
+    assert both(scenario) == (["refused"], [("call", "raised TimeoutError")])
+
+
 def test_a_token_frees_the_caller_of_a_coroutine_function():
     async def scenario(core, record):
         started, release = asyncio.Event(), asyncio.Event()

@@ -31,7 +31,7 @@ async def result_of(call: "asyncio.Future[_ValueT]", token: CancellationToken) -
     try:
         await asyncio.wait({call})
     except asyncio.CancelledError:
-        await _end(call)
+        await end_of(call)
         raise
     return _outcome(call, token)
 
@@ -92,7 +92,7 @@ async def parts_of(
             if call.done():
                 break
     finally:
-        await _end(call)
+        await end_of(call)
     _outcome(call, token)
 
 
@@ -112,7 +112,7 @@ def is_being_cancelled() -> bool:
     return cancelling is None or cancelling() > 0
 
 
-async def _end(call: "asyncio.Future[Any]") -> None:
+async def end_of(call: "asyncio.Future[Any]") -> None:
     """Cancel a call, and wait until it has ended, however often the caller is cancelled."""
     interrupted = False
     while not call.done():

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any, overload
 
+from typing_extensions import Unpack
+
 from ferrogen.code_executor.imports import Import
+from ferrogen.tools.call_policy import CallLimits
 from ferrogen.tools.function_tool import FunctionTool
 
 
@@ -18,6 +21,7 @@ def tool(
     description: str | None = None,
     global_imports: Sequence[Import] = ...,
     strict: bool = ...,
+    **limits: Unpack[CallLimits],
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 
 
@@ -29,6 +33,7 @@ def tool(
     description: str | None = None,
     global_imports: Sequence[Import] = (),
     strict: bool = False,
+    **limits: Unpack[CallLimits],
 ) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     '''Make a `FunctionTool` of a function, as ``@tool`` or ``@tool(...)``.
 
@@ -39,6 +44,8 @@ def tool(
             describes the parameters, too.
         global_imports: The imports that the function needs, for its config.
         strict: Whether the model service is asked to keep to the schema.
+        **limits: As those of `FunctionTool`: ``timeout``, ``retries``, ``retry_delay``,
+            ``concurrency`` and ``cache``.
 
     Raises:
         ToolSchemaError: A parameter cannot be described to a model, or there is no description.
@@ -76,6 +83,6 @@ def tool(
     '''
 
     def make(function: Callable[..., Any]) -> FunctionTool:
-        return FunctionTool(function, description, name, list(global_imports), strict)
+        return FunctionTool(function, description, name, list(global_imports), strict, **limits)
 
     return make if func is None else make(func)

@@ -2,21 +2,25 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 from typing_extensions import Self
 
+from ferrogen._components.cache_store import CacheStore
 from ferrogen._components.component import Component
 from ferrogen._components.faults import Fault
+from ferrogen._components.model import ComponentModel
 from ferrogen._core import CancellationToken
 from ferrogen.code_executor.imports import Import
 from ferrogen.code_executor.requirements import FunctionWithRequirements
 from ferrogen.exceptions import ToolSchemaError
 from ferrogen.tools.arguments import CANCELLATION, Arguments
 from ferrogen.tools.base import BaseTool
+from ferrogen.tools.call_policy import CallPolicy
 from ferrogen.tools.cancellation import value_of
 from ferrogen.tools.docstrings import read_docstring
 from ferrogen.tools.function_signature import (
@@ -37,8 +41,13 @@ class FunctionToolConfig(BaseModel):
     description: str
     global_imports: Sequence[Import]
     has_cancellation_support: bool
+    # Upstream's configs have none of these fields. They are left out unless they are set.
     strict: bool | None = None
-    """Left out unless true, as upstream's configs have no such field."""
+    timeout: float | None = None
+    retries: int | None = None
+    retry_delay: float | None = None
+    concurrency: int | None = None
+    cache: ComponentModel | None = None
 
 
 class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]):
@@ -62,9 +71,15 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
         global_imports: The imports that the function needs, for its config.
         strict: Whether the model service is asked to keep to the schema. There may be no
             defaults then.
+        timeout: The most seconds that one attempt may take.
+        retries: How often a call is repeated after an error of the function.
+        retry_delay: The seconds before the first repetition; each further one waits twice as long.
+        concurrency: The most calls that run at the same time, in one event loop.
+        cache: Where results are kept by the arguments. Errors are not kept.
 
     Raises:
         ToolSchemaError: A parameter cannot be described to a model, or there is no description.
+        ValueError: A limit is not positive, or a number of repetitions or seconds is negative.
 
     Example:
         ```python
@@ -100,26 +115,33 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
         name: str | None = None,
         global_imports: Sequence[Import] = [],
         strict: bool = False,
+        *,
+        timeout: float | None = None,
+        retries: int = 0,
+        retry_delay: float = 0.0,
+        concurrency: int | None = None,
+        cache: CacheStore[Any] | None = None,
     ) -> None:
         self._func = func
+        self._policy = CallPolicy(timeout, retries, retry_delay, concurrency, cache)
         self._global_imports = global_imports
         self._signature = get_typed_signature(func)
         self._has_cancellation_support = CANCELLATION in self._signature.parameters
         own_name = name or name_of(func)
-        described: Mapping[str, str] = {}
-        if description is None:
-            description, described = read_docstring(documentation_of(func) or "")
-            if not description:
-                raise ToolSchemaError(
-                    f"the function of the tool {own_name!r} has no docstring that describes it;"
-                    " write one, or give a description"
-                )
+        text, described = read_docstring(documentation_of(func) or "")
+        if not (description or text) and description is None:
+            raise ToolSchemaError(
+                f"the function of the tool {own_name!r} has no docstring that describes it;"
+                " write one, or give a description"
+            )
+        if description not in (None, text):  # with that text it comes from its config
+            described = {}
         self._arguments = Arguments(own_name + "args", self._signature, described)
         super().__init__(
             self._arguments.model,
             self._signature.return_annotation,
             own_name,
-            description,
+            text if description is None else description,
             strict,
         )
 
@@ -137,7 +159,18 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
         Raises:
             asyncio.CancelledError: The token or the caller was cancelled.
             ToolCancelledError: The function was cancelled by itself, not by the token.
+            ToolTimeoutError: The last attempt took longer than the timeout.
         """
+        if self._policy.limits_nothing:
+            return await self._attempt(args, cancellation_token)
+        given = json.dumps(json.loads(args.model_dump_json(by_alias=True)), sort_keys=True)
+        return await self._policy.apply(
+            partial(self._attempt, args, cancellation_token),
+            f"{self._name} {given}",
+            cancellation_token,
+        )
+
+    async def _attempt(self, args: BaseModel, cancellation_token: CancellationToken) -> Any:
         call = self._call(self._func, args, cancellation_token)
         if waits(self._func):
             if self._has_cancellation_support:
@@ -166,6 +199,11 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
             global_imports=imports,
             has_cancellation_support=self._has_cancellation_support,
             strict=self._strict or None,
+            timeout=self._policy.timeout,
+            retries=self._policy.retries or None,
+            retry_delay=self._policy.retry_delay or None,
+            concurrency=self._policy.concurrency,
+            cache=None if self._policy.cache is None else self._policy.cache.dump_component(),
         )
 
     @classmethod
@@ -181,4 +219,9 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
             description=config.description,
             global_imports=config.global_imports,
             strict=bool(config.strict),
+            timeout=config.timeout,
+            retries=config.retries or 0,
+            retry_delay=config.retry_delay or 0.0,
+            concurrency=config.concurrency,
+            cache=None if config.cache is None else CacheStore.load_component(config.cache),
         )
