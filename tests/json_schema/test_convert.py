@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from ferrogen._json_schema.builder import SchemaModels
 from ferrogen._json_schema.types import FORMAT_MAPPING
 from ferrogen.exceptions import ReferenceNotFoundError, UnsupportedKeywordError
+from ferrogen.tools import FunctionTool
 from ferrogen.utils import schema_to_pydantic_model
 
 
@@ -288,6 +289,9 @@ def test_properties_with_patterns_are_kept_and_checked():
         }
     )
     assert model.model_validate({"a": {"x-1": 1}}).a.model_extra == {"x-1": 1}
+    shown = FunctionTool(model, "d").schema["parameters"]["properties"]["a"]
+    assert shown["patternProperties"] == {"^x-": {"type": "integer"}}
+    assert shown["properties"]["a"]["anyOf"][0] == {"type": "string"}
     for wrong in ({"x-1": "a"}, {"b": 1}):
         with pytest.raises(ValidationError):
             model.model_validate({"a": wrong})

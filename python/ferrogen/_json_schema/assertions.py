@@ -67,11 +67,15 @@ class Assertions:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Show the keywords, unless they refer to a document that is not there."""
+        """Show the keywords, unless they refer to a document that is not there.
+
+        The properties of a model are shown by the model.
+        """
         shown = handler(schema)
-        if "$ref" not in str(self._keywords) and "$ref" not in shown:
-            shown.update(self._keywords)
-        return shown
+        if "$ref" in str(self._keywords):
+            return shown
+        own = self._keywords.keys() - {"properties", "additionalProperties"}
+        return {**shown, **{key: self._keywords[key] for key in sorted(own)}}
 
 
 def asserting(base: type[BaseModel], assertions: Assertions) -> type[BaseModel]:
