@@ -90,7 +90,7 @@ def _exact(node: Any) -> Any:
     }
 
 
-# Models see to their own fields.
+# The fields of models have checks of their own.
 _OTHER_FIELDS = frozenset(("definition-ref", "model"))
 
 

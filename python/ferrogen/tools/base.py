@@ -33,9 +33,9 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
     Args:
         args_type: The model of the arguments.
         return_type: The type of the results.
-        name: What the model calls the tool by.
-        description: What the model is told that it does.
-        strict: Whether the model service is asked to hold to the schema.
+        name: The name for the model.
+        description: The description for the model.
+        strict: Whether the model service is asked to keep to the schema.
 
     Example:
         ```python
@@ -54,7 +54,7 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
 
         class Total(BaseTool[Product, float]):
             def __init__(self) -> None:
-                super().__init__(Product, float, "total", "Tells what an order costs.")
+                super().__init__(Product, float, "total", "Computes the price of an order.")
 
             async def run(self, args: Product, cancellation_token: CancellationToken) -> float:
                 return args.price * args.pieces
@@ -85,7 +85,7 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
 
     @property
     def schema(self) -> ToolSchema:
-        """All that the model is told.
+        """Name, description and parameters, for the model.
 
         Raises:
             ToolSchemaError: The arguments do not fit strict mode, or contain themselves.
@@ -99,12 +99,12 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
 
     @property
     def name(self) -> str:
-        """What the model calls it by."""
+        """The name for the model."""
         return self._name
 
     @property
     def description(self) -> str:
-        """What the model is told that it does."""
+        """The description for the model."""
         return self._description
 
     def args_type(self) -> type[BaseModel]:
@@ -136,7 +136,7 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
 
         Args:
             args: The arguments, checked.
-            cancellation_token: Tells that nobody wants the result any more.
+            cancellation_token: Cancelled when the result is not needed any more.
         """
 
     async def run_json(
@@ -176,7 +176,7 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
         return {}
 
     async def load_state_json(self, state: Mapping[str, Any]) -> None:
-        """Take on a state that was saved; without a state of its own, the tool passes it over."""
+        """Load a saved state; a tool without state ignores it."""
 
     def _log_call(self, args: Mapping[str, Any], value: Any) -> None:
         if _events.isEnabledFor(logging.INFO):  # B2

@@ -106,7 +106,7 @@ def _outcome(call: "asyncio.Future[_ValueT]", token: CancellationToken) -> _Valu
 
 
 def is_being_cancelled() -> bool:
-    """Whether the current task has a request to cancel it. CPython 3.10 cannot tell: then true."""
+    """Whether the current task has a request to cancel it. Always true on CPython 3.10."""
     task = asyncio.current_task()
     cancelling = getattr(task, "cancelling", None)
     return cancelling is None or cancelling() > 0
@@ -122,6 +122,6 @@ async def end_of(call: "asyncio.Future[Any]") -> None:
         except asyncio.CancelledError:
             interrupted = True  # the next round cancels the call again
     if not call.cancelled():
-        call.exception()  # nobody else asks for it
+        call.exception()  # retrieved, or it would be logged
     if interrupted:
         raise asyncio.CancelledError

@@ -16,7 +16,7 @@ _ALIASES = tuple(
     for module in (typing, typing_extensions)
     if hasattr(module, "TypeAliasType")
 )
-# What nobody writes next to a type except as a description that is not text.
+# Values beside a type that can only be meant as a description.
 _PLAIN = (bool, bytes, complex, dict, float, int, list, set, tuple)
 
 

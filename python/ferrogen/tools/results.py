@@ -37,7 +37,7 @@ ResultContent = Annotated[TextResultContent | ImageResultContent, Field(discrimi
 
 
 class ToolResult(BaseModel):
-    """What came of a tool call.
+    """The result of a tool call.
 
     Example:
         ```python
@@ -71,14 +71,14 @@ def _text(part: TextResultContent | ImageResultContent, replace_image: str | Non
 
 
 def failed(name: str, error: Exception) -> ToolResult:
-    """Pack up why a tool failed."""
-    words = TextResultContent(content=_words(error))
-    return ToolResult(name=name, result=[words], is_error=True)
+    """Return the result of a call that failed."""
+    text = TextResultContent(content=_text_of(error))
+    return ToolResult(name=name, result=[text], is_error=True)
 
 
-def _words(error: BaseException) -> str:
-    """Say what went wrong; each error of a group, also one of the package for Python 3.10."""
+def _text_of(error: BaseException) -> str:
+    """Return the texts of an error; of a group, also one of the package for 3.10, each one's."""
     members: object = getattr(error, "exceptions", None)
     if isinstance(members, (tuple, list)) and members:
-        return "\n".join(_words(member) for member in members)
+        return "\n".join(_text_of(member) for member in members)
     return str(error).strip() or type(error).__name__

@@ -78,7 +78,7 @@ class StaticStreamWorkbench(StaticWorkbench, StreamWorkbench):
                         held = part
             else:
                 held = await self._run(tool, arguments or {}, token, call_id)
-        except Exception as error:  # noqa: BLE001 - the model is told, and may do better
+        except Exception as error:  # noqa: BLE001 - the model gets the error, and can correct the call
             if held is not None:
                 yield held
             yield failed(name, error)

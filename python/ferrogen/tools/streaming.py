@@ -77,7 +77,7 @@ class BaseStreamTool(
 
         Args:
             args: The arguments, checked.
-            cancellation_token: Tells that nobody wants the result any more.
+            cancellation_token: Cancelled when the result is not needed any more.
         """
 
     async def run_json_stream(

@@ -69,16 +69,17 @@ class Workbench(ABC, ComponentBase[BaseModel]):
             call_id: The id that the model gave to the call, for traces.
 
         Returns:
-            What came of it. A tool that fails or is not there is a result with ``is_error``.
+            The result. It has ``is_error`` if the tool fails, is not there, or is cancelled by the
+            token.
         """
 
     @abstractmethod
     async def start(self) -> None:
-        """Get ready what the tools need, before the first call."""
+        """Prepare the resources of the tools, before the first call."""
 
     @abstractmethod
     async def stop(self) -> None:
-        """Let go of what the tools needed, after the last call."""
+        """Release the resources of the tools, after the last call."""
 
     @abstractmethod
     async def reset(self) -> None:
@@ -90,7 +91,7 @@ class Workbench(ABC, ComponentBase[BaseModel]):
 
     @abstractmethod
     async def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take on a state that was saved."""
+        """Load a saved state."""
 
     async def __aenter__(self) -> Self:
         """Start it."""
