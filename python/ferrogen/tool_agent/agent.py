@@ -15,6 +15,7 @@ from ferrogen.tool_agent.exceptions import (
     ToolNotFoundException,
 )
 from ferrogen.tools.protocol import Tool
+from ferrogen.tools.results import sendable
 
 # ruff: noqa: UP006 - annotations are part of the surface that is compared
 
@@ -96,7 +97,8 @@ class ToolAgent(RoutedAgent):
             value = await tool.run_json(parsed, ctx.cancellation_token, call_id=message.id)
             content = tool.return_value_as_string(value)
         except Exception as error:
-            raise ToolExecutionException(message.id, f"Error: {error}", message.name) from error
+            content = sendable(f"Error: {error}")
+            raise ToolExecutionException(message.id, content, message.name) from error
         return FunctionExecutionResult(
             content=content, call_id=message.id, is_error=False, name=message.name
         )

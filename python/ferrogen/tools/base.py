@@ -19,6 +19,7 @@ from ferrogen.logging import ToolCallEvent
 from ferrogen.tools.cancellation import is_being_cancelled
 from ferrogen.tools.function_signature import normalize_annotated_type
 from ferrogen.tools.protocol import Tool
+from ferrogen.tools.results import sendable
 from ferrogen.tools.schema import ToolSchema, parameters_of
 
 ArgsT = TypeVar("ArgsT", bound=BaseModel, contravariant=True)  # noqa: PLC0105 - upstream's name
@@ -127,8 +128,7 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
             text = str(dumped)
         else:
             text = json.dumps(dumped, default=to_jsonable_python, ensure_ascii=False)
-        # A lone surrogate, as in some names of files, cannot be sent to a service.
-        return text.encode(errors="backslashreplace").decode()
+        return sendable(text)
 
     @abstractmethod
     async def run(self, args: ArgsT, cancellation_token: CancellationToken) -> ReturnT:

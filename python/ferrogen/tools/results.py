@@ -70,9 +70,14 @@ def _text(part: TextResultContent | ImageResultContent, replace_image: str | Non
     return f"[Image: {part.content.to_base64()}]" if replace_image is None else replace_image
 
 
+def sendable(text: str) -> str:
+    """Escape lone surrogates, as some names of files have: no service accepts them."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
 def failed(name: str, error: Exception) -> ToolResult:
     """Return the result of a call that failed."""
-    text = TextResultContent(content=_text_of(error))
+    text = TextResultContent(content=sendable(_text_of(error)))
     return ToolResult(name=name, result=[text], is_error=True)
 
 
