@@ -228,8 +228,11 @@ def test_ignored_keywords_have_no_effect():
     assert loads(model, '{"a": {"x": "y"}}', strict=True)
 
 
-def test_alternatives_beside_the_properties_of_the_root_are_ignored():
+def test_alternatives_beside_the_properties_of_the_root_are_checked():
     schema = {**objects_root({"type": "string"}), "anyOf": [{"required": ["b"]}]}
-    assert loads(schema_to_pydantic_model(schema), '{"a": "x"}', strict=True)
+    for kind in ("anyOf", "oneOf"):
+        model = schema_to_pydantic_model({**objects_root(True), kind: [{"required": ["b"]}, False]})
+        assert not loads(model, '{"a": 1}', strict=True)
+        assert loads(model, '{"a": 1, "b": 1}', strict=True)
     inside = schema_to_pydantic_model(objects_root(schema))
     assert not loads(inside, '{"a": {"a": "x"}}', strict=True)

@@ -16,7 +16,7 @@ from ferrogen._json_schema.constraints import constrained
 from ferrogen._json_schema.evaluation import Evaluation
 from ferrogen._json_schema.fields import field_name, model_config, model_with_extras
 from ferrogen._json_schema.flattening import flatten
-from ferrogen._json_schema.merging import ANNOTATIONS
+from ferrogen._json_schema.merging import ALSO, ANNOTATIONS
 from ferrogen._json_schema.references import Schema, look_up, with_absolute_references
 from ferrogen._json_schema.shapes import (
     ASSERTED,
@@ -64,7 +64,6 @@ class SchemaModels:
         flat = flatten(self._schema, self._root)
         anything = not flat.keys() - ANNOTATIONS or flat.keys() - ANNOTATIONS == {"type"}
         if is_model(flat) or (anything and flat.get("type", "object") == "object"):
-            # The alternatives of the document are ignored beside its properties.
             model = self._model_of_document(flat, name)
         else:
             model = self._root_model(self._type(self._schema, name), name)
@@ -88,6 +87,10 @@ class SchemaModels:
 
     def _model_of_document(self, flat: Schema, name: str) -> type[BaseModel]:
         asserted = asserted_of_model(flat)
+        # One class stands for the document, so that its alternatives are checked and not built.
+        choices = [{"anyOf": flat[keyword]} for keyword in _ALTERNATIVES if keyword in flat]
+        if choices:
+            asserted[ALSO] = [*asserted.get(ALSO, ()), *choices]
         base = self._base(flat, name)
         if asserted:
             base = asserting(base, self._assertions(asserted))

@@ -25,7 +25,7 @@ def schema_to_pydantic_model(
     - ``null`` is taken for a property that is neither required nor has a default.
     - The ``format`` of a property with one type is checked and gives the field its type;
       elsewhere, and where it is not known, it is an annotation.
-    - ``oneOf`` is read as ``anyOf``; beside the properties of the root neither is checked.
+    - ``oneOf`` is read as ``anyOf``.
     - The ``unevaluated...`` keywords are not checked.
 
     Keywords of earlier drafts are read, too, and references to ``$anchor``, ``$id`` and to
