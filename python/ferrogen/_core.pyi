@@ -97,7 +97,7 @@ class CancellationToken:
         async def main() -> None:
             token = CancellationToken()
             task = asyncio.ensure_future(asyncio.Event().wait())
-            token.link_future(task)
+            _ = token.link_future(task)
             token.cancel()
             try:
                 await task

@@ -19,9 +19,9 @@ The tree::
     ├── SerializationError               (ValueError)   bytes and message do not fit each other
     │   └── MessageVersionError          the message is of an unknown version
     ├── SchemaConversionError            a JSON Schema cannot be made a pydantic model
-    │   ├── FormatNotSupportedError      a property has an unknown format
+    │   ├── FormatNotSupportedError      a property has an unknown format (upstream only)
     │   ├── ReferenceNotFoundError       a $ref cannot be resolved
-    │   └── UnsupportedKeywordError      a part has no usable type, or contradicts another
+    │   └── UnsupportedKeywordError      a part has an unknown type, or contradicts another
     ├── ImageError                       (ValueError)   an image cannot be read
     ├── ModelInfoError                   (ValueError)   the description of a model lacks something
     ├── ModelError                       (RuntimeError) a model gave no usable response
@@ -41,7 +41,11 @@ The tree::
     ├── CassetteError                    (ValueError)   a file holds no recorded requests
     ├── ContextLimitError                (ValueError)   the limit of a model context is invalid
     ├── MissingDependencyError           (ImportError)  an optional package is not installed
-    ├── ToolSchemaError                  (ValueError, KeyError)  a tool cannot be described
+    ├── ToolSchemaError                  (ValueError, KeyError, NameError)  a tool cannot be
+    │                                    described
+    ├── ToolCancelledError               (RuntimeError) the call of a tool was cancelled, and its
+    │                                    caller was not
+    ├── ToolTimeoutError                 (TimeoutError) the call of a tool took too long
     ├── ToolNameError                    (ValueError)   two tools would have one name
     ├── ToolProcessError                 (RuntimeError) a killable tool cannot run, or its
     │                                    process died
@@ -121,10 +125,12 @@ __all__ = [
     "SourceImportError",
     "SourceTextRefusedError",
     "StateError",
+    "ToolCancelledError",
     "ToolNameError",
     "ToolProcessError",
     "ToolSchemaError",
     "ToolStreamError",
+    "ToolTimeoutError",
     "UndeliverableException",
     "UnhandledMessageError",
     "UnknownArgumentError",
@@ -212,7 +218,10 @@ class SchemaConversionError(FerrogenError):
 
 
 class FormatNotSupportedError(SchemaConversionError):
-    """A property of a JSON Schema has a format that is not known."""
+    """A property of a JSON Schema has a format that is not known.
+
+    Upstream raises it; here such a format is an annotation.
+    """
 
 
 class ReferenceNotFoundError(SchemaConversionError):
@@ -220,7 +229,7 @@ class ReferenceNotFoundError(SchemaConversionError):
 
 
 class UnsupportedKeywordError(SchemaConversionError):
-    """A part of a JSON Schema has no usable type, or contradicts another part."""
+    """A part of a JSON Schema has an unknown type, or contradicts another part."""
 
 
 class ImageError(FerrogenError, ValueError):
@@ -328,11 +337,19 @@ class MissingDependencyError(FerrogenError, ImportError):
     """A feature needs an optional package that is not installed."""
 
 
-class ToolSchemaError(FerrogenError, ValueError, KeyError):
+class ToolSchemaError(FerrogenError, ValueError, KeyError, NameError):
     """A function or a tool cannot be described to a model."""
 
     def __str__(self) -> str:
         return ValueError.__str__(self)  # a KeyError would show its words as a quoted key
+
+
+class ToolCancelledError(FerrogenError, RuntimeError):
+    """The call of a tool was cancelled, while its caller was not."""
+
+
+class ToolTimeoutError(FerrogenError, TimeoutError):
+    """The call of a tool took longer than its timeout."""
 
 
 class ToolNameError(FerrogenError, ValueError):

@@ -58,7 +58,7 @@ SCHEMAS = {
     | {"$defs": {"Dog": DOG}},
     "free object": required(data={"type": "object"}),
     "formats": required(
-        u={"type": "string", "format": "uuid"}, d={"type": "string", "format": "date-time"}
+        u={"type": "string", "format": "uuid4"}, d={"type": "string", "format": "date-time"}
     ),
     "format beside enum": required(color={"enum": ["red"], "type": "string", "format": "date"}),
     "nothing": {"type": "object"},

@@ -51,7 +51,7 @@ def returns_a_dataclass(words: str) -> Answer:
     return Answer(words)
 
 
-def chooses(colour: Colour = Colour.RED, place: Place | None = None) -> Colour:
+def chooses(colour: Colour, place: Place | None = None) -> Colour:
     return colour
 
 
@@ -315,9 +315,12 @@ async def test_a_dumped_function_tool_loads_in_the_other_package(writer, reader)
 
 
 def test_the_dump_of_a_function_tool_says_the_same_but_for_its_description():
+    def root(package):
+        return submodule(package, "code_executor").ImportFromModule("typing", ("Annotated",))
+
     upstream, ours = (
         submodule(package, "tools")
-        .FunctionTool(shout, "Shouts.", global_imports=["json"])
+        .FunctionTool(plain, "Joins.", global_imports=[root(package)])
         .dump_component()
         .model_dump(exclude={"description"})
         for package in (autogen_core, ferrogen)

@@ -1,6 +1,5 @@
 """Workbenches: the same listings, results, states and configs on both."""
 
-import asyncio
 import importlib
 
 import autogen_core
@@ -150,35 +149,6 @@ def test_a_stream_that_fails_shows_what_came_before(fails_after):
         workbench = submodule(core, "tools").StaticStreamWorkbench([counter])
         async for part in workbench.call_tool_stream("counter", {"number": 5}):
             record(type(part).__name__, part.model_dump())
-
-    same(scenario)
-
-
-@pytest.mark.parametrize("stream", [False, True])
-def test_cancelling_ends_a_call(stream):
-    async def scenario(core, record):
-        started = asyncio.Event()
-
-        async def wait_for_ever() -> None:
-            started.set()
-            try:
-                await asyncio.Event().wait()
-            finally:
-                record("ended")
-
-        tools = submodule(core, "tools")
-        workbench = tools.StaticStreamWorkbench([tools.FunctionTool(wait_for_ever, "d")])
-        token = core.CancellationToken()
-
-        async def call():
-            if not stream:
-                return await workbench.call_tool("wait_for_ever", {}, token)
-            return [part async for part in workbench.call_tool_stream("wait_for_ever", {}, token)]
-
-        task = asyncio.ensure_future(call())
-        await started.wait()
-        token.cancel()
-        await record.outcome("call", task)
 
     same(scenario)
 

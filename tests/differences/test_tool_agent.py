@@ -1,10 +1,11 @@
 """Tool agents: fixed defects of their errors."""
 
 import pickle
+from inspect import signature
 
 import autogen_core.tool_agent
 import pytest
-from tests.compat.harness import both, submodule
+from tests.compat.harness import OURS, both, play, submodule
 from tests.compat.test_tool_agent import make_client, make_tools, start
 
 import ferrogen.tool_agent
@@ -59,3 +60,39 @@ def test_the_exceptions_of_a_tool_agent_are_pickled_and_say_what_they_are_about(
     again = pickle.loads(pickle.dumps(ours))
     assert again == ours
     assert (str(again), vars(again)) == ("Error: so", facts)
+
+
+def test_thoughts_of_a_model_are_kept():
+    async def scenario(core, record):
+        runtime, agent = await start(core)
+        models = submodule(core, "models")
+
+        class Client:
+            async def create(self, messages, *, tools, cancellation_token=None):
+                usage = models.RequestUsage(0, 0)
+                return models.CreateResult(
+                    finish_reason="stop", content="a", usage=usage, cached=False, thought="why"
+                )
+
+        (message,) = await submodule(core, "tool_agent").tool_agent_caller_loop(
+            runtime, agent, Client(), [], []
+        )
+        record(message.thought)
+        await runtime.stop_when_idle()
+
+    assert both(scenario) == ([None], ["why"])
+
+
+def test_a_loop_can_be_limited():
+    assert "max_turns" not in signature(autogen_core.tool_agent.tool_agent_caller_loop).parameters
+
+    async def scenario(core, record):
+        runtime, agent = await start(core)
+        client = make_client(core, [[("add", {"a": 1, "b": 1})], "two"], lambda _facts: None)
+        loop = submodule(core, "tool_agent").tool_agent_caller_loop(
+            runtime, agent, client, [], make_tools(core), max_turns=1
+        )
+        await record.outcome("loop", loop, words=False)
+        await runtime.stop_when_idle()
+
+    assert play(OURS, scenario).entries == [("loop", "raised RuntimeError")]

@@ -138,6 +138,47 @@ def test_a_synchronous_tool_can_ask_whether_its_call_was_cancelled():
     assert both(asks_its_thread) == ([[True, [False]]], [[True, [True]]])
 
 
+def test_a_tool_can_have_a_timeout():
+    async def forever() -> None:
+        await asyncio.Event().wait()
+
+    async def scenario(core, record):
+        try:
+            tool = submodule(core, "tools").FunctionTool(forever, "d", timeout=0.01)
+        except TypeError:
+            record("refused")
+        else:
+            await record.outcome("call", tool.run_json({}, core.CancellationToken()), words=False)
+
+    assert both(scenario) == (["refused"], [("call", "raised TimeoutError")])
+
+
+def test_a_token_frees_the_caller_of_a_coroutine_function():
+    async def scenario(core, record):
+        started, release = asyncio.Event(), asyncio.Event()
+
+        async def wait() -> str:
+            started.set()
+            await release.wait()
+            return "done"
+
+        token = core.CancellationToken()
+        tool = submodule(core, "tools").FunctionTool(wait, "d")
+        call = asyncio.ensure_future(tool.run_json({}, token))
+        await started.wait()
+        token.cancel()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        record("freed", call.done())
+        release.set()
+        await record.outcome("call", call)
+
+    assert both(scenario) == (
+        [["freed", False], ["call", "done"]],
+        [["freed", True], ("call", "raised CancelledError: ")],
+    )
+
+
 def test_a_synchronous_tool_sees_the_context_variables_of_its_caller():
     async def scenario(core, record):
         def word() -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from ferrogen import CancellationToken
+from ferrogen.code_executor import ImportFromModule
 from ferrogen.exceptions import ToolProcessError
 from ferrogen.tools import FunctionTool, KillableFunctionTool, allow_source_text
 
@@ -155,7 +156,8 @@ def test_what_cannot_be_killable_is_refused_when_the_tool_is_made(function, word
 
 
 async def test_a_killable_tool_stays_so_in_its_config_and_runs_its_source_there():
-    component = killable(own_process).dump_component()
+    imports = ["os", ImportFromModule(__name__, ("Place",))]
+    component = KillableFunctionTool(own_process, "d", global_imports=imports).dump_component()
     assert component.provider == "ferrogen.tools.KillableFunctionTool"
     component.config["source_code"] = "def pid(n: int) -> int:\n    return os.getpid() * n\n"
     component.config["global_imports"] = ["os"]

@@ -27,7 +27,7 @@ class Place:
 
 class Trip(BaseModel):
     stops: list[Place]
-    colour: Colour = Colour.RED
+    colour: Colour
 
 
 class Tree(BaseModel):

@@ -8,6 +8,7 @@ import weakref
 
 import pytest
 
+import ferrogen.tools
 from ferrogen.code_executor import Alias, ImportFromModule, with_requirements
 from ferrogen.components import check_component
 from ferrogen.exceptions import (
@@ -36,6 +37,22 @@ def plain(function):
 @functools.cache
 def decorated(n: int) -> int:
     return n
+
+
+@ferrogen.tools.tool
+@functools.cache
+def cached(n: int) -> int:
+    """Return a number."""
+    return n
+
+
+packed_up = cached._func
+
+
+@plain
+@plain
+def registered() -> int:
+    return 1
 
 
 @with_requirements(global_imports=["math"])
@@ -115,13 +132,18 @@ def test_a_fault_in_the_text_has_a_name(source, imports, kind, words):
         function_from_source(source, imports)
 
 
-def test_a_function_is_written_without_its_first_decorator_and_indentation():
+def test_a_function_is_written_with_the_decorators_that_replace_it():
     def inner() -> int:
         return 1
 
     assert source_of(inner) == "def inner() -> int:\n    return 1\n"
-    assert source_of(area).startswith("def area(radius: float)")
-    assert source_of(decorated).startswith("@functools.cache\ndef decorated(n: int)")
+    assert source_of(area, ["math"]).startswith("def area(radius: float)")
+    needed = ["functools", ImportFromModule(__name__, ("plain",))]
+    assert source_of(decorated, needed).startswith(
+        "@plain\n@functools.cache\ndef decorated(n: int)"
+    )
+    assert source_of(packed_up, ["functools"]).startswith("@functools.cache\ndef cached(n: int)")
+    assert source_of(registered).startswith("def registered()")
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def test_two_tools_under_one_name_are_refused():
         (LookupError(), "LookupError"),
         (SeveralErrors(ValueError("a"), SeveralErrors(OSError("b"), KeyError())), "a\nb\nKeyError"),
         (SeveralErrors(), "0 errors"),
+        (OSError("no file caf\udce9.txt"), "no file caf\\udce9.txt"),
     ],
     ids=str,
 )

@@ -76,12 +76,16 @@ def message_handler(
         from ferrogen import MessageContext, RoutedAgent, message_handler
 
 
+        def is_number(text: str, ctx: MessageContext) -> bool:
+            return text.isdigit()
+
+
         class Calculator(RoutedAgent):
             @message_handler
             async def on_number(self, number: int | float, ctx: MessageContext) -> float:
                 return number * 2.0
 
-            @message_handler(match=lambda text, ctx: text.isdigit())
+            @message_handler(match=is_number)
             async def on_text(self, text: str, ctx: MessageContext) -> float:
                 return float(text) * 2.0
         ```

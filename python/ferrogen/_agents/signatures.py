@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from types import FrameType, SimpleNamespace
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any, NamedTuple, get_type_hints
 
 from ferrogen._agents.annotations import get_types
+from ferrogen._annotations import closed_over, names_around, signature_of
 
 
 class MessageSignature(NamedTuple):
@@ -44,7 +43,7 @@ def read_signature(
     name = f'{kind} "{getattr(function, "__qualname__", function)}"'
     if not (inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(function)):
         raise TypeError(f'{name} is not async: define it with "async def"')
-    signature = _signature(func)
+    signature = signature_of(func)
     message = _message_parameter(signature)
     if message is None:
         raise TypeError(
@@ -56,16 +55,6 @@ def read_signature(
         resolve(message.annotation, f'message parameter "{message.name}"'),
         resolve(signature.return_annotation, "return value"),
     )
-
-
-def _signature(func: Callable[..., Any]) -> inspect.Signature:
-    if sys.version_info >= (3, 14):
-        # Annotations are evaluated when they are read: names not defined yet become references,
-        # as the names in strings are, so that they matter only where a type is needed.
-        from annotationlib import Format
-
-        return inspect.signature(func, annotation_format=Format.FORWARDREF)
-    return inspect.signature(func)
 
 
 def _underlying_function(func: Any) -> Any:
@@ -104,14 +93,14 @@ def _resolve(
     # A separate object, so that the other parameters need not be resolvable.
     holder = SimpleNamespace(__annotations__={"it": annotation})
     module_names = getattr(function, "__globals__", {})
-    local_names = _closed_over(function)
+    local_names = closed_over(function)
     try:
         try:
             hint = get_type_hints(holder, module_names, local_names)["it"]
         except NameError:
             if not in_class_body:
                 raise
-            local_names = {**_names_around(function), **local_names}
+            local_names = {**names_around(function), **local_names}
             hint = get_type_hints(holder, module_names, local_names)["it"]
     except Exception as error:
         shown = getattr(annotation, "__forward_arg__", annotation)
@@ -128,36 +117,3 @@ def _resolve(
             "dispatched by their class, so use a class, a union of classes, or None"
         )
     return types
-
-
-def _closed_over(function: Any) -> dict[str, Any]:
-    names = {}
-    for name, cell in zip(
-        getattr(getattr(function, "__code__", None), "co_freevars", ()),
-        getattr(function, "__closure__", None) or (),
-        strict=False,
-    ):
-        with suppress(ValueError):  # an empty cell: not assigned yet
-            names[name] = cell.cell_contents
-    return names
-
-
-def _names_around(function: Any) -> dict[str, Any]:
-    """Collect the local names of the class body being run, and of the functions around it."""
-    names: dict[str, Any] = {}
-    around = [part for part in function.__qualname__.split(".")[:-1] if part != "<locals>"]
-    frames = _frames_of(function.__globals__)
-    for block in reversed(around):
-        frame = next(frames, None)
-        if frame is None or frame.f_code.co_name != block:
-            break
-        names = {**frame.f_locals, **names}
-    return names
-
-
-def _frames_of(module_names: dict[str, Any]) -> Iterator[FrameType]:
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if frame.f_globals is module_names:
-            yield frame
-        frame = frame.f_back

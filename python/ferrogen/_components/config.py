@@ -76,9 +76,11 @@ class ComponentToConfig(Generic[ToConfigT]):
 
     Example:
         ```python
+        from typing import Any
+
         from ferrogen import ComponentToConfig, InMemoryStore
 
-        store: ComponentToConfig = InMemoryStore()
+        store: ComponentToConfig[Any] = InMemoryStore()
         assert store.dump_component().provider == "autogen_core.InMemoryStore"
         ```
     """

@@ -15,7 +15,7 @@ class ComponentModel(BaseModel):
         ```python
         from ferrogen import CacheStore, ComponentModel
 
-        store = CacheStore.load_component(
+        store: CacheStore[int] = CacheStore.load_component(
             ComponentModel(provider="autogen_core.InMemoryStore", config={})
         )
         store.set("answer", 42)

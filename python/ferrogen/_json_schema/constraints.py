@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from ferrogen._json_schema.assertions import Assertions
 from ferrogen._json_schema.choices import all_different
-from ferrogen._json_schema.merging import Schema
+from ferrogen._json_schema.patterns import compiled, pydantic_reads
+from ferrogen._json_schema.references import Schema
 
 _NUMBER = {
     "minimum": "ge",
@@ -27,9 +29,18 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 
 
 def constrained(kind: Any, schema: Schema) -> Any:
-    """Narrow a type by what a schema of one JSON type says about its values."""
+    """Narrow a type by what a schema of one JSON type says about its values.
+
+    Raises:
+        UnsupportedKeywordError: A pattern is not a regular expression that can be checked.
+    """
     words = _WORDS.get(schema["type"], {})
     limits: dict[str, Any] = {words[key]: schema[key] for key in words if key in schema}
+    pattern = limits.get("pattern")
+    if pattern is not None and not pydantic_reads(pattern):
+        del limits["pattern"]
+        compiled(pattern)
+        kind = Annotated[kind, Assertions({"pattern": pattern}, {})]
     if limits:
         kind = Annotated[kind, Field(**limits)]
     if schema["type"] == "array" and schema.get("uniqueItems"):

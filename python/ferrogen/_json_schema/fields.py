@@ -8,9 +8,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 
-def field_name(key: str, *, taken: Container[str]) -> str:
-    """Name the field of a property: the property's name, unless pydantic keeps it for itself."""
-    reserved = key.startswith("model_") and hasattr(BaseModel, key)
+def field_name(key: str, *, taken: Container[str], shadows: bool = True) -> str:
+    """Name the field of a property: the property's name, unless pydantic reserves it.
+
+    Args:
+        key: The name of the property.
+        taken: Names that other fields have.
+        shadows: Whether the field may hide an attribute that pydantic has, but does not need.
+    """
+    reserved = hasattr(BaseModel, key) and (not shadows or key.startswith("model_"))
     if not (key.startswith("_") or reserved):
         return key
     name = f"field_{key.lstrip('_')}"
@@ -20,7 +26,7 @@ def field_name(key: str, *, taken: Container[str]) -> str:
 
 
 def model_config(additional: Any, *, aliased: bool) -> ConfigDict:
-    """Configure a model by the schema's additionalProperties; without it they are passed over."""
+    """Configure a model by the schema's additionalProperties; without it they are ignored."""
     config = ConfigDict(protected_namespaces=())
     if additional is False:
         config["extra"] = "forbid"
@@ -29,3 +35,12 @@ def model_config(additional: Any, *, aliased: bool) -> ConfigDict:
     if aliased:
         config["serialize_by_alias"] = True
     return config
+
+
+def model_with_extras(values: Any, config: ConfigDict) -> type[BaseModel]:
+    """Create the base of a model whose unknown properties have values of one type."""
+    namespace: dict[str, Any] = {"model_config": {**config, "extra": "allow"}}
+    if values is not Any:
+        annotations = {"__pydantic_extra__": dict[str, values]}
+        namespace |= {"__annotations__": annotations, "__module__": __name__}
+    return type("Base", (BaseModel,), namespace)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ferrogen._json_schema.merging import Schema, merge
-from ferrogen._json_schema.references import look_up
+from ferrogen._json_schema.dialects import modern
+from ferrogen._json_schema.merging import merge
+from ferrogen._json_schema.references import Schema, look_up
 from ferrogen.exceptions import UnsupportedKeywordError
 
 
@@ -14,14 +15,10 @@ def flatten(schema: Any, root: Schema, via: tuple[str, ...] = ()) -> dict[str, A
 
     Raises:
         UnsupportedKeywordError: If a reference leads to nothing but itself (``via`` has those that
-            led here), if the schema allows no value, or if its parts contradict each other.
+            led here), or if its parts contradict each other.
     """
     if isinstance(schema, bool):
-        if not schema:
-            raise UnsupportedKeywordError(
-                "a schema that allows no value has no model; leave it out"
-            )
-        return {}
+        return {} if schema else {"not": {}}
     reference = schema.get("$ref")
     if reference in via:
         raise UnsupportedKeywordError(
@@ -34,4 +31,4 @@ def flatten(schema: Any, root: Schema, via: tuple[str, ...] = ()) -> dict[str, A
     for part in schema.get("allOf", ()):
         flat = merge(flat, flatten(part, root, via))
     own = {key: schema[key] for key in schema if key not in ("$ref", "allOf")}
-    return merge(flat, own)
+    return merge(flat, modern(own))

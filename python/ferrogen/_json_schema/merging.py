@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any
 
+from ferrogen._json_schema.evaluation import canonical
+from ferrogen._json_schema.references import Schema
 from ferrogen.exceptions import UnsupportedKeywordError
-
-Schema = Mapping[str, Any]
 
 ANNOTATIONS = frozenset(
     [
+        "$anchor",
         "$comment",
         "$defs",
+        "$dynamicAnchor",
         "$id",
         "$schema",
         "default",
@@ -21,11 +25,19 @@ ANNOTATIONS = frozenset(
         "description",
         "discriminator",
         "examples",
+        "id",
         "readOnly",
         "title",
         "writeOnly",
     ]
 )
+
+
+# What cannot be merged with its like, as it belongs together or is about a value as a whole. One
+# of two stays where it is; the other one is listed under ALSO.
+ALSO = "allOf"
+_GROUPS = (("not",), ("if", "then", "else"), ("contains", "minContains", "maxContains"))
+_EXTRA = ("patternProperties", "additionalProperties")
 
 
 def merge(first: Schema, second: Schema) -> dict[str, Any]:
@@ -36,7 +48,21 @@ def merge(first: Schema, second: Schema) -> dict[str, Any]:
     Raises:
         UnsupportedKeywordError: If no single schema says the same.
     """
-    merged = {**first, **second}
+    first, second = dict(first), dict(second)
+    also = [*first.pop(ALSO, ()), *second.pop(ALSO, ())]
+    for group in _GROUPS:
+        taken = {keyword: second[keyword] for keyword in group if keyword in second}
+        if taken and any(keyword in first for keyword in group):
+            second = {keyword: second[keyword] for keyword in second.keys() - taken.keys()}
+            also.append(taken)
+    if _differ_in_extra_properties(first, second):
+        for side in (first, second):
+            extra = {keyword: side.pop(keyword) for keyword in _EXTRA if keyword in side}
+            if extra:
+                also.append(
+                    {"properties": dict.fromkeys(side.get("properties", ()), True), **extra}
+                )
+    merged = {**first, **second, **({ALSO: also} if also else {})}
     for keyword in first.keys() & second.keys() - ANNOTATIONS:
         mine, other = first[keyword], second[keyword]
         if mine != other:
@@ -47,6 +73,16 @@ def merge(first: Schema, second: Schema) -> dict[str, Any]:
                 )
             merged[keyword] = _BOTH[keyword](mine, other)
     return merged
+
+
+def _differ_in_extra_properties(first: Schema, second: Schema) -> bool:
+    """Whether one of two schemas judges properties that the other one declares."""
+    for side, other in ((first, second), (second, first)):
+        extra = any(side.get(keyword, True) is not True for keyword in _EXTRA)
+        declared = other.get("properties", {}).keys() - side.get("properties", {}).keys()
+        if extra and (declared or any(keyword in other for keyword in _EXTRA)):
+            return True
+    return False
 
 
 def _properties(mine: Schema, other: Schema) -> dict[str, Any]:
@@ -67,7 +103,8 @@ def _every(mine: list[Any], other: list[Any]) -> list[Any]:
 
 
 def _shared(mine: list[Any], other: list[Any]) -> list[Any]:
-    return [value for value in mine if value in other]
+    known = {canonical(value) for value in other}
+    return [value for value in mine if canonical(value) in known]
 
 
 def _types(mine: Any, other: Any) -> list[str]:
@@ -81,9 +118,31 @@ def _types(mine: Any, other: Any) -> list[str]:
     return shared
 
 
+def _common_multiple(mine: Any, other: Any) -> Any:
+    first, second = Fraction(str(mine)), Fraction(str(other))
+    common = Fraction(
+        math.lcm(first.numerator, second.numerator), math.gcd(first.denominator, second.denominator)
+    )
+    return int(common) if common.denominator == 1 else float(common)
+
+
+def _same_value(mine: Any, other: Any) -> Any:
+    if canonical(mine) != canonical(other):
+        raise UnsupportedKeywordError(f"no value is both {mine!r} and {other!r}")
+    return mine
+
+
 _BOTH: Mapping[str, Callable[[Any, Any], Any]] = {
     "properties": _properties,
     "items": _both_of,
+    "pattern": lambda mine, other: f"^(?=[^]*?(?:{mine}))(?=[^]*?(?:{other}))",
+    "multipleOf": _common_multiple,
+    "const": _same_value,
+    "propertyNames": _both_of,
+    "dependentRequired": lambda mine, other: {
+        key: _every(mine.get(key, []), other.get(key, [])) for key in {**mine, **other}
+    },
+    "dependentSchemas": _properties,
     "required": _every,
     "enum": _shared,
     "type": _types,

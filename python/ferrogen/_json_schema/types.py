@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+from importlib.util import find_spec
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any, List  # noqa: UP035 - the types that upstream's models have
+from uuid import UUID
 
 from pydantic import UUID1, UUID3, UUID4, UUID5, AnyUrl, EmailStr, Field, Json, Strict
 
@@ -26,6 +28,9 @@ def _strict_integer(bits: int) -> Any:
     return Annotated[int, Strict(), Field(ge=-limit, le=limit - 1)]
 
 
+# pydantic checks addresses by a package that need not be installed.
+_EMAIL: Any = EmailStr if find_spec("email_validator") else str
+
 FORMAT_MAPPING: dict[str, Any] = {
     # Dates and times
     "date": datetime.date,
@@ -33,7 +38,7 @@ FORMAT_MAPPING: dict[str, Any] = {
     "duration": datetime.timedelta,
     "time": datetime.time,
     # Names and addresses; the networks are single addresses, as upstream has them
-    "email": EmailStr,
+    "email": _EMAIL,
     "hostname": Annotated[str, Strict()],
     "ipv4": IPv4Address,
     "ipv4-network": IPv4Address,
@@ -41,9 +46,9 @@ FORMAT_MAPPING: dict[str, Any] = {
     "ipv6-network": IPv6Address,
     "uri": AnyUrl,
     # Identifiers; there is no type for version 2
-    "uuid": UUID4,
+    "uuid": UUID,
     "uuid1": UUID1,
-    "uuid2": UUID4,
+    "uuid2": UUID,
     "uuid3": UUID3,
     "uuid4": UUID4,
     "uuid5": UUID5,
@@ -60,3 +65,19 @@ FORMAT_MAPPING: dict[str, Any] = {
     "password": str,
     "path": str,
 }
+
+_NUMBERS = frozenset(("decimal", "double", "float", "int32", "int64"))
+_INTEGERS = frozenset(("int32", "int64"))
+
+
+def type_of_format(name: Any, json_type: str) -> Any:
+    """Return the Python type of a format for values of one JSON type, or None.
+
+    A format that is not known, or is of another JSON type, is an annotation.
+    """
+    fits = {
+        "string": name not in _NUMBERS,
+        "number": name in _NUMBERS,
+        "integer": name in _INTEGERS,
+    }
+    return FORMAT_MAPPING.get(name) if fits.get(json_type, False) else None

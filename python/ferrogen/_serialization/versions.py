@@ -103,12 +103,13 @@ def message_version(
     Example:
         ```python
         from dataclasses import dataclass
+        from typing import Any
 
         from ferrogen import try_get_known_serializers_for_type
         from ferrogen.serialization import message_version
 
 
-        def split_name(values: dict) -> dict:
+        def split_name(values: dict[str, Any]) -> dict[str, Any]:
             first, _, last = values.pop("name").partition(" ")
             return {**values, "first": first, "last": last}
 

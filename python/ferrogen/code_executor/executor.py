@@ -33,13 +33,15 @@ class CodeExecutor(ABC, ComponentBase[BaseModel]):
             async def stop(self) -> None: ...
             async def restart(self) -> None: ...
 
-            async def execute_code_blocks(self, code_blocks, cancellation_token) -> CodeResult:
+            async def execute_code_blocks(
+                self, code_blocks: list[CodeBlock], cancellation_token: CancellationToken
+            ) -> CodeResult:
                 [block] = code_blocks
                 process = await asyncio.create_subprocess_exec(
                     sys.executable, "-c", block.code, stdout=asyncio.subprocess.PIPE
                 )
                 written, _ = await process.communicate()
-                return CodeResult(process.returncode, written.decode())
+                return CodeResult(process.returncode or 0, written.decode())
 
 
         async def main() -> None:

@@ -79,6 +79,8 @@ class FunctionWithRequirements(Generic[T, P]):
 
     Example:
         ```python
+        import math
+
         from ferrogen.code_executor import FunctionWithRequirements
 
 
@@ -142,6 +144,8 @@ def with_requirements(
 
     Example:
         ```python
+        from math import pi
+
         from ferrogen.code_executor import ImportFromModule, with_requirements
 
 

@@ -4,6 +4,7 @@ from .agent import ToolAgent
 from .caller_loop import tool_agent_caller_loop
 from .exceptions import (
     InvalidToolArgumentsException,
+    MaxTurnsExceededError,
     ToolException,
     ToolExecutionException,
     ToolNotFoundException,
@@ -11,6 +12,7 @@ from .exceptions import (
 
 __all__ = [
     "InvalidToolArgumentsException",
+    "MaxTurnsExceededError",
     "ToolAgent",
     "ToolException",
     "ToolExecutionException",

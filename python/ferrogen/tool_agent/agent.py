@@ -1,6 +1,7 @@
 """The tool agent: runs the tool that a message calls, and responds with the result."""
 
 import json
+from collections.abc import Sequence
 from typing import List  # noqa: UP035 - upstream's spelling
 
 from ferrogen._agents.handlers import message_handler
@@ -14,6 +15,7 @@ from ferrogen.tool_agent.exceptions import (
     ToolNotFoundException,
 )
 from ferrogen.tools.protocol import Tool
+from ferrogen.tools.results import sendable
 
 # ruff: noqa: UP006 - annotations are part of the surface that is compared
 
@@ -55,9 +57,10 @@ class ToolAgent(RoutedAgent):
 
     __module__ = "ferrogen.tool_agent"
 
-    def __init__(self, description: str, tools: List[Tool]) -> None:
+    def __init__(self, description: str, tools: Sequence[Tool]) -> None:
         super().__init__(description)
-        self._tools = tools
+        # A list stays the caller's, who may add tools to it.
+        self._tools = tools if isinstance(tools, list) else list(tools)
 
     @property
     def tools(self) -> List[Tool]:
@@ -94,7 +97,8 @@ class ToolAgent(RoutedAgent):
             value = await tool.run_json(parsed, ctx.cancellation_token, call_id=message.id)
             content = tool.return_value_as_string(value)
         except Exception as error:
-            raise ToolExecutionException(message.id, f"Error: {error}", message.name) from error
+            content = sendable(f"Error: {error}")
+            raise ToolExecutionException(message.id, content, message.name) from error
         return FunctionExecutionResult(
             content=content, call_id=message.id, is_error=False, name=message.name
         )

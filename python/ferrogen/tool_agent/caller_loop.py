@@ -1,6 +1,8 @@
 """The caller loop: a model calls tools of a tool agent until it responds with text."""
 
 import asyncio
+import itertools
+from collections.abc import Sequence
 from typing import List  # noqa: UP035 - upstream's spelling
 
 from ferrogen._agents.base import BaseAgent
@@ -15,7 +17,7 @@ from ferrogen.models.messages import (
     LLMMessage,
 )
 from ferrogen.models.results import CreateResult
-from ferrogen.tool_agent.exceptions import ToolException
+from ferrogen.tool_agent.exceptions import MaxTurnsExceededError, ToolException
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema
 
@@ -26,31 +28,37 @@ async def tool_agent_caller_loop(
     caller: BaseAgent | AgentRuntime,
     tool_agent_id: AgentId,
     model_client: ChatCompletionClient,
-    input_messages: List[LLMMessage],
-    tool_schema: List[ToolSchema] | List[Tool],
+    input_messages: Sequence[LLMMessage],
+    tool_schema: Sequence[ToolSchema | Tool],
     cancellation_token: CancellationToken | None = None,
     caller_source: str = "assistant",
+    *,
+    max_turns: int | None = None,
 ) -> List[LLMMessage]:
     """Call a model and the tools that it calls, until it responds without calls.
 
-    The calls of one response are made concurrently. The text of a `ToolException` is sent to the
-    model as the result of the call.
+    The calls of one response run concurrently; their results are in the order of the calls. The
+    text of a `ToolException` goes to the model as the result of the call.
 
     Args:
         caller: The sender of the calls.
-        tool_agent_id: The `ToolAgent` that gets them.
+        tool_agent_id: The `ToolAgent` that runs the tools.
         model_client: The model.
-        input_messages: The first messages of the request.
+        input_messages: The messages before the first response.
         tool_schema: The tools that the model may call.
-        cancellation_token: Ends requests and calls when it is cancelled.
-        caller_source: The source of the model's responses.
+        cancellation_token: Cancels requests and calls.
+        caller_source: The source of the model's messages.
+        max_turns: The largest number of requests; by default there is no limit.
 
     Returns:
-        The messages that were added: responses of the model and results of calls, the last one a
-        response without calls.
+        The messages that were added: responses of the model with their thoughts, and results of
+        calls. The last one is a response without calls.
 
     Raises:
-        Exception: What the model client raised, or a call, other than a `ToolException`.
+        MaxTurnsExceededError: The last response has calls. They were not made; the error has the
+            messages up to it.
+        ValueError: ``max_turns`` is not positive.
+        Exception: The model client failed, or a call did other than with a `ToolException`.
 
     Example:
         ```python
@@ -78,15 +86,28 @@ async def tool_agent_caller_loop(
                 return str(messages[-1].content)
         ```
     """
+    if max_turns is not None and max_turns < 1:
+        raise ValueError(f"max_turns is {max_turns}; give a number above 0, or None for no limit")
     added: List[LLMMessage] = []
-    while True:
+    for turn in itertools.count(1):
         response = await model_client.create(
-            input_messages + added, tools=tool_schema, cancellation_token=cancellation_token
+            [*input_messages, *added], tools=tool_schema, cancellation_token=cancellation_token
         )
-        added.append(AssistantMessage(content=response.content, source=caller_source))
+        added.append(
+            AssistantMessage(
+                content=response.content, source=caller_source, thought=response.thought
+            )
+        )
         calls = _calls_of(response)
         if not calls:
-            return added
+            break
+        if turn == max_turns:
+            names = ", ".join(call.name for call in calls)
+            raise MaxTurnsExceededError(
+                f"the model still calls {names} in turn {turn} of {max_turns}; raise max_turns, or"
+                " continue from the messages of this error",
+                messages=added,
+            )
         outcomes = await asyncio.gather(
             *(
                 caller.send_message(call, tool_agent_id, cancellation_token=cancellation_token)
@@ -95,6 +116,7 @@ async def tool_agent_caller_loop(
             return_exceptions=True,
         )
         added.append(FunctionExecutionResultMessage(content=[_result(each) for each in outcomes]))
+    return added
 
 
 def _calls_of(response: CreateResult) -> list[FunctionCall]:

@@ -1,17 +1,21 @@
-"""The exceptions of tool agents; each names its call.
+"""The exceptions of tool agents and of the caller loop.
 
 The tree::
 
     FerrogenError
-    └── ToolException                        a call of a tool failed
-        ├── ToolNotFoundException            the agent has no such tool
-        ├── InvalidToolArgumentsException    the arguments are not valid JSON
-        └── ToolExecutionException           the tool failed, or the arguments do not fit it
+    ├── ToolException                        a call of a tool failed
+    │   ├── ToolNotFoundException            the agent has no such tool
+    │   ├── InvalidToolArgumentsException    the arguments are not valid JSON
+    │   └── ToolExecutionException           the tool failed, or the arguments do not fit it
+    └── MaxTurnsExceededError                (RuntimeError) the model still called tools in the last
+                                             turn of a caller loop
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ferrogen.exceptions import FerrogenError
+from ferrogen.models.messages import LLMMessage
 
 
 @dataclass
@@ -70,3 +74,19 @@ class ToolExecutionException(ToolException):
     """A tool failed, or its arguments do not fit; the cause is the ``__cause__``."""
 
     __module__ = "ferrogen.tool_agent"
+
+
+class MaxTurnsExceededError(FerrogenError, RuntimeError):
+    """The model still called tools in the last turn that a caller loop permits.
+
+    Args:
+        message: What happened.
+        messages: The messages that the loop added. The last one has the calls of the last turn,
+            which were not made.
+    """
+
+    __module__ = "ferrogen.tool_agent"
+
+    def __init__(self, message: str, *, messages: Sequence[LLMMessage] = ()) -> None:
+        super().__init__(message)
+        self.messages = tuple(messages)

@@ -1,6 +1,7 @@
 """Tools, their schemas, and workbenches."""
 
 from .base import BaseTool
+from .decorator import tool
 from .function_tool import FunctionTool
 from .killable_tool import KillableFunctionTool
 from .protocol import StreamTool, Tool
@@ -33,5 +34,6 @@ __all__ = [
     "ToolSchema",
     "Workbench",
     "allow_source_text",
+    "tool",
     "tool_call_cancelled",
 ]

@@ -1,5 +1,6 @@
 """The base of tools: arguments checked by pydantic, a span and an event for each call."""
 
+import asyncio
 import json
 import logging
 from abc import ABC, abstractmethod
@@ -13,13 +14,16 @@ from ferrogen._components.component import ComponentBase
 from ferrogen._core import CancellationToken
 from ferrogen._telemetry.genai import trace_tool_span
 from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME
+from ferrogen.exceptions import ToolCancelledError
 from ferrogen.logging import ToolCallEvent
+from ferrogen.tools.cancellation import is_being_cancelled
 from ferrogen.tools.function_signature import normalize_annotated_type
 from ferrogen.tools.protocol import Tool
+from ferrogen.tools.results import sendable
 from ferrogen.tools.schema import ToolSchema, parameters_of
 
 ArgsT = TypeVar("ArgsT", bound=BaseModel, contravariant=True)  # noqa: PLC0105 - upstream's name
-ReturnT = TypeVar("ReturnT", bound=BaseModel, covariant=True)  # noqa: PLC0105 - upstream's name
+ReturnT = TypeVar("ReturnT", covariant=True)  # noqa: PLC0105 - upstream's name
 
 _events = logging.getLogger(EVENT_LOGGER_NAME)
 
@@ -30,9 +34,9 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
     Args:
         args_type: The model of the arguments.
         return_type: The type of the results.
-        name: What the model calls the tool by.
-        description: What the model is told that it does.
-        strict: Whether the model service is asked to hold to the schema.
+        name: The name for the model.
+        description: The description for the model.
+        strict: Whether the model service is asked to keep to the schema.
 
     Example:
         ```python
@@ -51,7 +55,7 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
 
         class Total(BaseTool[Product, float]):
             def __init__(self) -> None:
-                super().__init__(Product, float, "total", "Tells what an order costs.")
+                super().__init__(Product, float, "total", "Computes the price of an order.")
 
             async def run(self, args: Product, cancellation_token: CancellationToken) -> float:
                 return args.price * args.pieces
@@ -82,7 +86,7 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
 
     @property
     def schema(self) -> ToolSchema:
-        """All that the model is told.
+        """Name, description and parameters, for the model.
 
         Raises:
             ToolSchemaError: The arguments do not fit strict mode, or contain themselves.
@@ -96,12 +100,12 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
 
     @property
     def name(self) -> str:
-        """What the model calls it by."""
+        """The name for the model."""
         return self._name
 
     @property
     def description(self) -> str:
-        """What the model is told that it does."""
+        """The description for the model."""
         return self._description
 
     def args_type(self) -> type[BaseModel]:
@@ -118,13 +122,13 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
         return None
 
     def return_value_as_string(self, value: Any) -> str:
-        """Put a result in the words that the model will read: JSON of models, else ``str``."""
-        if not isinstance(value, BaseModel):
-            return str(value)
-        dumped: object = value.model_dump()
-        if not isinstance(dumped, dict):  # a RootModel's may be anything
-            return str(dumped)
-        return json.dumps(dumped, default=to_jsonable_python)
+        """Return a result as text for the model: JSON of pydantic models, else ``str``."""
+        dumped: object = value.model_dump() if isinstance(value, BaseModel) else value
+        if dumped is value or not isinstance(dumped, dict):  # a RootModel's may be anything
+            text = str(dumped)
+        else:
+            text = json.dumps(dumped, default=to_jsonable_python, ensure_ascii=False)
+        return sendable(text)
 
     @abstractmethod
     async def run(self, args: ArgsT, cancellation_token: CancellationToken) -> ReturnT:
@@ -132,20 +136,20 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
 
         Args:
             args: The arguments, checked.
-            cancellation_token: Tells that nobody wants the result any more.
+            cancellation_token: Cancelled when the result is not needed any more.
         """
 
     async def run_json(
         self,
         args: Mapping[str, Any],
-        cancellation_token: CancellationToken,
+        cancellation_token: CancellationToken | None = None,
         call_id: str | None = None,
     ) -> Any:
-        """Check the arguments and run the tool, in a span; a run that ends well is logged.
+        """Validate the arguments and run the tool, in a span; a successful run is logged.
 
         Args:
             args: The arguments by name, as decoded from JSON.
-            cancellation_token: Handed on to `run`.
+            cancellation_token: Passed to `run`; by default a new one.
             call_id: The id that the model gave to the call, for the span.
 
         Returns:
@@ -153,9 +157,17 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
 
         Raises:
             pydantic.ValidationError: The arguments do not fit.
+            ToolCancelledError: The tool was cancelled by itself, not by the token or the caller
+                (on CPython 3.10: ``asyncio.CancelledError``, unless the tool is a function).
         """
+        token = CancellationToken() if cancellation_token is None else cancellation_token
         with trace_tool_span(self._name, tool_description=self._description, tool_call_id=call_id):
-            value = await self.run(self._args_type.model_validate(args), cancellation_token)
+            try:
+                value = await self.run(self._args_type.model_validate(args), token)
+            except asyncio.CancelledError as error:
+                if token.is_cancelled() or is_being_cancelled():
+                    raise
+                raise ToolCancelledError("the call was cancelled: by the tool itself") from error
         self._log_call(args, value)
         return value
 
@@ -164,7 +176,7 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
         return {}
 
     async def load_state_json(self, state: Mapping[str, Any]) -> None:
-        """Take on a state that was saved; without a state of its own, the tool passes it over."""
+        """Load a saved state; a tool without state ignores it."""
 
     def _log_call(self, args: Mapping[str, Any], value: Any) -> None:
         if _events.isEnabledFor(logging.INFO):  # B2

@@ -1,47 +1,52 @@
-"""A function's signature, and the pydantic model of the arguments that it takes as a tool."""
+"""The signature of a function that becomes a tool, with resolved annotations."""
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, Field, create_model
-from pydantic_core import PydanticUndefined
+from pydantic import BaseModel
 
+from ferrogen._annotations import closed_over, names_around, signature_of
 from ferrogen.exceptions import ToolSchemaError
+from ferrogen.tools.arguments import CANCELLATION, Arguments
 
-CANCELLATION = "cancellation_token"
-"""The parameter that gets the caller's token; models never see it."""
+_NO_TYPE = inspect.Parameter.empty
 
 
 def get_typed_signature(call: Callable[..., Any]) -> inspect.Signature:
     """Get the signature of a function, its annotations resolved.
+
+    Names of enclosing functions are found in the closure of the function, and while the enclosing
+    function runs. ``cancellation_token`` needs no annotation, and its annotation is not resolved.
 
     Args:
         call: A function, a method, a partial, or an object that can be called; ``Annotated`` is
             kept.
 
     Raises:
-        ToolSchemaError: A parameter has no annotation, or takes arguments without names.
-        NameError: An annotation names something that its module does not have.
+        ToolSchemaError: A parameter has no annotation, or one that cannot be resolved, or takes
+            arguments without names.
     """
-    signature = inspect.signature(call)
+    signature = signature_of(call)
     function = _annotated(call)
-    hints = get_type_hints(function, include_extras=True)
-    for name in signature.parameters:
-        if name not in hints:
-            raise ToolSchemaError(
-                f"parameter {name!r} of {_name(function)} has no annotation; annotate it, as the"
-                " model is told its type"
-            )
-        if signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             raise ToolSchemaError(
                 f"parameter *{name} of {_name(function)} takes arguments without names, and models"
                 " give every argument a name; take a list instead"
             )
+        if parameter.annotation is _NO_TYPE and name != CANCELLATION:
+            raise ToolSchemaError(
+                f"parameter {name!r} of {_name(function)} has no annotation; annotate it, so that"
+                " its type can be described to the model"
+            )
+    hints = _hints(function, signature)
     return inspect.Signature(
         [
-            parameter.replace(annotation=hints[name])
+            parameter.replace(annotation=hints.get(name, parameter.annotation))
             for name, parameter in signature.parameters.items()
         ],
         return_annotation=hints.get("return", inspect.Signature.empty),
@@ -49,22 +54,17 @@ def get_typed_signature(call: Callable[..., Any]) -> inspect.Signature:
 
 
 def args_base_model_from_signature(name: str, sig: inspect.Signature) -> type[BaseModel]:
-    """Make the model of a function's arguments.
+    """Create the model of a function's arguments.
 
     Args:
-        name: What the model is called.
+        name: The name of the model.
         sig: A signature with resolved annotations.
 
     Raises:
-        ToolSchemaError: A parameter has no annotation, or a description that is not text.
+        ToolSchemaError: A parameter has no annotation, a type that pydantic does not support, or
+            a description that is not text.
     """
-    fields: dict[str, Any] = {
-        parameter.name: _field(parameter)
-        for parameter in sig.parameters.values()
-        if parameter.name != CANCELLATION
-    }
-    model: type[BaseModel] = create_model(name, **fields)
-    return model
+    return Arguments(name, sig).model
 
 
 def normalize_annotated_type(type_hint: Any) -> Any:
@@ -73,14 +73,32 @@ def normalize_annotated_type(type_hint: Any) -> Any:
 
 
 def name_of(call: Callable[..., Any]) -> str:
-    """Name a function; an object that can be called goes by its class."""
+    """Return the name of a function, or of the class of another callable object."""
     function = _unbound(call)
     name: str = getattr(function, "__name__", type(function).__name__)
     return name
 
 
+def documentation_of(call: Callable[..., Any]) -> str | None:
+    """Return the docstring of a function, or of the class or ``__call__`` of another callable."""
+    function = _unbound(call)
+    if inspect.isroutine(function):
+        return inspect.getdoc(function)
+    own: str | None = None
+    if not isinstance(function, type):
+        own = getattr(_annotated(call), "__doc__", None)
+    kind = function if isinstance(function, type) else type(function)
+    return own or _documentation_of_class(kind)
+
+
+def _documentation_of_class(kind: type[Any]) -> str | None:
+    own: str | None = vars(kind).get("__doc__")
+    written_by_dataclass = own is not None and own.startswith(f"{kind.__name__}(")
+    return None if written_by_dataclass else own
+
+
 def waits(call: Callable[..., Any]) -> bool:
-    """Tell whether calling it makes a coroutine."""
+    """Whether a call creates a coroutine."""
     return any(map(inspect.iscoroutinefunction, (_unbound(call), _annotated(call))))
 
 
@@ -99,23 +117,43 @@ def _annotated(call: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def _field(parameter: inspect.Parameter) -> tuple[Any, Any]:
-    if parameter.annotation is inspect.Parameter.empty:
-        raise ToolSchemaError(f"No annotation for parameter {parameter.name!r}")
-    default = (
-        PydanticUndefined if parameter.default is inspect.Parameter.empty else parameter.default
-    )
-    described = Field(default=default, description=_description(parameter))
-    return normalize_annotated_type(parameter.annotation), described
+def _hints(function: Callable[..., Any], signature: inspect.Signature) -> dict[str, Any]:
+    innermost = inspect.unwrap(function)
+    annotations = {
+        name: parameter.annotation
+        for name, parameter in signature.parameters.items()
+        if name != CANCELLATION
+    }
+    if signature.return_annotation is not inspect.Signature.empty:
+        annotations["return"] = signature.return_annotation
+    try:
+        hints = get_type_hints(function, localns=closed_over(innermost), include_extras=True)
+    except Exception:  # noqa: BLE001 - the annotation that is at fault is found below
+        hints = {}
+    return {
+        name: hints[name] if name in hints else _resolved(annotation, name, innermost)
+        for name, annotation in annotations.items()
+    }
 
 
-def _description(parameter: inspect.Parameter) -> str:
-    notes = getattr(parameter.annotation, "__metadata__", (parameter.name,))
-    if not isinstance(notes[0], str):
-        raise ToolSchemaError(
-            f"Invalid description {notes[0]} for parameter {parameter.name}, should be a string."
-        )
-    return notes[0]
+def _resolved(annotation: Any, name: str, function: Any) -> Any:
+    # A separate object, so that the other annotations need not be resolvable.
+    holder = SimpleNamespace(__annotations__={"it": annotation})
+    module_names = getattr(function, "__globals__", None)
+    if module_names is None:
+        module_names = vars(sys.modules.get(function.__module__, object))
+    local_names = {**names_around(function), **closed_over(function)}
+    try:
+        return get_type_hints(holder, dict(module_names), local_names, include_extras=True)["it"]
+    except Exception as error:  # noqa: BLE001 - an annotation can raise anything
+        reason = error
+    shown = getattr(annotation, "__forward_arg__", annotation)
+    place = "return value" if name == "return" else f"parameter {name!r}"
+    raise ToolSchemaError(
+        f"the annotation {shown!r} of the {place} of {_name(function)} cannot be resolved"
+        f" ({reason}); define or import the type at the top of the module, outside of"
+        ' "if TYPE_CHECKING", or leave out "from __future__ import annotations" there'
+    ) from reason
 
 
 def _name(function: Callable[..., Any]) -> str:

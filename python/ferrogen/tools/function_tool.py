@@ -1,6 +1,8 @@
 """The function tool: a Python function as a tool, its arguments read off its signature."""
 
+import asyncio
 import inspect
+import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -8,14 +10,21 @@ from typing import Any
 from pydantic import BaseModel
 from typing_extensions import Self
 
+from ferrogen._components.cache_store import CacheStore
 from ferrogen._components.component import Component
 from ferrogen._components.faults import Fault
+from ferrogen._components.model import ComponentModel
 from ferrogen._core import CancellationToken
 from ferrogen.code_executor.imports import Import
+from ferrogen.code_executor.requirements import FunctionWithRequirements
+from ferrogen.exceptions import ToolSchemaError
+from ferrogen.tools.arguments import CANCELLATION, Arguments
 from ferrogen.tools.base import BaseTool
+from ferrogen.tools.call_policy import CallPolicy
+from ferrogen.tools.cancellation import value_of
+from ferrogen.tools.docstrings import read_docstring
 from ferrogen.tools.function_signature import (
-    CANCELLATION,
-    args_base_model_from_signature,
+    documentation_of,
     get_typed_signature,
     name_of,
     waits,
@@ -32,32 +41,45 @@ class FunctionToolConfig(BaseModel):
     description: str
     global_imports: Sequence[Import]
     has_cancellation_support: bool
+    # Upstream's configs have none of these fields. They are left out unless they are set.
     strict: bool | None = None
-    """Left out unless true, as upstream's configs have no such field."""
+    timeout: float | None = None
+    retries: int | None = None
+    retry_delay: float | None = None
+    concurrency: int | None = None
+    cache: ComponentModel | None = None
 
 
 class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]):
     """A function as a tool.
 
-    Every parameter needs an annotation, from which the model learns its type; in
-    ``Annotated[int, "The year."]`` the text is the description. A parameter that is called
+    Every parameter needs an annotation, which gives its type. In ``Annotated[int, "The year."]``
+    the text is the description; pydantic's ``Field`` gives limits, defaults and aliases. Keyword
+    arguments (``**options: int``) are additional properties. A parameter with the name
     ``cancellation_token`` gets the caller's token, and the model does not see it.
 
-    A coroutine function runs in the event loop, any other one in a thread. To cancel the call of
-    the latter frees the caller; the function learns of it from `tool_call_cancelled`, or from its
-    token, for which the caller waits; or see `KillableFunctionTool`. What is awaitable among its
-    results is awaited.
+    A coroutine function runs in the event loop, any other one in a thread. A cancelled token frees
+    the caller of both, unless the function takes the token itself. A function in a thread runs on,
+    and can check `tool_call_cancelled`; see also `KillableFunctionTool`. An awaitable result is
+    awaited.
 
     Args:
         func: The function: also a partial, a method, or an object that can be called.
-        description: What the model is told that it does.
-        name: What the model calls it by; by default the function's name.
-        global_imports: What the function needs to have been imported, for its config.
-        strict: Whether the model service is asked to hold to the schema. There may be no
+        description: The description for the model; by default the docstring's (in Google's,
+            numpy's or Sphinx's style), which then describes the parameters, too.
+        name: The name of the tool; by default the function's.
+        global_imports: The imports that the function needs, for its config.
+        strict: Whether the model service is asked to keep to the schema. There may be no
             defaults then.
+        timeout: The most seconds that one attempt may take.
+        retries: How often a call is repeated after an error of the function.
+        retry_delay: The seconds before the first repetition; each further one waits twice as long.
+        concurrency: The most calls that run at the same time, in one event loop.
+        cache: Where results are kept by the arguments. Errors are not kept.
 
     Raises:
-        ToolSchemaError: A parameter cannot be described to a model.
+        ToolSchemaError: A parameter cannot be described to a model, or there is no description.
+        ValueError: A limit is not positive, or a number of repetitions or seconds is negative.
 
     Example:
         ```python
@@ -89,21 +111,37 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
     def __init__(
         self,
         func: Callable[..., Any],
-        description: str,
+        description: str | None = None,
         name: str | None = None,
         global_imports: Sequence[Import] = [],
         strict: bool = False,
+        *,
+        timeout: float | None = None,
+        retries: int = 0,
+        retry_delay: float = 0.0,
+        concurrency: int | None = None,
+        cache: CacheStore[Any] | None = None,
     ) -> None:
         self._func = func
+        self._policy = CallPolicy(timeout, retries, retry_delay, concurrency, cache)
         self._global_imports = global_imports
         self._signature = get_typed_signature(func)
         self._has_cancellation_support = CANCELLATION in self._signature.parameters
         own_name = name or name_of(func)
+        text, described = read_docstring(documentation_of(func) or "")
+        if not (description or text) and description is None:
+            raise ToolSchemaError(
+                f"the function of the tool {own_name!r} has no docstring that describes it;"
+                " write one, or give a description"
+            )
+        if description not in (None, text):  # with that text it comes from its config
+            described = {}
+        self._arguments = Arguments(own_name + "args", self._signature, described)
         super().__init__(
-            args_base_model_from_signature(own_name + "args", self._signature),
+            self._arguments.model,
             self._signature.return_annotation,
             own_name,
-            description,
+            text if description is None else description,
             strict,
         )
 
@@ -112,15 +150,32 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
 
         Args:
             args: The arguments, checked.
-            cancellation_token: Frees the caller of a synchronous function. A function that has a
-                parameter for it gets it.
+            cancellation_token: Cancels the call, unless the function has a parameter for it: then
+                the function gets it, and the caller waits for what the function makes of it.
 
         Returns:
             What the function returned.
+
+        Raises:
+            asyncio.CancelledError: The token or the caller was cancelled.
+            ToolCancelledError: The function was cancelled by itself, not by the token.
+            ToolTimeoutError: The last attempt took longer than the timeout.
         """
+        if self._policy.limits_nothing:
+            return await self._attempt(args, cancellation_token)
+        given = json.dumps(json.loads(args.model_dump_json(by_alias=True)), sort_keys=True)
+        return await self._policy.apply(
+            partial(self._attempt, args, cancellation_token),
+            f"{self._name} {given}",
+            cancellation_token,
+        )
+
+    async def _attempt(self, args: BaseModel, cancellation_token: CancellationToken) -> Any:
         call = self._call(self._func, args, cancellation_token)
         if waits(self._func):
-            return await call()
+            if self._has_cancellation_support:
+                return await call()
+            return await value_of(asyncio.ensure_future(call()), cancellation_token)
         value = await run_in_thread(
             call, cancellation_token, takes_token=self._has_cancellation_support
         )
@@ -130,29 +185,25 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
         self, function: Callable[..., Any], args: BaseModel, token: CancellationToken
     ) -> Callable[[], Any]:
         """Tie a function, which is the tool's or does the same, to the arguments of a call."""
-        by_position: list[Any] = []
-        by_name: dict[str, Any] = {}
-        for name, parameter in self._signature.parameters.items():
-            if name == CANCELLATION:
-                value: Any = token
-            elif hasattr(args, name):
-                value = getattr(args, name)
-            else:
-                continue
-            if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
-                by_position.append(value)
-            else:
-                by_name[name] = value
+        by_position, by_name = self._arguments.of(args, token)
         return partial(function, *by_position, **by_name)
 
     def _to_config(self) -> FunctionToolConfig:
+        imports = [*self._global_imports]
+        if isinstance(self._func, FunctionWithRequirements):
+            imports += [needed for needed in self._func.global_imports if needed not in imports]
         return FunctionToolConfig(
-            source_code=source_of(self._func),
+            source_code=source_of(self._func, imports),
             name=self.name,
             description=self.description,
-            global_imports=self._global_imports,
+            global_imports=imports,
             has_cancellation_support=self._has_cancellation_support,
             strict=self._strict or None,
+            timeout=self._policy.timeout,
+            retries=self._policy.retries or None,
+            retry_delay=self._policy.retry_delay or None,
+            concurrency=self._policy.concurrency,
+            cache=None if self._policy.cache is None else self._policy.cache.dump_component(),
         )
 
     @classmethod
@@ -168,4 +219,9 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
             description=config.description,
             global_imports=config.global_imports,
             strict=bool(config.strict),
+            timeout=config.timeout,
+            retries=config.retries or 0,
+            retry_delay=config.retry_delay or 0.0,
+            concurrency=config.concurrency,
+            cache=None if config.cache is None else CacheStore.load_component(config.cache),
         )

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
+from typing_extensions import Unpack
 
 from ferrogen._core import CancellationToken
 from ferrogen.code_executor.imports import Import
 from ferrogen.exceptions import ToolProcessError
+from ferrogen.tools.call_policy import CallLimits
 from ferrogen.tools.function_signature import waits
 from ferrogen.tools.function_tool import FunctionTool
 from ferrogen.tools.process_call import check_picklable, run_in_process
@@ -25,11 +27,13 @@ class KillableFunctionTool(FunctionTool):
     ``if __name__ == "__main__":``, as multiprocessing demands.
 
     Args:
-        func: The function, which is no coroutine function and takes no token.
-        description: What the model is told that it does.
-        name: What the model calls it by; by default the function's name.
-        global_imports: What the function needs to have been imported, for its config.
-        strict: Whether the model service is asked to hold to the schema.
+        func: The function, not a coroutine function and without a token.
+        description: The description for the model; by default the docstring's.
+        name: The name of the tool; by default the function's.
+        global_imports: The imports that the function needs, for its config.
+        strict: Whether the model service is asked to keep to the schema.
+        **limits: As those of `FunctionTool`: ``timeout``, ``retries``, ``retry_delay``,
+            ``concurrency`` and ``cache``. A timeout kills the process.
 
     Raises:
         ToolSchemaError: A parameter cannot be described to a model.
@@ -62,12 +66,13 @@ class KillableFunctionTool(FunctionTool):
     def __init__(
         self,
         func: Callable[..., Any],
-        description: str,
+        description: str | None = None,
         name: str | None = None,
         global_imports: Sequence[Import] = [],
         strict: bool = False,
+        **limits: Unpack[CallLimits],
     ) -> None:
-        super().__init__(func, description, name, global_imports, strict)
+        super().__init__(func, description, name, global_imports, strict, **limits)
         if waits(func) or self._has_cancellation_support:
             raise ToolProcessError(
                 f"the tool {self.name!r} cannot be killable: its function is a coroutine function,"
@@ -77,18 +82,6 @@ class KillableFunctionTool(FunctionTool):
         self._in_process = text_of(func) or func
         check_picklable(self._in_process)
 
-    async def run(self, args: BaseModel, cancellation_token: CancellationToken) -> Any:
-        """Call the function in a process of its own.
-
-        Args:
-            args: The arguments, checked.
-            cancellation_token: Frees the caller and kills the process.
-
-        Returns:
-            What the function returned.
-
-        Raises:
-            ToolProcessError: The process ended before it answered.
-        """
+    async def _attempt(self, args: BaseModel, cancellation_token: CancellationToken) -> Any:
         call = self._call(self._in_process, args, cancellation_token)
         return await run_in_process(call, cancellation_token)

@@ -1,4 +1,4 @@
-"""Other names and descriptions for tools of a workbench."""
+"""Overrides of names and descriptions of tools in a workbench."""
 
 from collections.abc import Collection, Mapping
 

@@ -30,7 +30,7 @@ async def run_in_process(function: Callable[[], Any], token: CancellationToken) 
         token: Frees the caller when it is cancelled, and kills the process.
 
     Raises:
-        ToolProcessError: The process ended before it answered, or cannot be told what to do.
+        ToolProcessError: The process ended before it answered, or cannot be sent its task.
         asyncio.CancelledError: The token was cancelled.
     """
     if token.is_cancelled():
@@ -133,7 +133,7 @@ def _words_of_end(exit_code: int | None) -> str:
 
 
 def _work(sender: "Connection[Any, Any]", function: Callable[[], Any]) -> None:
-    """Run in the process: call the function and send what came of it."""
+    """Run in the process: call the function and send the result."""
     if hasattr(os, "setsid"):
         os.setsid()
     try:
@@ -143,7 +143,7 @@ def _work(sender: "Connection[Any, Any]", function: Callable[[], Any]) -> None:
     try:
         pickled = pickle.dumps(answer)
         pickle.loads(pickled)  # some exceptions pickle well and load badly
-    except Exception as error:  # noqa: BLE001 - the caller is told
+    except Exception as error:  # noqa: BLE001 - the caller gets it
         trace = answer[2] or format_exc()
         words = f"what the tool returned or raised cannot be sent to its caller: {error}"
         pickled = pickle.dumps((None, ToolProcessError(words), trace))

@@ -11,7 +11,7 @@ from ferrogen.tools.schema import ToolSchema
 
 @runtime_checkable
 class Tool(Protocol):
-    """Something that a model may ask to have run.
+    """Something that a model can call.
 
     Example:
         ```python
@@ -28,17 +28,17 @@ class Tool(Protocol):
 
     @property
     def name(self) -> str:
-        """What the model calls it by."""
+        """The name for the model."""
         ...
 
     @property
     def description(self) -> str:
-        """What the model is told that it does."""
+        """The description for the model."""
         ...
 
     @property
     def schema(self) -> ToolSchema:
-        """All that the model is told."""
+        """Name, description and parameters, for the model."""
         ...
 
     def args_type(self) -> type[BaseModel]:
@@ -54,7 +54,7 @@ class Tool(Protocol):
         ...
 
     def return_value_as_string(self, value: Any) -> str:
-        """Put a result in the words that the model will read."""
+        """Return a result as text for the model."""
         ...
 
     async def run_json(
@@ -77,7 +77,7 @@ class Tool(Protocol):
         ...
 
     async def load_state_json(self, state: Mapping[str, Any]) -> None:
-        """Take on a state that was saved."""
+        """Load a saved state."""
         ...
 
 

@@ -37,7 +37,7 @@ ResultContent = Annotated[TextResultContent | ImageResultContent, Field(discrimi
 
 
 class ToolResult(BaseModel):
-    """What came of a tool call.
+    """The result of a tool call.
 
     Example:
         ```python
@@ -68,3 +68,22 @@ def _text(part: TextResultContent | ImageResultContent, replace_image: str | Non
     if isinstance(part, TextResultContent):
         return part.content
     return f"[Image: {part.content.to_base64()}]" if replace_image is None else replace_image
+
+
+def sendable(text: str) -> str:
+    """Escape lone surrogates, as some names of files have: no service accepts them."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+def failed(name: str, error: Exception) -> ToolResult:
+    """Return the result of a call that failed."""
+    text = TextResultContent(content=sendable(_text_of(error)))
+    return ToolResult(name=name, result=[text], is_error=True)
+
+
+def _text_of(error: BaseException) -> str:
+    """Return the texts of an error; of a group, also one of the package for 3.10, each one's."""
+    members: object = getattr(error, "exceptions", None)
+    if isinstance(members, (tuple, list)) and members:
+        return "\n".join(_text_of(member) for member in members)
+    return str(error).strip() or type(error).__name__

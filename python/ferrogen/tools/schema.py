@@ -1,16 +1,17 @@
 """Tool schemas: name, description and parameters for the model."""
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from inspect import getattr_static
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
+from pydantic.errors import PydanticInvalidForJsonSchema
 from typing_extensions import NotRequired, TypedDict
 
 from ferrogen.exceptions import ToolSchemaError
+from ferrogen.tools.inlining import inlined_definitions
 
-_REFERENCE = "#/$defs/"
 _DESCRIPTION = "__ferrogen_description__"
 
 
@@ -29,7 +30,7 @@ class ParametersSchema(TypedDict):
     type: str
     properties: dict[str, Any]
     required: NotRequired[Sequence[str]]
-    additionalProperties: NotRequired[bool]
+    additionalProperties: NotRequired[bool | dict[str, Any]]
 
 
 class ToolSchema(TypedDict):
@@ -107,15 +108,36 @@ def _described(model: type[BaseModel]) -> ParametersSchema:
 
 
 def _describe(model: type[BaseModel]) -> ParametersSchema:
-    schema = model.model_json_schema()
-    definitions: dict[str, Any] = schema.pop("$defs", {})
-    inlined = _inline(schema, definitions, ())
+    try:
+        schema = model.model_json_schema()
+    except PydanticInvalidForJsonSchema as error:
+        raise _fault(model, error) from error
+    inlined = inlined_definitions(schema)
+    if "properties" not in inlined:
+        raise ToolSchemaError(
+            f"the arguments are {model.__name__}, which has no fields, and models give every"
+            " argument a name; take a model with fields"
+        )
+    additional = inlined.get("additionalProperties", False)
     return ParametersSchema(
         type="object",
         properties=inlined["properties"],
         required=inlined.get("required", []),
-        additionalProperties=inlined.get("additionalProperties", False),
+        # An empty schema allows anything.
+        additionalProperties=True if additional == {} else additional,
     )
+
+
+def _fault(model: type[BaseModel], error: Exception) -> ToolSchemaError:
+    for name, field in model.model_fields.items():
+        fields: dict[str, Any] = {name: (field.annotation, field)}
+        single: type[BaseModel] = create_model("One", **fields)
+        try:
+            single.model_json_schema()
+        except PydanticInvalidForJsonSchema as reason:
+            called = field.alias or name
+            return ToolSchemaError(f"argument {called!r} has no JSON Schema: {reason.message}")
+    return ToolSchemaError(f"the arguments have no JSON Schema: {error}")
 
 
 def _check_strict(parameters: ParametersSchema) -> None:
@@ -129,22 +151,3 @@ def _check_strict(parameters: ParametersSchema) -> None:
             "Strict mode is enabled but additional argument is also enabled."
             " This is not allowed in strict mode."
         )
-
-
-def _inline(schema: Any, definitions: Mapping[str, Any], inside: tuple[str, ...]) -> Any:
-    """Put definitions where they are referred to: many model services read no references."""
-    if isinstance(schema, list):
-        return [_inline(item, definitions, inside) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    reference = schema.get("$ref")
-    if not isinstance(reference, str):
-        return {key: _inline(value, definitions, inside) for key, value in schema.items()}
-    name = reference.removeprefix(_REFERENCE)
-    if name in inside:
-        raise ToolSchemaError(
-            f"the arguments contain {name}, which contains itself; a tool's schema is written"
-            " without references, so give the tool a flat argument, such as a list"
-        )
-    # What stands beside the reference is dropped, as it is upstream.
-    return _inline(definitions[name], definitions, (*inside, name))

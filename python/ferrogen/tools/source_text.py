@@ -14,9 +14,10 @@ from textwrap import dedent
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ferrogen._annotations import closed_over
 from ferrogen._components.faults import Fault
-from ferrogen.code_executor.functions_file import to_code
 from ferrogen.code_executor.imports import Import, import_to_str
+from ferrogen.code_executor.requirements import FunctionWithRequirements, with_requirements
 from ferrogen.exceptions import (
     ComponentTypeError,
     FunctionDumpError,
@@ -24,6 +25,7 @@ from ferrogen.exceptions import (
     SourceImportError,
     SourceTextRefusedError,
 )
+from ferrogen.tools.source_names import explain_missing, missing_names
 
 SOURCE_TEXT_VARIABLE = "FERROGEN_ALLOW_SOURCE_TEXT"
 """An environment variable: any text but the empty one allows source text in the whole process."""
@@ -36,8 +38,8 @@ class SourceText:
     source: str
     imports: tuple[Import, ...]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function; that leave was given is proved by whoever has the text."""
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the function; source text was allowed when this object was created."""
         with allow_source_text():
             function = function_from_source(self.source, self.imports)
         return function(*args, **kwargs)
@@ -88,11 +90,16 @@ def text_of(function: Callable[..., Any]) -> SourceText | None:
         return None
 
 
-def source_of(function: Callable[..., Any]) -> str:
-    """Write a function down, so that `function_from_source` makes it again.
+def source_of(function: Callable[..., Any], imports: Sequence[Import] = ()) -> str:
+    """Return the source text of a function, from which `function_from_source` makes it again.
+
+    Args:
+        function: The function.
+        imports: What is imported before the text runs.
 
     Raises:
-        FunctionDumpError: It has no source text that would make it again.
+        FunctionDumpError: It has no source text that would make it again, or the text needs names
+            that it would not have.
     """
     made_of = text_of(function)
     if made_of is not None:
@@ -103,13 +110,21 @@ def source_of(function: Callable[..., Any]) -> str:
             " tool of a function"
         )
     try:
-        source = dedent(to_code(function))
+        source = _written(function)
         _first_function(ast.parse(source))
     except (TypeError, OSError, SyntaxError, FunctionSourceError) as error:
         raise FunctionDumpError(
             f"{function!r} cannot be written down: {error}; make the tool of a function that is"
             " defined by def in a file"
         ) from error
+    written = inspect.unwrap(getattr(function, "func", function))
+    module_names = {**getattr(written, "__globals__", {}), **closed_over(written)}
+    missing = missing_names(source, imports, module_names)
+    if missing:
+        raise FunctionDumpError(
+            f"the source text of {written.__qualname__} cannot run on its own: it needs"
+            f" {', '.join(missing)}; {explain_missing(missing, module_names)}"
+        )
     return source
 
 
@@ -153,6 +168,39 @@ def faults_of_source(source: str) -> Iterator[Fault]:
         _first_function(ast.parse(source))
     except (SyntaxError, ValueError) as error:  # a FunctionSourceError is a ValueError
         yield Fault("source_code", "config", str(error))
+
+
+def _written(function: Callable[..., Any]) -> str:
+    """Return the source of a function, with the decorators that make it what it is."""
+    inner = function.func if isinstance(function, FunctionWithRequirements) else function
+    source = dedent(inspect.getsource(inner))
+    definition = ast.parse(source).body[0]
+    if not isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return source
+    lines = source.splitlines(keepends=True)
+    if inspect.isfunction(inner) and not hasattr(inner, "__wrapped__"):
+        return "".join(lines[definition.lineno - 1 :])  # decorators did not replace it
+    for decorator in definition.decorator_list:
+        if not _packs_up(decorator, inspect.unwrap(inner)):
+            return "".join(lines[decorator.lineno - 1 :])
+    return "".join(lines[definition.lineno - 1 :])
+
+
+def _packs_up(decorator: ast.expr, function: Callable[..., Any]) -> bool:
+    """Whether a decorator makes the tool, or lists requirements, which the config does, too."""
+    from ferrogen.tools.decorator import tool  # it needs this module
+
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    path: list[str] = []
+    while isinstance(called, ast.Attribute):
+        path.insert(0, called.attr)
+        called = called.value
+    if not isinstance(called, ast.Name):
+        return False
+    found = getattr(function, "__globals__", {}).get(called.id)
+    for name in path:
+        found = getattr(found, name, None)
+    return found is tool or found is with_requirements
 
 
 def _is_allowed() -> bool:

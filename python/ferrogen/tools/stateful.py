@@ -21,8 +21,8 @@ class BaseToolWithState(
         args_type: The model of the arguments.
         return_type: The type of the results.
         state_type: The model of the state.
-        name: What the model calls the tool by.
-        description: What the model is told that it does.
+        name: The name for the model.
+        description: The description for the model.
 
     Example:
         ```python
@@ -89,11 +89,11 @@ class BaseToolWithState(
 
     @abstractmethod
     def save_state(self) -> StateT:
-        """Return what it remembers."""
+        """Return the state."""
 
     @abstractmethod
     def load_state(self, state: StateT) -> None:
-        """Remember this instead."""
+        """Replace the state."""
 
     async def save_state_json(self) -> Mapping[str, Any]:
         """Return the state in a form that JSON can hold."""
@@ -103,6 +103,6 @@ class BaseToolWithState(
         """Check a state that was saved, and take it on.
 
         Raises:
-            pydantic.ValidationError: It is no state of this tool.
+            pydantic.ValidationError: It is not a state of this tool.
         """
         self.load_state(self._state_type.model_validate(state))

@@ -5,9 +5,10 @@ from contextlib import aclosing
 from typing import Any
 
 from ferrogen._core import CancellationToken
+from ferrogen.tools.cancellation import parts_of
 from ferrogen.tools.protocol import StreamTool
-from ferrogen.tools.results import ToolResult
-from ferrogen.tools.static_workbench import StaticWorkbench, answer, failed, not_found
+from ferrogen.tools.results import ToolResult, failed
+from ferrogen.tools.static_workbench import StaticWorkbench, answer, not_found
 from ferrogen.tools.workbench import StreamWorkbench
 
 
@@ -51,13 +52,15 @@ class StaticStreamWorkbench(StaticWorkbench, StreamWorkbench):
         Args:
             name: The tool, by either of its names.
             arguments: The arguments by name; none if not given.
-            cancellation_token: Cancels the call of a tool that is no stream tool; a stream tool is
-                given it.
+            cancellation_token: Cancels the call; the result has ``is_error`` then.
             call_id: The id that the model gave to the call, for traces.
 
         Yields:
-            The parts of a stream tool but for the last one, which is what the result is made of;
-            then the `ToolResult`.
+            The parts of a stream tool except for the last one, from which the result is made; then
+            the `ToolResult`.
+
+        Raises:
+            asyncio.CancelledError: The caller was cancelled, and so was the call.
         """
         tool = self._find(name)
         if tool is None:
@@ -68,14 +71,14 @@ class StaticStreamWorkbench(StaticWorkbench, StreamWorkbench):
         try:
             if isinstance(tool, StreamTool):
                 stream = tool.run_json_stream(arguments or {}, token, call_id=call_id)
-                async with aclosing(stream) as parts:
+                async with aclosing(parts_of(stream, token)) as parts:
                     async for part in parts:
                         if held is not None:
                             yield held
                         held = part
             else:
                 held = await self._run(tool, arguments or {}, token, call_id)
-        except Exception as error:  # noqa: BLE001 - the model is told, and may do better
+        except Exception as error:  # noqa: BLE001 - the model gets the error, and can correct the call
             if held is not None:
                 yield held
             yield failed(name, error)

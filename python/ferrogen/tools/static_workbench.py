@@ -1,7 +1,7 @@
 """The static workbench: tools that are there from the start and do not change."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -11,8 +11,9 @@ from ferrogen._components.component import Component
 from ferrogen._components.model import ComponentModel
 from ferrogen._core import CancellationToken
 from ferrogen.tools.base import BaseTool
+from ferrogen.tools.cancellation import result_of
 from ferrogen.tools.overriding import names_behind, overridden
-from ferrogen.tools.results import TextResultContent, ToolResult
+from ferrogen.tools.results import TextResultContent, ToolResult, failed
 from ferrogen.tools.schema import ToolOverride, ToolSchema
 from ferrogen.tools.workbench import Workbench
 
@@ -74,7 +75,7 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
 
     def __init__(
         self,
-        tools: list[BaseTool[Any, Any]],
+        tools: Sequence[BaseTool[Any, Any]],
         tool_overrides: dict[str, ToolOverride] | None = None,
     ) -> None:
         self._tools = tools
@@ -109,10 +110,11 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
             call_id: The id that the model gave to the call, for traces.
 
         Returns:
-            What came of it. A tool that fails or is not there is a result with ``is_error``.
+            The result. It has ``is_error`` if the tool fails, is not there, or is cancelled by the
+            token or by itself.
 
         Raises:
-            asyncio.CancelledError: The token was cancelled.
+            asyncio.CancelledError: The caller was cancelled, and so was the call.
         """
         tool = self._find(name)
         if tool is None:
@@ -120,7 +122,7 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
         try:
             token = cancellation_token or CancellationToken()
             value = await self._run(tool, arguments or {}, token, call_id)
-        except Exception as error:  # noqa: BLE001 - the model is told, and may do better
+        except Exception as error:  # noqa: BLE001 - the model gets the error, and can correct the call
             return failed(name, error)
         return answer(name, tool, value)
 
@@ -139,11 +141,11 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
         return StaticWorkbenchState(tools=states).model_dump()
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
-        """Hand each tool the state it has there; a tool that has none keeps its own.
+        """Load the state of each tool; a tool without a saved state keeps its own.
 
         Raises:
-            pydantic.ValidationError: It is no state of a static workbench, or a tool's part of it
-                is none of that tool.
+            pydantic.ValidationError: It is not a state of a static workbench, or a tool refuses its
+                part of it.
         """
         states = StaticWorkbenchState.model_validate(state).tools
         for tool in self._tools:
@@ -162,7 +164,7 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
         call_id: str | None,
     ) -> Any:
         run = asyncio.ensure_future(tool.run_json(arguments, token, call_id=call_id))
-        return await token.link_future(run)
+        return await result_of(run, token)
 
     def _to_config(self) -> StaticWorkbenchConfig:
         return StaticWorkbenchConfig(
@@ -176,29 +178,15 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
 
 
 def answer(name: str, tool: BaseTool[Any, Any], value: Any) -> ToolResult:
-    """Pack up what a tool returned, or why the tool cannot put it in words."""
+    """Return the result of a call, or the error of its conversion to text."""
     try:
-        words = tool.return_value_as_string(value)
+        text = tool.return_value_as_string(value)
     except Exception as error:  # noqa: BLE001 - see above
         return failed(name, error)
-    return ToolResult(name=name, result=[TextResultContent(content=words)])
+    return ToolResult(name=name, result=[TextResultContent(content=text)])
 
 
 def not_found(name: str) -> ToolResult:
-    """Pack up that there is no such tool."""
-    words = TextResultContent(content=f"Tool {name} not found.")
-    return ToolResult(name=name, result=[words], is_error=True)
-
-
-def failed(name: str, error: Exception) -> ToolResult:
-    """Pack up why a tool failed."""
-    words = TextResultContent(content=_words(error))
-    return ToolResult(name=name, result=[words], is_error=True)
-
-
-def _words(error: BaseException) -> str:
-    """Say what went wrong; each error of a group, also one of the package for Python 3.10."""
-    members: object = getattr(error, "exceptions", None)
-    if isinstance(members, (tuple, list)) and members:
-        return "\n".join(_words(member) for member in members)
-    return str(error).strip() or type(error).__name__
+    """Return the result of a call of an unknown tool."""
+    text = TextResultContent(content=f"Tool {name} not found.")
+    return ToolResult(name=name, result=[text], is_error=True)

@@ -15,7 +15,7 @@ from ferrogen.exceptions import ToolStreamError
 from ferrogen.tools.base import ArgsT, BaseTool, ReturnT
 from ferrogen.tools.protocol import StreamTool
 
-StreamT = TypeVar("StreamT", bound=BaseModel, covariant=True)  # noqa: PLC0105 - upstream's name
+StreamT = TypeVar("StreamT", covariant=True)  # noqa: PLC0105 - upstream's name
 
 
 class BaseStreamTool(
@@ -77,20 +77,20 @@ class BaseStreamTool(
 
         Args:
             args: The arguments, checked.
-            cancellation_token: Tells that nobody wants the result any more.
+            cancellation_token: Cancelled when the result is not needed any more.
         """
 
     async def run_json_stream(
         self,
         args: Mapping[str, Any],
-        cancellation_token: CancellationToken,
+        cancellation_token: CancellationToken | None = None,
         call_id: str | None = None,
     ) -> AsyncGenerator[StreamT | ReturnT, None]:
-        """Check the arguments and hand on what `run_stream` yields, in a span.
+        """Validate the arguments and yield what `run_stream` yields, in a span.
 
         Args:
             args: The arguments by name, as decoded from JSON.
-            cancellation_token: Handed on to `run_stream`.
+            cancellation_token: Passed to `run_stream`; by default a new one.
             call_id: The id that the model gave to the call, for the span.
 
         Raises:
@@ -100,7 +100,8 @@ class BaseStreamTool(
         """
         last: StreamT | ReturnT | None = None
         span = trace_tool_span(self._name, tool_description=self._description, tool_call_id=call_id)
-        stream = traced_stream(span, self._checked(args, cancellation_token))
+        token = CancellationToken() if cancellation_token is None else cancellation_token
+        stream = traced_stream(span, self._checked(args, token))
         # A caller that stops listening ends the tool's generator there and then.
         async with aclosing(stream) as parts:
             async for last in parts:

@@ -1,4 +1,4 @@
-"""The call of a synchronous tool: in a thread, where it can ask whether anybody still waits.
+"""Calls of synchronous tools in threads, where they can check for cancellation.
 
 A thread cannot be ended from outside, so to cancel it is to raise a flag that it may look at.
 """
@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 
 from ferrogen._core import CancellationToken
+from ferrogen.exceptions import ToolCancelledError
+from ferrogen.tools.cancellation import value_of
 
 
 @dataclass
@@ -23,7 +25,7 @@ _current_call: ContextVar[_Call] = ContextVar("ferrogen_tool_call")
 
 
 def tool_call_cancelled() -> bool:
-    """Tell a synchronous tool whether the call it works for has been cancelled.
+    """Whether the call that a synchronous tool runs for has been cancelled.
 
     To cancel a call frees the caller at once, while the thread of the tool runs on. A function
     that works for long asks this now and then, however deep in it, and returns when it is true.
@@ -69,18 +71,17 @@ async def run_in_thread(
             waits for what it makes of that.
 
     Raises:
-        asyncio.CancelledError: The token was cancelled.
+        asyncio.CancelledError: The token or the caller was cancelled.
+        ToolCancelledError: The function raised a ``CancelledError``.
     """
     if token.is_cancelled() and not takes_token:
         raise asyncio.CancelledError
     call = _Call(token)
     inside = partial(copy_context().run, _work, call, function)
     future = asyncio.get_running_loop().run_in_executor(None, inside)
-    if not takes_token:
-        _ = token.link_future(future)
     try:
-        return await future
-    except asyncio.CancelledError:
+        return await value_of(future, CancellationToken() if takes_token else token)
+    except (asyncio.CancelledError, ToolCancelledError):
         call.given_up = True
         raise
 
@@ -89,5 +90,5 @@ def _work(call: _Call, function: Callable[[], Any]) -> Any:
     _current_call.set(call)
     try:
         return function()
-    except StopIteration as error:  # no future can hold it: the caller would wait for ever
+    except StopIteration as error:  # no future can hold it: the caller would wait forever
         raise RuntimeError("the tool raised StopIteration") from error

@@ -1,7 +1,10 @@
 """Workbenches: sets of tools that can share state and resources."""
 
+import asyncio
+import functools
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -10,8 +13,12 @@ from typing_extensions import Self
 
 from ferrogen._components.component import ComponentBase
 from ferrogen._core import CancellationToken
-from ferrogen.tools.results import ToolResult
+from ferrogen.exceptions import ToolCancelledError
+from ferrogen.tools.cancellation import is_being_cancelled
+from ferrogen.tools.results import ToolResult, failed
 from ferrogen.tools.schema import ToolSchema
+
+_CallTool = Callable[..., Coroutine[Any, Any, ToolResult]]
 
 
 class Workbench(ABC, ComponentBase[BaseModel]):
@@ -34,6 +41,13 @@ class Workbench(ABC, ComponentBase[BaseModel]):
 
     component_type = "workbench"
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Make a call that its token cancels a result, in every subclass."""
+        super().__init_subclass__(**options)
+        own = vars(cls).get("call_tool")
+        if inspect.iscoroutinefunction(own):
+            cls.call_tool = _result_when_cancelled(own)  # type: ignore[method-assign]
+
     @abstractmethod
     async def list_tools(self) -> list[ToolSchema]:
         """Describe the tools that are there now; after a call there may be others."""
@@ -55,16 +69,17 @@ class Workbench(ABC, ComponentBase[BaseModel]):
             call_id: The id that the model gave to the call, for traces.
 
         Returns:
-            What came of it. A tool that fails or is not there is a result with ``is_error``.
+            The result. It has ``is_error`` if the tool fails, is not there, or is cancelled by the
+            token.
         """
 
     @abstractmethod
     async def start(self) -> None:
-        """Get ready what the tools need, before the first call."""
+        """Prepare the resources of the tools, before the first call."""
 
     @abstractmethod
     async def stop(self) -> None:
-        """Let go of what the tools needed, after the last call."""
+        """Release the resources of the tools, after the last call."""
 
     @abstractmethod
     async def reset(self) -> None:
@@ -76,7 +91,7 @@ class Workbench(ABC, ComponentBase[BaseModel]):
 
     @abstractmethod
     async def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take on a state that was saved."""
+        """Load a saved state."""
 
     async def __aenter__(self) -> Self:
         """Start it."""
@@ -91,6 +106,29 @@ class Workbench(ABC, ComponentBase[BaseModel]):
     ) -> None:
         """Stop it."""
         await self.stop()
+
+
+def _result_when_cancelled(call_tool: _CallTool) -> _CallTool:
+    """Wrap a ``call_tool``: AgentChat's agents wait forever if it raises (decision 0027)."""
+
+    @functools.wraps(call_tool)
+    async def call(
+        self: Workbench,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        cancellation_token: CancellationToken | None = None,
+        *others: Any,
+        **options: Any,
+    ) -> ToolResult:
+        try:
+            return await call_tool(self, name, arguments, cancellation_token, *others, **options)
+        except asyncio.CancelledError:
+            by_token = cancellation_token is not None and cancellation_token.is_cancelled()
+            if not by_token or is_being_cancelled():
+                raise
+        return failed(name, ToolCancelledError("the call was cancelled: its token was cancelled"))
+
+    return call
 
 
 class StreamWorkbench(Workbench, ABC):
