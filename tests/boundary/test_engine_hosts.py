@@ -153,17 +153,21 @@ async def test_the_error_of_a_build_goes_to_its_senders_and_the_next_build_is_an
 def test_limits_are_positive_whole_numbers(name: str, wrong: Any) -> None:
     options: dict[str, Any] = {
         "concurrency": None,
+        "reentrant": False,
         "capacity": None,
-        "drop_oldest": False,
+        "overflow": "reject",
         "passivate_after": None,
     }
+    make_engine().configure("writer", **options)
     with pytest.raises((TypeError, ValueError, OverflowError)):
         make_engine().configure("writer", **{**options, name: wrong})
 
 
-@pytest.mark.parametrize(("drop_oldest", "refused"), [(False, 2), (True, 1)])
+@pytest.mark.parametrize(
+    ("overflow", "refused"), [("reject", 2), ("drop_newest", 2), ("drop_oldest", 1)]
+)
 async def test_a_full_mailbox_refuses_the_newest_or_the_oldest_message(
-    drop_oldest: bool, refused: int
+    overflow: str, refused: int
 ) -> None:
     gate = asyncio.Event()
 
@@ -174,7 +178,12 @@ async def test_a_full_mailbox_refuses_the_newest_or_the_oldest_message(
 
     engine = open_engine()
     engine.configure(
-        "writer", concurrency=1, capacity=1, drop_oldest=drop_oldest, passivate_after=None
+        "writer",
+        concurrency=1,
+        reentrant=False,
+        capacity=1,
+        overflow=overflow,
+        passivate_after=None,
     )
     engine.enter(WRITER, Waiting())
     asked = [asyncio.ensure_future(outcome_of(engine.send_message(n, WRITER))) for n in range(3)]

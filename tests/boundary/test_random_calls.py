@@ -42,6 +42,14 @@ agent_ids = st.builds(
     AgentId, st.sampled_from(["a", "b", "ключ"]), st.sampled_from(["", "1", "é/"])
 )
 topic_ids = st.builds(TopicId, st.sampled_from("tu"), st.sampled_from(["", "1"]))
+message_options = st.fixed_dictionaries(
+    {},
+    optional={
+        "priority": st.one_of(st.none(), st.integers(-3, 3)),
+        "fairness_key": st.sampled_from([None, "", "a", "b"]),
+        "timeout": st.sampled_from([None, -1.0, 0.0, 1e-9, 1e-3, 1.0, 1e300, math.inf, math.nan]),
+    },
+)
 odd_things = st.one_of(
     st.none(),
     st.integers(),
@@ -107,13 +115,23 @@ class AnyOrder(RuleBasedStateMachine):
                     self.engine.build_canceled(agent_id)
         return found
 
-    @rule(message=odd_things, to=st.one_of(agent_ids, odd_things), awaits=st.booleans())
-    def send(self, message: Any, to: Any, awaits: bool) -> None:
-        self.take(lambda: self.engine.send_message(message, to), awaits)
+    @rule(
+        message=odd_things,
+        to=st.one_of(agent_ids, odd_things),
+        options=message_options,
+        awaits=st.booleans(),
+    )
+    def send(self, message: Any, to: Any, options: dict[str, Any], awaits: bool) -> None:
+        self.take(lambda: self.engine.send_message(message, to, **options), awaits)
 
-    @rule(message=odd_things, to=st.one_of(topic_ids, odd_things), awaits=st.booleans())
-    def publish(self, message: Any, to: Any, awaits: bool) -> None:
-        self.take(lambda: self.engine.publish_message(message, to), awaits)
+    @rule(
+        message=odd_things,
+        to=st.one_of(topic_ids, odd_things),
+        options=message_options,
+        awaits=st.booleans(),
+    )
+    def publish(self, message: Any, to: Any, options: dict[str, Any], awaits: bool) -> None:
+        self.take(lambda: self.engine.publish_message(message, to, **options), awaits)
 
     def take(self, call: Callable[[], Any], awaits: bool) -> None:
         if not awaits:
@@ -169,7 +187,8 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(
         concurrency=st.one_of(st.none(), st.integers(1, 3)),
         capacity=st.one_of(st.none(), st.integers(1, 3)),
-        drop_oldest=st.booleans(),
+        reentrant=st.booleans(),
+        overflow=st.sampled_from(["reject", "drop_newest", "drop_oldest"]),
         passivate_after=st.sampled_from([None, 0.0, 1e-9, 1.0, 1e300, math.inf, math.nan, -1.0]),
     )
     def configure(self, **options: Any) -> None:

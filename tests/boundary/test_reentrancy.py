@@ -100,7 +100,10 @@ class Late:
         global touched
         touched += 1
         engine.instances(), engine.instance(A), engine.tally(), engine.waiting, engine.idle
-        engine.configure("late", concurrency=1, capacity=1, drop_oldest=False, passivate_after=None)
+        engine.configure(
+            "late", concurrency=1, reentrant=False, capacity=1, overflow="reject",
+            passivate_after=None,
+        )
         engine.send_message("late", A).close()
         with contextlib.suppress(RuntimeError):
             engine.build(AgentId("late", str(touched)))
@@ -134,7 +137,10 @@ async def settled(awaitable):
 
 BOUNDED = """
 async def main():
-    engine.configure("a", concurrency=1, capacity=1, drop_oldest=True, passivate_after=None)
+    engine.configure(
+        "a", concurrency=1, reentrant=False, capacity=1, overflow="drop_oldest",
+        passivate_after=None,
+    )
     engine.open(asyncio.get_running_loop(), contextvars.copy_context(), is_traced=False)
     engine.build(A)
     asked = [asyncio.ensure_future(settled(engine.send_message(Late(), A))) for _ in range(4)]
@@ -259,7 +265,12 @@ async def main():
                 lambda: routes.remove(text),
                 lambda: routes.recipients(TopicId("a", text)),
                 lambda: engine.configure(
-                    text, concurrency=0, capacity=None, drop_oldest=False, passivate_after=None
+                    text,
+                    concurrency=0,
+                    reentrant=False,
+                    capacity=None,
+                    overflow="reject",
+                    passivate_after=None,
                 ),
                 lambda: engine.build(agent_id),
                 lambda: engine.built(agent_id, None),

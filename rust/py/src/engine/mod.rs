@@ -11,7 +11,7 @@
 //! - [`books`], [`agents`], [`handlers`]: the recipient, and the handler of the message.
 //! - [`invoke`], [`task_pool`]: the handler runs, in a task.
 //! - [`execution`], [`waiter`], [`suspension`]: it suspends, and is resumed.
-//! - [`deadlines`]: it is not handled in time.
+//! - [`cancellation`], [`deadlines`]: it is cancelled, or not handled in time.
 //! - [`settlement`], [`observer`]: it ends; the sender gets the response, and observers see it.
 //!
 //! [`engine`] has the state, and what Python may ask of it.
@@ -23,6 +23,7 @@ mod batch;
 mod books;
 #[expect(unsafe_code, reason = "the methods are called without the binding's parsing of arguments")]
 mod call;
+mod cancellation;
 mod deadlines;
 #[allow(clippy::module_inception, reason = "the engine of the folder's name")]
 mod engine;

@@ -9,9 +9,10 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use super::accept::First;
+use super::cancellation::cancelled_error;
 use super::engine::Engine;
 use super::execution::Execution;
-use super::future::{Future, Waiting, cancelled_error};
+use super::future::{Future, Waiting};
 use super::messages::{Kind, Request};
 use super::suspension::{go_on_alone, leave_alone};
 use crate::interpreter::GilMutex;
