@@ -93,6 +93,7 @@ __all__ = [
     "ComponentTypeError",
     "ComponentVersionError",
     "ContextLimitError",
+    "DeadlineExceededError",
     "DeadlockError",
     "FerrogenError",
     "FormatNotSupportedError",

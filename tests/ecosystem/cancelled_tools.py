@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from autogen_agentchat.agents import AssistantAgent
-from autogen_agentchat.messages import TextMessage, ToolCallExecutionEvent
+from autogen_agentchat.messages import TextMessage, ToolCallExecutionEvent, ToolCallRequestEvent
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_agentchat.tools import AgentTool
 from autogen_core import CancellationToken, FunctionCall
@@ -45,12 +45,14 @@ async def cancels_itself() -> str:
     raise asyncio.CancelledError
 
 
-def agent(tool: Any, name: str, arguments: str = "{}") -> AssistantAgent:
+def agent(
+    tool: Any, name: str, arguments: str = "{}", handoffs: list[Any] | None = None
+) -> AssistantAgent:
     call = FunctionCall(id="1", name=name, arguments=arguments)
     usage = RequestUsage(prompt_tokens=1, completion_tokens=1)
     answer = CreateResult(finish_reason="function_calls", content=[call], usage=usage, cached=False)
     client = ReplayChatCompletionClient([answer, "done"], model_info=ABLE)
-    return AssistantAgent("assistant", client, tools=[tool])
+    return AssistantAgent("assistant", client, tools=[tool], handoffs=handoffs)
 
 
 AGENTS: dict[str, Callable[[], AssistantAgent]] = {
@@ -60,12 +62,19 @@ AGENTS: dict[str, Callable[[], AssistantAgent]] = {
     "an agent as a tool": lambda: agent(
         AgentTool(agent(waits, "waits")), "assistant", '{"task": "t"}'
     ),
+    "a handoff": lambda: agent(waits, "transfer_to_user", handoffs=["user"]),
 }
 
 
 async def show(label: str, stream: AsyncIterator[Any], token: CancellationToken) -> None:
     async def consume() -> list[Any]:
-        return [item async for item in stream]
+        items = []
+        async for item in stream:
+            items.append(item)
+            if label.startswith("a handoff") and isinstance(item, ToolCallRequestEvent):
+                token.cancel()  # before the handoff runs
+                started.set()
+        return items
 
     started.clear()
     task = asyncio.ensure_future(consume())

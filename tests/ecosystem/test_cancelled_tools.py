@@ -8,7 +8,8 @@ PROGRAM = Path(__file__).with_name("cancelled_tools.py")
 
 def test_a_cancelled_tool_frees_an_assistant_and_its_team(run_program: Any) -> None:
     upstream = run_program(PROGRAM, "upstream", "0.1", fresh=True)
-    assert [line.rpartition(" ")[2] for line in upstream.splitlines()] == ["hangs"] * 8
+    ends = [line.rpartition(" ")[2] for line in upstream.splitlines()]
+    assert ends == [*["hangs"] * 9, "cancelled"]  # a team sees the call after the handoff
     assert run_program(PROGRAM, "ferrogen", "20", fresh=True).splitlines() == [
         "waits, alone: ends with an error: True",
         "waits, in a team: is cancelled",
@@ -18,4 +19,6 @@ def test_a_cancelled_tool_frees_an_assistant_and_its_team(run_program: Any) -> N
         "cancels itself, in a team: ends with an error: True",
         "an agent as a tool, alone: ends with an error: True",
         "an agent as a tool, in a team: is cancelled",
+        "a handoff, alone: ends with an error: False",
+        "a handoff, in a team: is cancelled",
     ]

@@ -17,6 +17,7 @@ from ferrogen._components.model import ComponentModel
 from ferrogen._core import CancellationToken
 from ferrogen.code_executor.imports import Import
 from ferrogen.code_executor.requirements import FunctionWithRequirements
+from ferrogen.compat.handoffs import is_handoff
 from ferrogen.exceptions import ToolSchemaError
 from ferrogen.tools.arguments import CANCELLATION, Arguments
 from ferrogen.tools.base import BaseTool
@@ -176,6 +177,8 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
             if self._has_cancellation_support:
                 return await call()
             return await value_of(asyncio.ensure_future(call()), cancellation_token)
+        if is_handoff(self._func):
+            return call()
         value = await run_in_thread(
             call, cancellation_token, takes_token=self._has_cancellation_support
         )
