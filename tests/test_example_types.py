@@ -14,8 +14,6 @@ from .test_docstring_examples import EXAMPLES as IN_DOCSTRINGS
 from .test_guide_examples import EXAMPLES as IN_GUIDES
 
 ROOT = Path(__file__).parent.parent
-# Examples of model clients are not typed throughout yet.
-UNTYPED = ("ferrogen.models", "ferrogen-models", "model-clients")
 # Where the import hook is installed, two names are one class, which mypy cannot know.
 HOOKED = '# mypy: disable-error-code="comparison-overlap"\n'
 
@@ -31,11 +29,10 @@ def examples() -> Iterator[tuple[str, str]]:
 def test_the_examples_are_typed(tmp_path: Path) -> None:
     names = {}
     for name, code in examples():
-        if not name.startswith(UNTYPED):
-            path = tmp_path / f"example_{re.sub(r'[^a-zA-Z0-9]', '_', name)}.py"
-            assert path.name not in names, "two examples have one name"
-            names[path.name] = name
-            path.write_text(HOOKED + code if "install()" in code else code, encoding="utf-8")
+        path = tmp_path / f"example_{re.sub(r'[^a-zA-Z0-9]', '_', name)}.py"
+        assert path.name not in names, "two examples have one name"
+        names[path.name] = name
+        path.write_text(HOOKED + code if "install()" in code else code, encoding="utf-8")
     command = (
         *(sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml")),
         *("--cache-dir", str(ROOT / ".mypy_cache"), "--no-explicit-package-bases"),

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from ferrogen import FunctionCall
 from ferrogen.exceptions import ModelError
 from ferrogen.models import AssistantMessage, CreateResult, ModelInfo, UserMessage
 from ferrogen.models.openai import OpenAIChatCompletionClient
+
+from ...random_examples import examples
 
 try:
     import httpx2
@@ -231,7 +233,7 @@ def bytes_of(draw: st.DrawFn, events: list[dict[str, Any]]) -> list[bytes]:
     return [body[a:b] for a, b in zip([0, *places], [*places, len(body)], strict=True)]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@examples(40, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_response_is_the_same_whole_and_streamed(data: st.DataObject) -> None:
     spoken = data.draw(RESPONSES)
@@ -247,6 +249,7 @@ def test_a_response_is_the_same_whole_and_streamed(data: st.DataObject) -> None:
     assert comparable(streamed([stream], "text/plain")) == expected
 
 
+@examples(40)
 @given(st.data())
 def test_an_answer_that_is_cut_by_an_error_is_never_a_result(data: st.DataObject) -> None:
     spoken = data.draw(RESPONSES)
@@ -288,6 +291,7 @@ def test_an_error_at_status_200_is_raised_with_the_words_of_the_service(error: b
         streamed([error])
 
 
+@examples(40)
 @given(st.data())
 def test_a_stream_that_is_cut_anywhere_before_its_reason_is_never_a_result(
     data: st.DataObject,
