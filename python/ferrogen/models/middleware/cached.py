@@ -41,18 +41,18 @@ class CachedConfig(BaseModel):
 
 
 class Cached(Middleware, Component[CachedConfig]):
-    """A client that remembers answers, and gives them again for exactly the same request.
+    """Caches responses, and returns them for equal requests.
 
     Messages, tools, options and the model have to be the same. A stream is given again in the
     pieces it came in. Errors are not remembered. Equal requests at the same time are asked once;
-    whoever is cancelled leaves the others their answer. A store that fails is logged and then
-    does without: the model is asked.
+    a caller that is cancelled does not affect the others. If the store fails, that is logged, and
+    the model is asked.
 
     Args:
         client: The client that is asked what is not remembered.
         store: Keeps the answers, as text; by default in this process. It is asked in a thread
             unless it is an `InMemoryStore`.
-        ttl_seconds: How long an answer holds; ``None`` for ever.
+        ttl_seconds: How long an answer holds; ``None`` for no limit.
         model: What stands for the model; by default the config of the client, without its keys.
         clock: Tells the time.
 

@@ -64,7 +64,7 @@ class Redaction:
         return clean
 
     def request(self, form: dict[str, Any]) -> dict[str, Any]:
-        """Return a request without secrets; among its extra arguments, names tell them too."""
+        """Return a request without secrets; among its extra arguments, also by their names."""
         # Not so elsewhere: a message may well have a field that is called token.
         arguments = form.get("extra_create_args")
         named = {"extra_create_args": _unnamed(arguments)} if arguments else {}

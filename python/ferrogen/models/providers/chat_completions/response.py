@@ -222,4 +222,6 @@ def _index(fields: dict[str, Any], position: int) -> int:
 
 def _unreadable(data: bytes, reason: str) -> ModelResponseError:
     shown = data[:200].decode("utf-8", "replace")
-    return ModelResponseError(f"the service sent what is no chat completion ({reason}): {shown!r}")
+    return ModelResponseError(
+        f"the service sent something other than a chat completion ({reason}): {shown!r}"
+    )
