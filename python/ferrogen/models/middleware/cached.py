@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 from typing_extensions import Self
@@ -29,6 +29,10 @@ from ferrogen.models.results import CreateResult, RequestUsage
 from ferrogen.models.usage import DetailedUsage
 
 _LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
+
+
+_Place: TypeAlias = tuple[str, bool, asyncio.AbstractEventLoop]
+"""A request, whether it is streamed, and the event loop of its callers."""
 
 
 class CachedConfig(BaseModel):
@@ -100,7 +104,7 @@ class Cached(Middleware, Component[CachedConfig]):
         self._model = model
         self._identity = identity(client) if model is None else model
         self._clock = clock or Clock()
-        self._flights: dict[tuple[str, bool], Flight] = {}
+        self._flights: dict[_Place, Flight] = {}
         self._remembered = DetailedUsage(0, 0, cost=0.0)
 
     def total_usage(self) -> RequestUsage:
@@ -115,17 +119,19 @@ class Cached(Middleware, Component[CachedConfig]):
 
     async def _answer(self, request: Request) -> Answer:
         key = fingerprint({"model": self._identity, **written(request)})
-        flight = self._flights.get((key, request.streaming))
+        # The task of a flight belongs to one event loop, so callers in another do not join it.
+        place = (key, request.streaming, asyncio.get_running_loop())
+        flight = self._flights.get(place)
         if flight is None:
-            flight = self._start(key, request)
+            flight = self._start(place, request)
         async with aclosing(flight.follow(request.cancellation_token)) as items:
             async for item in items:
                 if isinstance(item, CreateResult) and item.cached:
                     self._remembered += item.usage
                 yield item
 
-    def _start(self, key: str, request: Request) -> Flight:
-        place = (key, request.streaming)
+    def _start(self, place: _Place, request: Request) -> Flight:
+        key = place[0]
 
         def begin(token: CancellationToken) -> Answer:
             return self._remember(key, request.under(token))

@@ -13,8 +13,8 @@ from ferrogen.models.results import CreateResult
 class Flight:
     """A request on its way, and what has come of it so far.
 
-    It continues as long as it has followers, also without the first one. When the last one leaves, it is
-    cancelled.
+    It continues as long as it has followers, also without the first one. When the last one
+    leaves, it is cancelled.
 
     Args:
         begin: Begins the request, under the token that it is given.

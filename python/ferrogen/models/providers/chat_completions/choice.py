@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ferrogen.models.providers._names import WireNames
-from ferrogen.models.providers.chat_completions.content import content_of
+from ferrogen.models.providers.chat_completions.content import calls_in, content_of
 from ferrogen.models.providers.chat_completions.reasoning import ReasoningMarks
 from ferrogen.models.providers.chat_completions.reasoning_fields import keep_reasoning
 from ferrogen.models.providers.chat_completions.tool_calls import ToolCalls
@@ -100,6 +100,7 @@ class Choice:
         calls = [calls] if isinstance(calls, dict) else calls if isinstance(calls, list) else []
         if isinstance(function := message.get("function_call"), dict) and not calls:
             calls = [{"function": function}]  # deprecated, and still sent
+        calls = calls or calls_in(message.get("content"))
         if whole:
             # The last event of some services repeats the whole message.
             content = {name: self._rest(name, text) for name, text in content.items()}

@@ -70,8 +70,9 @@ class Conversation(msgspec.Struct, frozen=True):
             yield {"role": "system", "content": self._text(message.content)}
         elif isinstance(message, UserMessage):
             wire = {"role": "user", "content": self._user_content(message)}
-            if self.include_name_in_message and not ModelFamily.is_mistral(family):
-                wire["name"] = plain_name(message.source)
+            name = plain_name(message.source)
+            if name and self.include_name_in_message and not ModelFamily.is_mistral(family):
+                wire["name"] = name
             yield wire
         elif isinstance(message, AssistantMessage):
             yield self._assistant(message, names)
