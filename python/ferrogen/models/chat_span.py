@@ -20,10 +20,10 @@ OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
 
 
 class ChatSpan:
-    """The span of one request, if anybody records spans.
+    """The span of one request, if spans are recorded.
 
     Args:
-        span: The span, or ``None`` if nobody would see it.
+        span: The span, or ``None`` if no spans are recorded.
     """
 
     def __init__(self, span: Span | None) -> None:
@@ -57,7 +57,7 @@ def chat_span(model: str, provider: str) -> Iterator[ChatSpan]:
         What takes the answer. An exception that leaves the block is recorded and raised on.
     """
     if isinstance(trace.get_tracer_provider(), ProxyTracerProvider | NoOpTracerProvider):
-        yield ChatSpan(None)  # nobody listens (B2)
+        yield ChatSpan(None)  # no tracer records (B2)
         return
     operation = convention.GenAiOperationNameValues.CHAT
     attributes = {

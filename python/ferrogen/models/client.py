@@ -25,7 +25,7 @@ JsonOutput = Optional[bool | type[BaseModel]]
 
 
 class ChatCompletionClient(ComponentBase[BaseModel], ABC):
-    """What agents ask a model through; whoever serves a model implements it.
+    """The interface between agents and models; a package that serves a model implements it.
 
     Clients are components: `load_component` makes one from a config.
 

@@ -116,7 +116,7 @@ class Interruption:
 
 
 def _take_back(task: asyncio.Task[Any]) -> None:
-    """Let a task go on as if nobody had cancelled it; before 3.11 that is not kept anyway."""
+    """Take back the cancellation of a task; before 3.11 tasks do not count them."""
     uncancel = getattr(task, "uncancel", None)
     if uncancel is not None:
         uncancel()

@@ -11,7 +11,7 @@ from ferrogen._messaging.function_call import FunctionCall
 
 
 class SystemMessage(BaseModel):
-    """What the developer tells the model before anybody else speaks.
+    """Instructions of the developer, before all other messages.
 
     Example:
         ```python
@@ -103,7 +103,7 @@ class FunctionExecutionResult(BaseModel):
     """The ``id`` of the call that this answers; some models leave it empty."""
 
     is_error: Optional[bool] = None
-    """Whether the function failed; ``None`` if nobody said."""
+    """Whether the function failed; ``None`` if that is not known."""
 
 
 class FunctionExecutionResultMessage(BaseModel):
@@ -130,4 +130,4 @@ LLMMessage = Annotated[
     Union[SystemMessage, UserMessage, AssistantMessage, FunctionExecutionResultMessage],
     Field(discriminator="type"),
 ]
-"""Any message of a conversation; ``type`` tells which."""
+"""Any message of a conversation; its ``type`` is the class."""

@@ -45,7 +45,7 @@ class DetailedUsage(RequestUsage):
     """In US dollars; ``None`` if the price of the model is not known."""
 
     estimated: bool = False
-    """Whether tokens were counted here, because the service did not tell their number."""
+    """Whether tokens were counted here, because the service did not report them."""
 
     def __add__(self, other: RequestUsage) -> DetailedUsage:
         if not isinstance(other, RequestUsage):
@@ -82,7 +82,7 @@ def conversation(name: str) -> Iterator[None]:
     """Record what is asked inside a ``with`` block under this conversation.
 
     Args:
-        name: The conversation. Inside a message handler it is the agent's key if nobody says.
+        name: The conversation. Inside a message handler it is the agent's key by default.
 
     Example:
         ```python

@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pydantic import SecretStr
 
 from ferrogen import EVENT_LOGGER_NAME, ComponentModel
+from ferrogen.components import EnvironmentSecret
 from ferrogen.exceptions import ClientSetupError, ModelInfoError, ModelStatusError
 from ferrogen.logging import LLMCallEvent, LLMStreamEndEvent, LLMStreamStartEvent
 from ferrogen.models import ChatCompletionClient, UserMessage
@@ -115,6 +116,18 @@ async def test_a_pickled_client_finds_its_key_in_the_environment(server, monkeyp
 def test_a_client_that_was_given_its_key_is_not_pickled(client):
     with pytest.raises(ClientSetupError, match="environment"):
         pickle.dumps(client)
+
+
+async def test_a_key_by_reference_is_dumped_and_pickled_as_one(server, monkeypatch):
+    monkeypatch.setenv("TEAM_KEY", KEY)
+    client = AnthropicChatCompletionClient(
+        model="claude-3-5-haiku", api_key=EnvironmentSecret("TEAM_KEY"), base_url=server.url
+    )
+    dumped = client.dump_component()
+    assert dumped.config["api_key"] == {"$env": "TEAM_KEY"}
+    again = pickle.loads(pickle.dumps(client))
+    assert again.dump_component() == dumped
+    assert await key_that_is_used(server, again) == KEY
 
 
 def test_a_client_does_not_show_its_key(make_client):

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ferrogen import FunctionCall
@@ -17,6 +17,7 @@ from ferrogen.exceptions import ModelError
 from ferrogen.models import AssistantMessage, CreateResult, UserMessage
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 
+from ...random_examples import examples
 from .conftest import KNOWS_ALL
 
 QUESTION = [UserMessage(content="hello", source="me")]
@@ -166,7 +167,7 @@ BODIES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60)
+@examples(40)
 @given(st.data())
 def test_a_response_is_the_same_whole_and_streamed(data: st.DataObject) -> None:
     body = data.draw(BODIES)
@@ -176,7 +177,7 @@ def test_a_response_is_the_same_whole_and_streamed(data: st.DataObject) -> None:
     assert comparable(streamed([json.dumps(body).encode()])) == expected
 
 
-@settings(max_examples=60)
+@examples(40)
 @given(st.data())
 def test_an_answer_that_is_cut_by_an_error_is_never_a_result(data: st.DataObject) -> None:
     events = data.draw(events_of(data.draw(BODIES)))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pydantic import BaseModel
@@ -278,3 +279,19 @@ async def test_concurrent_equal_requests_are_sent_and_paid_for_once():
     assert {result.content for result in results} == {"answer 0"}
     assert sorted(result.cached for result in results) == [False, True, True, True, True]
     assert len(inner.requests) == 1
+
+
+def test_equal_requests_of_two_event_loops_are_each_answered():
+    together = threading.Barrier(2)
+
+    def answer(messages):
+        together.wait()  # both are in flight
+        return "Ciao!"
+
+    client = Cached(ScriptedClient(answer), model="m")
+
+    def ask():
+        return asyncio.run(client.create([UserMessage(content="Hello", source="me")])).content
+
+    with ThreadPoolExecutor(2) as threads:
+        assert [each.result() for each in [threads.submit(ask) for _ in range(2)]] == ["Ciao!"] * 2

@@ -110,7 +110,7 @@ def broken(change):
         (broken(lambda form: form["exchanges"][0]["answer"].clear()), "lacks 'result'"),
         (
             broken(lambda form: form["exchanges"][0]["answer"].update(error={"type": "KeyError"})),
-            "'KeyError' is no error of a model",
+            "'KeyError' is not an error of a model",
         ),
         (
             broken(lambda form: form["exchanges"][0]["answer"]["result"].update(content=7)),

@@ -125,6 +125,22 @@ async def test_a_call_that_was_no_json_is_sent_back_as_json_that_shows_it(
     assert sent_back == {"malformed_arguments": arguments}
 
 
+async def test_calls_without_ids_get_some_and_their_results_the_same(
+    server: ScriptedServer, client: OpenAIChatCompletionClient
+) -> None:
+    calls = [FunctionCall(id="", name="weather", arguments="{}") for _ in range(2)]
+    results = [FunctionExecutionResult(content=c, name="weather", call_id="") for c in "ab"]
+    called, *answered = await wires(
+        server,
+        client,
+        AssistantMessage(content=calls, source="guide"),
+        FunctionExecutionResultMessage(content=results),
+    )
+    ids = [call["id"] for call in called["tool_calls"]]
+    assert ids == [wire["tool_call_id"] for wire in answered]
+    assert len(set(ids)) == 2
+
+
 async def test_pictures_are_parts_of_a_message(
     server: ScriptedServer, client: OpenAIChatCompletionClient
 ) -> None:

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from ferrogen import FunctionCall
 from ferrogen.exceptions import ModelError
 from ferrogen.models import AssistantMessage, CreateResult, ModelInfo, UserMessage
 from ferrogen.models.openai import OpenAIChatCompletionClient
+
+from ...random_examples import examples
 
 try:
     import httpx2
@@ -231,7 +233,7 @@ def bytes_of(draw: st.DrawFn, events: list[dict[str, Any]]) -> list[bytes]:
     return [body[a:b] for a, b in zip([0, *places], [*places, len(body)], strict=True)]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@examples(40, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_response_is_the_same_whole_and_streamed(data: st.DataObject) -> None:
     spoken = data.draw(RESPONSES)
@@ -247,6 +249,7 @@ def test_a_response_is_the_same_whole_and_streamed(data: st.DataObject) -> None:
     assert comparable(streamed([stream], "text/plain")) == expected
 
 
+@examples(40)
 @given(st.data())
 def test_an_answer_that_is_cut_by_an_error_is_never_a_result(data: st.DataObject) -> None:
     spoken = data.draw(RESPONSES)
@@ -288,6 +291,7 @@ def test_an_error_at_status_200_is_raised_with_the_words_of_the_service(error: b
         streamed([error])
 
 
+@examples(40)
 @given(st.data())
 def test_a_stream_that_is_cut_anywhere_before_its_reason_is_never_a_result(
     data: st.DataObject,
@@ -350,3 +354,93 @@ def test_an_unknown_part_never_costs_the_answer(caplog: pytest.LogCaptureFixture
     assert streamed([*stream, b"data: [DONE]\n\n"]).content == "a"
     warned = [record.getMessage() for record in caplog.records if "smell" in record.getMessage()]
     assert len(warned) == 1
+
+
+def test_calls_among_the_parts_of_the_content_are_calls() -> None:
+    text = {"type": "text", "text": "I look."}
+    call = {"type": "tool_use", "id": "1", "name": "hour", "input": {"zone": "Zürich"}}
+    result = whole(choices({"message": {"content": [text, call]}, "finish_reason": "tool_use"}))
+    assert result.content == [FunctionCall("1", '{"zone": "Zürich"}', "hour")]
+    assert (result.thought, result.finish_reason) == ("I look.", "function_calls")
+    events = [choices({"delta": {"content": [part]}}) for part in (text, call)]
+    stream = [b"data: " + json.dumps(event).encode() + b"\n\n" for event in events]
+    assert comparable(streamed([*stream, b"data: [DONE]\n\n"])) == comparable(result)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        # The name comes behind the first piece of the arguments.
+        (
+            [{"id": "a", "arguments": "{"}, {"name": "hour"}, {"arguments": "}"}],
+            [("hour", "{}")],
+        ),
+        # An empty object stands in the place of the arguments that come later.
+        (
+            [{"id": "a", "name": "hour", "arguments": "{}"}, {"arguments": '{"a": 1}'}],
+            [("hour", '{"a": 1}')],
+        ),
+        # The name and the id are repeated, also behind the last piece.
+        (
+            [
+                {"id": "a", "name": "hour", "arguments": '{"a"'},
+                {"id": "a", "name": "hour", "arguments": ": 1}"},
+                {"id": "a", "name": "hour", "arguments": ""},
+            ],
+            [("hour", '{"a": 1}')],
+        ),
+        # The last event repeats the whole call.
+        (
+            [{"id": "a", "name": "hour", "arguments": '{"a": 1}'}] * 2,
+            [("hour", '{"a": 1}')],
+        ),
+        # Known names, without arguments, ids and numbers.
+        ([{"name": "hour"}, {"name": "day"}], [("hour", "{}"), ("day", "{}")]),
+        ([{"name": "ho"}, {"name": "ur"}], [("hour", "{}")]),
+        # Arguments behind a whole object begin another call of the same function.
+        (
+            [{"name": "hour", "arguments": '{"a": 1}'}, {"arguments": '{"a": 2}'}],
+            [("hour", '{"a": 1}'), ("hour", '{"a": 2}')],
+        ),
+    ],
+)
+@pytest.mark.parametrize("place", [{}, {"index": 0}, {"index": "0"}])
+def test_pieces_of_calls_are_put_together(
+    pieces: list[dict[str, Any]], expected: list[tuple[str, str]], place: dict[str, Any]
+) -> None:
+    events = []
+    for piece in pieces:
+        function = {name: piece[name] for name in ("name", "arguments") if name in piece}
+        call = {**place, "function": function, **({"id": piece["id"]} if "id" in piece else {})}
+        events.append(choices({"delta": {"tool_calls": [call]}}))
+    stream = [b"data: " + json.dumps(event).encode() + b"\n\n" for event in events]
+    result = streamed([*stream, b"data: [DONE]\n\n"])
+    calls = [call for call in result.content if isinstance(call, FunctionCall)]
+    assert [(call.name, call.arguments) for call in calls] == expected
+
+
+@pytest.mark.parametrize("reason", ["error", "network_error", "abort", "MALFORMED_FUNCTION_CALL"])
+@pytest.mark.parametrize("native", [None, "UPSTREAM_GONE"])
+def test_a_reason_that_is_an_error_is_raised(reason: str, native: str | None) -> None:
+    choice = {"index": 0, "finish_reason": reason, "native_finish_reason": native}
+    with pytest.raises(ModelError, match=native or reason):
+        whole(choices({**choice, "message": {"content": "Hel"}}))
+    event = choices({**choice, "delta": {"content": "Hel"}})
+    with pytest.raises(ModelError, match=native or reason):
+        streamed([b"data: " + json.dumps(event).encode() + b"\n\n"])
+
+
+@pytest.mark.parametrize(
+    ("usages", "expected"),
+    [
+        ([{"prompt_tokens": 5, "completion_tokens": n} for n in (1, 2, 7)], (5, 7)),
+        ([{"prompt_tokens": 5, "completion_tokens": 7}, {"prompt_tokens": 0}], (5, 7)),
+        ([{"input_tokens": 5, "output_tokens": 7}], (5, 7)),
+        ([{"prompt_tokens": "5", "total_tokens": 12}], (5, 7)),
+    ],
+)
+def test_usage_is_the_total_so_far(usages: list[Any], expected: tuple[int, int]) -> None:
+    events = [{**choices({"delta": {"content": "a"}}), "usage": usage} for usage in usages]
+    stream = [b"data: " + json.dumps(event).encode() + b"\n\n" for event in events]
+    usage = streamed([*stream, b"data: [DONE]\n\n"]).usage
+    assert (usage.prompt_tokens, usage.completion_tokens) == expected

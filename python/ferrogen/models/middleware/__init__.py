@@ -1,4 +1,4 @@
-"""Clients around clients: each adds one thing, and they go around each other in any order."""
+"""Middleware for model clients: each adds one feature, and they can be nested in any order."""
 
 from ferrogen.models.middleware.budget import Budget, Spending
 from ferrogen.models.middleware.budgeted import Budgeted

@@ -107,7 +107,7 @@ class Budget:
     ) -> Budget:
         """Give the budget of this name, which all clients of a process share; made when asked for.
 
-        It is there as long as anybody holds it.
+        It exists as long as it is referenced.
 
         Raises:
             ClientSetupError: There is one of this name with other limits.

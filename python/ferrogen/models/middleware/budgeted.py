@@ -35,7 +35,7 @@ class BudgetedConfig(BaseModel):
 
 
 class Budgeted(Middleware, Component[BudgetedConfig]):
-    """A client that makes no call that may exceed what is left of a budget.
+    """Rejects calls that could exceed what is left of a budget.
 
     What a call may take is estimated before it and corrected by the usage in its answer. So the
     budget holds for sure if requests limit their answers (``max_tokens`` or the like among the

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 from typing_extensions import Self
@@ -31,6 +31,10 @@ from ferrogen.models.usage import DetailedUsage
 _LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
 
 
+_Place: TypeAlias = tuple[str, bool, asyncio.AbstractEventLoop]
+"""A request, whether it is streamed, and the event loop of its callers."""
+
+
 class CachedConfig(BaseModel):
     """The config of a `Cached`."""
 
@@ -41,18 +45,18 @@ class CachedConfig(BaseModel):
 
 
 class Cached(Middleware, Component[CachedConfig]):
-    """A client that remembers answers, and gives them again for exactly the same request.
+    """Caches responses, and returns them for equal requests.
 
     Messages, tools, options and the model have to be the same. A stream is given again in the
     pieces it came in. Errors are not remembered. Equal requests at the same time are asked once;
-    whoever is cancelled leaves the others their answer. A store that fails is logged and then
-    does without: the model is asked.
+    a caller that is cancelled does not affect the others. If the store fails, that is logged, and
+    the model is asked.
 
     Args:
         client: The client that is asked what is not remembered.
         store: Keeps the answers, as text; by default in this process. It is asked in a thread
             unless it is an `InMemoryStore`.
-        ttl_seconds: How long an answer holds; ``None`` for ever.
+        ttl_seconds: How long an answer holds; ``None`` for no limit.
         model: What stands for the model; by default the config of the client, without its keys.
         clock: Tells the time.
 
@@ -100,7 +104,7 @@ class Cached(Middleware, Component[CachedConfig]):
         self._model = model
         self._identity = identity(client) if model is None else model
         self._clock = clock or Clock()
-        self._flights: dict[tuple[str, bool], Flight] = {}
+        self._flights: dict[_Place, Flight] = {}
         self._remembered = DetailedUsage(0, 0, cost=0.0)
 
     def total_usage(self) -> RequestUsage:
@@ -115,17 +119,19 @@ class Cached(Middleware, Component[CachedConfig]):
 
     async def _answer(self, request: Request) -> Answer:
         key = fingerprint({"model": self._identity, **written(request)})
-        flight = self._flights.get((key, request.streaming))
+        # The task of a flight belongs to one event loop, so callers in another do not join it.
+        place = (key, request.streaming, asyncio.get_running_loop())
+        flight = self._flights.get(place)
         if flight is None:
-            flight = self._start(key, request)
+            flight = self._start(place, request)
         async with aclosing(flight.follow(request.cancellation_token)) as items:
             async for item in items:
                 if isinstance(item, CreateResult) and item.cached:
                     self._remembered += item.usage
                 yield item
 
-    def _start(self, key: str, request: Request) -> Flight:
-        place = (key, request.streaming)
+    def _start(self, place: _Place, request: Request) -> Flight:
+        key = place[0]
 
         def begin(token: CancellationToken) -> Answer:
             return self._remember(key, request.under(token))

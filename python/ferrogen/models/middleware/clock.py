@@ -9,7 +9,7 @@ from ferrogen._core import CancellationToken
 
 
 class Clock:
-    """The time as wrappers see it; a test subclasses it and needs not wait.
+    """The time of middleware; a test subclasses it and does not have to wait.
 
     Example:
         ```python

@@ -26,7 +26,7 @@ _KINDS: Mapping[FailureKind, type[ModelError]] = {
 
 
 def written_failure(error: Exception, now: float) -> dict[str, Any] | None:
-    """Write a failure as JSON values; ``None`` if it is no failure of a model.
+    """Write a failure as JSON values; ``None`` if it is not a failure of a model.
 
     Errors of an SDK, and of a client on one, are written as the error of ours that means the same.
 
@@ -51,11 +51,11 @@ def read_failure(form: Mapping[str, Any]) -> ModelError:
 
     Raises:
         KeyError: A part is missing.
-        ValueError: It is no error of a model.
+        ValueError: It is not an error of a model.
     """
     kind = getattr(exceptions, form["type"], None)
     if not (isinstance(kind, type) and issubclass(kind, ModelError)):
-        raise ValueError(f"{form['type']!r} is no error of a model")
+        raise ValueError(f"{form['type']!r} is not an error of a model")
     if issubclass(kind, ModelStatusError):
         return kind(form["message"], status=form["status"], retry_after=form["retry_after"])
     return kind(form["message"])

@@ -46,7 +46,7 @@ def known_kinds(kinds: Collection[FailureKind]) -> tuple[FailureKind, ...]:
     """Return the kinds.
 
     Raises:
-        ClientSetupError: One of them is no kind, so that no failure would ever be of it.
+        ClientSetupError: One of them does not exist.
     """
     known = get_args(FailureKind)
     for kind in kinds:

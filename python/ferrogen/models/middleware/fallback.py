@@ -43,7 +43,7 @@ class FallbackConfig(BaseModel):
 
 
 class Fallback(Middleware, Component[FallbackConfig]):
-    """A client that asks the next one when one failed.
+    """Uses the next client when one failed.
 
     Each request begins with the first client. Once a piece of a streamed answer is handed out, a
     failure is final. What it says of its model is what holds for all of them: an ability that

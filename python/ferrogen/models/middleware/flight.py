@@ -13,12 +13,12 @@ from ferrogen.models.results import CreateResult
 class Flight:
     """A request on its way, and what has come of it so far.
 
-    It goes on while anybody follows it, whoever began it. When the last one leaves, it is
-    cancelled.
+    It continues as long as it has followers, also without the first one. When the last one
+    leaves, it is cancelled.
 
     Args:
         begin: Begins the request, under the token that it is given.
-        over: Called when nobody can join any more.
+        over: Called when it cannot be joined any more.
     """
 
     def __init__(self, begin: Callable[[CancellationToken], Answer], over: Callable[[], None]):
@@ -33,7 +33,7 @@ class Flight:
     def start(self) -> None:
         """Begin the request; it may be over at once, if tasks of this loop start eagerly."""
         self._task = asyncio.ensure_future(self._run())
-        # Whoever follows is given its error; if nobody does any more, nobody misses it.
+        # Its followers get the error; without followers it is dropped.
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def _run(self) -> None:

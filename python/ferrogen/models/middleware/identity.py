@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -10,15 +9,14 @@ from pydantic_core import to_jsonable_python
 from ferrogen.exceptions import ClientSetupError
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.middleware.middleware import Middleware
-
-_SECRET = re.compile(r"(^|_)(key|token|secret|password|credentials?)$", re.IGNORECASE)
+from ferrogen.models.providers._secrets import is_secret_name
 
 
 def identity(client: ChatCompletionClient) -> Any:
     """Say which model answers, and how, as JSON values.
 
-    For a wrapper it is what is within. For a client it is its config; a new key for the service
-    leaves it the same.
+    For middleware it is that of the client within. For a client it is its config; a new key for
+    the service leaves it the same.
 
     Raises:
         ClientSetupError: The client cannot be dumped.
@@ -34,4 +32,4 @@ def identity(client: ChatCompletionClient) -> Any:
             f"{type(client).__name__} cannot say which model it asks, since it cannot be dumped: "
             "give its name as the model argument"
         ) from error
-    return [dumped.provider, {name: config[name] for name in config if not _SECRET.search(name)}]
+    return [dumped.provider, {name: config[name] for name in config if not is_secret_name(name)}]

@@ -70,7 +70,7 @@ class AnsweringClient(ChatCompletionClient):
 
 
 class Middleware(AnsweringClient):
-    """A client that answers through another, of which it tells whatever it is asked."""
+    """A client around another client, with its model info, usage and token counts."""
 
     def __init__(self, client: ChatCompletionClient) -> None:
         self._client = client

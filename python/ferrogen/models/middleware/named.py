@@ -22,7 +22,7 @@ T = TypeVar("T", bound=Limited)
 
 
 class Names(Generic[T]):
-    """What has a name in this process, as long as anybody holds it."""
+    """The named objects of this process, as long as they are referenced."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind

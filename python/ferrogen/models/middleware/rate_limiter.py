@@ -66,7 +66,7 @@ class RateLimiter:
         self._passages: OrderedDict[Passage, None] = OrderedDict()  # the oldest first
         self._tokens = 0  # of all passages
         self._lock = Lock()
-        # A limiter may outlive the loop it was first used in, a lock may not.
+        # A limiter can outlive the event loop in which it was first used, a lock cannot.
         self._doors: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
             WeakKeyDictionary()
         )
@@ -82,7 +82,7 @@ class RateLimiter:
     ) -> RateLimiter:
         """Give the limiter of this name, which all clients of a process share; made when asked for.
 
-        It is there as long as anybody holds it.
+        It exists as long as it is referenced.
 
         Raises:
             ClientSetupError: There is one of this name with other limits.
@@ -163,7 +163,7 @@ class RateLimiter:
     def _look_again(self) -> None:
         """Wake who waits at the door of each loop; it may be that of another thread."""
         for waiting in list(self._waiting):
-            with suppress(RuntimeError):  # its loop was closed, so nobody waits there
+            with suppress(RuntimeError):  # its event loop was closed, so there are no waiters
                 waiting.get_loop().call_soon_threadsafe(waiting.cancel)
 
     def _delay(self, tokens: int) -> float:

@@ -41,12 +41,12 @@ class RecorderConfig(BaseModel):
 
 
 class Recorder(Middleware, Component[RecorderConfig]):
-    """A client that writes what it was asked and answered into a file, for `Replay`.
+    """Writes requests and responses into a file, for `Replay`.
 
     The file is JSON, and complete after each answer. A file that was there is replaced. Keys are
     never written: neither what the client and the environment have of them, nor what is shaped
     like a key, nor an extra argument under a name such as ``authorization``. Failures of the
-    service are recorded too, as errors of Ferrogen; an answer that nobody waited for is not.
+    service are recorded too, as errors of Ferrogen; a response whose caller has left is not.
 
     Args:
         client: The client that is asked.
@@ -148,7 +148,7 @@ class Recorder(Middleware, Component[RecorderConfig]):
         try:
             return self.remaining_tokens([])
         except Exception:  # noqa: BLE001 - some clients have to download a tokenizer
-            _LOG.warning("the client cannot tell its context length for the cassette")
+            _LOG.warning("the client does not know its context length for the cassette")
             return None
 
     def _to_config(self) -> RecorderConfig:

@@ -14,14 +14,10 @@ from pydantic import SecretStr
 from ferrogen.exceptions import SecretError
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.middleware.middleware import Middleware
+from ferrogen.models.providers._secrets import is_secret_name
 
 REDACTED = "[redacted]"
 
-_NAMES = re.compile(
-    r"authorization|cookie|password|passwd|secret|credential"
-    r"|(^|[-_])(api[-_]?)?keys?$|api[-_]?key|(^|[-_])token$",
-    re.IGNORECASE,
-)
 # How the services shape their keys, and how keys stand in a header.
 _SHAPES = (
     r"\b(?:sk|pk|rk|gsk|xai|hf|ghp|github_pat|glpat|AIza)[-_]?[A-Za-z0-9_-]{16,}",
@@ -68,7 +64,7 @@ class Redaction:
         return clean
 
     def request(self, form: dict[str, Any]) -> dict[str, Any]:
-        """Return a request without secrets; among its extra arguments, names tell them too."""
+        """Return a request without secrets; among its extra arguments, also by their names."""
         # Not so elsewhere: a message may well have a field that is called token.
         arguments = form.get("extra_create_args")
         named = {"extra_create_args": _unnamed(arguments)} if arguments else {}
@@ -90,7 +86,7 @@ def _unnamed(value: Any) -> Any:
     if not isinstance(value, dict):
         return [_unnamed(each) for each in value] if isinstance(value, list) else value
     return {
-        name: REDACTED if isinstance(each, str) and _NAMES.search(name) else _unnamed(each)
+        name: REDACTED if isinstance(each, str) and is_secret_name(name) else _unnamed(each)
         for name, each in value.items()
     }
 
@@ -120,7 +116,7 @@ def _secrets_in(name: str, value: object) -> Iterator[str]:
     if isinstance(value, SecretStr):
         with suppress(SecretError):  # a reference to a variable that is not set hides nothing
             yield value.get_secret_value()
-    elif isinstance(value, str) and _NAMES.search(name):
+    elif isinstance(value, str) and is_secret_name(name):
         yield value
     elif isinstance(value, dict):
         for inner, each in value.items():

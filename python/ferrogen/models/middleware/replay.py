@@ -37,7 +37,7 @@ class ReplayConfig(BaseModel):
 
 
 class Replay(AnsweringClient, Component[ReplayConfig]):
-    """A client that gives the answers which a `Recorder` wrote, without any model.
+    """Responds as a `Recorder` has written, without any model.
 
     Each is given once, for exactly the request that was recorded. It claims the abilities of the
     recorded client, and estimates tokens by itself.
@@ -157,7 +157,7 @@ class Replay(AnsweringClient, Component[ReplayConfig]):
         """Estimate how many tokens the recorded model would have left beside these.
 
         Raises:
-            CassetteError: The recorded client could not tell its context length.
+            CassetteError: The recorded client did not know its context length.
         """
         if self._cassette.context_length is None:
             raise CassetteError(f"{self._path} has no context_length; write one into the file")

@@ -27,7 +27,7 @@ def read_result(form: Mapping[str, Any]) -> CreateResult:
     Raises:
         KeyError: There is no usage.
         TypeError: The usage has other fields.
-        pydantic.ValidationError: The rest is no result.
+        pydantic.ValidationError: The rest is not a result.
     """
     usage = form["usage"]
     kind = RequestUsage if len(usage) == 2 else DetailedUsage

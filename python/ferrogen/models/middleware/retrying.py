@@ -43,7 +43,7 @@ class RetryingConfig(BaseModel):
 
 
 class Retrying(Middleware, Component[RetryingConfig]):
-    """A client that puts a request again when it failed for a reason that may pass.
+    """Retries requests after transient failures.
 
     It waits a random time in between, of up to twice as long from one failure to the next, so
     that many clients that failed together do not come back together. If the service says how long

@@ -96,7 +96,7 @@ class SqliteCacheStore(CacheStore[str], Component[SqliteCacheStoreConfig]):
 
         Raises:
             CacheStoreError: The file cannot be written.
-            SerializationError: The value is no text.
+            SerializationError: The value is not text.
         """
         if not isinstance(value, str):
             raise SerializationError(f"a SqliteCacheStore keeps text, not {type(value).__name__}")

@@ -36,8 +36,8 @@ class Connections:
         loop = asyncio.get_running_loop()
         keeper = self._keepers.get(loop)
         if keeper is None:
-            keeper = _Keeper(self._make(), lambda: self._forget(loop))
             with self._lock:
+                keeper = _Keeper(self._make(), lambda: self._forget(loop))
                 for other in [other for other in self._keepers if other.is_closed()]:
                     del self._keepers[other]
                 self._keepers[loop] = keeper

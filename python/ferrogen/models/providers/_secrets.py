@@ -16,7 +16,7 @@ REMOVED = "***"
 
 _SECRET_NAME = re.compile(
     r"authoriz|(^|[-_])auth([-_]|$)|cookie|password|passwd|secret|credential"
-    r"|(^|[-_])(api[-_]?)?keys?$|api[-_]?key|(^|[-_])tokens?$",
+    r"|(^|[-_])(api[-_]?)?keys?$|api[-_]?key|(^|[-_])token$",
     re.IGNORECASE,
 )
 _HEADER_WITH_SECRET = re.compile(r"auth|key|token", re.IGNORECASE)

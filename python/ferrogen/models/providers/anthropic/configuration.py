@@ -13,7 +13,7 @@ from ferrogen.models.providers.anthropic.prompt_cache import PromptCache
 from ferrogen.models.usage import UsageLedger
 
 DEFAULT_MAX_TOKENS = 4096
-"""How long an answer may get if nobody says; the API wants to be told."""
+"""The default length of answers; the API requires one."""
 
 
 class ThinkingConfig(TypedDict, total=False):

@@ -81,7 +81,7 @@ class Conversation:
             self._say("user", text_blocks(OPENING))
         last = self.messages[-1]
         if last["role"] == "assistant" and last["content"][-1]["type"] == "text":
-            # Whatever the model is to continue may not end in blanks.
+            # A text that the model continues must not end in blanks.
             said = last["content"][-1]["text"].rstrip()
             last["content"][-1] = {"type": "text", "text": said}
 

@@ -62,7 +62,7 @@ def structure_of(
 
     Args:
         json_output: As `ChatCompletionClient.create` takes it.
-        response_format: The same as OpenAI writes it, which is heeded if ``json_output`` is None.
+        response_format: The same in OpenAI's form; used if ``json_output`` is None.
         model_info: What the model is said to know.
 
     Raises:

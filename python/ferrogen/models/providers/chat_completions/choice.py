@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ferrogen.models.providers._names import WireNames
-from ferrogen.models.providers.chat_completions.content import content_of
+from ferrogen.models.providers.chat_completions.content import calls_in, content_of
 from ferrogen.models.providers.chat_completions.reasoning import ReasoningMarks
 from ferrogen.models.providers.chat_completions.reasoning_fields import keep_reasoning
 from ferrogen.models.providers.chat_completions.tool_calls import ToolCalls
 from ferrogen.models.results import ChatCompletionTokenLogprob, TopLogprob
+
+_PLAIN = frozenset({"role", "content"})
 
 
 class Choice:
@@ -57,9 +59,12 @@ class Choice:
         reason = fields.get("finish_reason")
         if isinstance(reason, str) and reason:
             self.finish_reason = reason
-        self._take_logprobs(fields.get("logprobs"))
+        if logprobs := fields.get("logprobs"):
+            self._take_logprobs(logprobs)
         delta, message = fields.get("delta"), fields.get("message")
-        if isinstance(delta, dict) and (delta or not isinstance(message, dict)):
+        if isinstance(delta, dict) and delta.keys() <= _PLAIN:
+            pieces = self._plain(delta.get("content"))
+        elif isinstance(delta, dict) and (delta or not isinstance(message, dict)):
             pieces = self._message(delta, whole=False)
         elif isinstance(message, dict):
             pieces = self._message(message, whole=True)
@@ -70,6 +75,16 @@ class Choice:
             pieces.append(mark)
         self.shown += pieces
         return pieces
+
+    def _plain(self, content: Any) -> list[str]:
+        """Take a piece that has text only, as most have."""
+        if not isinstance(content, str):
+            return self._message({"content": content}, whole=False)
+        if not content:
+            return []
+        self._pieces["text"].append(content)
+        mark = self._marks.end()
+        return [mark, content] if mark else [content]
 
     def written(self) -> str:
         """Return all that the model wrote."""
@@ -85,6 +100,7 @@ class Choice:
         calls = [calls] if isinstance(calls, dict) else calls if isinstance(calls, list) else []
         if isinstance(function := message.get("function_call"), dict) and not calls:
             calls = [{"function": function}]  # deprecated, and still sent
+        calls = calls or calls_in(message.get("content"))
         if whole:
             # The last event of some services repeats the whole message.
             content = {name: self._rest(name, text) for name, text in content.items()}

@@ -13,9 +13,10 @@ _LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
 _REASONING_PARTS = ("thinking", "reasoning", "reasoning_text", "summary_text", "thought")
 # The first that has a text holds: services that rename theirs send both for a time.
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+_CALL_PARTS = ("tool_use", "tool_call", "function_call")
 _KNOWN_PARTS = (
     *("text", "output_text", "refusal", "str", *_REASONING_PARTS),
-    *("redacted_thinking", "reasoning.encrypted"),
+    *("redacted_thinking", "reasoning.encrypted", *_CALL_PARTS),
 )
 
 
@@ -56,6 +57,20 @@ def content_of(message: Mapping[str, Any], warned: set[str]) -> Content:
     else:
         raise ModelResponseError(f"the service's answer has content of no kind: {content!r:.200}")
     return Content(**texts)
+
+
+def calls_in(content: Any) -> list[dict[str, Any]]:
+    """Return the calls among the parts of a content, where some services put them."""
+    parts = content if isinstance(content, list) else []
+    return [
+        {
+            "id": part.get("id"),
+            "name": part.get("name"),
+            "arguments": part.get("input", part.get("arguments")),
+        }
+        for part in parts
+        if isinstance(part, dict) and part.get("type") in _CALL_PARTS
+    ]
 
 
 def _kind(part: Any) -> str:

@@ -8,7 +8,7 @@ OPENING, CLOSING = "<think>", "</think>"
 
 
 class ReasoningMarks:
-    """Sets marks around the pieces of reasoning in a stream, so that readers can tell them."""
+    """Sets marks around the pieces of reasoning in a stream, so that readers can separate them."""
 
     def __init__(self) -> None:
         self._inside = False

@@ -19,7 +19,7 @@ from ferrogen.models.providers._sse import ServerEvent
 from ferrogen.models.providers._usage import ReportedUsage
 from ferrogen.models.providers.chat_completions.choice import Choice
 from ferrogen.models.providers.chat_completions.reasoning import without_reasoning
-from ferrogen.models.providers.chat_completions.usage_fields import usage_in
+from ferrogen.models.providers.chat_completions.usage_fields import reports_usage, usage_in
 from ferrogen.models.results import CreateResult
 from ferrogen.models.usage import DetailedUsage
 
@@ -166,7 +166,8 @@ class ChatResponse:
             raise _unreadable(data, "its choices are not a list of objects")
         if isinstance(model := body.get("model"), str):
             self.model = model
-        self.usage.merge(usage_in(body, choices))
+        if reports_usage(body, choices):
+            self.usage.merge(usage_in(body, choices))
         if not choices and (error := error_instead_of(body)) is not None:
             raise self._failures.told(error)
         shown: list[str] = []
@@ -176,7 +177,9 @@ class ChatResponse:
             if index in taken and "delta" not in fields:  # two whole choices are never one
                 index = max(self._choices) + 1
             taken.add(index)
-            choice = self._choices.setdefault(index, Choice(self._names, self._warned))
+            choice = self._choices.get(index)
+            if choice is None:
+                choice = self._choices[index] = Choice(self._names, self._warned)
             self.begun = True
             pieces = choice.take(fields)
             if index == 0:
@@ -186,10 +189,11 @@ class ChatResponse:
 
     def _raise_failure(self, fields: dict[str, Any]) -> None:
         """Raise if a choice was cut by an error."""
-        reason = fields.get("finish_reason")
-        message = fields.get("delta") or fields.get("message")
-        error = fields.get("error") or (message.get("error") if isinstance(message, dict) else None)
-        if not error and not is_failure(reason if isinstance(reason, str) else None):
+        reason, error = fields.get("finish_reason"), fields.get("error")
+        if not error:
+            message = fields.get("delta") or fields.get("message")
+            error = message.get("error") if isinstance(message, dict) else None
+        if not error and not (isinstance(reason, str) and is_failure(reason)):
             return
         words = f"finish reason {reason!r}"
         if native := fields.get("native_finish_reason"):
@@ -218,4 +222,6 @@ def _index(fields: dict[str, Any], position: int) -> int:
 
 def _unreadable(data: bytes, reason: str) -> ModelResponseError:
     shown = data[:200].decode("utf-8", "replace")
-    return ModelResponseError(f"the service sent what is no chat completion ({reason}): {shown!r}")
+    return ModelResponseError(
+        f"the service sent something other than a chat completion ({reason}): {shown!r}"
+    )

@@ -8,6 +8,13 @@ from typing import Any
 from ferrogen.models.providers._usage import ReportedUsage, count, optional_count, part
 
 
+def reports_usage(body: Mapping[str, Any], choices: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a response or an event reports usage, which most events do not."""
+    if body.get("usage") or "x_groq" in body:
+        return True
+    return any("usage" in choice for choice in choices)
+
+
 def usage_in(body: Mapping[str, Any], choices: Sequence[Mapping[str, Any]] = ()) -> ReportedUsage:
     """Return the usage that a response or an event reports.
 

@@ -60,7 +60,9 @@ class Conversation(msgspec.Struct, frozen=True):
         if ModelFamily.is_claude(self.info["family"]):
             messages = _as_claude_takes_them(messages)
         names = names or WireNames()
-        return [wire for message in messages for wire in self._wires(message, names)]
+        wires = [wire for message in messages for wire in self._wires(message, names)]
+        _fill_ids(wires)
+        return wires
 
     def _wires(self, message: LLMMessage, names: WireNames) -> Iterable[dict[str, Any]]:
         family = self.info["family"]
@@ -68,8 +70,9 @@ class Conversation(msgspec.Struct, frozen=True):
             yield {"role": "system", "content": self._text(message.content)}
         elif isinstance(message, UserMessage):
             wire = {"role": "user", "content": self._user_content(message)}
-            if self.include_name_in_message and not ModelFamily.is_mistral(family):
-                wire["name"] = plain_name(message.source)
+            name = plain_name(message.source)
+            if name and self.include_name_in_message and not ModelFamily.is_mistral(family):
+                wire["name"] = name
             yield wire
         elif isinstance(message, AssistantMessage):
             yield self._assistant(message, names)
@@ -157,6 +160,20 @@ def _call(call: FunctionCall, names: WireNames, data: Mapping[str, Any]) -> dict
         "type": "function",
         "function": {**data.get("function", {}), **function},
     }
+
+
+def _fill_ids(wires: list[dict[str, Any]]) -> None:
+    """Give calls without an id one, and their results the same, because services refuse them."""
+    pending: list[str] = []
+    number = 0
+    for wire in wires:
+        for call in wire.get("tool_calls", ()):
+            if not call["id"]:
+                number += 1
+                call["id"] = f"call_{number}"
+                pending.append(call["id"])
+        if wire.get("tool_call_id") == "" and pending:
+            wire["tool_call_id"] = pending.pop(0)
 
 
 def readable(arguments: str) -> str:

@@ -1,4 +1,4 @@
-"""The client for OpenAI, and for every service that speaks its chat API."""
+"""The client for OpenAI, and for every service with its chat API."""
 
 from __future__ import annotations
 
