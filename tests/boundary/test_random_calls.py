@@ -45,9 +45,9 @@ topic_ids = st.builds(TopicId, st.sampled_from("tu"), st.sampled_from(["", "1"])
 message_options = st.fixed_dictionaries(
     {},
     optional={
-        "priority": st.one_of(st.none(), st.integers(-3, 3)),
+        "priority": st.one_of(st.none(), st.integers(-2, 2)),
         "fairness_key": st.sampled_from([None, "", "a", "b"]),
-        "timeout": st.sampled_from([None, -1.0, 0.0, 1e-9, 1e-3, 1.0, 1e300, math.inf, math.nan]),
+        "timeout": st.sampled_from([None, 1e-9, 1e-3, 1.0, 1e300, math.inf]),
     },
 )
 odd_things = st.one_of(
