@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PUBLISHING", "SECONDS", "SENDING", "Sender", "within"]
 
+DISTANT = 1e6
+"""A deadline, in seconds, that no message exceeds."""
 SECONDS = (0.001, 0.002, 0.003, 0.005, 0.01)
 """Few and equal durations, so that timers meet."""
 
@@ -74,6 +76,9 @@ class Sender:
         more: dict[str, Any] = {"cancellation_token": token}
         if entry.message_id is not None:
             more["message_id"] = entry.message_id
+        if self.random.random() < 0.05:
+            more["timeout"] = DISTANT
+            self.home.used["option: timeout"] += 1
         run = self.run
         is_own = run is not None and run.worker.home is self.home and self.random.random() < 0.5
         if isinstance(entry.to, TopicId):

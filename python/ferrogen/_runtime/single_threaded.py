@@ -361,6 +361,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             task.cancel()
         if others:
             await asyncio.wait(others)
+        # Handlers that were cancelled may have sent messages. No agent is passivated from here on.
+        self._engine.shut()
         for _, agent in self._engine.instances():
             try:
                 await agent.close()

@@ -1,5 +1,6 @@
 """Public path of the client for Anthropic's API."""
 
+from ferrogen.models._former_paths import keep_former_paths
 from ferrogen.models.providers.anthropic import (
     AnthropicChatCompletionClient,
     AnthropicClientConfiguration,
@@ -13,3 +14,5 @@ __all__ = [
     "AnthropicClientConfigurationConfigModel",
     "ThinkingConfig",
 ]
+
+keep_former_paths(__name__, "ferrogen.models.providers.anthropic")

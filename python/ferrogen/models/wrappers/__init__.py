@@ -1,5 +1,6 @@
 """Former path of `ferrogen.models.middleware`."""
 
+from ferrogen.models._former_paths import keep_former_paths
 from ferrogen.models.middleware import (
     TRANSIENT,
     Budget,
@@ -33,3 +34,9 @@ __all__ = [
     "Spending",
     "SqliteCacheStore",
 ]
+
+keep_former_paths(
+    __name__,
+    "ferrogen.models.middleware",
+    {"wrapper": "ferrogen.models.middleware.middleware"},
+)

@@ -4,10 +4,9 @@ from ferrogen.exceptions import MissingDependencyError
 
 try:
     import anthropic
-    import httpx2
 except ImportError as error:
     raise MissingDependencyError(
         "ferrogen.models.anthropic needs Anthropic's SDK: pip install 'ferrogen[anthropic]'"
     ) from error
 
-__all__ = ["anthropic", "httpx2"]
+__all__ = ["anthropic"]

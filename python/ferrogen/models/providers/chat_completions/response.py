@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from ferrogen.exceptions import ModelResponseError
 from ferrogen.models.providers._error_bodies import error_in, error_instead_of, told
 from ferrogen.models.providers._errors import Failures
@@ -18,6 +16,7 @@ from ferrogen.models.providers._provider_data import ProviderData
 from ferrogen.models.providers._sse import ServerEvent
 from ferrogen.models.providers._usage import ReportedUsage
 from ferrogen.models.providers.chat_completions.choice import Choice
+from ferrogen.models.providers.chat_completions.decoding import read_chunk, unreadable
 from ferrogen.models.providers.chat_completions.reasoning import without_reasoning
 from ferrogen.models.providers.chat_completions.usage_fields import reports_usage, usage_in
 from ferrogen.models.results import CreateResult
@@ -87,7 +86,7 @@ class ChatResponse:
         if body is None:
             return []
         if not isinstance(body, dict):
-            raise _unreadable(event.data, "it is not an object")
+            raise unreadable(event.data, "it is not an object")
         if (error := error_in(body)) is not None:
             raise self._failures.told(error)
         return self._body(body, event.data)
@@ -163,7 +162,7 @@ class ChatResponse:
         choices = body.get("choices")
         choices = [choices] if isinstance(choices, dict) else choices or []
         if not isinstance(choices, list) or not all(isinstance(each, dict) for each in choices):
-            raise _unreadable(data, "its choices are not a list of objects")
+            raise unreadable(data, "its choices are not a list of objects")
         if isinstance(model := body.get("model"), str):
             self.model = model
         if reports_usage(body, choices):
@@ -208,20 +207,13 @@ class ChatResponse:
         if not data:
             return {"message": "the service gave no reason"} if event.name in _ERROR_NAMES else None
         try:
-            return msgspec.json.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return read_chunk(data)
+        except ModelResponseError:
             if event.name in _ERROR_NAMES:
                 return data.decode("utf-8", "replace")
-            raise _unreadable(data, str(error)) from error
+            raise
 
 
 def _index(fields: dict[str, Any], position: int) -> int:
     index = fields.get("index")
     return index if isinstance(index, int) and index >= 0 else position
-
-
-def _unreadable(data: bytes, reason: str) -> ModelResponseError:
-    shown = data[:200].decode("utf-8", "replace")
-    return ModelResponseError(
-        f"the service sent something other than a chat completion ({reason}): {shown!r}"
-    )

@@ -10,8 +10,10 @@ import msgspec
 
 from ferrogen._messaging.function_call import FunctionCall
 from ferrogen.models.providers._call_ids import CallIds
-from ferrogen.models.providers._names import WireNames
+from ferrogen.models.providers._names import WireNames, plain_name
 from ferrogen.models.providers._usage import part
+
+__all__ = ["OpenCall", "ToolCalls", "merge_fields", "plain_name", "written"]
 
 _KNOWN = frozenset({"index", "id", "type", "function"})
 _KNOWN_OF_FUNCTION = frozenset({"name", "arguments", "parameters"})
