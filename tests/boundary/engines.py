@@ -51,6 +51,9 @@ class Host:
     def is_registered(self, agent_id: AgentId) -> bool:
         return agent_id.type != "unknown"
 
+    def may_passivate(self) -> bool:
+        return True
+
     def entry_point(self, agent: Agent) -> None:
         return None
 

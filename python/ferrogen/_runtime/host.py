@@ -84,6 +84,7 @@ class EngineHost:
         self.wake = lifecycle.notify_message
         self.notify_idle = lifecycle.notify_idle
         self.notify_interception = lifecycle.notify_interception
+        self._lifecycle = lifecycle
         self.build_inline = builder.build_inline
         self.start_build = builder.start
         self.passivated = builder.close_passivated
@@ -92,6 +93,10 @@ class EngineHost:
         self.observe_delivery = partial(DeliveryObservation, observer)
 
     # Agents.
+
+    def may_passivate(self) -> bool:
+        """Whether idle agents may leave: `close` closes all that are there."""
+        return not self._lifecycle.is_closed
 
     def is_registered(self, agent_id: AgentId) -> bool:
         """Whether there is a factory or an instance of the agent's type."""

@@ -74,6 +74,11 @@ class Lifecycle:
             loop.call_later(_NEVER_STARTED_SECONDS, self._warn_if_never_started)
         return loop
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the runtime is closed."""
+        return self._is_closed
+
     def enter_loop(self) -> asyncio.AbstractEventLoop:
         """Return the running event loop, binding the runtime to it.
 

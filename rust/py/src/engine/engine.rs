@@ -316,7 +316,8 @@ impl Engine {
             task.retire(py, event_loop.as_ref().map(|one| one.bind(py)));
         }
         // The event loop must not keep the runtime alive.
-        this.cancel_timer(py)
+        this.cancel_timer(py)?;
+        Self::set_timer(slf)
     }
 
     #[getter]

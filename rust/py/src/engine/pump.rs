@@ -68,14 +68,13 @@ impl Engine {
     /// Arms the one timer for the time at which the core is to be called next.
     pub(super) fn set_timer(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
-        let idle = this.books.with(py, |books| books.machine.next_wake());
+        // Handlers go on while the runtime is stopped, and so do their deadlines; agents do not rest then.
+        let runs = this.state.with(py, |state| state.is_open_here() || state.is_by_hand);
+        let idle = this.books.with(py, |books| books.machine.next_wake()).filter(|_| runs);
         let deadline = this.deadlines.with(py, |deadlines| deadlines.next_wake());
         let Some(wake) = idle.into_iter().chain(deadline).min() else { return Ok(()) };
-        let (runs, armed) = this.state.with(py, |state| {
-            let runs = state.is_open_here() || state.is_by_hand || deadline.is_some();
-            (runs, state.timer.as_ref().map(|timer| timer.when))
-        });
-        if !runs || armed.is_some_and(|armed| armed <= wake) {
+        let armed = this.state.with(py, |state| state.timer.as_ref().map(|timer| timer.when));
+        if armed.is_some_and(|armed| armed <= wake) {
             return Ok(());
         }
         let Some(event_loop) = this.bound_loop(py) else { return Ok(()) };
@@ -88,11 +87,7 @@ impl Engine {
         }
     }
 
-    /// Cancels the timer, unless it is for a deadline: handlers go on while the runtime is stopped.
     pub(super) fn cancel_timer(&self, py: Python<'_>) -> PyResult<()> {
-        if self.deadlines.with(py, |deadlines| deadlines.next_wake().is_some()) {
-            return Ok(());
-        }
         match self.state.with(py, |state| state.timer.take()) {
             Some(timer) => timer.handle.call_method0(py, intern!(py, "cancel")).map(|_| ()),
             None => Ok(()),
@@ -107,6 +102,10 @@ impl Engine {
         let Some(event_loop) = this.bound_loop(py) else { return Ok(()) };
         let now = now(&event_loop)?;
         Self::expire(engine, now)?;
+        let runs = this.state.with(py, |state| state.is_open_here() || state.is_by_hand);
+        if !runs || !this.host.call_method0(py, intern!(py, "may_passivate"))?.is_truthy(py)? {
+            return Self::set_timer(engine);
+        }
         // The records leave before a new agent can get one of the slots.
         let passivated: Vec<_> = this.books.with(py, |books| {
             books.machine.advance(now);
