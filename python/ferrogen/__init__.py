@@ -33,6 +33,7 @@ from ._messaging.topic import DefaultTopicId, TopicId
 from ._messaging.type_prefix_subscription import TypePrefixSubscription
 from ._messaging.type_subscription import TypeSubscription
 from ._runtime.dead_letters import DeadLetter
+from ._runtime.gathering import GatheredResponses
 from ._runtime.protocol import AgentRuntime
 from ._runtime.single_threaded import SingleThreadedAgentRuntime
 from ._serialization.known import try_get_known_serializers_for_type
@@ -99,6 +100,7 @@ __all__ = [
     "DefaultTopicId",
     "DropMessage",
     "FunctionCall",
+    "GatheredResponses",
     "Image",
     "InMemoryStore",
     "InterventionHandler",

@@ -28,11 +28,11 @@ from ferrogen._telemetry.tracing_config import MessageRuntimeTracingConfig
 
 from .agent_table import AgentTable, not_registered
 from .building import Builder
+from .calls import Calls
 from .dead_letters import DeadLetters
 from .host import EngineHost
 from .lifecycle import Lifecycle
 from .observer import Observer
-from .protocol import AgentRuntime
 from .state import load_state, save_state
 
 __all__ = ["SingleThreadedAgentRuntime"]
@@ -45,7 +45,7 @@ PLAIN_TASKS = "FERROGEN_PLAIN_TASKS"
 _type = type  # parameters named `type` are part of the API, and hide the built-in
 
 
-class SingleThreadedAgentRuntime(AgentRuntime):
+class SingleThreadedAgentRuntime(Calls):
     """Runs agents on one event loop: messages are taken in order, handlers run concurrently.
 
     Args:
