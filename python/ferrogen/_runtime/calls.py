@@ -143,8 +143,8 @@ class Calls(AgentRuntime):
 
         The call returns when every recipient has responded or failed, when `quorum` of them have
         responded, or after `timeout` seconds, with what is there. The other requests are cancelled
-        then: those still queued are never started, and handlers that run continue, with a cancelled
-        `ctx.cancellation_token`, and their responses are discarded.
+        then: their `ctx.cancellation_token` is, and their responses are discarded. Handlers that do
+        not use the token run to their end, and so do those of requests that are still queued.
 
         Args:
             message: The message.

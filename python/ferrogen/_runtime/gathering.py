@@ -115,7 +115,7 @@ async def gather_responses(
         requests.close()
         for task, token in tasks.items():
             if not task.done():
-                token.cancel()  # a message that is still queued is never started
+                token.cancel()
                 task.cancel()
     return GatheredResponses(
         responses=requests.responses,
