@@ -35,6 +35,7 @@ from ._messaging.type_subscription import TypeSubscription
 from ._runtime.dead_letters import DeadLetter
 from ._runtime.gathering import GatheredResponses
 from ._runtime.protocol import AgentRuntime
+from ._runtime.scheduling import Schedule
 from ._runtime.single_threaded import SingleThreadedAgentRuntime
 from ._serialization.known import try_get_known_serializers_for_type
 from ._serialization.serializer import (
@@ -109,6 +110,7 @@ __all__ = [
     "MessageSerializer",
     "Priority",
     "RoutedAgent",
+    "Schedule",
     "SingleThreadedAgentRuntime",
     "Subscription",
     "SubscriptionInstantiationContext",

@@ -1,7 +1,10 @@
-"""Calls beyond AutoGen's: typed requests and requests to all subscribers."""
+"""Calls beyond AutoGen's: typed requests, requests to all subscribers, schedules."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+from datetime import timezone, tzinfo
+from functools import partial
 from types import UnionType
 from typing import Any, TypeVar, overload
 
@@ -11,8 +14,11 @@ from ferrogen.exceptions import NoSubscriberError
 
 from .gathering import GatheredResponses, check_limits, gather_responses
 from .host import EngineHost
+from .lifecycle import Lifecycle
 from .protocol import AgentRuntime
 from .response_types import ResponseType
+from .schedule_times import make_times
+from .scheduling import Schedule, Scheduler
 
 __all__ = ["Calls"]
 
@@ -23,7 +29,9 @@ class Calls(AgentRuntime):
     """What a runtime offers on top of `send_message` and `publish_message`."""
 
     _host: EngineHost
+    _lifecycle: Lifecycle
     _routes: Routes
+    _scheduler: Scheduler
 
     @overload
     async def ask(
@@ -239,3 +247,64 @@ class Calls(AgentRuntime):
             quorum=quorum,
             cancellation_token=cancellation_token,
         )
+
+    def schedule(
+        self,
+        message: Any,
+        to: AgentId | TopicId,
+        *,
+        every: float | None = None,
+        cron: str | None = None,
+        delay: float | None = None,
+        count: int | None = None,
+        zone: tzinfo = timezone.utc,
+        **options: Any,
+    ) -> Schedule:
+        """Send or publish a message again and again.
+
+        With `every`, the times are at a constant distance: a message that is late does not shift
+        the ones after it. With `cron`, they are those that match a cron expression: minute, hour,
+        day of the month, month, day of the week, as Vixie cron reads them.
+
+        A message that is sent is handled before the next one is sent: times that pass meanwhile are
+        skipped, and counted by `Schedule.skipped`. A message that is published does not wait for
+        its handlers. Errors are logged, and the schedule continues. It ends with the runtime, when
+        that is drained, stopped or closed, or halts; waiting for the next time does not keep a
+        runtime from being idle.
+
+        Args:
+            message: The message, the same object each time.
+            to: The agent to send it to, or the topic to publish it to.
+            every: The seconds from one message to the next.
+            cron: Five fields, or a nickname such as `@daily`.
+            delay: The seconds until the first message; by default `every`. With `cron`, the seconds
+                during which no time counts.
+            count: After how many messages to end; None for no limit.
+            zone: The time zone of `cron`.
+            **options: Further arguments of `send_message` or `publish_message`.
+
+        Returns:
+            A handle, which cancels the schedule.
+
+        Raises:
+            ValueError: An option is out of range or contradicts another, or the cron expression is
+                invalid.
+            TypeError: `to` is neither an `AgentId` nor a `TopicId`, or an option is unknown.
+            RuntimeError: No event loop is running.
+            RuntimeStoppedError: The runtime is closed or has halted.
+            WrongLoopError: The runtime runs on another event loop.
+
+        Example:
+            See `Schedule`.
+        """
+        self._lifecycle.enter()
+        send: Callable[[], Coroutine[Any, Any, Any]]
+        if isinstance(to, AgentId):
+            send = partial(self.send_message, message, to, **options)
+        elif isinstance(to, TopicId):
+            send = partial(self.publish_message, message, to, **options)
+        else:
+            raise TypeError(f"a schedule takes an AgentId or a TopicId, not {to!r}")
+        times = make_times(every, cron, delay, zone)
+        send().close()  # raises if an option is unknown
+        return self._scheduler.add(f"{type(message).__name__} to {to}", send, times, count)

@@ -34,6 +34,7 @@ from .host import EngineHost
 from .lifecycle import Lifecycle
 from .lifetime import Lifetime
 from .observer import Observer
+from .scheduling import Scheduler
 from .state import load_state, save_state
 
 __all__ = ["SingleThreadedAgentRuntime"]
@@ -122,6 +123,8 @@ class SingleThreadedAgentRuntime(Calls, Lifetime):
         self._agents = AgentTable(self)
         observer = Observer(self._serialization, tracing)
         self._lifecycle = Lifecycle(observer, kept, raise_unhandled=not ignore_unhandled_exceptions)
+        self._scheduler = Scheduler(lambda: observer.runtime_context)
+        self._lifecycle.end_callbacks.append(self._scheduler.cancel_all)
         self._builder = Builder(self._agents, observer, kept)
         # The caller's list itself: a handler that is added to it later is used too.
         given: Sequence[InterventionHandler] = ()
