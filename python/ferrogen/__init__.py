@@ -19,6 +19,7 @@ from ._agents.metadata import AgentMetadata
 from ._agents.options import AgentOptions, agent_options
 from ._agents.proxy import AgentProxy
 from ._agents.routed import RoutedAgent
+from ._agents.streaming import stream
 from ._agents.subscribing import default_subscription, type_subscription
 from ._core import AgentId, CancellationToken
 from ._core import __version__ as __version__
@@ -126,6 +127,7 @@ __all__ = [
     "is_component_instance",
     "message_handler",
     "rpc",
+    "stream",
     "trace_create_agent_span",
     "trace_invoke_agent_span",
     "trace_tool_span",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, TypeAlias, TypeVar, final, overload
 
@@ -344,6 +344,22 @@ class BaseAgent(ABC, Agent):
         expected = ResponseType(response_type)
         response = self.send_message(message, agent_id, **options)
         return await expected.check(response, agent_id, message)
+
+    def stream(self, message: Any, agent_id: AgentId, **options: Any) -> AsyncGenerator[Any, None]:
+        """Send a message to another agent, and read the parts with which its handler responds.
+
+        Args:
+            message: The message.
+            agent_id: The agent to send it to; its handler is decorated with `stream`.
+            **options: Further arguments of `send_message`.
+
+        Returns:
+            An async iterator of the parts. The message is sent when the first part is asked for,
+            and the generator of the handler is closed when the reader leaves.
+        """
+        from ferrogen._runtime.streaming import read_stream  # which imports agents
+
+        return read_stream(self.runtime, self.send_message, message, agent_id, **options)
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return the state of the agent. Override it: this one warns and returns nothing."""

@@ -1,8 +1,8 @@
-"""Calls beyond AutoGen's: typed requests, requests to all subscribers, schedules."""
+"""Calls beyond AutoGen's: typed requests, streams, requests to all subscribers, schedules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from datetime import timezone, tzinfo
 from functools import partial
 from types import UnionType
@@ -19,6 +19,7 @@ from .protocol import AgentRuntime
 from .response_types import ResponseType
 from .schedule_times import make_times
 from .scheduling import Schedule, Scheduler
+from .streaming import read_stream
 
 __all__ = ["Calls"]
 
@@ -105,6 +106,34 @@ class Calls(AgentRuntime):
         expected = ResponseType(response_type)
         response = self.send_message(message, agent_id, **options)
         return await expected.check(response, agent_id, message)
+
+    def stream(self, message: Any, agent_id: AgentId, **options: Any) -> AsyncGenerator[Any, None]:
+        """Send a message to one agent, and read the parts with which its handler responds.
+
+        The handler is an async generator that is decorated with `stream`. It is advanced when the
+        reader asks for the next part, and does not compute parts ahead. It is one message to the
+        runtime, which is handled until the stream ends.
+
+        When the reader leaves the loop, or its task is cancelled, the generator is closed; if it is
+        computing a part, it gets a `CancelledError`. After `break`, that happens as soon as the
+        iterator is freed; to wait for it, call `aclose()`, or use `contextlib.aclosing`.
+
+        Args:
+            message: The message.
+            agent_id: The agent to send it to.
+            **options: Further arguments of `send_message`.
+
+        Returns:
+            An async iterator of the parts. The message is sent when the first part is asked for.
+
+        Raises:
+            StreamError: The handler does not stream. Raised by the iterator, as all errors are.
+            BaseException: Whatever the generator or `send_message` raises.
+
+        Example:
+            See `stream`, the decorator.
+        """
+        return read_stream(self, self.send_message, message, agent_id, **options)
 
     @overload
     async def request_all(
