@@ -342,8 +342,8 @@ class BaseAgent(ABC, Agent):
             BaseException: Whatever `send_message` raises.
         """
         expected = ResponseType(response_type)
-        response = self.send_message(message, agent_id, **options)
-        return await expected.check(response, agent_id, message)
+        response = await self.send_message(message, agent_id, **options)
+        return expected.check(response, agent_id, message)
 
     def stream(self, message: Any, agent_id: AgentId, **options: Any) -> AsyncGenerator[Any, None]:
         """Send a message to another agent, and read the parts with which its handler responds.

@@ -104,8 +104,8 @@ class Calls(AgentRuntime):
             ```
         """
         expected = ResponseType(response_type)
-        response = self.send_message(message, agent_id, **options)
-        return await expected.check(response, agent_id, message)
+        response = await self.send_message(message, agent_id, **options)
+        return expected.check(response, agent_id, message)
 
     def stream(self, message: Any, agent_id: AgentId, **options: Any) -> AsyncGenerator[Any, None]:
         """Send a message to one agent, and read the parts with which its handler responds.
@@ -264,10 +264,10 @@ class Calls(AgentRuntime):
             raise error
 
         async def send(agent_id: AgentId, token: CancellationToken) -> Any:
-            response = self.send_message(
+            response = await self.send_message(
                 message, agent_id, sender=sender, cancellation_token=token, **options
             )
-            return await expected.check(response, agent_id, message)
+            return expected.check(response, agent_id, message)
 
         return await gather_responses(
             send,

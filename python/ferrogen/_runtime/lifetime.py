@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from abc import abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -27,17 +28,17 @@ class Lifetime(AgentRuntime):
 
     _lifecycle: Lifecycle
 
+    @abstractmethod
     def start(self) -> None:
         """Start to process messages."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def stop(self, *, drain: bool = False, timeout: float | None = None) -> None:
-        """Stop to process messages."""
-        raise NotImplementedError
+        """Stop at once, or when all accepted messages are handled."""
 
+    @abstractmethod
     async def close(self) -> None:
         """Stop, and close every agent."""
-        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         """Start the runtime.

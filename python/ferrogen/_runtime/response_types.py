@@ -1,8 +1,7 @@
-"""Typed requests: sending a message, and checking the type of the response."""
+"""The types that responses must have."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, is_typeddict
 
@@ -26,10 +25,14 @@ class ResponseType:
 
     def __init__(self, described: object) -> None:
         self._described = described
-        classes: list[type[Any]] = []
         self._literals: list[Any] = []
-        self._add(described, classes)
-        self._classes = tuple(classes)
+        self._classes: type[Any] | tuple[type[Any], ...]
+        if type(described) is type:  # the usual case: no protocol, no TypedDict, no alias
+            self._classes = described
+        else:
+            classes: list[type[Any]] = []
+            self._add(described, classes)
+            self._classes = tuple(classes)
 
     def _add(self, described: object, classes: list[type[Any]]) -> None:
         origin = get_origin(described)
@@ -61,22 +64,20 @@ class ResponseType:
             return True
         return any(type(one) is type(response) and one == response for one in self._literals)
 
-    async def check(self, response: Awaitable[Any], agent_id: AgentId, message: object) -> Any:
-        """Await a response, and return it.
+    def check(self, response: Any, agent_id: AgentId, message: object) -> Any:
+        """Return a response that has this type.
 
         Args:
-            response: What `send_message` returned.
-            agent_id: The agent that responds.
+            response: What the agent responded with.
+            agent_id: The agent.
             message: The message that was sent.
 
         Raises:
             ResponseTypeError: It has another type.
-            BaseException: Whatever the handler raises.
         """
-        received = await response
-        if self.matches(received):
-            return received
-        actual = "None" if received is None else _name(type(received))
+        if self.matches(response):
+            return response
+        actual = "None" if response is None else _name(type(response))
         raise ResponseTypeError(
             f"agent {agent_id} responded to {type(message).__name__} with {actual}, expected "
             f"{self}: pass the type that its handler returns, or a union with it"
