@@ -103,7 +103,6 @@ def examples() -> Iterator[Any]:
         *documented(utils),
         *documented(code_executor),
         *documented(serialization),
-        *documented(testing),
         *documented(calls),
         *documented(lifetime),
         *in_the_stub(),
