@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NewType, Optional, Protocol, TypedDict
 
 import pytest
 
 from ferrogen import AgentId, MessageContext, RoutedAgent, SingleThreadedAgentRuntime, rpc
-from ferrogen.exceptions import FerrogenError, RecipientNotFoundError, ResponseTypeError
+from ferrogen.exceptions import (
+    DeadlineExceededError,
+    FerrogenError,
+    RecipientNotFoundError,
+    ResponseTypeError,
+)
 
 from ..function_agents import Doing, boom, register
 from .messages import Question, Reply
@@ -116,6 +122,16 @@ async def test_options_of_sending_are_passed_on(runtime: Runtime) -> None:
     sender = AgentId("b", "one")
     asked = runtime.ask(a(), Question("?"), tuple, sender=sender, message_id="7")
     assert await asked == (sender, "7")
+
+
+async def test_a_request_has_a_deadline(runtime: Runtime) -> None:
+    async def wait(agent: Doing, message: Any, ctx: MessageContext) -> None:
+        await asyncio.sleep(3600)
+
+    a = await register(runtime, "a", wait)
+    with pytest.raises(DeadlineExceededError):
+        await runtime.ask(a(), Question("?"), Reply, timeout=5)
+    assert asyncio.get_running_loop().time() == 5
 
 
 async def test_errors_of_sending_are_raised_as_they_are(runtime: Runtime) -> None:

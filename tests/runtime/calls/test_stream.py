@@ -24,7 +24,12 @@ from ferrogen import (
     rpc,
     stream,
 )
-from ferrogen.exceptions import MailboxFullError, RecipientNotFoundError, StreamError
+from ferrogen.exceptions import (
+    DeadlineExceededError,
+    MailboxFullError,
+    RecipientNotFoundError,
+    StreamError,
+)
 
 from ..function_agents import Doing, is_idle, register, tally
 from .messages import Question, Reply
@@ -331,6 +336,23 @@ async def test_a_token_that_outlives_a_stream_does_not_keep_it(
     await asyncio.sleep(1)
     counter = await runtime.try_get_underlying_agent_instance(ONE, Counter)
     assert [one.is_cancelled() for one in counter.tokens] == [False]
+
+
+@pytest.mark.parametrize("reader_pause", [0, 100], ids=["in the generator", "in the reader"])
+async def test_a_stream_has_a_deadline(
+    runtime: Runtime, log: list[Any], reader_pause: float
+) -> None:
+    received = []
+    with pytest.raises(DeadlineExceededError):
+        async for part in runtime.stream(CountTo(9, 10), ONE, timeout=25):
+            received.append(part)
+            await asyncio.sleep(reader_pause)
+    if reader_pause:
+        assert (received, log) == ([1], [1, "GeneratorExit", "closed"])
+    else:
+        assert (received, log) == ([1, 2], [1, 2, "CancelledError", "closed"])
+        assert now() == 25
+    assert is_idle(runtime)
 
 
 async def test_a_handler_that_does_not_stream_is_refused_before_it_is_called(
