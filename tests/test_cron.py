@@ -147,6 +147,13 @@ def test_a_time_that_occurs_twice_matches_once() -> None:
     ]
 
 
+@pytest.mark.parametrize("start", ["2024-03-31 00:00", "2024-10-27 00:00"])
+def test_the_day_after_a_change_is_searched_from_its_beginning(start: str) -> None:
+    (found,) = local_times("30 0 * * mon", BERLIN, start, 1)
+    assert found[10:16] == " 00:30"
+    assert found[:10] in {"2024-04-01", "2024-10-28"}
+
+
 def test_an_hour_that_occurs_twice_has_its_intervals_twice() -> None:
     assert local_times("*/30 * * * *", BERLIN, "2024-10-27 00:00", 5) == [
         "2024-10-27 02:30 CEST",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
@@ -68,8 +67,6 @@ class StreamChannel:
             except asyncio.CancelledError:
                 if not self._has_left:
                     raise
-                if sys.version_info >= (3, 11) and task is not None:
-                    _ = task.uncancel()
                 return
             finally:
                 self._advancing = None

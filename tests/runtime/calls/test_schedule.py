@@ -278,11 +278,11 @@ async def test_a_cron_expression_has_a_time_zone(runtime: Runtime) -> None:
 
 
 async def test_a_slow_handler_skips_times_of_a_cron_expression(runtime: Runtime) -> None:
-    record = Record(150)
+    record = Record(150, 60)  # the second one ends exactly when the third one is due
     a = await register(runtime, "a", record)
-    schedule = runtime.schedule(TICK, a(), cron="* * * * *", count=2)
+    schedule = runtime.schedule(TICK, a(), cron="* * * * *", count=3)
     await schedule.wait()
-    assert record.times == [60, 240]
+    assert record.times == [60, 240, 300]
     assert schedule.skipped == 2
 
 
@@ -308,6 +308,22 @@ async def test_a_clock_that_is_set_back_repeats_no_time(
     await asyncio.sleep(3 * 3600)
     assert record.times == [3600, 2 * 3600 + 1800, 3 * 3600 + 1800]
     schedule.cancel()
+
+
+async def test_a_clock_that_is_set_forward_is_noticed_within_an_hour(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Record()
+    a = await register(runtime, "a", record)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    real, error = loop.wall_time, timedelta()
+    monkeypatch.setattr(loop, "wall_time", lambda: real() + error)
+    schedule = runtime.schedule(TICK, a(), cron="@daily", count=1)
+    await asyncio.sleep(60)
+    error = timedelta(days=2)
+    await schedule.wait()
+    assert record.times == [3600]
 
 
 # Refused.

@@ -250,6 +250,7 @@ async def test_a_reader_that_leaves_before_the_handler_begins_is_never_served(
     assert [part async for part in first] == [2]
     await runtime.stop_when_idle()
     assert log == [1, 2, "end", "closed"]
+    assert tally(runtime)["failed"] == 0
 
 
 async def test_a_stream_counts_as_one_running_message(runtime: Runtime, log: list[Any]) -> None:
