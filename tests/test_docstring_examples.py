@@ -28,6 +28,7 @@ from ferrogen import (
     tools,
     utils,
 )
+from ferrogen._runtime import calls, lifetime
 from ferrogen.models import anthropic, batch, middleware, ollama, openai
 
 ROOT = Path(__file__).parent.parent
@@ -102,6 +103,8 @@ def examples() -> Iterator[Any]:
         *documented(utils),
         *documented(code_executor),
         *documented(serialization),
+        *documented(calls),
+        *documented(lifetime),
         *in_the_stub(),
         ("README", (ROOT / "README.md").read_text(encoding="utf-8")),
     ]

@@ -19,6 +19,7 @@ from ._agents.metadata import AgentMetadata
 from ._agents.options import AgentOptions, agent_options
 from ._agents.proxy import AgentProxy
 from ._agents.routed import RoutedAgent
+from ._agents.streaming import stream
 from ._agents.subscribing import default_subscription, type_subscription
 from ._core import AgentId, CancellationToken
 from ._core import __version__ as __version__
@@ -33,7 +34,9 @@ from ._messaging.topic import DefaultTopicId, TopicId
 from ._messaging.type_prefix_subscription import TypePrefixSubscription
 from ._messaging.type_subscription import TypeSubscription
 from ._runtime.dead_letters import DeadLetter
+from ._runtime.gathering import GatheredResponses
 from ._runtime.protocol import AgentRuntime
+from ._runtime.scheduling import Schedule
 from ._runtime.single_threaded import SingleThreadedAgentRuntime
 from ._serialization.known import try_get_known_serializers_for_type
 from ._serialization.serializer import (
@@ -99,6 +102,7 @@ __all__ = [
     "DefaultTopicId",
     "DropMessage",
     "FunctionCall",
+    "GatheredResponses",
     "Image",
     "InMemoryStore",
     "InterventionHandler",
@@ -107,6 +111,7 @@ __all__ = [
     "MessageSerializer",
     "Priority",
     "RoutedAgent",
+    "Schedule",
     "SingleThreadedAgentRuntime",
     "Subscription",
     "SubscriptionInstantiationContext",
@@ -122,6 +127,7 @@ __all__ = [
     "is_component_instance",
     "message_handler",
     "rpc",
+    "stream",
     "trace_create_agent_span",
     "trace_invoke_agent_span",
     "trace_tool_span",

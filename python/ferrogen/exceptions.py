@@ -13,6 +13,9 @@ The tree::
     │   ├── UnhandledMessageError        the recipient has no handler for the message type
     │   └── RuntimeStoppedError          the runtime stopped before the message was handled
     ├── MessageDroppedException          an intervention handler dropped it
+    ├── ResponseTypeError                (TypeError)    a response has another type than expected
+    ├── StreamError                      (RuntimeError) a handler and its sender do not both stream
+    ├── SignalsNotSupportedError         (NotImplementedError)  signals cannot be handled here
     ├── NotAccessibleError               the object cannot be reached from this process
     ├── AgentNotFoundError               (LookupError)  nothing is registered under this agent type
     ├── StateError                       (ValueError)   a saved state cannot be loaded
@@ -119,13 +122,16 @@ __all__ = [
     "RecipientNotFoundError",
     "ReferenceNotFoundError",
     "ReplayMismatchError",
+    "ResponseTypeError",
     "RuntimeStoppedError",
     "SchemaConversionError",
     "SecretError",
     "SerializationError",
+    "SignalsNotSupportedError",
     "SourceImportError",
     "SourceTextRefusedError",
     "StateError",
+    "StreamError",
     "ToolCancelledError",
     "ToolNameError",
     "ToolProcessError",
@@ -192,6 +198,18 @@ class RuntimeStoppedError(UndeliverableException):
 
 class MessageDroppedException(FerrogenError):
     """An intervention handler dropped the message or its response."""
+
+
+class ResponseTypeError(FerrogenError, TypeError):
+    """An agent responded with another type than the sender expects."""
+
+
+class StreamError(FerrogenError, RuntimeError):
+    """A stream was requested of a handler that responds once, or the other way round."""
+
+
+class SignalsNotSupportedError(FerrogenError, NotImplementedError):
+    """Signals cannot be handled on this platform, on this event loop, or in this thread."""
 
 
 class NotAccessibleError(FerrogenError):

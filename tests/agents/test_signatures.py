@@ -104,7 +104,7 @@ async def broken_text(self, message: "int |", ctx: object) -> None:  # noqa: F72
     ("function", "words"),
     [
         (not_async, 'is not async: define it with "async def"'),
-        (generator, "is not async"),
+        (generator, "only a handler decorated with @stream"),
         (too_few, "exactly three arguments by position"),
         (too_many, "exactly three arguments by position"),
         (by_keyword, "exactly three arguments by position"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar, TypeVar, final
+from typing import Any, ClassVar, TypeAlias, TypeVar, final, overload
 
 from typing_extensions import Self
 
@@ -29,10 +29,13 @@ from ferrogen._messaging.subscription import UnboundSubscription
 from ferrogen._messaging.topic import TopicId
 from ferrogen._messaging.type_subscription import TypeSubscription
 from ferrogen._runtime.protocol import AgentRuntime
+from ferrogen._runtime.response_types import ResponseType
 from ferrogen._serialization.known import try_get_known_serializers_for_type
 from ferrogen._serialization.serializer import MessageSerializer
 
 BaseAgentType = TypeVar("BaseAgentType", bound="BaseAgent")
+ResponseT = TypeVar("ResponseT")
+ResponseClass: TypeAlias = type[ResponseT]  # `type` is a property of agents
 BaseAgentClass = TypeVar("BaseAgentClass", bound="type[BaseAgent]")
 
 
@@ -302,6 +305,61 @@ class BaseAgent(ABC, Agent):
             }
             publish = functools.partial(publish, **options)  # not every runtime has them
         return publish(message, topic_id, sender=sender, cancellation_token=cancellation_token)
+
+    @overload
+    async def ask(
+        self,
+        agent_id: AgentId,
+        message: Any,
+        response_type: ResponseClass[ResponseT],
+        **options: Any,
+    ) -> ResponseT: ...
+    @overload
+    async def ask(
+        self, agent_id: AgentId, message: Any, response_type: None, **options: Any
+    ) -> None: ...
+    @overload
+    async def ask(
+        self, agent_id: AgentId, message: Any, response_type: object, **options: Any
+    ) -> Any: ...
+    async def ask(
+        self, agent_id: AgentId, message: Any, response_type: object, **options: Any
+    ) -> Any:
+        """Send a message to another agent, and return its response, which has the given type.
+
+        Args:
+            agent_id: The agent to send it to.
+            message: The message.
+            response_type: A class, a union, None, or `Any`. Of `list[int]` the class is checked.
+            **options: Further arguments of `send_message`.
+
+        Returns:
+            The response.
+
+        Raises:
+            ResponseTypeError: The response has another type. It is a `TypeError`.
+            TypeError: No response can be checked against `response_type`; nothing was sent.
+            BaseException: Whatever `send_message` raises.
+        """
+        expected = ResponseType(response_type)
+        response = await self.send_message(message, agent_id, **options)
+        return expected.check(response, agent_id, message)
+
+    def stream(self, message: Any, agent_id: AgentId, **options: Any) -> AsyncGenerator[Any, None]:
+        """Send a message to another agent, and read the parts with which its handler responds.
+
+        Args:
+            message: The message.
+            agent_id: The agent to send it to; its handler is decorated with `stream`.
+            **options: Further arguments of `send_message`.
+
+        Returns:
+            An async iterator of the parts. The message is sent when the first part is asked for,
+            and the generator of the handler is closed when the reader leaves.
+        """
+        from ferrogen._runtime.streaming import read_stream  # which imports agents
+
+        return read_stream(self.runtime, self.send_message, message, agent_id, **options)
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return the state of the agent. Override it: this one warns and returns nothing."""

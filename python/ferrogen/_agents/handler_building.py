@@ -1,4 +1,4 @@
-"""Handler construction, shared by the three decorators: type checks and a router."""
+"""Handler construction, shared by the four decorators: type checks and a router."""
 
 import logging
 from collections.abc import Callable, Coroutine, Sequence
@@ -8,19 +8,21 @@ from typing import Any, Literal, NamedTuple
 
 from ferrogen._agents.annotations import allows_anything
 from ferrogen._agents.signatures import read_signature
+from ferrogen._agents.stream_serving import served
 from ferrogen._messaging.message_context import MessageContext
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.exceptions import CantHandleException
 
 logger = logging.getLogger(ROOT_LOGGER_NAME)
 
-HandlerKind = Literal["message handler", "event handler", "rpc handler"]
+HandlerKind = Literal["message handler", "event handler", "rpc handler", "stream handler"]
 
 
 _WANTS_RPC: dict[HandlerKind, bool | None] = {
     "message handler": None,
     "event handler": False,
     "rpc handler": True,
+    "stream handler": True,
 }
 
 
@@ -73,7 +75,11 @@ def _build(
     strict: bool,
     match: Callable[[Any, MessageContext], bool] | None,
 ) -> Any:
-    target_types, produces_types = read_signature(func, kind, in_class_body=True)
+    is_stream = kind == "stream handler"
+    signature = read_signature(func, kind, in_class_body=True, is_stream=is_stream)
+    target_types, produces_types = signature
+    if is_stream:
+        func = served(func)
     is_event = kind == "event handler"
     allowed_responses: Sequence[type[Any]] = (NoneType,) if is_event else produces_types
     any_response = not is_event and allows_anything(produces_types)
@@ -109,6 +115,7 @@ def _build(
     built.target_types = list(target_types)
     built.produces_types = list(produces_types)
     built.is_message_handler = True
+    built.is_stream = is_stream
     built.router = _router(kind, match)
     built.plan = HandlerPlan(
         function=func,
@@ -125,7 +132,7 @@ def _router(
 ) -> Callable[[Any, MessageContext], bool]:
     if kind == "message handler":
         return match or _takes_everything
-    if kind == "rpc handler":
+    if _WANTS_RPC[kind]:
         if match is None:
             return _takes_rpc
         return lambda message, ctx: ctx.is_rpc and match(message, ctx)

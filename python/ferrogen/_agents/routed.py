@@ -17,8 +17,8 @@ HandlerTable = dict[type[Any], tuple[MessageHandler[Any, Any, Any], ...]]
 class RoutedAgent(BaseAgent):
     """An agent that dispatches messages to its methods by message type.
 
-    Decorate the methods with `message_handler`, `event` or `rpc`. They are collected once per
-    class, when it is first used.
+    Decorate the methods with `message_handler`, `event`, `rpc` or `stream`. They are collected
+    once per class, when it is first used.
 
     Example:
         ```python

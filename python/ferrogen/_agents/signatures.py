@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
+from types import NoneType, SimpleNamespace
 from typing import Any, NamedTuple, get_type_hints
 
 from ferrogen._agents.annotations import get_types
@@ -20,28 +20,38 @@ class MessageSignature(NamedTuple):
 
 
 def read_signature(
-    func: Callable[..., Any], kind: str, *, in_class_body: bool = False
+    func: Callable[..., Any], kind: str, *, in_class_body: bool = False, is_stream: bool = False
 ) -> MessageSignature:
     """Read the message types and response types of ``async def f(self, message, ctx)``.
 
-    The parameters may have any names: the second one is the message.
+    The parameters may have any names: the second one is the message. An async generator, whose
+    parts are not checked, responds with None at the end.
 
     Args:
         func: The handler or closure.
         kind: What to call it in errors, as in "message handler".
         in_class_body: Whether the class it belongs to is being defined by a caller, so that
             names local to that class or to the functions around it can be seen.
+        is_stream: Whether it must be an async generator.
 
     Returns:
         Its types.
 
     Raises:
         TypeError: It is not async, does not take three arguments, or lacks an annotation that
-            names types.
+            names types; or it is an async generator and must not be one, or the other way round.
     """
     function = _underlying_function(func)
     name = f'{kind} "{getattr(function, "__qualname__", function)}"'
-    if not (inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(function)):
+    is_generator = inspect.isasyncgenfunction(func) or inspect.isasyncgenfunction(function)
+    if is_stream and not is_generator:
+        raise TypeError(f'{name} is not an async generator: it needs "async def" and "yield"')
+    if is_generator and not is_stream:
+        raise TypeError(
+            f"{name} is an async generator, which only a handler decorated with @stream can be"
+        )
+    is_coroutine = inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(function)
+    if not (is_stream or is_coroutine):
         raise TypeError(f'{name} is not async: define it with "async def"')
     signature = signature_of(func)
     message = _message_parameter(signature)
@@ -53,7 +63,7 @@ def read_signature(
     resolve = functools.partial(_resolve, function, name, in_class_body)
     return MessageSignature(
         resolve(message.annotation, f'message parameter "{message.name}"'),
-        resolve(signature.return_annotation, "return value"),
+        (NoneType,) if is_stream else resolve(signature.return_annotation, "return value"),
     )
 
 

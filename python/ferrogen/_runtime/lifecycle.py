@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextvars import copy_context
+from typing import Any
 
 from ferrogen._core import Engine
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
@@ -45,13 +46,17 @@ class Lifecycle:
         self.is_started = False
         """Whether `start` was called, and `stop` was not."""
         self._has_halted = False
-        self._is_closed = False
+        self.is_closed = False
+        """Whether `close` was called, and `start` was not called since."""
+        self.end_callbacks: list[Callable[[], object]] = []
+        """Called when the runtime ends: it is drained, stopped or closed, or has halted."""
         self._was_used = False
         self._is_warned = False
         # An asyncio.Event would belong to one event loop.
         self._message_waiters: set[asyncio.Future[None]] = set()
         self._idle_waiters: set[asyncio.Future[None]] = set()
         self._interception_waiters: set[asyncio.Future[None]] = set()
+        self._end_waiters: set[asyncio.Future[None]] = set()
 
     # Entering.
 
@@ -62,7 +67,7 @@ class Lifecycle:
             RuntimeStoppedError: The runtime is closed or has halted.
             WrongLoopError: The runtime runs on another event loop.
         """
-        if self._is_closed:
+        if self.is_closed:
             raise RuntimeStoppedError("the runtime is closed; make a new one, or start it again")
         if self._has_halted:
             raise RuntimeStoppedError(
@@ -112,7 +117,7 @@ class Lifecycle:
             raise RuntimeError("Runtime is already started")
         self.is_started = True
         self._was_used = True
-        self._is_closed = False
+        self.is_closed = False
         context = copy_context()
         self._observer.runtime_context = context
         self._observer.is_traced = self._observer.tracing.is_recording()
@@ -125,6 +130,7 @@ class Lifecycle:
             BaseException: The error that halted the runtime.
         """
         was_started = self.is_started
+        self._end()
         self.engine.shut()
         self._wake(self._message_waiters)
         # Sends that are gathered start now, and are drained with the others.
@@ -138,13 +144,61 @@ class Lifecycle:
         self.engine.drain("the runtime was stopped before the message was handled")
         self.raise_error()
 
+    async def drain(self, timeout: float | None) -> None:
+        """Wait until the runtime is idle, at most for a time, and then stop it.
+
+        Raises:
+            BaseException: The error that halted the runtime.
+        """
+        self._end()
+        try:
+            await asyncio.wait_for(self.wait_until_idle(), timeout)
+        except asyncio.TimeoutError:
+            tally = self.engine.tally()
+            text = (
+                "the runtime was stopped before it was drained: after %s seconds, %s message(s) "
+                "were not settled, of which %s were queued"
+            )
+            left = 2 * tally["accepted"] - sum(tally.values())
+            log(_logger, logging.WARNING, text, timeout, left, self.engine.waiting)
+        if self.is_started:
+            await self.stop()
+
+    @staticmethod
+    def check_timeout(timeout: float | None) -> None:
+        """Check how long draining may take.
+
+        Raises:
+            ValueError: It is not a time.
+        """
+        # Written so that NaN is rejected too.
+        if timeout is not None and not timeout > 0:
+            raise ValueError(
+                "timeout must be a number of seconds greater than 0, or None for no limit; "
+                f"got {timeout!r}"
+            )
+
+    async def wait_until_ended(self, other: asyncio.Future[Any]) -> None:
+        """Wait until the runtime ends, or another future is done."""
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._end_waiters.add(ended)
+        try:
+            _ = await asyncio.wait({ended, other}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._end_waiters.discard(ended)
+
+    def _end(self) -> None:
+        for callback in self.end_callbacks:
+            callback()
+        self._wake(self._end_waiters)
+
     async def close(self) -> None:
         """Stop, and reject messages from now on.
 
         Raises:
             BaseException: The error that halted the runtime.
         """
-        self._is_closed = True
+        self.is_closed = True
         await self.stop()
 
     # Errors that are not awaited.
@@ -156,6 +210,7 @@ class Lifecycle:
         self._error = error
         if self.is_started:
             self._has_halted = True
+            self._end()
             self.engine.shut()
             # Other deliveries of the same message start first.
             asyncio.get_running_loop().call_soon(self._drain_after_halt)
@@ -200,7 +255,7 @@ class Lifecycle:
                 await asyncio.sleep(0)
                 return
             await self._wait(self._message_waiters)
-            if self._is_closed:
+            if self.is_closed:
                 raise RuntimeStoppedError("the runtime was closed while it waited for a message")
         self.raise_error()
 

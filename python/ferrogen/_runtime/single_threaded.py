@@ -28,11 +28,13 @@ from ferrogen._telemetry.tracing_config import MessageRuntimeTracingConfig
 
 from .agent_table import AgentTable, not_registered
 from .building import Builder
+from .calls import Calls
 from .dead_letters import DeadLetters
 from .host import EngineHost
 from .lifecycle import Lifecycle
+from .lifetime import Lifetime
 from .observer import Observer
-from .protocol import AgentRuntime
+from .scheduling import Scheduler
 from .state import load_state, save_state
 
 __all__ = ["SingleThreadedAgentRuntime"]
@@ -45,7 +47,7 @@ PLAIN_TASKS = "FERROGEN_PLAIN_TASKS"
 _type = type  # parameters named `type` are part of the API, and hide the built-in
 
 
-class SingleThreadedAgentRuntime(AgentRuntime):
+class SingleThreadedAgentRuntime(Calls, Lifetime):
     """Runs agents on one event loop: messages are taken in order, handlers run concurrently.
 
     Args:
@@ -121,6 +123,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._agents = AgentTable(self)
         observer = Observer(self._serialization, tracing)
         self._lifecycle = Lifecycle(observer, kept, raise_unhandled=not ignore_unhandled_exceptions)
+        self._scheduler = Scheduler(lambda: observer.runtime_context)
+        self._lifecycle.end_callbacks.append(self._scheduler.cancel_all)
         self._builder = Builder(self._agents, observer, kept)
         # The caller's list itself: a handler that is added to it later is used too.
         given: Sequence[InterventionHandler] = ()
@@ -294,19 +298,33 @@ class SingleThreadedAgentRuntime(AgentRuntime):
     async def _process_next(self) -> None:
         await self._lifecycle.process_next()
 
-    async def stop(self) -> None:
-        """Stop at once. Messages that no handler has started become dead letters.
+    async def stop(self, *, drain: bool = False, timeout: float | None = None) -> None:
+        """Stop at once, or when all accepted messages are handled.
 
-        Their senders get a `RuntimeStoppedError`. Running handlers continue, and their
-        senders get the responses.
+        Messages that no handler has started become dead letters, and their senders get a
+        `RuntimeStoppedError`. Running handlers continue, and their senders get the responses.
+
+        Args:
+            drain: Whether to wait first until no message is queued and no handler runs, as
+                `stop_when_idle` does. Schedules end before that.
+            timeout: How many seconds to wait at most; the runtime is stopped at once then, and a
+                warning is logged. None for no limit.
 
         Raises:
-            RuntimeError: If the runtime is not started.
+            RuntimeError: If the runtime is not started, or a handler would wait for itself.
+            ValueError: If `timeout` is out of range, or is given without `drain`.
             BaseException: The error of a handler of a published message, unless such errors are
                 ignored.
         """
+        self._lifecycle.check_timeout(timeout)
+        if timeout is not None and not drain:
+            raise ValueError("timeout limits the draining: pass drain=True, or leave it out")
         self._require_started()
-        await self._lifecycle.stop()
+        if drain:
+            self._require_outside_of_handlers("stop(drain=True)")
+            await self._lifecycle.drain(timeout)
+        else:
+            await self._lifecycle.stop()
 
     async def stop_when_idle(self) -> None:
         """Stop as soon as no message is queued and no handler runs.
@@ -317,14 +335,17 @@ class SingleThreadedAgentRuntime(AgentRuntime):
                 ignored.
         """
         self._require_started()
-        if self._engine.is_running or asyncio.current_task() in self._kept:
-            raise RuntimeError(
-                "stop_when_idle() inside a handler would wait for that handler; call stop(), or "
-                "await it in a separate task"
-            )
+        self._require_outside_of_handlers("stop_when_idle()")
         await self._lifecycle.wait_until_idle()
         if self._lifecycle.is_started:
             await self._lifecycle.stop()
+
+    def _require_outside_of_handlers(self, call: str) -> None:
+        if self._engine.is_running or asyncio.current_task() in self._kept:
+            raise RuntimeError(
+                f"{call} inside a handler would wait for that handler; call stop(), or await it in "
+                "a separate task"
+            )
 
     async def stop_when(self, condition: Callable[[], bool]) -> None:
         """Stop as soon as a condition holds. It is checked twenty times a second.
