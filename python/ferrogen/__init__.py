@@ -32,6 +32,7 @@ from ._messaging.subscription import Subscription, SubscriptionInstantiationCont
 from ._messaging.topic import DefaultTopicId, TopicId
 from ._messaging.type_prefix_subscription import TypePrefixSubscription
 from ._messaging.type_subscription import TypeSubscription
+from ._messaging.wildcard_subscription import WildcardSubscription
 from ._runtime.dead_letters import DeadLetter
 from ._runtime.protocol import AgentRuntime
 from ._runtime.single_threaded import SingleThreadedAgentRuntime
@@ -114,6 +115,7 @@ __all__ = [
     "TypePrefixSubscription",
     "TypeSubscription",
     "UnknownPayload",
+    "WildcardSubscription",
     "agent_options",
     "default_subscription",
     "event",
