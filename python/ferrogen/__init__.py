@@ -34,8 +34,11 @@ from ._messaging.type_prefix_subscription import TypePrefixSubscription
 from ._messaging.type_subscription import TypeSubscription
 from ._messaging.wildcard_subscription import WildcardSubscription
 from ._runtime.dead_letters import DeadLetter
+from ._runtime.introspection import AgentInfo
 from ._runtime.protocol import AgentRuntime
 from ._runtime.single_threaded import SingleThreadedAgentRuntime
+from ._runtime.subscription_handle import SubscriptionHandle
+from ._runtime.topology import AgentTypeInfo, SubscriptionInfo, Topology
 from ._serialization.known import try_get_known_serializers_for_type
 from ._serialization.serializer import (
     JSON_DATA_CONTENT_TYPE,
@@ -75,12 +78,14 @@ __all__ = [
     "TRACE_LOGGER_NAME",
     "Agent",
     "AgentId",
+    "AgentInfo",
     "AgentInstantiationContext",
     "AgentMetadata",
     "AgentOptions",
     "AgentProxy",
     "AgentRuntime",
     "AgentType",
+    "AgentTypeInfo",
     "BaseAgent",
     "CacheStore",
     "CancellationToken",
@@ -110,8 +115,11 @@ __all__ = [
     "RoutedAgent",
     "SingleThreadedAgentRuntime",
     "Subscription",
+    "SubscriptionHandle",
+    "SubscriptionInfo",
     "SubscriptionInstantiationContext",
     "TopicId",
+    "Topology",
     "TypePrefixSubscription",
     "TypeSubscription",
     "UnknownPayload",

@@ -30,10 +30,12 @@ from .agent_table import AgentTable, not_registered
 from .building import Builder
 from .dead_letters import DeadLetters
 from .host import EngineHost
+from .introspection import Introspection
 from .lifecycle import Lifecycle
 from .observer import Observer
 from .protocol import AgentRuntime
 from .state import load_state, save_state
+from .subscription_handle import SubscriptionHandle
 
 __all__ = ["SingleThreadedAgentRuntime"]
 
@@ -45,7 +47,7 @@ PLAIN_TASKS = "FERROGEN_PLAIN_TASKS"
 _type = type  # parameters named `type` are part of the API, and hide the built-in
 
 
-class SingleThreadedAgentRuntime(AgentRuntime):
+class SingleThreadedAgentRuntime(Introspection, AgentRuntime):
     """Runs agents on one event loop: messages are taken in order, handlers run concurrently.
 
     Args:
@@ -535,6 +537,18 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             ValueError: If there is none with this id.
         """
         self._routes.remove(id)
+
+    def subscription(self, subscription: Subscription) -> SubscriptionHandle:
+        """Return the handle of a subscription, to add it for a while. Not part of AutoGen's API.
+
+        ``async with runtime.subscription(...)`` adds it and removes it at the end of the block;
+        ``handle = await runtime.subscription(...)`` adds it, and ``await handle.remove()`` removes
+        it.
+
+        Args:
+            subscription: The subscription; it is not added by this call itself.
+        """
+        return SubscriptionHandle(self, self._routes, subscription)
 
     def add_message_serializer(
         self, serializer: MessageSerializer[Any] | Sequence[MessageSerializer[Any]]

@@ -202,15 +202,19 @@ impl Routes {
         let mut sources = usize::from(!self.opaque.is_empty());
         hits.extend_from_slice(&self.opaque);
         if let Some(bucket) = self.exact.get(topic_type) {
-            sources += usize::from(bucket.append_to(hits));
+            hits.extend_from_slice(&bucket.hits);
+            sources += 1;
         }
         for length in self.prefix_lengths.keys().take_while(|length| **length <= topic_type.len()) {
             let Some(prefix) = topic_type.get(..*length) else { continue };
             if let Some(bucket) = self.prefixes.get(prefix) {
-                sources += usize::from(bucket.append_to(hits));
+                hits.extend_from_slice(&bucket.hits);
+                sources += 1;
             }
         }
-        sources += self.wildcards.matches(topic_type, hits);
+        if !self.wildcards.is_empty() {
+            sources += self.wildcards.matches(topic_type, hits);
+        }
         if sources > 1 {
             hits[start..].sort_unstable();
         }

@@ -137,6 +137,11 @@ impl Wildcards {
         }
     }
 
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.root.is_none()
+    }
+
     /// Whether there is a rule of this pattern for the agent type.
     pub(crate) fn holds(&self, pattern: &str, agent_type: Symbol) -> bool {
         let (mut tokens, ending) = read(pattern);
@@ -147,11 +152,13 @@ impl Wildcards {
     }
 
     /// Appends the rules that match, in no particular order. Returns in how many places they were.
+    #[inline(never)]
     pub(crate) fn matches(&self, topic_type: &str, hits: &mut Vec<Hit>) -> usize {
         let Some(root) = self.root else { return 0 };
         let mut places = 0;
-        let mut open = vec![(root, Some(topic_type))];
-        while let Some((key, remaining)) = open.pop() {
+        let mut next = Some((root, Some(topic_type)));
+        let mut others = Vec::new();
+        while let Some((key, remaining)) = next.take().or_else(|| others.pop()) {
             let node = &self.nodes[key];
             let bucket = if remaining.is_some() { &node.rests } else { &node.ends };
             places += usize::from(bucket.append_to(hits));
@@ -160,8 +167,12 @@ impl Wildcards {
                 Some((token, remaining)) => (token, Some(remaining)),
                 None => (remaining, None),
             };
-            let next = [node.any, node.literals.get(token).copied()];
-            open.extend(next.into_iter().flatten().map(|key| (key, remaining)));
+            let literal = node.literals.get(token).map(|key| (*key, remaining));
+            let any = node.any.map(|key| (key, remaining));
+            if literal.is_some() {
+                others.extend(any);
+            }
+            next = literal.or(any);
         }
         places
     }
