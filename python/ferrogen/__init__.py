@@ -19,7 +19,7 @@ from ._agents.metadata import AgentMetadata
 from ._agents.options import AgentOptions, agent_options
 from ._agents.proxy import AgentProxy
 from ._agents.routed import RoutedAgent
-from ._agents.subscribing import default_subscription, type_subscription
+from ._agents.subscribing import default_subscription, type_subscription, wildcard_subscription
 from ._core import AgentId, CancellationToken
 from ._core import __version__ as __version__
 from ._messaging.default_subscription import DefaultSubscription
@@ -137,4 +137,5 @@ __all__ = [
     "trace_tool_span",
     "try_get_known_serializers_for_type",
     "type_subscription",
+    "wildcard_subscription",
 ]

@@ -45,18 +45,7 @@ class WildcardSubscription(AgentTypeSubscription):  # noqa: PLW1641 - equal by i
 
     def __init__(self, pattern: str, agent_type: str | AgentType, id: str | None = None) -> None:
         super().__init__(agent_type, id)
-        if not isinstance(pattern, str):
-            raise TypeError(f"the pattern of a WildcardSubscription is text, not {pattern!r}")
-        *tokens, last = pattern.split(".")
-        if not (
-            all(token == _ONE_TOKEN or is_valid_topic_type(token) for token in tokens)
-            and (last in {_ONE_TOKEN, _REST} or is_valid_topic_type(last))
-        ):
-            raise ValueError(
-                f'invalid pattern "{pattern}": separate tokens by dots; a token is {_ONE_TOKEN} '
-                f"for any one token, {_REST} at the end for one or more tokens, or one or more "
-                "letters, digits and _ - : ="
-            )
+        check_pattern(pattern)
         self._pattern = pattern
 
     @property
@@ -83,4 +72,25 @@ class WildcardSubscription(AgentTypeSubscription):  # noqa: PLW1641 - equal by i
         return isinstance(other, WildcardSubscription) and (
             (self.agent_type, self.pattern) == (other.agent_type, other.pattern)
             or self.id == other.id
+        )
+
+
+def check_pattern(pattern: str) -> None:
+    """Check that a pattern is valid.
+
+    Raises:
+        ValueError: It is not; see `WildcardSubscription`.
+        TypeError: It is not text.
+    """
+    if not isinstance(pattern, str):
+        raise TypeError(f"the pattern of a WildcardSubscription is text, not {pattern!r}")
+    *tokens, last = pattern.split(".")
+    if not (
+        all(token == _ONE_TOKEN or is_valid_topic_type(token) for token in tokens)
+        and (last in {_ONE_TOKEN, _REST} or is_valid_topic_type(last))
+    ):
+        raise ValueError(
+            f'invalid pattern "{pattern}": separate tokens by dots; a token is {_ONE_TOKEN} '
+            f"for any one token, {_REST} at the end for one or more tokens, or one or more "
+            "letters, digits and _ - : ="
         )
