@@ -1,4 +1,4 @@
-"""Handles of subscriptions: adding, removing, and subscriptions for the time of a block."""
+"""Handles of subscriptions: adding, removing, and temporary subscriptions."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ async def test_overridden_methods_of_a_runtime_are_called() -> None:
     assert calls == ["add 1", "remove 1"]
 
 
-async def test_subscriptions_for_a_while_deliver_last(runtime: Runtime) -> None:
+async def test_a_temporary_subscription_delivers_last(runtime: Runtime) -> None:
     order: list[AgentId] = []
 
     async def note(agent: Doing, message: Any, ctx: Any) -> None:

@@ -56,7 +56,7 @@ class AgentInfo:
 
 
 class Introspection:
-    """The part of a runtime that describes it."""
+    """The introspection methods of a runtime."""
 
     _engine: Engine
     _routes: Routes

@@ -539,7 +539,7 @@ class SingleThreadedAgentRuntime(Introspection, AgentRuntime):
         self._routes.remove(id)
 
     def subscription(self, subscription: Subscription) -> SubscriptionHandle:
-        """Return the handle of a subscription, to add it for a while. Not part of AutoGen's API.
+        """Return the handle of a subscription, to add it temporarily. Not part of AutoGen's API.
 
         ``async with runtime.subscription(...)`` adds it and removes it at the end of the block;
         ``handle = await runtime.subscription(...)`` adds it, and ``await handle.remove()`` removes

@@ -19,7 +19,7 @@ __all__ = ["SubscriptionHandle"]
 
 
 class SubscriptionHandle:
-    """A subscription of a runtime: await it to add the subscription, or enter it for a while.
+    """A subscription of a runtime: await it to add it, or use it in a block.
 
     Made by `SingleThreadedAgentRuntime.subscription`. As an async context manager, it adds the
     subscription and removes it at the end of the block, in whatever way the block ends, and also
