@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import statistics
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import autogen_core
 from _measure import Make, Result, Row, Work, announce, in_new_process, measure, options, save
@@ -20,11 +21,29 @@ from ferrogen._core import Routes
 
 SOURCES = 100_000
 
+Kind = Literal["exact", "by prefix", "by wildcard"]
+
+
+class RegexSubscription:
+    """What programs on upstream write for topic types by pattern."""
+
+    def __init__(self, pattern: str, agent_type: str) -> None:
+        self.id = pattern
+        self._agent_type = agent_type
+        self._pattern = re.compile(pattern.replace(".", r"\.").replace("*", r"[^.]*"))
+
+    def is_match(self, topic_id: Any) -> bool:
+        return self._pattern.fullmatch(topic_id.type) is not None
+
+    def map_to_agent(self, topic_id: Any) -> Any:
+        return autogen_core.AgentId(self._agent_type, topic_id.source)
+
 
 class Upstream:
     """Upstream's routing, under the names of ours."""
 
     core: Any = autogen_core
+    wildcard: Any = RegexSubscription
 
     def __init__(self) -> None:
         self._manager = SubscriptionManager()
@@ -40,6 +59,7 @@ class Ours:
     """Ferrogen's routing, awaited like upstream's, so that both include it."""
 
     core: Any = ferrogen
+    wildcard: Any = ferrogen.WildcardSubscription
 
     def __init__(self) -> None:
         self._routes = Routes()
@@ -54,22 +74,30 @@ class Ours:
 Routing = type[Upstream] | type[Ours]
 
 
-async def subscribed(routing: Routing, *, count: int, prefix: bool) -> Any:
+def topic_type(kind: Kind, number: int) -> str:
+    """Returns one of the topic types with a subscription of its own."""
+    # The length is fixed, so that no prefix is the beginning of another one.
+    return f"news.today.{number:04}" if kind == "by wildcard" else f"news-{number:04}"
+
+
+async def subscribed(routing: Routing, *, count: int, kind: Kind) -> Any:
     """Makes a routing with so many subscriptions, each for a topic type of its own."""
     made = routing()
-    core = routing.core
-    subscription = core.TypePrefixSubscription if prefix else core.TypeSubscription
+    subscription = {
+        "exact": routing.core.TypeSubscription,
+        "by prefix": routing.core.TypePrefixSubscription,
+        "by wildcard": routing.wildcard,
+    }[kind]
     for number in range(count):
-        # The length is fixed, so that no prefix is the beginning of another one.
-        await made.add(subscription(f"news-{number:04}", "reader"))
+        await made.add(subscription(topic_type(kind, number).replace("today", "*"), "reader"))
     return made
 
 
 @asynccontextmanager
-async def same_topic(routing: Routing, *, count: int, prefix: bool) -> AsyncIterator[Work]:
+async def same_topic(routing: Routing, *, count: int, kind: Kind) -> AsyncIterator[Work]:
     """Finds the recipients of the same topic again and again."""
-    made = await subscribed(routing, count=count, prefix=prefix)
-    topic = routing.core.TopicId(f"news-{count // 2:04}", "today")
+    made = await subscribed(routing, count=count, kind=kind)
+    topic = routing.core.TopicId(topic_type(kind, count // 2), "today")
     assert len(await made.recipients(topic)) == 1
 
     async def work(count: int) -> None:
@@ -80,10 +108,10 @@ async def same_topic(routing: Routing, *, count: int, prefix: bool) -> AsyncIter
 
 
 @asynccontextmanager
-async def new_topics(routing: Routing, *, count: int, prefix: bool) -> AsyncIterator[Work]:
+async def new_topics(routing: Routing, *, count: int, kind: Kind) -> AsyncIterator[Work]:
     """Finds the recipients of a new topic source each time."""
-    made = await subscribed(routing, count=count, prefix=prefix)
-    name = f"news-{count // 2:04}"
+    made = await subscribed(routing, count=count, kind=kind)
+    name = topic_type(kind, count // 2)
     topics = [routing.core.TopicId(name, str(number)) for number in range(1_000)]
 
     async def work(count: int) -> None:
@@ -96,7 +124,7 @@ async def new_topics(routing: Routing, *, count: int, prefix: bool) -> AsyncIter
 @asynccontextmanager
 async def late_subscriptions(routing: Routing, *, topics: int) -> AsyncIterator[Work]:
     """Subscribes after so many topics were routed."""
-    made = await subscribed(routing, count=1, prefix=False)
+    made = await subscribed(routing, count=1, kind="exact")
     for number in range(topics):
         await made.recipients(routing.core.TopicId("news-0000", str(number)))
     late = [routing.core.TypeSubscription(f"late-{number}", "reader") for number in range(1_000)]
@@ -118,14 +146,14 @@ def both(make: Any, **arguments: Any) -> dict[str, Make]:
 
 def rows() -> Iterator[Row]:
     """All rows that take time."""
-    for prefix in (False, True):
-        kind = "by prefix" if prefix else "exact"
+    kinds: tuple[Kind, ...] = ("exact", "by prefix", "by wildcard")
+    for kind in kinds:
         for count in (1, 10, 2_000):
             how = f"{count:,} {'subscription' if count == 1 else 'subscriptions'}, {kind}"
-            yield Row(f"known topic, {how}", both(same_topic, count=count, prefix=prefix))
+            yield Row(f"known topic, {how}", both(same_topic, count=count, kind=kind))
             yield Row(
                 f"new topic source, {how}",
-                both(new_topics, count=count, prefix=prefix),
+                both(new_topics, count=count, kind=kind),
                 exactly={"upstream": 1_000 if count <= 10 else 100, "ours": 1_000},
             )
     for topics, few in ((10, 10), (SOURCES, 2)):
@@ -144,7 +172,7 @@ from _measure import resident
 from routing import Ours, Upstream, subscribed
 
 async def grown(routing, traced):
-    made = await subscribed(routing, count=10, prefix=False)
+    made = await subscribed(routing, count=10, kind="exact")
     topic = routing.core.TopicId
     for number in range(1_000):
         await made.recipients(topic("news-0005", f"warm-{{number}}"))

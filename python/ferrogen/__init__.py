@@ -20,7 +20,7 @@ from ._agents.options import AgentOptions, agent_options
 from ._agents.proxy import AgentProxy
 from ._agents.routed import RoutedAgent
 from ._agents.streaming import stream
-from ._agents.subscribing import default_subscription, type_subscription
+from ._agents.subscribing import default_subscription, type_subscription, wildcard_subscription
 from ._core import AgentId, CancellationToken
 from ._core import __version__ as __version__
 from ._messaging.default_subscription import DefaultSubscription
@@ -33,11 +33,15 @@ from ._messaging.subscription import Subscription, SubscriptionInstantiationCont
 from ._messaging.topic import DefaultTopicId, TopicId
 from ._messaging.type_prefix_subscription import TypePrefixSubscription
 from ._messaging.type_subscription import TypeSubscription
+from ._messaging.wildcard_subscription import WildcardSubscription
 from ._runtime.dead_letters import DeadLetter
 from ._runtime.gathering import GatheredResponses
+from ._runtime.introspection import AgentInfo
 from ._runtime.protocol import AgentRuntime
 from ._runtime.scheduling import Schedule
 from ._runtime.single_threaded import SingleThreadedAgentRuntime
+from ._runtime.subscription_handle import SubscriptionHandle
+from ._runtime.topology import AgentTypeInfo, SubscriptionInfo, Topology
 from ._serialization.known import try_get_known_serializers_for_type
 from ._serialization.serializer import (
     JSON_DATA_CONTENT_TYPE,
@@ -77,12 +81,14 @@ __all__ = [
     "TRACE_LOGGER_NAME",
     "Agent",
     "AgentId",
+    "AgentInfo",
     "AgentInstantiationContext",
     "AgentMetadata",
     "AgentOptions",
     "AgentProxy",
     "AgentRuntime",
     "AgentType",
+    "AgentTypeInfo",
     "BaseAgent",
     "CacheStore",
     "CancellationToken",
@@ -114,11 +120,15 @@ __all__ = [
     "Schedule",
     "SingleThreadedAgentRuntime",
     "Subscription",
+    "SubscriptionHandle",
+    "SubscriptionInfo",
     "SubscriptionInstantiationContext",
     "TopicId",
+    "Topology",
     "TypePrefixSubscription",
     "TypeSubscription",
     "UnknownPayload",
+    "WildcardSubscription",
     "agent_options",
     "default_subscription",
     "event",
@@ -133,4 +143,5 @@ __all__ = [
     "trace_tool_span",
     "try_get_known_serializers_for_type",
     "type_subscription",
+    "wildcard_subscription",
 ]

@@ -512,5 +512,11 @@ class Engine:
     def instance(self, agent_id: AgentId) -> Agent | None:
         """Return an agent, or None if it does not exist or is being built."""
 
+    def agents(self) -> list[tuple[AgentId, Agent | None, int, int]]:
+        """Return all agents, with their numbers of queued and of running messages.
+
+        The instance is None while the agent is being built.
+        """
+
     def instances(self) -> list[tuple[AgentId, Agent]]:
         """Return all agents that exist."""

@@ -3,19 +3,25 @@
 import pytest
 
 from ferrogen._agents.routed import RoutedAgent
-from ferrogen._agents.subscribing import default_subscription, type_subscription
+from ferrogen._agents.subscribing import (
+    default_subscription,
+    type_subscription,
+    wildcard_subscription,
+)
 from ferrogen._messaging.type_subscription import TypeSubscription
+from ferrogen._messaging.wildcard_subscription import WildcardSubscription
 
 
 @pytest.mark.parametrize(
-    ("decorate", "topic_type"),
+    ("decorate", "subscription"),
     [
-        (default_subscription, "default"),
-        (default_subscription(), "default"),
-        (type_subscription("orders"), "orders"),
+        (default_subscription, TypeSubscription("default", "listener")),
+        (default_subscription(), TypeSubscription("default", "listener")),
+        (type_subscription("orders"), TypeSubscription("orders", "listener")),
+        (wildcard_subscription("orders.*"), WildcardSubscription("orders.*", "listener")),
     ],
 )
-async def test_the_decorator_subscribes_the_class_and_returns_it(decorate, topic_type, runtime):
+async def test_the_decorator_subscribes_the_class_and_returns_it(decorate, subscription, runtime):
     class Listener(RoutedAgent):
         pass
 
@@ -23,4 +29,9 @@ async def test_the_decorator_subscribes_the_class_and_returns_it(decorate, topic
     await Listener.register(
         runtime, "listener", lambda: Listener("d"), skip_direct_message_subscription=True
     )
-    assert runtime.subscriptions == [TypeSubscription(topic_type, "listener")]
+    assert runtime.subscriptions == [subscription]
+
+
+def test_an_invalid_pattern_is_refused_where_the_class_is_decorated():
+    with pytest.raises(ValueError, match=r'invalid pattern "orders\.\*created"'):
+        wildcard_subscription("orders.*created")

@@ -23,6 +23,7 @@ from ferrogen import (
     TopicId,
     TypePrefixSubscription,
     TypeSubscription,
+    WildcardSubscription,
 )
 from ferrogen._core import (
     Engine,
@@ -279,6 +280,8 @@ subscriptions = st.one_of(
     st.builds(TypePrefixSubscription, odd_things, odd_things, odd_things),
     st.builds(TypeSubscription, st.sampled_from("xyz"), st.sampled_from("ab")),
     st.builds(TypePrefixSubscription, st.sampled_from(["", "x", "y"]), st.sampled_from("ab")),
+    st.builds(WildcardSubscription, st.sampled_from("x*>"), odd_things, odd_things),
+    st.builds(WildcardSubscription, st.sampled_from(["x", "*", "*.>"]), st.sampled_from("ab")),
     st.builds(OddSubscription, odd_things, odd_things, odd_things),
     st.builds(OddSubscription, st.sampled_from("ij"), st.booleans(), agent_ids),
     odd_things,

@@ -175,3 +175,66 @@ def test_a_key_that_cannot_be_encoded_is_refused():
     upstream, ours = both(scenario)
     assert upstream == [["received", "sent"], ["send", None], ["received", "published"]]
     assert ours == [("send", "raised ValueError")]
+
+
+def test_a_pattern_with_wildcards_subscribes_to_many_topic_types():
+    async def scenario(core, record):
+        class Agent(core.BaseAgent):
+            async def on_message_impl(self, message, ctx):
+                record("received", message, self.id)
+
+        runtime = core.SingleThreadedAgentRuntime()
+        await Agent.register(runtime, "agent", lambda: Agent("listens"))
+        rule = getattr(core, "WildcardSubscription", core.TypeSubscription)
+        await runtime.add_subscription(rule("orders.*.created", "agent"))
+        for topic_type in ("orders.eu.created", "orders.created"):
+            await runtime.publish_message(topic_type, core.TopicId(topic_type, "shop"))
+        await drain(runtime)
+
+    upstream, ours = both(scenario)
+    assert upstream == []
+    assert [list(entry) for entry in ours] == [
+        ["received", "orders.eu.created", "AgentId agent/shop"]
+    ]
+
+
+def test_a_subscription_can_be_added_for_the_time_of_a_block():
+    async def scenario(core, record):
+        runtime = core.SingleThreadedAgentRuntime()
+        rule = core.TypeSubscription("t", "agent")
+        await record.outcome("add", runtime.add_subscription(rule))
+        await record.outcome("remove", runtime.remove_subscription(rule.id))
+        try:
+            async with runtime.subscription(rule):
+                record("in the block", len(runtime.subscriptions()))
+            record("after the block", len(runtime.subscriptions()))
+        except AttributeError as error:
+            record.raised("block", error, words=False)
+
+    same = [("add", None), ("remove", None)]
+    upstream, ours = both(scenario)
+    assert [tuple(entry) for entry in upstream] == [*same, ("block", "raised AttributeError")]
+    assert [tuple(entry) for entry in ours] == [*same, ("in the block", 1), ("after the block", 0)]
+
+
+def test_a_runtime_describes_its_agents_and_subscriptions():
+    async def scenario(core, record):
+        class Agent(core.BaseAgent):
+            async def on_message_impl(self, message, ctx):
+                return message
+
+        runtime = core.SingleThreadedAgentRuntime()
+        await Agent.register(runtime, "agent", lambda: Agent("responds"))
+        await runtime.get("agent", lazy=False)
+        for name in ("agents", "subscriptions", "topology"):
+            record(name, hasattr(runtime, name))
+        if hasattr(runtime, "agents"):
+            record([(info.id, info.state) for info in runtime.agents()])
+            record([one.topics for one in runtime.topology().subscriptions])
+
+    names = ("agents", "subscriptions", "topology")
+    upstream, ours = both(scenario)
+    assert [tuple(entry) for entry in upstream] == [(name, False) for name in names]
+    assert [tuple(entry) for entry in ours[:3]] == [(name, True) for name in names]
+    assert [tuple(entry) for entry in ours[3]] == [("AgentId agent/default", "ready")]
+    assert ours[4] == ["agent:"]

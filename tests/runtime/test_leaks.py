@@ -29,6 +29,7 @@ from ferrogen import (
     TopicId,
     TypePrefixSubscription,
     TypeSubscription,
+    WildcardSubscription,
 )
 
 from .function_agents import Doing, echo, instances, register, tally, until, until_idle
@@ -83,7 +84,13 @@ async def everything_once(runtime: Runtime, number: int) -> None:
     """Ten messages, each to another end; subscriptions and agents that come and go."""
     key = f"key-{number}"
     runtime.set_agent_options("a", AgentOptions(passivate_after=0.001))
-    rules = [TypeSubscription("news", "a"), TypePrefixSubscription("ne", "a"), Rule(runtime)]
+    rules = [
+        TypeSubscription("news", "a"),
+        TypePrefixSubscription("ne", "a"),
+        WildcardSubscription("*.>", "a"),
+        WildcardSubscription(f"news.{number}", "a"),
+        Rule(runtime),
+    ]
     for rule in rules:
         await runtime.add_subscription(rule)
     await runtime.publish_message(Note(), TopicId("news", key))

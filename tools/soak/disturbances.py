@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ferrogen import TypePrefixSubscription, TypeSubscription
+from ferrogen import Subscription, TypePrefixSubscription, TypeSubscription, WildcardSubscription
 
 from .ledger import EXPECTED
 from .messages import RoutingError
@@ -104,10 +104,12 @@ class Disturber:
                 custom = CustomSubscription(
                     f"custom-{home.version}", topic, random.choice(home.ids)
                 )
-                one: TypeSubscription | TypePrefixSubscription | CustomSubscription
-                one = random.choice(
-                    (TypeSubscription(topic, name), TypePrefixSubscription(topic, name), custom)
+                by_pattern = WildcardSubscription(random.choice(("*", ">", "t.*", "t.>")), name)
+                by_type, by_prefix = (
+                    TypeSubscription(topic, name),
+                    TypePrefixSubscription(topic, name),
                 )
+                one: Subscription = random.choice((by_type, by_prefix, by_pattern, custom))
                 if sum(old.removed is None for old in home.subscriptions) < 10:
                     await self._round.add_subscription(home, one)
             else:

@@ -13,8 +13,8 @@ from ferrogen import (
     AgentId,
     AgentOptions,
     SingleThreadedAgentRuntime,
+    Subscription,
     TopicId,
-    TypePrefixSubscription,
     TypeSubscription,
 )
 
@@ -27,7 +27,7 @@ from .ledger import EXPECTED, Ledger, ViolationError
 from .observing import tracer_provider
 from .plans import Plan
 from .sending import PUBLISHING, SENDING, Sender
-from .subscriptions import BROKEN, CustomSubscription, RaisingSubscription, TrackedSubscription
+from .subscriptions import BROKEN, RaisingSubscription, TrackedSubscription
 from .tracked import TrackedRuntime
 from .virtual_loop import StuckError, VirtualLoop
 
@@ -257,7 +257,9 @@ class Round:
 
     async def _subscribe(self, home: TrackedRuntime) -> None:
         home.topics = [
-            TopicId(name, f"k{key}") for name in ("t", "tt", "u") for key in range(self.plan.keys)
+            TopicId(name, f"k{key}")
+            for name in ("t", "tt", "t.u", "u")
+            for key in range(self.plan.keys)
         ]
         for kind in home.types.values():
             if kind.factory != "instance":
@@ -273,7 +275,7 @@ class Round:
     async def add_subscription(
         self,
         home: TrackedRuntime,
-        one: TypeSubscription | TypePrefixSubscription | CustomSubscription,
+        one: Subscription,
     ) -> None:
         """Add a subscription, unless an equal one is there."""
         if any(old.removed is None and old.subscription == one for old in home.subscriptions):

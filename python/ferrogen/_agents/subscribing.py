@@ -7,6 +7,8 @@ from typing import TypeVar, overload
 
 from ferrogen._agents.base import BaseAgent, subscription_factory
 from ferrogen._messaging.default_subscription import DefaultSubscription
+from ferrogen._messaging.subscription import SubscriptionInstantiationContext
+from ferrogen._messaging.wildcard_subscription import WildcardSubscription, check_pattern
 
 BaseAgentType = TypeVar("BaseAgentType", bound=BaseAgent)
 
@@ -73,3 +75,38 @@ def type_subscription(
         The class decorator.
     """
     return subscription_factory(lambda: [DefaultSubscription(topic_type=topic_type)])
+
+
+def wildcard_subscription(
+    pattern: str,
+) -> Callable[[type[BaseAgentType]], type[BaseAgentType]]:
+    """Subscribe an agent class to topic types by a pattern. Subclasses do not inherit it.
+
+    Not part of AutoGen's API.
+
+    Example:
+        ```python
+        from ferrogen import MessageContext, RoutedAgent, message_handler, wildcard_subscription
+
+
+        @wildcard_subscription("orders.*.created")
+        class Clerk(RoutedAgent):
+            @message_handler
+            async def on_order(self, order: str, ctx: MessageContext) -> None:
+                print(order)
+        ```
+
+    Args:
+        pattern: The pattern; see `WildcardSubscription`.
+
+    Returns:
+        The class decorator.
+
+    Raises:
+        ValueError: The pattern is invalid.
+        TypeError: The pattern is not text.
+    """
+    check_pattern(pattern)
+    return subscription_factory(
+        lambda: [WildcardSubscription(pattern, SubscriptionInstantiationContext.agent_type())]
+    )

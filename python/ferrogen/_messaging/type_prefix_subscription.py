@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ferrogen._agents.agent_type import AgentType
-from ferrogen._core import AgentId
-from ferrogen._messaging.subscription import Subscription, new_subscription_id
+from ferrogen._messaging.agent_type_subscription import AgentTypeSubscription
 from ferrogen._messaging.topic import TopicId
-from ferrogen.exceptions import CantHandleException
 
 
-class TypePrefixSubscription(Subscription):  # noqa: PLW1641 - equal by id or by content: no hash fits
+class TypePrefixSubscription(AgentTypeSubscription):  # noqa: PLW1641 - equal by id or by content: no hash fits
     """Subscribes an agent type to all topic types with a prefix; each source has its own agent.
 
     Example:
@@ -35,51 +31,23 @@ class TypePrefixSubscription(Subscription):  # noqa: PLW1641 - equal by id or by
     def __init__(
         self, topic_type_prefix: str, agent_type: str | AgentType, id: str | None = None
     ) -> None:
+        super().__init__(agent_type, id)
         self._topic_type_prefix = topic_type_prefix
-        self._agent_type = agent_type.type if isinstance(agent_type, AgentType) else agent_type
-        # None until first read: creating a UUID costs more than all the rest.
-        self._id = id or None
-
-    @property
-    def id(self) -> str:
-        """The id of this subscription, to remove it by."""
-        if self._id is None:
-            self._id = new_subscription_id()
-        return self._id
 
     @property
     def topic_type_prefix(self) -> str:
         """The prefix of the topic types."""
         return self._topic_type_prefix
 
-    @property
-    def agent_type(self) -> str:
-        """The agent type that receives them."""
-        return self._agent_type
-
     def is_match(self, topic_id: TopicId) -> bool:
         """Whether the topic type starts with the prefix."""
         return topic_id.type.startswith(self._topic_type_prefix)
 
-    def map_to_agent(self, topic_id: TopicId) -> AgentId:
-        """Return the agent id with the topic's source as its key.
-
-        Raises:
-            CantHandleException: The topic does not match this subscription.
-        """
-        if self.is_match(topic_id):
-            return AgentId(self._agent_type, topic_id.source)
-        raise CantHandleException(
-            f"the type of topic {topic_id} does not start with {self._topic_type_prefix}: call "
-            "is_match before map_to_agent"
-        )
+    def _mismatch(self, topic_id: TopicId) -> str:
+        return f"the type of topic {topic_id} does not start with {self._topic_type_prefix}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TypePrefixSubscription) and (
             (self.agent_type, self.topic_type_prefix) == (other.agent_type, other.topic_type_prefix)
             or self.id == other.id
         )
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A copy is the same subscription, so the id is created before it is copied.
-        return {**self.__dict__, "_id": self.id}

@@ -48,6 +48,14 @@ class AgentTable:
         """Whether there is a factory or an instance of this type."""
         return agent_type in self._factories
 
+    def registered(self) -> list[str]:
+        """The agent types, in the order of registering."""
+        return list(self._factories)
+
+    def expected_class(self, agent_type: str) -> type[Agent] | None:
+        """The class that an agent type was registered with, if it is known."""
+        return self._expected.get(agent_type)
+
     def add_factory(self, agent_type: str, factory: Factory, expected: type[Any] | None) -> None:
         """Register the factory of an agent type.
 

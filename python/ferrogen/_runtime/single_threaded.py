@@ -31,11 +31,13 @@ from .building import Builder
 from .calls import Calls
 from .dead_letters import DeadLetters
 from .host import EngineHost
+from .introspection import Introspection
 from .lifecycle import Lifecycle
 from .lifetime import Lifetime
 from .observer import Observer
 from .scheduling import Scheduler
 from .state import load_state, save_state
+from .subscription_handle import SubscriptionHandle
 
 __all__ = ["SingleThreadedAgentRuntime"]
 
@@ -47,7 +49,7 @@ PLAIN_TASKS = "FERROGEN_PLAIN_TASKS"
 _type = type  # parameters named `type` are part of the API, and hide the built-in
 
 
-class SingleThreadedAgentRuntime(Calls, Lifetime):
+class SingleThreadedAgentRuntime(Calls, Lifetime, Introspection):
     """Runs agents on one event loop: messages are taken in order, handlers run concurrently.
 
     Args:
@@ -556,6 +558,18 @@ class SingleThreadedAgentRuntime(Calls, Lifetime):
             ValueError: If there is none with this id.
         """
         self._routes.remove(id)
+
+    def subscription(self, subscription: Subscription) -> SubscriptionHandle:
+        """Return the handle of a subscription, to add it temporarily. Not part of AutoGen's API.
+
+        ``async with runtime.subscription(...)`` adds it and removes it at the end of the block;
+        ``handle = await runtime.subscription(...)`` adds it, and ``await handle.remove()`` removes
+        it.
+
+        Args:
+            subscription: The subscription; it is not added by this call itself.
+        """
+        return SubscriptionHandle(self, self._routes, subscription)
 
     def add_message_serializer(
         self, serializer: MessageSerializer[Any] | Sequence[MessageSerializer[Any]]

@@ -8,6 +8,7 @@ import typer
 
 from ferrogen.cli.chat import chat
 from ferrogen.cli.check_component import check_component
+from ferrogen.cli.graph import graph
 from ferrogen.cli.models import models
 from ferrogen.cli.run import run
 from ferrogen.cli.version import print_version
@@ -25,6 +26,7 @@ app.command(context_settings={"allow_interspersed_args": False})(run)
 app.command()(models)
 app.command()(chat)
 app.command()(check_component)
+app.command()(graph)
 
 
 @app.callback()

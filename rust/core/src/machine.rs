@@ -80,6 +80,15 @@ pub enum Undelivered<P> {
     Response(DeliveryId, P),
 }
 
+/// The deliveries of one agent that are not finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// How many wait in its mailbox or are due.
+    pub queued: usize,
+    /// How many the driver has taken or started, and not reported on.
+    pub running: usize,
+}
+
 /// The result of finishing a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finished {

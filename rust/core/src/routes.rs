@@ -1,7 +1,8 @@
 //! Routes: the subscriptions that match a topic.
 //!
 //! A topic type is looked up once among the exact rules and once per *length* of prefix in use,
-//! so subscriptions that do not match cost nothing. Nothing is cached by topic: memory is bounded by
+//! so subscriptions that do not match cost nothing. Patterns with wildcards are in a trie, see
+//! `wildcards.rs`. Nothing is cached by topic: memory is bounded by
 //! the subscriptions alone, which is stronger than R1 requires, and adding or removing one costs
 //! the same however many topics were published.
 
@@ -11,6 +12,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::error::CoreError;
 use crate::names::Symbol;
+use crate::wildcards::Wildcards;
 
 /// A subscription in the order of its addition, which is the order of delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,6 +25,9 @@ pub enum Rule<'a> {
     Exact(&'a str, Symbol),
     /// Topics whose type starts with this prefix, for the agent type.
     Prefix(&'a str, Symbol),
+    /// Topics whose type matches this pattern of dot-separated tokens, for the agent type: `*` is
+    /// one token of any text, and `>` at the end is one or more tokens.
+    Wildcard(&'a str, Symbol),
     /// Possibly every topic: the driver decides.
     Opaque,
 }
@@ -45,17 +50,45 @@ pub struct Removed {
     pub agent_type: Option<Symbol>,
 }
 
-/// The rules that share one topic type or one prefix.
+/// The rules that share one topic type, prefix or pattern, in the order of addition.
 #[derive(Debug, Default)]
-struct Bucket {
+pub(crate) struct Bucket {
     hits: Vec<Hit>,
     agent_types: HashSet<Symbol>,
+}
+
+impl Bucket {
+    pub(crate) fn add(&mut self, route: RouteId, agent_type: Symbol) {
+        self.hits.push(Hit { route, agent_type: Some(agent_type) });
+        self.agent_types.insert(agent_type);
+    }
+
+    pub(crate) fn remove(&mut self, route: RouteId, agent_type: Symbol) {
+        let place = self.hits.binary_search_by_key(&route, |hit| hit.route);
+        self.hits.remove(place.expect("a bucket has the rules that were added to it"));
+        self.agent_types.remove(&agent_type);
+    }
+
+    pub(crate) fn holds(&self, agent_type: Symbol) -> bool {
+        self.agent_types.contains(&agent_type)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.hits.is_empty()
+    }
+
+    /// Appends the rules. Returns whether there are any.
+    pub(crate) fn append_to(&self, hits: &mut Vec<Hit>) -> bool {
+        hits.extend_from_slice(&self.hits);
+        !self.is_empty()
+    }
 }
 
 #[derive(Debug)]
 enum Kept {
     Exact(Box<str>, Symbol),
     Prefix(Box<str>, Symbol),
+    Wildcard(Box<str>, Symbol),
     Opaque,
 }
 
@@ -87,6 +120,7 @@ pub struct Routes {
     prefixes: HashMap<Box<str>, Bucket>,
     /// The number of different prefixes by length in bytes.
     prefix_lengths: BTreeMap<usize, usize>,
+    wildcards: Wildcards,
     opaque: Vec<Hit>,
 }
 
@@ -113,6 +147,10 @@ impl Routes {
                     *self.prefix_lengths.entry(prefix.len()).or_default() += 1;
                 }
                 Kept::Prefix(prefix.into(), agent_type)
+            }
+            Rule::Wildcard(pattern, agent_type) => {
+                self.wildcards.add(pattern, route, agent_type);
+                Kept::Wildcard(pattern.into(), agent_type)
             }
             Rule::Opaque => {
                 self.opaque.push(Hit { route, agent_type: None });
@@ -143,6 +181,10 @@ impl Routes {
                     }
                     Some(agent_type)
                 }
+                Kept::Wildcard(pattern, agent_type) => {
+                    self.wildcards.remove(&pattern, route, agent_type);
+                    Some(agent_type)
+                }
                 Kept::Opaque => {
                     self.opaque.retain(|hit| hit.route != route);
                     None
@@ -169,6 +211,9 @@ impl Routes {
                 hits.extend_from_slice(&bucket.hits);
                 sources += 1;
             }
+        }
+        if !self.wildcards.is_empty() {
+            sources += self.wildcards.matches(topic_type, hits);
         }
         if sources > 1 {
             hits[start..].sort_unstable();
@@ -197,13 +242,19 @@ impl Routes {
         self.kept.is_empty()
     }
 
+    #[cfg(test)]
+    pub(crate) fn wildcards(&self) -> &Wildcards {
+        &self.wildcards
+    }
+
     fn holds(&self, id: &str, rule: Rule<'_>) -> bool {
         let taken = |buckets: &HashMap<Box<str>, Bucket>, text: &str, agent_type: Symbol| {
-            buckets.get(text).is_some_and(|bucket| bucket.agent_types.contains(&agent_type))
+            buckets.get(text).is_some_and(|bucket| bucket.holds(agent_type))
         };
         let same_rule = match rule {
             Rule::Exact(topic_type, agent_type) => taken(&self.exact, topic_type, agent_type),
             Rule::Prefix(prefix, agent_type) => taken(&self.prefixes, prefix, agent_type),
+            Rule::Wildcard(pattern, agent_type) => self.wildcards.holds(pattern, agent_type),
             Rule::Opaque => false,
         };
         same_rule
@@ -213,6 +264,7 @@ impl Routes {
                         (&self.kept[route], rule),
                         (Kept::Exact(..), Rule::Exact(..))
                             | (Kept::Prefix(..), Rule::Prefix(..))
+                            | (Kept::Wildcard(..), Rule::Wildcard(..))
                             | (Kept::Opaque, Rule::Opaque)
                     )
                 })
@@ -227,9 +279,9 @@ impl Routes {
         agent_type: Symbol,
     ) -> bool {
         let bucket = buckets.entry(text.into()).or_default();
-        bucket.hits.push(Hit { route, agent_type: Some(agent_type) });
-        bucket.agent_types.insert(agent_type);
-        bucket.hits.len() == 1
+        let is_new = bucket.is_empty();
+        bucket.add(route, agent_type);
+        is_new
     }
 
     /// Removes a rule. Returns whether its bucket was removed with it.
@@ -240,10 +292,8 @@ impl Routes {
         agent_type: Symbol,
     ) -> bool {
         let bucket = buckets.get_mut(text).expect("kept and buckets agree");
-        let place = bucket.hits.binary_search_by_key(&route, |hit| hit.route);
-        bucket.hits.remove(place.expect("kept and buckets agree"));
-        bucket.agent_types.remove(&agent_type);
-        let empty = bucket.hits.is_empty();
+        bucket.remove(route, agent_type);
+        let empty = bucket.is_empty();
         if empty {
             buckets.remove(text);
         }

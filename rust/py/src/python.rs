@@ -51,6 +51,8 @@ classes! {
     default_subscription: "ferrogen._messaging.default_subscription", "DefaultSubscription";
     type_prefix_subscription:
         "ferrogen._messaging.type_prefix_subscription", "TypePrefixSubscription";
+    wildcard_subscription:
+        "ferrogen._messaging.wildcard_subscription", "WildcardSubscription";
 }
 
 /// The context variable that holds the id of the agent whose handler runs.

@@ -1,6 +1,6 @@
 //! `Routes`: subscriptions, and the recipients of a topic.
 //!
-//! The three built-in kinds of subscription become rules of the core; objects of other classes are asked.
+//! Subscriptions of the built-in classes become rules of the core; objects of other classes are asked.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,6 +50,7 @@ impl Table {
 enum Kind<'py> {
     Exact(Bound<'py, PyString>, Bound<'py, PyString>),
     Prefix(Bound<'py, PyString>, Bound<'py, PyString>),
+    Wildcard(Bound<'py, PyString>, Bound<'py, PyString>),
     Custom,
 }
 
@@ -81,7 +82,9 @@ impl Routes {
         // Read before the lock: to fail is to make an exception, which can start a collection.
         let id = id.to_str()?;
         let topic_type = match &kind {
-            Kind::Exact(text, _) | Kind::Prefix(text, _) => text.to_str()?,
+            Kind::Exact(text, _) | Kind::Prefix(text, _) | Kind::Wildcard(text, _) => {
+                text.to_str()?
+            }
             Kind::Custom => "",
         };
         let mut table = self.table.lock(subscription.py());
@@ -93,6 +96,10 @@ impl Routes {
             Kind::Prefix(_, agent_type) => {
                 let symbol = table.intern(agent_type)?;
                 (core::Rule::Prefix(topic_type, symbol), Some(symbol))
+            }
+            Kind::Wildcard(_, agent_type) => {
+                let symbol = table.intern(agent_type)?;
+                (core::Rule::Wildcard(topic_type, symbol), Some(symbol))
             }
             Kind::Custom => (core::Rule::Opaque, None),
         };
@@ -262,6 +269,9 @@ fn kind_of<'py>(subscription: &Bound<'py, PyAny>) -> PyResult<Kind<'py>> {
             text("topic_type_prefix")?,
             valid_agent_type(&text("agent_type")?)?,
         ));
+    }
+    if class.is(python::wildcard_subscription(py)?) {
+        return Ok(Kind::Wildcard(text("pattern")?, valid_agent_type(&text("agent_type")?)?));
     }
     for method in ["is_match", "map_to_agent"] {
         if !subscription.hasattr(method)? {

@@ -21,6 +21,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "routing/exact, 1 subscription", prepare: routing::exact::<1> },
     Scenario { name: "routing/exact, 2000 subscriptions", prepare: routing::exact::<2000> },
     Scenario { name: "routing/prefix, 2000 subscriptions", prepare: routing::prefix::<2000> },
+    Scenario { name: "routing/wildcard, 2000 subscriptions", prepare: routing::wildcard::<2000> },
     Scenario { name: "routing/one topic, 100 subscribers", prepare: routing::subscribers },
     Scenario { name: "routing/add and remove", prepare: routing::add_and_remove },
     Scenario { name: "message/no recipient", prepare: messages::no_recipient },

@@ -27,6 +27,17 @@ fn one_of(subscriptions: usize, rule: fn(&str, Symbol) -> Rule<'_>) -> Work {
     matching(routes, format!("news-{:04}", subscriptions / 2), 1)
 }
 
+/// Matches one of `N` patterns with one subscriber each.
+pub(crate) fn wildcard<const N: usize>() -> Work {
+    let reader = Names::default().intern("reader");
+    let mut routes = Routes::default();
+    for number in 0..N {
+        let pattern = format!("news.*.{number:04}");
+        routes.add(&pattern, Rule::Wildcard(&pattern, reader)).expect("each pattern is new");
+    }
+    matching(routes, format!("news.today.{:04}", N / 2), 1)
+}
+
 /// Matches a topic with 100 subscribers.
 pub(crate) fn subscribers() -> Work {
     let mut names = Names::default();

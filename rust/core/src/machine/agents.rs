@@ -1,7 +1,7 @@
 //! Agents: policies, look-up, builds.
 
 use super::deliveries::refill;
-use super::{Machine, Step, policy_of};
+use super::{Load, Machine, Step, policy_of};
 use crate::directory::{Agent, AgentSlot, Stage};
 use crate::error::CoreError;
 use crate::ledger::{DeliveryId, DeliveryStage};
@@ -34,6 +34,20 @@ impl<P> Machine<P> {
     #[must_use]
     pub fn stage(&self, slot: AgentSlot) -> Option<Stage> {
         self.directory.agent(slot).ok().map(|agent| agent.stage)
+    }
+
+    /// The load of an agent; `None` if it is not in the directory. Messages in the inbox are not
+    /// placed yet, so they are not part of it.
+    #[must_use]
+    pub fn load(&self, slot: AgentSlot) -> Option<Load> {
+        let agent = self.directory.agent(slot).ok()?;
+        let waiting = agent.mailbox.len();
+        // The step of an agent that is not ready is its build.
+        let (due, running) = match agent.stage {
+            Stage::Building => (0, 0),
+            Stage::Ready => (agent.due, agent.running),
+        };
+        Some(Load { queued: waiting + due, running })
     }
 
     /// The type of an agent; `None` if it is not in the directory.

@@ -21,6 +21,27 @@ fn keeps_messages_until_the_agent_is_built() {
 }
 
 #[test]
+fn counts_the_load_of_an_agent_from_its_build_on() {
+    let mut machine = Machine::default();
+    let agent = machine.build(writer(), "default").unwrap();
+    let load = |machine: &Machine<&str>| {
+        let load = machine.load(agent).unwrap();
+        (load.queued, load.running)
+    };
+    assert_eq!(load(&machine), (0, 0));
+    send(&mut machine, agent, "first");
+    send(&mut machine, agent, "second");
+    machine.step();
+    assert_eq!(load(&machine), (2, 0));
+    machine.built(agent).unwrap();
+    assert_eq!(load(&machine), (2, 0));
+    let Some(Step::Deliver(_, delivery, _)) = machine.step() else { unreachable!() };
+    assert_eq!(load(&machine), (1, 1));
+    machine.finish(delivery, Outcome::Handled).unwrap();
+    assert_eq!(load(&machine), (1, 0));
+}
+
+#[test]
 fn builds_an_agent_once() {
     let mut machine = Machine::<&str>::default();
     let agent = machine.build(writer(), "default").unwrap();
@@ -117,4 +138,5 @@ fn refuses_a_slot_that_left_the_directory() {
     assert_eq!(machine.built(gone), Err(CoreError::AgentMissing));
     assert_eq!(machine.build_failed(gone), Err(CoreError::AgentMissing));
     assert_eq!((machine.stage(gone), machine.agent_type(gone)), (None, None));
+    assert_eq!(machine.load(gone), None);
 }

@@ -46,24 +46,102 @@ fn does_not_match_a_prefix_that_ends_inside_a_character() {
 }
 
 #[test]
-fn matches_an_agent_type_once_for_each_kind_of_rule() {
+fn matches_one_token_of_any_text_with_an_asterisk() {
     let (writer, _) = agent_types();
     let mut routes = Routes::default();
-    routes.add("one", Rule::Exact("poem", writer)).unwrap();
-    routes.add("two", Rule::Prefix("poem", writer)).unwrap();
-    assert_eq!(matching(&routes, "poem").len(), 2);
+    let created = routes.add("id", Rule::Wildcard("orders.*.created", writer)).unwrap();
+    for topic_type in ["orders.eu.created", "orders..created", "orders.*.created"] {
+        assert_eq!(matching(&routes, topic_type), [created], "{topic_type}");
+    }
+    let others = ["orders.created", "orders.eu.fr.created", "orders.eu", "orders.eu.created.x", ""];
+    for topic_type in others {
+        assert_eq!(matching(&routes, topic_type), [], "{topic_type}");
+    }
+}
+
+#[test]
+fn matches_one_or_more_tokens_with_a_greater_than_sign_at_the_end() {
+    let (writer, critic) = agent_types();
+    let mut routes = Routes::default();
+    let orders = routes.add("orders", Rule::Wildcard("orders.>", writer)).unwrap();
+    let all = routes.add("all", Rule::Wildcard(">", critic)).unwrap();
+    for topic_type in ["orders.eu", "orders.eu.created", "orders."] {
+        assert_eq!(matching(&routes, topic_type), [orders, all], "{topic_type}");
+    }
+    for topic_type in ["orders", "ordersx.eu", "other.orders.eu", ""] {
+        assert_eq!(matching(&routes, topic_type), [all], "{topic_type}");
+    }
+}
+
+#[test]
+fn takes_wildcards_literally_that_are_not_a_token_or_not_at_the_end() {
+    let (writer, _) = agent_types();
+    let mut routes = Routes::default();
+    for pattern in ["a*", "a>", ">.a"] {
+        let route = routes.add(pattern, Rule::Wildcard(pattern, writer)).unwrap();
+        assert_eq!(matching(&routes, pattern), [route]);
+    }
+    assert_eq!(matching(&routes, "ab"), []);
+    assert_eq!(matching(&routes, "b.a"), []);
+}
+
+#[test]
+fn matches_wildcards_in_the_order_of_subscribing() {
+    let (writer, critic) = agent_types();
+    let mut routes = Routes::default();
+    let rest = routes.add("rest", Rule::Wildcard("a.>", writer)).unwrap();
+    let exact = routes.add("exact", Rule::Exact("a.b", writer)).unwrap();
+    let any = routes.add("any", Rule::Wildcard("*.b", critic)).unwrap();
+    let literal = routes.add("literal", Rule::Wildcard("a.b", critic)).unwrap();
+    let prefix = routes.add("prefix", Rule::Prefix("a", writer)).unwrap();
+    let rest_again = routes.add("rest again", Rule::Wildcard("a.>", critic)).unwrap();
+    assert_eq!(matching(&routes, "a.b"), [rest, exact, any, literal, prefix, rest_again]);
+}
+
+#[test]
+fn matches_a_pattern_of_many_tokens_without_recursion() {
+    let (writer, _) = agent_types();
+    let mut routes = Routes::default();
+    let pattern = vec!["*"; 20_000].join(".");
+    let route = routes.add("long", Rule::Wildcard(&pattern, writer)).unwrap();
+    let topic_type = vec!["a"; 20_000].join(".");
+    assert_eq!(matching(&routes, &topic_type), [route]);
+    assert_eq!(matching(&routes, &topic_type[2..]), []);
+    routes.remove("long").unwrap();
+    assert_eq!(matching(&routes, &topic_type), []);
+}
+
+#[test]
+fn matches_an_agent_type_once_for_each_rule() {
+    let (writer, _) = agent_types();
+    let mut routes = Routes::default();
+    routes.add("one", Rule::Exact("a.b", writer)).unwrap();
+    routes.add("two", Rule::Prefix("a", writer)).unwrap();
+    routes.add("three", Rule::Prefix("a.b", writer)).unwrap();
+    routes.add("four", Rule::Wildcard("a.*", writer)).unwrap();
+    routes.add("five", Rule::Wildcard("a.>", writer)).unwrap();
+    assert_eq!(matching(&routes, "a.b").len(), 5);
 }
 
 #[test]
 fn refuses_the_same_topic_for_the_same_agent_type() {
     let (writer, critic) = agent_types();
     let mut routes = Routes::default();
-    for rule in [Rule::Exact("poem", writer), Rule::Prefix("poem", writer)] {
-        routes.add("one", rule).unwrap();
+    let rules = [
+        Rule::Exact("poem", writer),
+        Rule::Prefix("poem", writer),
+        Rule::Wildcard("poem", writer),
+        Rule::Wildcard("poem.*", writer),
+        Rule::Wildcard("poem.>", writer),
+    ];
+    for (number, rule) in rules.into_iter().enumerate() {
+        let id = format!("{number}");
+        routes.add(&id, rule).unwrap();
         assert_eq!(routes.add("other", rule), Err(CoreError::SubscriptionExists));
     }
-    routes.add("other", Rule::Exact("poem", critic)).unwrap();
-    assert_eq!(routes.len(), 3);
+    routes.add("another", Rule::Exact("poem", critic)).unwrap();
+    routes.add("another", Rule::Wildcard("poem.*", critic)).unwrap();
+    assert_eq!(routes.len(), 7);
 }
 
 #[test]
@@ -73,8 +151,10 @@ fn uses_an_id_once_per_kind_and_removes_all_kinds() {
     let exact = routes.add("id", Rule::Exact("a", writer)).unwrap();
     let other = routes.add("other", Rule::Prefix("a", critic)).unwrap();
     let prefix = routes.add("id", Rule::Prefix("a", writer)).unwrap();
+    let wildcard = routes.add("id", Rule::Wildcard("*", writer)).unwrap();
     let opaque = routes.add("id", Rule::Opaque).unwrap();
-    for rule in [Rule::Exact("b", critic), Rule::Prefix("b", critic), Rule::Opaque] {
+    let second = [Rule::Exact("b", critic), Rule::Prefix("b", critic), Rule::Wildcard("b", critic)];
+    for rule in second.into_iter().chain([Rule::Opaque]) {
         assert_eq!(routes.add("id", rule), Err(CoreError::SubscriptionExists));
     }
     let removed = |route, agent_type| Removed { route, agent_type };
@@ -83,6 +163,7 @@ fn uses_an_id_once_per_kind_and_removes_all_kinds() {
         Ok(vec![
             removed(exact, Some(writer)),
             removed(prefix, Some(writer)),
+            removed(wildcard, Some(writer)),
             removed(opaque, None)
         ])
     );

@@ -1,6 +1,6 @@
 //! The comparison of all reads, and the invariants, after each command.
 
-use ferrogen_core::{Arrival, Outcome, Stage, Tally};
+use ferrogen_core::{Arrival, Load, Outcome, Stage, Tally};
 
 use super::harness::{Harness, address};
 use super::model::{At, Work};
@@ -59,6 +59,12 @@ impl Harness {
             assert_eq!(machine.stage(slot), agent.map(|agent| stage(agent.ready)));
             let agent_type = agent.map(|agent| self.agent_types[agent.address.0]);
             assert_eq!(machine.agent_type(slot), agent_type);
+            let load = agent.map(|_| {
+                let [waiting, due, running] =
+                    [At::Waiting, At::Due, At::Running].map(|at| model.of(slot, at).count());
+                Load { queued: waiting + due, running }
+            });
+            assert_eq!(machine.load(slot), load);
             let concurrency = model.policy(slot).concurrency;
             if let Some(most) =
                 concurrency.filter(|_| !self.policies_changed && !model.policy(slot).reentrant)

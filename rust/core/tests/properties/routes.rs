@@ -9,6 +9,7 @@ use super::config;
 enum Kind {
     Exact(String, usize),
     Prefix(String, usize),
+    Wildcard(String, usize),
     Opaque,
 }
 
@@ -30,6 +31,7 @@ impl Scan {
         match kind {
             Kind::Exact(text, agent) => Rule::Exact(text, self.agent_types[*agent]),
             Kind::Prefix(text, agent) => Rule::Prefix(text, self.agent_types[*agent]),
+            Kind::Wildcard(text, agent) => Rule::Wildcard(text, self.agent_types[*agent]),
             Kind::Opaque => Rule::Opaque,
         }
     }
@@ -37,7 +39,8 @@ impl Scan {
     fn holds(&self, id: &str, kind: &Kind) -> bool {
         self.subscriptions.iter().any(|(_, its_id, its_kind)| match (its_kind, kind) {
             (Kind::Exact(text, agent), Kind::Exact(new_text, new_agent))
-            | (Kind::Prefix(text, agent), Kind::Prefix(new_text, new_agent)) => {
+            | (Kind::Prefix(text, agent), Kind::Prefix(new_text, new_agent))
+            | (Kind::Wildcard(text, agent), Kind::Wildcard(new_text, new_agent)) => {
                 its_id == id || (text == new_text && agent == new_agent)
             }
             (Kind::Opaque, Kind::Opaque) => its_id == id,
@@ -47,7 +50,9 @@ impl Scan {
 
     fn removed(&self, (route, _, kind): &(RouteId, String, Kind)) -> Removed {
         let agent_type = match kind {
-            Kind::Exact(_, agent) | Kind::Prefix(_, agent) => Some(self.agent_types[*agent]),
+            Kind::Exact(_, agent) | Kind::Prefix(_, agent) | Kind::Wildcard(_, agent) => {
+                Some(self.agent_types[*agent])
+            }
             Kind::Opaque => None,
         };
         Removed { route: *route, agent_type }
@@ -57,6 +62,10 @@ impl Scan {
         let matching = |kind: &Kind| match kind {
             Kind::Exact(text, agent) => (topic_type == text).then_some(Some(*agent)),
             Kind::Prefix(text, agent) => topic_type.starts_with(text).then_some(Some(*agent)),
+            Kind::Wildcard(text, agent) => {
+                let tokens = |text: &str| text.split('.').map(String::from).collect::<Vec<_>>();
+                wildcard_matches(&tokens(text), &tokens(topic_type)).then_some(Some(*agent))
+            }
             Kind::Opaque => Some(None),
         };
         let hits = self.subscriptions.iter().filter_map(|(route, _, kind)| {
@@ -65,6 +74,23 @@ impl Scan {
         });
         hits.collect()
     }
+}
+
+fn wildcard_matches(pattern: &[String], topic_type: &[String]) -> bool {
+    match (pattern, topic_type) {
+        ([], []) => true,
+        ([last], [_, ..]) if last == ">" => true,
+        ([token, pattern @ ..], [text, topic_type @ ..]) => {
+            (token == "*" || token == text) && wildcard_matches(pattern, topic_type)
+        }
+        _ => false,
+    }
+}
+
+/// Patterns and topic types of few different tokens, so that many match.
+fn tokens() -> impl Strategy<Value = String> {
+    let token = prop::sample::select(vec!["a", "b", "", "*", ">", "é"]);
+    prop::collection::vec(token, 1..5).prop_map(|tokens| tokens.join("."))
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -78,6 +104,7 @@ fn command() -> impl Strategy<Value = Command> {
     let kind = prop_oneof![
         3 => (text(), 0..3_usize).prop_map(|(text, agent)| Kind::Exact(text, agent)),
         3 => (text(), 0..3_usize).prop_map(|(text, agent)| Kind::Prefix(text, agent)),
+        3 => (tokens(), 0..3_usize).prop_map(|(text, agent)| Kind::Wildcard(text, agent)),
         1 => Just(Kind::Opaque),
     ];
     // Mostly new ids, sometimes one that exists.
@@ -85,7 +112,7 @@ fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         4 => (add_id, kind).prop_map(|(id, kind)| Command::Add(id, kind)),
         1 => id().prop_map(Command::Remove),
-        4 => text().prop_map(Command::Match),
+        4 => prop_oneof![text(), tokens()].prop_map(Command::Match),
     ]
 }
 
@@ -140,8 +167,15 @@ proptest! {
             }
             let mut hits = Vec::new();
             for command in &commands {
-                if let Command::Add(_, Kind::Exact(text, _) | Kind::Prefix(text, _)) = command {
-                    routes.matches(text, &mut hits);
+                match command {
+                    Command::Add(_, Kind::Exact(text, _) | Kind::Prefix(text, _))
+                    | Command::Match(text) => routes.matches(text, &mut hits),
+                    Command::Add(_, Kind::Wildcard(text, _)) => {
+                        // The pattern as it is, and as a topic type that it matches.
+                        routes.matches(text, &mut hits);
+                        routes.matches(&text.replace(['*', '>'], "a"), &mut hits);
+                    }
+                    Command::Add(_, Kind::Opaque) | Command::Remove(_) => {}
                 }
             }
             prop_assert_eq!(hits, []);

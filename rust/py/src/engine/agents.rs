@@ -462,6 +462,17 @@ impl Engine {
         Ok(books.records[slot].instance.as_ref().map(|instance| instance.clone_ref(py)))
     }
 
+    #[expect(clippy::type_complexity, reason = "a row for each agent")]
+    fn agents(&self, py: Python<'_>) -> Vec<(Py<AgentId>, Option<Py<PyAny>>, usize, usize)> {
+        let books = self.books.lock(py);
+        let agents = books.records.iter().filter_map(|(slot, record)| {
+            let load = books.machine.load(slot)?;
+            let instance = record.instance.as_ref().map(|instance| instance.clone_ref(py));
+            Some((record.id.clone_ref(py), instance, load.queued, load.running))
+        });
+        agents.collect()
+    }
+
     fn instances(&self, py: Python<'_>) -> Vec<(Py<AgentId>, Py<PyAny>)> {
         let books = self.books.lock(py);
         let ready = books.records.values().filter_map(|record| {

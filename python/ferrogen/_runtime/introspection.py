@@ -1,0 +1,101 @@
+"""Introspection of a runtime: its agents, its subscriptions and its topology."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ferrogen._agents.agent import Agent
+from ferrogen._core import AgentId
+from ferrogen._messaging.subscription import Subscription
+
+from .topology import Topology, describe
+
+if TYPE_CHECKING:
+    from ferrogen._core import Engine, Routes
+
+    from .agent_table import AgentTable
+
+__all__ = ["AgentInfo", "Introspection"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentInfo:
+    """An agent of a runtime, and how busy it is.
+
+    Example:
+        ```python
+        from ferrogen import AgentId, AgentInfo, BaseAgent
+
+        info = AgentInfo(
+            id=AgentId("clerk", "shop-7"), agent_class=None, state="building", queued=3, running=0
+        )
+        assert f"{info.id} is {info.state}, {info.queued} queued" == (
+            "clerk/shop-7 is building, 3 queued"
+        )
+        ```
+    """
+
+    __module__ = "ferrogen"
+
+    id: AgentId
+    """The agent."""
+
+    agent_class: type[Agent] | None
+    """Its class. While it is being built: the class that its type was registered with, or None."""
+
+    state: Literal["building", "ready"]
+    """Whether it can handle messages. While it is being built, its messages are queued."""
+
+    queued: int
+    """How many messages are queued for it. Messages that the runtime has not routed yet are not
+    counted here, but in `unprocessed_messages_count`."""
+
+    running: int
+    """How many of its handlers have begun and not ended; suspended ones are included."""
+
+
+class Introspection:
+    """The introspection methods of a runtime."""
+
+    _engine: Engine
+    _routes: Routes
+    _agents: AgentTable
+
+    def agents(self) -> tuple[AgentInfo, ...]:
+        """Return the agents that exist or are being built, by type and key.
+
+        Agents that were passivated, and those that no message has built yet, are not included.
+        Not part of AutoGen's API.
+
+        Returns:
+            The agents, as they are at the moment of the call.
+        """
+        found = [
+            AgentInfo(
+                id=agent_id,
+                agent_class=(
+                    self._agents.expected_class(agent_id.type) if agent is None else type(agent)
+                ),
+                state="building" if agent is None else "ready",
+                queued=queued,
+                running=running,
+            )
+            for agent_id, agent, queued, running in self._engine.agents()
+        ]
+        return tuple(sorted(found, key=lambda info: (info.id.type, info.id.key)))
+
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """Return the subscriptions in their order, which is the order of delivery.
+
+        Not part of AutoGen's API.
+        """
+        return tuple(self._routes.subscriptions)
+
+    def topology(self) -> Topology:
+        """Return which agent types there are, and the topics that they subscribe to.
+
+        Messages that were sent are not part of it: to count them would cost each message. Not part
+        of AutoGen's API.
+        """
+        return describe(self._agents, self._routes.subscriptions)
