@@ -12,12 +12,14 @@ from . import logging as logging
 from ._agents.agent import Agent
 from ._agents.agent_type import AgentType
 from ._agents.base import BaseAgent
+from ._agents.circuit_breaker import CircuitBreaker
 from ._agents.closure import ClosureAgent, ClosureContext
 from ._agents.handlers import event, message_handler, rpc
 from ._agents.instantiation import AgentInstantiationContext
 from ._agents.metadata import AgentMetadata
 from ._agents.options import AgentOptions, agent_options
 from ._agents.proxy import AgentProxy
+from ._agents.retry_policy import RetryPolicy
 from ._agents.routed import RoutedAgent
 from ._agents.subscribing import default_subscription, type_subscription
 from ._core import AgentId, CancellationToken
@@ -32,7 +34,10 @@ from ._messaging.subscription import Subscription, SubscriptionInstantiationCont
 from ._messaging.topic import DefaultTopicId, TopicId
 from ._messaging.type_prefix_subscription import TypePrefixSubscription
 from ._messaging.type_subscription import TypeSubscription
-from ._runtime.dead_letters import DeadLetter
+from ._runtime.circuit import CircuitBreakerState
+from ._runtime.dead_letter import DeadLetter, DeadLetterCause, ReplayReport
+from ._runtime.dead_letter_topic import DEAD_LETTER_TOPIC
+from ._runtime.dead_letters import DeadLetters
 from ._runtime.protocol import AgentRuntime
 from ._runtime.single_threaded import SingleThreadedAgentRuntime
 from ._serialization.known import try_get_known_serializers_for_type
@@ -67,6 +72,7 @@ else:  # a __getattr__ that type checkers see would let every name through
     from ._lazy_imports import listed_names as __dir__  # noqa: F401 - and this
 
 __all__ = [
+    "DEAD_LETTER_TOPIC",
     "EVENT_LOGGER_NAME",
     "JSON_DATA_CONTENT_TYPE",
     "PROTOBUF_DATA_CONTENT_TYPE",
@@ -83,6 +89,8 @@ __all__ = [
     "BaseAgent",
     "CacheStore",
     "CancellationToken",
+    "CircuitBreaker",
+    "CircuitBreakerState",
     "ClosureAgent",
     "ClosureContext",
     "Component",
@@ -94,6 +102,8 @@ __all__ = [
     "ComponentToConfig",
     "ComponentType",
     "DeadLetter",
+    "DeadLetterCause",
+    "DeadLetters",
     "DefaultInterventionHandler",
     "DefaultSubscription",
     "DefaultTopicId",
@@ -106,6 +116,8 @@ __all__ = [
     "MessageHandlerContext",
     "MessageSerializer",
     "Priority",
+    "ReplayReport",
+    "RetryPolicy",
     "RoutedAgent",
     "SingleThreadedAgentRuntime",
     "Subscription",

@@ -16,6 +16,7 @@ from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen.exceptions import AgentNotFoundError
 from ferrogen.logging import AgentConstructionExceptionEvent
 
+from .guards import Guards, is_guarded
 from .log import log
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class AgentTable:
     """
 
     engine: Engine
+    guards: Guards
 
     def __init__(self, runtime: AgentRuntime) -> None:
         self._runtime = runtime
@@ -84,7 +86,22 @@ class AgentTable:
         self._expected[agent_type] = type(agent)
 
     def set_options(self, agent_type: str, options: AgentOptions) -> None:
-        """Set the options of the agents of a type."""
+        """Set the options of the agents of a type.
+
+        Raises:
+            RuntimeError: They have a retry policy or a circuit breaker for the first time, and
+                agents of the type have handled messages already.
+        """
+        if is_guarded(options) and self.guards.has_unguarded(agent_type):
+            for agent_id, _agent in self.engine.instances():
+                if agent_id.type == agent_type:
+                    raise RuntimeError(
+                        f"agent {agent_id} has handled messages without a guard, so options retry "
+                        f'and circuit_breaker of agent type "{agent_type}" would not apply to it: '
+                        "set them before the first message, if only with RetryPolicy(attempts=1), "
+                        "which can be replaced at any time"
+                    )
+        self.guards.reset(agent_type, self.options(agent_type), options)
         self._options[agent_type] = options
         self.engine.configure(
             agent_type,

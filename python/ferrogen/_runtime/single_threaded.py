@@ -28,11 +28,16 @@ from ferrogen._telemetry.tracing_config import MessageRuntimeTracingConfig
 
 from .agent_table import AgentTable, not_registered
 from .building import Builder
+from .circuit import CircuitBreakerState
+from .dead_letter_recorder import DeadLetterRecorder
+from .dead_letter_topic import DeadLetterPublisher
 from .dead_letters import DeadLetters
+from .guards import Guards
 from .host import EngineHost
 from .lifecycle import Lifecycle
 from .observer import Observer
 from .protocol import AgentRuntime
+from .replaying import Replayer
 from .state import load_state, save_state
 
 __all__ = ["SingleThreadedAgentRuntime"]
@@ -60,6 +65,9 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         task_mode: Whether each handler runs in its own `asyncio.Task` from the start, for
             debugging. By default handlers run inline until they suspend. The environment
             variable `FERROGEN_PLAIN_TASKS=1` enables it for all runtimes.
+        dead_letter_capacity: How many dead letters are kept; older ones are only counted.
+        publish_dead_letters: Whether dead letters are published to `DEAD_LETTER_TOPIC`. By default
+            they are only stored: an agent that is subscribed to every topic would get them, too.
 
     Example:
         ```python
@@ -109,6 +117,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         tracer_provider: TracerProvider | None = None,
         ignore_unhandled_exceptions: bool = True,
         task_mode: bool | None = None,
+        dead_letter_capacity: int = 100,
+        publish_dead_letters: bool = False,
     ) -> None:
         tracing = TraceHelper(
             tracer_provider, MessageRuntimeTracingConfig("SingleThreadedAgentRuntime")
@@ -117,8 +127,11 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._kept = kept
         self._routes = Routes()
         self._serialization = SerializationRegistry()
-        self._dead_letters = DeadLetters()
+        self._dead_letters = DeadLetters(dead_letter_capacity)
+        self._dead_letters.send_again = Replayer(self, self._routes)
+        recorder = DeadLetterRecorder(self._dead_letters)
         self._agents = AgentTable(self)
+        self._guards = self._agents.guards = Guards(self._agents.options, recorder.failed)
         observer = Observer(self._serialization, tracing)
         self._lifecycle = Lifecycle(observer, kept, raise_unhandled=not ignore_unhandled_exceptions)
         self._builder = Builder(self._agents, observer, kept)
@@ -132,7 +145,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             builder=self._builder,
             lifecycle=self._lifecycle,
             observer=observer,
-            dead_letters=self._dead_letters,
+            dead_letters=recorder,
+            guards=self._guards,
         )
         self._engine = Engine(
             host=self._host,
@@ -145,6 +159,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._agents.engine = self._engine
         self._builder.engine = self._engine
         self._lifecycle.engine = self._engine
+        if publish_dead_letters:
+            self._dead_letters.notify = DeadLetterPublisher(self._routes, self._engine)
         observer.find_agent = self._engine.instance
         # For messages that are accepted before the runtime is started.
         observer.is_traced = self._engine.is_traced = tracing.is_recording()
@@ -266,7 +282,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
 
     @property
     def dead_letters(self) -> DeadLetters:
-        """The newest messages that could not be delivered. Not part of AutoGen's API."""
+        """The newest messages that were not handled. Not part of AutoGen's API."""
         return self._dead_letters
 
     # Running.
@@ -430,9 +446,26 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         Args:
             agent_type: The agent type; it may be registered before or after.
             options: The options, in place of any set before.
+
+        Raises:
+            RuntimeError: They have a retry policy or a circuit breaker for the first time, and
+                agents of the type have handled messages already.
         """
         name = agent_type if isinstance(agent_type, str) else agent_type.type
         self._agents.set_options(name, options)
+
+    def circuit_breaker_state(self, agent_type: str | AgentType) -> CircuitBreakerState:
+        """Return the state of the circuit breaker of a type. Not part of AutoGen's API.
+
+        Args:
+            agent_type: The agent type.
+
+        Raises:
+            LookupError: The type has no circuit breaker.
+            RuntimeError: No event loop is running, which has the time.
+        """
+        name = agent_type if isinstance(agent_type, str) else agent_type.type
+        return self._guards.state(name)
 
     async def try_get_underlying_agent_instance(
         self,
