@@ -106,7 +106,7 @@ class Guards:
                 f'agent type "{agent_type}" has no circuit breaker: give it one with '
                 "AgentOptions(circuit_breaker=CircuitBreaker(...))"
             )
-        return circuit.state(time_of_loop())
+        return circuit.state(_now())
 
     def _circuit(self, agent_type: str, options: AgentOptions) -> Circuit | None:
         if options.circuit_breaker is None:
@@ -131,9 +131,9 @@ class Guards:
         policy, circuit = options.retry or _ONCE, self._circuit(agent_id.type, options)
         failed: list[str] = []
         while True:
-            permit = None if circuit is None else circuit.enter(time_of_loop())
+            permit = None if circuit is None else circuit.enter(_now())
             if circuit is not None and permit is None:
-                rejection = _open_error(agent_id, message, circuit.state(time_of_loop()))
+                rejection = _open_error(agent_id, message, circuit.state(_now()))
                 note_attempts(rejection, failed)
                 self._fail(Failure(agent_id, message, ctx, rejection, len(failed), True))
                 raise rejection
@@ -149,14 +149,14 @@ class Guards:
                 if not isinstance(error, Exception):
                     raise
                 failed.append(describe_attempt(attempt, policy.attempts, error))
-                is_open = circuit is not None and circuit.state(time_of_loop()).state == "open"
+                is_open = circuit is not None and circuit.state(_now()).state == "open"
                 if is_open or attempt >= policy.attempts or not policy.retries(error):
                     note_attempts(error, failed[:-1])
                     self._fail(Failure(agent_id, message, ctx, error, attempt))
                     raise
             else:
                 if permit is not None and circuit is not None:
-                    circuit.succeed(permit, time_of_loop())
+                    circuit.succeed(permit, _now())
                 return response
             # Outside of `except`, so that the error and its frames are freed.
             await self._pause(attempt, policy, agent_id, message, ctx.cancellation_token)
@@ -191,10 +191,11 @@ class Guards:
             timer.cancel()
 
     def _fail(self, failure: Failure) -> None:
-        if failure.context.is_rpc:
-            self._report(failure)
-        else:
+        if not failure.context.is_rpc:
             self._failure = failure
+        elif failure.is_rejection or self._options(failure.agent_id.type).retry is not None:
+            # Otherwise it is an error of the handler, as those of other types: for the sender only.
+            self._report(failure)
 
 
 def is_guarded(options: AgentOptions) -> bool:
@@ -205,7 +206,7 @@ def is_guarded(options: AgentOptions) -> bool:
 _ONCE = RetryPolicy(attempts=1)
 
 
-def time_of_loop() -> float:
+def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
@@ -232,7 +233,7 @@ def _report_to(circuit: Circuit, permit: int, options: AgentOptions, error: Base
     if is_final(error) or breaker is None or not isinstance(error, breaker.failure_on):
         circuit.abandon(permit)
     else:
-        circuit.fail(permit, time_of_loop())
+        circuit.fail(permit, _now())
 
 
 def _open_error(agent_id: AgentId, message: Any, state: CircuitBreakerState) -> CircuitOpenError:
