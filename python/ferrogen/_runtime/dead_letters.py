@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, overload
 
 from ferrogen._agents.option_checks import check_count
-from ferrogen.exceptions import FerrogenError
+from ferrogen.exceptions import ReplayError
 
 from .dead_letter import DeadLetter, DeadLetterCause, ReplayReport
 
@@ -184,7 +184,7 @@ class DeadLetters(Sequence[DeadLetter]):
 
     async def _replay(self, letter: DeadLetter) -> Any:
         if self.send_again is None:
-            raise FerrogenError("these dead letters do not belong to a runtime")
+            raise ReplayError("these dead letters do not belong to a runtime")
         newest = self._total
         try:
             response = await self.send_again(letter)
