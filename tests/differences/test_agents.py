@@ -178,3 +178,28 @@ def test_agents_that_await_each_other_one_message_at_a_time_are_a_deadlock_error
     cycle = ["AgentId agent/b", "AgentId agent/a", "AgentId agent/b"]
     assert upstream == ["response"]
     assert ours == [["deadlock", cycle], [0]]
+
+
+def test_a_handler_that_raises_can_be_called_again():
+    async def scenario(core, record):
+        class Agent(core.BaseAgent):
+            calls = 0
+
+            async def on_message_impl(self, message, ctx):
+                self.calls += 1
+                if self.calls == 1:
+                    raise OSError(message)
+                return message
+
+        if core is ferrogen:
+            policy = ferrogen.RetryPolicy(attempts=2, initial_delay=0)
+            Agent = ferrogen.agent_options(retry=policy)(Agent)  # noqa: N806
+        runtime = core.SingleThreadedAgentRuntime()
+        await Agent.register(runtime, "agent", lambda: Agent("fails once"))
+        runtime.start()
+        await record.outcome("send", runtime.send_message("x", core.AgentId("agent", "k")))
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    assert upstream == [("send", "raised OSError: x")]
+    assert ours == [["send", "x"]]
