@@ -22,6 +22,7 @@ from ._agents.proxy import AgentProxy
 from ._agents.retry_policy import RetryPolicy
 from ._agents.routed import RoutedAgent
 from ._agents.subscribing import default_subscription, type_subscription
+from ._agents.supervision import Supervision
 from ._core import AgentId, CancellationToken
 from ._core import __version__ as __version__
 from ._messaging.default_subscription import DefaultSubscription
@@ -122,6 +123,7 @@ __all__ = [
     "SingleThreadedAgentRuntime",
     "Subscription",
     "SubscriptionInstantiationContext",
+    "Supervision",
     "TopicId",
     "TypePrefixSubscription",
     "TypeSubscription",

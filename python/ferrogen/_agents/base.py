@@ -316,6 +316,19 @@ class BaseAgent(ABC, Agent):
         """
         _warn_not_implemented("load_state")
 
+    async def on_activate(self) -> None:
+        """Called when the agent is built, before its first message. Override it to prepare.
+
+        An agent that raises here could not be built: its messages fail with the error. An agent
+        that was registered as an instance is activated when it is registered.
+        """
+
+    async def on_deactivate(self) -> None:
+        """Called before `close`, when the agent is passivated or its runtime closes.
+
+        No message reaches the agent afterwards. Override it to store what it has to keep.
+        """
+
     async def close(self) -> None:
         """Release the resources of the agent. Override it if there are any."""
 

@@ -1,4 +1,4 @@
-"""Agent options: concurrency, mailbox, passivation, retries and circuit breaker."""
+"""Agent options: concurrency, mailbox, passivation, and what failures lead to."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 from ferrogen._agents.circuit_breaker import CircuitBreaker
 from ferrogen._agents.option_checks import check_kind
 from ferrogen._agents.retry_policy import RetryPolicy
+from ferrogen._agents.supervision import Supervision
 
 if TYPE_CHECKING:
     from ferrogen._agents.base import BaseAgent
@@ -62,6 +63,9 @@ class AgentOptions:
     circuit_breaker: CircuitBreaker | None = None
     """When messages are rejected at once, because handlers keep failing. None means never."""
 
+    supervision: Supervision | None = None
+    """What the failure of an agent does to its runtime. None means nothing."""
+
     def __post_init__(self) -> None:
         if self.order not in get_args(Order):
             raise ValueError(f"order must be one of {get_args(Order)}; got {self.order!r}")
@@ -86,6 +90,7 @@ class AgentOptions:
             )
         check_kind("retry", self.retry, RetryPolicy)
         check_kind("circuit_breaker", self.circuit_breaker, CircuitBreaker)
+        check_kind("supervision", self.supervision, Supervision)
 
 
 def agent_options(
@@ -97,6 +102,7 @@ def agent_options(
     passivate_after: float | None = None,
     retry: RetryPolicy | None = None,
     circuit_breaker: CircuitBreaker | None = None,
+    supervision: Supervision | None = None,
 ) -> Callable[[type[BaseAgentType]], type[BaseAgentType]]:
     """Declare the options of an agent class; subclasses inherit them.
 
@@ -123,6 +129,7 @@ def agent_options(
         retry: How a handler that has failed is called again; None means never.
         circuit_breaker: When messages are rejected at once, because handlers keep failing; None
             means never.
+        supervision: What the failure of an agent does to its runtime; None means nothing.
 
     Returns:
         The class decorator.
@@ -138,6 +145,7 @@ def agent_options(
         passivate_after=passivate_after,
         retry=retry,
         circuit_breaker=circuit_breaker,
+        supervision=supervision,
     )
 
     def declare(cls: type[BaseAgentType]) -> type[BaseAgentType]:

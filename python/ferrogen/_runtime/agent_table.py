@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
+from ferrogen._agents.hooks import activate, deactivate
 from ferrogen._agents.instantiation import AGENT_INSTANTIATION_CONTEXT, AgentInstantiationContext
 from ferrogen._agents.options import AgentOptions
 from ferrogen._core import AgentId, Engine
@@ -18,6 +19,7 @@ from ferrogen.logging import AgentConstructionExceptionEvent
 
 from .guards import Guards, is_guarded
 from .log import log
+from .supervisor import Supervisor
 
 if TYPE_CHECKING:
     from .protocol import AgentRuntime
@@ -39,6 +41,7 @@ class AgentTable:
 
     engine: Engine
     guards: Guards
+    supervisor: Supervisor
 
     def __init__(self, runtime: AgentRuntime) -> None:
         self._runtime = runtime
@@ -81,6 +84,7 @@ class AgentTable:
             if self._expected[agent_type] is not type(agent):
                 raise ValueError("Agent instances must be the same object type.")
         await agent.bind_id_and_runtime(id=agent_id, runtime=self._runtime)
+        await activate(agent)
         self.engine.enter(agent_id, agent)
         self._factories[agent_type] = None
         self._expected[agent_type] = type(agent)
@@ -89,17 +93,17 @@ class AgentTable:
         """Set the options of the agents of a type.
 
         Raises:
-            RuntimeError: They have a retry policy or a circuit breaker for the first time, and
+            RuntimeError: They have options of failures for the first time, and
                 agents of the type have handled messages already.
         """
         if is_guarded(options) and self.guards.has_unguarded(agent_type):
             for agent_id, _agent in self.engine.instances():
                 if agent_id.type == agent_type:
                     raise RuntimeError(
-                        f"agent {agent_id} has handled messages without a guard, so options retry "
-                        f'and circuit_breaker of agent type "{agent_type}" would not apply to it: '
-                        "set them before the first message, if only with RetryPolicy(attempts=1), "
-                        "which can be replaced at any time"
+                        f"agent {agent_id} has handled messages without a guard, so options retry, "
+                        f'circuit_breaker and supervision of agent type "{agent_type}" would not '
+                        "apply to it: set one of them before the first message, if only "
+                        "RetryPolicy(attempts=1); it can be replaced at any time"
                     )
         self.guards.reset(agent_type, self.options(agent_type), options)
         self._options[agent_type] = options
@@ -133,7 +137,9 @@ class AgentTable:
             with AgentInstantiationContext.populate_context((self._runtime, agent_id)):
                 made = self._call_factory(agent_id) if begun is None else begun
                 agent = await made if inspect.isawaitable(made) else made
-            return self.check(agent_id, agent)
+            self.check(agent_id, agent)
+            await activate(agent)
+            return agent
         except BaseException as error:
             self.log_failure(agent_id, error)
             raise
@@ -149,12 +155,13 @@ class AgentTable:
         return self._call_factory(agent_id)
 
     def log_failure(self, agent_id: AgentId, error: BaseException) -> None:
-        """Log that an agent could not be made."""
+        """Log that an agent could not be made, and report it to the supervisor."""
         if _events.isEnabledFor(logging.INFO):
             event = AgentConstructionExceptionEvent(agent_id=agent_id, exception=error)
             log(_events, logging.INFO, event)
         # AutoGen's words, which programs match on.
         log(_logger, logging.ERROR, "Error constructing agent %s", agent_id, exc_info=error)
+        self.supervisor.failed(agent_id, error)
 
     def _call_factory(self, agent_id: AgentId) -> Agent | Awaitable[Agent]:
         agent_type = agent_id.type
@@ -203,7 +210,7 @@ def not_registered(agent_id: AgentId) -> AgentNotFoundError:
 async def close_logged(agent_id: AgentId, agent: Agent) -> None:
     """Close a passivated agent. An error is logged: it is not awaited."""
     try:
-        await agent.close()
+        await deactivate(agent)
     except Exception as error:  # noqa: BLE001 - it is logged
         text = "closing passivated agent %s failed"
         log(_logger, logging.ERROR, text, agent_id, exc_info=error)

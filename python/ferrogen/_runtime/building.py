@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from ferrogen._agents.agent import Agent
+from ferrogen._agents.hooks import has_activation
 from ferrogen._core import AgentId, Engine
 
 from .agent_table import AgentTable, close_logged, not_registered
@@ -68,10 +69,9 @@ class Builder:
         _ = self._start(agent_id, self._observer.runtime_context)
 
     def build_inline(self, agent_id: AgentId) -> bool:
-        """Build an agent synchronously, if its factory does not suspend.
+        """Build an agent synchronously, if neither its factory nor its activation suspends.
 
-        The awaitable of a factory that suspends is kept for the build that the queued message will
-        start.
+        What the factory returned is kept for the build that the queued message will start.
 
         Returns:
             Whether the agent exists now.
@@ -88,6 +88,8 @@ class Builder:
             context = self._observer.runtime_context.copy()
             made = context.run(self._agents.call_factory_for, agent_id)
             agent = None if inspect.isawaitable(made) else self._agents.check(agent_id, made)
+            if agent is not None and has_activation(agent):
+                made, agent = _return(agent), None
         except BaseException as error:
             self._agents.log_failure(agent_id, error)
             self.engine.build_failed(agent_id, error)
@@ -157,6 +159,10 @@ class Builder:
         del self._builds[agent_id]
         built.set_result(agent)
         self.engine.built(agent_id, agent)
+
+
+async def _return(agent: Agent) -> Agent:
+    return agent
 
 
 _closing: set[asyncio.Task[None]] = set()

@@ -27,6 +27,7 @@ from ferrogen.exceptions import AttemptTimeoutError, CircuitOpenError
 from .attempt_notes import describe_attempt, note_attempts
 from .circuit import Circuit, CircuitBreakerState
 from .log import log
+from .supervisor import Supervisor, is_supervised
 from .time_limit import TimeLimit
 
 __all__ = ["Failure", "Guards", "is_guarded"]
@@ -56,6 +57,7 @@ class Guards:
     Args:
         options: Returns the options of an agent type.
         report: Is called with the failures of messages that were sent.
+        supervisor: Gets the failures of handlers of messages that were sent.
         random: The source of the jitter of delays.
     """
 
@@ -63,10 +65,12 @@ class Guards:
         self,
         options: Callable[[str], AgentOptions],
         report: Callable[[Failure], None],
+        supervisor: Supervisor,
         random: Random | None = None,
     ) -> None:
         self._options = options
         self._report = report
+        self._supervisor = supervisor
         self._random = Random() if random is None else random
         self._circuits: dict[str, Circuit] = {}
         self._unguarded: set[str] = set()
@@ -193,14 +197,19 @@ class Guards:
     def _fail(self, failure: Failure) -> None:
         if not failure.context.is_rpc:
             self._failure = failure
-        elif failure.is_rejection or self._options(failure.agent_id.type).retry is not None:
-            # Otherwise it is an error of the handler, as those of other types: for the sender only.
+            return
+        # Without a policy it is an error of the handler, as those of other types: for the sender.
+        agent_id = failure.agent_id
+        if failure.is_rejection or self._options(agent_id.type).retry is not None:
             self._report(failure)
+        if not failure.is_rejection:
+            self._supervisor.failed(agent_id, failure.error)
 
 
 def is_guarded(options: AgentOptions) -> bool:
     """Whether handlers of agents with these options are called through a guard."""
-    return options.retry is not None or options.circuit_breaker is not None
+    has_guard = options.retry is not None or options.circuit_breaker is not None
+    return has_guard or is_supervised(options)
 
 
 _ONCE = RetryPolicy(attempts=1)

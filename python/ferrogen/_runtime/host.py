@@ -39,6 +39,7 @@ from .lifecycle import Lifecycle
 from .log import log
 from .observation import DeliveryObservation, Publication, SendObservation
 from .observer import Observer
+from .supervisor import Supervisor
 
 __all__ = ["EngineHost"]
 
@@ -68,7 +69,8 @@ class EngineHost:
         lifecycle: Is notified of messages, idleness and errors.
         observer: Reports messages that are logged or traced.
         dead_letters: Where messages go that are not handled.
-        guards: Call the handlers of types with retries or a circuit breaker.
+        guards: Call the handlers of types with options of failures.
+        supervisor: Gets the failures of agents.
     """
 
     def __init__(
@@ -80,9 +82,11 @@ class EngineHost:
         observer: Observer,
         dead_letters: DeadLetterRecorder,
         guards: Guards,
+        supervisor: Supervisor,
     ) -> None:
         self._agents = agents
         self._guards = guards
+        self._supervisor = supervisor
         self._observer = observer
         self._dead_letters = dead_letters
         self.add_dead_letter = dead_letters.message
@@ -233,6 +237,7 @@ class EngineHost:
         elif isinstance(error, Exception):
             self._dead_letters.handler_failed(envelope, agent_id, error)
         self._unhandled(error)
+        self._supervisor.failed(agent_id, error)
 
     def delivery_failed(self, envelope: PublishEnvelope, error: BaseException) -> None:
         """Report that a recipient could not be built, which has been logged."""

@@ -146,7 +146,12 @@ class Lifecycle:
 
     def unhandled(self, error: BaseException) -> None:
         """Halt the runtime on an error that no sender awaits, unless such errors are ignored."""
-        if not self._raise_unhandled or self._error is not None:
+        if self._raise_unhandled:
+            self.halt(error)
+
+    def halt(self, error: BaseException) -> None:
+        """Halt the runtime on an error, to be raised where the runtime is awaited next."""
+        if self._error is not None:
             return
         self._error = error
         if self.is_started:

@@ -12,6 +12,7 @@ from opentelemetry.trace import TracerProvider
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.coroutine_function import is_coroutine_function
+from ferrogen._agents.hooks import deactivate
 from ferrogen._agents.metadata import AgentMetadata
 from ferrogen._agents.options import AgentOptions
 from ferrogen._agents.routed import RoutedAgent
@@ -39,6 +40,7 @@ from .observer import Observer
 from .protocol import AgentRuntime
 from .replaying import Replayer
 from .state import load_state, save_state
+from .supervisor import Supervisor
 
 __all__ = ["SingleThreadedAgentRuntime"]
 
@@ -131,9 +133,12 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._dead_letters.send_again = Replayer(self, self._routes)
         recorder = DeadLetterRecorder(self._dead_letters)
         self._agents = AgentTable(self)
-        self._guards = self._agents.guards = Guards(self._agents.options, recorder.failed)
         observer = Observer(self._serialization, tracing)
         self._lifecycle = Lifecycle(observer, kept, raise_unhandled=not ignore_unhandled_exceptions)
+        supervisor = Supervisor(self._agents.options, self._lifecycle.halt)
+        self._agents.supervisor = supervisor
+        self._guards = Guards(self._agents.options, recorder.failed, supervisor)
+        self._agents.guards = self._guards
         self._builder = Builder(self._agents, observer, kept)
         # The caller's list itself: a handler that is added to it later is used too.
         given: Sequence[InterventionHandler] = ()
@@ -147,6 +152,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             observer=observer,
             dead_letters=recorder,
             guards=self._guards,
+            supervisor=supervisor,
         )
         self._engine = Engine(
             host=self._host,
@@ -381,7 +387,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._engine.shut()
         for _, agent in self._engine.instances():
             try:
-                await agent.close()
+                await deactivate(agent)
             except Exception as error:  # noqa: BLE001, PERF203 - raised below, if it is the first
                 errors.append(error)
         if errors:
@@ -448,7 +454,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             options: The options, in place of any set before.
 
         Raises:
-            RuntimeError: They have a retry policy or a circuit breaker for the first time, and
+            RuntimeError: They have options of failures for the first time, and
                 agents of the type have handled messages already.
         """
         name = agent_type if isinstance(agent_type, str) else agent_type.type
