@@ -11,6 +11,7 @@ The tree::
     │   ├── DeadlockError                (RuntimeError) the recipient waits for this very message
     │   ├── NoSubscriberError            the topic has no subscriber
     │   ├── UnhandledMessageError        the recipient has no handler for the message type
+    │   ├── AgentStoppedError            the recipient has failed, and was stopped
     │   ├── CircuitOpenError             the circuit breaker of the recipient's type is open
     │   └── RuntimeStoppedError          the runtime stopped before the message was handled
     ├── MessageDroppedException          an intervention handler dropped it
@@ -84,6 +85,7 @@ from typing import Any
 
 __all__ = [
     "AgentNotFoundError",
+    "AgentStoppedError",
     "AllClientsFailedError",
     "AlreadyImportedError",
     "AttemptTimeoutError",
@@ -200,6 +202,10 @@ class NoSubscriberError(UndeliverableException):
 
 class UnhandledMessageError(UndeliverableException):
     """An agent has no handler for the type of a message."""
+
+
+class AgentStoppedError(UndeliverableException):
+    """The recipient has failed, and its supervision has stopped it."""
 
 
 class CircuitOpenError(UndeliverableException):

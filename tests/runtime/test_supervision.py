@@ -151,8 +151,8 @@ async def test_messages_that_a_circuit_breaker_rejects_are_no_failures(
 
 
 def test_a_wrong_option_is_named_with_what_is_allowed() -> None:
-    wrong: Any = "restart"
-    with pytest.raises(ValueError, match='on_failure must be "resume" or "escalate"; got'):
+    wrong: Any = "retry"
+    with pytest.raises(ValueError, match='"restart", "stop" or "escalate"; got \'retry\''):
         Supervision(on_failure=wrong)
     with pytest.raises(ValueError, match="supervision must be a Supervision, or None; got"):
         AgentOptions(supervision=wrong)

@@ -323,10 +323,21 @@ class BaseAgent(ABC, Agent):
         that was registered as an instance is activated when it is registered.
         """
 
-    async def on_deactivate(self) -> None:
-        """Called before `close`, when the agent is passivated or its runtime closes.
+    async def on_restart(self, error: BaseException) -> None:
+        """Called when the agent takes the place of one that has failed, before its first message.
 
-        No message reaches the agent afterwards. Override it to store what it has to keep.
+        It was activated before, and has the state of the other one, if that is kept. An agent that
+        raises here has failed, too.
+
+        Args:
+            error: The error with which the other one has failed.
+        """
+
+    async def on_deactivate(self) -> None:
+        """Called before `close`. Override it to store what the agent has to keep.
+
+        An agent is closed when it is passivated, restarted or stopped, and when its runtime closes.
+        No message reaches it afterwards.
         """
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.base import BaseAgent
 
-__all__ = ["activate", "deactivate", "has_activation"]
+__all__ = ["activate", "deactivate", "has_activation", "restarted"]
 
 
 def has_activation(agent: Agent) -> bool:
@@ -19,6 +19,12 @@ async def activate(agent: Agent) -> None:
     """Call `on_activate`, if the agent has one of its own."""
     if isinstance(agent, BaseAgent) and _overrides(agent, "on_activate"):
         await agent.on_activate()
+
+
+async def restarted(agent: Agent, error: BaseException) -> None:
+    """Call `on_restart`, if the agent has one."""
+    if isinstance(agent, BaseAgent):
+        await agent.on_restart(error)
 
 
 async def deactivate(agent: Agent) -> None:

@@ -64,7 +64,8 @@ class AgentOptions:
     """When messages are rejected at once, because handlers keep failing. None means never."""
 
     supervision: Supervision | None = None
-    """What the failure of an agent does to its runtime. None means nothing."""
+    """What follows the failure of an agent: it is restarted, stopped, or halts the runtime. None
+    means nothing."""
 
     def __post_init__(self) -> None:
         if self.order not in get_args(Order):
@@ -129,7 +130,7 @@ def agent_options(
         retry: How a handler that has failed is called again; None means never.
         circuit_breaker: When messages are rejected at once, because handlers keep failing; None
             means never.
-        supervision: What the failure of an agent does to its runtime; None means nothing.
+        supervision: What follows the failure of an agent; None means nothing.
 
     Returns:
         The class decorator.

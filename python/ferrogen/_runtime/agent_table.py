@@ -19,7 +19,6 @@ from ferrogen.logging import AgentConstructionExceptionEvent
 
 from .guards import Guards, is_guarded
 from .log import log
-from .supervisor import Supervisor
 
 if TYPE_CHECKING:
     from .protocol import AgentRuntime
@@ -41,7 +40,6 @@ class AgentTable:
 
     engine: Engine
     guards: Guards
-    supervisor: Supervisor
 
     def __init__(self, runtime: AgentRuntime) -> None:
         self._runtime = runtime
@@ -83,6 +81,7 @@ class AgentTable:
                 )
             if self._expected[agent_type] is not type(agent):
                 raise ValueError("Agent instances must be the same object type.")
+        _refuse_restart(agent_type, self.options(agent_type))
         await agent.bind_id_and_runtime(id=agent_id, runtime=self._runtime)
         await activate(agent)
         self.engine.enter(agent_id, agent)
@@ -95,7 +94,10 @@ class AgentTable:
         Raises:
             RuntimeError: They have options of failures for the first time, and
                 agents of the type have handled messages already.
+            ValueError: They restart agents that have no factory.
         """
+        if agent_type in self._factories and self._factories[agent_type] is None:
+            _refuse_restart(agent_type, options)
         if is_guarded(options) and self.guards.has_unguarded(agent_type):
             for agent_id, _agent in self.engine.instances():
                 if agent_id.type == agent_type:
@@ -155,13 +157,12 @@ class AgentTable:
         return self._call_factory(agent_id)
 
     def log_failure(self, agent_id: AgentId, error: BaseException) -> None:
-        """Log that an agent could not be made, and report it to the supervisor."""
+        """Log that an agent could not be made."""
         if _events.isEnabledFor(logging.INFO):
             event = AgentConstructionExceptionEvent(agent_id=agent_id, exception=error)
             log(_events, logging.INFO, event)
         # AutoGen's words, which programs match on.
         log(_logger, logging.ERROR, "Error constructing agent %s", agent_id, exc_info=error)
-        self.supervisor.failed(agent_id, error)
 
     def _call_factory(self, agent_id: AgentId) -> Agent | Awaitable[Agent]:
         agent_type = agent_id.type
@@ -199,6 +200,21 @@ class AgentTable:
 
 
 _DEFAULTS = AgentOptions()
+
+
+def _refuse_restart(agent_type: str, options: AgentOptions) -> None:
+    """Refuse to restart agents that were registered as instances.
+
+    Raises:
+        ValueError: The options have such a supervision.
+    """
+    supervision = options.supervision
+    if supervision is not None and supervision.on_failure == "restart":
+        raise ValueError(
+            f'supervision must not have on_failure="restart" for agent type "{agent_type}", whose '
+            "agents are registered as instances: there is no factory that builds a new one. "
+            'Register a factory, or use "resume", "stop" or "escalate"'
+        )
 
 
 def not_registered(agent_id: AgentId) -> AgentNotFoundError:

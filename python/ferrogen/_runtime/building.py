@@ -15,6 +15,7 @@ from ferrogen._core import AgentId, Engine
 
 from .agent_table import AgentTable, close_logged, not_registered
 from .observer import Observer
+from .supervisor import Supervisor
 
 __all__ = ["Builder"]
 
@@ -26,6 +27,7 @@ class Builder:
         agents: The factories.
         observer: Has the context in which the runtime was started.
         kept: Holds the tasks of factories: asyncio has only weak references to tasks.
+        supervisor: Decides what follows if an agent cannot be built.
     """
 
     engine: Engine
@@ -35,8 +37,10 @@ class Builder:
         agents: AgentTable,
         observer: Observer,
         kept: set[asyncio.Task[None]],
+        supervisor: Supervisor,
     ) -> None:
         self._agents = agents
+        self._supervisor = supervisor
         self._observer = observer
         self._kept = kept
         self._builds: dict[AgentId, asyncio.Future[Agent]] = {}
@@ -50,11 +54,12 @@ class Builder:
 
         Raises:
             AgentNotFoundError: Its type is not registered.
+            AgentStoppedError: It has failed, and was stopped.
             BaseException: Whatever its factory raises.
         """
         agent = self.engine.instance(agent_id)
         if agent is not None:
-            return agent
+            return await self._supervisor.present(agent_id, agent)
         if not self._agents.is_registered(agent_id.type):
             raise not_registered(agent_id)
         build = self._builds.get(agent_id)
@@ -83,6 +88,8 @@ class Builder:
             return False
         if agent_id in self._begun or agent_id in self._leaving:
             return False
+        if self._supervisor.tracks(agent_id):
+            return False
         self.engine.build(agent_id)
         try:
             context = self._observer.runtime_context.copy()
@@ -92,6 +99,7 @@ class Builder:
                 made, agent = _return(agent), None
         except BaseException as error:
             self._agents.log_failure(agent_id, error)
+            self._supervisor.build_failed(agent_id, error)
             self.engine.build_failed(agent_id, error)
             raise
         if agent is None:
@@ -103,8 +111,11 @@ class Builder:
 
     def close_passivated(self, agent_id: AgentId, agent: Agent) -> None:
         """Close an agent that has left the directory."""
+        instance = self._supervisor.forget(agent_id, agent)
+        if instance is None:
+            return
         self._leaving.add(agent_id)
-        closing = asyncio.get_running_loop().create_task(self._close(agent_id, agent))
+        closing = asyncio.get_running_loop().create_task(self._close(agent_id, instance))
         _closing.add(closing)
         closing.add_done_callback(_closing.discard)
 
@@ -150,7 +161,7 @@ class Builder:
         self, agent_id: AgentId, built: asyncio.Future[Agent], begun: Awaitable[Agent] | None
     ) -> None:
         try:
-            agent = await self._agents.construct(agent_id, begun)
+            agent = await self._supervisor.construct(agent_id, begun)
         except BaseException as error:
             self._fail(agent_id, built, error)
             if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):

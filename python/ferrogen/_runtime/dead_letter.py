@@ -6,12 +6,13 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from ferrogen._core import AgentId
 from ferrogen._messaging.topic import TopicId
 from ferrogen.exceptions import (
     AgentNotFoundError,
+    AgentStoppedError,
     CircuitOpenError,
     DeadlockError,
     MailboxFullError,
@@ -21,6 +22,8 @@ from ferrogen.exceptions import (
     RuntimeStoppedError,
     UnhandledMessageError,
 )
+
+ErrorT = TypeVar("ErrorT", bound=BaseException)
 
 __all__ = ["DeadLetter", "DeadLetterCause", "ReplayReport", "cause_of", "without_traceback"]
 
@@ -50,6 +53,8 @@ class DeadLetterCause(str, Enum):
     """The message would have waited for itself."""
     CIRCUIT_OPEN = "circuit_open"
     """The circuit breaker of the recipient's type is open."""
+    AGENT_STOPPED = "agent_stopped"
+    """The recipient has failed, and its supervision has stopped it."""
     DROPPED = "dropped"
     """An intervention handler has dropped the message."""
     RUNTIME_STOPPED = "runtime_stopped"
@@ -73,6 +78,7 @@ _CAUSES: tuple[tuple[type[Exception], DeadLetterCause], ...] = (
     (UnhandledMessageError, DeadLetterCause.NO_HANDLER),
     (MailboxFullError, DeadLetterCause.MAILBOX_FULL),
     (DeadlockError, DeadLetterCause.DEADLOCK),
+    (AgentStoppedError, DeadLetterCause.AGENT_STOPPED),
     (CircuitOpenError, DeadLetterCause.CIRCUIT_OPEN),
     (MessageDroppedException, DeadLetterCause.DROPPED),
     (RuntimeStoppedError, DeadLetterCause.RUNTIME_STOPPED),
@@ -87,7 +93,7 @@ def cause_of(error: Exception) -> DeadLetterCause:
     return DeadLetterCause.UNDELIVERABLE
 
 
-def without_traceback(error: Exception) -> Exception:
+def without_traceback(error: ErrorT) -> ErrorT:
     """Return a copy of an error without a traceback, which keeps the variables of its frames alive.
 
     An error that cannot be copied, because its class does not permit it, is returned itself.

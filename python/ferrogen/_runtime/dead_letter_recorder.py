@@ -91,9 +91,7 @@ class DeadLetterRecorder:
             message_id=failure.context.message_id,
             error=failure.error,
             cause=(
-                DeadLetterCause.CIRCUIT_OPEN
-                if failure.is_rejection
-                else DeadLetterCause.HANDLER_FAILED
+                cause_of(failure.error) if failure.is_rejection else DeadLetterCause.HANDLER_FAILED
             ),
             recipient=failure.agent_id,
             topic_id=failure.context.topic_id,

@@ -1,4 +1,4 @@
-"""Guarded handlers: retries and circuit breakers, for the agent types that have them.
+"""Guarded handlers: retries, circuit breakers and supervision, for types that have them.
 
 The handlers of other types are called by the engine, which knows nothing of this.
 """
@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from random import Random
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.option_checks import is_final
@@ -22,19 +21,20 @@ from ferrogen._core import AgentId, CancellationToken
 from ferrogen._messaging.handler_context import HANDLER_ATTEMPT, MESSAGE_HANDLER_CONTEXT
 from ferrogen._messaging.message_context import MessageContext
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
-from ferrogen.exceptions import AttemptTimeoutError, CircuitOpenError
+from ferrogen.exceptions import AgentStoppedError, AttemptTimeoutError, CircuitOpenError
 
 from .attempt_notes import describe_attempt, note_attempts
 from .circuit import Circuit, CircuitBreakerState
+from .entry_points import Invoke, entry_point_of, invoked_by
 from .log import log
-from .supervisor import Supervisor, is_supervised
 from .time_limit import TimeLimit
+
+if TYPE_CHECKING:
+    from .supervisor import Supervisor
 
 __all__ = ["Failure", "Guards", "is_guarded"]
 
 _logger = logging.getLogger(ROOT_LOGGER_NAME)
-
-Invoke: TypeAlias = Callable[[Any, Any, MessageContext], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,17 @@ class Failure:
     attempts: int
     """How often the handler was called."""
     is_rejection: bool = False
-    """Whether the circuit breaker has rejected the message, or its next attempt."""
+    """Whether no handler was called, or none again: the circuit breaker is open, or the agent was
+    stopped."""
 
 
 class Guards:
-    """Calls the handlers of agent types with a retry policy or a circuit breaker.
+    """Calls the handlers of agent types with retries, a circuit breaker or supervision.
 
     Args:
         options: Returns the options of an agent type.
         report: Is called with the failures of messages that were sent.
-        supervisor: Gets the failures of handlers of messages that were sent.
+        supervisor: Gets the failures, and has the present instances of agents.
         random: The source of the jitter of delays.
     """
 
@@ -80,12 +81,12 @@ class Guards:
 
     # Entry points.
 
-    def guard(self, agent_type: str, invoke: Invoke) -> Invoke | None:
-        """Return a guarded form of what is called with messages; None if the type has no guard."""
+    def guard(self, agent_type: str) -> Invoke | None:
+        """Return what is called with the messages of a guarded type; None if it has no guard."""
         if not is_guarded(self._options(agent_type)):
             self._unguarded.add(agent_type)
             return None
-        return partial(self._handle, invoke)
+        return self._handle
 
     def has_unguarded(self, agent_type: str) -> bool:
         """Whether messages of agents of this type may reach their handlers without a guard."""
@@ -129,27 +130,32 @@ class Guards:
 
     # Handling.
 
-    async def _handle(self, invoke: Invoke, agent: Agent, message: Any, ctx: MessageContext) -> Any:
+    async def _handle(self, agent: Agent, message: Any, ctx: MessageContext) -> Any:
         agent_id = MESSAGE_HANDLER_CONTEXT.get()
         options = self._options(agent_id.type)
         policy, circuit = options.retry or _ONCE, self._circuit(agent_id.type, options)
         failed: list[str] = []
         while True:
-            permit = None if circuit is None else circuit.enter(_now())
-            if circuit is not None and permit is None:
-                rejection = _open_error(agent_id, message, circuit.state(_now()))
-                note_attempts(rejection, failed)
-                self._fail(Failure(agent_id, message, ctx, rejection, len(failed), True))
-                raise rejection
+            try:
+                instance = await self._supervisor.admit(agent_id, agent)
+                try:
+                    permit = _enter(circuit, agent_id, message)
+                except BaseException:
+                    self._supervisor.leave(agent_id, instance)
+                    raise
+            except (AgentStoppedError, CircuitOpenError) as error:
+                note_attempts(error, failed)
+                self._fail(Failure(agent_id, message, ctx, error, len(failed), True))
+                raise
             attempt = len(failed) + 1
             if attempt > 1:
                 HANDLER_ATTEMPT.set(attempt)
             try:
                 with _limit(policy, agent_id, message, attempt):
-                    response = await invoke(agent, message, ctx)
+                    invoke = invoked_by(entry_point_of(instance))
+                    response = await invoke(instance, message, ctx)
             except BaseException as error:
-                if permit is not None and circuit is not None:
-                    _report_to(circuit, permit, options, error)
+                _report_to(circuit, permit, options, error)
                 if not isinstance(error, Exception):
                     raise
                 failed.append(describe_attempt(attempt, policy.attempts, error))
@@ -157,11 +163,14 @@ class Guards:
                 if is_open or attempt >= policy.attempts or not policy.retries(error):
                     note_attempts(error, failed[:-1])
                     self._fail(Failure(agent_id, message, ctx, error, attempt))
+                    self._supervisor.failed(agent_id, instance, error)
                     raise
             else:
-                if permit is not None and circuit is not None:
+                if circuit is not None:
                     circuit.succeed(permit, _now())
                 return response
+            finally:
+                self._supervisor.leave(agent_id, instance)
             # Outside of `except`, so that the error and its frames are freed.
             await self._pause(attempt, policy, agent_id, message, ctx.cancellation_token)
 
@@ -197,19 +206,16 @@ class Guards:
     def _fail(self, failure: Failure) -> None:
         if not failure.context.is_rpc:
             self._failure = failure
-            return
-        # Without a policy it is an error of the handler, as those of other types: for the sender.
-        agent_id = failure.agent_id
-        if failure.is_rejection or self._options(agent_id.type).retry is not None:
+        elif failure.is_rejection or self._options(failure.agent_id.type).retry is not None:
+            # Otherwise it is an error of the handler, as those of other types: for the sender only.
             self._report(failure)
-        if not failure.is_rejection:
-            self._supervisor.failed(agent_id, failure.error)
 
 
 def is_guarded(options: AgentOptions) -> bool:
     """Whether handlers of agents with these options are called through a guard."""
-    has_guard = options.retry is not None or options.circuit_breaker is not None
-    return has_guard or is_supervised(options)
+    supervision = options.supervision
+    is_supervised = supervision is not None and supervision.on_failure != "resume"
+    return is_supervised or options.retry is not None or options.circuit_breaker is not None
 
 
 _ONCE = RetryPolicy(attempts=1)
@@ -237,9 +243,22 @@ def _limit(
     return TimeLimit(seconds, error)
 
 
-def _report_to(circuit: Circuit, permit: int, options: AgentOptions, error: BaseException) -> None:
+def _enter(circuit: Circuit | None, agent_id: AgentId, message: Any) -> int:
+    if circuit is None:
+        return 0
+    permit = circuit.enter(_now())
+    if permit is None:
+        raise _open_error(agent_id, message, circuit.state(_now()))
+    return permit
+
+
+def _report_to(
+    circuit: Circuit | None, permit: int, options: AgentOptions, error: BaseException
+) -> None:
     breaker = options.circuit_breaker
-    if is_final(error) or breaker is None or not isinstance(error, breaker.failure_on):
+    if circuit is None or breaker is None:
+        return
+    if is_final(error) or not isinstance(error, breaker.failure_on):
         circuit.abandon(permit)
     else:
         circuit.fail(permit, _now())

@@ -5,20 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from types import FunctionType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from opentelemetry import context as telemetry
 
 from ferrogen._agents.agent import Agent
-from ferrogen._agents.base import BaseAgent
 from ferrogen._agents.routed import RoutedAgent
-from ferrogen._core import AgentId, Handlers, PublishEnvelope, Send
+from ferrogen._core import AgentId, PublishEnvelope, Send
 from ferrogen._messaging.message_context import MessageContext
 from ferrogen._messaging.topic import TopicId
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.exceptions import (
-    CircuitOpenError,
+    AgentStoppedError,
     DeadlineExceededError,
     DeadlockError,
     MailboxFullError,
@@ -34,21 +32,16 @@ from .agent_table import AgentTable, not_registered
 from .building import Builder
 from .dead_letter import DeadLetterCause
 from .dead_letter_recorder import DeadLetterRecorder
-from .guards import Guards, Invoke
+from .entry_points import EntryPoint, Invoke, entry_point_of
+from .guards import Guards
 from .lifecycle import Lifecycle
 from .log import log
 from .observation import DeliveryObservation, Publication, SendObservation
 from .observer import Observer
-from .supervisor import Supervisor
 
 __all__ = ["EngineHost"]
 
 _logger = logging.getLogger(ROOT_LOGGER_NAME)
-
-# The handlers of an agent's class; the function of the class that its `on_message` would call; or
-# None, for `on_message` itself.
-EntryPoint: TypeAlias = Handlers | FunctionType | None
-Guarded: TypeAlias = EntryPoint | Invoke
 
 # asyncio treats instances of this class as coroutines.
 Coroutine.register(Send)
@@ -70,7 +63,6 @@ class EngineHost:
         observer: Reports messages that are logged or traced.
         dead_letters: Where messages go that are not handled.
         guards: Call the handlers of types with options of failures.
-        supervisor: Gets the failures of agents.
     """
 
     def __init__(
@@ -82,11 +74,9 @@ class EngineHost:
         observer: Observer,
         dead_letters: DeadLetterRecorder,
         guards: Guards,
-        supervisor: Supervisor,
     ) -> None:
         self._agents = agents
         self._guards = guards
-        self._supervisor = supervisor
         self._observer = observer
         self._dead_letters = dead_letters
         self.add_dead_letter = dead_letters.message
@@ -109,14 +99,14 @@ class EngineHost:
         """Whether there is a factory or an instance of the agent's type."""
         return self._agents.is_registered(agent_id.type)
 
-    def entry_point(self, agent: Agent) -> Guarded:
+    def entry_point(self, agent: Agent) -> EntryPoint | Invoke:
         """What is called with the messages of an agent. It is asked once for each agent."""
         found = entry_point_of(agent)
         # An agent may have an `id` of its own; the one it is bound to is another attribute.
         agent_id = getattr(agent, "_id", None) or getattr(agent, "id", None)
         if agent_id is None:
             return found
-        return self._guards.guard(agent_id.type, invoked_by(found)) or found
+        return self._guards.guard(agent_id.type) or found
 
     # Errors of messages that reach no handler.
 
@@ -222,7 +212,7 @@ class EngineHost:
         failure = self._guards.take_failure(error)
         if failure is not None and failure.is_rejection:
             self._dead_letters.failed(failure)
-            self._warn_once((agent_id.type, CircuitOpenError), "%s; it is a dead letter", error)
+            self._warn_once((agent_id.type, type(error)), "%s; it is a dead letter", error)
             return
         publication: Publication | None = envelope.observer
         context = None if publication is None else publication.context
@@ -237,10 +227,12 @@ class EngineHost:
         elif isinstance(error, Exception):
             self._dead_letters.handler_failed(envelope, agent_id, error)
         self._unhandled(error)
-        self._supervisor.failed(agent_id, error)
 
     def delivery_failed(self, envelope: PublishEnvelope, error: BaseException) -> None:
-        """Report that a recipient could not be built, which has been logged."""
+        """Report that a recipient could not be built, which has been logged, or was stopped."""
+        if isinstance(error, AgentStoppedError):
+            self._dead_letters.published(envelope, error)
+            return
         self._lose(envelope, error, DeadLetterCause.BUILD_FAILED)
         self._unhandled(error)
 
@@ -303,47 +295,3 @@ def _why_unhandled(agent: RoutedAgent, message_type: type[Any], ctx: MessageCont
         )
     names = ", ".join(sorted(one.__name__ for one in handled)) or "no type"
     return f"it handles {names}"
-
-
-def entry_point_of(agent: Agent) -> EntryPoint:
-    """What is called with the messages of an agent."""
-    cls: type[Any] = type(agent)
-    if getattr(cls, "on_message", None) is not BaseAgent.on_message:
-        return None
-    if "on_message" in vars(agent) or "on_message_impl" in vars(agent):
-        return None
-    implementation = cls.on_message_impl
-    if implementation is not RoutedAgent.on_message_impl:
-        return implementation if isinstance(implementation, FunctionType) else None
-    return _handlers_of(cls) or RoutedAgent.on_message_impl
-
-
-def invoked_by(entry_point: EntryPoint) -> Invoke:
-    """A function that does what the engine does with an entry point."""
-    if entry_point is None:
-        return _call_on_message
-    return RoutedAgent.on_message_impl if isinstance(entry_point, Handlers) else entry_point
-
-
-async def _call_on_message(agent: Agent, message: Any, ctx: MessageContext) -> Any:
-    return await agent.on_message(message, ctx=ctx)
-
-
-def _handlers_of(cls: type[RoutedAgent]) -> Handlers | None:
-    """The handlers of a class; None if one of them does more than its plan."""
-    # An attribute of the class itself, not inherited, and freed with it.
-    known: Handlers | None = vars(cls).get("_native_handlers")
-    if known is not None:
-        return known
-    described = []
-    for message_type, handlers in cls._make_handler_table().items():
-        plans = [getattr(handler, "plan", None) for handler in handlers]
-        for handler, plan in zip(handlers, plans, strict=True):
-            # A handler made without our decorators has no plan. A wrapper made with functools.wraps
-            # has the plan of the handler that it wraps.
-            if plan is None or getattr(handler, "__wrapped__", None) is not plan.function:
-                return None
-        described.append((message_type, plans))
-    made = Handlers(described)
-    cls._native_handlers = made
-    return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from opentelemetry.trace import TracerProvider
@@ -135,11 +135,13 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._agents = AgentTable(self)
         observer = Observer(self._serialization, tracing)
         self._lifecycle = Lifecycle(observer, kept, raise_unhandled=not ignore_unhandled_exceptions)
-        supervisor = Supervisor(self._agents.options, self._lifecycle.halt)
-        self._agents.supervisor = supervisor
+        supervisor = Supervisor(
+            self._agents, self._lifecycle.halt, lambda: observer.runtime_context, kept
+        )
+        self._supervisor = supervisor
         self._guards = Guards(self._agents.options, recorder.failed, supervisor)
         self._agents.guards = self._guards
-        self._builder = Builder(self._agents, observer, kept)
+        self._builder = Builder(self._agents, observer, kept, supervisor)
         # The caller's list itself: a handler that is added to it later is used too.
         given: Sequence[InterventionHandler] = ()
         if intervention_handlers is not None:
@@ -152,7 +154,6 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             observer=observer,
             dead_letters=recorder,
             guards=self._guards,
-            supervisor=supervisor,
         )
         self._engine = Engine(
             host=self._host,
@@ -167,7 +168,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._lifecycle.engine = self._engine
         if publish_dead_letters:
             self._dead_letters.notify = DeadLetterPublisher(self._routes, self._engine)
-        observer.find_agent = self._engine.instance
+        observer.find_agent = self._instance
         # For messages that are accepted before the runtime is started.
         observer.is_traced = self._engine.is_traced = tracing.is_recording()
         # Calls skip a Python function, unless a subclass or a patch has replaced it.
@@ -383,9 +384,10 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             task.cancel()
         if others:
             await asyncio.wait(others)
+        await self._supervisor.finish()
         # Handlers that were cancelled may have sent messages. No agent is passivated from here on.
         self._engine.shut()
-        for _, agent in self._engine.instances():
+        for _, agent in self._instances():
             try:
                 await deactivate(agent)
             except Exception as error:  # noqa: BLE001, PERF203 - raised below, if it is the first
@@ -456,6 +458,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         Raises:
             RuntimeError: They have options of failures for the first time, and
                 agents of the type have handled messages already.
+            ValueError: They restart agents that were registered as instances.
         """
         name = agent_type if isinstance(agent_type, str) else agent_type.type
         self._agents.set_options(name, options)
@@ -531,6 +534,15 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._lifecycle.enter_loop()
         return await self._builder.obtain(agent_id)
 
+    def _instance(self, agent_id: AgentId) -> Agent | None:
+        return self._supervisor.current(agent_id, self._engine.instance(agent_id))
+
+    def _instances(self) -> Iterator[tuple[AgentId, Agent]]:
+        for agent_id, agent in self._engine.instances():
+            current = self._supervisor.current(agent_id, agent)
+            if current is not None:
+                yield agent_id, current
+
     # State.
 
     async def save_state(self) -> Mapping[str, Any]:
@@ -538,7 +550,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
 
         The mapping can be written as JSON if the agents' states can.
         """
-        return await save_state(self._engine.instances())
+        return await save_state(self._instances())
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         """Restore the state of every agent, building those that do not exist.
