@@ -23,6 +23,7 @@ from ferrogen import (
 from ferrogen.exceptions import MessageDroppedException
 
 from .function_agents import Gate, boom, echo, register, until_idle
+from .stepped_time import SteppedTime
 
 Runtime = SingleThreadedAgentRuntime
 A = AgentId("a", "default")
@@ -208,3 +209,20 @@ async def test_the_path_of_a_deadlock(runtime: Runtime) -> None:
         await runtime.send_message("x", A)
     (letter,) = runtime.dead_letters
     assert (letter.cause, letter.path) == (DeadLetterCause.DEADLOCK, (A, A))
+
+
+async def test_a_message_whose_deadline_passes_in_the_queue(
+    runtime: Runtime, clock: SteppedTime
+) -> None:
+    gate = Gate()
+    await register(runtime, "a", gate)
+    runtime.set_agent_options("a", AgentOptions(concurrency=1))
+    await runtime.add_subscription(TypeSubscription("t", "a"))
+    await runtime.publish_message("x", T)
+    await runtime.publish_message("y", T, timeout=5)
+    await clock.settle()
+    await clock.advance(6)
+    gate.open.set()
+    await clock.settle()
+    (letter,) = runtime.dead_letters
+    assert (letter.message, letter.cause) == ("y", DeadLetterCause.EXPIRED)

@@ -14,6 +14,7 @@ from ferrogen.exceptions import (
     AgentNotFoundError,
     AgentStoppedError,
     CircuitOpenError,
+    DeadlineExceededError,
     DeadlockError,
     MailboxFullError,
     MessageDroppedException,
@@ -51,6 +52,8 @@ class DeadLetterCause(str, Enum):
     """The mailbox of the recipient is full, or was full, and the message was evicted."""
     DEADLOCK = "deadlock"
     """The message would have waited for itself."""
+    EXPIRED = "expired"
+    """The deadline of the message passed before it was handled."""
     CIRCUIT_OPEN = "circuit_open"
     """The circuit breaker of the recipient's type is open."""
     AGENT_STOPPED = "agent_stopped"
@@ -77,6 +80,7 @@ _CAUSES: tuple[tuple[type[Exception], DeadLetterCause], ...] = (
     (NoSubscriberError, DeadLetterCause.NO_SUBSCRIBER),
     (UnhandledMessageError, DeadLetterCause.NO_HANDLER),
     (MailboxFullError, DeadLetterCause.MAILBOX_FULL),
+    (DeadlineExceededError, DeadLetterCause.EXPIRED),
     (DeadlockError, DeadLetterCause.DEADLOCK),
     (AgentStoppedError, DeadLetterCause.AGENT_STOPPED),
     (CircuitOpenError, DeadLetterCause.CIRCUIT_OPEN),
