@@ -15,6 +15,7 @@ from ferrogen import (
     DeadLetterCause,
     DefaultInterventionHandler,
     DropMessage,
+    RetryPolicy,
     SingleThreadedAgentRuntime,
     Subscription,
     TopicId,
@@ -226,3 +227,33 @@ async def test_a_message_whose_deadline_passes_in_the_queue(
     await clock.settle()
     (letter,) = runtime.dead_letters
     assert (letter.message, letter.cause) == ("y", DeadLetterCause.EXPIRED)
+
+
+@pytest.mark.parametrize("options", [AgentOptions(), AgentOptions(retry=RetryPolicy())])
+async def test_a_published_message_whose_deadline_passes_while_it_is_handled(
+    runtime: Runtime, clock: SteppedTime, options: AgentOptions
+) -> None:
+    await register(runtime, "a", Gate())
+    runtime.set_agent_options("a", options)
+    await runtime.add_subscription(TypeSubscription("t", "a"))
+    await runtime.publish_message("x", T, timeout=5)
+    await clock.settle()
+    await clock.advance(6)
+    (letter,) = runtime.dead_letters
+    assert (letter.message, letter.cause, letter.recipient) == ("x", DeadLetterCause.EXPIRED, A)
+
+
+async def test_a_handler_that_raises_the_error_of_another_deadline_has_failed(
+    runtime: Runtime, clock: SteppedTime
+) -> None:
+    async def call(agent: Any, message: Any, ctx: Any) -> None:
+        await runtime.send_message(message, AgentId("b", "default"), timeout=5)
+
+    await register(runtime, "a", call)
+    await register(runtime, "b", Gate())
+    await runtime.add_subscription(TypeSubscription("t", "a"))
+    await runtime.publish_message("x", T)
+    await clock.settle()
+    await clock.advance(6)
+    (letter,) = runtime.dead_letters
+    assert (letter.cause, letter.recipient) == (DeadLetterCause.HANDLER_FAILED, A)

@@ -53,7 +53,7 @@ class DeadLetterCause(str, Enum):
     DEADLOCK = "deadlock"
     """The message would have waited for itself."""
     EXPIRED = "expired"
-    """The deadline of the message passed before it was handled."""
+    """The deadline of the message passed while it was queued, or while its handler ran."""
     CIRCUIT_OPEN = "circuit_open"
     """The circuit breaker of the recipient's type is open."""
     AGENT_STOPPED = "agent_stopped"

@@ -99,16 +99,16 @@ class DeadLetterRecorder:
         )
 
     def handler_failed(
-        self, envelope: PublishEnvelope, recipient: AgentId, error: Exception
+        self, envelope: PublishEnvelope, recipient: AgentId, error: Exception, *, is_late: bool
     ) -> None:
-        """A handler of a published message has raised, and is not called again."""
+        """A handler of a published message has raised, or was cancelled at the deadline."""
         self._add(
             message=envelope.message,
             sender=envelope.sender,
             receiver=recipient,
             message_id=envelope.message_id,
             error=error,
-            cause=DeadLetterCause.HANDLER_FAILED,
+            cause=DeadLetterCause.EXPIRED if is_late else DeadLetterCause.HANDLER_FAILED,
             recipient=recipient,
             topic_id=envelope.topic_id,
             attempts=1,

@@ -81,6 +81,9 @@ class EngineHost:
         self._dead_letters = dead_letters
         self.add_dead_letter = dead_letters.message
         self._unhandled = lifecycle.unhandled
+        # The last error of a published message. `publish_failed` gets it next, if the handler was
+        # cancelled for it; no handler can raise it.
+        self._topic_deadline: DeadlineExceededError | None = None
         self._warned: set[tuple[str, type[Any]]] = set()
         self.enter = lifecycle.enter
         self.wake = lifecycle.notify_message
@@ -148,10 +151,13 @@ class EngineHost:
     def deadline_exceeded(self, message: Any, to: AgentId | TopicId) -> DeadlineExceededError:
         """Create the error of a message that was not handled before its deadline."""
         kind = type(message).__name__
-        return DeadlineExceededError(
+        error = DeadlineExceededError(
             f"the deadline of message {kind} to {to} passed before it was handled; give it more "
             "time (timeout=), or find out what its agents wait for"
         )
+        if isinstance(to, TopicId):
+            self._topic_deadline = error
+        return error
 
     def dropped(
         self,
@@ -225,7 +231,8 @@ class EngineHost:
         if failure is not None:
             self._dead_letters.failed(failure)
         elif isinstance(error, Exception):
-            self._dead_letters.handler_failed(envelope, agent_id, error)
+            is_late = error is self._topic_deadline
+            self._dead_letters.handler_failed(envelope, agent_id, error, is_late=is_late)
         self._unhandled(error)
 
     def delivery_failed(self, envelope: PublishEnvelope, error: BaseException) -> None:
