@@ -151,3 +151,18 @@ def test_a_circuit_goes_through_all_states() -> None:
     assert circuit.enter(6.0) is None
     circuit.succeed(trial, 7.0)
     assert circuit.state(7.0).state == "closed"
+
+
+def test_all_trials_have_to_succeed() -> None:
+    circuit = Circuit(CircuitBreaker(failures=1, reset_after=5, half_open_calls=2))
+    opening = circuit.enter(0.0)
+    assert opening is not None
+    circuit.fail(opening, 0.0)
+    trials = [circuit.enter(5.0), circuit.enter(5.0)]
+    assert circuit.enter(5.0) is None
+    states = []
+    for trial in trials:
+        assert trial is not None
+        circuit.succeed(trial, 6.0)
+        states.append(circuit.state(6.0).state)
+    assert states == ["half-open", "closed"]

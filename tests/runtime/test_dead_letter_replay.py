@@ -101,14 +101,16 @@ async def test_a_published_message_goes_only_to_the_agent_that_has_failed(
 
 
 async def test_the_topic_is_the_same_if_the_agent_is_its_only_recipient(runtime: Runtime) -> None:
-    act = await broken(runtime)
-    await runtime.publish_message("x", T, sender=AgentId("s", "1"))
+    act, other = await broken(runtime, "a"), await broken(runtime, "b")
+    sender = AgentId("b", "default")  # subscribes, and does not get what it publishes
+    await runtime.publish_message("x", T, sender=sender)
     await until_idle(runtime)
     act.is_broken = False
     await runtime.dead_letters.replay(runtime.dead_letters[0])
     await until_idle(runtime)
     assert act.handled[0][1].topic_id == T
-    assert act.handled[0][1].sender == AgentId("s", "1")
+    assert act.handled[0][1].sender == sender
+    assert other.handled == []
 
 
 async def test_a_message_that_would_reach_others_is_not_replayed(runtime: Runtime) -> None:

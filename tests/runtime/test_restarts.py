@@ -171,6 +171,46 @@ async def test_messages_do_not_overtake_those_that_wait_for_the_restart(
     assert [one[2:] for one in shop.take() if one.startswith("2 ") and len(one) == 3] == texts
 
 
+async def test_a_message_that_comes_when_the_restart_ends_does_not_overtake(
+    shop: Shop, runtime: Runtime
+) -> None:
+    await shop.register()
+    await shop.send("x")
+    shop.activation.clear()
+    await shop.fail()
+    for text in "ab":
+        await runtime.publish_message(text, T)
+    await until(lambda: "2 activated" in shop.journal)
+
+    async def send_late() -> None:
+        await shop.activation.wait()
+        await runtime.send_message("c", A)
+
+    late = asyncio.ensure_future(send_late())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    shop.activation.set()
+    await late
+    assert [one for one in shop.take() if len(one) == 3] == ["1 x", "2 a", "2 b", "2 c"]
+
+
+async def test_waiting_messages_wait_again_if_the_first_of_them_fails(
+    shop: Shop, runtime: Runtime
+) -> None:
+    await shop.register()
+    await shop.send("x")
+    shop.activation.clear()
+    await shop.fail()
+    for text in ("fail", "a", "b"):
+        await runtime.publish_message(text, T)
+    await until(lambda: "2 activated" in shop.journal)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    shop.activation.set()
+    await until_idle(runtime)
+    assert [one for one in shop.take() if len(one) == 3] == ["1 x", "3 a", "3 b"]
+
+
 async def test_handlers_that_are_running_keep_their_instance_until_they_end(shop: Shop) -> None:
     await shop.register()
     waiting = shop.send("wait")

@@ -257,6 +257,26 @@ async def test_cancelling_the_handler_task_during_an_attempt_with_a_limit_cancel
     assert (len(tasks), clock.passed) == (1, 0.0)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="tasks count their cancellations since 3.11")
+async def test_a_handler_that_is_cancelled_when_its_limit_passes_is_not_retried(
+    runtime: Runtime, clock: SteppedTime
+) -> None:
+    calls: list[Any] = []
+
+    async def act(agent: Any, message: Any, ctx: Any) -> None:
+        calls.append(message)
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().call_later(5.0, task.cancel)
+        await asyncio.Event().wait()
+
+    await register(runtime, "a", act)
+    runtime.set_agent_options("a", steady(attempt_timeout=5.0))
+    with pytest.raises(asyncio.CancelledError):
+        await clock.run(runtime.send_message("x", A))
+    assert calls == ["x"]
+
+
 async def test_cancelling_the_message_ends_the_wait_for_the_next_attempt(
     runtime: Runtime, clock: SteppedTime
 ) -> None:
