@@ -1,4 +1,4 @@
-"""Circuit breaker options: when an agent type that keeps failing is given a rest."""
+"""Circuit breaker options: when messages to an agent type that keeps failing are rejected."""
 
 from __future__ import annotations
 
