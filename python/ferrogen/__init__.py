@@ -12,15 +12,18 @@ from . import logging as logging
 from ._agents.agent import Agent
 from ._agents.agent_type import AgentType
 from ._agents.base import BaseAgent
+from ._agents.circuit_breaker import CircuitBreaker
 from ._agents.closure import ClosureAgent, ClosureContext
 from ._agents.handlers import event, message_handler, rpc
 from ._agents.instantiation import AgentInstantiationContext
 from ._agents.metadata import AgentMetadata
 from ._agents.options import AgentOptions, agent_options
 from ._agents.proxy import AgentProxy
+from ._agents.retry_policy import RetryPolicy
 from ._agents.routed import RoutedAgent
 from ._agents.streaming import stream
 from ._agents.subscribing import default_subscription, type_subscription, wildcard_subscription
+from ._agents.supervision import Supervision
 from ._core import AgentId, CancellationToken
 from ._core import __version__ as __version__
 from ._messaging.default_subscription import DefaultSubscription
@@ -34,7 +37,10 @@ from ._messaging.topic import DefaultTopicId, TopicId
 from ._messaging.type_prefix_subscription import TypePrefixSubscription
 from ._messaging.type_subscription import TypeSubscription
 from ._messaging.wildcard_subscription import WildcardSubscription
-from ._runtime.dead_letters import DeadLetter
+from ._runtime.circuit import CircuitBreakerState
+from ._runtime.dead_letter import DeadLetter, DeadLetterCause, ReplayReport
+from ._runtime.dead_letter_topic import DEAD_LETTER_TOPIC
+from ._runtime.dead_letters import DeadLetters
 from ._runtime.gathering import GatheredResponses
 from ._runtime.introspection import AgentInfo
 from ._runtime.protocol import AgentRuntime
@@ -74,6 +80,7 @@ else:  # a __getattr__ that type checkers see would let every name through
     from ._lazy_imports import listed_names as __dir__  # noqa: F401 - and this
 
 __all__ = [
+    "DEAD_LETTER_TOPIC",
     "EVENT_LOGGER_NAME",
     "JSON_DATA_CONTENT_TYPE",
     "PROTOBUF_DATA_CONTENT_TYPE",
@@ -92,6 +99,8 @@ __all__ = [
     "BaseAgent",
     "CacheStore",
     "CancellationToken",
+    "CircuitBreaker",
+    "CircuitBreakerState",
     "ClosureAgent",
     "ClosureContext",
     "Component",
@@ -103,6 +112,8 @@ __all__ = [
     "ComponentToConfig",
     "ComponentType",
     "DeadLetter",
+    "DeadLetterCause",
+    "DeadLetters",
     "DefaultInterventionHandler",
     "DefaultSubscription",
     "DefaultTopicId",
@@ -116,6 +127,8 @@ __all__ = [
     "MessageHandlerContext",
     "MessageSerializer",
     "Priority",
+    "ReplayReport",
+    "RetryPolicy",
     "RoutedAgent",
     "Schedule",
     "SingleThreadedAgentRuntime",
@@ -123,6 +136,7 @@ __all__ = [
     "SubscriptionHandle",
     "SubscriptionInfo",
     "SubscriptionInstantiationContext",
+    "Supervision",
     "TopicId",
     "Topology",
     "TypePrefixSubscription",

@@ -11,11 +11,15 @@ The tree::
     │   ├── DeadlockError                (RuntimeError) the recipient waits for this very message
     │   ├── NoSubscriberError            the topic has no subscriber
     │   ├── UnhandledMessageError        the recipient has no handler for the message type
+    │   ├── AgentStoppedError            the recipient has failed, and was stopped
+    │   ├── CircuitOpenError             the circuit breaker of the recipient's type is open
     │   └── RuntimeStoppedError          the runtime stopped before the message was handled
     ├── MessageDroppedException          an intervention handler dropped it
     ├── ResponseTypeError                (TypeError)    a response has another type than expected
     ├── StreamError                      (RuntimeError) a handler and its sender do not both stream
     ├── SignalsNotSupportedError         (NotImplementedError)  signals cannot be handled here
+    ├── AttemptTimeoutError              (TimeoutError) an attempt of a handler took too long
+    ├── ReplayError                      (RuntimeError) a dead letter cannot be sent again
     ├── NotAccessibleError               the object cannot be reached from this process
     ├── AgentNotFoundError               (LookupError)  nothing is registered under this agent type
     ├── StateError                       (ValueError)   a saved state cannot be loaded
@@ -80,15 +84,19 @@ are in `ferrogen.tool_agent`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 __all__ = [
     "AgentNotFoundError",
+    "AgentStoppedError",
     "AllClientsFailedError",
     "AlreadyImportedError",
+    "AttemptTimeoutError",
     "BudgetExceededError",
     "CacheStoreError",
     "CantHandleException",
     "CassetteError",
+    "CircuitOpenError",
     "ClientSetupError",
     "ComponentDefinitionError",
     "ComponentError",
@@ -121,6 +129,7 @@ __all__ = [
     "ProviderError",
     "RecipientNotFoundError",
     "ReferenceNotFoundError",
+    "ReplayError",
     "ReplayMismatchError",
     "ResponseTypeError",
     "RuntimeStoppedError",
@@ -164,7 +173,16 @@ class RecipientNotFoundError(UndeliverableException, LookupError):
 
 
 class MailboxFullError(UndeliverableException):
-    """The recipient's bounded mailbox has no room for another message."""
+    """The recipient's bounded mailbox has no room for another message.
+
+    Args:
+        message: What happened.
+        recipient: The id of the recipient.
+    """
+
+    def __init__(self, message: str, *, recipient: Any = None) -> None:
+        super().__init__(message)
+        self.recipient = recipient
 
 
 class DeadlineExceededError(UndeliverableException, TimeoutError):
@@ -179,7 +197,7 @@ class DeadlockError(UndeliverableException, RuntimeError):
         cycle: The ids of the agents, each of which awaits a response of the next one.
     """
 
-    def __init__(self, message: str, *, cycle: Sequence[object] = ()) -> None:
+    def __init__(self, message: str, *, cycle: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.cycle = tuple(cycle)
 
@@ -190,6 +208,30 @@ class NoSubscriberError(UndeliverableException):
 
 class UnhandledMessageError(UndeliverableException):
     """An agent has no handler for the type of a message."""
+
+
+class AgentStoppedError(UndeliverableException):
+    """The recipient has failed, and its supervision has stopped it."""
+
+
+class CircuitOpenError(UndeliverableException):
+    """The circuit breaker of the recipient's agent type is open: its handlers keep failing.
+
+    Args:
+        message: What happened.
+        agent_type: The agent type.
+        failures: How many failed calls have opened the circuit breaker.
+        retry_after: The seconds until messages are let through again; 0 if that depends on calls
+            that are being tried at the moment.
+    """
+
+    def __init__(
+        self, message: str, *, agent_type: str = "", failures: int = 0, retry_after: float = 0.0
+    ) -> None:
+        super().__init__(message)
+        self.agent_type = agent_type
+        self.failures = failures
+        self.retry_after = retry_after
 
 
 class RuntimeStoppedError(UndeliverableException):
@@ -210,6 +252,14 @@ class StreamError(FerrogenError, RuntimeError):
 
 class SignalsNotSupportedError(FerrogenError, NotImplementedError):
     """Signals cannot be handled on this platform, on this event loop, or in this thread."""
+
+
+class AttemptTimeoutError(FerrogenError, TimeoutError):
+    """An attempt of a handler took longer than the `attempt_timeout` of its retry policy."""
+
+
+class ReplayError(FerrogenError, RuntimeError):
+    """A dead letter cannot be sent to the agent that it is for, and to no other one."""
 
 
 class NotAccessibleError(FerrogenError):

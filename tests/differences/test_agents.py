@@ -178,3 +178,76 @@ def test_agents_that_await_each_other_one_message_at_a_time_are_a_deadlock_error
     cycle = ["AgentId agent/b", "AgentId agent/a", "AgentId agent/b"]
     assert upstream == ["response"]
     assert ours == [["deadlock", cycle], [0]]
+
+
+def test_a_handler_that_raises_can_be_called_again():
+    async def scenario(core, record):
+        class Agent(core.BaseAgent):
+            calls = 0
+
+            async def on_message_impl(self, message, ctx):
+                self.calls += 1
+                if self.calls == 1:
+                    raise OSError(message)
+                return message
+
+        if core is ferrogen:
+            policy = ferrogen.RetryPolicy(attempts=2, initial_delay=0)
+            Agent = ferrogen.agent_options(retry=policy)(Agent)  # noqa: N806
+        runtime = core.SingleThreadedAgentRuntime()
+        await Agent.register(runtime, "agent", lambda: Agent("fails once"))
+        runtime.start()
+        await record.outcome("send", runtime.send_message("x", core.AgentId("agent", "k")))
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    assert upstream == [("send", "raised OSError: x")]
+    assert ours == [["send", "x"]]
+
+
+def test_an_agent_that_has_failed_can_be_restarted():
+    async def scenario(core, record):
+        class Agent(core.BaseAgent):
+            is_broken = False
+
+            async def on_message_impl(self, message, ctx):
+                self.is_broken = self.is_broken or message == "break"
+                if self.is_broken:
+                    raise OSError("broken")
+                return message
+
+        if core is ferrogen:
+            supervision = ferrogen.Supervision(on_failure="restart")
+            Agent = ferrogen.agent_options(supervision=supervision)(Agent)  # noqa: N806
+        runtime = core.SingleThreadedAgentRuntime()
+        await Agent.register(runtime, "agent", lambda: Agent("breaks"))
+        runtime.start()
+        for message in ("break", "x"):
+            sending = runtime.send_message(message, core.AgentId("agent", "k"))
+            await record.outcome("send", sending)
+        await runtime.stop_when_idle()
+
+    upstream, ours = both(scenario)
+    assert upstream == [("send", "raised OSError: broken")] * 2
+    assert ours == [("send", "raised OSError: broken"), ["send", "x"]]
+
+
+def test_the_hooks_of_an_agent_are_called():
+    async def scenario(core, record):
+        class Agent(core.BaseAgent):
+            async def on_activate(self):
+                record("activated")
+
+            async def on_deactivate(self):
+                record("deactivated")
+
+            async def on_message_impl(self, message, ctx):
+                record(message)
+
+        runtime = core.SingleThreadedAgentRuntime()
+        await Agent.register(runtime, "agent", lambda: Agent("records"))
+        runtime.start()
+        await runtime.send_message("x", core.AgentId("agent", "k"))
+        await runtime.close()
+
+    assert both(scenario) == (["x"], ["activated", "x", "deactivated"])

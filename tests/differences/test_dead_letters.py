@@ -72,3 +72,53 @@ def test_a_message_without_handler_is_a_dead_letter():
     letter = [1, "AgentId agent/k", "UnhandledMessageError"]
     assert upstream == [[], ["warnings", 0]]
     assert ours == [[letter, letter], ["warnings", 1]]
+
+
+def failing_agent(core):
+    class Agent(core.RoutedAgent):
+        @core.message_handler
+        async def handle(self, message: Text, ctx: core.MessageContext) -> None:
+            raise ValueError(message.text)
+
+    return Agent
+
+
+def test_a_published_message_whose_handler_raises_is_a_dead_letter():
+    async def scenario(core, record):
+        agent_class = failing_agent(core)
+        runtime = core.SingleThreadedAgentRuntime()
+        for name in ("one", "other"):
+            await agent_class.register(runtime, name, lambda: agent_class("raises"))
+            await runtime.add_subscription(core.TypeSubscription("news", name))
+        runtime.start()
+        await runtime.publish_message(Text("x"), core.TopicId("news", "a"))
+        await runtime.stop_when_idle()
+        letters = dead_letters(runtime)
+        record([(message.text, *rest) for message, *rest in letters])
+
+    upstream, ours = both(scenario)
+    assert upstream == [[]]
+    assert ours == [[["x", f"AgentId {name}/a", "ValueError"] for name in ("one", "other")]]
+
+
+def test_a_message_that_is_dropped_is_a_dead_letter():
+    async def scenario(core, record):
+        class Drops(core.DefaultInterventionHandler):
+            async def on_send(self, message, *, message_context, recipient):
+                return core.DropMessage
+
+        runtime = core.SingleThreadedAgentRuntime(intervention_handlers=[Drops()])
+        agent_class = failing_agent(core)
+        await agent_class.register(runtime, "agent", lambda: agent_class("raises"))
+        runtime.start()
+        sending = runtime.send_message("x", core.AgentId("agent", "k"))
+        await record.outcome("send", sending, words=False)
+        record(dead_letters(runtime))
+        await runtime.stop()
+
+    upstream, ours = both(scenario)
+    assert upstream == [("send", "raised MessageDroppedException"), []]
+    assert ours == [
+        ("send", "raised MessageDroppedException"),
+        [["x", "AgentId agent/k", "MessageDroppedException"]],
+    ]

@@ -10,6 +10,7 @@ import pytest
 from ferrogen import SingleThreadedAgentRuntime
 
 from .function_agents import is_started
+from .stepped_time import SteppedTime
 
 
 @pytest.fixture
@@ -21,3 +22,9 @@ async def runtime() -> AsyncIterator[SingleThreadedAgentRuntime]:
     if is_started(runtime):
         await asyncio.wait_for(runtime.stop_when_idle(), 5)
     await runtime.close()
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> SteppedTime:
+    """The clock of the event loop, which a test steps."""
+    return SteppedTime(monkeypatch)

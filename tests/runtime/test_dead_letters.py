@@ -12,11 +12,12 @@ from ferrogen import (
     AgentId,
     AgentOptions,
     DeadLetter,
+    DeadLetterCause,
+    DeadLetters,
     SingleThreadedAgentRuntime,
     TopicId,
     TypeSubscription,
 )
-from ferrogen._runtime.dead_letters import DeadLetters
 from ferrogen.exceptions import MailboxFullError, RecipientNotFoundError
 
 from .function_agents import Gate, register
@@ -31,11 +32,12 @@ def letter(message: Any) -> DeadLetter:
         receiver=AgentId("nobody", "1"),
         message_id=None,
         reason=RecipientNotFoundError("gone"),
+        cause=DeadLetterCause.UNKNOWN_RECIPIENT,
     )
 
 
 def test_the_newest_are_kept_and_all_are_counted() -> None:
-    letters = DeadLetters(most=3)
+    letters = DeadLetters(capacity=3)
     for number in range(5):
         letters.add(letter(number))
     assert [one.message for one in letters] == [2, 3, 4]
@@ -57,7 +59,7 @@ def test_cleared_letters_let_their_messages_go_and_stay_counted() -> None:
 
 
 def test_letters_may_be_added_during_iteration() -> None:
-    letters = DeadLetters(most=2)
+    letters = DeadLetters(capacity=2)
     letters.add(letter(0))
     for one in letters:
         letters.add(letter(one.message + 1))

@@ -7,7 +7,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from random import Random
 
-from ferrogen import AgentId, MessageContext, SingleThreadedAgentRuntime, TopicId
+from ferrogen import (
+    AgentId,
+    DeadLetterCause,
+    MessageContext,
+    SingleThreadedAgentRuntime,
+    TopicId,
+)
 
 from .agents import AgentKind, Worker
 from .ledger import Entry, Ledger, Run
@@ -15,6 +21,15 @@ from .messages import FactoryError, Work
 from .subscriptions import TrackedSubscription
 
 __all__ = ["TrackedRuntime"]
+
+# The messages of these dead letters count as failed or dropped.
+_FAILED = {
+    DeadLetterCause.HANDLER_FAILED,
+    DeadLetterCause.BUILD_FAILED,
+    DeadLetterCause.INTERCEPTION_FAILED,
+    DeadLetterCause.ROUTING_FAILED,
+    DeadLetterCause.DROPPED,
+}
 
 Act = Callable[[Worker, Run, Work, MessageContext], Awaitable[None]]
 
@@ -160,7 +175,9 @@ class TrackedRuntime:
         self.dead_letters_missed += letters.total - self._dead_letters - len(letters)
         self._dead_letters = letters.total
         for letter in letters:
-            self.used[f"dead letter: {type(letter.reason).__name__}"] += 1
+            self.used[f"dead letter: {letter.cause.value}"] += 1
+            if letter.cause in _FAILED:
+                continue  # the ledger knows what has failed
             entry = self.ledger.entries.get(letter.message.serial)
             if entry is None:
                 self.ledger.violate("L1: a dead letter of a settled message", None, letter)

@@ -374,6 +374,30 @@ class BaseAgent(ABC, Agent):
         """
         _warn_not_implemented("load_state")
 
+    async def on_activate(self) -> None:
+        """Called when the agent is built, before its first message. Override it to prepare.
+
+        An agent that raises here could not be built: its messages fail with the error. An agent
+        that was registered as an instance is activated when it is registered.
+        """
+
+    async def on_restart(self, error: BaseException) -> None:
+        """Called when the agent takes the place of one that has failed, before its first message.
+
+        It was activated before, and has the state of the other one, if that is kept. An agent that
+        raises here has failed, too.
+
+        Args:
+            error: The error with which the other one has failed.
+        """
+
+    async def on_deactivate(self) -> None:
+        """Called before `close`. Override it to store what the agent has to keep.
+
+        An agent is closed when it is passivated, restarted or stopped, and when its runtime closes.
+        No message reaches it afterwards.
+        """
+
     async def close(self) -> None:
         """Release the resources of the agent. Override it if there are any."""
 

@@ -1,10 +1,15 @@
-"""Agent options: concurrency, mailbox capacity, overflow policy and passivation."""
+"""Agent options: concurrency, mailbox, passivation, and what failures lead to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+
+from ferrogen._agents.circuit_breaker import CircuitBreaker
+from ferrogen._agents.option_checks import check_kind
+from ferrogen._agents.retry_policy import RetryPolicy
+from ferrogen._agents.supervision import Supervision
 
 if TYPE_CHECKING:
     from ferrogen._agents.base import BaseAgent
@@ -52,6 +57,16 @@ class AgentOptions:
     """After how many seconds without a message an idle agent is closed and removed; its next
     message builds it again. None means never."""
 
+    retry: RetryPolicy | None = None
+    """How a handler that has failed is called again. None means never."""
+
+    circuit_breaker: CircuitBreaker | None = None
+    """When messages are rejected at once, because handlers keep failing. None means never."""
+
+    supervision: Supervision | None = None
+    """What follows the failure of an agent: it is restarted, stopped, or halts the runtime. None
+    means nothing."""
+
     def __post_init__(self) -> None:
         if self.order not in get_args(Order):
             raise ValueError(f"order must be one of {get_args(Order)}; got {self.order!r}")
@@ -74,6 +89,9 @@ class AgentOptions:
                 "passivate_after must be a number of seconds greater than 0, or None for never; "
                 f"got {self.passivate_after!r}"
             )
+        check_kind("retry", self.retry, RetryPolicy)
+        check_kind("circuit_breaker", self.circuit_breaker, CircuitBreaker)
+        check_kind("supervision", self.supervision, Supervision)
 
 
 def agent_options(
@@ -83,6 +101,9 @@ def agent_options(
     capacity: int | None = None,
     overflow: Overflow = "reject",
     passivate_after: float | None = None,
+    retry: RetryPolicy | None = None,
+    circuit_breaker: CircuitBreaker | None = None,
+    supervision: Supervision | None = None,
 ) -> Callable[[type[BaseAgentType]], type[BaseAgentType]]:
     """Declare the options of an agent class; subclasses inherit them.
 
@@ -106,6 +127,10 @@ def agent_options(
         overflow: What happens when the mailbox is full; see `AgentOptions.overflow`.
         passivate_after: After how many idle seconds an agent is closed and removed; None means
             never.
+        retry: How a handler that has failed is called again; None means never.
+        circuit_breaker: When messages are rejected at once, because handlers keep failing; None
+            means never.
+        supervision: What follows the failure of an agent; None means nothing.
 
     Returns:
         The class decorator.
@@ -119,6 +144,9 @@ def agent_options(
         capacity=capacity,
         overflow=overflow,
         passivate_after=passivate_after,
+        retry=retry,
+        circuit_breaker=circuit_breaker,
+        supervision=supervision,
     )
 
     def declare(cls: type[BaseAgentType]) -> type[BaseAgentType]:

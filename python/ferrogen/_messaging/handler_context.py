@@ -1,4 +1,4 @@
-"""The context of a running handler: the id of its agent."""
+"""The context of a running handler: the id of its agent, and the number of the attempt."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from ferrogen._core import AgentId
 
 # At module level, so that the extension can set it without a context manager.
 MESSAGE_HANDLER_CONTEXT: ContextVar[AgentId] = ContextVar("MESSAGE_HANDLER_CONTEXT")
+HANDLER_ATTEMPT: ContextVar[int] = ContextVar("HANDLER_ATTEMPT", default=1)
 
 
 class MessageHandlerContext:
@@ -74,3 +75,12 @@ class MessageHandlerContext:
             raise RuntimeError(
                 "MessageHandlerContext.agent_id() works only while a message handler runs"
             ) from error
+
+    @classmethod
+    def attempt(cls) -> int:
+        """Get the number of the attempt that the running handler is: 1, unless it is retried.
+
+        Returns:
+            How often the handler has been called with this message, this call included.
+        """
+        return HANDLER_ATTEMPT.get()

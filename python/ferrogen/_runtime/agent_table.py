@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
+from ferrogen._agents.hooks import activate, deactivate
 from ferrogen._agents.instantiation import AGENT_INSTANTIATION_CONTEXT, AgentInstantiationContext
 from ferrogen._agents.options import AgentOptions
 from ferrogen._core import AgentId, Engine
@@ -16,6 +17,7 @@ from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen.exceptions import AgentNotFoundError
 from ferrogen.logging import AgentConstructionExceptionEvent
 
+from .guards import Guards, is_guarded
 from .log import log
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class AgentTable:
     """
 
     engine: Engine
+    guards: Guards
 
     def __init__(self, runtime: AgentRuntime) -> None:
         self._runtime = runtime
@@ -86,13 +89,33 @@ class AgentTable:
                 )
             if self._expected[agent_type] is not type(agent):
                 raise ValueError("Agent instances must be the same object type.")
+        _refuse_restart(agent_type, self.options(agent_type))
         await agent.bind_id_and_runtime(id=agent_id, runtime=self._runtime)
+        await activate(agent)
         self.engine.enter(agent_id, agent)
         self._factories[agent_type] = None
         self._expected[agent_type] = type(agent)
 
     def set_options(self, agent_type: str, options: AgentOptions) -> None:
-        """Set the options of the agents of a type."""
+        """Set the options of the agents of a type.
+
+        Raises:
+            RuntimeError: They have options of failures for the first time, and
+                agents of the type have handled messages already.
+            ValueError: They restart agents that have no factory.
+        """
+        if agent_type in self._factories and self._factories[agent_type] is None:
+            _refuse_restart(agent_type, options)
+        if is_guarded(options) and self.guards.has_unguarded(agent_type):
+            for agent_id, _agent in self.engine.instances():
+                if agent_id.type == agent_type:
+                    raise RuntimeError(
+                        f"agent {agent_id} has handled messages without a guard, so options retry, "
+                        f'circuit_breaker and supervision of agent type "{agent_type}" would not '
+                        "apply to it: set one of them before the first message, if only "
+                        "RetryPolicy(attempts=1); it can be replaced at any time"
+                    )
+        self.guards.reset(agent_type, self.options(agent_type), options)
         self._options[agent_type] = options
         self.engine.configure(
             agent_type,
@@ -124,7 +147,9 @@ class AgentTable:
             with AgentInstantiationContext.populate_context((self._runtime, agent_id)):
                 made = self._call_factory(agent_id) if begun is None else begun
                 agent = await made if inspect.isawaitable(made) else made
-            return self.check(agent_id, agent)
+            self.check(agent_id, agent)
+            await activate(agent)
+            return agent
         except BaseException as error:
             self.log_failure(agent_id, error)
             raise
@@ -185,6 +210,21 @@ class AgentTable:
 _DEFAULTS = AgentOptions()
 
 
+def _refuse_restart(agent_type: str, options: AgentOptions) -> None:
+    """Refuse to restart agents that were registered as instances.
+
+    Raises:
+        ValueError: The options have such a supervision.
+    """
+    supervision = options.supervision
+    if supervision is not None and supervision.on_failure == "restart":
+        raise ValueError(
+            f'supervision must not have on_failure="restart" for agent type "{agent_type}", whose '
+            "agents are registered as instances: there is no factory that builds a new one. "
+            'Register a factory, or use "resume", "stop" or "escalate"'
+        )
+
+
 def not_registered(agent_id: AgentId) -> AgentNotFoundError:
     """The error for an agent type that is not registered."""
     # AutoGen's words, which programs match on.
@@ -194,7 +234,7 @@ def not_registered(agent_id: AgentId) -> AgentNotFoundError:
 async def close_logged(agent_id: AgentId, agent: Agent) -> None:
     """Close a passivated agent. An error is logged: it is not awaited."""
     try:
-        await agent.close()
+        await deactivate(agent)
     except Exception as error:  # noqa: BLE001 - it is logged
         text = "closing passivated agent %s failed"
         log(_logger, logging.ERROR, text, agent_id, exc_info=error)

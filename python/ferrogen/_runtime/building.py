@@ -10,10 +10,12 @@ from functools import partial
 from typing import Any
 
 from ferrogen._agents.agent import Agent
+from ferrogen._agents.hooks import has_activation
 from ferrogen._core import AgentId, Engine
 
 from .agent_table import AgentTable, close_logged, not_registered
 from .observer import Observer
+from .supervisor import Supervisor
 
 __all__ = ["Builder"]
 
@@ -25,6 +27,7 @@ class Builder:
         agents: The factories.
         observer: Has the context in which the runtime was started.
         kept: Holds the tasks of factories: asyncio has only weak references to tasks.
+        supervisor: Decides what follows if an agent cannot be built.
     """
 
     engine: Engine
@@ -34,8 +37,10 @@ class Builder:
         agents: AgentTable,
         observer: Observer,
         kept: set[asyncio.Task[None]],
+        supervisor: Supervisor,
     ) -> None:
         self._agents = agents
+        self._supervisor = supervisor
         self._observer = observer
         self._kept = kept
         self._builds: dict[AgentId, asyncio.Future[Agent]] = {}
@@ -49,11 +54,12 @@ class Builder:
 
         Raises:
             AgentNotFoundError: Its type is not registered.
+            AgentStoppedError: It has failed, and was stopped.
             BaseException: Whatever its factory raises.
         """
         agent = self.engine.instance(agent_id)
         if agent is not None:
-            return agent
+            return await self._supervisor.present(agent_id, agent)
         if not self._agents.is_registered(agent_id.type):
             raise not_registered(agent_id)
         build = self._builds.get(agent_id)
@@ -68,10 +74,9 @@ class Builder:
         _ = self._start(agent_id, self._observer.runtime_context)
 
     def build_inline(self, agent_id: AgentId) -> bool:
-        """Build an agent synchronously, if its factory does not suspend.
+        """Build an agent synchronously, if neither its factory nor its activation suspends.
 
-        The awaitable of a factory that suspends is kept for the build that the queued message will
-        start.
+        What the factory returned is kept for the build that the queued message will start.
 
         Returns:
             Whether the agent exists now.
@@ -83,13 +88,18 @@ class Builder:
             return False
         if agent_id in self._begun or agent_id in self._leaving:
             return False
+        if self._supervisor.tracks(agent_id):
+            return False
         self.engine.build(agent_id)
         try:
             context = self._observer.runtime_context.copy()
             made = context.run(self._agents.call_factory_for, agent_id)
             agent = None if inspect.isawaitable(made) else self._agents.check(agent_id, made)
+            if agent is not None and has_activation(agent):
+                made, agent = _return(agent), None
         except BaseException as error:
             self._agents.log_failure(agent_id, error)
+            self._supervisor.build_failed(agent_id, error)
             self.engine.build_failed(agent_id, error)
             raise
         if agent is None:
@@ -101,8 +111,11 @@ class Builder:
 
     def close_passivated(self, agent_id: AgentId, agent: Agent) -> None:
         """Close an agent that has left the directory."""
+        instance = self._supervisor.forget(agent_id, agent)
+        if instance is None:
+            return
         self._leaving.add(agent_id)
-        closing = asyncio.get_running_loop().create_task(self._close(agent_id, agent))
+        closing = asyncio.get_running_loop().create_task(self._close(agent_id, instance))
         _closing.add(closing)
         closing.add_done_callback(_closing.discard)
 
@@ -148,7 +161,7 @@ class Builder:
         self, agent_id: AgentId, built: asyncio.Future[Agent], begun: Awaitable[Agent] | None
     ) -> None:
         try:
-            agent = await self._agents.construct(agent_id, begun)
+            agent = await self._supervisor.construct(agent_id, begun)
         except BaseException as error:
             self._fail(agent_id, built, error)
             if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
@@ -157,6 +170,10 @@ class Builder:
         del self._builds[agent_id]
         built.set_result(agent)
         self.engine.built(agent_id, agent)
+
+
+async def _return(agent: Agent) -> Agent:
+    return agent
 
 
 _closing: set[asyncio.Task[None]] = set()

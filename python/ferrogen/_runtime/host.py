@@ -5,19 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from types import FunctionType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from opentelemetry import context as telemetry
 
 from ferrogen._agents.agent import Agent
-from ferrogen._agents.base import BaseAgent
 from ferrogen._agents.routed import RoutedAgent
-from ferrogen._core import AgentId, Handlers, PublishEnvelope, Send
+from ferrogen._core import AgentId, PublishEnvelope, Send
 from ferrogen._messaging.message_context import MessageContext
 from ferrogen._messaging.topic import TopicId
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.exceptions import (
+    AgentStoppedError,
     DeadlineExceededError,
     DeadlockError,
     MailboxFullError,
@@ -31,7 +30,10 @@ from ferrogen.logging import MessageKind
 
 from .agent_table import AgentTable, not_registered
 from .building import Builder
-from .dead_letters import DeadLetter, DeadLetters
+from .dead_letter import DeadLetterCause
+from .dead_letter_recorder import DeadLetterRecorder
+from .entry_points import EntryPoint, Invoke, entry_point_of
+from .guards import Guards
 from .lifecycle import Lifecycle
 from .log import log
 from .observation import DeliveryObservation, Publication, SendObservation
@@ -40,10 +42,6 @@ from .observer import Observer
 __all__ = ["EngineHost"]
 
 _logger = logging.getLogger(ROOT_LOGGER_NAME)
-
-# The handlers of an agent's class; the function of the class that its `on_message` would call; or
-# None, for `on_message` itself.
-EntryPoint: TypeAlias = Handlers | FunctionType | None
 
 # asyncio treats instances of this class as coroutines.
 Coroutine.register(Send)
@@ -63,7 +61,8 @@ class EngineHost:
         builder: Builds agents.
         lifecycle: Is notified of messages, idleness and errors.
         observer: Reports messages that are logged or traced.
-        dead_letters: Where undeliverable messages go.
+        dead_letters: Where messages go that are not handled.
+        guards: Call the handlers of types with options of failures.
     """
 
     def __init__(
@@ -73,12 +72,18 @@ class EngineHost:
         builder: Builder,
         lifecycle: Lifecycle,
         observer: Observer,
-        dead_letters: DeadLetters,
+        dead_letters: DeadLetterRecorder,
+        guards: Guards,
     ) -> None:
         self._agents = agents
+        self._guards = guards
         self._observer = observer
         self._dead_letters = dead_letters
+        self.add_dead_letter = dead_letters.message
         self._unhandled = lifecycle.unhandled
+        # The last error of a published message. `publish_failed` gets it next, if the handler was
+        # cancelled for it; no handler can raise it.
+        self._topic_deadline: DeadlineExceededError | None = None
         self._warned: set[tuple[str, type[Any]]] = set()
         self.enter = lifecycle.enter
         self.wake = lifecycle.notify_message
@@ -102,9 +107,14 @@ class EngineHost:
         """Whether there is a factory or an instance of the agent's type."""
         return self._agents.is_registered(agent_id.type)
 
-    def entry_point(self, agent: Agent) -> EntryPoint:
-        """What is called with the messages of an agent."""
-        return entry_point_of(agent)
+    def entry_point(self, agent: Agent) -> EntryPoint | Invoke:
+        """What is called with the messages of an agent. It is asked once for each agent."""
+        found = entry_point_of(agent)
+        # An agent may have an `id` of its own; the one it is bound to is another attribute.
+        agent_id = getattr(agent, "_id", None) or getattr(agent, "id", None)
+        if agent_id is None:
+            return found
+        return self._guards.guard(agent_id.type) or found
 
     # Errors of messages that reach no handler.
 
@@ -125,7 +135,8 @@ class EngineHost:
         verb = "rejected" if options.overflow == "reject" else "dropped"
         return MailboxFullError(
             f"mailbox of {recipient} is full (capacity {options.capacity}, overflow "
-            f'"{options.overflow}"); message {type(message).__name__} was {verb}'
+            f'"{options.overflow}"); message {type(message).__name__} was {verb}',
+            recipient=recipient,
         )
 
     def deadlock(self, cycle: list[AgentId], message: Any) -> DeadlockError:
@@ -145,10 +156,13 @@ class EngineHost:
     def deadline_exceeded(self, message: Any, to: AgentId | TopicId) -> DeadlineExceededError:
         """Create the error of a message that was not handled before its deadline."""
         kind = type(message).__name__
-        return DeadlineExceededError(
+        error = DeadlineExceededError(
             f"the deadline of message {kind} to {to} passed before it was handled; give it more "
             "time (timeout=), or find out what its agents wait for"
         )
+        if isinstance(to, TopicId):
+            self._topic_deadline = error
+        return error
 
     def dropped(
         self,
@@ -160,32 +174,14 @@ class EngineHost:
         """Create the error of a message that an intervention handler has dropped; log the event."""
         self._observer.dropped(message, sender, receiver, _KINDS[kind])
         what = "response" if kind == "response" else "message"
-        return MessageDroppedException(f"an intervention handler dropped the {what}")
-
-    def add_dead_letter(
-        self,
-        message: Any,
-        sender: AgentId | None,
-        receiver: AgentId | TopicId,
-        message_id: str | None,
-        error: Exception,
-    ) -> None:
-        """Add a dead letter."""
-        self._dead_letters.add(
-            DeadLetter(
-                message=message,
-                sender=sender,
-                receiver=receiver,
-                message_id=message_id,
-                reason=error,
-            )
-        )
+        error = MessageDroppedException(f"an intervention handler dropped the {what}")
+        if kind != "response" and receiver is not None:
+            self.add_dead_letter(message, sender, receiver, None, error)
+        return error
 
     def undelivered(self, envelope: PublishEnvelope, error: Exception) -> None:
         """Add a dead letter of a published message."""
-        self.add_dead_letter(
-            envelope.message, envelope.sender, envelope.topic_id, envelope.message_id, error
-        )
+        self._dead_letters.published(envelope, error)
 
     def unhandled_message(self, agent: RoutedAgent, message: Any, ctx: MessageContext) -> None:
         """Add a dead letter of a message without a matching handler; warn once for each kind."""
@@ -195,7 +191,7 @@ class EngineHost:
             f"agent {agent_id} ({type(agent).__name__}) does not handle message "
             f"{message_type.__name__}: {reason}"
         )
-        self.add_dead_letter(message, ctx.sender, agent_id, ctx.message_id, error)
+        self._dead_letters.unhandled(message, agent_id, ctx, error)
         self._warn_once((agent_id.type, message_type), "%s; it is a dead letter", error)
 
     def _warn_once(self, kind: tuple[str, type[Any]], text: str, *arguments: object) -> None:
@@ -224,6 +220,11 @@ class EngineHost:
         self, agent_id: AgentId, envelope: PublishEnvelope, error: BaseException
     ) -> None:
         """Report that a handler of a published message has raised, in the span of the message."""
+        failure = self._guards.take_failure(error)
+        if failure is not None and failure.is_rejection:
+            self._dead_letters.failed(failure)
+            self._warn_once((agent_id.type, type(error)), "%s; it is a dead letter", error)
+            return
         publication: Publication | None = envelope.observer
         context = None if publication is None else publication.context
         token = None if context is None else telemetry.attach(context)
@@ -232,14 +233,24 @@ class EngineHost:
         finally:
             if token is not None:
                 telemetry.detach(token)
+        if failure is not None:
+            self._dead_letters.failed(failure)
+        elif isinstance(error, Exception):
+            is_late = error is self._topic_deadline
+            self._dead_letters.handler_failed(envelope, agent_id, error, is_late=is_late)
         self._unhandled(error)
 
-    def delivery_failed(self, _envelope: PublishEnvelope, error: BaseException) -> None:
-        """Report that a recipient could not be built, which has been logged."""
+    def delivery_failed(self, envelope: PublishEnvelope, error: BaseException) -> None:
+        """Report that a recipient could not be built, which has been logged, or was stopped."""
+        if isinstance(error, AgentStoppedError):
+            self._dead_letters.published(envelope, error)
+            return
+        self._lose(envelope, error, DeadLetterCause.BUILD_FAILED)
         self._unhandled(error)
 
-    def interception_failed(self, _envelope: PublishEnvelope, error: BaseException) -> None:
+    def interception_failed(self, envelope: PublishEnvelope, error: BaseException) -> None:
         """Report that an intervention handler has raised on a published message."""
+        self._lose(envelope, error, DeadLetterCause.INTERCEPTION_FAILED)
         text = "an intervention handler raised on a published message"
         log(_logger, logging.ERROR, text, exc_info=error)
 
@@ -247,16 +258,21 @@ class EngineHost:
         """Report that a custom subscription has raised."""
         text = "no recipients could be found for topic %s"
         log(_logger, logging.ERROR, text, envelope.topic_id, exc_info=error)
+        self._lose(envelope, error, DeadLetterCause.ROUTING_FAILED)
         self._unhandled(error)
+
+    def _lose(
+        self, envelope: PublishEnvelope, error: BaseException, cause: DeadLetterCause
+    ) -> None:
+        if isinstance(error, Exception):
+            self._dead_letters.published(envelope, error, cause=cause)
 
     def unreachable(self, agent_id: AgentId, envelope: PublishEnvelope) -> None:
         """Report that a recipient's type is not registered."""
         error = not_registered(agent_id)
         text = "topic %s has a subscriber that is not registered: %s"
         log(_logger, logging.ERROR, text, envelope.topic_id, error)
-        self.add_dead_letter(
-            envelope.message, envelope.sender, agent_id, envelope.message_id, error
-        )
+        self._dead_letters.published(envelope, error, recipient=agent_id)
         self._unhandled(error)
 
     # Interventions.
@@ -291,36 +307,3 @@ def _why_unhandled(agent: RoutedAgent, message_type: type[Any], ctx: MessageCont
         )
     names = ", ".join(sorted(one.__name__ for one in handled)) or "no type"
     return f"it handles {names}"
-
-
-def entry_point_of(agent: Agent) -> EntryPoint:
-    """What is called with the messages of an agent."""
-    cls: type[Any] = type(agent)
-    if getattr(cls, "on_message", None) is not BaseAgent.on_message:
-        return None
-    if "on_message" in vars(agent) or "on_message_impl" in vars(agent):
-        return None
-    implementation = cls.on_message_impl
-    if implementation is not RoutedAgent.on_message_impl:
-        return implementation if isinstance(implementation, FunctionType) else None
-    return _handlers_of(cls) or RoutedAgent.on_message_impl
-
-
-def _handlers_of(cls: type[RoutedAgent]) -> Handlers | None:
-    """The handlers of a class; None if one of them does more than its plan."""
-    # An attribute of the class itself, not inherited, and freed with it.
-    known: Handlers | None = vars(cls).get("_native_handlers")
-    if known is not None:
-        return known
-    described = []
-    for message_type, handlers in cls._make_handler_table().items():
-        plans = [getattr(handler, "plan", None) for handler in handlers]
-        for handler, plan in zip(handlers, plans, strict=True):
-            # A handler made without our decorators has no plan. A wrapper made with functools.wraps
-            # has the plan of the handler that it wraps.
-            if plan is None or getattr(handler, "__wrapped__", None) is not plan.function:
-                return None
-        described.append((message_type, plans))
-    made = Handlers(described)
-    cls._native_handlers = made
-    return made

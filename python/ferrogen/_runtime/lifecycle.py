@@ -79,11 +79,6 @@ class Lifecycle:
             loop.call_later(_NEVER_STARTED_SECONDS, self._warn_if_never_started)
         return loop
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether the runtime is closed."""
-        return self._is_closed
-
     def enter_loop(self) -> asyncio.AbstractEventLoop:
         """Return the running event loop, binding the runtime to it.
 
@@ -205,7 +200,12 @@ class Lifecycle:
 
     def unhandled(self, error: BaseException) -> None:
         """Halt the runtime on an error that no sender awaits, unless such errors are ignored."""
-        if not self._raise_unhandled or self._error is not None:
+        if self._raise_unhandled:
+            self.halt(error)
+
+    def halt(self, error: BaseException) -> None:
+        """Halt the runtime on an error, to be raised where the runtime is awaited next."""
+        if self._error is not None:
             return
         self._error = error
         if self.is_started:

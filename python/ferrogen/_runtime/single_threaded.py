@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar, overload
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from opentelemetry.trace import TracerProvider
 
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.coroutine_function import is_coroutine_function
-from ferrogen._agents.metadata import AgentMetadata
+from ferrogen._agents.hooks import deactivate
 from ferrogen._agents.options import AgentOptions
 from ferrogen._agents.routed import RoutedAgent
 from ferrogen._core import AgentId, CancellationToken, Engine, Routes, is_valid_agent_type
@@ -26,18 +26,24 @@ from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen._telemetry.tracing import TraceHelper
 from ferrogen._telemetry.tracing_config import MessageRuntimeTracingConfig
 
-from .agent_table import AgentTable, not_registered
+from .agent_access import AgentAccess
+from .agent_table import AgentTable
 from .building import Builder
 from .calls import Calls
+from .circuit import CircuitBreakerState
+from .dead_letter_recorder import DeadLetterRecorder
+from .dead_letter_topic import DeadLetterPublisher
 from .dead_letters import DeadLetters
+from .guards import Guards
 from .host import EngineHost
 from .introspection import Introspection
 from .lifecycle import Lifecycle
 from .lifetime import Lifetime
 from .observer import Observer
+from .replaying import Replayer
 from .scheduling import Scheduler
-from .state import load_state, save_state
 from .subscription_handle import SubscriptionHandle
+from .supervisor import Supervisor
 
 __all__ = ["SingleThreadedAgentRuntime"]
 
@@ -46,10 +52,8 @@ T = TypeVar("T", bound=Agent)
 PLAIN_TASKS = "FERROGEN_PLAIN_TASKS"
 """The environment variable that enables task mode for all runtimes."""
 
-_type = type  # parameters named `type` are part of the API, and hide the built-in
 
-
-class SingleThreadedAgentRuntime(Calls, Lifetime, Introspection):
+class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
     """Runs agents on one event loop: messages are taken in order, handlers run concurrently.
 
     Args:
@@ -64,6 +68,9 @@ class SingleThreadedAgentRuntime(Calls, Lifetime, Introspection):
         task_mode: Whether each handler runs in its own `asyncio.Task` from the start, for
             debugging. By default handlers run inline until they suspend. The environment
             variable `FERROGEN_PLAIN_TASKS=1` enables it for all runtimes.
+        dead_letter_capacity: How many dead letters are kept; older ones are only counted.
+        publish_dead_letters: Whether dead letters are published to `DEAD_LETTER_TOPIC`. By default
+            they are only stored: an agent that is subscribed to every topic would get them, too.
 
     Example:
         ```python
@@ -113,6 +120,8 @@ class SingleThreadedAgentRuntime(Calls, Lifetime, Introspection):
         tracer_provider: TracerProvider | None = None,
         ignore_unhandled_exceptions: bool = True,
         task_mode: bool | None = None,
+        dead_letter_capacity: int = 100,
+        publish_dead_letters: bool = False,
     ) -> None:
         tracing = TraceHelper(
             tracer_provider, MessageRuntimeTracingConfig("SingleThreadedAgentRuntime")
@@ -121,13 +130,21 @@ class SingleThreadedAgentRuntime(Calls, Lifetime, Introspection):
         self._kept = kept
         self._routes = Routes()
         self._serialization = SerializationRegistry()
-        self._dead_letters = DeadLetters()
+        self._dead_letters = DeadLetters(dead_letter_capacity)
+        self._dead_letters.send_again = Replayer(self, self._routes)
+        recorder = DeadLetterRecorder(self._dead_letters)
         self._agents = AgentTable(self)
         observer = Observer(self._serialization, tracing)
         self._lifecycle = Lifecycle(observer, kept, raise_unhandled=not ignore_unhandled_exceptions)
         self._scheduler = Scheduler(lambda: observer.runtime_context)
         self._lifecycle.end_callbacks.append(self._scheduler.cancel_all)
-        self._builder = Builder(self._agents, observer, kept)
+        supervisor = Supervisor(
+            self._agents, self._lifecycle.halt, lambda: observer.runtime_context, kept
+        )
+        self._supervisor = supervisor
+        self._guards = Guards(self._agents.options, recorder.failed, supervisor)
+        self._agents.guards = self._guards
+        self._builder = Builder(self._agents, observer, kept, supervisor)
         # The caller's list itself: a handler that is added to it later is used too.
         given: Sequence[InterventionHandler] = ()
         if intervention_handlers is not None:
@@ -138,7 +155,8 @@ class SingleThreadedAgentRuntime(Calls, Lifetime, Introspection):
             builder=self._builder,
             lifecycle=self._lifecycle,
             observer=observer,
-            dead_letters=self._dead_letters,
+            dead_letters=recorder,
+            guards=self._guards,
         )
         self._engine = Engine(
             host=self._host,
@@ -151,7 +169,9 @@ class SingleThreadedAgentRuntime(Calls, Lifetime, Introspection):
         self._agents.engine = self._engine
         self._builder.engine = self._engine
         self._lifecycle.engine = self._engine
-        observer.find_agent = self._engine.instance
+        if publish_dead_letters:
+            self._dead_letters.notify = DeadLetterPublisher(self._routes, self._engine)
+        observer.find_agent = self._instance
         # For messages that are accepted before the runtime is started.
         observer.is_traced = self._engine.is_traced = tracing.is_recording()
         # Calls skip a Python function, unless a subclass or a patch has replaced it.
@@ -272,7 +292,7 @@ class SingleThreadedAgentRuntime(Calls, Lifetime, Introspection):
 
     @property
     def dead_letters(self) -> DeadLetters:
-        """The newest messages that could not be delivered. Not part of AutoGen's API."""
+        """The newest messages that were not handled. Not part of AutoGen's API."""
         return self._dead_letters
 
     # Running.
@@ -384,11 +404,12 @@ class SingleThreadedAgentRuntime(Calls, Lifetime, Introspection):
             task.cancel()
         if others:
             await asyncio.wait(others)
+        await self._supervisor.finish()
         # Handlers that were cancelled may have sent messages. No agent is passivated from here on.
         self._engine.shut()
-        for _, agent in self._engine.instances():
+        for _, agent in self._instances():
             try:
-                await agent.close()
+                await deactivate(agent)
             except Exception as error:  # noqa: BLE001, PERF203 - raised below, if it is the first
                 errors.append(error)
         if errors:
@@ -453,93 +474,27 @@ class SingleThreadedAgentRuntime(Calls, Lifetime, Introspection):
         Args:
             agent_type: The agent type; it may be registered before or after.
             options: The options, in place of any set before.
+
+        Raises:
+            RuntimeError: They have options of failures for the first time, and
+                agents of the type have handled messages already.
+            ValueError: They restart agents that were registered as instances.
         """
         name = agent_type if isinstance(agent_type, str) else agent_type.type
         self._agents.set_options(name, options)
 
-    async def try_get_underlying_agent_instance(
-        self,
-        id: AgentId,
-        type: type[T] = Agent,  # type: ignore[assignment]
-    ) -> T:
-        """Return the agent itself, building it if it does not exist.
+    def circuit_breaker_state(self, agent_type: str | AgentType) -> CircuitBreakerState:
+        """Return the state of the circuit breaker of a type. Not part of AutoGen's API.
 
         Args:
-            id: The id of the agent.
-            type: The class that the agent must have.
+            agent_type: The agent type.
 
         Raises:
-            AgentNotFoundError: If nothing is registered under its type.
-            TypeError: If it has another class.
+            LookupError: The type has no circuit breaker.
+            RuntimeError: No event loop is running, which has the time.
         """
-        if not self._agents.is_registered(id.type):
-            raise not_registered(id)
-        agent = await self._obtain(id)
-        if not isinstance(agent, type):
-            # AutoGen's words, which programs match on.
-            raise TypeError(
-                f"Agent with name {id.type} is not of type {type.__name__}. "
-                f"It is of type {_type(agent).__name__}"
-            )
-        return agent
-
-    @overload
-    async def get(self, id: AgentId, /, *, lazy: bool = ...) -> AgentId: ...
-    @overload
-    async def get(
-        self, type: AgentType | str, /, key: str = ..., *, lazy: bool = ...
-    ) -> AgentId: ...
-    async def get(
-        self, id_or_type: AgentId | AgentType | str, /, key: str = "default", *, lazy: bool = True
-    ) -> AgentId:
-        """Return the id of an agent.
-
-        Args:
-            id_or_type: The id itself, or the agent type.
-            key: The agent key, if the type is given.
-            lazy: Whether the agent may be built later, by its first message.
-
-        Raises:
-            AgentNotFoundError: If it is to be built and nothing is registered under its type.
-        """
-        agent_id = id_or_type if isinstance(id_or_type, AgentId) else AgentId(id_or_type, key)
-        if not lazy:
-            await self._obtain(agent_id)
-        return agent_id
-
-    async def agent_metadata(self, agent: AgentId) -> AgentMetadata:
-        """Return the metadata of an agent, building it if it does not exist."""
-        return (await self._obtain(agent)).metadata
-
-    async def _obtain(self, agent_id: AgentId) -> Agent:
-        self._lifecycle.enter_loop()
-        return await self._builder.obtain(agent_id)
-
-    # State.
-
-    async def save_state(self) -> Mapping[str, Any]:
-        """Return the state of every existing agent, by its id.
-
-        The mapping can be written as JSON if the agents' states can.
-        """
-        return await save_state(self._engine.instances())
-
-    async def load_state(self, state: Mapping[str, Any]) -> None:
-        """Restore the state of every agent, building those that do not exist.
-
-        Raises:
-            StateError: If the state has an unknown version, a wrong shape, or an agent with a
-                type that is not registered. In that case no agent was changed.
-        """
-        await load_state(state, is_registered=self._agents.is_registered, obtain=self._obtain)
-
-    async def agent_save_state(self, agent: AgentId) -> Mapping[str, Any]:
-        """Return the state of one agent, building it if it does not exist."""
-        return await (await self._obtain(agent)).save_state()
-
-    async def agent_load_state(self, agent: AgentId, state: Mapping[str, Any]) -> None:
-        """Restore the state of one agent, building it if it does not exist."""
-        await (await self._obtain(agent)).load_state(state)
+        name = agent_type if isinstance(agent_type, str) else agent_type.type
+        return self._guards.state(name)
 
     # Subscriptions and serializers.
 

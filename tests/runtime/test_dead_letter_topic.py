@@ -1,0 +1,147 @@
+"""Dead letters as messages: agents may subscribe to them, and nothing goes round in circles."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from ferrogen import (
+    DEAD_LETTER_TOPIC,
+    AgentId,
+    DeadLetter,
+    MessageContext,
+    RoutedAgent,
+    SingleThreadedAgentRuntime,
+    TopicId,
+    TypePrefixSubscription,
+    TypeSubscription,
+    event,
+)
+from ferrogen.exceptions import RecipientNotFoundError
+
+from .function_agents import boom, register
+
+Runtime = SingleThreadedAgentRuntime
+T = TopicId("t", "default")
+
+
+@pytest.fixture
+async def publishing() -> AsyncIterator[Runtime]:
+    runtime = SingleThreadedAgentRuntime(publish_dead_letters=True)
+    runtime.start()
+    yield runtime
+    await runtime.close()
+
+
+async def subscribe(runtime: Runtime, name: str, act: Any) -> None:
+    await register(runtime, name, act)
+    await runtime.add_subscription(TypeSubscription(DEAD_LETTER_TOPIC.type, name))
+
+
+async def test_a_subscriber_gets_each_letter(publishing: Runtime) -> None:
+    received: list[DeadLetter] = []
+
+    class Monitor(RoutedAgent):
+        @event
+        async def on_letter(self, letter: DeadLetter, ctx: MessageContext) -> None:
+            assert ctx.topic_id == DEAD_LETTER_TOPIC
+            received.append(letter)
+
+    await Monitor.register(publishing, "monitor", lambda: Monitor("watches"))
+    await publishing.add_subscription(TypeSubscription(DEAD_LETTER_TOPIC.type, "monitor"))
+    await register(publishing, "a", boom)
+    await publishing.add_subscription(TypeSubscription("t", "a"))
+    await publishing.publish_message("fails", T)
+    await publishing.publish_message("unrouted", TopicId("u", "default"))
+    with pytest.raises(RecipientNotFoundError):
+        await publishing.send_message("unknown", AgentId("nobody", "1"))
+    await publishing.stop_when_idle()
+    assert received == list(publishing.dead_letters)
+    assert {one.message for one in received} == {"unknown", "fails", "unrouted"}
+
+
+async def test_a_runtime_does_not_publish_them_by_default() -> None:
+    received: list[Any] = []
+
+    async def act(agent: Any, message: Any, ctx: Any) -> None:
+        received.append(message)
+        raise OSError
+
+    runtime = SingleThreadedAgentRuntime()
+    await register(runtime, "a", act)
+    await runtime.add_subscription(TypePrefixSubscription("", "a"))
+    runtime.start()
+    await runtime.publish_message("x", T)
+    await runtime.stop_when_idle()
+    assert received == ["x"]
+    assert len(runtime.dead_letters) == 1
+
+
+async def test_a_letter_without_subscriber_is_only_stored(publishing: Runtime) -> None:
+    await publishing.publish_message("x", T)
+    await publishing.stop_when_idle()
+    assert [one.message for one in publishing.dead_letters] == ["x"]
+
+
+async def test_a_failing_handler_of_letters_leaves_one_letter_more(publishing: Runtime) -> None:
+    await subscribe(publishing, "monitor", boom)
+    await publishing.publish_message("x", T)
+    await publishing.stop_when_idle()
+    first, second = publishing.dead_letters
+    assert second.message is first
+    assert second.recipient == AgentId("monitor", "default")
+
+
+async def test_messages_of_the_handlers_of_letters_do_not_lead_to_further_letters(
+    publishing: Runtime,
+) -> None:
+    received: list[Any] = []
+
+    async def alert(agent: Any, letter: DeadLetter, ctx: Any) -> None:
+        received.append(letter.message)
+        await agent.publish_message(f"alert about {letter.message}", T)
+
+    await subscribe(publishing, "one", alert)
+    await subscribe(publishing, "other", alert)
+    await publishing.publish_message("x", T)
+    await publishing.stop_when_idle()
+    assert received == ["x", "x"]
+    assert [one.message for one in publishing.dead_letters] == [
+        "x",
+        "alert about x",
+        "alert about x",
+    ]
+
+
+async def test_letters_of_a_runtime_that_stops_are_only_stored(publishing: Runtime) -> None:
+    received: list[Any] = []
+
+    async def act(agent: Any, letter: Any, ctx: Any) -> None:
+        received.append(letter)
+
+    await subscribe(publishing, "monitor", act)
+    await register(publishing, "a")
+    await publishing.add_subscription(TypeSubscription("t", "a"))
+    await publishing.publish_message("x", T)
+    await publishing.stop()
+    assert [one.message for one in publishing.dead_letters] == ["x"]
+    publishing.start()
+    await publishing.stop_when_idle()
+    assert received == []
+
+
+async def test_letters_of_a_runtime_that_has_halted_are_only_stored() -> None:
+    runtime = SingleThreadedAgentRuntime(
+        publish_dead_letters=True, ignore_unhandled_exceptions=False
+    )
+    await register(runtime, "a", boom)
+    await runtime.add_subscription(TypeSubscription("t", "a"))
+    await subscribe(runtime, "monitor", boom)
+    runtime.start()
+    await runtime.publish_message("x", T)
+    with pytest.raises(KeyError):
+        await runtime.stop_when_idle()
+    assert runtime.dead_letters[0].message == "x"
+    await runtime.close()
