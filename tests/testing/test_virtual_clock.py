@@ -16,8 +16,6 @@ import pytest
 from ferrogen import testing
 from ferrogen.testing import VirtualClock, VirtualTimeLoop
 
-pytest_plugins = ["ferrogen.testing.pytest_plugin"]
-
 DAY = 86_400.0
 
 

@@ -1,0 +1,3 @@
+"""The fixture of the plugin."""
+
+from ferrogen.testing.pytest_plugin import virtual_clock  # noqa: F401
