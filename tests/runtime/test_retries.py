@@ -332,13 +332,15 @@ async def test_a_policy_is_set_after_the_agent_is_built_and_before_its_first_mes
     assert await clock.run(runtime.send_message("x", A)) == "x in call 2"
 
 
-async def test_a_policy_that_would_not_apply_is_refused(runtime: Runtime) -> None:
-    await register(runtime, "a")
-    await runtime.send_message("x", A)
-    with pytest.raises(RuntimeError, match="agent a/default has handled messages without a guard"):
-        runtime.set_agent_options("a", steady())
-    runtime.set_agent_options("a", AgentOptions(concurrency=1))
-    runtime.set_agent_options("b", steady())
+async def test_a_policy_is_set_after_the_agent_has_handled_messages(
+    runtime: Runtime, clock: SteppedTime
+) -> None:
+    act = Failing()
+    await register(runtime, "a", act)
+    assert await runtime.send_message("x", A) == "x in call 1"
+    runtime.set_agent_options("a", steady())
+    act.errors = [*errors(1)]
+    assert await clock.run(runtime.send_message("x", A)) == "x in call 3"
 
 
 Make = Callable[[list[str]], type[Any]]

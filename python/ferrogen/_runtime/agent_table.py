@@ -17,7 +17,7 @@ from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen.exceptions import AgentNotFoundError
 from ferrogen.logging import AgentConstructionExceptionEvent
 
-from .guards import Guards, is_guarded
+from .guards import Guards
 from .log import log
 
 if TYPE_CHECKING:
@@ -100,21 +100,10 @@ class AgentTable:
         """Set the options of the agents of a type.
 
         Raises:
-            RuntimeError: They have options of failures for the first time, and
-                agents of the type have handled messages already.
             ValueError: They restart agents that have no factory.
         """
         if agent_type in self._factories and self._factories[agent_type] is None:
             _refuse_restart(agent_type, options)
-        if is_guarded(options) and self.guards.has_unguarded(agent_type):
-            for agent_id, _agent in self.engine.instances():
-                if agent_id.type == agent_type:
-                    raise RuntimeError(
-                        f"agent {agent_id} has handled messages without a guard, so options retry, "
-                        f'circuit_breaker and supervision of agent type "{agent_type}" would not '
-                        "apply to it: set one of them before the first message, if only "
-                        "RetryPolicy(attempts=1); it can be replaced at any time"
-                    )
         self.guards.reset(agent_type, self.options(agent_type), options)
         self._options[agent_type] = options
         self.engine.configure(

@@ -74,7 +74,8 @@ class Guards:
         self._supervisor = supervisor
         self._random = Random() if random is None else random
         self._circuits: dict[str, Circuit] = {}
-        self._unguarded: set[str] = set()
+        # The present instance of an agent may be another one than the engine's from then on.
+        self._guarded: set[str] = set()
         # The failure of a published message. Its error reaches the engine, and from there the host,
         # before any other handler runs.
         self._failure: Failure | None = None
@@ -82,15 +83,10 @@ class Guards:
     # Entry points.
 
     def guard(self, agent_type: str) -> Invoke | None:
-        """Return what is called with the messages of a guarded type; None if it has no guard."""
-        if not is_guarded(self._options(agent_type)):
-            self._unguarded.add(agent_type)
-            return None
-        return self._handle
-
-    def has_unguarded(self, agent_type: str) -> bool:
-        """Whether messages of agents of this type may reach their handlers without a guard."""
-        return agent_type in self._unguarded
+        """Return what is called with the messages of a type that has, or had, a guard."""
+        if is_guarded(self._options(agent_type)):
+            self._guarded.add(agent_type)
+        return self._handle if agent_type in self._guarded else None
 
     # Circuit breakers.
 

@@ -476,8 +476,6 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
             options: The options, in place of any set before.
 
         Raises:
-            RuntimeError: They have options of failures for the first time, and
-                agents of the type have handled messages already.
             ValueError: They restart agents that were registered as instances.
         """
         name = agent_type if isinstance(agent_type, str) else agent_type.type

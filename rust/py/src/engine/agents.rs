@@ -376,11 +376,15 @@ impl Engine {
         let passivate_after =
             passivate_after.map(|one| Duration::try_from_secs_f64(one).unwrap_or(Duration::MAX));
         let policy = core::Policy { concurrency, reentrant, capacity, overflow, passivate_after };
-        self.books.with(py, |books| {
+        let entry_points: Vec<_> = self.books.with(py, |books| {
             // A registered type is never released: its policy stays.
             let agent_type = books.names.intern(agent_type);
             books.machine.configure(agent_type, policy);
+            // What is called with the messages of an agent may depend on its options.
+            let records = books.records.values_mut().filter(|one| one.agent_type == agent_type);
+            records.filter_map(|record| record.entry_point.take()).collect()
         });
+        drop(entry_points);
         Ok(())
     }
 

@@ -25,7 +25,7 @@ const MISSES: usize = 32;
 /// An agent, beside its slot in the core.
 pub(super) struct Record {
     pub(super) id: Py<AgentId>,
-    agent_type: Symbol,
+    pub(super) agent_type: Symbol,
     /// `None` while the agent is being built.
     pub(super) instance: Option<Py<PyAny>>,
     /// What is called with its messages; `None` until the first one.
