@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ferrogen import Subscription, TypePrefixSubscription, TypeSubscription, WildcardSubscription
+from ferrogen.exceptions import RuntimeStoppedError
 
 from .ledger import EXPECTED
 from .messages import RoutingError
@@ -152,6 +153,8 @@ class Disturber:
                 return  # also the cancellation of a handler
             if isinstance(error, asyncio.CancelledError):
                 raise
+            if isinstance(error, RuntimeStoppedError) and home.is_closing:
+                return  # it was closed while the call waited
             home.ledger.violate("process_next: an error that no handler raised", None, error)
         except LookupError:
             pass  # the subscription of an agent type that is not registered

@@ -69,8 +69,10 @@ impl Engine {
     pub(super) fn set_timer(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
         // Handlers go on while the runtime is stopped, and so do their deadlines; agents do not rest then.
-        let runs = this.state.with(py, |state| state.is_open_here() || state.is_by_hand);
-        let idle = this.books.with(py, |books| books.machine.next_wake()).filter(|_| runs);
+        let idle = match this.books.with(py, |books| books.machine.next_wake()) {
+            Some(wake) if this.may_passivate(py)? => Some(wake),
+            _ => None,
+        };
         let deadline = this.deadlines.with(py, |deadlines| deadlines.next_wake());
         let Some(wake) = idle.into_iter().chain(deadline).min() else { return Ok(()) };
         let armed = this.state.with(py, |state| state.timer.as_ref().map(|timer| timer.when));
@@ -85,6 +87,12 @@ impl Engine {
             Some(timer) => timer.handle.call_method0(py, intern!(py, "cancel")).map(|_| ()),
             None => Ok(()),
         }
+    }
+
+    /// Whether idle agents may leave: the runtime is neither stopped nor closed.
+    fn may_passivate(&self, py: Python<'_>) -> PyResult<bool> {
+        let runs = self.state.with(py, |state| state.is_open_here() || state.is_by_hand);
+        Ok(runs && self.host.call_method0(py, intern!(py, "may_passivate"))?.is_truthy(py)?)
     }
 
     pub(super) fn cancel_timer(&self, py: Python<'_>) -> PyResult<()> {
@@ -102,8 +110,7 @@ impl Engine {
         let Some(event_loop) = this.bound_loop(py) else { return Ok(()) };
         let now = now(&event_loop)?;
         Self::expire(engine, now)?;
-        let runs = this.state.with(py, |state| state.is_open_here() || state.is_by_hand);
-        if !runs || !this.host.call_method0(py, intern!(py, "may_passivate"))?.is_truthy(py)? {
+        if !this.may_passivate(py)? {
             return Self::set_timer(engine);
         }
         // The records leave before a new agent can get one of the slots.
