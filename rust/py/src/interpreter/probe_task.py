@@ -27,8 +27,13 @@ class Loop:
 
     def run(self):
         calls, self.calls = self.calls, []
-        for callback, arguments in calls:
-            callback(*arguments)
+        # From 3.14 on a task refuses to be stepped outside of its running loop.
+        events._set_running_loop(self)
+        try:
+            for callback, arguments in calls:
+                callback(*arguments)
+        finally:
+            events._set_running_loop(None)
 
 
 class Future:

@@ -190,7 +190,9 @@ fn probe(py: Python<'_>) -> PyResult<Layout> {
     let (bytes, flags) = unsafe { ((*raw).tp_basicsize, (*raw).tp_flags) };
     // Bits 3 and 4 from 3.12 on, 4 in 3.11: the dict (or the weak references) lie before the object.
     let before = if flags & (0b11 << 3) != 0 && cfg!(Py_3_11) { 2 } else { 0 };
-    let size = usize::try_from(bytes)? / size_of::<usize>();
+    // Bit 2, from 3.13 on: attributes lie after the object, behind a word that counts them.
+    let inline = usize::from(cfg!(Py_3_13) && flags & (1 << 2) != 0);
+    let size = usize::try_from(bytes)? / size_of::<usize>() + inline;
     if before + size - HEADER > WORDS {
         return Err(PyImportError::new_err("asyncio.Task is larger than expected"));
     }
