@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import weakref
 from typing import Any
 
 import pytest
 
 from ferrogen import (
+    ROOT_LOGGER_NAME,
     AgentId,
     AgentOptions,
     DeadLetterCause,
@@ -54,7 +56,12 @@ async def test_a_published_message_whose_handler_fails_is_one_letter_for_each_ha
     assert letter.reason.args == ("x",)
 
 
-async def test_the_letter_of_a_failed_handler_keeps_no_variables_alive(runtime: Runtime) -> None:
+async def test_the_letter_of_a_failed_handler_keeps_no_variables_alive(
+    runtime: Runtime, caplog: pytest.LogCaptureFixture
+) -> None:
+    # pytest keeps log records, and so the tracebacks in them.
+    caplog.set_level(logging.CRITICAL + 1, logger=ROOT_LOGGER_NAME)
+
     class Big:
         pass
 

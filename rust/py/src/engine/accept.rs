@@ -127,11 +127,14 @@ impl<'py> Inline<'_, 'py> {
         if engine.is_intercepted(py, intern!(py, "on_send"))? {
             return self.run_intercepted(guard);
         }
-        let mut pooled = engine.borrow_task(&guard.event_loop)?;
+        // From 3.14 on no task can be made or entered outside of its running loop.
+        let mut pooled = match engine.borrow_task(&guard.event_loop) {
+            Err(_) if !is_running(&guard.event_loop)? => return Ok(None),
+            borrowed => borrowed?,
+        };
         let mut current = CurrentTask::new(&guard.event_loop)?;
         let mut place = None;
         loop {
-            // From 3.14 on it fails outside of the running loop.
             let entered = current.enter(Some(pooled.task.bind(py)));
             if (entered.is_err() || current.before.is_none()) && !is_running(&guard.event_loop)? {
                 current.leave();
