@@ -103,8 +103,8 @@ impl PublishEnvelope {
     }
 
     /// What the publisher has set besides.
-    pub(crate) fn options(&self, py: Python<'_>) -> MessageOptions {
-        self.with(py, |fields| fields.options.clone())
+    pub(crate) fn options<R>(&self, py: Python<'_>, read: fn(&MessageOptions) -> R) -> R {
+        self.with(py, |fields| read(&fields.options))
     }
 
     fn read(&self, py: Python<'_>, field: fn(&Fields) -> &Option<Py<PyAny>>) -> Option<Py<PyAny>> {

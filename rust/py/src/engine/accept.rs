@@ -1,28 +1,18 @@
-//! Acceptance: a message that is sent runs its handler inline, or is queued; one that is published is queued.
+//! Acceptance: a message that is sent runs its handler inline, see [`inline`](super::inline), or is queued; one
+//! that is published is queued.
 
-use ferrogen_core::{DeliveryId, Outcome, Time};
+use ferrogen_core::{DeliveryId, Time};
 use pyo3::exceptions::PyTypeError;
-use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::admission::InlineGuard;
-use super::agents::{Beginning, Invocation, Start};
 use super::engine::Engine;
 use super::execution::Execution;
-use super::interception::Intercepted;
-use super::invoke::{Arguments, Ran, Suspension};
-use super::messages::{DirectMessage, Payload, Request, Response, Taken};
+use super::messages::{DirectMessage, Payload, Request};
 use super::observer::Observation;
 use super::send::{Send, is_cancelled};
-use super::settlement::{Completion, HandlerWork, Reply, Work};
-use super::task_pool::PooledTask;
 use crate::agent_id::AgentId;
-use crate::errors::raised;
-use crate::interpreter::coroutine::as_raised;
-use crate::interpreter::current_task::{self, CurrentTask, is_running};
-use crate::interpreter::exception_state::{CleanExceptionState, Item};
-use crate::message_context::MessageContext;
+use crate::interpreter::current_task::{self};
 use crate::python;
 
 /// The result of the first step of a send.
@@ -35,17 +25,17 @@ pub(super) enum First<'py> {
     Suspended,
 }
 
-/// A message that was sent, on its way to an inline handler.
-struct Inline<'a, 'py> {
-    engine: &'a Bound<'py, Engine>,
-    send: &'a Bound<'py, Send>,
-    request: &'a Request,
-    recipient: &'a Bound<'py, AgentId>,
+/// A message that is being sent, and its sender.
+pub(super) struct Sending<'a, 'py> {
+    pub(super) engine: &'a Bound<'py, Engine>,
+    pub(super) send: &'a Bound<'py, Send>,
+    pub(super) request: &'a Request,
+    pub(super) recipient: &'a Bound<'py, AgentId>,
     /// Whether the sender's task is the current one, in which a factory may run.
-    is_awaited: bool,
+    pub(super) is_awaited: bool,
     /// Whether it is logged or traced.
-    is_observed: bool,
-    deadline: Option<Time>,
+    pub(super) is_observed: bool,
+    pub(super) deadline: Option<Time>,
 }
 
 impl Engine {
@@ -65,15 +55,16 @@ impl Engine {
         };
         let is_observed = this.is_observed(py)?;
         let deadline = this.deadline(py, request)?;
-        let inline = Inline { engine, send, request, recipient, is_awaited, is_observed, deadline };
+        let sending =
+            Sending { engine, send, request, recipient, is_awaited, is_observed, deadline };
         if !this.remaining.contains(recipient)
             && !is_cancelled(py, request.cancellation_token.as_ref())?
             && let Some(guard) = Self::admit(engine)
-            && let Some(first) = inline.run(&guard)?
+            && let Some(first) = sending.run_inline(&guard)?
         {
             return Ok(first);
         }
-        inline.enqueue()
+        sending.enqueue()
     }
 
     /// Publishes a message: it is delivered in the next turn of the event loop.
@@ -107,345 +98,10 @@ impl Engine {
         this.books.with(py, |books| books.machine.accept(payload, class));
         Ok(Ok(py.None().into_bound(py)))
     }
-
-    /// Builds an agent inline. Returns whether it exists now.
-    #[cold]
-    fn build_inline(&self, recipient: &Bound<'_, AgentId>) -> PyResult<bool> {
-        let py = recipient.py();
-        let mut item = Item::NEW;
-        let clean = CleanExceptionState::enter(py, &mut item);
-        let built = self.host.call_method1(py, intern!(py, "build_inline"), (recipient,));
-        drop(clean);
-        built.map_err(|error| as_raised(py, error))?.is_truthy(py)
-    }
 }
 
-impl<'py> Inline<'_, 'py> {
-    /// Runs the handler, unless something is ahead of the message.
-    fn run(&self, guard: &InlineGuard<'py>) -> PyResult<Option<First<'py>>> {
-        let (engine, py) = (self.engine.get(), self.engine.py());
-        if engine.is_intercepted(py, intern!(py, "on_send"))? {
-            return self.run_intercepted(guard);
-        }
-        // From 3.14 on no task can be made or entered outside of its running loop.
-        let mut pooled = match engine.borrow_task(&guard.event_loop) {
-            Err(_) if !is_running(&guard.event_loop)? => return Ok(None),
-            borrowed => borrowed?,
-        };
-        let mut current = CurrentTask::new(&guard.event_loop)?;
-        let mut place = None;
-        loop {
-            let entered = current.enter(Some(pooled.task.bind(py)));
-            if (entered.is_err() || current.before.is_none()) && !is_running(&guard.event_loop)? {
-                current.leave();
-                engine.return_task(py, pooled);
-                return Ok(None);
-            }
-            entered?;
-            let start = Start::Message { caller: engine.caller(current.before.as_ref()) };
-            match engine.begin(self.recipient, start, &mut place)? {
-                Beginning::Begun => break,
-                // An agent that is built is reported after the message that it is built for.
-                Beginning::Missing if self.is_awaited && !self.is_observed => {
-                    // The factory runs in the sender's task, not in the handler's.
-                    current.leave();
-                    match engine.build_inline(self.recipient) {
-                        Ok(true) => {}
-                        other => {
-                            engine.return_task(py, pooled);
-                            return other.map(|_| None);
-                        }
-                    }
-                }
-                Beginning::Refused | Beginning::Missing => {
-                    current.leave();
-                    engine.return_task(py, pooled);
-                    return Ok(None);
-                }
-            }
-        }
-        let Some(invocation) = &mut place else { return Ok(None) };
-        engine.note_deadline(py, invocation.delivery, self.deadline);
-        let observation = if self.is_observed {
-            // The sender reports it, not the handler.
-            current.leave();
-            match Observation::of_send(engine.host.bind(py), self.request) {
-                Ok(observation) => {
-                    current.enter(Some(pooled.task.bind(py)))?;
-                    observation
-                }
-                Err(error) => {
-                    let settled = self.settle(invocation, Err(error), None);
-                    engine.return_task(py, pooled);
-                    return Ok(Some(First::Ended(settled)));
-                }
-            }
-        } else {
-            Observation::NONE
-        };
-        let message = self.request.message.bind(py);
-        let fields = self.request.context(py);
-        let context = match pooled.message_context(py, fields) {
-            Ok(context) => context,
-            Err(error) => {
-                current.leave();
-                return Ok(Some(First::Ended(self.settle(invocation, Err(error), None))));
-            }
-        };
-        self.invoke(guard, invocation, pooled, current, (message, context), observation).map(Some)
-    }
-
-    /// The same after the intervention handlers have revised the message.
-    #[cold]
-    fn run_intercepted(&self, guard: &InlineGuard<'py>) -> PyResult<Option<First<'py>>> {
-        let (engine, py) = (self.engine.get(), self.engine.py());
-        if engine.books.with(py, |books| !books.machine.is_clear()) {
-            return Ok(None);
-        }
-        if !self.is_registered()? {
-            return Ok(None); // an error, which the queue raises
-        }
-        let task = current_task::get(&guard.event_loop)?;
-        let caller = engine.caller(task.as_ref());
-        let ticket = engine.books.with(py, |books| books.machine.hold());
-        let direct = match self.direct_message(caller) {
-            Ok(direct) => Box::new(direct),
-            Err(error) => {
-                Engine::settle(self.engine, ticket, Outcome::Failed)?;
-                return Err(error);
-            }
-        };
-        let taken = Taken::Direct(ticket, direct);
-        let (outcome, error) = match Engine::run_interceptors(self.engine, taken)? {
-            Intercepted::Suspended => return self.suspend(&guard.event_loop).map(Some),
-            Intercepted::Passed(taken) => {
-                return self.run_revised(guard, taken, caller).map(Some);
-            }
-            Intercepted::Dropped(taken) => {
-                let error = Engine::dropped_error(self.engine, &taken)?;
-                (Outcome::Dropped, observed(py, &taken, error))
-            }
-            Intercepted::Failed(taken, error) => (Outcome::Failed, observed(py, &taken, error)),
-        };
-        Engine::settle(self.engine, ticket, outcome)?;
-        Ok(Some(First::Ended(Err(error))))
-    }
-
-    /// Runs the handler of a revised message inline, or queues the message.
-    fn run_revised(
-        &self,
-        guard: &InlineGuard<'py>,
-        taken: Taken,
-        caller: Option<DeliveryId>,
-    ) -> PyResult<First<'py>> {
-        let (engine, py) = (self.engine.get(), self.engine.py());
-        let Taken::Direct(ticket, direct) = taken else { unreachable!("it was sent") };
-        let mut pooled = engine.borrow_task(&guard.event_loop)?;
-        let mut current = CurrentTask::new(&guard.event_loop)?;
-        current.enter(Some(pooled.task.bind(py)))?;
-        let mut place = None;
-        let start = Start::Recipient { ticket, caller };
-        let begun = engine.begin(self.recipient, start, &mut place);
-        let Some(invocation) = place.as_mut().filter(|_| matches!(begun, Ok(Beginning::Begun)))
-        else {
-            current.leave();
-            engine.return_task(py, pooled);
-            begun?;
-            let suspended = self.suspend(&guard.event_loop)?;
-            Engine::dispatch(self.engine, Taken::Direct(ticket, direct))?;
-            return Ok(suspended);
-        };
-        engine.note_deadline(py, invocation.delivery, self.deadline);
-        let settled = engine.books.with(py, |books| books.machine.settle(ticket, Outcome::Handled));
-        settled.map_err(raised)?;
-        let DirectMessage { request, observation, .. } = *direct;
-        let context = pooled.message_context(py, request.context(py))?;
-        let message = request.message.bind(py);
-        self.invoke(guard, invocation, pooled, current, (message, context), observation)
-    }
-
-    /// Runs a handler that the core has started.
-    #[inline(always)]
-    fn invoke(
-        &self,
-        guard: &InlineGuard<'py>,
-        invocation: &mut Invocation<'py>,
-        mut pooled: Box<PooledTask>,
-        mut current: CurrentTask<'_, 'py>,
-        (message, context): (&Bound<'py, PyAny>, Bound<'py, MessageContext>),
-        observation: Observation,
-    ) -> PyResult<First<'py>> {
-        let (engine, py) = (self.engine.get(), self.engine.py());
-        let source = invocation.context.take();
-        let invocation = &*invocation;
-        let arguments = Arguments { message, context: &context, is_rpc: true };
-        let ran = engine.run(invocation, source, &mut pooled, &arguments, &observation);
-        let has_sender = current.before.is_some();
-        match ran {
-            Ran::Ended(result) => {
-                let own = pooled.leave(py);
-                current.leave();
-                pooled.execution.get().end_inline(py);
-                let token = context.get().token_if_any(py);
-                pooled.keep_context(py, context);
-                engine.return_task(py, pooled);
-                let result = observation.end(py, result);
-                if let Some(first) = self.respond(invocation, &result, &observation, guard)? {
-                    return Ok(first);
-                }
-                let result = self.settle(invocation, result, own);
-                if token.is_some() && result.is_ok() && is_cancelled(py, token.as_ref())? {
-                    return Ok(First::Ended(Err(CancelledError::new_err(()))));
-                }
-                Ok(First::Ended(result))
-            }
-            Ran::Suspended(suspension) => {
-                current.leave();
-                let may_take_turn = self.is_awaited
-                    && has_sender
-                    && !self.is_observed
-                    && self.deadline.is_none()
-                    && self.request.cancellation_token.is_none();
-                let suspended = self.hold(
-                    guard,
-                    pooled,
-                    invocation,
-                    (context, observation),
-                    suspension,
-                    may_take_turn,
-                );
-                suspended.or_else(|error| {
-                    // The handler cannot go on: its coroutine is dropped.
-                    self.send.get().give_up(py);
-                    Ok(First::Ended(self.settle(invocation, Err(error), None)))
-                })
-            }
-        }
-    }
-
-    /// Lets observers and intervention handlers see a response. `None` if the sender gets the result at once.
-    #[inline]
-    fn respond(
-        &self,
-        invocation: &Invocation<'py>,
-        result: &PyResult<Bound<'py, PyAny>>,
-        observation: &Observation,
-        guard: &InlineGuard<'py>,
-    ) -> PyResult<Option<First<'py>>> {
-        let (engine, py) = (self.engine.get(), self.engine.py());
-        let Ok(value) = result else { return Ok(None) };
-        if engine.is_intercepted(py, intern!(py, "on_response"))? {
-            return self.respond_intercepted(invocation, value, observation, guard).map(Some);
-        }
-        if observation.is_some() {
-            observation.responded(value)?;
-        }
-        Ok(None)
-    }
-
-    #[cold]
-    fn respond_intercepted(
-        &self,
-        invocation: &Invocation<'py>,
-        value: &Bound<'py, PyAny>,
-        observation: &Observation,
-        guard: &InlineGuard<'py>,
-    ) -> PyResult<First<'py>> {
-        let (engine, py) = (self.engine, self.engine.py());
-        let (slot, delivery) = (invocation.slot, invocation.delivery);
-        let after = engine.get().release_agent(py, delivery)?;
-        Engine::follow_up(engine, slot, after)?;
-        let response = Response {
-            value: value.clone().unbind(),
-            send: self.send.clone().unbind(),
-            observation: observation.clone_ref(py),
-            agent_id: invocation.agent_id.clone().unbind(),
-            recipient: self.request.sender.as_ref().map(|one| one.clone_ref(py)),
-        };
-        let taken = Taken::Response(delivery, Box::new(response));
-        let (outcome, result) = match Engine::run_interceptors(engine, taken)? {
-            Intercepted::Suspended => return self.suspend(&guard.event_loop),
-            Intercepted::Passed(Taken::Response(_, response)) => {
-                let value = response.value.into_bound(py);
-                (Outcome::Responded, response.observation.responded(&value).map(|()| value))
-            }
-            Intercepted::Passed(_) => unreachable!("a response stays one"),
-            Intercepted::Dropped(taken) => {
-                let error = Engine::dropped_error(engine, &taken)?;
-                (Outcome::Dropped, Err(observed(py, &taken, error)))
-            }
-            Intercepted::Failed(taken, error) => {
-                (Outcome::Failed, Err(observed(py, &taken, error)))
-            }
-        };
-        let after = engine.get().finish(py, slot, delivery, outcome, None)?;
-        Engine::follow_up(engine, slot, after)?;
-        Ok(First::Ended(result))
-    }
-
-    /// Leaves a handler suspended.
-    #[cold]
-    fn hold(
-        &self,
-        guard: &InlineGuard<'py>,
-        pooled: Box<PooledTask>,
-        invocation: &Invocation<'py>,
-        (context, observation): (Bound<'py, MessageContext>, Observation),
-        suspension: Suspension<'_, 'py>,
-        may_take_turn: bool,
-    ) -> PyResult<First<'py>> {
-        let (engine, py) = (self.engine.get(), self.engine.py());
-        let Suspension { coroutine, yielded, handler } = suspension;
-        let takes_turn =
-            may_take_turn && yielded.is_none() && engine.may_take_turn(py, &context, &pooled);
-        let task = pooled.task.clone_ref(py);
-        let completion = |reply| Completion {
-            engine: self.engine.clone().unbind(),
-            task,
-            work: Work::Handler(HandlerWork {
-                slot: invocation.slot,
-                delivery: invocation.delivery,
-                agent_id: invocation.agent_id.clone().unbind(),
-                handler: handler.map(|handler| handler.clone_ref(py)),
-                reply,
-            }),
-        };
-        if takes_turn {
-            let completion = completion(Reply::Turn(context.unbind()));
-            return engine.take_turn(pooled, coroutine, completion).map(First::Turn);
-        }
-        let cancelled = self.send.get().suspend(py, &guard.event_loop);
-        if let Err(error) = context.get().link(self.send.as_any()) {
-            drop(coroutine);
-            engine.abandon_task(py, pooled);
-            return Err(error);
-        }
-        let recipient = self.request.sender.as_ref().map(|one| one.clone_ref(py));
-        let send = self.send.clone().unbind();
-        let completion = completion(Reply::Sender { send, observation, recipient });
-        engine.hold(pooled, coroutine, yielded, completion)?;
-        self.watch()?;
-        if let Some(error) = cancelled {
-            Send::cancel_with(self.send, error.bind(py))?;
-        }
-        Ok(First::Suspended)
-    }
-
-    /// Settles a message whose handler ended in its first step.
-    #[inline(always)]
-    fn settle(
-        &self,
-        invocation: &Invocation<'py>,
-        result: PyResult<Bound<'py, PyAny>>,
-        context: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let (slot, delivery) = (invocation.slot, invocation.delivery);
-        Engine::settle_inline(self.engine, slot, delivery, result, context)
-    }
-
-    // Messages that are queued.
-
-    fn is_registered(&self) -> PyResult<bool> {
+impl<'py> Sending<'_, 'py> {
+    pub(super) fn is_registered(&self) -> PyResult<bool> {
         let py = self.engine.py();
         if self.engine.get().books.lock(py).contains(self.recipient)? {
             return Ok(true);
@@ -454,7 +110,7 @@ impl<'py> Inline<'_, 'py> {
         host.call_method1(intern!(py, "is_registered"), (self.recipient,))?.is_truthy()
     }
 
-    fn direct_message(&self, caller: Option<DeliveryId>) -> PyResult<DirectMessage> {
+    pub(super) fn direct_message(&self, caller: Option<DeliveryId>) -> PyResult<DirectMessage> {
         let py = self.engine.py();
         let observation = if self.is_observed {
             Observation::of_send(self.engine.get().host.bind(py), self.request)?
@@ -492,7 +148,7 @@ impl<'py> Inline<'_, 'py> {
     }
 
     /// The send becomes a future, which its token cancels.
-    fn suspend(&self, event_loop: &Bound<'py, PyAny>) -> PyResult<First<'py>> {
+    pub(super) fn suspend(&self, event_loop: &Bound<'py, PyAny>) -> PyResult<First<'py>> {
         let py = self.engine.py();
         let cancelled = self.send.get().suspend(py, event_loop);
         if let Some(token) = &self.request.cancellation_token {
@@ -507,19 +163,10 @@ impl<'py> Inline<'_, 'py> {
 
     /// Lets the send, a future now, expire.
     #[inline]
-    fn watch(&self) -> PyResult<()> {
+    pub(super) fn watch(&self) -> PyResult<()> {
         match self.deadline {
             Some(deadline) => Engine::watch_send(self.engine, self.send, self.request, deadline),
             None => Ok(()),
         }
-    }
-}
-
-/// An error that the sender gets, after its observer.
-fn observed(py: Python<'_>, taken: &Taken, error: PyErr) -> PyErr {
-    match taken {
-        Taken::Direct(_, direct) => direct.observation.failed(py, error),
-        Taken::Response(_, response) => response.observation.failed(py, error),
-        Taken::Published(..) => error,
     }
 }

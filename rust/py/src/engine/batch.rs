@@ -14,6 +14,7 @@ use super::interception::Intercepted;
 use super::invoke::{Arguments, Delivered, Ran, Suspension};
 use super::messages::{DirectMessage, Payload, Taken};
 use super::observer::Observation;
+use super::options::MessageOptions;
 use super::pump::taken;
 use super::settlement::{Completion, Destination, HandlerWork, Work};
 use super::task_pool::PooledTask;
@@ -227,7 +228,7 @@ impl<'a, 'py> Batch<'a, 'py> {
         this.begin(recipient, start, &mut place)?;
         let Some(mut invocation) = place else { return Ok(Progress::Refused) };
         if this.uses_deadlines.load(Ordering::Relaxed) {
-            let deadline = envelope.get().options(py).deadline();
+            let deadline = envelope.get().options(py, MessageOptions::deadline);
             this.note_deadline(py, invocation.delivery, deadline);
         }
         if envelope.get().observer(py).is_some() {
@@ -395,7 +396,9 @@ impl<'a, 'py> Batch<'a, 'py> {
         let (py, engine) = (self.py(), self.engine());
         let Suspension { coroutine, yielded, handler } = suspension;
         let deadline = match &delivered {
-            Delivered::Published(envelope, _) => envelope.get().options(py).deadline(),
+            Delivered::Published(envelope, _) => {
+                envelope.get().options(py, MessageOptions::deadline)
+            }
             Delivered::Direct(_) => None, // the send is watched
         };
         let work = HandlerWork {

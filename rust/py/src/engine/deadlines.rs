@@ -17,8 +17,10 @@ use super::agents::now;
 use super::engine::Engine;
 use super::execution::Execution;
 use super::messages::{Payload, Request, Taken};
+use super::options::MessageOptions;
 use super::send::Send;
 use crate::interpreter::current_task;
+use crate::publish_envelope::PublishEnvelope;
 
 /// The key of a deadline that is watched: its time, then the order of watching.
 pub(super) type DeadlineKey = (Time, u64);
@@ -203,7 +205,7 @@ impl Engine {
         }
         let deadline = match &taken {
             Taken::Direct(_, direct) => direct.request.options.deadline(),
-            Taken::Published(_, envelope) => envelope.get().options(py).deadline(),
+            Taken::Published(_, envelope) => envelope.get().options(py, MessageOptions::deadline),
             Taken::Response(..) => None,
         };
         if !this.has_passed(py, deadline)? {
@@ -255,7 +257,7 @@ impl Engine {
         &self,
         py: Python<'_>,
         delivery: DeliveryId,
-        payload: &Payload,
+        envelope: &Bound<'_, PublishEnvelope>,
         error: PyErr,
     ) -> PyErr {
         let was_expired = self.uses_deadlines.load(Ordering::Relaxed)
@@ -263,7 +265,8 @@ impl Engine {
         if !was_expired || !error.is_instance_of::<CancelledError>(py) {
             return error;
         }
-        self.expired_error(py, payload)
-            .map_or_else(|error| error, |one| PyErr::from_value(one.into_bound(py)))
+        let (message, to) = (envelope.get().message(py), envelope.get().topic_id(py));
+        let expired = self.deadline_error(py, &message, &to);
+        expired.map_or_else(|error| error, |error| PyErr::from_value(error.into_bound(py)))
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use ferrogen_core::{self as core, DeliveryId};
+use ferrogen_core::DeliveryId;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PySet};
+use pyo3::types::{PyList, PySet};
 
 use super::admission::BUDGET;
 use super::books::Books;
@@ -28,11 +28,11 @@ use crate::routes::Routes;
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about one event loop")]
 pub(super) struct State {
     /// The thread and process in which the runtime was started.
-    thread: ThreadOfProcess,
+    pub(super) thread: ThreadOfProcess,
     /// The event loop that the runtime is bound to.
     pub(super) event_loop: Option<Py<PyAny>>,
     /// Whether messages are taken without being asked for.
-    is_started: bool,
+    pub(super) is_started: bool,
     /// Whether they are taken by hand.
     pub(super) is_by_hand: bool,
     /// How many inline handlers are left in this turn of the event loop.
@@ -259,153 +259,6 @@ impl Engine {
                 options,
             },
         )
-    }
-
-    // Life cycle.
-
-    fn bind(slf: &Bound<'_, Self>, event_loop: Bound<'_, PyAny>, context: Py<PyAny>) {
-        let (py, this) = (slf.py(), slf.get());
-        let base = this.books.with(py, |books| books.set_base(context.clone_ref(py)));
-        let before = this.state.with(py, |state| {
-            state.is_by_hand = true;
-            (state.event_loop.replace(event_loop.unbind()), state.context.replace(context))
-        });
-        drop((base, before));
-    }
-
-    #[pyo3(signature = (event_loop, context, *, is_traced))]
-    fn open(
-        slf: &Bound<'_, Self>,
-        event_loop: Bound<'_, PyAny>,
-        context: Py<PyAny>,
-        is_traced: bool,
-    ) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
-        this.is_traced.store(is_traced, Ordering::Relaxed);
-        this.idle_is_awaited.store(false, Ordering::Relaxed);
-        this.cancel_timer(py)?;
-        let base = this.books.with(py, |books| books.set_base(context.clone_ref(py)));
-        let thread = ThreadOfProcess::current();
-        let before = this.state.with(py, |state| {
-            state.is_armed = false;
-            state.is_checking = false;
-            state.is_resuming = false;
-            state.thread = thread;
-            state.is_started = true;
-            state.is_by_hand = false;
-            let context = state.context.replace(context);
-            (state.event_loop.replace(event_loop.clone().unbind()), context)
-        });
-        let has_moved = before.0.as_ref().is_none_or(|one| !one.is(&event_loop));
-        drop((base, before));
-        if has_moved {
-            this.rest_all(&event_loop)?;
-        }
-        Self::set_timer(slf)?;
-        Self::arm(slf)
-    }
-
-    fn shut(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
-        let (pool, event_loop) = this.state.with(py, |state| {
-            (state.is_started, state.is_by_hand) = (false, false);
-            let event_loop = state.event_loop.as_ref().map(|one| one.clone_ref(py));
-            (std::mem::take(&mut state.pool), event_loop)
-        });
-        for task in pool {
-            task.retire(py, event_loop.as_ref().map(|one| one.bind(py)));
-        }
-        // The event loop must not keep the runtime alive.
-        this.cancel_timer(py)?;
-        Self::set_timer(slf)
-    }
-
-    #[getter]
-    fn is_started(&self, py: Python<'_>) -> bool {
-        self.state.with(py, |state| state.is_started)
-    }
-
-    #[getter]
-    fn is_running(&self) -> bool {
-        self.depth.load(Ordering::Relaxed) > 0
-    }
-
-    #[getter]
-    fn is_paused(&self, py: Python<'_>) -> bool {
-        self.books.with(py, |books| books.machine.is_paused())
-    }
-
-    #[getter]
-    fn get_is_traced(&self) -> bool {
-        self.is_traced.load(Ordering::Relaxed)
-    }
-
-    #[setter]
-    fn set_is_traced(&self, is_traced: bool) {
-        self.is_traced.store(is_traced, Ordering::Relaxed);
-    }
-
-    #[setter]
-    fn set_idle_is_awaited(&self, awaited: bool) {
-        self.idle_is_awaited.store(awaited, Ordering::Relaxed);
-    }
-
-    // Called by the event loop.
-
-    fn pump(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::run_batch(slf)
-    }
-
-    fn begin_gathered(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::begin_all_gathered(slf)
-    }
-
-    fn finish_cancelled(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::pass_turn_of_cancelling(slf)
-    }
-
-    fn check_returned(&self, py: Python<'_>) {
-        self.take_returned(py);
-    }
-
-    fn resume_parked(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::resume_all(slf)
-    }
-
-    fn wake_up(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::on_timer(slf)
-    }
-
-    // Called by hand.
-
-    fn take_one(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        Self::take_by_hand(slf)
-    }
-
-    fn drain(slf: &Bound<'_, Self>, reason: &str) -> PyResult<()> {
-        Self::drain_all(slf, reason)
-    }
-
-    #[getter]
-    fn waiting(&self, py: Python<'_>) -> usize {
-        self.books.with(py, |books| books.machine.waiting())
-    }
-
-    #[getter]
-    fn idle(&self, py: Python<'_>) -> bool {
-        self.books.with(py, |books| books.machine.is_idle())
-    }
-
-    fn tally<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let tally: core::Tally = self.books.with(py, |books| books.machine.tally());
-        let counts = PyDict::new(py);
-        counts.set_item("accepted", tally.accepted)?;
-        counts.set_item("handled", tally.handled)?;
-        counts.set_item("responded", tally.responded)?;
-        counts.set_item("dropped", tally.dropped)?;
-        counts.set_item("failed", tally.failed)?;
-        counts.set_item("dead_lettered", tally.dead_lettered)?;
-        Ok(counts)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -16,7 +16,7 @@ use super::settlement::Completion;
 use super::task_pool::PooledTask;
 use super::waiter::Waiter;
 use crate::interpreter::GilMutex;
-use crate::interpreter::coroutine::{Step, as_method, next};
+use crate::interpreter::coroutine::{as_method, coroutine_methods};
 
 mod steps;
 
@@ -313,24 +313,10 @@ impl Execution {
     }
 }
 
+coroutine_methods!(Execution);
+
 #[pymethods]
 impl Execution {
-    fn __await__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __iter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
-        next(slf)
-    }
-
-    fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        as_method(Self::step(slf, value))
-    }
-
     #[pyo3(signature = (error, value = None, traceback = None))]
     fn throw(
         slf: &Bound<'_, Self>,

@@ -149,7 +149,7 @@ impl Payload {
     pub(super) fn class(&self, py: Python<'_>) -> SchedulingClass {
         match self {
             Self::Direct(direct) => direct.request.options.class(),
-            Self::Published(envelope) => envelope.get().options(py).class(),
+            Self::Published(envelope) => envelope.get().options(py, MessageOptions::class),
             Self::Response(_) => SchedulingClass::NORMAL,
         }
     }
@@ -158,7 +158,7 @@ impl Payload {
     pub(super) fn deadline(&self, py: Python<'_>) -> Option<Time> {
         match self {
             Self::Direct(direct) => direct.request.options.deadline(),
-            Self::Published(envelope) => envelope.get().options(py).deadline(),
+            Self::Published(envelope) => envelope.get().options(py, MessageOptions::deadline),
             Self::Response(_) => None,
         }
     }

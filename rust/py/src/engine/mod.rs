@@ -4,7 +4,7 @@
 //!
 //! - [`call`], [`messages`], [`options`]: `send_message` and `publish_message` are called.
 //! - [`send`], [`future`], [`gather`]: the awaitable that they return, and its life as a future.
-//! - [`accept`], [`admission`]: the handler runs inline, or the message is queued.
+//! - [`accept`], [`admission`], [`inline`]: the handler runs inline, or the message is queued.
 //! - [`interception`]: intervention handlers revise it.
 //! - [`routing`]: the recipients of its topic.
 //! - [`pump`], [`batch`]: queued messages and due deliveries, in batches.
@@ -14,7 +14,7 @@
 //! - [`cancellation`], [`deadlines`]: it is cancelled, or not handled in time.
 //! - [`settlement`], [`observer`]: it ends; the sender gets the response, and observers see it.
 //!
-//! [`engine`] has the state, and what Python may ask of it.
+//! [`engine`] has the state, and the methods that accept messages; [`lifecycle`], what else Python calls.
 
 mod accept;
 mod admission;
@@ -31,8 +31,10 @@ mod execution;
 mod future;
 mod gather;
 mod handlers;
+mod inline;
 mod interception;
 mod invoke;
+mod lifecycle;
 mod messages;
 #[expect(unsafe_code, reason = "the version of a dict is read")]
 mod observer;

@@ -15,6 +15,7 @@ use super::execution::Execution;
 use super::invoke::{Delivered, Unstarted};
 use super::messages::{Payload, Taken};
 use super::observer::Observation;
+use super::options::MessageOptions;
 use super::routing::without_sender;
 use super::unknown::UnknownRecipients;
 use crate::agent_id::AgentId;
@@ -213,7 +214,7 @@ impl Engine {
         let delivered = match payload {
             Payload::Direct(direct) => Delivered::Direct(direct),
             Payload::Published(envelope) => {
-                deadline = envelope.get().options(py).deadline();
+                deadline = envelope.get().options(py, MessageOptions::deadline);
                 let observation = this.delivery_observation(&agent_id, envelope.bind(py))?;
                 Delivered::Published(envelope, observation)
             }

@@ -16,7 +16,7 @@ use super::future::{Future, Waiting};
 use super::messages::{Kind, Request};
 use super::suspension::{go_on_alone, leave_alone};
 use crate::interpreter::GilMutex;
-use crate::interpreter::coroutine::{Sent, Step, as_method, next};
+use crate::interpreter::coroutine::{Sent, Step, coroutine_methods};
 use crate::interpreter::exception_state::raised_here;
 use crate::interpreter::free_list::{FreeList, Recycled, Unreferenced};
 
@@ -139,24 +139,10 @@ impl Step for Send {
     }
 }
 
+coroutine_methods!(Send);
+
 #[pymethods]
 impl Send {
-    fn __await__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __iter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
-        next(slf)
-    }
-
-    fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        as_method(Self::step(slf, value))
-    }
-
     #[pyo3(signature = (error, value = None, traceback = None))]
     fn throw(
         slf: &Bound<'_, Self>,

@@ -267,8 +267,7 @@ impl Engine {
                 Ok(())
             };
         };
-        let payload = Payload::Published(envelope.clone().unbind());
-        let error = this.error_at_deadline(py, delivery, &payload, error);
+        let error = this.error_at_deadline(py, delivery, envelope, error);
         let about = (agent_id, envelope, error.value(py));
         let reported = this.host.call_method1(py, intern!(py, "publish_failed"), about);
         Self::count_delivery(envelope, false)?;

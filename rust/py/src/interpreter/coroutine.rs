@@ -131,6 +131,33 @@ unsafe impl Sync for SideChannel {}
 static SIDE_CHANNEL: SideChannel =
     SideChannel { value: Cell::new(std::ptr::null_mut()), is_end: Cell::new(false) };
 
+/// The methods by which Python steps a coroutine of the binding: those of the two classes are the same.
+macro_rules! coroutine_methods {
+    ($class:ty) => {
+        #[pymethods]
+        impl $class {
+            fn __await__(slf: Py<Self>) -> Py<Self> {
+                slf
+            }
+
+            fn __iter__(slf: Py<Self>) -> Py<Self> {
+                slf
+            }
+
+            fn __next__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+                $crate::interpreter::coroutine::next(slf)
+            }
+
+            fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+                use $crate::interpreter::coroutine::{Step, as_method};
+                as_method(Self::step(slf, value))
+            }
+        }
+    };
+}
+
+pub(crate) use coroutine_methods;
+
 /// `__next__`, which all slots go through: the function that the binding made of it marks the thread as
 /// attached (else the binding would defer each release of a reference), for less than attaching costs, and
 /// lets no panic cross into C.

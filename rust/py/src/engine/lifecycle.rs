@@ -1,0 +1,158 @@
+//! The life cycle of an engine: bound to an event loop, open, shut; and what the event loop calls.
+
+use std::sync::atomic::Ordering;
+
+use ferrogen_core as core;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::engine::Engine;
+use crate::interpreter::threads::ThreadOfProcess;
+
+#[pymethods]
+impl Engine {
+    fn bind(slf: &Bound<'_, Self>, event_loop: Bound<'_, PyAny>, context: Py<PyAny>) {
+        let (py, this) = (slf.py(), slf.get());
+        let base = this.books.with(py, |books| books.set_base(context.clone_ref(py)));
+        let before = this.state.with(py, |state| {
+            state.is_by_hand = true;
+            (state.event_loop.replace(event_loop.unbind()), state.context.replace(context))
+        });
+        drop((base, before));
+    }
+
+    #[pyo3(signature = (event_loop, context, *, is_traced))]
+    fn open(
+        slf: &Bound<'_, Self>,
+        event_loop: Bound<'_, PyAny>,
+        context: Py<PyAny>,
+        is_traced: bool,
+    ) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        this.is_traced.store(is_traced, Ordering::Relaxed);
+        this.idle_is_awaited.store(false, Ordering::Relaxed);
+        this.cancel_timer(py)?;
+        let base = this.books.with(py, |books| books.set_base(context.clone_ref(py)));
+        let thread = ThreadOfProcess::current();
+        let before = this.state.with(py, |state| {
+            state.is_armed = false;
+            state.is_checking = false;
+            state.is_resuming = false;
+            state.thread = thread;
+            state.is_started = true;
+            state.is_by_hand = false;
+            let context = state.context.replace(context);
+            (state.event_loop.replace(event_loop.clone().unbind()), context)
+        });
+        let has_moved = before.0.as_ref().is_none_or(|one| !one.is(&event_loop));
+        drop((base, before));
+        if has_moved {
+            this.rest_all(&event_loop)?;
+        }
+        Self::set_timer(slf)?;
+        Self::arm(slf)
+    }
+
+    fn shut(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let (pool, event_loop) = this.state.with(py, |state| {
+            (state.is_started, state.is_by_hand) = (false, false);
+            let event_loop = state.event_loop.as_ref().map(|one| one.clone_ref(py));
+            (std::mem::take(&mut state.pool), event_loop)
+        });
+        for task in pool {
+            task.retire(py, event_loop.as_ref().map(|one| one.bind(py)));
+        }
+        // The event loop must not keep the runtime alive.
+        this.cancel_timer(py)?;
+        Self::set_timer(slf)
+    }
+
+    #[getter]
+    fn is_started(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.is_started)
+    }
+
+    #[getter]
+    fn is_running(&self) -> bool {
+        self.depth.load(Ordering::Relaxed) > 0
+    }
+
+    #[getter]
+    fn is_paused(&self, py: Python<'_>) -> bool {
+        self.books.with(py, |books| books.machine.is_paused())
+    }
+
+    #[getter]
+    fn get_is_traced(&self) -> bool {
+        self.is_traced.load(Ordering::Relaxed)
+    }
+
+    #[setter]
+    fn set_is_traced(&self, is_traced: bool) {
+        self.is_traced.store(is_traced, Ordering::Relaxed);
+    }
+
+    #[setter]
+    fn set_idle_is_awaited(&self, awaited: bool) {
+        self.idle_is_awaited.store(awaited, Ordering::Relaxed);
+    }
+
+    // Called by the event loop.
+
+    fn pump(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::run_batch(slf)
+    }
+
+    fn begin_gathered(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::begin_all_gathered(slf)
+    }
+
+    fn finish_cancelled(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::pass_turn_of_cancelling(slf)
+    }
+
+    fn check_returned(&self, py: Python<'_>) {
+        self.take_returned(py);
+    }
+
+    fn resume_parked(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::resume_all(slf)
+    }
+
+    fn wake_up(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::on_timer(slf)
+    }
+
+    // Called by hand.
+
+    fn take_one(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Self::take_by_hand(slf)
+    }
+
+    fn drain(slf: &Bound<'_, Self>, reason: &str) -> PyResult<()> {
+        Self::drain_all(slf, reason)
+    }
+
+    #[getter]
+    fn waiting(&self, py: Python<'_>) -> usize {
+        self.books.with(py, |books| books.machine.waiting())
+    }
+
+    #[getter]
+    fn idle(&self, py: Python<'_>) -> bool {
+        self.books.with(py, |books| books.machine.is_idle())
+    }
+
+    fn tally<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let tally: core::Tally = self.books.with(py, |books| books.machine.tally());
+        let counts = PyDict::new(py);
+        counts.set_item("accepted", tally.accepted)?;
+        counts.set_item("handled", tally.handled)?;
+        counts.set_item("responded", tally.responded)?;
+        counts.set_item("dropped", tally.dropped)?;
+        counts.set_item("failed", tally.failed)?;
+        counts.set_item("dead_lettered", tally.dead_lettered)?;
+        Ok(counts)
+    }
+}
