@@ -73,15 +73,14 @@ class MessageEvent(LazyEvent):
         delivery_stage: DeliveryStage,
         **kwargs: Any,
     ) -> None:
-        self._given = {
-            **kwargs,
-            "payload": payload,
-            "sender": sender,
-            "receiver": receiver,
-            "kind": kind,
-            "delivery_stage": delivery_stage,
-            "type": "Message",
-        }
+        # One is made for each message, mostly in vain: a second dict would cost as much as the rest.
+        kwargs["payload"] = payload
+        kwargs["sender"] = sender
+        kwargs["receiver"] = receiver
+        kwargs["kind"] = kind
+        kwargs["delivery_stage"] = delivery_stage
+        kwargs["type"] = "Message"
+        self._given = kwargs
 
     def __str__(self) -> str:
         given = vars(self).get("_given")
