@@ -5,8 +5,6 @@ import pytest
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 from ferrogen.models.openai import OpenAIChatCompletionClient
 
-from ..scripted_server import ScriptedServer
-
 KEY = "a-key-that-nobody-may-read"
 
 
@@ -17,12 +15,6 @@ def nothing_from_outside(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
-
-
-@pytest.fixture
-async def server():
-    async with ScriptedServer() as running:
-        yield running
 
 
 @pytest.fixture
