@@ -11,14 +11,6 @@ from ..conversation import INFO
 KEY = "sk-ant-top-secret"
 
 
-@pytest.fixture(autouse=True)
-def nothing_from_outside(monkeypatch):
-    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
-
-
 @pytest.fixture
 async def make_client(server):
     """Give a function that makes clients of the server, which are closed at the end."""

@@ -14,13 +14,6 @@ from ..scripted_server import ScriptedServer
 KEY = "sk-do-not-show-this-to-anybody"
 
 
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys and addresses of whoever runs the tests are not theirs."""
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "GEMINI_API_KEY", "AZURE_OPENAI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 async def client_of(
     server: ScriptedServer,
