@@ -73,7 +73,7 @@ class MessageEvent(LazyEvent):
         delivery_stage: DeliveryStage,
         **kwargs: Any,
     ) -> None:
-        # One is made for each message, mostly in vain: a second dict would cost as much as the rest.
+        # These events are made for each message: a second dict would double their cost.
         kwargs["payload"] = payload
         kwargs["sender"] = sender
         kwargs["receiver"] = receiver
