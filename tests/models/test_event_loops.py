@@ -11,19 +11,13 @@ from typing import Any
 
 import pytest
 
-from ferrogen.models import ModelInfo, UserMessage
+from ferrogen.models import UserMessage
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 from ferrogen.models.openai import OpenAIChatCompletionClient
 
+from .conversation import INFO
 from .scripted_server import ScriptedServer, json_response
 
-INFO: ModelInfo = {
-    "vision": True,
-    "function_calling": True,
-    "json_output": True,
-    "structured_output": True,
-    "family": "unknown",
-}
 QUESTION = [UserMessage(content="hello", source="me")]
 BODY = {
     "choices": [{"message": {"content": "ciao"}, "finish_reason": "stop"}],

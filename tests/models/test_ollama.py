@@ -27,25 +27,12 @@ from ferrogen.models import (
     FunctionExecutionResult,
     FunctionExecutionResultMessage,
     LLMMessage,
-    ModelInfo,
-    SystemMessage,
-    UserMessage,
 )
 from ferrogen.models.ollama import OllamaChatCompletionClient
 
+from .conversation import INFO, QUESTION
 from .scripted_server import HANG_UP, Answer, ScriptedServer, json_response, raw
 
-INFO: ModelInfo = {
-    "vision": True,
-    "function_calling": True,
-    "json_output": True,
-    "structured_output": True,
-    "family": "unknown",
-}
-QUESTION: list[LLMMessage] = [
-    SystemMessage(content="Be brief."),
-    UserMessage(content="What time is it?", source="me"),
-]
 END = {"done": True, "done_reason": "stop", "prompt_eval_count": 9, "eval_count": 4}
 CALL = {"function": {"name": "time", "arguments": {"zone": "Zürich"}}}
 TOOLS: Any = [{"name": "time"}, {"name": "date"}]
@@ -59,12 +46,6 @@ def lines(*objects: Any) -> Answer:
 
 def said(**message: Any) -> dict[str, Any]:
     return {"model": "m", "message": {"role": "assistant", **message}, "done": False}
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ScriptedServer]:
-    async with ScriptedServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -19,22 +19,15 @@ from ferrogen.models import (
     FunctionExecutionResult,
     FunctionExecutionResultMessage,
     LLMMessage,
-    ModelInfo,
     UserMessage,
 )
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 from ferrogen.models.middleware import Cached, Recorder, Replay, SqliteCacheStore
 from ferrogen.models.openai import OpenAIChatCompletionClient
 
+from .conversation import INFO
 from .scripted_server import ScriptedServer, json_response, sse_response
 
-INFO: ModelInfo = {
-    "vision": True,
-    "function_calling": True,
-    "json_output": True,
-    "structured_output": True,
-    "family": "unknown",
-}
 QUESTION = UserMessage(content="What time is it?", source="me")
 SIGNATURE = {"google": {"thought_signature": "SIG=="}}
 CALL = {"id": "c1", "type": "function", "function": {"name": "time", "arguments": "{}"}}
@@ -61,12 +54,6 @@ def anthropic_response(*blocks: dict[str, Any]) -> Any:
     usage = {"input_tokens": 1, "output_tokens": 1}
     body = {"type": "message", "content": blocks, "stop_reason": "tool_use", "usage": usage}
     return json_response(body)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ScriptedServer]:
-    async with ScriptedServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -17,27 +17,13 @@ from ferrogen.models import (
     CreateResult,
     FunctionExecutionResult,
     FunctionExecutionResultMessage,
-    LLMMessage,
-    ModelInfo,
-    SystemMessage,
-    UserMessage,
 )
 from ferrogen.models.openai import OpenAIResponsesClient
 from ferrogen.models.usage import DetailedUsage
 
+from .conversation import INFO, QUESTION
 from .scripted_server import Answer, ScriptedServer, json_response, sse_response
 
-INFO: ModelInfo = {
-    "vision": True,
-    "function_calling": True,
-    "json_output": True,
-    "structured_output": True,
-    "family": "unknown",
-}
-QUESTION: list[LLMMessage] = [
-    SystemMessage(content="Be brief."),
-    UserMessage(content="What time is it?", source="me"),
-]
 TEXT = {
     "type": "message",
     "role": "assistant",
@@ -65,12 +51,6 @@ def stream(*output: Any, status: str = "completed", **fields: Any) -> Answer:
         events.append({"type": "response.output_item.done", "item": item})
     whole = response(*output, status=status, **fields)
     return sse_response(*events, {"type": f"response.{status}", "response": whole}, done=True)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ScriptedServer]:
-    async with ScriptedServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -64,20 +64,15 @@ def test_what_is_no_data_is_passed_over(stream: bytes, events: list[bytes]) -> N
     assert fed(stream) == events
 
 
-def test_an_event_without_an_end_does_not_eat_all_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("piece", [b"data: 123456789\n", b"123456789"], ids=["event", "line"])
+def test_an_event_or_line_without_an_end_does_not_eat_all_memory(
+    monkeypatch: pytest.MonkeyPatch, piece: bytes
+) -> None:
     monkeypatch.setattr(_sse, "LARGEST_EVENT", 100)
     events = EventParser()
     with pytest.raises(ModelResponseError, match="an event of more than 100 bytes"):
         for _ in range(20):
-            events.feed(b"data: 123456789\n")
-
-
-def test_a_line_without_an_end_does_not_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sse, "LARGEST_EVENT", 100)
-    events = EventParser()
-    with pytest.raises(ModelResponseError, match="an event of more than 100 bytes"):
-        for _ in range(20):
-            events.feed(b"123456789")
+            events.feed(piece)
 
 
 def test_many_events_may_come_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,16 +14,13 @@ from ferrogen.models import (
     CreateResult,
     FunctionExecutionResult,
     FunctionExecutionResultMessage,
-    SystemMessage,
     UserMessage,
 )
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 
+from .conversation import QUESTION
+
 MODEL = "SmolLM2-135M-Instruct"
-QUESTION = [
-    SystemMessage(content="You answer in one short sentence."),
-    UserMessage(content="What is the capital of France?", source="user"),
-]
 KNOWS = {
     "vision": False,
     "function_calling": True,

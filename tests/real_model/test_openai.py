@@ -11,21 +11,11 @@ from pydantic import BaseModel
 
 from ferrogen import EVENT_LOGGER_NAME, CancellationToken
 from ferrogen.exceptions import ModelStatusError
-from ferrogen.models import CreateResult, ModelInfo, SystemMessage, UserMessage
+from ferrogen.models import CreateResult, UserMessage
 from ferrogen.models.openai import OpenAIChatCompletionClient
 from ferrogen.models.usage import DetailedUsage
 
-MODEL: ModelInfo = {
-    "vision": False,
-    "function_calling": True,
-    "json_output": True,
-    "structured_output": True,
-    "family": "smollm2",
-}
-QUESTION = [
-    SystemMessage(content="You answer in one short sentence."),
-    UserMessage(content="What is the capital of France?", source="traveller"),
-]
+from .conversation import MODEL, QUESTION
 
 
 @pytest.fixture

@@ -6,20 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ferrogen.models import CreateResult, ModelInfo, SystemMessage, UserMessage
+from ferrogen.models import CreateResult
 from ferrogen.models.openai import OpenAIResponsesClient
 
-MODEL: ModelInfo = {
-    "vision": False,
-    "function_calling": True,
-    "json_output": True,
-    "structured_output": True,
-    "family": "smollm2",
-}
-QUESTION = [
-    SystemMessage(content="You answer in one short sentence."),
-    UserMessage(content="What is the capital of France?", source="traveller"),
-]
+from .conversation import MODEL, QUESTION
 
 
 @pytest.fixture

@@ -132,16 +132,22 @@ async def test_letters_of_a_runtime_that_stops_are_only_stored(publishing: Runti
     assert received == []
 
 
-async def test_letters_of_a_runtime_that_has_halted_are_only_stored() -> None:
+async def test_letters_of_a_runtime_that_has_halted_reach_no_subscriber() -> None:
+    received: list[Any] = []
+
+    async def act(agent: Any, letter: Any, ctx: Any) -> None:
+        received.append(letter)
+
     runtime = SingleThreadedAgentRuntime(
         publish_dead_letters=True, ignore_unhandled_exceptions=False
     )
     await register(runtime, "a", boom)
     await runtime.add_subscription(TypeSubscription("t", "a"))
-    await subscribe(runtime, "monitor", boom)
+    await subscribe(runtime, "monitor", act)
     runtime.start()
     await runtime.publish_message("x", T)
     with pytest.raises(KeyError):
         await runtime.stop_when_idle()
+    assert received == []
     assert runtime.dead_letters[0].message == "x"
     await runtime.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ferrogen._core import AgentId, PublishEnvelope
@@ -36,14 +37,16 @@ class DeadLetterRecorder:
     ) -> None:
         """A message was sent to an agent, or is to be published, and no handler got it."""
         self._add(
-            message=message,
-            sender=sender,
-            receiver=receiver,
-            message_id=message_id,
-            error=error,
-            cause=cause_of(error),
-            recipient=receiver if isinstance(receiver, AgentId) else None,
-            topic_id=None if isinstance(receiver, AgentId) else receiver,
+            DeadLetter(
+                message=message,
+                sender=sender,
+                receiver=receiver,
+                message_id=message_id,
+                reason=error,
+                cause=cause_of(error),
+                recipient=receiver if isinstance(receiver, AgentId) else None,
+                topic_id=None if isinstance(receiver, AgentId) else receiver,
+            )
         )
 
     def published(
@@ -57,14 +60,16 @@ class DeadLetterRecorder:
         """A published message was not handled: by one recipient, if it is given."""
         receiver: AgentId | TopicId = envelope.topic_id if recipient is None else recipient
         self._add(
-            message=envelope.message,
-            sender=envelope.sender,
-            receiver=receiver,
-            message_id=envelope.message_id,
-            error=error,
-            cause=cause or cause_of(error),
-            recipient=recipient or _recipient_of(error),
-            topic_id=envelope.topic_id,
+            DeadLetter(
+                message=envelope.message,
+                sender=envelope.sender,
+                receiver=receiver,
+                message_id=envelope.message_id,
+                reason=error,
+                cause=cause or cause_of(error),
+                recipient=recipient or _recipient_of(error),
+                topic_id=envelope.topic_id,
+            )
         )
 
     def unhandled(
@@ -72,30 +77,36 @@ class DeadLetterRecorder:
     ) -> None:
         """An agent has no handler for a message."""
         self._add(
-            message=message,
-            sender=ctx.sender,
-            receiver=recipient,
-            message_id=ctx.message_id,
-            error=error,
-            cause=cause_of(error),
-            recipient=recipient,
-            topic_id=ctx.topic_id,
+            DeadLetter(
+                message=message,
+                sender=ctx.sender,
+                receiver=recipient,
+                message_id=ctx.message_id,
+                reason=error,
+                cause=cause_of(error),
+                recipient=recipient,
+                topic_id=ctx.topic_id,
+            )
         )
 
     def failed(self, failure: Failure) -> None:
         """A guarded handler has failed in its last attempt, or was not called."""
         self._add(
-            message=failure.message,
-            sender=failure.context.sender,
-            receiver=failure.agent_id,
-            message_id=failure.context.message_id,
-            error=failure.error,
-            cause=(
-                cause_of(failure.error) if failure.is_rejection else DeadLetterCause.HANDLER_FAILED
-            ),
-            recipient=failure.agent_id,
-            topic_id=failure.context.topic_id,
-            attempts=failure.attempts,
+            DeadLetter(
+                message=failure.message,
+                sender=failure.context.sender,
+                receiver=failure.agent_id,
+                message_id=failure.context.message_id,
+                reason=failure.error,
+                cause=(
+                    cause_of(failure.error)
+                    if failure.is_rejection
+                    else DeadLetterCause.HANDLER_FAILED
+                ),
+                recipient=failure.agent_id,
+                topic_id=failure.context.topic_id,
+                attempts=failure.attempts,
+            )
         )
 
     def handler_failed(
@@ -103,47 +114,23 @@ class DeadLetterRecorder:
     ) -> None:
         """A handler of a published message has raised, or was cancelled at the deadline."""
         self._add(
-            message=envelope.message,
-            sender=envelope.sender,
-            receiver=recipient,
-            message_id=envelope.message_id,
-            error=error,
-            cause=DeadLetterCause.EXPIRED if is_late else DeadLetterCause.HANDLER_FAILED,
-            recipient=recipient,
-            topic_id=envelope.topic_id,
-            attempts=1,
+            DeadLetter(
+                message=envelope.message,
+                sender=envelope.sender,
+                receiver=recipient,
+                message_id=envelope.message_id,
+                reason=error,
+                cause=DeadLetterCause.EXPIRED if is_late else DeadLetterCause.HANDLER_FAILED,
+                recipient=recipient,
+                topic_id=envelope.topic_id,
+                attempts=1,
+            )
         )
 
-    def _add(
-        self,
-        *,
-        message: Any,
-        sender: AgentId | None,
-        receiver: AgentId | TopicId,
-        message_id: str | None,
-        error: Exception,
-        cause: DeadLetterCause,
-        recipient: AgentId | None,
-        topic_id: TopicId | None,
-        attempts: int = 0,
-    ) -> None:
-        letter = DeadLetter(
-            message=message,
-            sender=sender,
-            receiver=receiver,
-            message_id=message_id,
-            reason=without_traceback(error),
-            cause=cause,
-            recipient=recipient,
-            topic_id=topic_id,
-            attempts=attempts,
-            path=_path_of(error) if cause is DeadLetterCause.DEADLOCK else (),
-        )
-        self._letters.add(letter)
-
-
-def _path_of(error: Exception) -> tuple[AgentId, ...]:
-    return error.cycle if isinstance(error, DeadlockError) else ()
+    def _add(self, letter: DeadLetter) -> None:
+        error, is_deadlock = letter.reason, letter.cause is DeadLetterCause.DEADLOCK
+        path = error.cycle if is_deadlock and isinstance(error, DeadlockError) else ()
+        self._letters.add(replace(letter, reason=without_traceback(error), path=path))
 
 
 def _recipient_of(error: Exception) -> AgentId | None:

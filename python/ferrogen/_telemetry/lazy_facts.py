@@ -1,7 +1,6 @@
-"""Facts of events, made when they are first read: events are logged for every message (B2).
+"""Base classes of the events in `ferrogen.logging`, and facts that are made when first read.
 
-They are parts for the classes in `ferrogen.logging`, which have no base but the one of all classes:
-programs find there what AutoGen has.
+Events are logged for every message, and most of them are never shown (B2).
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Callable
 from json.encoder import encode_basestring_ascii
 from typing import Any, cast
 
-__all__ = ["LazyFacts", "as_json", "facts_alone", "lazy_text", "one_fact", "quoted", "resolve"]
+__all__ = ["Event", "LazyEvent", "LazyFacts", "as_json", "lazy_text", "quoted", "resolve"]
 
 
 class LazyFacts:
@@ -39,6 +38,43 @@ class LazyFacts:
         """Make one fact from what was given."""
         value = resolve(name, given)
         return str(value) if name in self._shown and value is not None else value
+
+
+class Event:
+    """Base class of the events: facts, shown as one line of JSON."""
+
+    kwargs: Any
+    """The facts, a dict."""
+
+    def __str__(self) -> str:
+        return as_json(self.kwargs)
+
+
+class LazyEvent(Event):
+    """Base class of the events of messages: ``kwargs`` is made when first read, from ``_given``."""
+
+    kwargs: Any = LazyFacts()
+    _given: dict[str, Any]
+
+    def fact(self, name: str) -> Any:
+        """Return one of the facts in `kwargs` without making the others.
+
+        Args:
+            name: The name of the fact.
+
+        Returns:
+            The fact, as `kwargs` has it.
+
+        Raises:
+            KeyError: When the event has no such fact.
+        """
+        given = vars(self).get("_given")
+        return self.kwargs[name] if given is None else type(self).kwargs.show(name, given)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle and copy the facts, not what they are made from."""
+        facts = self.kwargs
+        return {**vars(self), "kwargs": facts}
 
 
 class _LazyText:
@@ -79,36 +115,6 @@ def resolve(name: str, given: dict[str, Any]) -> Any:
     if type(value) is _LazyText:
         value = given[name] = value()
     return value
-
-
-def one_fact(event: Any, name: str) -> Any:
-    """Return one of the facts in `kwargs` without making the others.
-
-    Args:
-        event: The event.
-        name: The name of the fact.
-
-    Returns:
-        The fact, as `kwargs` has it.
-
-    Raises:
-        KeyError: When the event has no such fact.
-    """
-    given = vars(event).get("_given")
-    return event.kwargs[name] if given is None else type(event).kwargs.show(name, given)
-
-
-def facts_alone(event: Any) -> dict[str, Any]:
-    """Serve as ``__getstate__``: pickles and copies hold the facts, not what these are made from.
-
-    Args:
-        event: The event.
-
-    Returns:
-        Its attributes.
-    """
-    facts = event.kwargs
-    return {**vars(event), "kwargs": facts}
 
 
 def as_json(facts: dict[str, Any]) -> str:

@@ -5,10 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from ferrogen._messaging.handler_context import MessageHandlerContext
-from ferrogen._telemetry.lazy_facts import as_json
+from ferrogen._telemetry.lazy_facts import Event
 
 
-class LLMCallEvent:
+class _AnswerEvent(Event):
+    """Base class of the events that have a model's response."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Number of tokens in the prompt."""
+        tokens: int = self.kwargs["prompt_tokens"]
+        return tokens
+
+    @property
+    def completion_tokens(self) -> int:
+        """Number of tokens in the response."""
+        tokens: int = self.kwargs["completion_tokens"]
+        return tokens
+
+
+class LLMCallEvent(_AnswerEvent):
     """One finished call to a language model, logged by model clients.
 
     Args:
@@ -47,31 +63,18 @@ class LLMCallEvent:
         completion_tokens: int,
         **kwargs: Any,
     ) -> None:
-        self.kwargs = kwargs
-        kwargs["type"] = "LLMCall"
-        kwargs["messages"] = messages
-        kwargs["response"] = response
-        kwargs["prompt_tokens"] = prompt_tokens
-        kwargs["completion_tokens"] = completion_tokens
-        kwargs["agent_id"] = _handling_agent()
-
-    @property
-    def prompt_tokens(self) -> int:
-        """Number of tokens in the prompt."""
-        tokens: int = self.kwargs["prompt_tokens"]
-        return tokens
-
-    @property
-    def completion_tokens(self) -> int:
-        """Number of tokens in the response."""
-        tokens: int = self.kwargs["completion_tokens"]
-        return tokens
-
-    def __str__(self) -> str:
-        return as_json(self.kwargs)
+        self.kwargs = {
+            **kwargs,
+            "type": "LLMCall",
+            "messages": messages,
+            "response": response,
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": completion_tokens,
+            "agent_id": _handling_agent(),
+        }
 
 
-class LLMStreamStartEvent:
+class LLMStreamStartEvent(Event):
     """A streamed call to a language model begins, logged by model clients.
 
     Args:
@@ -94,16 +97,15 @@ class LLMStreamStartEvent:
     __module__ = "ferrogen.logging"
 
     def __init__(self, *, messages: list[dict[str, Any]], **kwargs: Any) -> None:
-        self.kwargs = kwargs
-        kwargs["type"] = "LLMStreamStart"
-        kwargs["messages"] = messages
-        kwargs["agent_id"] = _handling_agent()
+        self.kwargs = {
+            **kwargs,
+            "type": "LLMStreamStart",
+            "messages": messages,
+            "agent_id": _handling_agent(),
+        }
 
-    def __str__(self) -> str:
-        return as_json(self.kwargs)
 
-
-class LLMStreamEndEvent:
+class LLMStreamEndEvent(_AnswerEvent):
     """A streamed call to a language model is complete, logged by model clients.
 
     Args:
@@ -135,30 +137,17 @@ class LLMStreamEndEvent:
         completion_tokens: int,
         **kwargs: Any,
     ) -> None:
-        self.kwargs = kwargs
-        kwargs["type"] = "LLMStreamEnd"
-        kwargs["response"] = response
-        kwargs["prompt_tokens"] = prompt_tokens
-        kwargs["completion_tokens"] = completion_tokens
-        kwargs["agent_id"] = _handling_agent()
-
-    @property
-    def prompt_tokens(self) -> int:
-        """Number of tokens in the prompt."""
-        tokens: int = self.kwargs["prompt_tokens"]
-        return tokens
-
-    @property
-    def completion_tokens(self) -> int:
-        """Number of tokens in the response."""
-        tokens: int = self.kwargs["completion_tokens"]
-        return tokens
-
-    def __str__(self) -> str:
-        return as_json(self.kwargs)
+        self.kwargs = {
+            **kwargs,
+            "type": "LLMStreamEnd",
+            "response": response,
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": completion_tokens,
+            "agent_id": _handling_agent(),
+        }
 
 
-class ToolCallEvent:
+class ToolCallEvent(Event):
     """One finished call of a tool.
 
     Args:
@@ -182,16 +171,13 @@ class ToolCallEvent:
     __module__ = "ferrogen.logging"
 
     def __init__(self, *, tool_name: str, arguments: dict[str, Any], result: str) -> None:
-        self.kwargs: dict[str, Any] = {
+        self.kwargs = {
             "type": "ToolCall",
             "tool_name": tool_name,
             "arguments": arguments,
             "result": result,
             "agent_id": _handling_agent(),
         }
-
-    def __str__(self) -> str:
-        return as_json(self.kwargs)
 
 
 def _handling_agent() -> str | None:

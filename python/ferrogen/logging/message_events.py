@@ -7,14 +7,7 @@ from typing import Any
 
 from ferrogen._core import AgentId
 from ferrogen._messaging.topic import TopicId
-from ferrogen._telemetry.lazy_facts import (
-    LazyFacts,
-    as_json,
-    facts_alone,
-    one_fact,
-    quoted,
-    resolve,
-)
+from ferrogen._telemetry.lazy_facts import LazyEvent, LazyFacts, as_json, quoted, resolve
 
 _FACTS_OF_A_MESSAGE = 6
 
@@ -38,7 +31,7 @@ class DeliveryStage(Enum):
     DELIVER = 2
 
 
-class MessageEvent:
+class MessageEvent(LazyEvent):
     """A message was accepted by the runtime, or is delivered to its recipient.
 
     Args:
@@ -69,8 +62,6 @@ class MessageEvent:
     __module__ = "ferrogen.logging"
 
     kwargs = LazyFacts("sender", "receiver", "kind", "delivery_stage")
-    fact = one_fact
-    __getstate__ = facts_alone
 
     def __init__(
         self,
@@ -82,6 +73,7 @@ class MessageEvent:
         delivery_stage: DeliveryStage,
         **kwargs: Any,
     ) -> None:
+        # These events are made for each message: a second dict would double their cost.
         kwargs["payload"] = payload
         kwargs["sender"] = sender
         kwargs["receiver"] = receiver
@@ -103,7 +95,7 @@ class MessageEvent:
         )
 
 
-class MessageDroppedEvent:
+class MessageDroppedEvent(LazyEvent):
     """An intervention handler dropped a message.
 
     Args:
@@ -132,8 +124,6 @@ class MessageDroppedEvent:
     __module__ = "ferrogen.logging"
 
     kwargs = LazyFacts("sender", "receiver", "kind")
-    fact = one_fact
-    __getstate__ = facts_alone
 
     def __init__(
         self,
@@ -144,18 +134,17 @@ class MessageDroppedEvent:
         kind: MessageKind,
         **kwargs: Any,
     ) -> None:
-        kwargs["payload"] = payload
-        kwargs["sender"] = sender
-        kwargs["receiver"] = receiver
-        kwargs["kind"] = kind
-        kwargs["type"] = "MessageDropped"
-        self._given = kwargs
+        self._given = {
+            **kwargs,
+            "payload": payload,
+            "sender": sender,
+            "receiver": receiver,
+            "kind": kind,
+            "type": "MessageDropped",
+        }
 
-    def __str__(self) -> str:
-        return as_json(self.kwargs)
 
-
-class MessageHandlerExceptionEvent:
+class MessageHandlerExceptionEvent(LazyEvent):
     """A message handler raised.
 
     Args:
@@ -182,8 +171,6 @@ class MessageHandlerExceptionEvent:
     __module__ = "ferrogen.logging"
 
     kwargs = LazyFacts("handling_agent", "exception")
-    fact = one_fact
-    __getstate__ = facts_alone
 
     def __init__(
         self,
@@ -193,17 +180,16 @@ class MessageHandlerExceptionEvent:
         exception: BaseException,
         **kwargs: Any,
     ) -> None:
-        kwargs["payload"] = payload
-        kwargs["handling_agent"] = handling_agent
-        kwargs["exception"] = exception
-        kwargs["type"] = "MessageHandlerException"
-        self._given = kwargs
+        self._given = {
+            **kwargs,
+            "payload": payload,
+            "handling_agent": handling_agent,
+            "exception": exception,
+            "type": "MessageHandlerException",
+        }
 
-    def __str__(self) -> str:
-        return as_json(self.kwargs)
 
-
-class AgentConstructionExceptionEvent:
+class AgentConstructionExceptionEvent(LazyEvent):
     """An agent could not be built.
 
     Args:
@@ -227,14 +213,11 @@ class AgentConstructionExceptionEvent:
     __module__ = "ferrogen.logging"
 
     kwargs = LazyFacts("agent_id", "exception")
-    fact = one_fact
-    __getstate__ = facts_alone
 
     def __init__(self, *, agent_id: AgentId, exception: BaseException, **kwargs: Any) -> None:
-        kwargs["agent_id"] = agent_id
-        kwargs["exception"] = exception
-        kwargs["type"] = "AgentConstructionException"
-        self._given = kwargs
-
-    def __str__(self) -> str:
-        return as_json(self.kwargs)
+        self._given = {
+            **kwargs,
+            "agent_id": agent_id,
+            "exception": exception,
+            "type": "AgentConstructionException",
+        }

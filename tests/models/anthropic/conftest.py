@@ -1,4 +1,4 @@
-"""A client of Anthropic's API, and the scripted server that it talks to."""
+"""A client of Anthropic's API that talks to the scripted server."""
 
 import pytest
 from PIL import Image as PillowImage
@@ -6,30 +6,9 @@ from PIL import Image as PillowImage
 from ferrogen import Image
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 
-from ..scripted_server import ScriptedServer
+from ..conversation import INFO
 
 KEY = "sk-ant-top-secret"
-KNOWS_ALL = {
-    "vision": True,
-    "function_calling": True,
-    "json_output": True,
-    "structured_output": True,
-    "family": "unknown",
-}
-
-
-@pytest.fixture(autouse=True)
-def nothing_from_outside(monkeypatch):
-    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
-
-
-@pytest.fixture
-async def server():
-    async with ScriptedServer() as server:
-        yield server
 
 
 @pytest.fixture
@@ -38,7 +17,7 @@ async def make_client(server):
     clients = []
 
     def make(**arguments):
-        arguments = {"model": "scripted", "model_info": KNOWS_ALL, "max_retries": 0, **arguments}
+        arguments = {"model": "scripted", "model_info": INFO, "max_retries": 0, **arguments}
         clients.append(AnthropicChatCompletionClient(api_key=KEY, base_url=server.url, **arguments))
         return clients[-1]
 

@@ -19,8 +19,9 @@ from ferrogen.exceptions import (
 from ferrogen.models import UserMessage
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 
+from ..conversation import INFO
 from ..scripted_server import HANG_UP, RESET, json_response, sse_body
-from .conftest import KEY, KNOWS_ALL
+from .conftest import KEY
 from .frames import ended, frame, start, stream, text, whole
 
 QUESTION = [UserMessage(content="Weather in Turin?", source="traveller")]
@@ -98,7 +99,7 @@ async def test_the_sdk_retries_if_configured(server, make_client):
 @BOTH_WAYS
 async def test_no_server_at_the_address(ask):
     client = AnthropicChatCompletionClient(
-        model="m", api_key=KEY, base_url="http://127.0.0.1:1", model_info=KNOWS_ALL, max_retries=0
+        model="m", api_key=KEY, base_url="http://127.0.0.1:1", model_info=INFO, max_retries=0
     )
     with pytest.raises(ModelConnectionError, match="cannot be reached") as caught:
         await ask(client)
@@ -197,7 +198,7 @@ async def test_bytes_that_are_not_packed_as_they_say(server, client):
 
 
 async def test_without_a_key_the_error_says_so():
-    client = AnthropicChatCompletionClient(model="m", model_info=KNOWS_ALL)
+    client = AnthropicChatCompletionClient(model="m", model_info=INFO)
     with pytest.raises(ModelRequestError, match="api_key"):
         await asked(client)
     await client.close()
@@ -223,7 +224,7 @@ async def test_no_key_stands_in_an_error(server, client, ask):
 @BOTH_WAYS
 async def test_a_key_that_no_header_can_hold_is_not_shown(server, ask, key):
     client = AnthropicChatCompletionClient(
-        model="m", api_key=key, base_url=server.url, model_info=KNOWS_ALL, max_retries=0
+        model="m", api_key=key, base_url=server.url, model_info=INFO, max_retries=0
     )
     with pytest.raises(FerrogenError) as caught:
         await ask(client)

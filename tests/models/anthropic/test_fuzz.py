@@ -13,8 +13,9 @@ from ferrogen.models import CreateResult, UserMessage
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 
 from ...random_examples import examples
+from ..conversation import INFO
 from ..scripted_server import HANG_UP, RESET, ScriptedServer, json_response, sse_body
-from .conftest import KEY, KNOWS_ALL
+from .conftest import KEY
 from .frames import PING, closed, delta, ended, frame, opened, start, thinking, tool_use, whole
 
 QUESTION = [UserMessage(content="Weather in Turin?", source="traveller")]
@@ -55,7 +56,7 @@ async def outcome(response, ask):
             model="m",
             api_key=KEY,
             base_url=server.url,
-            model_info=KNOWS_ALL,
+            model_info=INFO,
             max_retries=0,
             http_client=anthropic.DefaultAsyncHttpxClient(limits=one_connection, timeout=10),
         )

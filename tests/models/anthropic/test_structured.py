@@ -10,13 +10,13 @@ from ferrogen.exceptions import ModelRequestError
 from ferrogen.models import UserMessage
 from ferrogen.models.providers.anthropic.structured import ANSWER_TOOL
 
-from .conftest import KNOWS_ALL
+from ..conversation import INFO
 from .frames import ended, start, stream, text, tool_use, whole
 
 QUESTION = [UserMessage(content="Weather in Turin?", source="traveller")]
 TOOL = {"name": "weather", "description": "Tells the weather."}
 ANSWER = '{"sky": "blue", "degrees": 21}'
-BY_TOOL = {**KNOWS_ALL, "structured_output": False}
+BY_TOOL = {**INFO, "structured_output": False}
 
 
 class Forecast(BaseModel):
@@ -202,7 +202,7 @@ async def test_a_list_is_requested_inside_an_object_and_returned_without_it(
     text = '{"value": [{"text": "a"}]}'
     call = {"type": "tool_use", "id": "1", "name": "final_answer", "input": json.loads(text)}
     server.play(whole({"type": "text", "text": text} if native else call))
-    client = make_client(model_info={**KNOWS_ALL, "structured_output": native})
+    client = make_client(model_info={**INFO, "structured_output": native})
     result = await client.create(QUESTION, json_output=Steps)
     sent = server.requests[0].json
     schema = (

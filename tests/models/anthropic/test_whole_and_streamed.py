@@ -2,70 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ferrogen import FunctionCall
 from ferrogen.exceptions import ModelError
-from ferrogen.models import AssistantMessage, CreateResult, UserMessage
+from ferrogen.models import CreateResult
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 
 from ...random_examples import examples
-from .conftest import KNOWS_ALL
+from ..fixed_service import FixedService
 
-QUESTION = [UserMessage(content="hello", source="me")]
-TOOLS: Any = [{"name": "hour"}, {"name": "week day"}]
-
-
-class Service(httpx2.AsyncBaseTransport):
-    """Answers every request with the same bytes, in pieces."""
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-        self.content_type = "application/json"
-        self.requests: list[Any] = []
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        self.requests.append(json.loads(await request.aread()))
-        headers = {"content-type": self.content_type}
-        return httpx2.Response(200, headers=headers, content=self._stream())
-
-    async def _stream(self) -> AsyncIterator[bytes]:
-        for piece in self.pieces:
-            yield piece
-
-
-SERVICE = Service()
-CLIENT = AnthropicChatCompletionClient(
-    model="some-model",
-    api_key="sk-some-key",
-    base_url="http://service.invalid",
-    model_info=KNOWS_ALL,
-    max_retries=0,
-    http_client=httpx2.AsyncClient(transport=SERVICE),
-)
-
-
-def whole(body: Any) -> CreateResult:
-    SERVICE.pieces, SERVICE.content_type = [json.dumps(body).encode()], "application/json"
-    return asyncio.run(CLIENT.create(QUESTION, tools=TOOLS))
-
-
-def streamed(pieces: list[bytes]) -> CreateResult:
-    async def collected() -> list[Any]:
-        return [item async for item in CLIENT.create_stream(QUESTION, tools=TOOLS)]
-
-    SERVICE.pieces, SERVICE.content_type = pieces, "text/event-stream"
-    *_, result = asyncio.run(collected())
-    assert isinstance(result, CreateResult)
-    return result
+TOOLS = [{"name": "hour"}, {"name": "week day"}]
+SERVICE = FixedService(AnthropicChatCompletionClient, "http://service.invalid", TOOLS)
 
 
 def comparable(result: CreateResult) -> Any:
@@ -76,11 +29,8 @@ def comparable(result: CreateResult) -> Any:
         FunctionCall(call.id, json.dumps(json.loads(call.arguments)), call.name)
         for call in result.content
     ]
-    said = AssistantMessage(content=result.content, thought=result.thought, source="a")
     body = {"type": "message", "content": [], "stop_reason": "end_turn", "usage": {}}
-    SERVICE.pieces, SERVICE.content_type = [json.dumps(body).encode()], "application/json"
-    asyncio.run(CLIENT.create([*QUESTION, said], tools=TOOLS))
-    return result.model_copy(update={"content": calls}), SERVICE.requests[-1]["messages"][1]
+    return result.model_copy(update={"content": calls}), SERVICE.sent_back(result, body)
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=10)
@@ -171,10 +121,10 @@ BODIES = st.fixed_dictionaries(
 @given(st.data())
 def test_a_response_is_the_same_whole_and_streamed(data: st.DataObject) -> None:
     body = data.draw(BODIES)
-    expected = comparable(whole(body))
+    expected = comparable(SERVICE.whole(body))
     events = data.draw(events_of(body))
-    assert comparable(streamed(data.draw(bytes_of(events)))) == expected
-    assert comparable(streamed([json.dumps(body).encode()])) == expected
+    assert comparable(SERVICE.streamed(data.draw(bytes_of(events)))) == expected
+    assert comparable(SERVICE.streamed([json.dumps(body).encode()])) == expected
 
 
 @examples(40)
@@ -196,4 +146,4 @@ def test_an_answer_that_is_cut_by_an_error_is_never_a_result(data: st.DataObject
     )
     place = data.draw(st.integers(0, len(stream) - 1))
     with pytest.raises(ModelError, match="queue full"):
-        streamed([*stream[:place], error, *stream[place:]])
+        SERVICE.streamed([*stream[:place], error, *stream[place:]])

@@ -5,24 +5,7 @@ import pytest
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 from ferrogen.models.openai import OpenAIChatCompletionClient
 
-from ..scripted_server import ScriptedServer
-
 KEY = "a-key-that-nobody-may-read"
-
-
-@pytest.fixture(autouse=True)
-def nothing_from_outside(monkeypatch):
-    """The loopback is no affair of a proxy, and keys of whoever runs the tests are not theirs."""
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
-
-
-@pytest.fixture
-async def server():
-    async with ScriptedServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A scripted server for each test, and a client of it that does not ask twice."""
+"""A client of the scripted server that does not ask twice."""
 
 from __future__ import annotations
 
@@ -12,19 +12,6 @@ from ferrogen.models.openai import OpenAIChatCompletionClient
 from ..scripted_server import ScriptedServer
 
 KEY = "sk-do-not-show-this-to-anybody"
-
-
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys and addresses of whoever runs the tests are not theirs."""
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "GEMINI_API_KEY", "AZURE_OPENAI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ScriptedServer]:
-    async with ScriptedServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -13,22 +13,16 @@ import pytest
 from ferrogen import ComponentModel
 from ferrogen.exceptions import ClientSetupError, ModelInfoError
 from ferrogen.model_context import TokenLimitedChatCompletionContext
-from ferrogen.models import ChatCompletionClient, ModelInfo, UserMessage
+from ferrogen.models import ChatCompletionClient, UserMessage
 from ferrogen.models.openai import AzureOpenAIChatCompletionClient, OpenAIChatCompletionClient
 from ferrogen.models.registry import UnknownModelWarning
 
+from ..conversation import INFO
 from ..scripted_server import ScriptedServer, json_response
 from .conftest import KEY
 from .responses import HELLO, whole
 
 MakeClient = Callable[..., OpenAIChatCompletionClient]
-INFO: ModelInfo = {
-    "vision": True,
-    "function_calling": True,
-    "json_output": True,
-    "structured_output": True,
-    "family": "unknown",
-}
 
 
 def test_an_unknown_model_is_taken_for_a_simple_one_with_a_warning(client_of: MakeClient) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,85 +12,25 @@ from hypothesis import strategies as st
 
 from ferrogen import FunctionCall
 from ferrogen.exceptions import ModelError
-from ferrogen.models import AssistantMessage, CreateResult, ModelInfo, UserMessage
+from ferrogen.models import CreateResult
 from ferrogen.models.openai import OpenAIChatCompletionClient
 
 from ...random_examples import examples
+from ..fixed_service import FixedService
 
-try:
-    import httpx2
-except ImportError:  # the HTTP library of older SDKs
-    import httpx as httpx2
-
-INFO: ModelInfo = {
-    "vision": True,
-    "function_calling": True,
-    "json_output": True,
-    "structured_output": True,
-    "family": "unknown",
-}
-QUESTION = [UserMessage(content="hello", source="me")]
-TOOLS: Any = [{"name": name} for name in ("hour", "day", "week day")]
+TOOLS = [{"name": name} for name in ("hour", "day", "week day")]
 WIRE_NAMES = {"hour": "hour", "day": "day", "week day": "week_day"}
 
 
-class Service(httpx2.AsyncBaseTransport):
-    """Answers every request with the same bytes, in pieces."""
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-        self.content_type = "application/json"
-        self.requests: list[Any] = []
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        self.requests.append(json.loads(await request.aread()))
-        headers = {"content-type": self.content_type}
-        return httpx2.Response(200, headers=headers, content=self._stream())
-
-    async def _stream(self) -> AsyncIterator[bytes]:
-        for piece in self.pieces:
-            yield piece
-
-
-SERVICE = Service()
-CLIENT = OpenAIChatCompletionClient(
-    model="some-model",
-    api_key="sk-some-key",
-    base_url="http://service.invalid/v1",
-    model_info=INFO,
-    max_retries=0,
-    http_client=httpx2.AsyncClient(transport=SERVICE),
-)
-
-
-def whole(body: Any, *pieces: bytes) -> CreateResult:
-    """Ask for a response in one piece."""
-    SERVICE.pieces = list(pieces) or [json.dumps(body).encode()]
-    SERVICE.content_type = "application/json"
-    return asyncio.run(CLIENT.create(QUESTION, tools=TOOLS))
-
-
-def streamed(pieces: list[bytes], content_type: str = "text/event-stream") -> CreateResult:
-    """Ask for a stream, and return its result."""
-
-    async def collected() -> list[Any]:
-        return [item async for item in CLIENT.create_stream(QUESTION, tools=TOOLS)]
-
-    SERVICE.pieces, SERVICE.content_type = pieces, content_type
-    *_, result = asyncio.run(collected())
-    assert isinstance(result, CreateResult)
-    return result
+SERVICE = FixedService(OpenAIChatCompletionClient, "http://service.invalid/v1", TOOLS)
+whole, streamed = SERVICE.whole, SERVICE.streamed
 
 
 def comparable(result: CreateResult) -> Any:
     """A result without the ids that were generated, and with what is sent back for its calls."""
     if isinstance(result.content, str):
         return result
-    SERVICE.pieces = [json.dumps({"choices": [{"message": {"content": "x"}}]}).encode()]
-    SERVICE.content_type = "application/json"
-    said = AssistantMessage(content=result.content, thought=result.thought, source="a")
-    asyncio.run(CLIENT.create([*QUESTION, said], tools=TOOLS))
-    sent_back = SERVICE.requests[-1]["messages"][-1]
+    sent_back = SERVICE.sent_back(result, {"choices": [{"message": {"content": "x"}}]})
     for call in sent_back["tool_calls"]:
         call["id"] = "" if call["id"].startswith("call_") else call["id"]
     ids = [call.id for call in result.content]

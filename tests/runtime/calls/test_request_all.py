@@ -47,6 +47,18 @@ def after(seconds: float) -> Any:
     return respond
 
 
+async def keep_tokens(runtime: Runtime, seconds: float) -> list[CancellationToken]:
+    """Subscribe an agent that takes some time; return the tokens that it gets."""
+    tokens: list[CancellationToken] = []
+
+    async def keep(agent: Doing, message: Any, ctx: MessageContext) -> None:
+        tokens.append(ctx.cancellation_token)
+        await asyncio.sleep(seconds)
+
+    await subscribe(runtime, "a", keep)
+    return tokens
+
+
 async def test_every_subscriber_responds(runtime: Runtime) -> None:
     slow = await subscribe(runtime, "slow", after(5))
     fast = await subscribe(runtime, "fast", after(1))
@@ -148,12 +160,7 @@ async def test_handlers_that_run_at_the_end_see_a_cancelled_token_and_continue(
 
 
 async def test_a_response_does_not_cancel_the_token_of_its_handler(runtime: Runtime) -> None:
-    tokens: list[CancellationToken] = []
-
-    async def keep(agent: Doing, message: Any, ctx: MessageContext) -> None:
-        tokens.append(ctx.cancellation_token)
-
-    await subscribe(runtime, "a", keep)
+    tokens = await keep_tokens(runtime, seconds=0)
     await runtime.request_all(QUESTION, POLL)
     assert [token.is_cancelled() for token in tokens] == [False]
 
@@ -241,13 +248,7 @@ async def test_a_topic_is_required(runtime: Runtime) -> None:
 
 
 async def test_a_token_cancels_the_call_and_all_requests(runtime: Runtime) -> None:
-    tokens: list[CancellationToken] = []
-
-    async def keep(agent: Doing, message: Any, ctx: MessageContext) -> None:
-        tokens.append(ctx.cancellation_token)
-        await asyncio.sleep(60)
-
-    await subscribe(runtime, "a", keep)
+    tokens = await keep_tokens(runtime, seconds=60)
     token = CancellationToken()
     asyncio.get_running_loop().call_later(5, token.cancel)
     with pytest.raises(asyncio.CancelledError):
@@ -257,13 +258,7 @@ async def test_a_token_cancels_the_call_and_all_requests(runtime: Runtime) -> No
 
 
 async def test_cancelling_the_caller_cancels_all_requests(runtime: Runtime) -> None:
-    tokens: list[CancellationToken] = []
-
-    async def keep(agent: Doing, message: Any, ctx: MessageContext) -> None:
-        tokens.append(ctx.cancellation_token)
-        await asyncio.sleep(60)
-
-    await subscribe(runtime, "a", keep)
+    tokens = await keep_tokens(runtime, seconds=60)
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(runtime.request_all(QUESTION, POLL), 5)
     assert [one.is_cancelled() for one in tokens] == [True]

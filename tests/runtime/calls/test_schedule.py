@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -293,35 +294,43 @@ async def test_a_delay_leaves_out_times_of_a_cron_expression(runtime: Runtime) -
     assert record.times == [180]
 
 
+SetClock = Callable[[timedelta], None]
+
+
+@pytest.fixture
+async def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
+    """Sets the wall clock of the event loop forward or back, by what is given."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    right = loop.wall_time
+
+    def set_by(error: timedelta) -> None:
+        monkeypatch.setattr(loop, "wall_time", lambda: right() + error)
+
+    return set_by
+
+
 async def test_a_clock_that_is_set_back_repeats_no_time(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, set_clock: SetClock
 ) -> None:
     record = Record()
     a = await register(runtime, "a", record)
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualTimeLoop)
-    real, error = loop.wall_time, timedelta()
-    monkeypatch.setattr(loop, "wall_time", lambda: real() + error)
     schedule = runtime.schedule(TICK, a(), cron="0 * * * *")
     await asyncio.sleep(3601)
-    error = timedelta(minutes=-30)
+    set_clock(timedelta(minutes=-30))
     await asyncio.sleep(3 * 3600)
     assert record.times == [3600, 2 * 3600 + 1800, 3 * 3600 + 1800]
     schedule.cancel()
 
 
 async def test_a_clock_that_is_set_forward_is_noticed_within_an_hour(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, set_clock: SetClock
 ) -> None:
     record = Record()
     a = await register(runtime, "a", record)
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualTimeLoop)
-    real, error = loop.wall_time, timedelta()
-    monkeypatch.setattr(loop, "wall_time", lambda: real() + error)
     schedule = runtime.schedule(TICK, a(), cron="@daily", count=1)
     await asyncio.sleep(60)
-    error = timedelta(days=2)
+    set_clock(timedelta(days=2))
     await schedule.wait()
     assert record.times == [3600]
 
