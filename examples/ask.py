@@ -1,4 +1,4 @@
-"""Asks a language model by Ferrogen's own client: the answer as it is written, then as an object.
+"""Asks a language model by Ferrogen's own client: the response as a stream, then as an object.
 
     python examples/ask.py "Which rivers flow through Turin?"
 
@@ -31,7 +31,7 @@ class Names(BaseModel):
 async def ask(question: str, ledger: UsageLedger) -> Names:
     model = OpenAIChatCompletionClient(
         model=os.environ.get("MODEL", "gpt-4o-mini"),
-        max_retries=0,  # Retrying sees to that
+        max_retries=0,  # Retrying does the retries
         ledger=ledger,
         model_info={
             "vision": False,

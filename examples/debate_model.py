@@ -117,7 +117,7 @@ class Model:
                 raise ModelError("the connection was closed")
         except Exception as error:  # SDK versions differ in what they raise when a server dies
             fault = "broke off in the middle of an answer" if words else "gave no answer"
-            # A web page that explains the error is no sentence.
+            # A web page that explains the error is not a sentence.
             reason = " ".join(str(error).partition("<")[0].split()).rstrip(".")[:200]
             reason = reason or type(error).__name__
             raise ModelError(f"the model at {self.address} {fault}: {reason}") from error
@@ -128,7 +128,7 @@ class Replay:
     """Says at once what a model has said before: this is how the runtime's time is measured.
 
     In the live debate the runtime delivers to some agents while the model works for others, and no
-    clock can tell the two apart. From the recorded words, the same messages go between the same
+    clock can separate the two. From the recorded words, the same messages go between the same
     agents with nothing to wait for.
     """
 

@@ -185,7 +185,7 @@ def test_a_terminal_gets_colours_and_progress(
     try:
         while piece := os.read(terminal, 4096):
             shown += piece
-    except OSError:  # how a terminal says that nobody is left at the other end
+    except OSError:  # how a terminal reports that the other end is closed
         pass
     finally:
         os.close(terminal)

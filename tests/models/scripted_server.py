@@ -67,7 +67,7 @@ def sse_response(
     """Answer with server-sent events, each in an HTTP chunk of its own.
 
     An event is what stands behind ``data:`` (text as it is, anything else as JSON), bytes for a
-    chunk of any content, or a step that is no bytes. A tuple names its event: (name, data).
+    chunk of any content, or a step that is not bytes. A tuple names its event: (name, data).
 
     Args:
         events: What is sent.
@@ -95,7 +95,7 @@ class ScriptedServer:
     """
 
     responses: deque[Answer] = field(default_factory=deque)
-    otherwise: Answer | None = None  # what is answered once the responses are used up
+    otherwise: Answer | None = None  # sent once the responses are used up
     requests: list[Request] = field(default_factory=list)
     connections: int = 0  # how many are open
     accepted: int = 0  # how many there ever were
@@ -173,7 +173,7 @@ class ScriptedServer:
 async def _play(
     steps: Iterable[Step], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> bool:
-    """Carry out the steps; tell whether the connection can take another request."""
+    """Carry out the steps; return whether the connection can take another request."""
     for step in steps:
         if isinstance(step, bytes):
             writer.write(step)
@@ -197,7 +197,7 @@ async def _wait(gate: asyncio.Event, reader: asyncio.StreamReader) -> None:
     try:
         await asyncio.wait({opened, left}, return_when=asyncio.FIRST_COMPLETED)
         if not opened.done():
-            raise ConnectionResetError("the client left, or spoke before it was answered")
+            raise ConnectionResetError("the client left, or sent more before the response")
     finally:
         opened.cancel()
         left.cancel()

@@ -1,4 +1,4 @@
-"""The client of Anthropic's API with a server and a model that nobody scripted."""
+"""The client of Anthropic's API with a real server and model."""
 
 import asyncio
 import os
@@ -92,7 +92,7 @@ async def test_cancelling_makes_the_server_free_for_the_next_question(client):
 
     with pytest.raises(asyncio.CancelledError):
         await listen()
-    # It answers one request at a time.
+    # It serves one request at a time.
     assert (await client.create(QUESTION, extra_create_args={"max_tokens": 2})).content
 
 

@@ -1,4 +1,4 @@
-"""Killable tools run in processes of their own, which end when nobody waits for them."""
+"""Killable tools run in processes of their own, which end with their last waiter."""
 
 import asyncio
 import multiprocessing
@@ -102,7 +102,7 @@ async def test_what_cannot_be_sent_back_is_an_error_that_says_so(function):
 
 @pytest.mark.parametrize("function", [end, leave])
 async def test_a_process_that_ends_without_a_result_is_an_error(function):
-    with pytest.raises(ToolProcessError, match="ended with exit code 7 before it answered"):
+    with pytest.raises(ToolProcessError, match="ended with exit code 7 before it responded"):
         await call(killable(function), code=7)
 
 
@@ -122,7 +122,7 @@ async def test_cancelling_kills_the_process_and_what_it_started(how, function, t
         running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    with pipe:  # it ends when nobody is left who could write
+    with pipe:  # it ends with the last writer
         assert await asyncio.wait_for(asyncio.to_thread(pipe.read), 30) == ""
 
 

@@ -39,7 +39,7 @@ class Outcome:
     """Which request it was, from 0 on."""
 
     result: CreateResult | None = None
-    """The answer, unless it failed."""
+    """The response, unless it failed."""
 
     error: Exception | None = None
     """What the client raised, if it failed."""

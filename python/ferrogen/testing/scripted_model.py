@@ -59,7 +59,7 @@ class ScriptedModel(AnsweringClient, Component[ScriptedModelConfig]):
     A token is a word, so that usage is known beforehand.
 
     Args:
-        lines: The responses, one for each request; or a function that answers every request.
+        lines: The responses, one for each request; or a function that returns every response.
         model_info: What it says of its model; by default that it can do everything.
         context_length: The tokens that a request may have.
 
@@ -77,8 +77,8 @@ class ScriptedModel(AnsweringClient, Component[ScriptedModelConfig]):
             question = [UserMessage(content="Is it sunny in Turin?", source="me")]
             called = await model.create(question)
             assert called.content == [FunctionCall("call_1", '{"city": "Turin"}', "weather")]
-            answered = await model.create(question)
-            assert (answered.content, answered.usage.prompt_tokens) == ("It is sunny.", 5)
+            result = await model.create(question)
+            assert (result.content, result.usage.prompt_tokens) == ("It is sunny.", 5)
             assert len(model.requests) == 2
 
 
@@ -146,10 +146,7 @@ class ScriptedModel(AnsweringClient, Component[ScriptedModelConfig]):
         if self._answer_all is not None:
             return self._answer_all(messages)
         if not self._lines:
-            raise ModelError(
-                "the scripted model has answered all that it was given answers for; give it one "
-                "more line"
-            )
+            raise ModelError("the scripted model has no more responses: pass it one more line")
         return self._lines.pop(0)
 
     def _result(self, request: Request, content: str | Sequence[FunctionCall]) -> CreateResult:
@@ -205,7 +202,7 @@ class ScriptedModel(AnsweringClient, Component[ScriptedModelConfig]):
 
     def _to_config(self) -> ScriptedModelConfig:
         if self._answer_all is not None:
-            raise ClientSetupError("a scripted model that answers by a function cannot be dumped")
+            raise ClientSetupError("a scripted model with a function cannot be dumped")
         plain = [line for line in self._lines if not _has_an_error(line)]
         if len(plain) < len(self._lines):
             raise ClientSetupError("a scripted model that is to raise errors cannot be dumped")

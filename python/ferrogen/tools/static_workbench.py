@@ -122,7 +122,7 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
             value = await self._run(tool, arguments or {}, token, call_id)
         except Exception as error:  # noqa: BLE001 - the model gets the error, and can correct the call
             return failed(name, error)
-        return answer(name, tool, value)
+        return to_result(name, tool, value)
 
     async def start(self) -> None:
         """Do nothing: the tools are ready."""
@@ -172,7 +172,7 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
         return cls([BaseTool.load_component(tool) for tool in config.tools], config.tool_overrides)
 
 
-def answer(name: str, tool: BaseTool[Any, Any], value: Any) -> ToolResult:
+def to_result(name: str, tool: BaseTool[Any, Any], value: Any) -> ToolResult:
     """Return the result of a call, or the error of its conversion to text."""
     try:
         text = tool.return_value_as_string(value)

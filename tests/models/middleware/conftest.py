@@ -7,12 +7,12 @@ from ferrogen.models.openai import OpenAIChatCompletionClient
 
 from ..scripted_server import ScriptedServer
 
-KEY = "a-key-that-nobody-may-read"
+KEY = "a-key-that-must-not-leak"
 
 
 @pytest.fixture(autouse=True)
 def nothing_from_outside(monkeypatch):
-    """The loopback is no affair of a proxy, and keys of whoever runs the tests are not theirs."""
+    """Loopback requests bypass proxies, and the tests ignore the keys in the environment."""
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     for name in ("NO_PROXY", "no_proxy"):

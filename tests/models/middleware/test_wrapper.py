@@ -1,4 +1,4 @@
-"""A wrapper hands out results only, and knows the client within."""
+"""Middleware returns results only, and exposes its inner client."""
 
 import pytest
 

@@ -11,12 +11,12 @@ from ferrogen.models.openai import OpenAIChatCompletionClient
 
 from ..scripted_server import ScriptedServer
 
-KEY = "sk-do-not-show-this-to-anybody"
+KEY = "sk-do-not-show-this"
 
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys and addresses of whoever runs the tests are not theirs."""
+    """The tests ignore the keys and addresses in the environment."""
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "GEMINI_API_KEY", "AZURE_OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 

@@ -45,7 +45,7 @@ class FallbackConfig(BaseModel):
 class Fallback(Middleware, Component[FallbackConfig]):
     """Uses the next client when one failed.
 
-    Each request begins with the first client. Once a piece of a streamed answer is handed out, a
+    Each request begins with the first client. Once a piece of a streamed response is yielded, a
     failure is final. What it says of its model is what holds for all of them: an ability that
     each has, the most tokens that any counts, the least room that any has left. Its family is
     that of the first.

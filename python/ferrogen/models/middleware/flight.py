@@ -11,7 +11,7 @@ from ferrogen.models.results import CreateResult
 
 
 class Flight:
-    """A request on its way, and what has come of it so far.
+    """A request in flight, and what was received so far.
 
     It continues as long as it has followers, also without the first one. When the last one
     leaves, it is cancelled.
@@ -51,7 +51,7 @@ class Flight:
         news.set_result(None)
 
     async def follow(self, token: CancellationToken | None) -> Answer:
-        """Yield the answer from its beginning on.
+        """Yield the response from its beginning on.
 
         The result is as it came for the first that it is given to; the others learn that it was
         there already, so that it is not paid for twice.

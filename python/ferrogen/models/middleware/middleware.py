@@ -37,7 +37,7 @@ class AnsweringClient(ChatCompletionClient):
         extra_create_args: Mapping[str, Any] | None = None,
         cancellation_token: CancellationToken | None = None,
     ) -> CreateResult:
-        """Ask the model once, and wait for the whole answer; see `ChatCompletionClient.create`."""
+        """Send one request and wait for the response; see `ChatCompletionClient.create`."""
         extra = extra_create_args or {}
         request = Request(
             messages, tools, tool_choice, json_output, extra, cancellation_token, streaming=False
@@ -47,7 +47,7 @@ class AnsweringClient(ChatCompletionClient):
             async for item in items:
                 result = item
         if not isinstance(result, CreateResult):
-            raise ModelResponseError("the client's answer ends without a result")
+            raise ModelResponseError("the client's response ends without a result")
         return result
 
     def create_stream(
@@ -60,7 +60,7 @@ class AnsweringClient(ChatCompletionClient):
         extra_create_args: Mapping[str, Any] | None = None,
         cancellation_token: CancellationToken | None = None,
     ) -> Answer:
-        """Ask the model, and yield the answer as it comes; see `ChatCompletionClient`."""
+        """Ask the model, and yield the response as it comes; see `ChatCompletionClient`."""
         extra = extra_create_args or {}
         return self._answer(
             Request(

@@ -32,15 +32,15 @@ class RateLimitedConfig(BaseModel):
 class RateLimited(Middleware, Component[RateLimitedConfig]):
     """A client that waits until it may ask: so many requests and tokens a minute.
 
-    Tokens are estimated before the request and corrected by the usage in its answer. A request
-    that failed keeps its estimate, since the service may have counted it. One that a cache
-    within answered does not count.
+    Tokens are estimated before the request and corrected by the usage in its response. A request
+    that failed keeps its estimate, since the service may have counted it. A hit of an
+    inner cache does not count.
 
     Args:
         client: The client that is asked.
         limiter: Says when. Give several clients the same one if they share an account; for a
             limiter that is still shared after dumping and loading, use `RateLimiter.named`.
-        answer_tokens: The tokens that an answer is taken to have beforehand, unless the request
+        answer_tokens: The tokens that a response is taken to have beforehand, unless the request
             has ``max_tokens`` or the like among its extra arguments.
 
     Example:

@@ -43,7 +43,7 @@ class RecorderConfig(BaseModel):
 class Recorder(Middleware, Component[RecorderConfig]):
     """Writes requests and responses into a file, for `Replay`.
 
-    The file is JSON, and complete after each answer. A file that was there is replaced. Keys are
+    The file is JSON, and complete after each response. A file that was there is replaced. Keys are
     never written: neither what the client and the environment have of them, nor what is shaped
     like a key, nor an extra argument under a name such as ``authorization``. Failures of the
     service are recorded too, as errors of Ferrogen; a response whose caller has left is not.
@@ -52,7 +52,7 @@ class Recorder(Middleware, Component[RecorderConfig]):
         client: The client that is asked.
         path: The file.
         redact: Regular expressions of more that must not be written. `Replay` needs the same.
-        clock: Tells the time, for a service that says at what time to ask again.
+        clock: The source of time, for a service that says when to retry.
 
     Raises:
         ClientSetupError: There is no such folder.
@@ -123,7 +123,7 @@ class Recorder(Middleware, Component[RecorderConfig]):
                         await self._write(exchange, pieces, {"error": failure})
                     raise
                 if isinstance(item, CreateResult):
-                    # Before it is handed out: who has the result may leave.
+                    # Before it is yielded: the consumer may stop then.
                     await self._write(exchange, pieces, {"result": written_result(item)})
                 else:
                     pieces.append(item)

@@ -22,7 +22,7 @@ Answer = AsyncGenerator[str | CreateResult, None]
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of `ChatCompletionClient.create`, and whether the answer is streamed."""
+    """The arguments of `ChatCompletionClient.create`, and whether the response is streamed."""
 
     messages: Sequence[LLMMessage]
     tools: Sequence[Tool | ToolSchema]
