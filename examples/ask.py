@@ -43,27 +43,27 @@ async def ask(question: str, ledger: UsageLedger) -> Names:
     )
     client = Retrying(model, attempts=3)
     try:
-        answer = await streamed_answer(client, question)
-        listing = UserMessage(content=f"List the names in this text: {answer}", source="you")
+        text = await streamed_response(client, question)
+        listing = UserMessage(content=f"List the names in this text: {text}", source="you")
         result = await client.create([listing], json_output=Names)
     finally:
         await client.close()
     return Names.model_validate_json(str(result.content))
 
 
-async def streamed_answer(client: ChatCompletionClient, question: str) -> str:
+async def streamed_response(client: ChatCompletionClient, question: str) -> str:
     messages: list[LLMMessage] = [
         SystemMessage(content="You answer in one short sentence."),
         UserMessage(content=question, source="you"),
     ]
-    answer = ""
+    response = ""
     async for piece in client.create_stream(messages):
         if isinstance(piece, CreateResult):
-            answer = str(piece.content)
+            response = str(piece.content)
         else:
             print(piece, end="", flush=True)
     print()
-    return answer
+    return response
 
 
 def main() -> int:

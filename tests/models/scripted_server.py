@@ -55,7 +55,7 @@ def raw(*steps: Step) -> list[Step]:
 def json_response(
     body: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> list[Step]:
-    """Answer with a whole JSON body; bytes and text are sent as they are."""
+    """Respond with a whole JSON body; bytes and text are sent as they are."""
     content = body if isinstance(body, bytes) else str.encode(_text(body))
     fields = {"content-type": "application/json", "content-length": len(content), **(headers or {})}
     return [_head(status, fields) + content]
@@ -64,7 +64,7 @@ def json_response(
 def sse_response(
     *events: Any, done: bool = True, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> list[Step]:
-    """Answer with server-sent events, each in an HTTP chunk of its own.
+    """Respond with server-sent events, each in an HTTP chunk of its own.
 
     An event is what stands behind ``data:`` (text as it is, anything else as JSON), bytes for a
     chunk of any content, or a step that is not bytes. A tuple names its event: (name, data).
@@ -82,14 +82,14 @@ def sse_response(
 
 
 def sse_body(*chunks: bytes) -> list[Step]:
-    """Answer with a complete body of server-sent events, split into HTTP chunks as it is given."""
+    """Respond with a complete body of server-sent events, split into HTTP chunks as it is given."""
     fields = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
     return [_head(200, fields), *(_http_chunk(chunk) for chunk in chunks if chunk), b"0\r\n\r\n"]
 
 
 @dataclass
 class ScriptedServer:
-    """Answers each request with the next of its responses, and remembers what it was asked.
+    """Sends its responses in order, one for each request, and records the requests.
 
     Used as an asynchronous context manager; ``url`` is then where it listens.
     """
@@ -101,7 +101,7 @@ class ScriptedServer:
     accepted: int = 0  # how many there ever were
 
     def play(self, *responses: Answer) -> None:
-        """Answer the next requests like this."""
+        """Queue responses for the next requests."""
         self.responses.extend(responses)
 
     @property

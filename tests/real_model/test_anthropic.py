@@ -86,8 +86,8 @@ async def test_cancelling_makes_the_server_free_for_the_next_question(client):
     long = {"max_tokens": 1500, "stop_sequences": ["\0"]}
 
     async def listen():
-        answers = client.create_stream(QUESTION, extra_create_args=long, cancellation_token=token)
-        async for _ in answers:
+        pieces = client.create_stream(QUESTION, extra_create_args=long, cancellation_token=token)
+        async for _ in pieces:
             token.cancel()
 
     with pytest.raises(asyncio.CancelledError):

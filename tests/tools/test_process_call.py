@@ -67,7 +67,7 @@ def hang_with_a_child(report: str) -> None:
 
 
 def answer_and_stay(report: str) -> str:
-    """Answer, and leave a thread behind that keeps the process alive and the pipe open."""
+    """Return, and leave a thread behind that keeps the process alive and the pipe open."""
     pipe = os.open(report, os.O_WRONLY)
     threading.Thread(target=time.sleep, args=(600,)).start()
     os.write(pipe, b"started\n")
@@ -177,7 +177,7 @@ def test_a_tool_of_the_program_itself_can_be_killable(tmp_path):
         "def pid() -> int:\n"
         "    return os.getpid()\n"
         "if __name__ == '__main__':\n"
-        "    tool = KillableFunctionTool(pid, 'tells')\n"
+        "    tool = KillableFunctionTool(pid, 'Returns the id.')\n"
         "    print(asyncio.run(tool.run_json({}, CancellationToken())) != os.getpid())\n"
     )
     done = subprocess.run(

@@ -18,7 +18,7 @@ from ferrogen.models.families import ModelFamily
 from ferrogen.models.messages import FunctionExecutionResult, LLMMessage
 from ferrogen.models.middleware.clock import Clock, pause
 from ferrogen.models.middleware.middleware import AnsweringClient
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo
 from ferrogen.models.results import CreateResult, RequestUsage
 from ferrogen.tools.protocol import Tool
@@ -118,7 +118,7 @@ class ScriptedModel(AnsweringClient, Component[ScriptedModelConfig]):
         """
         return FunctionCall(id="", name=name, arguments=json.dumps(arguments, ensure_ascii=False))
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         await pause(Clock(), 0, request.cancellation_token)
         self.requests.append(list(request.messages))
         line = self._next(request.messages)

@@ -25,7 +25,7 @@ TOOLS: Any = [{"name": "hour"}, {"name": "week day"}]
 
 
 class Service(httpx2.AsyncBaseTransport):
-    """Answers every request with the same bytes, in pieces."""
+    """Responds to every request with the same bytes, in pieces."""
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []

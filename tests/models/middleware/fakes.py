@@ -72,9 +72,9 @@ class GatedClient(ScriptedClient):
         self.broken_off = 0
         self._after = after
 
-    async def _answer(self, request):
+    async def _respond(self, request):
         number = 0
-        async with aclosing(super()._answer(request)) as items:
+        async with aclosing(super()._respond(request)) as items:
             if not self._after:
                 await self._pass(request)
             async for item in items:

@@ -284,11 +284,11 @@ async def test_concurrent_equal_requests_are_sent_and_paid_for_once():
 def test_equal_requests_of_two_event_loops_each_get_a_response():
     together = threading.Barrier(2)
 
-    def answer(messages):
+    def respond(messages):
         together.wait()  # both are in flight
         return "Ciao!"
 
-    client = Cached(ScriptedClient(answer), model="m")
+    client = Cached(ScriptedClient(respond), model="m")
 
     def ask():
         return asyncio.run(client.create([UserMessage(content="Hello", source="me")])).content

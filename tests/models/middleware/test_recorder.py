@@ -116,7 +116,7 @@ async def test_a_stream_closed_after_the_result_is_recorded(path):
 
 
 class Lagging(GatedClient):
-    """Answers the first request when its gate is open, and the others at once."""
+    """Responds to the first request when its gate is open, and to the others at once."""
 
     async def _pass(self, request):
         if request.messages[-1].content == "first":

@@ -10,7 +10,7 @@ from .fakes import QUESTION
 
 
 class Mute(ScriptedClient):
-    async def _answer(self, request):
+    async def _respond(self, request):
         yield "le"
 
 

@@ -37,7 +37,7 @@ WIRE_NAMES = {"hour": "hour", "day": "day", "week day": "week_day"}
 
 
 class Service(httpx2.AsyncBaseTransport):
-    """Answers every request with the same bytes, in pieces."""
+    """Responds to every request with the same bytes, in pieces."""
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []

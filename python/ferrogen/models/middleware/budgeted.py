@@ -15,7 +15,7 @@ from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.middleware.budget import Budget, Spending
 from ferrogen.models.middleware.estimate import estimated_usage
 from ferrogen.models.middleware.middleware import Middleware
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.settings import at_least
 from ferrogen.models.registry import ModelEntry, known_model
 from ferrogen.models.results import CreateResult, RequestUsage
@@ -103,7 +103,7 @@ class Budgeted(Middleware, Component[BudgetedConfig]):
         """What may be spent, and was."""
         return self._budget
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         estimate = self._spending(estimated_usage(self._client, request, self._answer_tokens))
         reservation = self._budget.reserve(estimate)
         spent = Spending(calls=1)

@@ -22,7 +22,7 @@ from ferrogen.models.middleware.clock import Clock
 from ferrogen.models.middleware.flight import Flight
 from ferrogen.models.middleware.identity import identity
 from ferrogen.models.middleware.middleware import Middleware
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.request_form import fingerprint, written
 from ferrogen.models.middleware.settings import above_zero
 from ferrogen.models.results import CreateResult, RequestUsage
@@ -117,7 +117,7 @@ class Cached(Middleware, Component[CachedConfig]):
         if (close := getattr(self._store, "close", None)) is not None:
             await self._ask_store(close)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         key = fingerprint({"model": self._identity, **written(request)})
         # The task of a flight belongs to one event loop, so callers in another do not join it.
         place = (key, request.streaming, asyncio.get_running_loop())
@@ -133,7 +133,7 @@ class Cached(Middleware, Component[CachedConfig]):
     def _start(self, place: _Place, request: Request) -> Flight:
         key = place[0]
 
-        def begin(token: CancellationToken) -> Answer:
+        def begin(token: CancellationToken) -> ResponseStream:
             return self._remember(key, request.under(token))
 
         def over() -> None:
@@ -144,7 +144,7 @@ class Cached(Middleware, Component[CachedConfig]):
         flight.start()
         return flight
 
-    async def _remember(self, key: str, request: Request) -> Answer:
+    async def _remember(self, key: str, request: Request) -> ResponseStream:
         entry = await self._find(key)
         if entry is not None:
             for item in entry.items(streaming=request.streaming):

@@ -87,9 +87,11 @@ def read_cassette(path: Path) -> Cassette:
 
 
 def _read_exchange(form: dict[str, Any]) -> Exchange:
-    answer = form["answer"]
-    end = read_failure(answer["error"]) if "error" in answer else read_result(answer["result"])
-    pieces = answer.get("pieces", [])
+    recorded = form["answer"]
+    end = (
+        read_failure(recorded["error"]) if "error" in recorded else read_result(recorded["result"])
+    )
+    pieces = recorded.get("pieces", [])
     return Exchange(form["number"], form["request"], form["streaming"], pieces, end)
 
 

@@ -23,8 +23,8 @@ from ferrogen.models.waiting_time import waiting_time
 FailureKind = Literal[
     "rate_limit", "server", "timeout", "connection", "response", "refused", "budget", "other"
 ]
-"""What went wrong: status 429; another status that may pass, such as 503; no response in time; no
-connection; an unreadable response; a status that will not pass, such as 401; a budget is spent."""
+"""What went wrong: status 429; another transient status, such as 503; no response in time; no
+connection; an unreadable response; a permanent error status, such as 401; a budget is spent."""
 
 TRANSIENT: tuple[FailureKind, ...] = ("rate_limit", "server", "timeout", "connection")
 """What may be gone a moment later."""

@@ -24,7 +24,7 @@ from ferrogen.models.middleware.failures import (
     known_kinds,
 )
 from ferrogen.models.middleware.middleware import Middleware
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.model_info import ModelInfo
 from ferrogen.models.results import RequestUsage
 from ferrogen.models.usage import DetailedUsage, detailed
@@ -95,7 +95,7 @@ class Fallback(Middleware, Component[FallbackConfig]):
         """Return all clients, in the order in which they are asked."""
         return self._clients
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         errors: list[Exception] = []
         for client in self._clients:
             handed_out = False

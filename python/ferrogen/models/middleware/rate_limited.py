@@ -14,7 +14,7 @@ from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.middleware.estimate import estimated_usage
 from ferrogen.models.middleware.middleware import Middleware
 from ferrogen.models.middleware.rate_limiter import RateLimiter
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.settings import at_least
 from ferrogen.models.results import CreateResult
 
@@ -82,7 +82,7 @@ class RateLimited(Middleware, Component[RateLimitedConfig]):
         """What says when the client may ask."""
         return self._limiter
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         tokens = 0
         if self._limiter.tokens_per_minute is not None:  # counting takes its time
             estimate = estimated_usage(self._client, request, self._answer_tokens)

@@ -24,7 +24,7 @@ from ferrogen.models.middleware.clock import Clock
 from ferrogen.models.middleware.failure_form import written_failure
 from ferrogen.models.middleware.middleware import Middleware
 from ferrogen.models.middleware.redaction import Redaction, secrets_of
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.request_form import written
 from ferrogen.models.middleware.result_form import written_result
 from ferrogen.models.results import CreateResult
@@ -103,7 +103,7 @@ class Recorder(Middleware, Component[RecorderConfig]):
         self._lock = Lock()
         self._has_file = False
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         self._begun += 1
         exchange = {
             "number": self._begun,
@@ -132,10 +132,10 @@ class Recorder(Middleware, Component[RecorderConfig]):
     async def _write(
         self, exchange: dict[str, Any], pieces: Sequence[str], end: dict[str, Any]
     ) -> None:
-        answer = self._redaction(end)
+        recorded = self._redaction(end)
         if exchange["streaming"]:
-            answer = {"pieces": self._redaction.pieces(pieces), **answer}
-        await asyncio.to_thread(self._add, {**exchange, "answer": answer})
+            recorded = {"pieces": self._redaction.pieces(pieces), **recorded}
+        await asyncio.to_thread(self._add, {**exchange, "answer": recorded})
 
     def _add(self, exchange: dict[str, Any]) -> None:
         with self._lock:

@@ -18,7 +18,7 @@ from ferrogen.models.messages import LLMMessage
 from ferrogen.models.middleware.cassette import Exchange, read_cassette
 from ferrogen.models.middleware.middleware import AnsweringClient
 from ferrogen.models.middleware.redaction import Redaction
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.request_form import written
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo
 from ferrogen.models.results import CreateResult, RequestUsage
@@ -102,7 +102,7 @@ class Replay(AnsweringClient, Component[ReplayConfig]):
         """The number of recorded responses that were not returned yet."""
         return len(self._left)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         exchange = self._take(self._redaction.request(written(request)), request.streaming)
         if request.streaming:
             for piece in exchange.pieces:

@@ -25,7 +25,7 @@ from ferrogen.models.middleware.failures import (
     retry_after,
 )
 from ferrogen.models.middleware.middleware import Middleware
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.settings import above_zero, at_least
 
 _LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
@@ -115,7 +115,7 @@ class Retrying(Middleware, Component[RetryingConfig]):
         self._clock = clock or Clock()
         self._random = random
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         start = self._clock.monotonic()
         for attempt in count(1):
             handed_out = False

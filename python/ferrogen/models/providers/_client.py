@@ -115,7 +115,7 @@ class ProviderClient(ChatCompletionClient):
         call = self._call(request)
         with chat_span(self._model, self._provider) as span:
             result = None
-            async for item in self._answer(request, call, cancellation_token):
+            async for item in self._respond(request, call, cancellation_token):
                 result = item
             if not isinstance(result, CreateResult):
                 raise ModelResponseError("the response ended without a result")
@@ -156,7 +156,7 @@ class ProviderClient(ChatCompletionClient):
         self, request: ModelRequest, call: Call, token: CancellationToken | None
     ) -> AsyncGenerator[str | CreateResult, None]:
         with chat_span(self._model, self._provider) as span:
-            response = self._answer(request, call, token)
+            response = self._respond(request, call, token)
             async with aclosing(response) as items:
                 async for item in items:
                     if isinstance(item, str):
@@ -167,7 +167,7 @@ class ProviderClient(ChatCompletionClient):
         log_stream_end(result)
         yield result
 
-    async def _answer(
+    async def _respond(
         self, request: ModelRequest, call: Call, token: CancellationToken | None
     ) -> AsyncGenerator[str | CreateResult, None]:
         """Send a request, and yield the pieces of the response and its result."""
