@@ -171,7 +171,7 @@ class UsageLedger:
         Args:
             usage: What it took.
             cached: Whether it is a cache hit, which counts for the total only.
-            agent: Who asked, if not the agent whose handler is running.
+            agent: The agent that sent the request; by default the one whose handler runs.
         """
         self._total += usage
         if cached:

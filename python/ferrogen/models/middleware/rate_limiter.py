@@ -161,7 +161,7 @@ class RateLimiter:
         self._look_again()
 
     def _look_again(self) -> None:
-        """Wake who waits at the door of each loop; it may be that of another thread."""
+        """Wake the waiters of each event loop, also those in other threads."""
         for waiting in list(self._waiting):
             with suppress(RuntimeError):  # its event loop was closed, so there are no waiters
                 waiting.get_loop().call_soon_threadsafe(waiting.cancel)
