@@ -1,4 +1,4 @@
-"""Asks a language model by Ferrogen's own client: the answer as it is written, then as an object.
+"""Asks a language model by Ferrogen's own client: the response as a stream, then as an object.
 
     python examples/ask.py "Which rivers flow through Turin?"
 
@@ -31,7 +31,7 @@ class Names(BaseModel):
 async def ask(question: str, ledger: UsageLedger) -> Names:
     model = OpenAIChatCompletionClient(
         model=os.environ.get("MODEL", "gpt-4o-mini"),
-        max_retries=0,  # Retrying sees to that
+        max_retries=0,  # Retrying does the retries
         ledger=ledger,
         model_info={
             "vision": False,
@@ -43,27 +43,27 @@ async def ask(question: str, ledger: UsageLedger) -> Names:
     )
     client = Retrying(model, attempts=3)
     try:
-        answer = await streamed_answer(client, question)
-        listing = UserMessage(content=f"List the names in this text: {answer}", source="you")
+        text = await streamed_response(client, question)
+        listing = UserMessage(content=f"List the names in this text: {text}", source="you")
         result = await client.create([listing], json_output=Names)
     finally:
         await client.close()
     return Names.model_validate_json(str(result.content))
 
 
-async def streamed_answer(client: ChatCompletionClient, question: str) -> str:
+async def streamed_response(client: ChatCompletionClient, question: str) -> str:
     messages: list[LLMMessage] = [
         SystemMessage(content="You answer in one short sentence."),
         UserMessage(content=question, source="you"),
     ]
-    answer = ""
+    response = ""
     async for piece in client.create_stream(messages):
         if isinstance(piece, CreateResult):
-            answer = str(piece.content)
+            response = str(piece.content)
         else:
             print(piece, end="", flush=True)
     print()
-    return answer
+    return response
 
 
 def main() -> int:

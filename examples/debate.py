@@ -1,4 +1,4 @@
-"""A debate between agents: each answers, hears its neighbours, thinks again; the majority decides.
+"""A debate between agents: each reads its neighbors' opinions and revises; the majority decides.
 
     python examples/debate.py "What is 6 times 7?"           runs on AutoGen's own runtime
     ferrogen run examples/debate.py "What is 6 times 7?"     runs on Ferrogen: the same file
@@ -46,7 +46,7 @@ class Question:
 
 @dataclass
 class Opinion:
-    """What a solver tells its neighbours after every round but the last."""
+    """The opinion that a solver publishes to its neighbors after every round but the last."""
 
     round: int
     words: str
@@ -59,7 +59,7 @@ class FinalAnswer:
 
 @dataclass
 class GaveUp:
-    """The model failed a solver. It travels as a message, so that whoever waits gets to know."""
+    """The model failed for a solver. A message, so that the caller of the chair gets the reason."""
 
     reason: str
 
@@ -80,11 +80,11 @@ class Verdict:
 
 
 class Solver(RoutedAgent):
-    """Answers the question, then again each time it has heard all its neighbours."""
+    """Responds to the question, and again each time it has the opinions of all its neighbors."""
 
-    def __init__(self, model: Model | Replay, delivered: Counter[str], neighbours: int) -> None:
-        super().__init__("answers, listens, thinks again")
-        self.model, self.delivered, self.neighbours = model, delivered, neighbours
+    def __init__(self, model: Model | Replay, delivered: Counter[str], neighbors: int) -> None:
+        super().__init__("debates a question with its neighbors")
+        self.model, self.delivered, self.neighbors = model, delivered, neighbors
         self.question: Question | None = None
         self.opinions: dict[int, list[str]] = defaultdict(list)  # by the round they come from
         self.round = 0
@@ -106,7 +106,7 @@ class Solver(RoutedAgent):
     async def think_when_ready(self, question: Question) -> None:
         # Opinions arrive while the model is at work, so a handler that finds this solver thinking
         # leaves, and the one that is thinking looks again when it is done.
-        while not self.thinking and self.round < question.rounds and self.has_heard_everyone():
+        while not self.thinking and self.round < question.rounds and self.has_all_opinions():
             self.thinking = True
             try:
                 words = await self.model.ask(self.id, self.round + 1, self.prompt(question))
@@ -122,12 +122,12 @@ class Solver(RoutedAgent):
                 final = FinalAnswer(short_answer(question.text, words))
                 await self.publish_message(final, TopicId("outcome", self.id.key))
 
-    def has_heard_everyone(self) -> bool:
-        return self.round == 0 or len(self.opinions[self.round]) == self.neighbours
+    def has_all_opinions(self) -> bool:
+        return self.round == 0 or len(self.opinions[self.round]) == self.neighbors
 
     def prompt(self, question: Question) -> str:
-        heard = [f"Someone answers: {words}" for words in self.opinions[self.round]]
-        return "\n".join([*heard, question.text])
+        opinions = [f"Someone answers: {words}" for words in self.opinions[self.round]]
+        return "\n".join([*opinions, question.text])
 
 
 class Chair(RoutedAgent):
@@ -159,21 +159,21 @@ class Chair(RoutedAgent):
             self.outcome.set_result(message)
 
 
-async def seat(
+async def register(
     runtime: SingleThreadedAgentRuntime, model: Model | Replay, solvers: int
 ) -> Counter[str]:
-    """Registers the agents and says who hears whom; returns the count of messages delivered."""
+    """Registers the agents and their subscriptions; returns the count of messages delivered."""
     # Counted by the handlers: an intervention handler that counts would cost the runtime time of
     # its own, and it sees a published message once, however many agents that goes to.
     delivered: Counter[str] = Counter()
     names = [f"solver-{number}" for number in range(1, solvers + 1)]
     for place, name in enumerate(names):
-        # They sit in a ring: each hears the one on its left and the one on its right.
-        neighbours = {names[place - 1], names[(place + 1) % solvers]} - {name}
-        await Solver.register(runtime, name, partial(Solver, model, delivered, len(neighbours)))
+        # They form a ring: each is subscribed to the solver before it and the one after it.
+        neighbors = {names[place - 1], names[(place + 1) % solvers]} - {name}
+        await Solver.register(runtime, name, partial(Solver, model, delivered, len(neighbors)))
         await runtime.add_subscription(TypeSubscription("question", name))
-        for neighbour in neighbours:
-            await runtime.add_subscription(TypeSubscription(f"said-by-{neighbour}", name))
+        for neighbor in neighbors:
+            await runtime.add_subscription(TypeSubscription(f"said-by-{neighbor}", name))
     await Chair.register(runtime, "chair", partial(Chair, delivered, solvers))
     await runtime.add_subscription(TypeSubscription("outcome", "chair"))
     return delivered
@@ -196,23 +196,23 @@ def short_answer(question: str, words: str) -> str:
 
 
 async def debate(
-    arguments: argparse.Namespace, model: Model | Replay, tell: Callable[[str], None]
+    arguments: argparse.Namespace, model: Model | Replay, report: Callable[[str], None]
 ) -> tuple[int, float]:
     """Debates all questions; returns how many messages were delivered, and in how many seconds."""
     runtime = SingleThreadedAgentRuntime()
-    delivered = await seat(runtime, model, arguments.solvers)
+    delivered = await register(runtime, model, arguments.solvers)
     runtime.start()
     start = time.perf_counter()
     try:
         for number, text in enumerate(arguments.questions, start=1):
-            tell(f"\nQuestion {number}: {text}")
+            report(f"\nQuestion {number}: {text}")
             # An agent is made when the first message to its type and key arrives: a new key gives
             # each question a chair and solvers that know nothing of the question before.
             chair = AgentId("chair", f"question-{number}")
             outcome = await runtime.send_message(Question(text, arguments.rounds), chair)
             if isinstance(outcome, GaveUp):
                 raise ModelError(outcome.reason)
-            tell(f"Verdict: {outcome}")
+            report(f"Verdict: {outcome}")
     finally:
         model.close()
         await runtime.stop_when_idle()
@@ -221,7 +221,7 @@ async def debate(
 
 async def show(arguments: argparse.Namespace) -> None:
     """Holds the debate on the screen, replays it in silence, and prints what each took."""
-    # Ctrl+C cancels the debate alone, so that the agents can still hear that the model was closed.
+    # Ctrl+C cancels the debate alone, so that the agents still get the error of the closed model.
     if task := asyncio.current_task():
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
     screen = Screen(len(arguments.questions) * arguments.solvers * arguments.rounds)

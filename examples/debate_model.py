@@ -26,9 +26,9 @@ MANNERS: list[ChatCompletionMessageParam] = [
 class Screen:
     """The terminal: the words of one speaker a line, and below them how far the debate is."""
 
-    def __init__(self, answers: int) -> None:
+    def __init__(self, expected: int) -> None:
         self.coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        self.answers, self.answered = answers, 0
+        self.expected, self.received = expected, 0
 
     @contextmanager
     def speaking(self, speaker: str) -> Iterator[Callable[[str], None]]:
@@ -38,7 +38,7 @@ class Screen:
         print(name, end=": ", flush=True)
         try:
             yield lambda words: print(re.sub(r"\s+", " ", words), end="", flush=True)
-            self.answered += 1
+            self.received += 1
         finally:
             print(flush=True)
             self.progress()
@@ -49,12 +49,12 @@ class Screen:
 
     def progress(self, shown: bool = True) -> None:
         if sys.stderr.isatty():
-            text = f"... {self.answered} of {self.answers} answers" if shown else ""
+            text = f"... {self.received} of {self.expected} responses" if shown else ""
             print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 class ModelError(Exception):
-    """The model gave no answer, or only half of one; the text says which model and why."""
+    """The model sent no response, or only a part of one; the text says which model and why."""
 
 
 class Model:
@@ -76,7 +76,7 @@ class Model:
             raise ModelError("the model was closed")
         if not self.calls:
             self.busy_since = time.perf_counter()
-        call = asyncio.create_task(self.answer(f"{agent.type}, round {round}", prompt))
+        call = asyncio.create_task(self.complete(f"{agent.type}, round {round}", prompt))
         self.calls.add(call)
         try:
             self.said[agent, round] = await call
@@ -96,7 +96,7 @@ class Model:
         for call in self.calls:
             call.cancel()
 
-    async def answer(self, speaker: str, prompt: str) -> str:
+    async def complete(self, speaker: str, prompt: str) -> str:
         words, ending = "", ""
         try:
             stream = await self.client.chat.completions.create(
@@ -113,11 +113,11 @@ class Model:
                             say(choice.delta.content or "")
                             words += choice.delta.content or ""
                             ending = choice.finish_reason or ending
-            if not ending:  # the SDK takes a closed connection for the end of the answer
+            if not ending:  # the SDK takes a closed connection for the end of the response
                 raise ModelError("the connection was closed")
         except Exception as error:  # SDK versions differ in what they raise when a server dies
-            fault = "broke off in the middle of an answer" if words else "gave no answer"
-            # A web page that explains the error is no sentence.
+            fault = "broke off in the middle of a response" if words else "sent no response"
+            # A web page that explains the error is not a sentence.
             reason = " ".join(str(error).partition("<")[0].split()).rstrip(".")[:200]
             reason = reason or type(error).__name__
             raise ModelError(f"the model at {self.address} {fault}: {reason}") from error
@@ -128,7 +128,7 @@ class Replay:
     """Says at once what a model has said before: this is how the runtime's time is measured.
 
     In the live debate the runtime delivers to some agents while the model works for others, and no
-    clock can tell the two apart. From the recorded words, the same messages go between the same
+    clock can separate the two. From the recorded words, the same messages go between the same
     agents with nothing to wait for.
     """
 

@@ -31,7 +31,7 @@ ROLES = {
     "writer": "You are a writer. You answer with one sentence.",
     "critic": "You are a critic. You tell the writer in one sentence how to improve the text.",
 }
-# The client knows OpenAI's models only; of any other it wants to be told what that can do.
+# The client knows OpenAI's models only; any other needs a description of its abilities.
 ABILITIES = ModelInfo(
     vision=False,
     function_calling=False,
@@ -43,7 +43,7 @@ REPLAYS = 20
 
 
 def team_of(clients: Mapping[str, ChatCompletionClient], turns: int) -> RoundRobinGroupChat:
-    """Seats the writer and the critic, each with its client."""
+    """Returns the team of the writer and the critic, each with its client."""
     members: list[ChatAgent | Team] = [
         AssistantAgent(name, clients[name], system_message=role, model_client_stream=True)
         for name, role in ROLES.items()

@@ -14,7 +14,7 @@ IN_SOAK = TIMES > 0
 
 def examples(many: int, **options: Any) -> settings:
     """Settings of a test that takes `many` examples in the suite."""
-    # How long one example takes depends on the machine, and is no reason to fail.
+    # How long one example takes depends on the machine, and must not make it fail.
     return settings(
         max_examples=many * (TIMES or 1),
         derandomize=not IN_SOAK,

@@ -87,9 +87,9 @@ def test_the_errors_of_all_clients_survive_a_pickle():
     [("ModelConnectionError", ConnectionError), ("ModelTimeoutError", TimeoutError)],
 )
 def test_connection_and_timeout_are_caught_as_pythons_own(name, builtin):
-    error = getattr(exceptions, name)("no answer")
+    error = getattr(exceptions, name)("no response")
     assert isinstance(error, builtin)
-    assert str(error) == "no answer"
+    assert str(error) == "no response"
 
 
 def test_upstreams_exceptions_keep_their_names() -> None:

@@ -128,7 +128,7 @@ def test_a_payload_is_requested_once_and_only_when_it_is_needed(more: dict[str, 
 
 
 def test_one_fact_is_given_without_the_payload() -> None:
-    event = message_event(lazy_text(pytest.fail, "nobody asked"), extra=3)
+    event = message_event(lazy_text(pytest.fail, "it was not requested"), extra=3)
     facts = {name: event.fact(name) for name in ("kind", "sender", "receiver", "type", "extra")}
     assert facts == {
         "kind": "MessageKind.DIRECT",

@@ -78,7 +78,7 @@ def main() -> int:
     if failed:
         print(
             f"\nmore than {TOLERANCE:.0%} away, new or gone: {'; '.join(sorted(failed))}\n"
-            "mend the core, or commit the new counts with a reason: make bench-core ARGS=--accept",
+            "fix the core, or commit the new counts with a reason: make bench-core ARGS=--accept",
             file=sys.stderr,
         )
     return bool(failed)

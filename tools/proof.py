@@ -23,7 +23,7 @@ class Number:
 
 @default_subscription
 class Doubler(RoutedAgent):
-    """Answers with twice the number, refuses negative ones, and remembers all it saw."""
+    """Responds with twice the number, rejects negative ones, and records all numbers."""
 
     def __init__(self) -> None:
         super().__init__("doubles numbers")

@@ -38,10 +38,10 @@ def check_contents(wheel: Path) -> None:
         require(any(name.endswith(needed) for name in names), f"{needed} is missing")
     for folder in (Path.home(), Path.cwd()):
         # A short one, such as /, stands in any file without meaning the folder.
-        told = [
+        leaks = [
             name for name in names if len(folder.parts) > 1 and named(folder, archive.read(name))
         ]
-        require(not told, f"{', '.join(told)} name {folder}, a folder of this machine")
+        require(not leaks, f"{', '.join(leaks)} name {folder}, a folder of this machine")
 
 
 class EmptyEnvironment:

@@ -1,4 +1,4 @@
-"""Starts the local language model as a child process, waits until it answers, and stops it."""
+"""Starts the local language model as a child process, waits until it responds, and stops it."""
 
 import select
 import shutil
@@ -48,7 +48,7 @@ def local_model(port: int, patience: float) -> Iterator[LocalModel]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("serve.py")), str(port)],
-            stdin=subprocess.PIPE,  # never written to: its closing tells the child to leave
+            stdin=subprocess.PIPE,  # never written to: the child exits when it is closed
             stdout=subprocess.PIPE,
             stderr=output,
         )

@@ -26,7 +26,7 @@ def main() -> None:
     parameters.model_alias = {"SmolLM2-135M-Instruct"}
     parameters.port = int(sys.argv[1])
     parameters.n_ctx = 2048
-    parameters.n_parallel = 1  # one answer at a time, so that each streams at full speed
+    parameters.n_parallel = 1  # one response at a time, so that each streams at full speed
     # A second thread makes so small a model slower on a busy machine with two cores.
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
     server = xllamacpp.Server(parameters)

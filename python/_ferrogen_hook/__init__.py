@@ -91,9 +91,9 @@ class AliasFinder:
         """Let ``importlib.metadata`` find a distribution called autogen-core."""
         # ferrogen must not be imported here, either: opentelemetry, which ferrogen imports, asks
         # for all distributions in the middle of its own import.
-        from _ferrogen_hook.distribution import answers, distribution
+        from _ferrogen_hook.distribution import distribution, matches
 
-        return [distribution()] if answers(context) else []
+        return [distribution()] if matches(context) else []
 
 
 class Backstop:

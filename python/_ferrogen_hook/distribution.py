@@ -31,7 +31,7 @@ def distribution() -> Distribution:
     return ServedDistribution()
 
 
-def answers(context: DistributionFinder.Context | None) -> bool:
+def matches(context: DistributionFinder.Context | None) -> bool:
     """Return whether the served release matches a search of ``importlib.metadata``."""
     if context is None:
         return True

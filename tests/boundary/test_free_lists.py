@@ -56,7 +56,7 @@ async def test_an_id_forgets_where_its_memory_was_found() -> None:
     for _ in range(3):
         assert await runtime.send_message("x", AgentId("echo", "1")) == "x"
         with pytest.raises(LookupError):
-            await runtime.send_message("x", AgentId("nobody", "1"))
+            await runtime.send_message("x", AgentId("unknown", "1"))
     await runtime.stop_when_idle()
 
 

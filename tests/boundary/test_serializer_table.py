@@ -20,7 +20,7 @@ class Thing:
 
 
 class Upper:
-    """A serializer of someone's own."""
+    """A custom serializer."""
 
     data_content_type = JSON
     type_name = "Upper"

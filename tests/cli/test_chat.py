@@ -126,7 +126,7 @@ async def test_each_line_is_a_question_in_one_conversation(server, chat):
 async def test_the_cost_is_printed_if_the_price_is_known(server, chat):
     server.play(stream(start(cache_read_input_tokens=100), text(0, "Ciao."), ended()))
     _, _, errors = await chat("--message", "Hello?", "--model", "claude-3-5-haiku")
-    # 12 tokens at 0.80 dollars a million, 100 from the cache at 0.08, and 30 answered at 4.00.
+    # 12 tokens at 0.80 dollars a million, 100 from the cache at 0.08, and 30 completed at 4.00.
     assert errors == "prompt tokens: 112 (100 cached), completion tokens: 30, cost: $0.000138\n"
 
 

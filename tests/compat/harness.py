@@ -145,7 +145,7 @@ async def error_of(work: Awaitable[Any]) -> BaseException | None:
 
 
 async def finishes(work: Awaitable[Any], within: float = 0.2) -> bool:
-    """Tell whether something ends soon; if not, it is given up. A hang shows as `False`."""
+    """Return whether an awaitable ends soon; if not, it is abandoned. A hang shows as `False`."""
     task = asyncio.ensure_future(work)
     done, _ = await asyncio.wait({task}, timeout=within)
     if not done:

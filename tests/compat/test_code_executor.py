@@ -14,7 +14,7 @@ def private(core):
 
 
 def area(radius: float) -> float:
-    """Tell the area of a circle."""
+    """Compute the area of a circle."""
     return 3.14 * radius**2
 
 

@@ -60,7 +60,7 @@ def test_a_publish_is_logged_once_and_for_each_delivery():
             for agent_type in ("b", "a"):
                 await runtime.add_subscription(core.TypeSubscription("t", agent_type))
             await runtime.publish_message(Note("news"), core.TopicId("t", "k"))
-            await runtime.publish_message(Note("nobody"), core.TopicId("u", "k"))
+            await runtime.publish_message(Note("unseen"), core.TopicId("u", "k"))
 
         await listen(core, record, handle, work, "a", "b")
 

@@ -165,10 +165,10 @@ def test_metadata_and_state_of_unknown_agents_are_lookup_errors():
         await cls.register(runtime, "a", lambda: cls("is here"))
         metadata = await runtime.agent_metadata(core.AgentId("a", "k"))
         record(metadata["type"], metadata["key"], metadata["description"])
-        nobody = core.AgentId("nobody", "k")
-        await record.outcome("metadata", runtime.agent_metadata(nobody))
-        await record.outcome("save", runtime.agent_save_state(nobody))
-        await record.outcome("load", runtime.agent_load_state(nobody, {}))
+        unknown = core.AgentId("unknown", "k")
+        await record.outcome("metadata", runtime.agent_metadata(unknown))
+        await record.outcome("save", runtime.agent_save_state(unknown))
+        await record.outcome("load", runtime.agent_load_state(unknown, {}))
 
     same(scenario)
 

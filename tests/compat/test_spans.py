@@ -167,7 +167,7 @@ def test_an_error_marks_the_spans_it_passes():
 def test_an_unknown_recipient_marks_the_span_of_creation():
     async def scenario(core, record):
         async def work(runtime):
-            await error_of(runtime.send_message(Note("x"), core.AgentId("nobody", "k")))
+            await error_of(runtime.send_message(Note("x"), core.AgentId("unknown", "k")))
 
         await trace(core, record, response, work)
         # The class of the error and its words differ: see docs/differences.md.

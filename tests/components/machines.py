@@ -38,7 +38,7 @@ class Engine(ComponentBase[EngineConfig], Component[EngineConfig]):
 class CarConfig(BaseModel):
     engine: ComponentModel
     trailers: list[ComponentModel] = []
-    owner: str = "nobody"
+    owner: str = "unassigned"
 
 
 class Car(ComponentBase[CarConfig], Component[CarConfig]):

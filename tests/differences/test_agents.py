@@ -30,7 +30,7 @@ def test_an_agent_without_a_runtime_refuses_to_send_when_called():
 def test_an_agent_sends_as_the_agent_that_it_is_bound_as():
     async def scenario(core, record):
         class Named(core.BaseAgent):
-            id = core.AgentId("somebody", "else")
+            id = core.AgentId("other", "else")
 
             async def on_message_impl(self, message, ctx):
                 if message == "ask":
@@ -38,13 +38,13 @@ def test_an_agent_sends_as_the_agent_that_it_is_bound_as():
                 return str(ctx.sender)
 
         runtime = core.SingleThreadedAgentRuntime()
-        for name in ("named", "somebody"):
+        for name in ("named", "other"):
             await runtime.register_factory(name, lambda: Named("has a name"))
         runtime.start()
         record(await runtime.send_message("ask", core.AgentId("named", "one")))
         await runtime.stop_when_idle()
 
-    assert both(scenario) == (["somebody/else"], ["named/one"])
+    assert both(scenario) == (["other/else"], ["named/one"])
 
 
 def test_an_agent_can_handle_one_message_after_the_other():

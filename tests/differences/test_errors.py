@@ -7,9 +7,9 @@ from tests.compat.harness import both, error_of, yield_to_loop
 def test_an_unknown_recipient_is_a_lookup_error_and_a_dead_letter():
     async def scenario(core, record):
         runtime = core.SingleThreadedAgentRuntime()
-        error = await error_of(runtime.send_message("x", core.AgentId("nobody", "k")))
+        error = await error_of(runtime.send_message("x", core.AgentId("unknown", "k")))
         record(type(error).__name__, isinstance(error, LookupError))
-        record(str(error).startswith("Recipient not found"), "nobody/k" in str(error))
+        record(str(error).startswith("Recipient not found"), "unknown/k" in str(error))
         record([letter.message for letter in getattr(runtime, "dead_letters", [])])
 
     upstream, ours = both(scenario)
@@ -117,7 +117,7 @@ async def with_counter(core):
 @pytest.mark.parametrize(
     ("state", "upstream_does", "named"),
     [
-        ({"nobody/k": {"count": 2}}, "loads the rest", '"nobody"'),
+        ({"unknown/k": {"count": 2}}, "loads the rest", '"unknown"'),
         ({"ferrogen.version": 2}, "raised ValueError", "version 2"),
         ({"no slash": {}}, "raised ValueError", "no slash"),
         ({"counter/z": [1]}, "raised TypeError", "counter/z"),

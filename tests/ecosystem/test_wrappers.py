@@ -22,7 +22,7 @@ PROGRAM = textwrap.dedent(
     from ferrogen.models.middleware import Cached, Fallback, Recorder, Replay, Retrying
 
     logging.getLogger("autogen_core.models").addHandler(logging.NullHandler())
-    KEY = "a-key-that-nobody-may-read"
+    KEY = "a-key-that-must-not-leak"
     QUESTION = [UserMessage(content="Which way?", source="me")]
     MESSAGE = {"role": "assistant", "content": "left"}
     CHOICE = {"index": 0, "message": MESSAGE, "finish_reason": "stop"}

@@ -105,7 +105,7 @@ def test_a_server_that_dies_during_a_response_is_one_sentence(serve: Any, debate
     url = serve(response)
     result = debate(url, QUESTION)
     assert result.returncode == 1
-    assert f"the model at {url} broke off in the middle of an answer" in one_line(result.stderr)
+    assert f"the model at {url} broke off in the middle of a response" in one_line(result.stderr)
 
 
 def test_a_truncated_response_is_not_a_response(serve: Any, debate: Any) -> None:
@@ -115,7 +115,7 @@ def test_a_truncated_response_is_not_a_response(serve: Any, debate: Any) -> None
 
     result = debate(serve(response), QUESTION)
     assert result.returncode == 1
-    assert "broke off in the middle of an answer" in one_line(result.stderr)
+    assert "broke off in the middle of a response" in one_line(result.stderr)
 
 
 def test_one_failure_among_many_responses_ends_the_debate(serve: Any, debate: Any) -> None:
@@ -128,7 +128,7 @@ def test_one_failure_among_many_responses_ends_the_debate(serve: Any, debate: An
 
     result = debate(serve(response), QUESTION, "--rounds", "3")
     assert result.returncode == 1
-    assert "broke off in the middle of an answer" in one_line(result.stderr)
+    assert "broke off in the middle of a response" in one_line(result.stderr)
     assert "Verdict" not in result.stdout
 
 
@@ -136,14 +136,14 @@ def test_a_server_error_is_one_sentence(serve: Any, debate: Any) -> None:
     result = debate(serve(lambda request, _: request.send_error(500)), QUESTION)
     assert result.returncode == 1
     # Versions of the SDK word it differently.
-    assert re.search("gave no answer: .*(500|InternalServerError)$", one_line(result.stderr))
+    assert re.search("sent no response: .*(500|InternalServerError)$", one_line(result.stderr))
 
 
 def test_a_server_that_is_not_there_is_one_sentence(debate: Any) -> None:
     url = "http://127.0.0.1:1/v1"
     result = debate(url, QUESTION)
     assert result.returncode == 1
-    assert f"the model at {url} gave no answer" in one_line(result.stderr)
+    assert f"the model at {url} sent no response" in one_line(result.stderr)
 
 
 def test_an_interrupted_debate_ends_with_one_sentence(serve: Any, begin: Any) -> None:
@@ -185,13 +185,13 @@ def test_a_terminal_gets_colours_and_progress(
     try:
         while piece := os.read(terminal, 4096):
             shown += piece
-    except OSError:  # how a terminal says that nobody is left at the other end
+    except OSError:  # how a terminal reports that the other end is closed
         pass
     finally:
         os.close(terminal)
     assert process.wait() == 0
     assert ("\033[32msolver-1, round 1" in shown.decode()) is coloured
-    assert "4 of 4 answers" in shown.decode()
+    assert "4 of 4 responses" in shown.decode()
 
 
 def test_it_imports_what_an_autogen_program_imports() -> None:

@@ -60,7 +60,7 @@ def test_every_public_model_is_covered():
 
 
 def kinds(value: Any) -> Any:
-    """Tell of what class each content is, taking text for the bytes that it may come from."""
+    """Return the class of each content, taking text for the bytes that it may come from."""
     if isinstance(value, ours.MemoryContent):
         content = value.content
         if isinstance(content, bytes):

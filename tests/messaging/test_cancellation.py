@@ -97,7 +97,7 @@ async def test_settled_futures_leave_nothing_behind():
         else:
             future.cancel()
     del future
-    await asyncio.sleep(0)  # futures tell that they are done in the next round of the loop
+    await asyncio.sleep(0)  # futures call their callbacks in the next round of the loop
     gc.collect()
     assert [reference() for reference in gone] == [None, None, None]
     assert not token._callbacks

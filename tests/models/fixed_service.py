@@ -20,7 +20,7 @@ HELLO = UserMessage(content="hello", source="me")
 
 
 class FixedService(httpx2.AsyncBaseTransport):
-    """Answers every request of its client with the same bytes, in pieces.
+    """Responds to every request of its client with the same bytes, in pieces.
 
     Args:
         kind: The class of the client.

@@ -55,7 +55,7 @@ def raw(*steps: Step) -> list[Step]:
 def json_response(
     body: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> list[Step]:
-    """Answer with a whole JSON body; bytes and text are sent as they are."""
+    """Respond with a whole JSON body; bytes and text are sent as they are."""
     content = body if isinstance(body, bytes) else str.encode(_text(body))
     fields = {"content-type": "application/json", "content-length": len(content), **(headers or {})}
     return [_head(status, fields) + content]
@@ -64,10 +64,10 @@ def json_response(
 def sse_response(
     *events: Any, done: bool = True, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> list[Step]:
-    """Answer with server-sent events, each in an HTTP chunk of its own.
+    """Respond with server-sent events, each in an HTTP chunk of its own.
 
     An event is what stands behind ``data:`` (text as it is, anything else as JSON), bytes for a
-    chunk of any content, or a step that is no bytes. A tuple names its event: (name, data).
+    chunk of any content, or a step that is not bytes. A tuple names its event: (name, data).
 
     Args:
         events: What is sent.
@@ -82,26 +82,26 @@ def sse_response(
 
 
 def sse_body(*chunks: bytes) -> list[Step]:
-    """Answer with a complete body of server-sent events, split into HTTP chunks as it is given."""
+    """Respond with a complete body of server-sent events, split into HTTP chunks as it is given."""
     fields = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
     return [_head(200, fields), *(_http_chunk(chunk) for chunk in chunks if chunk), b"0\r\n\r\n"]
 
 
 @dataclass
 class ScriptedServer:
-    """Answers each request with the next of its responses, and remembers what it was asked.
+    """Sends its responses in order, one for each request, and records the requests.
 
     Used as an asynchronous context manager; ``url`` is then where it listens.
     """
 
     responses: deque[Answer] = field(default_factory=deque)
-    otherwise: Answer | None = None  # what is answered once the responses are used up
+    otherwise: Answer | None = None  # sent once the responses are used up
     requests: list[Request] = field(default_factory=list)
     connections: int = 0  # how many are open
     accepted: int = 0  # how many there ever were
 
     def play(self, *responses: Answer) -> None:
-        """Answer the next requests like this."""
+        """Queue responses for the next requests."""
         self.responses.extend(responses)
 
     @property
@@ -173,7 +173,7 @@ class ScriptedServer:
 async def _play(
     steps: Iterable[Step], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> bool:
-    """Carry out the steps; tell whether the connection can take another request."""
+    """Carry out the steps; return whether the connection can take another request."""
     for step in steps:
         if isinstance(step, bytes):
             writer.write(step)
@@ -197,7 +197,7 @@ async def _wait(gate: asyncio.Event, reader: asyncio.StreamReader) -> None:
     try:
         await asyncio.wait({opened, left}, return_when=asyncio.FIRST_COMPLETED)
         if not opened.done():
-            raise ConnectionResetError("the client left, or spoke before it was answered")
+            raise ConnectionResetError("the client left, or sent more before the response")
     finally:
         opened.cancel()
         left.cancel()

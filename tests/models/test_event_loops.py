@@ -87,9 +87,9 @@ def test_a_client_works_in_several_event_loops_at_once(
     together = threading.Barrier(4)
 
     async def in_turns() -> list[str]:
-        answers = [await asked(client)]
+        results = [await asked(client)]
         together.wait()  # all have a connection now
-        return answers + [await asked(client) for _ in range(3)]
+        return results + [await asked(client) for _ in range(3)]
 
     with ThreadPoolExecutor(4) as threads:
         running = [threads.submit(asyncio.run, in_turns()) for _ in range(4)]

@@ -58,7 +58,7 @@ async def test_it_fails_at_scripted_errors_and_after_the_last_response():
     assert await anext(stream) == "stra"
     with pytest.raises(TimeoutError, match="late"):
         await anext(stream)
-    with pytest.raises(ModelError, match="answered all"):
+    with pytest.raises(ModelError, match="no more responses"):
         await client.create(QUESTION)
 
 

@@ -1,4 +1,4 @@
-"""The scripted server plays what it is told, and sees who is connected."""
+"""The scripted server plays its steps, and detects disconnects."""
 
 import asyncio
 import json

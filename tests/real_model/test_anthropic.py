@@ -1,4 +1,4 @@
-"""The client of Anthropic's API with a server and a model that nobody scripted."""
+"""The client of Anthropic's API with a real server and model."""
 
 import asyncio
 import os
@@ -83,13 +83,13 @@ async def test_cancelling_makes_the_server_free_for_the_next_question(client):
     long = {"max_tokens": 1500, "stop_sequences": ["\0"]}
 
     async def listen():
-        answers = client.create_stream(QUESTION, extra_create_args=long, cancellation_token=token)
-        async for _ in answers:
+        pieces = client.create_stream(QUESTION, extra_create_args=long, cancellation_token=token)
+        async for _ in pieces:
             token.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await listen()
-    # It answers one request at a time.
+    # It serves one request at a time.
     assert (await client.create(QUESTION, extra_create_args={"max_tokens": 2})).content
 
 

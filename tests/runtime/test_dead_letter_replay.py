@@ -149,7 +149,7 @@ async def test_several_letters_are_replayed_past_those_that_fail(runtime: Runtim
         with pytest.raises(OSError, match="broken"):
             await runtime.send_message(message, A)
     with pytest.raises(RecipientNotFoundError):
-        await runtime.send_message("z", AgentId("nobody", "1"))
+        await runtime.send_message("z", AgentId("unknown", "1"))
     act.is_broken = False
     letters = tuple(runtime.dead_letters)
     report = await runtime.dead_letters.replay(runtime.dead_letters.filter(message_type=str))

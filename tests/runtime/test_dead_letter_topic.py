@@ -56,7 +56,7 @@ async def test_a_subscriber_gets_each_letter(publishing: Runtime) -> None:
     await publishing.publish_message("fails", T)
     await publishing.publish_message("unrouted", TopicId("u", "default"))
     with pytest.raises(RecipientNotFoundError):
-        await publishing.send_message("unknown", AgentId("nobody", "1"))
+        await publishing.send_message("unknown", AgentId("unregistered", "1"))
     await publishing.stop_when_idle()
     assert received == list(publishing.dead_letters)
     assert {one.message for one in received} == {"unknown", "fails", "unrouted"}

@@ -29,7 +29,7 @@ def letter(message: Any) -> DeadLetter:
     return DeadLetter(
         message=message,
         sender=None,
-        receiver=AgentId("nobody", "1"),
+        receiver=AgentId("unknown", "1"),
         message_id=None,
         reason=RecipientNotFoundError("gone"),
         cause=DeadLetterCause.UNKNOWN_RECIPIENT,
@@ -45,7 +45,7 @@ def test_the_newest_are_kept_and_all_are_counted() -> None:
     assert (letters[-1].message, [one.message for one in letters[:2]]) == (4, [2, 3])
 
 
-def test_cleared_letters_let_their_messages_go_and_stay_counted() -> None:
+def test_cleared_letters_release_their_messages_and_stay_counted() -> None:
     class Message:
         pass
 
@@ -58,7 +58,7 @@ def test_cleared_letters_let_their_messages_go_and_stay_counted() -> None:
     assert (len(letters), letters.total) == (0, 1)
 
 
-def test_letters_may_be_added_during_iteration() -> None:
+def test_letters_can_be_added_during_iteration() -> None:
     letters = DeadLetters(capacity=2)
     letters.add(letter(0))
     for one in letters:
@@ -73,7 +73,7 @@ async def test_a_letter_does_not_keep_the_senders_variables_alive(runtime: Runti
     async def send() -> weakref.ref[Big]:
         big = Big()
         with pytest.raises(RecipientNotFoundError):
-            await runtime.send_message("hello", AgentId("nobody", "1"))
+            await runtime.send_message("hello", AgentId("unknown", "1"))
         return weakref.ref(big)
 
     gone = await send()
@@ -82,20 +82,20 @@ async def test_a_letter_does_not_keep_the_senders_variables_alive(runtime: Runti
 
 
 async def test_a_letter_has_sender_message_receiver_and_reason(runtime: Runtime) -> None:
-    writer, nobody = AgentId("writer", "1"), AgentId("nobody", "1")
+    writer, unknown = AgentId("writer", "1"), AgentId("unknown", "1")
     with pytest.raises(RecipientNotFoundError) as caught:
-        await runtime.send_message("hello", nobody, sender=writer, message_id="m1")
+        await runtime.send_message("hello", unknown, sender=writer, message_id="m1")
     (dead,) = runtime.dead_letters
     assert (dead.message, dead.sender, dead.receiver, dead.message_id) == (
         "hello",
         writer,
-        nobody,
+        unknown,
         "m1",
     )
     assert repr(dead.reason) == repr(caught.value)
 
 
-async def test_a_message_that_finds_the_mailbox_full_becomes_a_letter(runtime: Runtime) -> None:
+async def test_a_message_to_a_full_mailbox_becomes_a_letter(runtime: Runtime) -> None:
     gate = Gate()
     worker = await register(runtime, "worker", gate)
     runtime.set_agent_options("worker", AgentOptions(concurrency=1, capacity=1))
@@ -114,7 +114,9 @@ async def test_a_message_that_finds_the_mailbox_full_becomes_a_letter(runtime: R
     gate.open.set()
 
 
-async def test_what_is_stopped_before_it_began_becomes_a_letter(runtime: Runtime) -> None:
+async def test_a_message_that_is_queued_when_the_runtime_stops_becomes_a_letter(
+    runtime: Runtime,
+) -> None:
     await runtime.publish_message("never", TopicId("work", "default"))
     await runtime.stop()
     assert [type(one.reason).__name__ for one in runtime.dead_letters] == ["RuntimeStoppedError"]

@@ -95,7 +95,7 @@ async def everything_once(runtime: Runtime, number: int) -> None:
         await runtime.add_subscription(rule)
     await runtime.publish_message(Note(), TopicId("news", key))
     await runtime.publish_message(Note("fail"), TopicId("ruled", key))
-    await runtime.publish_message(Note(), TopicId("nobody", key))
+    await runtime.publish_message(Note(), TopicId("unsubscribed", key))
     token = CancellationToken()
     asking = [
         asyncio.ensure_future(runtime.send_message(message, recipient, cancellation_token=token))

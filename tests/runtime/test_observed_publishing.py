@@ -145,7 +145,7 @@ async def an_agent_is_unknown(runtime: SingleThreadedAgentRuntime) -> None:
 
 
 async def a_subscription_fails(runtime: SingleThreadedAgentRuntime) -> None:
-    await runtime.add_subscription(Nowhere("news", "nobody"))
+    await runtime.add_subscription(Nowhere("news", "unregistered"))
 
 
 async def nothing_else(runtime: SingleThreadedAgentRuntime) -> None: ...

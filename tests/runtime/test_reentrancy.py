@@ -91,7 +91,7 @@ async def test_a_handler_registers_an_agent_and_uses_it(runtime: Runtime) -> Non
 
 async def test_a_factory_uses_the_runtime(runtime: Runtime) -> None:
     async def make() -> Doing:
-        await runtime.publish_message("building", TopicId("nobody", "listens"))
+        await runtime.publish_message("building", TopicId("unsubscribed", "any"))
         response = await runtime.send_message("x", AgentId("echo", "1"))
         agent = Doing(echo)
         agent.number = len(response)

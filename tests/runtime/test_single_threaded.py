@@ -44,9 +44,9 @@ async def test_a_response_reaches_its_sender(runtime: Runtime) -> None:
 async def test_an_unknown_recipient_is_a_lookup_error_in_upstreams_words(runtime: Runtime) -> None:
     """A18."""
     with pytest.raises(LookupError, match=r"^Recipient not found") as caught:
-        await runtime.send_message("x", AgentId("nobody", "1"))
+        await runtime.send_message("x", AgentId("unknown", "1"))
     assert type(caught.value) is RecipientNotFoundError
-    assert '"nobody" is not registered' in str(caught.value)
+    assert '"unknown" is not registered' in str(caught.value)
 
 
 @pytest.mark.parametrize("call", ["stop", "stop_when_idle", "stop_when"])

@@ -9,7 +9,7 @@ import pytest
 
 from .scenario import Ask, Switch, echo, until, yield_to_loop
 
-SENDER = contextvars.ContextVar("sender", default="nobody")
+SENDER = contextvars.ContextVar("sender", default="unset")
 
 
 async def test_gathered_messages_begin_in_their_order_and_after_what_was_there(scenario):

@@ -107,7 +107,7 @@ def test_types_that_are_not_of_json_are_described_as_they_are_written() -> None:
     validator = jsonschema_rs.validator_for(message_schema(Mixed))
     good = {"agent": "a/k", "name": "n", "anything": [1], "raw": "/wA="}
     assert validator.is_valid(good)
-    assert not validator.is_valid({**good, "agent": "nobody"})
+    assert not validator.is_valid({**good, "agent": "other"})
     assert not validator.is_valid({**good, "name": 1})
     assert not validator.is_valid({**good, "raw": 1})
 

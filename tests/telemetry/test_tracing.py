@@ -1,4 +1,4 @@
-"""Spans of the runtime: upstream's in name, kind, attributes and links; none when nobody looks."""
+"""Spans of the runtime: names, kinds, attributes and links as upstream; none without a tracer."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ def recording_provider() -> tuple[TracerProvider, InMemorySpanExporter]:
 
 
 def seen(exporter: InMemorySpanExporter) -> list[dict[str, Any]]:
-    """Tell what an observer sees of the spans, apart from ids and times."""
+    """Return what an observer sees of the spans, apart from ids and times."""
     return [
         {
             "name": span.name,

@@ -1,4 +1,4 @@
-"""Killable tools run in processes of their own, which end when nobody waits for them."""
+"""Killable tools run in processes of their own, which end with their last waiter."""
 
 import asyncio
 import multiprocessing
@@ -67,7 +67,7 @@ def hang_with_a_child(report: str) -> None:
 
 
 def answer_and_stay(report: str) -> str:
-    """Answer, and leave a thread behind that keeps the process alive and the pipe open."""
+    """Return, and leave a thread behind that keeps the process alive and the pipe open."""
     pipe = os.open(report, os.O_WRONLY)
     threading.Thread(target=time.sleep, args=(600,)).start()
     os.write(pipe, b"started\n")
@@ -102,7 +102,7 @@ async def test_what_cannot_be_sent_back_is_an_error_that_says_so(function):
 
 @pytest.mark.parametrize("function", [end, leave])
 async def test_a_process_that_ends_without_a_result_is_an_error(function):
-    with pytest.raises(ToolProcessError, match="ended with exit code 7 before it answered"):
+    with pytest.raises(ToolProcessError, match="ended with exit code 7 before it responded"):
         await call(killable(function), code=7)
 
 
@@ -122,7 +122,7 @@ async def test_cancelling_kills_the_process_and_what_it_started(how, function, t
         running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    with pipe:  # it ends when nobody is left who could write
+    with pipe:  # it ends with the last writer
         assert await asyncio.wait_for(asyncio.to_thread(pipe.read), 30) == ""
 
 
@@ -177,7 +177,7 @@ def test_a_tool_of_the_program_itself_can_be_killable(tmp_path):
         "def pid() -> int:\n"
         "    return os.getpid()\n"
         "if __name__ == '__main__':\n"
-        "    tool = KillableFunctionTool(pid, 'tells')\n"
+        "    tool = KillableFunctionTool(pid, 'Returns the id.')\n"
         "    print(asyncio.run(tool.run_json({}, CancellationToken())) != os.getpid())\n"
     )
     done = subprocess.run(

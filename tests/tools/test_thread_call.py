@@ -1,4 +1,4 @@
-"""Synchronous tools run in threads, and learn there that nobody waits any more."""
+"""Synchronous tools run in threads, and are notified there when the call is abandoned."""
 
 import asyncio
 import threading

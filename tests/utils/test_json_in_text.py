@@ -8,7 +8,7 @@ from autogen_core.utils import extract_json_from_str as upstream
 from ferrogen.exceptions import SerializationError
 from ferrogen.utils import extract_json_from_str
 
-ANSWERS = [
+RESPONSES = [
     '{"a": 1}',
     'So:\n```json\n{"a": 1}\n```\nand\n```\n{"b": [2]}\n```\n',
     '``` JSON\n{"a": "`"}\n```',
@@ -16,7 +16,7 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("response", ANSWERS)
+@pytest.mark.parametrize("response", RESPONSES)
 def test_a_response_is_parsed_as_upstream_parses_it(response: str):
     assert extract_json_from_str(response) == upstream(response)
 

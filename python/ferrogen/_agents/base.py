@@ -33,7 +33,7 @@ from ferrogen._runtime.response_types import ResponseType
 from ferrogen._serialization.known import try_get_known_serializers_for_type
 from ferrogen._serialization.serializer import MessageSerializer
 
-BaseAgentType = TypeVar("BaseAgentType", bound="BaseAgent")
+DecoratedT = TypeVar("DecoratedT", bound="BaseAgent")
 ResponseT = TypeVar("ResponseT")
 ResponseClass: TypeAlias = type[ResponseT]  # `type` is a property of agents
 BaseAgentClass = TypeVar("BaseAgentClass", bound="type[BaseAgent]")
@@ -41,10 +41,10 @@ BaseAgentClass = TypeVar("BaseAgentClass", bound="type[BaseAgent]")
 
 def subscription_factory(
     subscription: UnboundSubscription,
-) -> Callable[[type[BaseAgentType]], type[BaseAgentType]]:
+) -> Callable[[type[DecoratedT]], type[DecoratedT]]:
     """Add a subscription factory to an agent class; a class decorator."""
 
-    def decorator(cls: type[BaseAgentType]) -> type[BaseAgentType]:
+    def decorator(cls: type[DecoratedT]) -> type[DecoratedT]:
         declared = cls.internal_unbound_subscriptions_list
         declared.append(subscription)
         return cls
@@ -55,7 +55,7 @@ def subscription_factory(
 def handles(
     type: type[Any],
     serializer: MessageSerializer[Any] | list[MessageSerializer[Any]] | None = None,
-) -> Callable[[type[BaseAgentType]], type[BaseAgentType]]:
+) -> Callable[[type[DecoratedT]], type[DecoratedT]]:
     """Declare a message type, with its serializers, that an agent class handles.
 
     Args:
@@ -70,12 +70,8 @@ def handles(
     """
 
     def decorator(cls: BaseAgentClass) -> BaseAgentClass:
-        if serializer is None:
-            serializers = try_get_known_serializers_for_type(type)
-        elif isinstance(serializer, Sequence):
-            serializers = serializer
-        else:
-            serializers = [serializer]
+        given = try_get_known_serializers_for_type(type) if serializer is None else serializer
+        serializers = given if isinstance(given, Sequence) else [given]
         if not serializers:
             raise ValueError(
                 f"No serializers found for type {type}: pass one to the decorator as serializer"
@@ -164,8 +160,7 @@ class BaseAgent(ABC, Agent):
             raise RuntimeError("Agent is already bound to a different ID")
         if hasattr(self, "_runtime") and self._runtime != runtime:
             raise RuntimeError("Agent is already bound to a different runtime")
-        self._id = id
-        self._runtime = runtime
+        self._id, self._runtime = id, runtime
 
     @property
     def metadata(self) -> AgentMetadata:
@@ -423,17 +418,19 @@ class BaseAgent(ABC, Agent):
         Returns:
             The id.
         """
-        set_options = class_options_setter(self.__class__, runtime)
+        agent_class = self.__class__
+        set_options = class_options_setter(agent_class, runtime)
         agent_id = await runtime.register_agent_instance(self, agent_id)
         set_options(agent_id.type)
+        with_class, with_direct = not skip_class_subscriptions, not skip_direct_message_subscription
         own_topic_type = TypeSubscription(agent_id.key, agent_id.type)
         await runtime.add_subscription(own_topic_type)
-        if not skip_class_subscriptions:
-            await add_class_subscriptions(self.__class__, runtime, AgentType(agent_id.type))
-        if not skip_direct_message_subscription:
+        if with_class:
+            await add_class_subscriptions(agent_class, runtime, AgentType(agent_id.type))
+        if with_direct:
             with suppress(ValueError):  # another instance of this type has subscribed already
                 await runtime.add_subscription(direct_messages_to(agent_id.type))
-        add_class_serializers(self.__class__, runtime)
+        add_class_serializers(agent_class, runtime)
         return agent_id
 
     @classmethod
@@ -464,9 +461,10 @@ class BaseAgent(ABC, Agent):
             type=AgentType(type), agent_factory=factory, expected_class=cls
         )
         set_options(agent_type.type)
-        if not skip_class_subscriptions:
+        with_class, with_direct = not skip_class_subscriptions, not skip_direct_message_subscription
+        if with_class:
             await add_class_subscriptions(cls, runtime, agent_type)
-        if not skip_direct_message_subscription:
+        if with_direct:
             await runtime.add_subscription(direct_messages_to(agent_type.type))
         add_class_serializers(cls, runtime)
         return agent_type

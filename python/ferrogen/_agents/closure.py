@@ -20,11 +20,11 @@ from ferrogen._runtime.protocol import AgentRuntime
 from ferrogen._serialization.known import serializers_of_handled_type
 from ferrogen.exceptions import CantHandleException
 
-T = TypeVar("T")
+ClosureMessageT = TypeVar("ClosureMessageT")
 
 
 def get_handled_types_from_closure(
-    closure: Callable[[ClosureContext, T, MessageContext], Awaitable[Any]],
+    closure: Callable[[ClosureContext, ClosureMessageT, MessageContext], Awaitable[Any]],
 ) -> Sequence[type]:
     """List the message types that a closure is annotated to take.
 
@@ -81,7 +81,7 @@ class ClosureContext(Protocol):
 
 
 class ClosureAgent(BaseAgent, ClosureContext):
-    """An agent made of one async function: handy to take results out of a runtime.
+    """An agent made of one async function, for example to collect the results of a runtime.
 
     Example:
         ```python
@@ -124,7 +124,7 @@ class ClosureAgent(BaseAgent, ClosureContext):
     def __init__(
         self,
         description: str,
-        closure: Callable[[ClosureContext, T, MessageContext], Awaitable[Any]],
+        closure: Callable[[ClosureContext, ClosureMessageT, MessageContext], Awaitable[Any]],
         *,
         unknown_type_policy: Literal["error", "warn", "ignore"] = "warn",
     ) -> None:
@@ -135,19 +135,20 @@ class ClosureAgent(BaseAgent, ClosureContext):
             )
         super().__init__(description)
         self._closure: Callable[[ClosureContext, Any, MessageContext], Awaitable[Any]] = closure
-        self._expected_types = get_handled_types_from_closure(closure)
-        self._expects_anything = allows_anything(self._expected_types)
-        self._unknown_type_policy = unknown_type_policy
+        types, policy = get_handled_types_from_closure(closure), unknown_type_policy
+        self._expected_types, self._unknown_type_policy = types, policy
+        self._expects_anything = allows_anything(types)
 
     async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
         """Call the closure with the message, if the closure takes its type."""
-        expected = self._expects_anything or type(message) in self._expected_types
+        call, known = self._closure, self._expected_types
+        expected = self._expects_anything or type(message) in known
         policy = "ignore" if expected else self._unknown_type_policy
         if policy not in ("warn", "error"):
-            return await self._closure(self, message, ctx)
+            return await call(self, message, ctx)
         text = (
             f"closure agent {self.id} got a message of {type(message)}, but its closure takes "
-            f"{self._expected_types}. unknown_type_policy='ignore' calls the closure in any case; "
+            f"{known}. unknown_type_policy='ignore' calls the closure in any case; "
         )
         if policy == "error":
             raise CantHandleException(f"{text}'warn' drops the message with a warning")
@@ -170,7 +171,7 @@ class ClosureAgent(BaseAgent, ClosureContext):
         cls,
         runtime: AgentRuntime,
         type: str,
-        closure: Callable[[ClosureContext, T, MessageContext], Awaitable[Any]],
+        closure: Callable[[ClosureContext, ClosureMessageT, MessageContext], Awaitable[Any]],
         *,
         unknown_type_policy: Literal["error", "warn", "ignore"] = "warn",
         skip_direct_message_subscription: bool = False,
@@ -216,12 +217,12 @@ class ClosureAgent(BaseAgent, ClosureContext):
             runtime,
             type,
             lambda: cls(description, any_closure, unknown_type_policy=unknown_type_policy),
-            skip_class_subscriptions=True,
+            skip_class_subscriptions=True,  # there are none, see above
             skip_direct_message_subscription=skip_direct_message_subscription,
         )
-        if subscriptions is not None:
-            for subscription in await bind_subscriptions(registered, [subscriptions]):
-                await runtime.add_subscription(subscription)
+        factories = [] if subscriptions is None else [subscriptions]
+        for bound in await bind_subscriptions(registered, factories):
+            await runtime.add_subscription(bound)
         for known in serializers:
             runtime.add_message_serializer(known)
         return registered

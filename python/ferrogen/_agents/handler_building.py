@@ -35,7 +35,7 @@ class HandlerPlan(NamedTuple):
     """Whether it accepts sent messages (True), published messages (False), or both (None)."""
     match: Callable[[Any, MessageContext], bool] | None
     """The condition given by the user."""
-    answers: tuple[type[Any], ...] | None
+    response_types: tuple[type[Any], ...] | None
     """The types that it may return; None means any."""
     judge: Callable[[Any], Any]
     """Called with a response of another type."""
@@ -121,7 +121,7 @@ def _build(
         function=func,
         wants_rpc=_WANTS_RPC[kind],
         match=match,
-        answers=None if any_response else tuple(allowed_responses),
+        response_types=None if any_response else tuple(allowed_responses),
         judge=judge,
     )
     return built

@@ -6,39 +6,39 @@ from typing import Any, Literal, Protocol, TypeVar, overload, runtime_checkable
 from ferrogen._agents.handler_building import decorate
 from ferrogen._messaging.message_context import MessageContext
 
-AgentT = TypeVar("AgentT")
-ReceivesT = TypeVar("ReceivesT")
-ProducesT = TypeVar("ProducesT", covariant=True)  # noqa: PLC0105 - upstream's name
+HandlingT = TypeVar("HandlingT")
+HandledT = TypeVar("HandledT")
+ReturnedT = TypeVar("ReturnedT", covariant=True)  # noqa: PLC0105 - upstream's name
 
 
 @runtime_checkable
-class MessageHandler(Protocol[AgentT, ReceivesT, ProducesT]):  # type: ignore[misc]
+class MessageHandler(Protocol[HandlingT, HandledT, ReturnedT]):  # type: ignore[misc]
     """A method that handles messages, as the decorators leave it."""
 
     target_types: Sequence[type]
     produces_types: Sequence[type]
     is_message_handler: Literal[True]
-    router: Callable[[ReceivesT, MessageContext], bool]
+    router: Callable[[HandledT, MessageContext], bool]
 
     @staticmethod
     async def __call__(
-        agent_instance: AgentT, message: ReceivesT, ctx: MessageContext
-    ) -> ProducesT:
+        agent_instance: HandlingT, message: HandledT, ctx: MessageContext
+    ) -> ReturnedT:
         """Handle a message on behalf of an agent."""
         ...
 
 
-_Method = Callable[[AgentT, ReceivesT, MessageContext], Coroutine[Any, Any, ProducesT]]
+_Method = Callable[[HandlingT, HandledT, MessageContext], Coroutine[Any, Any, ReturnedT]]
 _Decorator = Callable[
-    [_Method[AgentT, ReceivesT, ProducesT]], MessageHandler[AgentT, ReceivesT, ProducesT]
+    [_Method[HandlingT, HandledT, ReturnedT]], MessageHandler[HandlingT, HandledT, ReturnedT]
 ]
-_Match = Callable[[ReceivesT, MessageContext], bool]
+_Match = Callable[[HandledT, MessageContext], bool]
 
 
 @overload
 def message_handler(
-    func: _Method[AgentT, ReceivesT, ProducesT],
-) -> MessageHandler[AgentT, ReceivesT, ProducesT]: ...
+    func: _Method[HandlingT, HandledT, ReturnedT],
+) -> MessageHandler[HandlingT, HandledT, ReturnedT]: ...
 
 
 @overload
@@ -47,24 +47,24 @@ def message_handler(
     *,
     match: None = ...,
     strict: bool = ...,
-) -> _Decorator[AgentT, ReceivesT, ProducesT]: ...
+) -> _Decorator[HandlingT, HandledT, ReturnedT]: ...
 
 
 @overload
 def message_handler(
     func: None = None,
     *,
-    match: _Match[ReceivesT],
+    match: _Match[HandledT],
     strict: bool = ...,
-) -> _Decorator[AgentT, ReceivesT, ProducesT]: ...
+) -> _Decorator[HandlingT, HandledT, ReturnedT]: ...
 
 
 def message_handler(
-    func: _Method[AgentT, ReceivesT, ProducesT] | None = None,
+    func: _Method[HandlingT, HandledT, ReturnedT] | None = None,
     *,
     strict: bool = True,
-    match: _Match[ReceivesT] | None = None,
-) -> _Decorator[AgentT, ReceivesT, ProducesT] | MessageHandler[AgentT, ReceivesT, ProducesT]:
+    match: _Match[HandledT] | None = None,
+) -> _Decorator[HandlingT, HandledT, ReturnedT] | MessageHandler[HandlingT, HandledT, ReturnedT]:
     """Make a method of a `RoutedAgent` handle messages, whether sent or published.
 
     The method is async and takes the agent, the message and its `MessageContext`. The annotation
@@ -109,8 +109,8 @@ def message_handler(
 
 @overload
 def event(
-    func: _Method[AgentT, ReceivesT, None],
-) -> MessageHandler[AgentT, ReceivesT, None]: ...
+    func: _Method[HandlingT, HandledT, None],
+) -> MessageHandler[HandlingT, HandledT, None]: ...
 
 
 @overload
@@ -119,24 +119,24 @@ def event(
     *,
     match: None = ...,
     strict: bool = ...,
-) -> _Decorator[AgentT, ReceivesT, None]: ...
+) -> _Decorator[HandlingT, HandledT, None]: ...
 
 
 @overload
 def event(
     func: None = None,
     *,
-    match: _Match[ReceivesT],
+    match: _Match[HandledT],
     strict: bool = ...,
-) -> _Decorator[AgentT, ReceivesT, None]: ...
+) -> _Decorator[HandlingT, HandledT, None]: ...
 
 
 def event(
-    func: _Method[AgentT, ReceivesT, None] | None = None,
+    func: _Method[HandlingT, HandledT, None] | None = None,
     *,
     strict: bool = True,
-    match: _Match[ReceivesT] | None = None,
-) -> _Decorator[AgentT, ReceivesT, None] | MessageHandler[AgentT, ReceivesT, None]:
+    match: _Match[HandledT] | None = None,
+) -> _Decorator[HandlingT, HandledT, None] | MessageHandler[HandlingT, HandledT, None]:
     """Make a method of a `RoutedAgent` handle published messages only; it returns nothing.
 
     Example:
@@ -167,8 +167,8 @@ def event(
 
 @overload
 def rpc(
-    func: _Method[AgentT, ReceivesT, ProducesT],
-) -> MessageHandler[AgentT, ReceivesT, ProducesT]: ...
+    func: _Method[HandlingT, HandledT, ReturnedT],
+) -> MessageHandler[HandlingT, HandledT, ReturnedT]: ...
 
 
 @overload
@@ -177,24 +177,24 @@ def rpc(
     *,
     match: None = ...,
     strict: bool = ...,
-) -> _Decorator[AgentT, ReceivesT, ProducesT]: ...
+) -> _Decorator[HandlingT, HandledT, ReturnedT]: ...
 
 
 @overload
 def rpc(
     func: None = None,
     *,
-    match: _Match[ReceivesT],
+    match: _Match[HandledT],
     strict: bool = ...,
-) -> _Decorator[AgentT, ReceivesT, ProducesT]: ...
+) -> _Decorator[HandlingT, HandledT, ReturnedT]: ...
 
 
 def rpc(
-    func: _Method[AgentT, ReceivesT, ProducesT] | None = None,
+    func: _Method[HandlingT, HandledT, ReturnedT] | None = None,
     *,
     strict: bool = True,
-    match: _Match[ReceivesT] | None = None,
-) -> _Decorator[AgentT, ReceivesT, ProducesT] | MessageHandler[AgentT, ReceivesT, ProducesT]:
+    match: _Match[HandledT] | None = None,
+) -> _Decorator[HandlingT, HandledT, ReturnedT] | MessageHandler[HandlingT, HandledT, ReturnedT]:
     """Make a method of a `RoutedAgent` handle sent messages only, whose sender awaits a response.
 
     Example:

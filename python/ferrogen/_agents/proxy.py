@@ -33,7 +33,7 @@ class AgentProxy:
             runtime.start()
             crier = AgentProxy(AgentId("crier", "square"), runtime)
             assert (await crier.metadata)["description"] == "is loud"
-            assert await crier.send_message("hear", sender=AgentId("mayor", "town")) == "HEAR"
+            assert await crier.send_message("news", sender=AgentId("mayor", "town")) == "NEWS"
             await runtime.stop_when_idle()
 
 

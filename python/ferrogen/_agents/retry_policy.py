@@ -56,7 +56,7 @@ class RetryPolicy:
                 self.calls += 1
                 if self.calls < 3:
                     raise ConnectionError("the line is busy")
-                return f"{order.item} is on its way"
+                return f"{order.item} is shipped"
 
 
         async def main() -> None:
@@ -65,7 +65,7 @@ class RetryPolicy:
             runtime.start()
             north = AgentId("warehouse", "north")
             response = await runtime.send_message(Order("tea"), north)
-            assert response == "tea is on its way"
+            assert response == "tea is shipped"
             await runtime.stop_when_idle()
 
 

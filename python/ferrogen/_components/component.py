@@ -93,7 +93,7 @@ def is_component_instance(cls: Any) -> TypeGuard[_ConcreteComponent[BaseModel]]:
 def is_component_class(cls: type) -> TypeGuard[type[_ConcreteComponent[BaseModel]]]:
     """Return whether a class is one whose objects can be dumped and loaded.
 
-    What is no class at all is none.
+    A value that is not a class is not one either.
     """
     asked: object = cls
     return isinstance(asked, type) and all(issubclass(asked, part) for part in _PARTS)

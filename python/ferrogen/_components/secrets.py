@@ -198,7 +198,7 @@ def remember(component: object, secrets: dict[Place, EnvironmentSecret]) -> None
 def put_references(component: object, config: dict[str, Any]) -> dict[str, Any]:
     """Put references back in the places of the secrets that came from them.
 
-    A place that is not known, as when a config was of a past version, is told by the value.
+    A place that is not known, as when a config was of a past version, is recognized by the value.
     """
     if not _may_hold_secrets(config):
         return config

@@ -136,7 +136,7 @@ def announce(agent_id: AgentId, message_id: str) -> StreamChannel:
     """Create the channel of a message that is about to be sent.
 
     Raises:
-        ValueError: A message with this id is on its way to the agent.
+        ValueError: A message with this id is in flight to the agent.
     """
     if (agent_id, message_id) in _channels:
         raise ValueError(

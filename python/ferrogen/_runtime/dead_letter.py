@@ -143,12 +143,12 @@ class DeadLetter:
         async def main() -> None:
             runtime = SingleThreadedAgentRuntime()
             try:
-                await runtime.send_message("hello", AgentId("nobody", "default"))
+                await runtime.send_message("hello", AgentId("unknown", "default"))
             except RecipientNotFoundError:
                 pass
             letter = runtime.dead_letters[-1]
             assert letter.message == "hello"
-            assert letter.recipient == AgentId("nobody", "default")
+            assert letter.recipient == AgentId("unknown", "default")
             assert letter.cause is DeadLetterCause.UNKNOWN_RECIPIENT
 
 

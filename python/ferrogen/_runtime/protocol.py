@@ -13,7 +13,7 @@ from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
 from ferrogen._serialization.serializer import MessageSerializer
 
-T = TypeVar("T", bound=Agent)
+AgentT = TypeVar("AgentT", bound=Agent)
 
 
 @runtime_checkable
@@ -90,9 +90,9 @@ class AgentRuntime(Protocol):
     async def register_factory(
         self,
         type: str | AgentType,
-        agent_factory: Callable[[], T | Awaitable[T]],
+        agent_factory: Callable[[], AgentT | Awaitable[AgentT]],
         *,
-        expected_class: type[T] | None = None,
+        expected_class: type[AgentT] | None = None,
     ) -> AgentType:
         """Register a factory for the agents of one type; adds no subscription.
 
@@ -128,7 +128,11 @@ class AgentRuntime(Protocol):
         """
         ...
 
-    async def try_get_underlying_agent_instance(self, id: AgentId, type: type[T] = Agent) -> T:  # type: ignore[assignment]
+    async def try_get_underlying_agent_instance(
+        self,
+        id: AgentId,
+        type: type[AgentT] = Agent,  # type: ignore[assignment]
+    ) -> AgentT:
         """Return the agent with this id, if it is accessible.
 
         Prefer to send messages.
@@ -156,7 +160,12 @@ class AgentRuntime(Protocol):
     ) -> AgentId: ...
 
     async def get(
-        self, id_or_type: AgentId | AgentType | str, /, key: str = "default", *, lazy: bool = True
+        self,
+        id_or_type: AgentId | AgentType | str,
+        /,
+        key: str = "default",
+        *,
+        lazy: bool = True,
     ) -> AgentId:
         """Return the id of an agent; build the agent too if asked.
 

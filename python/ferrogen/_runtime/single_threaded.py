@@ -47,7 +47,7 @@ from .supervisor import Supervisor
 
 __all__ = ["SingleThreadedAgentRuntime"]
 
-T = TypeVar("T", bound=Agent)
+RegisteredT = TypeVar("RegisteredT", bound=Agent)
 
 PLAIN_TASKS = "FERROGEN_PLAIN_TASKS"
 """The environment variable that enables task mode for all runtimes."""
@@ -426,9 +426,9 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
     async def register_factory(
         self,
         type: str | AgentType,
-        agent_factory: Callable[[], T | Awaitable[T]],
+        agent_factory: Callable[[], RegisteredT | Awaitable[RegisteredT]],
         *,
-        expected_class: type[T] | None = None,
+        expected_class: type[RegisteredT] | None = None,
     ) -> AgentType:
         """Register the factory of an agent type.
 

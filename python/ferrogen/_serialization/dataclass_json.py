@@ -15,7 +15,7 @@ class DataclassJsonMessageSerializer(JsonMessageSerializer[DataclassT]):
     """Write a dataclass as JSON, as ``json.dumps`` does, and read it back with every field checked.
 
     Fields may be nested dataclasses, pydantic models, unions and collections of them. An instance
-    of a subclass is written with all its fields; names in the JSON that are no fields are passed
+    of a subclass is written with all its fields; names in the JSON that are not fields are passed
     over.
 
     Args:

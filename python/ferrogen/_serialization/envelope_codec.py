@@ -73,7 +73,7 @@ class _ByProtobuf:
         return message
 
     def _refusal(self, part: str, damaged: bytes, error: Exception) -> SerializationError:
-        # protobuf does not tell at which byte it gave up.
+        # protobuf does not report the position of the error.
         return SerializationError(
             f'cannot read "{self._name}": {part} of {len(damaged)} bytes is damaged: {error}'
         )

@@ -110,7 +110,7 @@ def messagepack_beside(serializer: MessageSerializer[Any]) -> MessageSerializer[
     if type(serializer) is VersionedMessageSerializer:
         beside = messagepack_beside(serializer.inner)
         return None if beside is None else VersionedMessageSerializer(beside, serializer.history)
-    # Exactly ours: a serializer of someone else's has rules that are not known here.
+    # Exactly this class: the rules of a custom serializer are unknown here.
     return MessagePackMessageSerializer(serializer) if type(serializer) in _WITH_JSON else None
 
 

@@ -52,7 +52,7 @@ class _OwnMethods:
         """Write a message of the class, or of one that extends it."""
         try:
             payload: bytes = message.model_dump_json().encode("utf-8")
-        except Exception as error:  # noqa: BLE001 - told apart there
+        except Exception as error:  # noqa: BLE001 - classified there
             self.refuse(error, "write")
         return payload
 
@@ -60,7 +60,7 @@ class _OwnMethods:
         """Read a message."""
         try:
             return self._cls.model_validate_json(payload)
-        except Exception as error:  # noqa: BLE001 - told apart there
+        except Exception as error:  # noqa: BLE001 - classified there
             self.refuse(error, "read")
 
     def refuse(self, error: Exception, doing: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Read dataclasses by msgspec, mended where JSON as Python writes it holds more."""
+"""The codec of dataclasses that msgspec reads, extended to the JSON that Python writes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def msgspec_codec(cls: type[Any]) -> DataclassCodec:
         NameError: When an annotation names something that is not there.
     """
     reader = _Reader(cls)
-    return DataclassCodec(type_name(cls), simplify, reader.read, reader.mend)
+    return DataclassCodec(type_name(cls), simplify, reader.read, reader.recover)
 
 
 class _Reader:
@@ -42,13 +42,13 @@ class _Reader:
         self._own_init = has_own_init(cls)
         self.read = self._read_and_init if self._own_init else self._decode
 
-    def mend(self, payload: bytes, error: Exception) -> Any:
-        """Read what msgspec could not, or raise an error with the reason."""
+    def recover(self, payload: bytes, error: Exception) -> Any:
+        """Read bytes that msgspec could not read, or raise an error with the reason."""
         if not isinstance(error, (msgspec.DecodeError, UnicodeDecodeError, RecursionError)):
             raise error
         if isinstance(error, (msgspec.ValidationError, RecursionError)):
             raise self._refusal(error) from error
-        # Python's json writes NaN, Infinity and lone surrogates, which are no JSON, and reads them.
+        # Python's json reads and writes NaN, Infinity and lone surrogates, which are invalid JSON.
         try:
             values = json.loads(bytes(payload).decode("utf-8"))
             message = msgspec.convert(values, self._cls, str_keys=True, dec_hook=read_custom)
@@ -66,7 +66,7 @@ class _Reader:
     def _refusal(self, reason: Exception) -> SerializationError:
         words = str(reason)
         if isinstance(reason, msgspec.ValidationError) and "`$" not in words:
-            words += " - at `$`"  # msgspec names every place but the outermost
+            words += " - at `$`"  # msgspec names every path except the root
         return SerializationError(f'cannot read "{type_name(self._cls)}" from JSON: {words}')
 
 
@@ -77,7 +77,7 @@ def has_own_init(cls: type[Any]) -> bool:
         cls: The dataclass.
 
     Returns:
-        True for one that was written, which may do more than fill the fields.
+        True for a hand-written one, which can do more than set the fields.
     """
     owner = next(base for base in cls.__mro__ if "__init__" in vars(base))
     params = vars(owner).get("__dataclass_params__")

@@ -45,8 +45,8 @@ class DataclassCodec:
         type_name: The type name of the message, for errors.
         simplify: As for `JsonWriter`.
         read: Makes a message of its bytes.
-        mend: Is given the bytes that `read` could not read, and its exception; returns the message,
-            or raises.
+        mend: Called with the bytes that `read` could not read, and its exception; returns the
+            message, or raises.
     """
 
     def __new__(

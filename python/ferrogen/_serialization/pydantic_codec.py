@@ -63,7 +63,7 @@ class PydanticCodec:
         if copy != message and repr(copy) != repr(message):
             raise SerializationError(
                 f'cannot write "{self._name}" as JSON: {message!r} would come back as {copy!r}; '
-                "a Literal field in each member of a union tells the members apart"
+                "a Literal field in each member of a union distinguishes the members"
             )
 
 

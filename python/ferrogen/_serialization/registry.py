@@ -115,7 +115,7 @@ def _is_ours(serializer: MessageSerializer[Any]) -> TypeGuard[_Ours]:
 
 
 def _is_the_same(known: MessageSerializer[Any], other: MessageSerializer[Any]) -> bool:
-    # Exactly ours: a serializer of someone else's may carry settings of its own.
+    # Exactly this class: a custom serializer can have settings of its own.
     return _is_ours(known) and _is_ours(other) and known.cls is other.cls
 
 

@@ -57,7 +57,7 @@ class StructuralCodec:
             payload = _write_json(message)
             if not self._may_hold_floats or b"null" not in payload:
                 return payload
-            # msgspec writes NaN and the infinities as null; Python's json tells them from None.
+            # msgspec writes NaN and the infinities as null, Python's json as numbers.
             values = self._plain(message, bytes_stay=False)
             return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
         except _WRITE_ERRORS as error:

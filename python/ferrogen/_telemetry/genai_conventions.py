@@ -61,8 +61,8 @@ def kind_of(operation: GenAiOperationNameValues, *, latest: bool) -> SpanKind:
 
     Args:
         operation: What is done.
-        latest: Whether the latest conventions are wanted, which tell agents in this process from
-            those behind a service.
+        latest: Whether to use the latest conventions, which distinguish agents in this process
+            from those behind a service.
 
     Returns:
         The kind.

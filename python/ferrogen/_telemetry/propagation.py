@@ -109,7 +109,7 @@ def _carrier(metadata: EnvelopeMetadata | Mapping[str, str]) -> dict[str, str] |
     if isinstance(metadata, EnvelopeMetadata):
         pairs = zip(_FIELDS, (metadata.traceparent, metadata.tracestate), strict=True)
         return {key: value for key, value in pairs if value is not None}
-    # Headers of remote calls come in many mapping-like types that are no collections.abc.Mapping.
+    # Headers of remote calls have many mapping-like types, not only collections.abc.Mapping.
     if not hasattr(metadata, "__getitem__"):
         return None
     found = {key: metadata.get(key) for key in _FIELDS}

@@ -72,7 +72,7 @@ class TraceHelper(Generic[Operation, Destination, ExtraAttributes]):
         )
 
     def is_recording(self) -> bool:
-        """Return whether a span opened now could be seen by anyone (invariant B2).
+        """Return whether a span opened now would be recorded (invariant B2).
 
         A provider that is installed globally after construction counts from then on.
 
@@ -82,7 +82,7 @@ class TraceHelper(Generic[Operation, Destination, ExtraAttributes]):
         if self._waits_for_provider:
             provider = get_tracer_provider()
             if not isinstance(provider, ProxyTracerProvider):
-                # OpenTelemetry accepts a global provider once, so the answer is final.
+                # OpenTelemetry accepts a global provider once, so the result is final.
                 self._waits_for_provider = False
                 self._records = not isinstance(provider, NoOpTracerProvider)
         return self._records

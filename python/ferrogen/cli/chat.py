@@ -1,6 +1,6 @@
 """``ferrogen chat``: a small conversation with a model, to try an endpoint.
 
-Answers go to standard output, everything else to standard error, so that an answer can be piped.
+Responses go to standard output, everything else to standard error, so that a response can be piped.
 """
 
 from __future__ import annotations
@@ -48,15 +48,13 @@ def chat(
         str | None, typer.Option(help="Where the service is; the maker's own if not given.")
     ] = None,
     provider: Annotated[Provider, typer.Option(help="Whose API it speaks.")] = Provider.openai,
-    system: Annotated[
-        str | None, typer.Option(help="What the model is told before everything else.")
-    ] = None,
+    system: Annotated[str | None, typer.Option(help="The system message.")] = None,
     max_tokens: Annotated[
-        int | None, typer.Option(min=1, help="How many tokens an answer may have.")
+        int | None, typer.Option(min=1, help="The maximum number of tokens of a response.")
     ] = None,
     message: Annotated[str | None, typer.Option(help="Ask only this, and leave.")] = None,
 ) -> None:
-    """Talk to a model: a line is a question, Ctrl+C ends an answer, Ctrl+D the conversation.
+    """Talk to a model: a line is a question, Ctrl+C ends a response, Ctrl+D the conversation.
 
     The key comes from the environment: OPENAI_API_KEY or ANTHROPIC_API_KEY.
     """
@@ -74,7 +72,7 @@ def chat(
                 status = loop.run_until_complete(conversation.ask(question))
                 if status and not (message is None and sys.stdin.isatty()):
                     raise typer.Exit(status)
-        except KeyboardInterrupt:  # while nobody was answering
+        except KeyboardInterrupt:  # while no response was in progress
             typer.echo(err=True)
         finally:
             loop.run_until_complete(client.close())
@@ -85,9 +83,9 @@ class Conversation:
     """What was said so far.
 
     Args:
-        client: Who answers.
-        system: What it is told before everything else.
-        max_tokens: How many tokens an answer may have, if it is limited.
+        client: The client of the model.
+        system: The system message.
+        max_tokens: The maximum number of tokens of a response, if limited.
     """
 
     def __init__(
@@ -100,22 +98,22 @@ class Conversation:
         self._messages: list[LLMMessage] = [SystemMessage(content=system)] if system else []
 
     async def ask(self, question: str) -> int:
-        """Ask, and show the answer as it is written; return the exit status of the turn."""
+        """Ask, and show the response as it is written; return the exit status of the turn."""
         from ferrogen import CancellationToken
         from ferrogen.exceptions import FerrogenError
         from ferrogen.models import AssistantMessage, UserMessage
 
         asked = [*self._messages, UserMessage(content=question, source="user")]
         token = CancellationToken()
-        # Ctrl+C is for the answer, not for the program, as long as there is one.
+        # Ctrl+C is for the response, not for the program, as long as there is one.
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, token.cancel)
         said = ""
         status = 0
         try:
-            answer = self._client.create_stream(
+            response = self._client.create_stream(
                 asked, extra_create_args=self._arguments, cancellation_token=token
             )
-            async for piece in answer:
+            async for piece in response:
                 if isinstance(piece, str):
                     said += piece
                     typer.echo(piece, nl=False)

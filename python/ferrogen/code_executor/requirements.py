@@ -11,8 +11,8 @@ from typing_extensions import ParamSpec
 from ferrogen.code_executor.imports import Import
 from ferrogen.exceptions import FunctionSourceError
 
-T = TypeVar("T")
-P = ParamSpec("P")
+ReturnT = TypeVar("ReturnT")
+ParametersP = ParamSpec("ParametersP")
 
 _MODULE = "func_module"
 
@@ -46,8 +46,8 @@ class FunctionWithRequirementsStr:
     func: str
     compiled_func: Callable[..., Any]
     _func_name: str
-    python_packages: Sequence[str] = field(default_factory=list)
-    global_imports: Sequence[Import] = field(default_factory=list)
+    python_packages: Sequence[str] = field(default_factory=list[str])
+    global_imports: Sequence[Import] = field(default_factory=list[Import])
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class FunctionWithRequirementsStr:
 
 
 @dataclass
-class FunctionWithRequirements(Generic[T, P]):
+class FunctionWithRequirements(Generic[ReturnT, ParametersP]):
     """A function with its requirements; a call is passed to the function.
 
     `with_requirements` creates them.
@@ -95,28 +95,30 @@ class FunctionWithRequirements(Generic[T, P]):
 
     __module__ = "ferrogen.code_executor"
 
-    func: Callable[P, T]
+    func: Callable[ParametersP, ReturnT]
     """The function itself."""
 
-    python_packages: Sequence[str] = field(default_factory=list)
+    python_packages: Sequence[str] = field(default_factory=list[str])
     """The packages to install, as requirements that pip reads."""
 
-    global_imports: Sequence[Import] = field(default_factory=list)
+    global_imports: Sequence[Import] = field(default_factory=list[Import])
     """The imports that it needs."""
 
     @classmethod
     def from_callable(
         cls,
-        func: Callable[P, T],
+        func: Callable[ParametersP, ReturnT],
         python_packages: Sequence[str] = [],
         global_imports: Sequence[Import] = [],
-    ) -> "FunctionWithRequirements[T, P]":
+    ) -> "FunctionWithRequirements[ReturnT, ParametersP]":
         """Add requirements to a function."""
         return cls(func, python_packages, global_imports)
 
     @staticmethod
     def from_str(
-        func: str, python_packages: Sequence[str] = [], global_imports: Sequence[Import] = []
+        func: str,
+        python_packages: Sequence[str] = [],
+        global_imports: Sequence[Import] = [],
     ) -> FunctionWithRequirementsStr:
         """Add requirements to source text.
 
@@ -125,14 +127,16 @@ class FunctionWithRequirements(Generic[T, P]):
         """
         return FunctionWithRequirementsStr(func, python_packages, global_imports)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+    def __call__(self, *args: ParametersP.args, **kwargs: ParametersP.kwargs) -> ReturnT:
         """Call the function."""
-        return self.func(*args, **kwargs)
+        function = self.func
+        return function(*args, **kwargs)
 
 
 def with_requirements(
-    python_packages: Sequence[str] = [], global_imports: Sequence[Import] = []
-) -> Callable[[Callable[P, T]], FunctionWithRequirements[T, P]]:
+    python_packages: Sequence[str] = [],
+    global_imports: Sequence[Import] = [],
+) -> Callable[[Callable[ParametersP, ReturnT]], FunctionWithRequirements[ReturnT, ParametersP]]:
     """Declare the requirements of a function that a code executor offers to generated code.
 
     Args:
@@ -158,7 +162,9 @@ def with_requirements(
         ```
     """
 
-    def decorate(func: Callable[P, T]) -> FunctionWithRequirements[T, P]:
+    def decorate(
+        func: Callable[ParametersP, ReturnT],
+    ) -> FunctionWithRequirements[ReturnT, ParametersP]:
         decorated = FunctionWithRequirements(func, python_packages, global_imports)
         functools.update_wrapper(decorated, func)
         return decorated
@@ -172,11 +178,12 @@ def _only_function(source: str) -> tuple[str, Callable[..., Any]]:
         exec(compile(source, f"<{_MODULE}>", "exec"), module.__dict__)
     except Exception as error:
         raise FunctionSourceError(f"Could not compile function: {error}") from error
-    functions = [
+    found = [
         (name, value)
         for name, value in vars(module).items()
         if isinstance(value, FunctionType) and value.__module__ == _MODULE
     ]
-    if len(functions) != 1:
+    if len(found) != 1:
+        # AutoGen's words, which programs match on.
         raise FunctionSourceError("The string must contain exactly one function")
-    return functions[0]
+    return found[0]

@@ -29,7 +29,7 @@ class MemoryContent(BaseModel):
     """One thing to remember: text, bytes, a dict or an image, and what kind of content it is.
 
     In JSON, bytes are written as the text that they are in UTF-8, and read as a string; bytes that
-    are no such text are written as a ``data:`` URL, and read as bytes. An image is read as one if
+    are not such text are written as a ``data:`` URL, and read as bytes. An image is read as one if
     the kind of content says so.
 
     Example:

@@ -1,7 +1,7 @@
 """Where a conversation may be cut: never between a call of functions and its results.
 
 A service refuses results whose call it does not see, and a call without its results. Results are
-told by their place: they belong to the message that they follow.
+recognized by their position: they belong to the message that they follow.
 """
 
 from collections.abc import Sequence

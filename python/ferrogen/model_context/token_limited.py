@@ -75,8 +75,7 @@ class TokenLimitedChatCompletionContext(
         self._token_limit = (
             None if token_limit is None else checked_limit("token_limit", token_limit)
         )
-        self._model_client = model_client
-        self._tool_schema = tool_schema or []
+        self._model_client, self._tool_schema = model_client, tool_schema or []
 
     async def get_messages(self) -> List[LLMMessage]:
         """Return the messages that fit; those in the middle are removed first."""
@@ -92,11 +91,8 @@ class TokenLimitedChatCompletionContext(
         return counter.remaining_tokens(messages, tools=self._tool_schema) >= 0
 
     def _to_config(self) -> TokenLimitedChatCompletionContextConfig:
-        return config_of(
-            self,
-            TokenLimitedChatCompletionContextConfig,
-            model_client=self._model_client.dump_component(),
-        )
+        dumped = self._model_client.dump_component()
+        return config_of(self, TokenLimitedChatCompletionContextConfig, model_client=dumped)
 
     @classmethod
     def _from_config(cls, config: TokenLimitedChatCompletionContextConfig) -> Self:

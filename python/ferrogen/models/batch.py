@@ -39,7 +39,7 @@ class Outcome:
     """Which request it was, from 0 on."""
 
     result: CreateResult | None = None
-    """The answer, unless it failed."""
+    """The response, unless it failed."""
 
     error: Exception | None = None
     """What the client raised, if it failed."""
@@ -86,22 +86,22 @@ async def create_many(
     cancellation_token: CancellationToken | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> list[Outcome]:
-    """Put many requests to a client, a few at a time, and wait for all.
+    """Send many requests to a client, a few at a time, and wait for all.
 
-    A request that fails leaves the others alone. If the token or the task is cancelled, requests
-    under way are cancelled, and no others are begun.
+    A failed request does not affect the others. If the token or the task is cancelled, requests in
+    flight are cancelled, and no others are started.
 
     Args:
-        client: The client that is asked.
-        conversations: The messages of each request. They are taken as there is room, so a
-            generator may give any number.
-        concurrency: How many requests are under way at most.
-        tools: What the model may ask to have run, in each request.
+        client: The client that sends the requests.
+        conversations: The messages of each request. They are read one by one when
+            a request can start, so a generator can yield any number.
+        concurrency: The maximum number of requests in flight.
+        tools: The tools that the model can call, in each request.
         tool_choice: As in `ChatCompletionClient.create`, and so are the next two.
-        json_output: What each answer has to fit.
-        extra_create_args: What is passed on to the service as it is.
-        cancellation_token: Ends the whole when it is cancelled.
-        on_progress: Called whenever there is another outcome.
+        json_output: The format of each response.
+        extra_create_args: Arguments that are passed to the service unchanged.
+        cancellation_token: Cancels all requests.
+        on_progress: Called after each outcome.
 
     Returns:
         The outcomes, in the order of the requests.
@@ -166,15 +166,15 @@ async def create_as_completed(
     extra_create_args: Mapping[str, Any] | None = None,
     cancellation_token: CancellationToken | None = None,
 ) -> AsyncGenerator[Outcome, None]:
-    """Put many requests to a client like `create_many`, and yield each outcome as it comes.
+    """Send many requests like `create_many`, and yield each outcome when it is complete.
 
-    No request is begun while the caller is busy with an outcome, and none outlives the generator:
-    close it (``contextlib.aclosing``) when you leave it early.
+    No request is started while the caller processes an outcome, and none outlives the generator:
+    close it (``contextlib.aclosing``) if you stop reading early.
     """
     if concurrency < 1:
         raise ClientSetupError(f"concurrency must be at least 1, not {concurrency}")
 
-    async def ask(index: int, messages: Sequence[LLMMessage]) -> Outcome:
+    async def request_one(index: int, messages: Sequence[LLMMessage]) -> Outcome:
         try:
             result = await client.create(
                 messages,
@@ -184,19 +184,19 @@ async def create_as_completed(
                 extra_create_args=extra_create_args or {},
                 cancellation_token=cancellation_token,
             )
-        except Exception as error:  # noqa: BLE001 - it is handed over
+        except Exception as error:  # noqa: BLE001 - returned to the caller
             return Outcome(index, error=error)
         return Outcome(index, result=result)
 
-    to_ask = iter(enumerate(conversations))
+    remaining = iter(enumerate(conversations))
     # Not a TaskGroup, which CPython 3.10 lacks: a set that is empty when the generator ends.
     running: set[asyncio.Task[Outcome]] = set()
     try:
         while True:
             if cancellation_token is not None and cancellation_token.is_cancelled():
-                raise asyncio.CancelledError  # also if the client does not care for tokens
-            while len(running) < concurrency and (request := next(to_ask, None)) is not None:
-                running.add(asyncio.ensure_future(ask(*request)))
+                raise asyncio.CancelledError  # also if the client ignores tokens
+            while len(running) < concurrency and (request := next(remaining, None)) is not None:
+                running.add(asyncio.ensure_future(request_one(*request)))
             if not running:
                 return
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)

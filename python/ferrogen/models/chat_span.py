@@ -29,12 +29,12 @@ class ChatSpan:
     def __init__(self, span: Span | None) -> None:
         self._span = span
 
-    def answered(self, result: CreateResult, model: str | None) -> None:
-        """Tell what came of the request.
+    def record(self, result: CreateResult, model: str | None) -> None:
+        """Record the outcome of the request.
 
         Args:
-            result: The answer.
-            model: Who answered, as the service says.
+            result: The response.
+            model: The model that responded, as the service reports it.
         """
         if self._span is None:
             return
@@ -54,7 +54,7 @@ def chat_span(model: str, provider: str) -> Iterator[ChatSpan]:
         provider: Who serves it, in the words of the conventions: ``openai``, ``anthropic``.
 
     Yields:
-        What takes the answer. An exception that leaves the block is recorded and raised on.
+        What takes the response. An exception that leaves the block is recorded and raised on.
     """
     if isinstance(trace.get_tracer_provider(), ProxyTracerProvider | NoOpTracerProvider):
         yield ChatSpan(None)  # no tracer records (B2)

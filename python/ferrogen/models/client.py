@@ -91,8 +91,8 @@ class ChatCompletionClient(ComponentBase[BaseModel], ABC):
                 )
 
 
-        answer = asyncio.run(Parrot().create([UserMessage(content="Ciao", source="me")]))
-        assert answer.content == "Ciao"
+        result = asyncio.run(Parrot().create([UserMessage(content="Ciao", source="me")]))
+        assert result.content == "Ciao"
         ```
     """
 
@@ -111,14 +111,14 @@ class ChatCompletionClient(ComponentBase[BaseModel], ABC):
         extra_create_args: Mapping[str, Any] = {},
         cancellation_token: Optional[CancellationToken] = None,
     ) -> CreateResult:
-        """Ask the model once, and wait for the whole answer.
+        """Ask the model once, and wait for the whole response.
 
         Args:
             messages: The conversation so far, the oldest message first.
             tools: What the model may ask to have run.
             tool_choice: A tool that it has to call, or whether it may call any (``"auto"``), has
                 to call one (``"required"``) or must not (``"none"``).
-            json_output: A model class that the answer has to fit; ``True`` for JSON of whatever
+            json_output: A model class that the response has to fit; ``True`` for JSON of whatever
                 shape, which the messages should then ask for.
             extra_create_args: What is passed on to the service behind the client as it is.
             cancellation_token: Ends the request when it is cancelled.
@@ -135,7 +135,7 @@ class ChatCompletionClient(ComponentBase[BaseModel], ABC):
         extra_create_args: Mapping[str, Any] = {},
         cancellation_token: Optional[CancellationToken] = None,
     ) -> AsyncGenerator[Union[str, CreateResult], None]:
-        """Ask the model like `create`, and yield the answer in pieces as it is written.
+        """Ask the model like `create`, and yield the response in pieces as it is written.
 
         The pieces are text; the last item is the result as a whole.
         """
@@ -157,7 +157,7 @@ class ChatCompletionClient(ComponentBase[BaseModel], ABC):
 
     @abstractmethod
     def actual_usage(self) -> RequestUsage:
-        """Return the tokens that were paid for, without answers that came from a cache."""
+        """Return the tokens that were paid for, without responses that came from a cache."""
 
     @abstractmethod
     def total_usage(self) -> RequestUsage:

@@ -87,25 +87,25 @@ class ModelFamily:
 
     @staticmethod
     def is_claude(family: str) -> bool:
-        """Tell whether a family is a Claude of Anthropic's that has a name here."""
+        """Return whether a family is a Claude of Anthropic's that has a name here."""
         return family in ModelFamily._VENDORS["claude"]
 
     @staticmethod
     def is_gemini(family: str) -> bool:
-        """Tell whether a family is a Gemini of Google's that has a name here."""
+        """Return whether a family is a Gemini of Google's that has a name here."""
         return family in ModelFamily._VENDORS["gemini"]
 
     @staticmethod
     def is_openai(family: str) -> bool:
-        """Tell whether a family is one of OpenAI's that has a name here."""
+        """Return whether a family is one of OpenAI's that has a name here."""
         return family in ModelFamily._VENDORS["openai"]
 
     @staticmethod
     def is_llama(family: str) -> bool:
-        """Tell whether a family is a Llama of Meta's that has a name here."""
+        """Return whether a family is a Llama of Meta's that has a name here."""
         return family in ModelFamily._VENDORS["llama"]
 
     @staticmethod
     def is_mistral(family: str) -> bool:
-        """Tell whether a family is one of Mistral's that has a name here."""
+        """Return whether a family is one of Mistral's that has a name here."""
         return family in ModelFamily._VENDORS["mistral"]

@@ -100,7 +100,7 @@ class FunctionExecutionResult(BaseModel):
     """The function."""
 
     call_id: str
-    """The ``id`` of the call that this answers; some models leave it empty."""
+    """The ``id`` of the call with this result; some models leave it empty."""
 
     is_error: Optional[bool] = None
     """Whether the function failed; ``None`` if that is not known."""

@@ -10,7 +10,7 @@ from ferrogen._messaging.function_call import FunctionCall
 # ruff: noqa: UP006, UP007, UP045 - annotations are part of the surface that is compared
 
 FinishReasons = Literal["stop", "length", "function_calls", "content_filter", "unknown"]
-"""Why a model ended its answer."""
+"""Why a model ended its response."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class RequestUsage:
     """Tokens of what was asked."""
 
     completion_tokens: int
-    """Tokens of what was answered."""
+    """Tokens of the response."""
 
 
 @dataclass
@@ -59,7 +59,7 @@ class TopLogprob:
 
 
 class ChatCompletionTokenLogprob(BaseModel):
-    """A token of an answer, how likely it was, and what else might have stood there.
+    """A token of a response, how likely it was, and what else might have stood there.
 
     Example:
         ```python
@@ -88,7 +88,7 @@ class ChatCompletionTokenLogprob(BaseModel):
 
 
 class CreateResult(BaseModel):
-    """The answer of a model to one request.
+    """The response of a model to one request.
 
     Example:
         ```python
@@ -104,7 +104,7 @@ class CreateResult(BaseModel):
     __module__ = "ferrogen.models"
 
     finish_reason: FinishReasons
-    """Why the answer ends here."""
+    """Why the response ends here."""
 
     content: Union[str, List[FunctionCall]]
     """Text, or the functions that the model wants to be called."""
@@ -113,10 +113,10 @@ class CreateResult(BaseModel):
     """What the request took."""
 
     cached: bool
-    """Whether the answer was remembered from an earlier request."""
+    """Whether the response came from a cache."""
 
     logprobs: Optional[List[ChatCompletionTokenLogprob]] = None
-    """The tokens of the answer with their probabilities, if they were asked for."""
+    """The tokens of the response with their probabilities, if they were asked for."""
 
     thought: Optional[str] = None
     """How the model reasoned, or the text that came along with its function calls."""

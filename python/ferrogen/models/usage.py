@@ -17,7 +17,7 @@ _conversation: ContextVar[str] = ContextVar("ferrogen_conversation")
 
 @dataclass
 class DetailedUsage(RequestUsage):
-    """What a request took, as far as the service told; usages can be added.
+    """What a request used, as far as the service reported it; usages can be added.
 
     Example:
         ```python
@@ -36,10 +36,10 @@ class DetailedUsage(RequestUsage):
     """Tokens of the prompt that it wrote into its cache; part of ``prompt_tokens``."""
 
     reasoning_tokens: int = 0
-    """Tokens of the reasoning before the answer; part of ``completion_tokens``."""
+    """Tokens of the reasoning before the response; part of ``completion_tokens``."""
 
     audio_tokens: int = 0
-    """Tokens of sound, in the prompt and in the answer."""
+    """Tokens of sound, in the prompt and in the response."""
 
     cost: float | None = None
     """In US dollars; ``None`` if the price of the model is not known."""
@@ -133,7 +133,7 @@ class UsageLedger:
 
     @property
     def total(self) -> DetailedUsage:
-        """All requests, those that a cache answered included."""
+        """All requests, including cache hits."""
         return self._total
 
     @property
@@ -152,11 +152,11 @@ class UsageLedger:
         return dict(self._conversations)
 
     def of_agent(self, agent: AgentId | str) -> DetailedUsage:
-        """Tell what an agent used; nothing, if it never asked or is not remembered."""
+        """Return the usage of an agent; zero if it sent no request or its usage was dropped."""
         return self._agents.get(str(agent)) or _nothing()
 
     def of_conversation(self, name: str) -> DetailedUsage:
-        """Tell what was used in a conversation; nothing, if it is not known or remembered."""
+        """Return the usage of a conversation; zero if it is unknown or its usage was dropped."""
         return self._conversations.get(name) or _nothing()
 
     def record(
@@ -170,8 +170,8 @@ class UsageLedger:
 
         Args:
             usage: What it took.
-            cached: Whether a cache answered it: then it only counts for the total.
-            agent: Who asked, if not the agent whose handler is running.
+            cached: Whether it is a cache hit, which counts for the total only.
+            agent: The agent that sent the request; by default the one whose handler runs.
         """
         self._total += usage
         if cached:

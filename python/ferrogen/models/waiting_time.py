@@ -13,7 +13,7 @@ def waiting_time(headers: Mapping[str, str], now: float | None = None) -> float 
     """Read how long to wait from ``Retry-After``, in seconds or as a date, and its relatives.
 
     Args:
-        headers: Of the answer; looked up by names in lower case.
+        headers: Of the response; looked up by names in lower case.
         now: Seconds since 1970; by default those of the clock.
 
     Returns:

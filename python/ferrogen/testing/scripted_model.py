@@ -18,7 +18,7 @@ from ferrogen.models.families import ModelFamily
 from ferrogen.models.messages import FunctionExecutionResult, LLMMessage
 from ferrogen.models.middleware.clock import Clock, pause
 from ferrogen.models.middleware.middleware import AnsweringClient
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo
 from ferrogen.models.results import CreateResult, RequestUsage
 from ferrogen.tools.protocol import Tool
@@ -59,7 +59,7 @@ class ScriptedModel(AnsweringClient, Component[ScriptedModelConfig]):
     A token is a word, so that usage is known beforehand.
 
     Args:
-        lines: The responses, one for each request; or a function that answers every request.
+        lines: The responses, one for each request; or a function that returns every response.
         model_info: What it says of its model; by default that it can do everything.
         context_length: The tokens that a request may have.
 
@@ -77,8 +77,8 @@ class ScriptedModel(AnsweringClient, Component[ScriptedModelConfig]):
             question = [UserMessage(content="Is it sunny in Turin?", source="me")]
             called = await model.create(question)
             assert called.content == [FunctionCall("call_1", '{"city": "Turin"}', "weather")]
-            answered = await model.create(question)
-            assert (answered.content, answered.usage.prompt_tokens) == ("It is sunny.", 5)
+            result = await model.create(question)
+            assert (result.content, result.usage.prompt_tokens) == ("It is sunny.", 5)
             assert len(model.requests) == 2
 
 
@@ -118,7 +118,7 @@ class ScriptedModel(AnsweringClient, Component[ScriptedModelConfig]):
         """
         return FunctionCall(id="", name=name, arguments=json.dumps(arguments, ensure_ascii=False))
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         await pause(Clock(), 0, request.cancellation_token)
         self.requests.append(list(request.messages))
         line = self._next(request.messages)
@@ -146,10 +146,7 @@ class ScriptedModel(AnsweringClient, Component[ScriptedModelConfig]):
         if self._answer_all is not None:
             return self._answer_all(messages)
         if not self._lines:
-            raise ModelError(
-                "the scripted model has answered all that it was given answers for; give it one "
-                "more line"
-            )
+            raise ModelError("the scripted model has no more responses: pass it one more line")
         return self._lines.pop(0)
 
     def _result(self, request: Request, content: str | Sequence[FunctionCall]) -> CreateResult:
@@ -205,7 +202,7 @@ class ScriptedModel(AnsweringClient, Component[ScriptedModelConfig]):
 
     def _to_config(self) -> ScriptedModelConfig:
         if self._answer_all is not None:
-            raise ClientSetupError("a scripted model that answers by a function cannot be dumped")
+            raise ClientSetupError("a scripted model with a function cannot be dumped")
         plain = [line for line in self._lines if not _has_an_error(line)]
         if len(plain) < len(self._lines):
             raise ClientSetupError("a scripted model that is to raise errors cannot be dumped")

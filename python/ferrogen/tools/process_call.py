@@ -30,16 +30,16 @@ async def run_in_process(function: Callable[[], Any], token: CancellationToken) 
         token: Frees the caller when it is cancelled, and kills the process.
 
     Raises:
-        ToolProcessError: The process ended before it answered, or cannot be sent its task.
+        ToolProcessError: The process ended before it responded, or cannot be sent its task.
         asyncio.CancelledError: The token was cancelled.
     """
     if token.is_cancelled():
         raise asyncio.CancelledError
     call = _Call(function)
-    answer = asyncio.get_running_loop().run_in_executor(None, call.answer)
-    _ = token.link_future(answer)
+    outcome = asyncio.get_running_loop().run_in_executor(None, call.run)
+    _ = token.link_future(outcome)
     try:
-        value, error = await answer
+        value, error = await outcome
     except asyncio.CancelledError:
         call.kill()
         raise
@@ -64,7 +64,7 @@ def check_picklable(function: Callable[..., Any]) -> None:
 
 
 class _Call:
-    """One process: a thread starts it and waits for its answer, the event loop may kill it."""
+    """One process: a thread starts it and waits for its response, the event loop may kill it."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self._function = function
@@ -72,7 +72,7 @@ class _Call:
         self._process: SpawnProcess | None = None
         self._given_up = False
 
-    def answer(self) -> tuple[Any, Exception | None]:
+    def run(self) -> tuple[Any, Exception | None]:
         from multiprocessing import get_context  # most programs that import tools need none of it
 
         spawn = get_context("spawn")
@@ -126,7 +126,7 @@ def _kill(process: "SpawnProcess") -> None:
 
 def _words_of_end(exit_code: int | None) -> str:
     return (
-        f"the process of a tool ended with exit code {exit_code} before it answered; if it could"
+        f"the process of a tool ended with exit code {exit_code} before it responded; if it could"
         " not start, see that your program does its work under `if __name__ == '__main__':`, as"
         " multiprocessing demands"
     )
@@ -137,14 +137,14 @@ def _work(sender: "Connection[Any, Any]", function: Callable[[], Any]) -> None:
     if hasattr(os, "setsid"):
         os.setsid()
     try:
-        answer: tuple[Any, Exception | None, str] = (function(), None, "")
+        outcome: tuple[Any, Exception | None, str] = (function(), None, "")
     except Exception as error:  # noqa: BLE001 - it is the caller's
-        answer = (None, error, format_exc())
+        outcome = (None, error, format_exc())
     try:
-        pickled = pickle.dumps(answer)
+        pickled = pickle.dumps(outcome)
         pickle.loads(pickled)  # some exceptions pickle well and load badly
     except Exception as error:  # noqa: BLE001 - the caller gets it
-        trace = answer[2] or format_exc()
+        trace = outcome[2] or format_exc()
         words = f"what the tool returned or raised cannot be sent to its caller: {error}"
         pickled = pickle.dumps((None, ToolProcessError(words), trace))
     sender.send_bytes(pickled)

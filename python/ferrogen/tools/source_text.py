@@ -1,6 +1,6 @@
 """Source text of functions: written into configs, and run again only where the caller allows it.
 
-A config that holds source text could hold any, so whoever loads one says so first (A17).
+A config that holds source text could hold any, so the caller has to opt in (A17).
 """
 
 import ast
@@ -161,7 +161,7 @@ def function_from_source(source: str, imports: Sequence[Import]) -> Callable[...
 
 
 def faults_of_source(source: str) -> Iterator[Fault]:
-    """Tell why source text would not be run, or makes no function, without running it."""
+    """Return why source text would not be run, or makes no function, without running it."""
     if not _is_allowed():
         yield Fault("source_code", "untrusted", _REFUSAL)
     try:

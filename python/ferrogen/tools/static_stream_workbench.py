@@ -8,7 +8,7 @@ from ferrogen._core import CancellationToken
 from ferrogen.tools.cancellation import parts_of
 from ferrogen.tools.protocol import StreamTool
 from ferrogen.tools.results import ToolResult, failed
-from ferrogen.tools.static_workbench import StaticWorkbench, answer, not_found
+from ferrogen.tools.static_workbench import StaticWorkbench, not_found, to_result
 from ferrogen.tools.workbench import StreamWorkbench
 
 
@@ -83,4 +83,4 @@ class StaticStreamWorkbench(StaticWorkbench, StreamWorkbench):
                 yield held
             yield failed(name, error)
         else:
-            yield answer(name, tool, held)
+            yield to_result(name, tool, held)

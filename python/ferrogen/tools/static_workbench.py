@@ -33,7 +33,7 @@ class StaticWorkbenchState(BaseModel):
 
 
 class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
-    """A workbench of tools that are given to it, and stay.
+    """A workbench with a fixed list of tools.
 
     Args:
         tools: The tools.
@@ -78,11 +78,9 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
         tools: Sequence[BaseTool[Any, Any]],
         tool_overrides: dict[str, ToolOverride] | None = None,
     ) -> None:
-        self._tools = tools
-        self._tool_overrides = tool_overrides or {}
-        self._override_name_to_original = names_behind(
-            self._tool_overrides, {tool.name for tool in tools}
-        )
+        overrides = tool_overrides or {}
+        self._tools, self._tool_overrides = tools, overrides
+        self._override_name_to_original = names_behind(overrides, {tool.name for tool in tools})
 
     async def list_tools(self) -> list[ToolSchema]:
         """Describe the tools, by their overrides where they have some.
@@ -124,16 +122,16 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
             value = await self._run(tool, arguments or {}, token, call_id)
         except Exception as error:  # noqa: BLE001 - the model gets the error, and can correct the call
             return failed(name, error)
-        return answer(name, tool, value)
+        return to_result(name, tool, value)
 
     async def start(self) -> None:
         """Do nothing: the tools are ready."""
 
     async def stop(self) -> None:
-        """Do nothing: the tools stay."""
+        """Do nothing: the tools remain available."""
 
     async def reset(self) -> None:
-        """Do nothing: what the tools remember is theirs."""
+        """Do nothing: the tools keep their own state."""
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return the states of the tools in a form that JSON can hold."""
@@ -148,9 +146,8 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
                 part of it.
         """
         states = StaticWorkbenchState.model_validate(state).tools
-        for tool in self._tools:
-            if tool.name in states:
-                await tool.load_state_json(states[tool.name])
+        for loaded in [tool for tool in self._tools if tool.name in states]:
+            await loaded.load_state_json(states[loaded.name])
 
     def _find(self, name: str) -> BaseTool[Any, Any] | None:
         own_name = self._override_name_to_original.get(name, name)
@@ -167,17 +164,15 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
         return await result_of(run, token)
 
     def _to_config(self) -> StaticWorkbenchConfig:
-        return StaticWorkbenchConfig(
-            tools=[tool.dump_component() for tool in self._tools],
-            tool_overrides=self._tool_overrides,
-        )
+        dumped = [tool.dump_component() for tool in self._tools]
+        return StaticWorkbenchConfig(tools=dumped, tool_overrides=self._tool_overrides)
 
     @classmethod
     def _from_config(cls, config: StaticWorkbenchConfig) -> Self:
         return cls([BaseTool.load_component(tool) for tool in config.tools], config.tool_overrides)
 
 
-def answer(name: str, tool: BaseTool[Any, Any], value: Any) -> ToolResult:
+def to_result(name: str, tool: BaseTool[Any, Any], value: Any) -> ToolResult:
     """Return the result of a call, or the error of its conversion to text."""
     try:
         text = tool.return_value_as_string(value)

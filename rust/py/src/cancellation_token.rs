@@ -1,7 +1,7 @@
-//! `CancellationToken`: one wish, "stop", on its way from who asked for work to who does it.
+//! `CancellationToken`: carries a request to stop from a caller to the work it started.
 //!
-//! Callbacks run outside any lock (B1), so they may touch the token. Whoever takes a callback out is
-//! the one that runs it.
+//! Callbacks run outside any lock (B1), so they can use the token. The thread that removes a
+//! callback runs it.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use pyo3::sync::PyOnceLock;
 use crate::engine::Send;
 use crate::interpreter::GilMutex;
 
-/// What is to be done when the token is cancelled.
+/// The action when the token is cancelled.
 enum Linked {
-    /// This is called.
+    /// A function to call.
     Callback(Py<PyAny>),
-    /// This is cancelled.
+    /// A future to cancel.
     Future(Py<PyAny>),
 }
 
@@ -26,11 +26,11 @@ enum Linked {
 struct State {
     is_cancelled: bool,
     next: u64,
-    /// In the order of adding.
+    /// In insertion order.
     linked: BTreeMap<u64, Linked>,
 }
 
-/// Carries one wish, "stop", from whoever asked for work to whoever does it.
+/// Carries a request to stop from a caller to the work it started.
 #[pyclass(frozen, subclass, weakref, dict, module = "ferrogen")]
 #[derive(Default)]
 pub(crate) struct CancellationToken {
@@ -38,8 +38,8 @@ pub(crate) struct CancellationToken {
 }
 
 impl CancellationToken {
-    /// Keeps something for when the token is cancelled, and returns its number; or gives it back, if
-    /// the token is cancelled by now.
+    /// Stores an action for the cancellation, and returns its number; returns the action if the
+    /// token is cancelled already.
     fn keep(&self, py: Python<'_>, linked: Linked) -> Result<u64, Linked> {
         self.state.with(py, |state| {
             if state.is_cancelled {
@@ -112,7 +112,7 @@ impl CancellationToken {
         Ok(future)
     }
 
-    /// What is linked, in the order of adding. For those who look for what stays behind.
+    /// The linked callbacks and futures, in insertion order. For tests that look for leaks.
     #[getter]
     fn _callbacks(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
         self.state.with(py, |state| {
@@ -144,7 +144,7 @@ impl Linked {
     }
 }
 
-/// Tells a token that a future has settled, which it then need not know any more.
+/// The done callback of a linked future; unlinks it from the token.
 #[pyclass(frozen, module = "ferrogen._core")]
 struct Settled {
     token: Py<CancellationToken>,
@@ -162,8 +162,8 @@ impl Settled {
     }
 }
 
-/// A coroutine runs inside whoever awaits it, and only that can be cancelled. What a send returns is
-/// a future as well, while somebody waits for it.
+/// A coroutine runs inside its awaiting task, and only that task can be cancelled. A `Send` is a
+/// future as well, while it has a waiter.
 fn is_only_a_coroutine(future: &Bound<'_, PyAny>) -> PyResult<bool> {
     static ASKED: PyOnceLock<(Py<PyAny>, Py<PyAny>)> = PyOnceLock::new();
     let py = future.py();
@@ -186,7 +186,7 @@ fn cancel_in_its_loop(future: &Bound<'_, PyAny>) -> PyResult<()> {
     let name = if is_send { intern!(py, "_cancel_by_token") } else { intern!(py, "cancel") };
     let cancel = future.getattr(name)?;
     let Some(get_loop) = future.getattr_opt(intern!(py, "get_loop"))? else {
-        // A concurrent.futures.Future looks after its threads itself.
+        // A concurrent.futures.Future is thread-safe.
         return cancel.call0().map(|_| ());
     };
     let event_loop = get_loop.call0()?;
@@ -199,7 +199,7 @@ fn cancel_in_its_loop(future: &Bound<'_, PyAny>) -> PyResult<()> {
         return cancel.call0().map(|_| ());
     }
     match event_loop.call_method1(intern!(py, "call_soon_threadsafe"), (cancel,)) {
-        // It was closed just now: nobody waits for the future.
+        // The loop was closed in between: the future has no waiter.
         Err(error) if error.is_instance_of::<PyRuntimeError>(py) && says("is_closed")? => Ok(()),
         Err(error) => Err(error),
         Ok(_) => Ok(()),

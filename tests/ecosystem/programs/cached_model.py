@@ -1,4 +1,4 @@
-"""Answers of a model are kept on the disk, and found again by another client."""
+"""Responses of a model are stored on disk, and found by another client."""
 
 import asyncio
 import tempfile

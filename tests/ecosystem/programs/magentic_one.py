@@ -1,4 +1,4 @@
-"""Magentic-One plans, watches the progress, plans again when stuck, and answers."""
+"""Magentic-One plans, watches the progress, plans again when stuck, and responds."""
 
 import asyncio
 import json

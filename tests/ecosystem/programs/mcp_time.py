@@ -31,9 +31,9 @@ async def main() -> None:
             workbench=workbench,
             reflect_on_tool_use=True,
         )
-        answered = await agent.run(task="Noon in Oslo is when in Tokyo?")
-        print([type(message).__name__ for message in answered.messages])
-        print(answered.messages[-1].to_text())
+        result = await agent.run(task="Noon in Oslo is when in Tokyo?")
+        print([type(message).__name__ for message in result.messages])
+        print(result.messages[-1].to_text())
 
     tools = await mcp_server_tools(SERVER)
     print([(tool.name, sorted(tool.schema["parameters"]["properties"])) for tool in tools])

@@ -30,8 +30,8 @@ def alternate(messages: Sequence[BaseAgentEvent | BaseChatMessage]) -> str | Non
 
 async def main() -> None:
     end = TextMentionTermination("DONE") | MaxMessageTermination(6)
-    # The second selection names nobody, and so is asked for again.
-    chooser = ReplayChatCompletionClient(["planner", "somebody", "worker", "worker", "planner"])
+    # The second selection names no participant, and so is requested again.
+    chooser = ReplayChatCompletionClient(["planner", "stranger", "worker", "worker", "planner"])
     team = SelectorGroupChat(
         planner_and_worker(), chooser, termination_condition=end, allow_repeated_speaker=True
     )

@@ -1,4 +1,4 @@
-"""A swarm hands over to a human, who answers; the run goes on where it was."""
+"""A swarm hands off to a human, who responds; the run continues from there."""
 
 import asyncio
 

@@ -76,7 +76,7 @@ def frame(event):
 
 
 def stream(*events):
-    """Answer with a stream of events; lists among them are taken apart."""
+    """Respond with a stream of events; lists among them are taken apart."""
     flat = []
     for event in events:
         flat += event if isinstance(event, list) else [event]
@@ -84,7 +84,7 @@ def stream(*events):
 
 
 def whole(*content, stop_reason="end_turn", **usage):
-    """Answer with a message that is not streamed."""
+    """Respond with a message that is not streamed."""
     return json_response(
         {
             "id": "msg_1",

@@ -199,14 +199,14 @@ def test_ids_are_used_once_in_a_request():
         *(user("again"), calling("a"), results(("a", "2"))),
     )
     called = [block["id"] for message in messages for block in message["content"] if "id" in block]
-    answered = [
+    returned = [
         (block["tool_use_id"], block["content"][0]["text"])
         for message in messages
         for block in message["content"]
         if "tool_use_id" in block
     ]
     assert len(set(called)) == 2
-    assert answered == list(zip(called, ["1", "2"], strict=True))
+    assert returned == list(zip(called, ["1", "2"], strict=True))
 
 
 def test_the_oldest_tools_are_forgotten():
@@ -249,11 +249,11 @@ def test_whatever_was_said_the_api_can_take_it(messages):
         assert all(block["text"].strip() for block in message["content"] if "text" in block)
         called = [block["id"] for block in message["content"] if block["type"] == "tool_use"]
         assert len(set(called)) == len(called)
-        answered = [x["tool_use_id"] for x in message["content"] if x["type"] == "tool_result"]
-        assert kinds[: len(answered)] == ["tool_result"] * len(answered)
+        returned = [x["tool_use_id"] for x in message["content"] if x["type"] == "tool_result"]
+        assert kinds[: len(returned)] == ["tool_result"] * len(returned)
         previous = conversation.messages[number - 1]["content"] if number else []
         asked = [block["id"] for block in previous if block["type"] == "tool_use"]
-        assert sorted(answered) == sorted(asked)
+        assert sorted(returned) == sorted(asked)
 
 
 @given(MESSAGES)

@@ -1,4 +1,4 @@
-"""Requests that are answered in full: what is sent, and what comes of the response."""
+"""Requests without streaming: the body that is sent, and the result of the response."""
 
 import asyncio
 

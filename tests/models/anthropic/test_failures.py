@@ -118,7 +118,7 @@ async def test_no_response_in_time(server, make_client, ask):
 
 async def test_silence_in_the_middle_of_a_stream(server, make_client):
     server.play([*BEGUN, asyncio.Event()])
-    with pytest.raises(ModelTimeoutError, match="stopped answering"):
+    with pytest.raises(ModelTimeoutError, match="stopped responding"):
         await streamed(make_client(timeout=0.05))
     await server.deserted()
 
@@ -192,7 +192,7 @@ async def test_an_endless_event_is_not_collected_forever(server, client, monkeyp
 
 
 async def test_bytes_that_are_not_packed_as_they_say(server, client):
-    server.play(json_response(b"this is no gzip", headers={"content-encoding": "gzip"}))
+    server.play(json_response(b"this is not gzip", headers={"content-encoding": "gzip"}))
     with pytest.raises(ModelResponseError, match="unpacked"):
         await asked(client)
 

@@ -216,16 +216,16 @@ async def test_a_response_is_counted_before_its_connection_is_read_to_the_end(
 async def test_cancelling_in_the_middle_closes_the_connection(server, client):
     token = CancellationToken()
     server.play([*stream(start(), text(0, "Sun"))[:-1], asyncio.Event()])
-    heard = []
+    received = []
 
     async def listen():
         async for piece in client.create_stream(QUESTION, cancellation_token=token):
-            heard.append(piece)
+            received.append(piece)
             asyncio.get_running_loop().call_soon(token.cancel)
 
     with pytest.raises(asyncio.CancelledError):
         await listen()
-    assert heard == ["Sun"]
+    assert received == ["Sun"]
     await server.deserted()
 
 

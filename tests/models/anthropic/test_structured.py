@@ -1,4 +1,4 @@
-"""Answers that are held to a schema: by the service itself, or by a tool that has to be called."""
+"""Structured output: by the output format of the service, or by a tool call."""
 
 import json
 
@@ -15,7 +15,7 @@ from .frames import ended, start, stream, text, tool_use, whole
 
 QUESTION = [UserMessage(content="Weather in Turin?", source="traveller")]
 TOOL = {"name": "weather", "description": "Tells the weather."}
-ANSWER = '{"sky": "blue", "degrees": 21}'
+FORECAST = '{"sky": "blue", "degrees": 21}'
 BY_TOOL = {**INFO, "structured_output": False}
 
 
@@ -24,7 +24,7 @@ class Forecast(BaseModel):
     degrees: int = Field(ge=-90)
 
 
-def answered(response=ANSWER):
+def tool_response(response=FORECAST):
     block = {"type": "tool_use", "id": "t", "name": ANSWER_TOOL, "input": json.loads(response)}
     return whole(block, stop_reason="tool_use")
 
@@ -35,7 +35,7 @@ async def collected(client, **options):
 
 
 async def test_a_model_that_keeps_to_schemas_gets_it_as_its_output_format(server, client):
-    server.play(whole({"type": "text", "text": ANSWER}))
+    server.play(whole({"type": "text", "text": FORECAST}))
     result = await client.create(QUESTION, json_output=Forecast, tools=[TOOL])
     assert Forecast.model_validate_json(result.content) == Forecast(sky="blue", degrees=21)
     body = server.requests[0].json
@@ -48,14 +48,14 @@ async def test_a_model_that_keeps_to_schemas_gets_it_as_its_output_format(server
 
 
 async def test_the_output_format_stands_beside_other_configuration(server, client):
-    server.play(whole({"type": "text", "text": ANSWER}))
+    server.play(whole({"type": "text", "text": FORECAST}))
     extra = {"output_config": {"effort": "low"}}
     await client.create(QUESTION, json_output=Forecast, extra_create_args=extra)
     assert set(server.requests[0].json["output_config"]) == {"effort", "format"}
 
 
 async def test_another_model_has_to_call_a_tool_that_takes_the_response(server, make_client):
-    server.play(answered())
+    server.play(tool_response())
     result = await make_client(model_info=BY_TOOL).create(QUESTION, json_output=Forecast)
     assert Forecast.model_validate_json(result.content) == Forecast(sky="blue", degrees=21)
     assert result.finish_reason == "stop"
@@ -66,22 +66,22 @@ async def test_another_model_has_to_call_a_tool_that_takes_the_response(server, 
 
 
 async def test_such_a_response_is_streamed_as_it_is_written(server, make_client):
-    pieces = [ANSWER[:5], ANSWER[5:12], ANSWER[12:]]
+    pieces = [FORECAST[:5], FORECAST[5:12], FORECAST[12:]]
     server.play(
         stream(start(), text(0, "Here:"), tool_use(1, ANSWER_TOOL, "t", *pieces), ended("tool_use"))
     )
     client = make_client(model_info=BY_TOOL)
-    heard, result = await collected(client, json_output=Forecast)
-    assert heard == ["Here:", *pieces]
-    assert (result.content, result.thought, result.finish_reason) == (ANSWER, "Here:", "stop")
+    pieces_received, result = await collected(client, json_output=Forecast)
+    assert pieces_received == ["Here:", *pieces]
+    assert (result.content, result.thought, result.finish_reason) == (FORECAST, "Here:", "stop")
 
 
 async def test_with_tools_the_model_calls_one_of_them_or_responds(server, make_client):
     client = make_client(model_info=BY_TOOL)
     call = tool_use(0, "weather", "w", '{"city": "Turin"}')
-    server.play(stream(start(), call, ended("tool_use")), answered())
-    heard, first = await collected(client, json_output=Forecast, tools=[TOOL])
-    assert heard == []
+    server.play(stream(start(), call, ended("tool_use")), tool_response())
+    pieces_received, first = await collected(client, json_output=Forecast, tools=[TOOL])
+    assert pieces_received == []
     assert first.content == [FunctionCall("w", '{"city": "Turin"}', "weather")]
     assert (await client.create(QUESTION, json_output=Forecast, tools=[TOOL])).content
     body = server.requests[0].json
@@ -93,7 +93,7 @@ async def test_a_model_that_thinks_cannot_be_made_to_call_that_tool(server, make
     client = make_client(model_info=BY_TOOL, thinking={"type": "enabled", "budget_tokens": 1024})
     with pytest.raises(ModelRequestError, match="thinking="):
         await client.create(QUESTION, json_output=Forecast)
-    server.play(answered())
+    server.play(tool_response())
     still = {"thinking": {"type": "disabled"}}
     result = await client.create(QUESTION, json_output=Forecast, extra_create_args=still)
     assert Forecast.model_validate_json(result.content)
@@ -119,7 +119,7 @@ async def test_a_model_that_must_call_a_tool_of_the_user_cannot_respond(server, 
 
 
 async def test_a_model_that_may_call_no_tool_responds(server, make_client):
-    server.play(answered())
+    server.play(tool_response())
     await make_client(model_info=BY_TOOL).create(
         QUESTION, json_output=Forecast, tools=[TOOL], tool_choice="none"
     )
@@ -134,7 +134,7 @@ async def test_a_model_that_may_call_no_tool_responds(server, make_client):
     ],
 )
 async def test_json_of_whatever_shape_is_an_object(server, client, wish):
-    server.play(answered('{"any": ["shape"]}'))
+    server.play(tool_response('{"any": ["shape"]}'))
     result = await client.create(QUESTION, **wish)
     assert json.loads(result.content) == {"any": ["shape"]}
     assert server.requests[0].json["tools"][0]["input_schema"] == {"type": "object"}
@@ -155,7 +155,7 @@ async def test_json_of_whatever_shape_is_an_object(server, client, wish):
     ],
 )
 async def test_a_schema_is_as_good_as_a_class(server, client, wish):
-    server.play(whole({"type": "text", "text": ANSWER}))
+    server.play(whole({"type": "text", "text": FORECAST}))
     await client.create(QUESTION, **wish)
     body = server.requests[0].json
     assert set(body["output_config"]["format"]["schema"]["properties"]) == {"sky", "degrees"}

@@ -5,7 +5,7 @@ import pytest
 from ferrogen.models.anthropic import AnthropicChatCompletionClient
 from ferrogen.models.openai import OpenAIChatCompletionClient
 
-KEY = "a-key-that-nobody-may-read"
+KEY = "a-key-that-must-not-leak"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def asking(text):
 
 
 class ManualClock(Clock):
-    """A clock that moves when it is told to; with `runs`, whoever waits moves it."""
+    """A clock that is advanced by the test; with `runs`, each waiter advances it."""
 
     def __init__(self, *, runs=False):
         self.now = 1_000.0
@@ -45,7 +45,7 @@ class ManualClock(Clock):
         await woken
 
     async def advance(self, seconds):
-        """Move, and wake on the way whoever wanted to be woken."""
+        """Advance, and wake the waiters whose time is reached."""
         end = self.now + seconds
         await settled()
         while self._sleepers and self._sleepers[0][0] <= end:
@@ -72,9 +72,9 @@ class GatedClient(ScriptedClient):
         self.broken_off = 0
         self._after = after
 
-    async def _answer(self, request):
+    async def _respond(self, request):
         number = 0
-        async with aclosing(super()._answer(request)) as items:
+        async with aclosing(super()._respond(request)) as items:
             if not self._after:
                 await self._pass(request)
             async for item in items:

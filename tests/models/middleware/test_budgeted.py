@@ -105,7 +105,7 @@ async def test_money_is_estimated_by_the_prices_of_the_model_and_spent_as_the_cl
         await client.create(QUESTION, extra_create_args={"max_tokens": 1_000_000})
 
 
-@pytest.mark.parametrize("model", [None, "nobody-knows-it", "tests-free-model"])
+@pytest.mark.parametrize("model", [None, "unknown-model", "tests-free-model"])
 def test_a_budget_of_money_needs_a_price(model, tmp_path):
     file = tmp_path / "models.toml"
     file.write_text('[models."tests-free-model"]\nprovider = "us"\nfamily = "unknown"\n')

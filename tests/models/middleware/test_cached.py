@@ -1,4 +1,4 @@
-"""An equal request is answered from memory, in the pieces and with the details it came with."""
+"""A cache hit returns the stored response, with its pieces and details."""
 
 import asyncio
 import logging
@@ -250,10 +250,10 @@ class KeyClient(ScriptedClient, Component[KeyConfig]):
 
     def __init__(self, model, api_key):
         super().__init__(["left"])
-        self.told = KeyConfig(model=model, api_key=api_key)
+        self.config = KeyConfig(model=model, api_key=api_key)
 
     def _to_config(self):
-        return self.told
+        return self.config
 
 
 async def test_a_new_api_key_keeps_the_cached_responses():
@@ -281,14 +281,14 @@ async def test_concurrent_equal_requests_are_sent_and_paid_for_once():
     assert len(inner.requests) == 1
 
 
-def test_equal_requests_of_two_event_loops_are_each_answered():
+def test_equal_requests_of_two_event_loops_each_get_a_response():
     together = threading.Barrier(2)
 
-    def answer(messages):
+    def respond(messages):
         together.wait()  # both are in flight
         return "Ciao!"
 
-    client = Cached(ScriptedClient(answer), model="m")
+    client = Cached(ScriptedClient(respond), model="m")
 
     def ask():
         return asyncio.run(client.create([UserMessage(content="Hello", source="me")])).content

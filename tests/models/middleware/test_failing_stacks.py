@@ -1,4 +1,4 @@
-"""Whatever fails, and wherever: one attempt is handed out, whole or broken off, and never two."""
+"""A stack of middleware yields the pieces of exactly one attempt, whichever part fails."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ SCRIPTS = st.lists(ATTEMPT, min_size=ATTEMPTS, max_size=ATTEMPTS)
 
 
 def scripted(name, script):
-    """A client whose pieces tell which attempt they are of."""
+    """A client whose pieces contain the number of their attempt."""
     lines = []
     for attempt, (pieces, end) in enumerate(script):
         line = [f"{name}{attempt}.{number} " for number in range(pieces)]
@@ -32,7 +32,7 @@ def scripted(name, script):
 
 
 def model(clients, streaming):
-    """Say what has to come: the attempt that is handed out, and how it ends."""
+    """Say what has to come: the attempt that is yielded, and how it ends."""
     for name, script in clients:
         for attempt, (pieces, end) in enumerate(script):
             seen = [f"{name}{attempt}.{number} " for number in range(pieces)] if streaming else []

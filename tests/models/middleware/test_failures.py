@@ -1,4 +1,4 @@
-"""Failures are told apart whoever's client raised them."""
+"""Failures are classified, independent of the client that raised them."""
 
 import anthropic
 import httpx
@@ -12,7 +12,7 @@ from ferrogen.models.middleware.failures import is_one_of, kind_of, known_kinds,
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
 
-def answered(status, **headers):
+def status_error(status, **headers):
     """What OpenAI's SDK raises for a status."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     response = httpx2.Response(
@@ -33,11 +33,11 @@ def answered(status, **headers):
         (exceptions.ModelResponseError("x"), "response"),
         (exceptions.BudgetExceededError("x"), "budget"),
         (exceptions.ModelError("x"), "other"),
-        (answered(429), "rate_limit"),
-        (answered(408), "timeout"),
-        (answered(409), "server"),
-        (answered(529), "server"),
-        (answered(403), "refused"),
+        (status_error(429), "rate_limit"),
+        (status_error(408), "timeout"),
+        (status_error(409), "server"),
+        (status_error(529), "server"),
+        (status_error(403), "refused"),
         (openai.APITimeoutError(httpx2.Request("POST", "http://localhost")), "timeout"),
         (
             openai.APIConnectionError(request=httpx2.Request("POST", "http://localhost")),
@@ -59,11 +59,11 @@ def test_an_error_is_of_its_kind(error, kind):
 @pytest.mark.parametrize(
     ("error", "seconds"),
     [
-        (answered(429), None),
-        (answered(429, retry_after="12"), 12.0),
-        (answered(429, retry_after="1", retry_after_ms="800"), 0.8),
-        (answered(503, retry_after="Tue, 14 Nov 2023 22:14:00 GMT"), 40.0),
-        (answered(503, retry_after="soon"), None),
+        (status_error(429), None),
+        (status_error(429, retry_after="12"), 12.0),
+        (status_error(429, retry_after="1", retry_after_ms="800"), 0.8),
+        (status_error(503, retry_after="Tue, 14 Nov 2023 22:14:00 GMT"), 40.0),
+        (status_error(503, retry_after="soon"), None),
         (exceptions.ModelRateLimitError("x", retry_after=3.0), 3.0),
         (exceptions.ModelRateLimitError("x"), None),
         (ConnectionError(), None),

@@ -1,4 +1,4 @@
-"""When a client failed, the next one is asked, up to the first piece that was handed out."""
+"""After a failure the next client gets the request, until the first piece is yielded."""
 
 import logging
 

@@ -18,7 +18,7 @@ from ferrogen.models.scripted import ScriptedClient
 
 from .fakes import QUESTION, GatedClient, ManualClock, asking, settled
 from .test_cached import FULL, REQUESTS
-from .test_failures import answered
+from .test_failures import status_error
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ async def test_streams_are_replayed_piece_by_piece(path):
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "told"),
+    ("error", "kind", "attributes"),
     [
         (ModelTimeoutError("late"), ModelTimeoutError, {}),
         (
@@ -73,12 +73,12 @@ async def test_streams_are_replayed_piece_by_piece(path):
             ModelStatusError,
             {"status": 503, "retry_after": 2.0},
         ),
-        (answered(429, retry_after="7"), openai.APIStatusError, {"retry_after": 7.0}),
+        (status_error(429, retry_after="7"), openai.APIStatusError, {"retry_after": 7.0}),
         (ConnectionResetError("gone"), ModelConnectionError, {}),
     ],
     ids=repr,
 )
-async def test_failures_are_replayed_as_errors_of_ferrogen(path, error, kind, told):
+async def test_failures_are_replayed_as_errors_of_ferrogen(path, error, kind, attributes):
     recorder = Recorder(ScriptedClient([["le", error]]), path, clock=ManualClock())
     with pytest.raises(type(error)):
         [item async for item in recorder.create_stream(QUESTION)]
@@ -87,7 +87,7 @@ async def test_failures_are_replayed_as_errors_of_ferrogen(path, error, kind, to
     expected = kind if issubclass(kind, RuntimeError) else ModelStatusError
     with pytest.raises(expected, match=str(error)) as caught:
         await anext(stream)
-    assert {name: getattr(caught.value, name) for name in told} == told
+    assert {name: getattr(caught.value, name) for name in attributes} == attributes
 
 
 async def test_a_fault_of_the_program_is_not_recorded(path):
@@ -116,7 +116,7 @@ async def test_a_stream_closed_after_the_result_is_recorded(path):
 
 
 class Lagging(GatedClient):
-    """Answers the first request when its gate is open, and the others at once."""
+    """Responds to the first request when its gate is open, and to the others at once."""
 
     async def _pass(self, request):
         if request.messages[-1].content == "first":

@@ -1,4 +1,4 @@
-"""A replay gives each recorded answer once, for the request it was recorded for."""
+"""A replay returns each recorded response once, for the request it was recorded for."""
 
 import json
 
@@ -58,7 +58,7 @@ async def test_after_the_last_response_there_are_no_more(path):
     replay = Replay(path, order="any")
     for text in ("first", "second", "first"):
         await replay.create(asking(text))
-    with pytest.raises(ReplayMismatchError, match="has 3 answers, and all were given"):
+    with pytest.raises(ReplayMismatchError, match="has 3 responses, and all were used"):
         await replay.create(asking("first"))
 
 
@@ -99,13 +99,13 @@ def broken(change):
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (lambda path: path.write_text("Dear Ada"), "is no cassette"),
-        (lambda path: path.write_text("[]"), "is no cassette"),
-        (lambda path: path.write_bytes(b"\xff"), "is no cassette"),
+        (lambda path: path.write_text("Dear Ada"), "is not a cassette"),
+        (lambda path: path.write_text("[]"), "is not a cassette"),
+        (lambda path: path.write_bytes(b"\xff"), "is not a cassette"),
         (broken(lambda form: form.pop("model_info")), "lacks 'model_info'"),
         (broken(lambda form: form["model_info"].pop("vision")), "vision"),
         (broken(lambda form: form.update(cassette=2)), "version 2, which is not known"),
-        (broken(lambda form: form.update(context_length="long")), "context_length is no number"),
+        (broken(lambda form: form.update(context_length="long")), "context_length is not a number"),
         (broken(lambda form: form["exchanges"][0].pop("answer")), "lacks 'answer'"),
         (broken(lambda form: form["exchanges"][0]["answer"].clear()), "lacks 'result'"),
         (

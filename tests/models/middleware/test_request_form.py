@@ -44,7 +44,7 @@ def key(*arguments, **changes):
 def test_fingerprints_are_equal_when_forms_are(messages, arguments, others, other_arguments):
     one = written(request(messages, extra_create_args=arguments))
     other = written(request(others, extra_create_args=other_arguments))
-    # repr tells 1 from True, as a service does
+    # repr distinguishes 1 from True, as a service does
     assert (fingerprint(one) == fingerprint(other)) == (sorted_repr(one) == sorted_repr(other))
     copies = [message.model_copy(deep=True) for message in messages]
     assert key(copies, extra_create_args=dict(reversed(arguments.items()))) == fingerprint(one)

@@ -42,7 +42,7 @@ REQUESTS = st.lists(
 
 
 class Attentive(ScriptedClient):
-    """Answers every request, and remembers with what options it was asked."""
+    """Responds to every request, and records the options."""
 
     def __init__(self):
         super().__init__(lambda messages: f"to the {messages[-1].content}")
@@ -171,7 +171,7 @@ def test_a_stream_that_is_closed_early_is_closed_within(folder, names):
         closed = []
 
         class Closing(ScriptedClient):
-            async def _answer(self, request):
+            async def _respond(self, request):
                 try:
                     yield "left"
                     await asyncio.Event().wait()

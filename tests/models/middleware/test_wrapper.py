@@ -1,4 +1,4 @@
-"""A wrapper hands out results only, and knows the client within."""
+"""Middleware returns results only, and exposes its inner client."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from .fakes import QUESTION
 
 
 class Mute(ScriptedClient):
-    async def _answer(self, request):
+    async def _respond(self, request):
         yield "le"
 
 

@@ -11,7 +11,7 @@ from ferrogen.models.openai import OpenAIChatCompletionClient
 
 from ..scripted_server import ScriptedServer
 
-KEY = "sk-do-not-show-this-to-anybody"
+KEY = "sk-do-not-show-this"
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ async def test_a_service_that_takes_too_long_is_a_timeout(
     server: ScriptedServer, client_of: MakeClient
 ) -> None:
     server.play(raw(asyncio.Event()))
-    with pytest.raises(ModelTimeoutError, match="did not answer in time") as got:
+    with pytest.raises(ModelTimeoutError, match="did not respond in time") as got:
         await client_of(timeout=0.01).create(HELLO)
     assert isinstance(got.value, openai.APITimeoutError)
     assert isinstance(got.value, TimeoutError)
@@ -135,7 +135,7 @@ async def test_a_stream_that_falls_silent_is_a_timeout(
     server.play(sse_response(piece("ci"), asyncio.Event()))
     stream = client_of(timeout=0.5).create_stream(HELLO)
     assert await anext(stream) == "ci"
-    with pytest.raises(ModelTimeoutError, match="stopped answering"):
+    with pytest.raises(ModelTimeoutError, match="stopped responding"):
         await anext(stream)
     await server.deserted()
 

@@ -1,4 +1,4 @@
-"""Those who listen are told of each request; for nobody else is anything done."""
+"""Listeners are notified of each request; without listeners, nothing is computed."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ async def test_no_event_or_span_is_created_without_a_listener(
     server: ScriptedServer, client: OpenAIChatCompletionClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unwanted(*given: Any, **named: Any) -> Any:
-        raise AssertionError("nobody listens")
+        raise AssertionError("there are no listeners")
 
     module = "ferrogen.models.providers._call_log"
     for name in ("LLMCallEvent", "LLMStreamStartEvent", "LLMStreamEndEvent"):

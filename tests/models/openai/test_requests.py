@@ -130,14 +130,14 @@ async def test_calls_without_ids_get_some_and_their_results_the_same(
 ) -> None:
     calls = [FunctionCall(id="", name="weather", arguments="{}") for _ in range(2)]
     results = [FunctionExecutionResult(content=c, name="weather", call_id="") for c in "ab"]
-    called, *answered = await wires(
+    called, *returned = await wires(
         server,
         client,
         AssistantMessage(content=calls, source="guide"),
         FunctionExecutionResultMessage(content=results),
     )
     ids = [call["id"] for call in called["tool_calls"]]
-    assert ids == [wire["tool_call_id"] for wire in answered]
+    assert ids == [wire["tool_call_id"] for wire in returned]
     assert len(set(ids)) == 2
 
 

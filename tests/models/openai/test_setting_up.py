@@ -34,7 +34,7 @@ def test_an_unknown_model_is_taken_for_a_simple_one_with_a_warning(client_of: Ma
 def test_what_is_said_of_a_model_goes_before_what_is_known(client_of: MakeClient) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert client_of(model="nobody-knows-it", model_info=INFO).model_info == INFO
+        assert client_of(model="unknown-model", model_info=INFO).model_info == INFO
 
 
 def test_the_older_way_to_say_it_is_understood(client_of: MakeClient) -> None:
@@ -149,8 +149,8 @@ def test_tokens_are_counted_against_the_context_of_the_model(client_of: MakeClie
 
 
 def test_what_is_left_of_an_unknown_context_is_not_guessed(client_of: MakeClient) -> None:
-    client = client_of(model="nobody-knows-it", model_info=INFO)
-    with pytest.raises(ModelInfoError, match="context length of nobody-knows-it is not known"):
+    client = client_of(model="unknown-model", model_info=INFO)
+    with pytest.raises(ModelInfoError, match="context length of unknown-model is not known"):
         client.remaining_tokens(HELLO)
 
 

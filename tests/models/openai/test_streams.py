@@ -1,4 +1,4 @@
-"""A stream is handed out as it comes, and ends in a result or in a typed error."""
+"""A stream is yielded as it arrives, and ends in a result or in a typed error."""
 
 from __future__ import annotations
 
@@ -308,7 +308,7 @@ async def test_an_error_in_the_middle_is_raised(
     kind: type[Exception],
 ) -> None:
     server.play(sse_response(piece("ci"), {"error": error}))
-    with pytest.raises(kind, match="broke off its answer: slow down"):
+    with pytest.raises(kind, match="broke off its response: slow down"):
         await streamed(client)
     await server.deserted()
 

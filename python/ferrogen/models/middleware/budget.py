@@ -16,7 +16,7 @@ from ferrogen.models.middleware.settings import at_least
 
 @dataclass(frozen=True)
 class Spending:
-    """Calls, tokens of prompts and answers, and US dollars; they can be added.
+    """Calls, tokens of prompts and responses, and US dollars; they can be added.
 
     Example:
         ```python
@@ -33,7 +33,7 @@ class Spending:
     """Requests to the service."""
 
     tokens: int = 0
-    """Tokens of prompts and answers."""
+    """Tokens of prompts and responses."""
 
     cost: float = 0.0
     """US dollars."""
@@ -63,7 +63,7 @@ class Budget:
 
     Args:
         calls: How many requests; ``None`` for any number.
-        tokens: How many tokens, prompts and answers together; ``None`` for any number.
+        tokens: How many tokens, prompts and responses together; ``None`` for any number.
         cost: US dollars; ``None`` for any sum.
 
     Raises:

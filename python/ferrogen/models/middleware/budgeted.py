@@ -15,7 +15,7 @@ from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.middleware.budget import Budget, Spending
 from ferrogen.models.middleware.estimate import estimated_usage
 from ferrogen.models.middleware.middleware import Middleware
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.settings import at_least
 from ferrogen.models.registry import ModelEntry, known_model
 from ferrogen.models.results import CreateResult, RequestUsage
@@ -37,11 +37,11 @@ class BudgetedConfig(BaseModel):
 class Budgeted(Middleware, Component[BudgetedConfig]):
     """Rejects calls that could exceed what is left of a budget.
 
-    What a call may take is estimated before it and corrected by the usage in its answer. So the
-    budget holds for sure if requests limit their answers (``max_tokens`` or the like among the
-    extra arguments); else an answer that is longer than expected may overdraw it, once. A call
-    that failed counts as a call. If it broke off while it was answered, its tokens count as they
-    were estimated. An answer that a cache within gave counts for nothing.
+    What a call may take is estimated before it and corrected by the usage in its response. So the
+    budget holds for sure if requests limit their responses (``max_tokens`` or the like among the
+    extra arguments); else a response that is longer than expected may overdraw it, once. A call
+    that failed counts as a call. If it broke off during its response, its tokens count as they
+    were estimated. A response from an inner cache does not count.
 
     Args:
         client: The client that is asked.
@@ -50,7 +50,7 @@ class Budgeted(Middleware, Component[BudgetedConfig]):
             spent is not part of the config: see `Budget.save_state`.
         model: The model in the registry by whose prices costs are estimated; needed for a budget
             of money.
-        answer_tokens: The tokens that an answer is taken to have beforehand.
+        answer_tokens: The tokens that a response is taken to have beforehand.
 
     Raises:
         ClientSetupError: The budget is one of money, and the price of the model is not known.
@@ -103,7 +103,7 @@ class Budgeted(Middleware, Component[BudgetedConfig]):
         """What may be spent, and was."""
         return self._budget
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         estimate = self._spending(estimated_usage(self._client, request, self._answer_tokens))
         reservation = self._budget.reserve(estimate)
         spent = Spending(calls=1)

@@ -15,7 +15,7 @@ from ferrogen.models.results import CreateResult
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """An answer: the pieces in which it was streamed, if it was, its result, and when it came."""
+    """A response: the pieces in which it was streamed, if it was, its result, and when it came."""
 
     at: float
     pieces: Sequence[str]
@@ -37,14 +37,14 @@ class CacheEntry:
             form = json.loads(text)
             return cls(float(form["at"]), list(form["pieces"]), read_result(form["result"]))
         except (ValueError, TypeError, KeyError, ValidationError) as error:
-            raise SerializationError("the store holds something else than an answer") from error
+            raise SerializationError("the stored value is not a response") from error
 
     def holds(self, now: float, seconds: float | None) -> bool:
-        """Tell whether it is young enough."""
+        """Return whether it has not expired."""
         return seconds is None or now - self.at < seconds
 
     def items(self, *, streaming: bool) -> Iterator[str | CreateResult]:
-        """Give the answer again as it came, or else, to be streamed, its text in one piece."""
+        """Replay the response as it was received; without pieces, stream its text as one piece."""
         if streaming:
             text = self.result.content
             yield from self.pieces or ([text] if isinstance(text, str) and text else [])

@@ -22,7 +22,7 @@ from ferrogen.models.middleware.clock import Clock
 from ferrogen.models.middleware.flight import Flight
 from ferrogen.models.middleware.identity import identity
 from ferrogen.models.middleware.middleware import Middleware
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.request_form import fingerprint, written
 from ferrogen.models.middleware.settings import above_zero
 from ferrogen.models.results import CreateResult, RequestUsage
@@ -54,11 +54,11 @@ class Cached(Middleware, Component[CachedConfig]):
 
     Args:
         client: The client that is asked what is not remembered.
-        store: Keeps the answers, as text; by default in this process. It is asked in a thread
+        store: Keeps the responses, as text; by default in this process. It is asked in a thread
             unless it is an `InMemoryStore`.
-        ttl_seconds: How long an answer holds; ``None`` for no limit.
+        ttl_seconds: How long a response holds; ``None`` for no limit.
         model: What stands for the model; by default the config of the client, without its keys.
-        clock: Tells the time.
+        clock: The source of time.
 
     Raises:
         ClientSetupError: The client cannot be dumped, and no model is given.
@@ -108,7 +108,7 @@ class Cached(Middleware, Component[CachedConfig]):
         self._remembered = DetailedUsage(0, 0, cost=0.0)
 
     def total_usage(self) -> RequestUsage:
-        """Return the tokens of all requests, those that were answered from memory included."""
+        """Return the tokens of all requests, including cache hits."""
         return self._client.total_usage() + self._remembered
 
     async def close(self) -> None:
@@ -117,7 +117,7 @@ class Cached(Middleware, Component[CachedConfig]):
         if (close := getattr(self._store, "close", None)) is not None:
             await self._ask_store(close)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         key = fingerprint({"model": self._identity, **written(request)})
         # The task of a flight belongs to one event loop, so callers in another do not join it.
         place = (key, request.streaming, asyncio.get_running_loop())
@@ -133,7 +133,7 @@ class Cached(Middleware, Component[CachedConfig]):
     def _start(self, place: _Place, request: Request) -> Flight:
         key = place[0]
 
-        def begin(token: CancellationToken) -> Answer:
+        def begin(token: CancellationToken) -> ResponseStream:
             return self._remember(key, request.under(token))
 
         def over() -> None:
@@ -144,7 +144,7 @@ class Cached(Middleware, Component[CachedConfig]):
         flight.start()
         return flight
 
-    async def _remember(self, key: str, request: Request) -> Answer:
+    async def _remember(self, key: str, request: Request) -> ResponseStream:
         entry = await self._find(key)
         if entry is not None:
             for item in entry.items(streaming=request.streaming):
@@ -154,7 +154,7 @@ class Cached(Middleware, Component[CachedConfig]):
         async with aclosing(request.ask(self._client)) as items:
             async for item in items:
                 if isinstance(item, CreateResult):
-                    # Before it is handed out: who has the result may leave, and end the flight.
+                    # Before it is yielded: the consumer may stop then, and end the flight.
                     await self._keep(key, CacheEntry(self._clock.time(), pieces, item))
                 else:
                     pieces.append(item)
@@ -173,8 +173,8 @@ class Cached(Middleware, Component[CachedConfig]):
     async def _keep(self, key: str, entry: CacheEntry) -> None:
         try:
             await self._ask_store(self._store.set, key, entry.to_text())
-        except Exception:  # noqa: BLE001 - the answer is there, and paid for
-            _LOG.warning("an answer could not be put into the cache", exc_info=True)
+        except Exception:  # noqa: BLE001 - the response is there, and paid for
+            _LOG.warning("a response could not be put into the cache", exc_info=True)
 
     async def _ask_store(self, method: Callable[..., Any], *arguments: str) -> Any:
         if isinstance(self._store, InMemoryStore):

@@ -68,7 +68,7 @@ def read_cassette(path: Path) -> Cassette:
     """Read a file.
 
     Raises:
-        CassetteError: It is no cassette, or an edit has broken it.
+        CassetteError: The file is not a cassette, or an edit has broken it.
         OSError: It cannot be read.
     """
     try:
@@ -77,19 +77,21 @@ def read_cassette(path: Path) -> Cassette:
             raise ValueError(f"it is of version {form['cassette']}, which is not known")
         validate_model_info(form["model_info"])
         if not isinstance(form["context_length"], int | None):
-            raise TypeError("its context_length is no number")
+            raise TypeError("its context_length is not a number")
         exchanges = sorted(map(_read_exchange, form["exchanges"]), key=lambda each: each.number)
         return Cassette(form["model_info"], form["context_length"], exchanges)
     except KeyError as error:
-        raise CassetteError(f"{path} is no cassette: it lacks {error}") from error
+        raise CassetteError(f"{path} is not a cassette: it lacks {error}") from error
     except (ValueError, TypeError, ValidationError) as error:
-        raise CassetteError(f"{path} is no cassette: {error}") from error
+        raise CassetteError(f"{path} is not a cassette: {error}") from error
 
 
 def _read_exchange(form: dict[str, Any]) -> Exchange:
-    answer = form["answer"]
-    end = read_failure(answer["error"]) if "error" in answer else read_result(answer["result"])
-    pieces = answer.get("pieces", [])
+    recorded = form["answer"]
+    end = (
+        read_failure(recorded["error"]) if "error" in recorded else read_result(recorded["result"])
+    )
+    pieces = recorded.get("pieces", [])
     return Exchange(form["number"], form["request"], form["streaming"], pieces, end)
 
 

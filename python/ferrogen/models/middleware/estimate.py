@@ -8,7 +8,7 @@ from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.middleware.request import Request
 from ferrogen.models.results import RequestUsage
 
-# How services call the most tokens that an answer may have.
+# How services call the most tokens that a response may have.
 _LIMITS: Iterable[str] = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 
 
@@ -19,9 +19,9 @@ def estimated_usage(
 
     Args:
         client: Counts the tokens of the prompt.
-        request: What is to be asked. Its answer is taken to be as long as its extra arguments
+        request: What is to be asked. Its response is taken to be as long as its extra arguments
             allow, ``max_tokens`` and the like.
-        answer_tokens: The tokens of the answer, if the request does not limit them.
+        answer_tokens: The tokens of the response, if the request does not limit them.
     """
     prompt = client.count_tokens(request.messages, tools=request.tools)
     limits = (request.extra_create_args.get(name) for name in _LIMITS)

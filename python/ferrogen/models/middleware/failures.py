@@ -1,7 +1,7 @@
 """Classification of failures, for the errors of any client.
 
 The clients of Ferrogen raise a `ModelError`. Other clients let the errors of their SDK through;
-those are told by the HTTP status they carry, or by their class if that library is loaded.
+those are recognized by the HTTP status they carry, or by their class if that library is loaded.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from ferrogen.models.waiting_time import waiting_time
 FailureKind = Literal[
     "rate_limit", "server", "timeout", "connection", "response", "refused", "budget", "other"
 ]
-"""What went wrong: status 429; another status that may pass, such as 503; no answer in time; no
-connection; an unreadable answer; a status that will not pass, such as 401; a budget is spent."""
+"""What went wrong: status 429; another transient status, such as 503; no response in time; no
+connection; an unreadable response; a permanent error status, such as 401; a budget is spent."""
 
 TRANSIENT: tuple[FailureKind, ...] = ("rate_limit", "server", "timeout", "connection")
 """What may be gone a moment later."""
@@ -58,7 +58,7 @@ def known_kinds(kinds: Collection[FailureKind]) -> tuple[FailureKind, ...]:
 
 
 def kind_of(error: BaseException) -> FailureKind:
-    """Tell what kind of failure an error is."""
+    """Return the kind of failure of an error."""
     if isinstance(error, ModelResponseError):
         return "response"
     if isinstance(error, BudgetExceededError):
@@ -77,7 +77,7 @@ def kind_of(error: BaseException) -> FailureKind:
 
 
 def is_one_of(error: Exception, kinds: Collection[FailureKind]) -> bool:
-    """Tell whether a failure is of one of these kinds; of several together, whether any is."""
+    """Return whether a failure is of one of these kinds; for a group, whether any is."""
     if isinstance(error, AllClientsFailedError):
         return any(is_one_of(each, kinds) for each in error.errors)
     return kind_of(error) in kinds
@@ -99,8 +99,8 @@ def retry_after(error: BaseException, now: float) -> float | None:
         now: Seconds since 1970.
     """
     if isinstance(error, AllClientsFailedError):
-        told = (retry_after(each, now) for each in error.errors)
-        return min((seconds for seconds in told if seconds is not None), default=None)
+        delays = (retry_after(each, now) for each in error.errors)
+        return min((seconds for seconds in delays if seconds is not None), default=None)
     if isinstance(error, ModelStatusError):
         return error.retry_after
     headers = getattr(getattr(error, "response", None), "headers", None)

@@ -24,7 +24,7 @@ from ferrogen.models.middleware.failures import (
     known_kinds,
 )
 from ferrogen.models.middleware.middleware import Middleware
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.model_info import ModelInfo
 from ferrogen.models.results import RequestUsage
 from ferrogen.models.usage import DetailedUsage, detailed
@@ -45,7 +45,7 @@ class FallbackConfig(BaseModel):
 class Fallback(Middleware, Component[FallbackConfig]):
     """Uses the next client when one failed.
 
-    Each request begins with the first client. Once a piece of a streamed answer is handed out, a
+    Each request begins with the first client. Once a piece of a streamed response is yielded, a
     failure is final. What it says of its model is what holds for all of them: an ability that
     each has, the most tokens that any counts, the least room that any has left. Its family is
     that of the first.
@@ -95,7 +95,7 @@ class Fallback(Middleware, Component[FallbackConfig]):
         """Return all clients, in the order in which they are asked."""
         return self._clients
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         errors: list[Exception] = []
         for client in self._clients:
             handed_out = False

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable
 
 from ferrogen._core import CancellationToken
-from ferrogen.models.middleware.request import Answer
+from ferrogen.models.middleware.request import ResponseStream
 from ferrogen.models.results import CreateResult
 
 
 class Flight:
-    """A request on its way, and what has come of it so far.
+    """A request in flight, and what was received so far.
 
     It continues as long as it has followers, also without the first one. When the last one
     leaves, it is cancelled.
@@ -21,7 +21,9 @@ class Flight:
         over: Called when it cannot be joined any more.
     """
 
-    def __init__(self, begin: Callable[[CancellationToken], Answer], over: Callable[[], None]):
+    def __init__(
+        self, begin: Callable[[CancellationToken], ResponseStream], over: Callable[[], None]
+    ):
         self._begin = begin
         self._over = over
         self._items: list[str | CreateResult] = []
@@ -50,8 +52,8 @@ class Flight:
         news, self._news = self._news, self._news.get_loop().create_future()
         news.set_result(None)
 
-    async def follow(self, token: CancellationToken | None) -> Answer:
-        """Yield the answer from its beginning on.
+    async def follow(self, token: CancellationToken | None) -> ResponseStream:
+        """Yield the response from its beginning on.
 
         The result is as it came for the first that it is given to; the others learn that it was
         there already, so that it is not paid for twice.

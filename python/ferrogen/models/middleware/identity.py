@@ -13,7 +13,7 @@ from ferrogen.models.providers._secrets import is_secret_name
 
 
 def identity(client: ChatCompletionClient) -> Any:
-    """Say which model answers, and how, as JSON values.
+    """Return the model and its settings as JSON values.
 
     For middleware it is that of the client within. For a client it is its config; a new key for
     the service leaves it the same.

@@ -13,7 +13,7 @@ from ferrogen._core import CancellationToken
 from ferrogen.exceptions import ModelResponseError
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.messages import LLMMessage
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo
 from ferrogen.models.results import CreateResult, RequestUsage
 from ferrogen.tools.protocol import Tool
@@ -21,10 +21,10 @@ from ferrogen.tools.schema import ToolSchema
 
 
 class AnsweringClient(ChatCompletionClient):
-    """A client whose `create` and `create_stream` are one method, `_answer`."""
+    """A client whose `create` and `create_stream` are one method, `_respond`."""
 
     @abstractmethod
-    def _answer(self, request: Request) -> Answer:
+    def _respond(self, request: Request) -> ResponseStream:
         """Yield the pieces, if the request is streamed, and then the result."""
 
     async def create(
@@ -37,17 +37,17 @@ class AnsweringClient(ChatCompletionClient):
         extra_create_args: Mapping[str, Any] | None = None,
         cancellation_token: CancellationToken | None = None,
     ) -> CreateResult:
-        """Ask the model once, and wait for the whole answer; see `ChatCompletionClient.create`."""
+        """Send one request and wait for the response; see `ChatCompletionClient.create`."""
         extra = extra_create_args or {}
         request = Request(
             messages, tools, tool_choice, json_output, extra, cancellation_token, streaming=False
         )
         result = None
-        async with aclosing(self._answer(request)) as items:
+        async with aclosing(self._respond(request)) as items:
             async for item in items:
                 result = item
         if not isinstance(result, CreateResult):
-            raise ModelResponseError("the client's answer ends without a result")
+            raise ModelResponseError("the client's response ends without a result")
         return result
 
     def create_stream(
@@ -59,10 +59,10 @@ class AnsweringClient(ChatCompletionClient):
         json_output: bool | type[BaseModel] | None = None,
         extra_create_args: Mapping[str, Any] | None = None,
         cancellation_token: CancellationToken | None = None,
-    ) -> Answer:
-        """Ask the model, and yield the answer as it comes; see `ChatCompletionClient`."""
+    ) -> ResponseStream:
+        """Ask the model, and yield the response as it comes; see `ChatCompletionClient`."""
         extra = extra_create_args or {}
-        return self._answer(
+        return self._respond(
             Request(
                 messages, tools, tool_choice, json_output, extra, cancellation_token, streaming=True
             )

@@ -14,7 +14,7 @@ from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.middleware.estimate import estimated_usage
 from ferrogen.models.middleware.middleware import Middleware
 from ferrogen.models.middleware.rate_limiter import RateLimiter
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.settings import at_least
 from ferrogen.models.results import CreateResult
 
@@ -32,15 +32,15 @@ class RateLimitedConfig(BaseModel):
 class RateLimited(Middleware, Component[RateLimitedConfig]):
     """A client that waits until it may ask: so many requests and tokens a minute.
 
-    Tokens are estimated before the request and corrected by the usage in its answer. A request
-    that failed keeps its estimate, since the service may have counted it. One that a cache
-    within answered does not count.
+    Tokens are estimated before the request and corrected by the usage in its response. A request
+    that failed keeps its estimate, since the service may have counted it. A hit of an
+    inner cache does not count.
 
     Args:
         client: The client that is asked.
         limiter: Says when. Give several clients the same one if they share an account; for a
             limiter that is still shared after dumping and loading, use `RateLimiter.named`.
-        answer_tokens: The tokens that an answer is taken to have beforehand, unless the request
+        answer_tokens: The tokens that a response is taken to have beforehand, unless the request
             has ``max_tokens`` or the like among its extra arguments.
 
     Example:
@@ -82,7 +82,7 @@ class RateLimited(Middleware, Component[RateLimitedConfig]):
         """What says when the client may ask."""
         return self._limiter
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         tokens = 0
         if self._limiter.tokens_per_minute is not None:  # counting takes its time
             estimate = estimated_usage(self._client, request, self._answer_tokens)

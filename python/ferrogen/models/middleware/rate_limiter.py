@@ -28,14 +28,14 @@ class Passage:
 class RateLimiter:
     """Lets through so many requests and tokens, and no more, in whatever minute one looks at.
 
-    Whoever comes first is let through first: a small request does not overtake a large one. A
+    Requests start in the order of arrival: a small one does not overtake a large one. A
     request of more tokens than a minute has waits until nothing of the last minute counts.
     Clients in several threads may share it; then the order is kept among those of each.
 
     Args:
         requests_per_minute: How many requests; ``None`` for any number.
-        tokens_per_minute: How many tokens, prompts and answers together; ``None`` for any number.
-        clock: Tells the time and waits.
+        tokens_per_minute: How many tokens, prompts and responses together; ``None`` for any number.
+        clock: The source of time and delays.
 
     Raises:
         ClientSetupError: A number is below 1.
@@ -161,7 +161,7 @@ class RateLimiter:
         self._look_again()
 
     def _look_again(self) -> None:
-        """Wake who waits at the door of each loop; it may be that of another thread."""
+        """Wake the waiters of each event loop, also those in other threads."""
         for waiting in list(self._waiting):
             with suppress(RuntimeError):  # its event loop was closed, so there are no waiters
                 waiting.get_loop().call_soon_threadsafe(waiting.cancel)

@@ -24,7 +24,7 @@ from ferrogen.models.middleware.clock import Clock
 from ferrogen.models.middleware.failure_form import written_failure
 from ferrogen.models.middleware.middleware import Middleware
 from ferrogen.models.middleware.redaction import Redaction, secrets_of
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.request_form import written
 from ferrogen.models.middleware.result_form import written_result
 from ferrogen.models.results import CreateResult
@@ -43,7 +43,7 @@ class RecorderConfig(BaseModel):
 class Recorder(Middleware, Component[RecorderConfig]):
     """Writes requests and responses into a file, for `Replay`.
 
-    The file is JSON, and complete after each answer. A file that was there is replaced. Keys are
+    The file is JSON, and complete after each response. A file that was there is replaced. Keys are
     never written: neither what the client and the environment have of them, nor what is shaped
     like a key, nor an extra argument under a name such as ``authorization``. Failures of the
     service are recorded too, as errors of Ferrogen; a response whose caller has left is not.
@@ -52,7 +52,7 @@ class Recorder(Middleware, Component[RecorderConfig]):
         client: The client that is asked.
         path: The file.
         redact: Regular expressions of more that must not be written. `Replay` needs the same.
-        clock: Tells the time, for a service that says at what time to ask again.
+        clock: The source of time, for a service that says when to retry.
 
     Raises:
         ClientSetupError: There is no such folder.
@@ -103,7 +103,7 @@ class Recorder(Middleware, Component[RecorderConfig]):
         self._lock = Lock()
         self._has_file = False
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         self._begun += 1
         exchange = {
             "number": self._begun,
@@ -123,7 +123,7 @@ class Recorder(Middleware, Component[RecorderConfig]):
                         await self._write(exchange, pieces, {"error": failure})
                     raise
                 if isinstance(item, CreateResult):
-                    # Before it is handed out: who has the result may leave.
+                    # Before it is yielded: the consumer may stop then.
                     await self._write(exchange, pieces, {"result": written_result(item)})
                 else:
                     pieces.append(item)
@@ -132,10 +132,10 @@ class Recorder(Middleware, Component[RecorderConfig]):
     async def _write(
         self, exchange: dict[str, Any], pieces: Sequence[str], end: dict[str, Any]
     ) -> None:
-        answer = self._redaction(end)
+        recorded = self._redaction(end)
         if exchange["streaming"]:
-            answer = {"pieces": self._redaction.pieces(pieces), **answer}
-        await asyncio.to_thread(self._add, {**exchange, "answer": answer})
+            recorded = {"pieces": self._redaction.pieces(pieces), **recorded}
+        await asyncio.to_thread(self._add, {**exchange, "answer": recorded})
 
     def _add(self, exchange: dict[str, Any]) -> None:
         with self._lock:

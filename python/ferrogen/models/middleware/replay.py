@@ -18,7 +18,7 @@ from ferrogen.models.messages import LLMMessage
 from ferrogen.models.middleware.cassette import Exchange, read_cassette
 from ferrogen.models.middleware.middleware import AnsweringClient
 from ferrogen.models.middleware.redaction import Redaction
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.request_form import written
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo
 from ferrogen.models.results import CreateResult, RequestUsage
@@ -49,7 +49,7 @@ class Replay(AnsweringClient, Component[ReplayConfig]):
         redact: What the recorder was given.
 
     Raises:
-        CassetteError: The file is no cassette.
+        CassetteError: The file is not a cassette.
         OSError: The file cannot be read.
 
     Example:
@@ -99,10 +99,10 @@ class Replay(AnsweringClient, Component[ReplayConfig]):
 
     @property
     def left(self) -> int:
-        """How many recorded answers were not given yet."""
+        """The number of recorded responses that were not returned yet."""
         return len(self._left)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         exchange = self._take(self._redaction.request(written(request)), request.streaming)
         if request.streaming:
             for piece in exchange.pieces:
@@ -116,7 +116,7 @@ class Replay(AnsweringClient, Component[ReplayConfig]):
         given = len(self._cassette.exchanges) - len(self._left)
         if not self._left:
             raise ReplayMismatchError(
-                f"{self._path} has {given} answers, and all were given; record it anew"
+                f"{self._path} has {given} responses, and all were used; record it anew"
             )
         candidates = self._left if self._order == "any" else self._left[:1]
         for exchange in candidates:
@@ -130,7 +130,7 @@ class Replay(AnsweringClient, Component[ReplayConfig]):
         )
         difference = "\n".join(unified_diff(recorded, asked, "recorded", "asked", lineterm=""))
         raise ReplayMismatchError(
-            f"request {given + 1} is not in {self._path}, or not at its turn; record it anew, or "
+            f"request {given + 1} is not in {self._path}, or out of order; record it anew, or "
             f"see what differs:\n{difference}"
         )
 
@@ -138,11 +138,11 @@ class Replay(AnsweringClient, Component[ReplayConfig]):
         """Do nothing: the file is closed already."""
 
     def actual_usage(self) -> RequestUsage:
-        """Return the tokens of all answers given, as they were recorded."""
+        """Return the tokens of all responses returned, as they were recorded."""
         return self._usage
 
     def total_usage(self) -> RequestUsage:
-        """Return the tokens of all answers given, as they were recorded."""
+        """Return the tokens of all responses returned, as they were recorded."""
         return self._usage
 
     def count_tokens(

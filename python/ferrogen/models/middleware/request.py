@@ -16,13 +16,13 @@ from ferrogen.models.results import CreateResult
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema
 
-Answer = AsyncGenerator[str | CreateResult, None]
+ResponseStream = AsyncGenerator[str | CreateResult, None]
 """Pieces of text, and the result as a whole in the end; without streaming, only that."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of `ChatCompletionClient.create`, and whether the answer is streamed."""
+    """The arguments of `ChatCompletionClient.create`, and whether the response is streamed."""
 
     messages: Sequence[LLMMessage]
     tools: Sequence[Tool | ToolSchema]
@@ -36,7 +36,7 @@ class Request:
         """Return the same request, ended by another token."""
         return replace(self, cancellation_token=token)
 
-    async def ask(self, client: ChatCompletionClient) -> Answer:
+    async def ask(self, client: ChatCompletionClient) -> ResponseStream:
         """Put this request to a client; close the generator when it is left early."""
         options: dict[str, Any] = {
             "tools": self.tools,

@@ -18,7 +18,7 @@ from ferrogen.tools.schema import ToolSchema
 def written(request: Request) -> dict[str, Any]:
     """Write a request as JSON values; what is as it is by default is left out.
 
-    Whether it is streamed is left out too: it does not change the answer.
+    Whether it is streamed is left out too: it does not change the response.
 
     Raises:
         SerializationError: An extra argument cannot be written as JSON.

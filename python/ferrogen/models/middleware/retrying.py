@@ -25,7 +25,7 @@ from ferrogen.models.middleware.failures import (
     retry_after,
 )
 from ferrogen.models.middleware.middleware import Middleware
-from ferrogen.models.middleware.request import Answer, Request
+from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.settings import above_zero, at_least
 
 _LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
@@ -47,20 +47,20 @@ class Retrying(Middleware, Component[RetryingConfig]):
 
     It waits a random time in between, of up to twice as long from one failure to the next, so
     that many clients that failed together do not come back together. If the service says how long
-    to wait, it waits so long at least. Once a piece of a streamed answer is handed out, a failure
+    to wait, it waits so long at least. Once a piece of a streamed response is yielded, a failure
     is final. Each retry is logged as a warning.
 
-    Clients that retry by themselves, as those on the SDKs of OpenAI and Anthropic do, should be
-    told not to (``max_retries=0``), or the attempts multiply.
+    Clients that retry by themselves, as those on the SDKs of OpenAI and Anthropic do, need
+    ``max_retries=0``, or the attempts multiply.
 
     Args:
-        client: The client that is asked.
-        attempts: How often a request is put at most.
+        client: The client that sends the requests.
+        attempts: The maximum number of attempts for a request.
         first_delay: Seconds that the first wait lasts at most.
         longest_delay: Seconds that any wait lasts at most, unless the service asks for more.
         total_seconds: How long after the first attempt another may begin.
         on: The kinds of failure that may pass.
-        clock: Tells the time and waits.
+        clock: The source of time and delays.
         random: Gives a random number from 0 up to 1.
 
     Raises:
@@ -115,7 +115,7 @@ class Retrying(Middleware, Component[RetryingConfig]):
         self._clock = clock or Clock()
         self._random = random
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> ResponseStream:
         start = self._clock.monotonic()
         for attempt in count(1):
             handed_out = False
@@ -144,10 +144,10 @@ class Retrying(Middleware, Component[RetryingConfig]):
             await pause(self._clock, delay, request.cancellation_token)
 
     def _delay(self, attempt: int, error: Exception) -> float:
-        told = retry_after(error, self._clock.time())
-        if told is not None:
-            # Others were told the same: come a little later, and not all at once.
-            return told + self._random() * self._first_delay
+        requested = retry_after(error, self._clock.time())
+        if requested is not None:
+            # Other clients got the same delay: add jitter, so that they do not retry all at once.
+            return requested + self._random() * self._first_delay
         doublings = min(attempt - 1, 64)  # a float holds no more than a thousand
         return self._random() * min(self._longest_delay, self._first_delay * 2.0**doublings)
 

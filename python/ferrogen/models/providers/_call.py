@@ -35,10 +35,10 @@ class Reader(Protocol):
     """Reads one response, event by event; a whole response is one event."""
 
     begun: bool
-    """Whether a part of an answer arrived."""
+    """Whether a part of a response arrived."""
 
     model: str | None
-    """The model that answers, as the service says."""
+    """The model that responds, as the service reports it."""
 
     @property
     def usage(self) -> ReportedUsage:
@@ -46,11 +46,11 @@ class Reader(Protocol):
 
     @property
     def complete(self) -> bool:
-        """Whether the answer is complete, so that nothing more is read."""
+        """Whether the response is complete, so that nothing more is read."""
 
     @property
     def ended(self) -> bool:
-        """Whether the service gave a reason why the answer ends."""
+        """Whether the service gave a reason why the response ends."""
 
     def take(self, event: ServerEvent) -> list[str]:
         """Take the next event; return the text that it adds."""

@@ -9,7 +9,7 @@ class CallIds:
     """Returns the ids of a response, each once.
 
     A call without an id, or with that of another call, gets a new one, so that its result can be
-    told from others.
+    distinguished from others.
     """
 
     def __init__(self) -> None:

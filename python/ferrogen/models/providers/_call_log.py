@@ -17,7 +17,7 @@ _events = logging.getLogger(EVENT_LOGGER_NAME)
 
 
 def log_call(body: Mapping[str, Any], result: CreateResult) -> None:
-    """Log a request that was answered as a whole."""
+    """Log a request whose response was not streamed."""
     if _events.isEnabledFor(logging.INFO):
         _events.info(
             LLMCallEvent(messages=_messages(body), tools=body.get("tools", []), **_response(result))

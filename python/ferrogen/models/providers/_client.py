@@ -87,25 +87,25 @@ class ProviderClient(ChatCompletionClient):
         extra_create_args: Mapping[str, Any] | None = None,
         cancellation_token: CancellationToken | None = None,
     ) -> CreateResult:
-        """Ask the model once, and wait for the whole answer.
+        """Ask the model once, and wait for the whole response.
 
         Args:
             messages: The conversation so far, the oldest message first.
             tools: What the model may ask to have run.
             tool_choice: A tool that it has to call, or whether it may call any (``"auto"``), has
                 to call one (``"required"``) or must not (``"none"``).
-            json_output: A model class or a JSON Schema that the answer has to fit; ``True`` for
+            json_output: A model class or a JSON Schema that the response has to fit; ``True`` for
                 JSON of any shape, ``False`` for text.
             extra_create_args: Further arguments of the service, such as ``temperature``.
             cancellation_token: Closes the connection when it is cancelled.
 
         Returns:
-            The answer. If the model refused, its words, with ``content_filter`` as the reason.
+            The response. If the model refused, its words, with ``content_filter`` as the reason.
 
         Raises:
             ModelRequestError: Arguments contradict each other, or are not known.
             ModelInfoError: The model cannot do what is asked.
-            ModelError: There is no answer; its subclasses say why. If an SDK is used, also the
+            ModelError: There is no response; its subclasses say why. If an SDK is used, also the
                 SDK's own exceptions.
             asyncio.CancelledError: The token was cancelled.
         """
@@ -115,11 +115,11 @@ class ProviderClient(ChatCompletionClient):
         call = self._call(request)
         with chat_span(self._model, self._provider) as span:
             result = None
-            async for item in self._answer(request, call, cancellation_token):
+            async for item in self._respond(request, call, cancellation_token):
                 result = item
             if not isinstance(result, CreateResult):
                 raise ModelResponseError("the response ended without a result")
-            span.answered(result, call.reader.model)
+            span.record(result, call.reader.model)
         log_call(call.body, result)
         return result
 
@@ -133,7 +133,7 @@ class ProviderClient(ChatCompletionClient):
         extra_create_args: Mapping[str, Any] | None = None,
         cancellation_token: CancellationToken | None = None,
     ) -> AsyncGenerator[str | CreateResult, None]:
-        """Ask the model like `create`, and yield the answer in pieces as it is written.
+        """Ask the model like `create`, and yield the response in pieces as it is written.
 
         The arguments and exceptions are those of `create`.
 
@@ -156,24 +156,24 @@ class ProviderClient(ChatCompletionClient):
         self, request: ModelRequest, call: Call, token: CancellationToken | None
     ) -> AsyncGenerator[str | CreateResult, None]:
         with chat_span(self._model, self._provider) as span:
-            answer = self._answer(request, call, token)
-            async with aclosing(answer) as items:
+            response = self._respond(request, call, token)
+            async with aclosing(response) as items:
                 async for item in items:
                     if isinstance(item, str):
                         yield item
                     else:
                         result = item
-            span.answered(result, call.reader.model)
+            span.record(result, call.reader.model)
         log_stream_end(result)
         yield result
 
-    async def _answer(
+    async def _respond(
         self, request: ModelRequest, call: Call, token: CancellationToken | None
     ) -> AsyncGenerator[str | CreateResult, None]:
-        """Send a request, and yield the pieces of the answer and its result."""
+        """Send a request, and yield the pieces of the response and its result."""
         reader = call.reader
         recorded = False
-        held: list[str] = []  # the pieces of an answer that is unwrapped in the end
+        held: list[str] = []  # the pieces of a response that is unwrapped in the end
         try:
             async with AsyncExitStack() as stack:
                 response = await stack.enter_async_context(self._exchange(call, token))
@@ -191,7 +191,7 @@ class ProviderClient(ChatCompletionClient):
                 if not (reader.complete or reader.ended or response.complete):
                     raise ModelResponseError(
                         f"the stream of {self._model} broke off before its end: it ended before "
-                        "the answer was complete"
+                        "the response was complete"
                     )
                 held += reader.finish()
                 result = self._unwrapped(call, reader.result(self._usage(request, reader)))

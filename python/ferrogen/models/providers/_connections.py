@@ -66,7 +66,7 @@ class Connections:
 class _Keeper:
     """Holds a connection, and closes it when its event loop shuts down.
 
-    An event loop closes the asynchronous generators that were started in it, when it is told to
+    An event loop closes the asynchronous generators that were started in it, when it is asked to
     shut them down. This is the only hook that it has.
     """
 

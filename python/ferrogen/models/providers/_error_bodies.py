@@ -53,7 +53,7 @@ _CODES = ("code", "status", "status_code", "error_code", "http_code", "http_stat
 _KINDS = ("type", "code", "status", "kind")
 
 
-class ToldError(NamedTuple):
+class ReportedError(NamedTuple):
     """An error as a service reports it."""
 
     reason: str
@@ -63,34 +63,34 @@ class ToldError(NamedTuple):
     """The HTTP status that it stands for; 0 if the service reports none."""
 
 
-def error_in(body: Any) -> ToldError | None:
+def error_in(body: Any) -> ReportedError | None:
     """Return the error that a body or an event reports; ``None`` if it reports none."""
     if isinstance(body, list):
         return error_in(body[0]) if len(body) == 1 and isinstance(body[0], dict) else None
     if not isinstance(body, dict):
         return None
     if error := body.get("error"):
-        return told(error, body)
+        return parse_error(error, body)
     if body.get("object") == "error" or body.get("type") == "error":
-        return told(body)
+        return parse_error(body)
     if (errors := body.get("errors")) and isinstance(errors, list):
-        return told(errors[0], body)
+        return parse_error(errors[0], body)
     base = body.get("base_resp")
     if isinstance(base, dict) and base.get("status_code") not in (None, 0, "0"):
-        return told(base)
+        return parse_error(base)
     return None
 
 
-def error_instead_of(body: Any) -> ToldError | None:
-    """Return the error in a body that has no part of an answer, recognized by its words."""
+def error_instead_of(body: Any) -> ReportedError | None:
+    """Return the error in a body that has no part of a response, recognized by its words."""
     if not isinstance(body, dict):
         return None
     has_words = any(isinstance(body.get(name), str) and body[name] for name in _WORDS)
-    return told(body) if has_words or body.get("detail") else None
+    return parse_error(body) if has_words or body.get("detail") else None
 
 
-def told(error: Any, around: Mapping[str, Any] | None = None) -> ToldError:
-    """Return an error in its parts.
+def parse_error(error: Any, around: Mapping[str, Any] | None = None) -> ReportedError:
+    """Parse an error that a service reports.
 
     Args:
         error: What the service reports: an object, or anything else.
@@ -98,18 +98,18 @@ def told(error: Any, around: Mapping[str, Any] | None = None) -> ToldError:
     """
     if not isinstance(error, dict):
         reason = error if isinstance(error, str) else _written(error)
-        return ToldError(reason, _status_of(around or {}))
+        return ReportedError(reason, _status_of(around or {}))
     status = _status_of(error) or _status_of(around or {})
     for name in _WORDS:
         value = error.get(name)
         if isinstance(value, str) and value.strip():
-            return ToldError(value, status)
+            return ReportedError(value, status)
         if isinstance(value, list) and value:
             value = value[0]
         if isinstance(value, dict) and name in ("error", "detail", "message"):
-            inner = told(value)
-            return ToldError(inner.reason, inner.status or status)
-    return ToldError(_written(error), status)
+            inner = parse_error(value)
+            return ReportedError(inner.reason, inner.status or status)
+    return ReportedError(_written(error), status)
 
 
 def _status_of(error: Mapping[str, Any]) -> int:

@@ -21,7 +21,7 @@ from ferrogen.exceptions import (
     ModelStatusError,
     ModelTimeoutError,
 )
-from ferrogen.models.providers._error_bodies import ToldError
+from ferrogen.models.providers._error_bodies import ReportedError
 from ferrogen.models.providers._secrets import Redactor
 from ferrogen.models.waiting_time import waiting_time
 
@@ -61,15 +61,15 @@ class Failures:
                 raise
             raise ours from error
 
-    def told(self, told: ToldError) -> ModelError:
-        """Make the error for one that a response at status 200 has, or that ends a stream."""
-        status = f" (status {told.status})" if told.status else ""
-        words = self._words(f"broke off its answer: {told.reason[:_LONGEST_REASON]}{status}")
-        if told.status == 429:
+    def convert(self, reported: ReportedError) -> ModelError:
+        """Convert an error in a response with status 200, or at the end of a stream."""
+        status = f" (status {reported.status})" if reported.status else ""
+        words = self._words(f"broke off its response: {reported.reason[:_LONGEST_REASON]}{status}")
+        if reported.status == 429:
             return ModelRateLimitError(words)
         return (
-            ModelStatusError(words, status=told.status)
-            if told.status
+            ModelStatusError(words, status=reported.status)
+            if reported.status
             else ModelResponseError(words)
         )
 
@@ -91,7 +91,7 @@ class Failures:
             words = self._words(f"refused: {_short(error)}")
             return _of_both_kinds(kind, words, error, status=status, retry_after=wait)
         if isinstance(error, self._sdk.APITimeoutError):
-            return _of_both_kinds(ModelTimeoutError, self._words("did not answer in time"), error)
+            return _of_both_kinds(ModelTimeoutError, self._words("did not respond in time"), error)
         if isinstance(error, self._sdk.APIConnectionError):
             words = self._words(f"cannot be reached: {_short(error.__cause__ or error)}")
             return _of_both_kinds(ModelConnectionError, words, error)
@@ -105,14 +105,14 @@ class Failures:
             if http is None:
                 continue
             if isinstance(error, http.ConnectTimeout):
-                return ModelTimeoutError(self._words(f"did not answer in time: {reason}"))
+                return ModelTimeoutError(self._words(f"did not respond in time: {reason}"))
             if isinstance(error, http.TimeoutException):
-                return ModelTimeoutError(self._words(f"stopped answering: {reason}"))
+                return ModelTimeoutError(self._words(f"stopped responding: {reason}"))
             if isinstance(error, http.ConnectError):
                 return ModelConnectionError(self._words(f"cannot be reached: {reason}"))
             if isinstance(error, http.DecodingError):
                 return ModelResponseError(
-                    self._words(f"sent an answer that cannot be unpacked: {reason}")
+                    self._words(f"sent a response that cannot be unpacked: {reason}")
                 )
             if isinstance(error, (http.HTTPError, http.StreamError)):
                 return ModelConnectionError(self._words(f"broke off the connection: {reason}"))

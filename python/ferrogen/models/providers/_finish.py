@@ -38,16 +38,16 @@ _REASONS: dict[str, FinishReasons] = {
 _SEPARATORS = re.compile(r"[\s-]+")
 
 
-def finish_reason(told: str | None) -> FinishReasons:
+def finish_reason(reported: str | None) -> FinishReasons:
     """Return the finish reason for that of a service, in any spelling; ``unknown`` for others."""
-    return _REASONS.get(_plain(told), "unknown")
+    return _REASONS.get(_plain(reported), "unknown")
 
 
-def is_failure(told: str | None) -> bool:
+def is_failure(reported: str | None) -> bool:
     """Return whether a finish reason says that the response was cut by an error."""
-    return _plain(told) in _ERRORS
+    return _plain(reported) in _ERRORS
 
 
-def _plain(told: str | None) -> str:
+def _plain(reported: str | None) -> str:
     """Normalize ``FinishReason.MAX_TOKENS`` and ``tool-calls``."""
-    return _SEPARATORS.sub("_", (told or "").strip().rpartition(".")[2].lower())
+    return _SEPARATORS.sub("_", (reported or "").strip().rpartition(".")[2].lower())

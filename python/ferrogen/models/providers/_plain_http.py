@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ferrogen.exceptions import MissingDependencyError
-from ferrogen.models.providers._error_bodies import error_in, told
+from ferrogen.models.providers._error_bodies import error_in, parse_error
 from ferrogen.models.providers._errors import Failures
 from ferrogen.models.providers._http import Response
 
@@ -75,4 +75,4 @@ def _reason(body: bytes) -> str:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return body.decode("utf-8", "replace")
-    return (error_in(value) or told(value)).reason
+    return (error_in(value) or parse_error(value)).reason

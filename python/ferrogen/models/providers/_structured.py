@@ -1,4 +1,4 @@
-"""Structured output: the schema that an answer has to fit."""
+"""Structured output: the schema that a response has to fit."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ferrogen.models.providers._strict import strict_output
 from ferrogen.models.providers._strict_modes import OPENAI, StrictMode
 
 JsonOutput: TypeAlias = bool | type[BaseModel] | Mapping[str, Any] | None
-"""What an answer has to fit: a class, a JSON Schema, JSON of any shape, text, or anything."""
+"""What a response has to fit: a class, a JSON Schema, JSON of any shape, text, or anything."""
 
 
 @dataclass(frozen=True)
 class OutputSchema:
-    """The schema that an answer has to fit, as a service is sent it."""
+    """The schema that a response has to fit, as a service is sent it."""
 
     name: str
     """Its name."""

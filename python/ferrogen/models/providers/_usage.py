@@ -23,7 +23,7 @@ class ReportedUsage:
     """Tokens of the prompt, those of the cache included."""
 
     completion: int | None = None
-    """Tokens of the answer."""
+    """Tokens of the response."""
 
     cached: int = 0
     """Tokens of the prompt that were read from the cache."""
@@ -47,7 +47,7 @@ class ReportedUsage:
         self.audio = max(self.audio, other.audio)
 
     def resolved(
-        self, prompt_estimate: int, text: str, model: str, answering: str | None
+        self, prompt_estimate: int, text: str, model: str, responding: str | None
     ) -> DetailedUsage:
         """Return the usage; what was not reported is estimated.
 
@@ -55,7 +55,7 @@ class ReportedUsage:
             prompt_estimate: The estimated tokens of the prompt.
             text: All that the model wrote.
             model: The model that was asked, for its price.
-            answering: The model that answered, as the service says.
+            responding: The model that responded, as the service reports it.
         """
         reported = bool(self.prompt or self.completion)
         prompt = self.prompt if reported else None
@@ -69,7 +69,7 @@ class ReportedUsage:
             audio_tokens=self.audio,
             estimated=prompt is None or completion is None,
         )
-        entry = known_model(model) or (known_model(answering) if answering else None)
+        entry = known_model(model) or (known_model(responding) if responding else None)
         return usage if entry is None else replace(usage, cost=entry.cost(usage))
 
 

@@ -35,7 +35,7 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A million tokens of a prompt."""
 
     output: float
-    """A million tokens of an answer, its reasoning included."""
+    """A million tokens of a response, its reasoning included."""
 
     cached: float | None = None
     """A million tokens of a prompt that come from the service's cache; as others if not given."""
@@ -72,10 +72,10 @@ class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What it can do."""
 
     context_length: int | None = None
-    """How many tokens prompt and answer may have together."""
+    """How many tokens prompt and response may have together."""
 
     output_length: int | None = None
-    """How many tokens an answer may have."""
+    """How many tokens a response may have."""
 
     prices: tuple[Price, ...] = ()
     """What it costs; nothing is said of models that everybody may run."""
@@ -105,7 +105,7 @@ class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Compute what a request cost.
 
         Args:
-            usage: Its tokens. Those that came from a cache or went into it are told apart if it
+            usage: Its tokens. Those that came from a cache or went into it are counted apart if it
                 is a `DetailedUsage`.
 
         Returns:

@@ -35,16 +35,16 @@ CALL = sse_response(
     piece("tool_calls"),
     USAGE,
 )
-ANSWER = sse_response(piece(content="It is "), piece(content="7 km."), piece("stop"), USAGE)
+FINAL = sse_response(piece(content="It is "), piece(content="7 km."), piece("stop"), USAGE)
 
 
 async def distance(to: str) -> str:
-    """Tell how far it is."""
+    """Return the distance."""
     return f"7 km to {to}"
 
 
 async def use_a_tool(client):
-    """Stream what a new assistant says, which has a tool and reflects on what it tells."""
+    """Stream the run of a new assistant that has a tool and reflects on its results."""
     assistant = AssistantAgent(
         "guide",
         client,
@@ -77,7 +77,7 @@ async def main():
         )
         client = Retrying(Cached(inner), first_delay=0.001)
 
-        server.play(BUSY, CALL, ANSWER)
+        server.play(BUSY, CALL, FINAL)
         for _ in range(2):  # the second time all of it is remembered
             print(await use_a_tool(client), len(server.requests))
 

@@ -49,20 +49,20 @@ class AnthropicChatCompletionClient(
         auth_token: A bearer token, in the place of a key.
         base_url: Where the service is, without ``/v1``; else ``ANTHROPIC_BASE_URL``, or
             Anthropic's own.
-        max_tokens: How many tokens an answer may have; 4096 if it is not given.
+        max_tokens: How many tokens a response may have; 4096 if it is not given.
         temperature: How freely tokens are chosen; the service's default if it is not given, and
             so for ``top_p`` and ``top_k``.
-        stop_sequences: Texts at which the answer ends.
-        thinking: How the model thinks before it answers, as the API has it.
-        response_format: What answers look like if ``json_output`` does not say: ``{"type":
+        stop_sequences: Texts at which the response ends.
+        thinking: How the model thinks before it responds, as the API has it.
+        response_format: What responses look like if ``json_output`` does not say: ``{"type":
             "json_schema", "json_schema": {"schema": ...}}``, or ``{"type": "json_object"}``.
         prompt_cache: How long the service is to remember the beginning of a conversation, which
             makes the next request cheaper: ``"5m"`` or ``"1h"``.
         tools: Tools of the service itself, as the API has them.
         tool_choice: Which tools may be called where a request says ``"auto"``.
-        metadata: What is told of the user, as the API has it.
+        metadata: Metadata about the user, as the API has it.
         timeout: Seconds to wait for the service to say something.
-        max_retries: How often the SDK repeats a request that failed before an answer began; 2 if
+        max_retries: How often the SDK repeats a request that failed before a response began; 2 if
             it is not given.
         default_headers: Further headers of each request.
         http_client: The SDK's HTTP client, such as one with a proxy; then the client

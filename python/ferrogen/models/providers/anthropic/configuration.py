@@ -13,11 +13,11 @@ from ferrogen.models.providers.anthropic.prompt_cache import PromptCache
 from ferrogen.models.usage import UsageLedger
 
 DEFAULT_MAX_TOKENS = 4096
-"""The default length of answers; the API requires one."""
+"""The default length of responses; the API requires one."""
 
 
 class ThinkingConfig(TypedDict, total=False):
-    """Whether the model thinks before it answers, and for how many tokens.
+    """Whether the model thinks before it responds, and for how many tokens.
 
     Example:
         ```python

@@ -68,7 +68,7 @@ class Conversation:
             self._say("user", user_blocks(message.content))
         elif isinstance(message, FunctionExecutionResultMessage):
             for result in message.content:
-                self._answer(result)
+                self._respond(result)
         elif isinstance(message.content, str):
             self._speak(text_blocks(message.content))
         else:
@@ -104,7 +104,7 @@ class Conversation:
         self._speak(text_blocks(message.thought) + uses if blocks is None else blocks)
         self._open += [(call.id, wire_id) for call, wire_id in zip(calls, wired, strict=True)]
 
-    def _answer(self, result: FunctionExecutionResult) -> None:
+    def _respond(self, result: FunctionExecutionResult) -> None:
         for number, (original, wired) in enumerate(self._open):
             if original == result.call_id:
                 del self._open[number]

@@ -24,7 +24,7 @@ class OfferedTools:
         self._tools: OrderedDict[tuple[str, ...], list[Block]] = OrderedDict()
 
     def remember(self, calls: Sequence[FunctionCall], tools: list[Block]) -> None:
-        """Remember the tools of the request that was answered with these calls."""
+        """Store the tools of the request whose response had these calls."""
         key = tuple(call.id for call in calls)
         self._tools[key] = tools
         self._tools.move_to_end(key)

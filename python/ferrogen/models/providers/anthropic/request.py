@@ -37,7 +37,7 @@ _OPTIONS = {
     "extra_body": "extra_json",
     "timeout": "timeout",
 }
-# A model that has to call one of the user's tools cannot call ours, and gives no answer proper.
+# A model that has to call one of the user's tools cannot call ours as well.
 _FREE = ("auto", "none")
 _NOT_ARGUMENTS = {"messages", "stream"}
 _OURS = ("response_format", "prompt_cache")
@@ -76,7 +76,7 @@ def request_of(
         messages: The conversation so far.
         tools: What the model may call.
         tool_choice: Which of them.
-        json_output: What the answer has to look like.
+        json_output: What the response has to look like.
         arguments: Further fields of the request.
         model_info: The abilities of the model.
         data: The signed thoughts of earlier responses.
@@ -148,10 +148,10 @@ def _put_tools(
 
 
 def _put_answer_tool(body: dict[str, Any], structure: Structure, alone: bool) -> None:
-    """Let the model answer by a tool: by that one alone, or by that or one of the user's."""
+    """Let the model respond by calling a tool: only that one, or any of the user's too."""
     if thinks(body):
         raise ModelRequestError(
-            "this model has to give such an answer by calling a tool, and the API makes no model "
+            "this model has to give such a response by calling a tool, and the API makes no model "
             "that thinks call one; pass thinking={'type': 'disabled'} in extra_create_args, or set "
             "structured_output in model_info if the model keeps to schemas by itself"
         )

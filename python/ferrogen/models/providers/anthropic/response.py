@@ -14,7 +14,7 @@ import msgspec
 from ferrogen._messaging.function_call import FunctionCall
 from ferrogen.exceptions import ModelResponseError
 from ferrogen.models.providers._call_ids import CallIds
-from ferrogen.models.providers._error_bodies import error_in, error_instead_of, told
+from ferrogen.models.providers._error_bodies import error_in, error_instead_of, parse_error
 from ferrogen.models.providers._errors import Failures
 from ferrogen.models.providers._names import WireNames
 from ferrogen.models.providers._provider_data import ProviderData
@@ -55,13 +55,13 @@ class MessageResponse:
         names: The names of the tools of the request.
         failures: Makes the errors that the service reports.
         data: Keeps what the service requires back.
-        answer_tool: The tool whose arguments are the text of the answer, if there is one.
+        answer_tool: The tool whose arguments are the text of the response, if there is one.
         on_calls: Called with the calls of the response.
 
     Attributes:
         begun: Whether the response has begun.
         complete: Whether it has come to its end.
-        model: The model that answers, as the service says.
+        model: The model that responds, as the service reports it.
     """
 
     def __init__(
@@ -88,12 +88,12 @@ class MessageResponse:
 
     @property
     def ended(self) -> bool:
-        """Whether the service gave a reason why the answer ends; some send no last event."""
+        """Whether the service gave a reason why the response ends; some send no last event."""
         return self.complete or self._stop_reason is not None
 
     @property
     def usage(self) -> ReportedUsage:
-        """What the service reported; before the end it has not counted the answer."""
+        """What the service reported; before the end it has not counted the response."""
         counts = self._counts
         cached, written = counts["cache_read_input_tokens"], counts["cache_creation_input_tokens"]
         prompt = counts.get("input_tokens")
@@ -114,9 +114,9 @@ class MessageResponse:
             ModelResponseError: It cannot be read.
         """
         body = self._decoded(event)
-        error = error_in(body) or (told(body) if event.name == "error" else None)
+        error = error_in(body) or (parse_error(body) if event.name == "error" else None)
         if error is not None:
-            raise self._failures.told(error._replace(status=error.status or 500))
+            raise self._failures.convert(error._replace(status=error.status or 500))
         if not isinstance(body, dict) or not isinstance(body.get("type", ""), str):
             raise _unreadable("it is not an event", event.data)
         kind = body.get("type") or ("message" if "content" in body else "")
@@ -137,7 +137,7 @@ class MessageResponse:
                 raise _unreadable("it ends before it begins", event.data)
             self.complete = True
         elif not kind and (instead := error_instead_of(body)) is not None:
-            raise self._failures.told(instead)
+            raise self._failures.convert(instead)
         return []
 
     def finish(self) -> list[str]:
@@ -160,18 +160,18 @@ class MessageResponse:
             usage: What the request took.
 
         Raises:
-            ModelResponseError: There is no complete answer.
+            ModelResponseError: There is no complete response.
         """
         if not self.ended:
-            raise ModelResponseError("the response ended before the model's answer was complete")
+            raise ModelResponseError("the response ended before the model's output was complete")
         blocks = self._finished()
         thinking = [str(block.get("thinking") or "") for block in _of(blocks, "thinking")]
         said = "".join(str(block.get("text") or "") for block in _of(blocks, "text"))
-        answers, calls, ids = [], [], CallIds()
+        outputs, calls, ids = [], [], CallIds()
         for block in _of(blocks, "tool_use"):
             arguments, name = _arguments(block.get("input")), str(block.get("name") or "")
             if name == self._answer_tool:
-                answers.append(arguments)
+                outputs.append(arguments)
             else:
                 block["id"] = ids.distinct(str(block.get("id") or ""))
                 calls.append(FunctionCall(block["id"], arguments, self._names.tool(name)))
@@ -183,8 +183,8 @@ class MessageResponse:
             self._data.keep(calls, [kept, *({} for _ in calls[1:])])
             self._on_calls(calls)
         else:
-            content = answers[0] if answers else said
-            thoughts = thoughts if answers else thinking
+            content = outputs[0] if outputs else said
+            thoughts = thoughts if outputs else thinking
             reason = "stop" if reason == "function_calls" else reason
         return CreateResult(
             finish_reason=reason,
@@ -287,5 +287,5 @@ def _arguments(value: Any) -> str:
 def _unreadable(reason: str, data: bytes) -> ModelResponseError:
     start = data[:80].decode("utf-8", "replace")
     return ModelResponseError(
-        f"the model's answer cannot be read: {reason}; it begins with {start!r}"
+        f"the model's response cannot be read: {reason}; it begins with {start!r}"
     )

@@ -1,7 +1,7 @@
 """Structured output.
 
 Models that can be held to a schema get it as their output format. The others are given a tool
-whose arguments are the answer, and have to call it.
+whose arguments are the response, and have to call it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ferrogen.models.providers.anthropic.blocks import Block
 from ferrogen.models.providers.anthropic.sdk import anthropic
 
 ANSWER_TOOL = "final_answer"
-"""The tool by which models answer that know no output format."""
+"""The tool through which models without an output format respond."""
 
 
 @dataclass(frozen=True)
 class Structure:
-    """What the answer has to look like."""
+    """What the response has to look like."""
 
     schema: dict[str, Any]
     """As JSON Schema; ``{"type": "object"}`` for an object of whatever shape."""
@@ -58,7 +58,7 @@ def structure_of(
     *,
     model_info: ModelInfo,
 ) -> Structure | None:
-    """Find out what the answer has to look like; None if it is free.
+    """Find out what the response has to look like; None if it is free.
 
     Args:
         json_output: As `ChatCompletionClient.create` takes it.

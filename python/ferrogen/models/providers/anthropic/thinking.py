@@ -9,7 +9,7 @@ _THOUGHTS = ("thinking", "redacted_thinking")
 
 
 def thinks(body: Mapping[str, Any]) -> bool:
-    """Tell whether a request asks the model to think."""
+    """Return whether a request asks the model to think."""
     wish: Mapping[str, Any] = body.get("thinking") or {}
     return bool(wish.get("type", "disabled") != "disabled")
 
@@ -17,9 +17,9 @@ def thinks(body: Mapping[str, Any]) -> bool:
 def keep_thinking_possible(body: dict[str, Any]) -> None:
     """Take the wish to think out of a request that the API would refuse because of it.
 
-    A turn that is under way, which is one whose calls were just answered, has to begin with a
+    A turn in progress, which is one whose tool results were just added, has to begin with a
     thought and its signature. There is none if the calls were made without thinking, or by
-    another client, as where one agent hands over to another.
+    another client, as in a handoff between agents.
     """
     wish: Mapping[str, Any] = body.get("thinking") or {}
     if wish.get("type") == "enabled" and _is_unsigned_turn(body["messages"]):

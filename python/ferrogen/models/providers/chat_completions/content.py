@@ -55,7 +55,9 @@ def content_of(message: Mapping[str, Any], warned: set[str]) -> Content:
         audio = message.get("audio")
         texts["text"] = _joined(audio.get("transcript")) if isinstance(audio, dict) else ""
     else:
-        raise ModelResponseError(f"the service's answer has content of no kind: {content!r:.200}")
+        raise ModelResponseError(
+            f"the service's response has content of an unknown kind: {content!r:.200}"
+        )
     return Content(**texts)
 
 
@@ -82,7 +84,7 @@ def _warn(part: Any, warned: set[str]) -> None:
     kind = str(part.get("type")) if isinstance(part, dict) else type(part).__name__
     if kind not in warned and kind not in _KNOWN_PARTS:
         warned.add(kind)
-        _LOG.warning("a part of a model's answer is skipped: its kind %r is unknown", kind)
+        _LOG.warning("a part of a model's response is skipped: its kind %r is unknown", kind)
 
 
 def _reasoning(message: Mapping[str, Any]) -> str:

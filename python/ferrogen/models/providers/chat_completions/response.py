@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ferrogen.exceptions import ModelResponseError
-from ferrogen.models.providers._error_bodies import error_in, error_instead_of, told
+from ferrogen.models.providers._error_bodies import error_in, error_instead_of, parse_error
 from ferrogen.models.providers._errors import Failures
 from ferrogen.models.providers._finish import finish_reason, is_failure
 from ferrogen.models.providers._names import WireNames
@@ -37,9 +37,9 @@ class ChatResponse:
         warned: The kinds of unknown parts that a warning was logged for.
 
     Attributes:
-        begun: Whether a part of an answer arrived.
+        begun: Whether a part of a response arrived.
         complete: Always false: what ends a response is the end of its events.
-        model: The model that answers, as the service says.
+        model: The model that responds, as the service reports it.
         usage: What the service reported so far.
     """
 
@@ -66,7 +66,7 @@ class ChatResponse:
 
     @property
     def ended(self) -> bool:
-        """Whether the service gave a reason why the answer ends."""
+        """Whether the service gave a reason why the response ends."""
         return any(choice.finish_reason for choice in self._choices.values())
 
     def take(self, event: ServerEvent) -> list[str]:
@@ -80,7 +80,7 @@ class ChatResponse:
             return []
         body = self._decoded(event)
         if event.name in _ERROR_NAMES:
-            raise self._failures.told(error_in(body) or told(body))
+            raise self._failures.convert(error_in(body) or parse_error(body))
         if isinstance(body, list) and len(body) == 1:
             body = body[0]  # Google wraps errors in a list
         if body is None:
@@ -88,7 +88,7 @@ class ChatResponse:
         if not isinstance(body, dict):
             raise unreadable(event.data, "it is not an object")
         if (error := error_in(body)) is not None:
-            raise self._failures.told(error)
+            raise self._failures.convert(error)
         return self._body(body, event.data)
 
     def finish(self) -> list[str]:
@@ -107,13 +107,13 @@ class ChatResponse:
             usage: What the request took.
 
         Raises:
-            ModelResponseError: There is no answer.
+            ModelResponseError: There is no response.
         """
         first = self._first()
         if first is None:
-            raise ModelResponseError("the service's answer has no choices")
+            raise ModelResponseError("the service's response has no choices")
         others = [choice for choice in self._choices.values() if choice is not first]
-        # Some services put the text and the calls of one answer into two choices.
+        # Some services put the text and the calls of one response into two choices.
         calling = next((choice for choice in [first, *others] if choice.calls), None)
         if calling is not None:
             return self._calls(calling, first, others, usage)
@@ -155,7 +155,7 @@ class ChatResponse:
         )
 
     def _first(self) -> Choice | None:
-        """Return the choice that is the answer."""
+        """Return the choice that is the response."""
         return self._choices[min(self._choices)] if self._choices else None
 
     def _body(self, body: dict[str, Any], data: bytes) -> list[str]:
@@ -168,7 +168,7 @@ class ChatResponse:
         if reports_usage(body, choices):
             self.usage.merge(usage_in(body, choices))
         if not choices and (error := error_instead_of(body)) is not None:
-            raise self._failures.told(error)
+            raise self._failures.convert(error)
         shown: list[str] = []
         taken: set[int] = set()
         for position, fields in enumerate(choices):
@@ -197,10 +197,10 @@ class ChatResponse:
         words = f"finish reason {reason!r}"
         if native := fields.get("native_finish_reason"):
             words += f" ({native!r} of the provider behind it)"
-        told_error = told(error) if error else told({"type": reason, "message": words})
+        reported = parse_error(error) if error else parse_error({"type": reason, "message": words})
         if error and reason:
-            told_error = told_error._replace(reason=f"{words}: {told_error.reason}")
-        raise self._failures.told(told_error)
+            reported = reported._replace(reason=f"{words}: {reported.reason}")
+        raise self._failures.convert(reported)
 
     def _decoded(self, event: ServerEvent) -> Any:
         data = event.data.strip()

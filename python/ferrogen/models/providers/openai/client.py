@@ -126,7 +126,7 @@ class ChatApiClient(OpenAIClient):
         cancellation_token: CancellationToken | None = None,
         include_usage: bool | None = None,
     ) -> AsyncGenerator[str | CreateResult, None]:
-        """Ask the model like `create`, and yield the answer in pieces as it is written.
+        """Ask the model like `create`, and yield the response in pieces as it is written.
 
         The arguments and exceptions are those of `create`. The pieces are text, with reasoning
         between ``<think>`` and ``</think>``. The last item is the result as a whole.
@@ -135,7 +135,7 @@ class ChatApiClient(OpenAIClient):
             messages: The conversation so far.
             tools: What the model may call.
             tool_choice: Which tool it has to call.
-            json_output: What the answer has to fit.
+            json_output: What the response has to fit.
             extra_create_args: Further arguments of the service.
             cancellation_token: Closes the connection when it is cancelled.
             include_usage: Whether the service is asked to report the usage at the end, as it is

@@ -48,8 +48,8 @@ class OpenAIChatCompletionClient(ChatApiClient, Component[OpenAIClientConfigurat
 
         async def ask(question: str) -> str:
             async with OpenAIChatCompletionClient(model="gpt-4o-mini", temperature=0) as client:
-                answer = await client.create([UserMessage(content=question, source="me")])
-            return str(answer.content)
+                result = await client.create([UserMessage(content=question, source="me")])
+            return str(result.content)
 
 
         local = OpenAIChatCompletionClient(model="qwen3:8b", base_url="http://localhost:11434/v1")

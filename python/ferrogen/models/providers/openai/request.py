@@ -28,7 +28,7 @@ REQUEST_ARGUMENTS = _IN_THE_API | _OF_THE_SDK
 """The arguments that are sent with a request."""
 
 ADVICE = "arguments of a service beyond OpenAI's go into extra_body"
-# What the methods' own arguments say, or what would ask for an answer of another kind.
+# What the methods' own arguments say, or what would ask for a response of another kind.
 _REFUSED = frozenset({"stream", "messages", "function_call", "functions", "n"})
 
 
@@ -45,7 +45,7 @@ class WireRequest(msgspec.Struct, frozen=True):
     """The names of the tools."""
 
     wrapper: str | None = None
-    """The property of the object that was put around the schema of the answer."""
+    """The property of the object that was put around the schema of the response."""
 
 
 def checked_arguments(owner: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def wire_request(
 
 
 def streamed(request: WireRequest, include_usage: bool | None) -> WireRequest:
-    """Ask for the answer in pieces.
+    """Ask for the response in pieces.
 
     Args:
         request: The request.
@@ -122,8 +122,8 @@ def streamed(request: WireRequest, include_usage: bool | None) -> WireRequest:
     Raises:
         ModelRequestError: ``stream_options`` of the request contradict that.
     """
-    told = request.body.get("stream_options") or {}
-    wanted = told.get("include_usage")
+    options = request.body.get("stream_options") or {}
+    wanted = options.get("include_usage")
     if include_usage is not None and wanted not in (None, include_usage):
         raise ModelRequestError(
             "include_usage and extra_create_args['stream_options']['include_usage'] are both set, "
@@ -131,7 +131,7 @@ def streamed(request: WireRequest, include_usage: bool | None) -> WireRequest:
         )
     body = {**request.body, "stream": True}
     if include_usage is not False and wanted is None:
-        body["stream_options"] = {**told, "include_usage": True}
+        body["stream_options"] = {**options, "include_usage": True}
     return msgspec.structs.replace(request, body=body)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from ferrogen._messaging.function_call import FunctionCall
 from ferrogen.exceptions import ModelResponseError
 from ferrogen.models.providers._call_ids import CallIds
-from ferrogen.models.providers._error_bodies import error_in, told
+from ferrogen.models.providers._error_bodies import error_in, parse_error
 from ferrogen.models.providers._errors import Failures
 from ferrogen.models.providers._finish import finish_reason
 from ferrogen.models.providers._names import WireNames
@@ -38,7 +38,7 @@ class ResponsesOutput:
         begun: Whether the response has begun.
         complete: Whether it has come to its end.
         ended: Always false: only its last event ends a response.
-        model: The model that answers, as the service says.
+        model: The model that responds, as the service reports it.
         usage: What the service reported.
     """
 
@@ -69,7 +69,7 @@ class ResponsesOutput:
             shown = event.data[:200].decode("utf-8", "replace")
             raise ModelResponseError(f"the response cannot be read ({error}): {shown!r}") from error
         if (reported := error_in(body)) is not None or event.name == "error":
-            raise self._failures.told(reported or told(body))
+            raise self._failures.convert(reported or parse_error(body))
         if not isinstance(body, dict):
             raise ModelResponseError(f"the response cannot be read: {body!r:.200}")
         kind, delta = body.get("type"), body.get("delta")
@@ -98,10 +98,10 @@ class ResponsesOutput:
             usage: What the request took.
 
         Raises:
-            ModelResponseError: There is no complete answer.
+            ModelResponseError: There is no complete response.
         """
         if not self.complete:
-            raise ModelResponseError("the response ended before the model's answer was complete")
+            raise ModelResponseError("the response ended before the model's output was complete")
         messages = [content_of(item, set()) for item in self._of("message")]
         text = "".join(message.text for message in messages)
         refusal = "".join(message.refusal for message in messages)
@@ -131,9 +131,9 @@ class ResponsesOutput:
         self.usage.merge(usage_in(response))
         status = response.get("status")
         if error := response.get("error"):
-            raise self._failures.told(told(error))
+            raise self._failures.convert(parse_error(error))
         if status in ("failed", "cancelled"):
-            raise self._failures.told(told({"message": f"status {status!r}"}))
+            raise self._failures.convert(parse_error({"message": f"status {status!r}"}))
         output = response.get("output")
         if isinstance(output, list) and output:
             self._items = [item for item in output if isinstance(item, dict)]

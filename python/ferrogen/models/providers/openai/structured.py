@@ -14,7 +14,7 @@ def response_format(
     """Return the response format that a request asks for, and the object around its schema.
 
     Args:
-        json_output: A class or a JSON Schema that the answer has to fit, ``True`` for JSON of any
+        json_output: A class or a JSON Schema that the response has to fit, ``True`` for JSON of any
             shape, ``False`` for text, ``None`` to leave it open.
         info: What the model can do.
 
