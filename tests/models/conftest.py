@@ -11,7 +11,7 @@ from .scripted_server import ScriptedServer
 
 @pytest.fixture(autouse=True)
 def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loopback is no affair of a proxy, and keys of whoever runs the tests are not theirs."""
+    """Loopback requests bypass proxies, and the tests ignore the keys in the environment."""
     for name in (
         "ANTHROPIC_API_KEY",
         "ANTHROPIC_AUTH_TOKEN",
