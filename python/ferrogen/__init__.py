@@ -31,6 +31,7 @@ from ._messaging.function_call import FunctionCall
 from ._messaging.handler_context import MessageHandlerContext
 from ._messaging.intervention import DefaultInterventionHandler, DropMessage, InterventionHandler
 from ._messaging.message_context import MessageContext
+from ._messaging.message_options import MessageOptions
 from ._messaging.priority import Priority
 from ._messaging.subscription import Subscription, SubscriptionInstantiationContext
 from ._messaging.topic import DefaultTopicId, TopicId
@@ -125,6 +126,7 @@ __all__ = [
     "InterventionHandler",
     "MessageContext",
     "MessageHandlerContext",
+    "MessageOptions",
     "MessageSerializer",
     "Priority",
     "ReplayReport",

@@ -13,6 +13,7 @@ from typing_extensions import Self, disjoint_base
 
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
+from ferrogen._agents.retry_policy import RetryPolicy
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
 from ferrogen._runtime.observation import Publication
@@ -276,6 +277,23 @@ class PublishEnvelope:
         """Create the context for one recipient, or for an intervention handler."""
 
 @final
+class Chain:
+    """What messages inherit from the handlers that send them: a deadline, a limit of hops.
+
+    Args:
+        before: The chain that it continues.
+    """
+
+    def __new__(cls, before: Chain | None) -> Self: ...
+    @property
+    def number(self) -> int | None:
+        """Identifies the messages that can be cancelled together."""
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether they have been cancelled."""
+
+@final
 class Handlers:
     """The handlers of one agent class, by the exact type of the message.
 
@@ -334,6 +352,7 @@ class Engine:
         interceptors: The user's intervention handlers. The list may change at any time.
         kept: Holds the tasks of suspended handlers: asyncio has only weak references to tasks.
         task_mode: Whether each handler runs in its own task from the start.
+        max_hops: How many messages a chain has at most, unless its first one says so.
     """
 
     def __new__(
@@ -345,6 +364,7 @@ class Engine:
         interceptors: list[Any],
         kept: set[asyncio.Task[None]],
         task_mode: bool,
+        max_hops: int | None = None,
     ) -> Self: ...
 
     # Messages.
@@ -360,6 +380,9 @@ class Engine:
         priority: int | None = None,
         fairness_key: str | None = None,
         timeout: float | None = None,
+        delay: float | None = None,
+        retry: RetryPolicy | None = None,
+        max_hops: int | None = None,
     ) -> Send:
         """Send a message to one agent. See `AgentRuntime.send_message`."""
 
@@ -374,6 +397,9 @@ class Engine:
         priority: int | None = None,
         fairness_key: str | None = None,
         timeout: float | None = None,
+        delay: float | None = None,
+        retry: RetryPolicy | None = None,
+        max_hops: int | None = None,
     ) -> Send:
         """Publish a message to a topic. See `AgentRuntime.publish_message`."""
 

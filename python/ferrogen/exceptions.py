@@ -110,6 +110,7 @@ __all__ = [
     "FormatNotSupportedError",
     "FunctionDumpError",
     "FunctionSourceError",
+    "HopLimitError",
     "ImageError",
     "MailboxFullError",
     "MessageDroppedException",
@@ -187,6 +188,21 @@ class MailboxFullError(UndeliverableException):
 
 class DeadlineExceededError(UndeliverableException, TimeoutError):
     """A message was not handled before its deadline. A handler that had begun was cancelled."""
+
+
+class HopLimitError(UndeliverableException, RuntimeError):
+    """Too many messages led to this one: agents send to each other in a loop.
+
+    Args:
+        message: What happened.
+        path: The ids of the agents that have sent the messages of the chain, then the recipient.
+        max_hops: The limit.
+    """
+
+    def __init__(self, message: str, *, path: Sequence[Any] = (), max_hops: int = 0) -> None:
+        super().__init__(message)
+        self.path = tuple(path)
+        self.max_hops = max_hops
 
 
 class DeadlockError(UndeliverableException, RuntimeError):

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapp
 from contextlib import suppress
 from typing import Any, ClassVar, TypeAlias, TypeVar, final, overload
 
-from typing_extensions import Self
+from typing_extensions import Self, Unpack
 
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
@@ -25,6 +25,7 @@ from ferrogen._agents.registration import (
 )
 from ferrogen._core import AgentId, CancellationToken
 from ferrogen._messaging.message_context import MessageContext
+from ferrogen._messaging.message_options import MessageOptions
 from ferrogen._messaging.subscription import UnboundSubscription
 from ferrogen._messaging.topic import TopicId
 from ferrogen._messaging.type_subscription import TypeSubscription
@@ -230,9 +231,7 @@ class BaseAgent(ABC, Agent):
         *,
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
-        priority: int = 0,
-        fairness_key: str | None = None,
-        timeout: float | None = None,
+        **options: Unpack[MessageOptions],
     ) -> Coroutine[Any, Any, Any]:
         """Send a message to another agent and wait for its response.
 
@@ -241,9 +240,7 @@ class BaseAgent(ABC, Agent):
             recipient: The agent to send it to.
             cancellation_token: Cancels the message.
             message_id: Names the message in logs and traces; generated if left out.
-            priority: See `SingleThreadedAgentRuntime.send_message`, also for the next two.
-            fairness_key: Queued messages of one priority with different keys take turns.
-            timeout: After how many seconds the message expires.
+            **options: Its priority, timeout and so on; see `MessageOptions`.
 
         Returns:
             The response.
@@ -252,12 +249,7 @@ class BaseAgent(ABC, Agent):
             send, sender = self._runtime.send_message, self._id
         except AttributeError:
             send, sender = self.runtime.send_message, self.id  # which raise a clear error
-        if priority or fairness_key is not None or timeout is not None:
-            options: dict[str, Any] = {
-                "priority": priority,
-                "fairness_key": fairness_key,
-                "timeout": timeout,
-            }
+        if options:
             send = functools.partial(send, **options)  # not every runtime has them
         return send(
             message,
@@ -274,9 +266,7 @@ class BaseAgent(ABC, Agent):
         topic_id: TopicId,
         *,
         cancellation_token: CancellationToken | None = None,
-        priority: int = 0,
-        fairness_key: str | None = None,
-        timeout: float | None = None,
+        **options: Unpack[MessageOptions],
     ) -> Coroutine[Any, Any, None]:
         """Publish a message to the subscribers of a topic.
 
@@ -284,20 +274,13 @@ class BaseAgent(ABC, Agent):
             message: The message.
             topic_id: The topic.
             cancellation_token: Cancels the message.
-            priority: See `SingleThreadedAgentRuntime.publish_message`, also for the next two.
-            fairness_key: Queued messages of one priority with different keys take turns.
-            timeout: After how many seconds the message expires.
+            **options: Its priority, timeout and so on; see `MessageOptions`.
         """
         try:
             publish, sender = self._runtime.publish_message, self._id
         except AttributeError:
             publish, sender = self.runtime.publish_message, self.id
-        if priority or fairness_key is not None or timeout is not None:
-            options: dict[str, Any] = {
-                "priority": priority,
-                "fairness_key": fairness_key,
-                "timeout": timeout,
-            }
+        if options:
             publish = functools.partial(publish, **options)  # not every runtime has them
         return publish(message, topic_id, sender=sender, cancellation_token=cancellation_token)
 
@@ -474,6 +457,3 @@ def _warn_not_implemented(method: str) -> None:
     """Warn at the caller of an agent's method."""
     warnings.warn(f"{method} not implemented", stacklevel=3)
 
-
-def _options(priority: int, fairness_key: str | None, timeout: float | None) -> dict[str, Any]:
-    return {"priority": priority, "fairness_key": fairness_key, "timeout": timeout}

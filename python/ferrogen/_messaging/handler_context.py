@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from ferrogen._core import AgentId
+from ferrogen._core import AgentId, Chain
 
 # At module level, so that the extension can set it without a context manager.
 MESSAGE_HANDLER_CONTEXT: ContextVar[AgentId] = ContextVar("MESSAGE_HANDLER_CONTEXT")
+CHAIN_CONTEXT: ContextVar[Chain | None] = ContextVar("CHAIN_CONTEXT")
 HANDLER_ATTEMPT: ContextVar[int] = ContextVar("HANDLER_ATTEMPT", default=1)
 
 

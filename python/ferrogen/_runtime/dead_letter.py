@@ -16,6 +16,7 @@ from ferrogen.exceptions import (
     CircuitOpenError,
     DeadlineExceededError,
     DeadlockError,
+    HopLimitError,
     MailboxFullError,
     MessageDroppedException,
     NoSubscriberError,
@@ -54,6 +55,8 @@ class DeadLetterCause(str, Enum):
     """The message would have waited for itself."""
     EXPIRED = "expired"
     """The deadline of the message passed while it was queued, or while its handler ran."""
+    HOP_LIMIT = "hop_limit"
+    """Too many messages led to this one."""
     CIRCUIT_OPEN = "circuit_open"
     """The circuit breaker of the recipient's type is open."""
     AGENT_STOPPED = "agent_stopped"
@@ -82,6 +85,7 @@ _CAUSES: tuple[tuple[type[Exception], DeadLetterCause], ...] = (
     (MailboxFullError, DeadLetterCause.MAILBOX_FULL),
     (DeadlineExceededError, DeadLetterCause.EXPIRED),
     (DeadlockError, DeadLetterCause.DEADLOCK),
+    (HopLimitError, DeadLetterCause.HOP_LIMIT),
     (AgentStoppedError, DeadLetterCause.AGENT_STOPPED),
     (CircuitOpenError, DeadLetterCause.CIRCUIT_OPEN),
     (MessageDroppedException, DeadLetterCause.DROPPED),

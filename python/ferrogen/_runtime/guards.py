@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,16 @@ class Guards:
             self._guarded.add(agent_type)
         return self._handle if agent_type in self._guarded else None
 
+    def retrying(self, policy: Any) -> Invoke:
+        """Return what is called with a message that has a retry policy of its own.
+
+        Raises:
+            TypeError: It is not a `RetryPolicy`.
+        """
+        if not isinstance(policy, RetryPolicy):
+            raise TypeError(f"retry must be a RetryPolicy, or None; got {policy!r}")
+        return partial(self._handle, policy=policy)
+
     # Circuit breakers.
 
     def reset(self, agent_type: str, before: AgentOptions, options: AgentOptions) -> None:
@@ -126,10 +137,13 @@ class Guards:
 
     # Handling.
 
-    async def _handle(self, agent: Agent, message: Any, ctx: MessageContext) -> Any:
+    async def _handle(
+        self, agent: Agent, message: Any, ctx: MessageContext, *, policy: RetryPolicy | None = None
+    ) -> Any:
         agent_id = MESSAGE_HANDLER_CONTEXT.get()
         options = self._options(agent_id.type)
-        policy, circuit = options.retry or _ONCE, self._circuit(agent_id.type, options)
+        given = policy or options.retry
+        policy, circuit = given or _ONCE, self._circuit(agent_id.type, options)
         failed: list[str] = []
         while True:
             try:
@@ -141,7 +155,8 @@ class Guards:
                     raise
             except (AgentStoppedError, CircuitOpenError) as error:
                 note_attempts(error, failed)
-                self._fail(Failure(agent_id, message, ctx, error, len(failed), True))
+                failure = Failure(agent_id, message, ctx, error, len(failed), True)
+                self._fail(failure, given)
                 raise
             attempt = len(failed) + 1
             if attempt > 1:
@@ -158,7 +173,7 @@ class Guards:
                 is_open = circuit is not None and circuit.state(_now()).state == "open"
                 if is_open or attempt >= policy.attempts or not policy.retries(error):
                     note_attempts(error, failed[:-1])
-                    self._fail(Failure(agent_id, message, ctx, error, attempt))
+                    self._fail(Failure(agent_id, message, ctx, error, attempt), given)
                     self._supervisor.failed(agent_id, instance, error)
                     raise
             else:
@@ -199,10 +214,10 @@ class Guards:
         finally:
             timer.cancel()
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, failure: Failure, policy: RetryPolicy | None) -> None:
         if not failure.context.is_rpc:
             self._failure = failure
-        elif failure.is_rejection or self._options(failure.agent_id.type).retry is not None:
+        elif failure.is_rejection or policy is not None:
             # Otherwise it is an error of the handler, as those of other types: for the sender only.
             self._report(failure)
 

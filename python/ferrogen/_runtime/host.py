@@ -19,6 +19,7 @@ from ferrogen.exceptions import (
     AgentStoppedError,
     DeadlineExceededError,
     DeadlockError,
+    HopLimitError,
     MailboxFullError,
     MessageDroppedException,
     NoSubscriberError,
@@ -77,6 +78,7 @@ class EngineHost:
     ) -> None:
         self._agents = agents
         self._guards = guards
+        self.retrying = guards.retrying
         self._observer = observer
         self._dead_letters = dead_letters
         self.add_dead_letter = dead_letters.message
@@ -148,6 +150,29 @@ class EngineHost:
             "meanwhile (option concurrency)",
             cycle=tuple(cycle),
         )
+
+    def hop_limit(
+        self,
+        message: Any,
+        sender: AgentId | None,
+        to: AgentId | TopicId,
+        message_id: str | None,
+        path: list[AgentId],
+        max_hops: int,
+    ) -> HopLimitError:
+        """Create the error of a message with too many before it, and add a dead letter."""
+        kind = type(message).__name__
+        shown = " -> ".join(str(one) for one in [*path[:_MOST_SHOWN], to])
+        if len(path) > _MOST_SHOWN:
+            shown = shown.removesuffix(str(to)) + f"... -> {path[-1]} -> {to}"
+        error = HopLimitError(
+            f"message {kind} to {to} is one too many in a chain of at most {max_hops} "
+            f"(max_hops): {shown}. End the loop between these agents, or allow more hops",
+            path=(*path, to),
+            max_hops=max_hops,
+        )
+        self.add_dead_letter(message, sender, to, message_id, error)
+        return error
 
     def stopped(self, reason: str) -> RuntimeStoppedError:
         """Create the error of a message that was not handled before the runtime stopped."""
@@ -292,6 +317,7 @@ class EngineHost:
 
 
 _MOST_WARNINGS = 1000
+_MOST_SHOWN = 12
 
 
 def _why_unhandled(agent: RoutedAgent, message_type: type[Any], ctx: MessageContext) -> str:

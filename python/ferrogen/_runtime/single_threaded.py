@@ -13,7 +13,9 @@ from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.coroutine_function import is_coroutine_function
 from ferrogen._agents.hooks import deactivate
+from ferrogen._agents.option_checks import check_count
 from ferrogen._agents.options import AgentOptions
+from ferrogen._agents.retry_policy import RetryPolicy
 from ferrogen._agents.routed import RoutedAgent
 from ferrogen._core import AgentId, CancellationToken, Engine, Routes, is_valid_agent_type
 from ferrogen._messaging.intervention import InterventionHandler
@@ -71,6 +73,8 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
         dead_letter_capacity: How many dead letters are kept; older ones are only counted.
         publish_dead_letters: Whether dead letters are published to `DEAD_LETTER_TOPIC`. By default
             they are only stored: an agent that is subscribed to every topic would get them, too.
+        max_hops: How many messages a chain has at most, in which each is sent by the handler of the
+            one before. None for no limit.
 
     Example:
         ```python
@@ -122,7 +126,10 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
         task_mode: bool | None = None,
         dead_letter_capacity: int = 100,
         publish_dead_letters: bool = False,
+        max_hops: int | None = None,
     ) -> None:
+        if max_hops is not None:
+            check_count("max_hops", max_hops)
         tracing = TraceHelper(
             tracer_provider, MessageRuntimeTracingConfig("SingleThreadedAgentRuntime")
         )
@@ -165,6 +172,7 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
             interceptors=interceptors,
             kept=kept,
             task_mode=bool(os.environ.get(PLAIN_TASKS)) if task_mode is None else task_mode,
+            max_hops=max_hops,
         )
         self._agents.engine = self._engine
         self._builder.engine = self._engine
@@ -194,6 +202,9 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
         priority: int = 0,
         fairness_key: str | None = None,
         timeout: float | None = None,
+        delay: float | None = None,
+        retry: RetryPolicy | None = None,
+        max_hops: int | None = None,
     ) -> Coroutine[Any, Any, Any]:
         """Send a message to one agent; await the result to get its response.
 
@@ -210,6 +221,10 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
             fairness_key: Queued messages of one priority with different keys take turns.
             timeout: After how many seconds the message expires: in a queue it is dropped, and a
                 handler that runs is cancelled. What the handler sends inherits the deadline.
+            delay: How many seconds later the message is queued. It is accepted now: the runtime is
+                not idle before it is handled.
+            retry: How the handler is called again if it fails, in place of the policy of its type.
+            max_hops: How many messages its chain has at most, from this one on.
 
         Returns:
             The return value of the handler.
@@ -219,6 +234,7 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
             RecipientNotFoundError: The recipient's type is not registered.
             MailboxFullError: The recipient's bounded mailbox is full.
             DeadlineExceededError: The message was not handled in time.
+            HopLimitError: Too many messages led to this one.
             DeadlockError: The recipient waits, directly or through others, for this message.
             MessageDroppedException: An intervention handler dropped the message or the response.
             RuntimeStoppedError: The runtime stopped before the message was handled, or is closed.
@@ -234,6 +250,9 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
             priority=priority,
             fairness_key=fairness_key,
             timeout=timeout,
+            delay=delay,
+            retry=retry,
+            max_hops=max_hops,
         )
 
     @is_coroutine_function
@@ -248,6 +267,9 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
         priority: int = 0,
         fairness_key: str | None = None,
         timeout: float | None = None,
+        delay: float | None = None,
+        retry: RetryPolicy | None = None,
+        max_hops: int | None = None,
     ) -> Coroutine[Any, Any, None]:
         """Publish a message to every agent that is subscribed to its topic, except the sender.
 
@@ -265,9 +287,13 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
             fairness_key: Queued messages of one priority with different keys take turns.
             timeout: After how many seconds the message expires: in a queue it is dropped, and a
                 handler that runs is cancelled. What the handler sends inherits the deadline.
+            delay: How many seconds later the message is queued.
+            retry: How handlers are called again that fail, in place of the policies of their types.
+            max_hops: How many messages its chain has at most, from this one on.
 
         Raises:
             TypeError: The topic is not a `TopicId`.
+            HopLimitError: Too many messages led to this one.
             RuntimeStoppedError: The runtime is closed or has halted.
             WrongLoopError: The runtime runs on another event loop.
         """
@@ -280,6 +306,9 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
             priority=priority,
             fairness_key=fairness_key,
             timeout=timeout,
+            delay=delay,
+            retry=retry,
+            max_hops=max_hops,
         )
 
     @property

@@ -103,7 +103,7 @@ impl PublishEnvelope {
     }
 
     /// What the publisher has set besides.
-    pub(crate) fn options<R>(&self, py: Python<'_>, read: fn(&MessageOptions) -> R) -> R {
+    pub(crate) fn options<R>(&self, py: Python<'_>, read: impl FnOnce(&MessageOptions) -> R) -> R {
         self.with(py, |fields| read(&fields.options))
     }
 
@@ -192,7 +192,8 @@ impl PublishEnvelope {
             visit.call(&fields.sender)?;
             visit.call(&fields.observer)?;
             visit.call(&fields.cancellation_token)?;
-            visit.call(&fields.message_id)
+            visit.call(&fields.message_id)?;
+            fields.options.visit(&visit)
         })
     }
 }

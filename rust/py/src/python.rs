@@ -55,12 +55,27 @@ classes! {
         "ferrogen._messaging.wildcard_subscription", "WildcardSubscription";
 }
 
+/// A context variable of `ferrogen._messaging.handler_context`.
+fn context_variable<'py>(
+    py: Python<'py>,
+    variable: &'static PyOnceLock<Py<PyAny>>,
+    name: &str,
+) -> PyResult<&'py Bound<'py, PyAny>> {
+    let variable = variable.get_or_try_init(py, || {
+        let module = py.import("ferrogen._messaging.handler_context")?;
+        PyResult::Ok(module.getattr(name)?.unbind())
+    })?;
+    Ok(variable.bind(py))
+}
+
 /// The context variable that holds the id of the agent whose handler runs.
 pub(crate) fn message_handler_context(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static VARIABLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let variable = VARIABLE.get_or_try_init(py, || {
-        let module = py.import("ferrogen._messaging.handler_context")?;
-        PyResult::Ok(module.getattr("MESSAGE_HANDLER_CONTEXT")?.unbind())
-    })?;
-    Ok(variable.bind(py))
+    context_variable(py, &VARIABLE, "MESSAGE_HANDLER_CONTEXT")
+}
+
+/// The context variable that holds the chain of the message whose handler runs.
+pub(crate) fn chain_context(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static VARIABLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    context_variable(py, &VARIABLE, "CHAIN_CONTEXT")
 }

@@ -22,6 +22,11 @@ impl<P> Machine<P> {
         self.ledger.hold()
     }
 
+    /// Puts a message whose ticket is held into the inbox, where its class orders it.
+    pub fn enqueue(&mut self, ticket: Ticket, payload: P, class: SchedulingClass) {
+        self.inbox.push(Arrival::Message(ticket, payload), class);
+    }
+
     /// The next entry of the inbox; `None` while the machine is paused.
     #[must_use]
     pub fn front(&self) -> Option<&Arrival<P>> {

@@ -6,6 +6,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use super::chain::Chain;
 use super::engine::Engine;
 use super::execution::Execution;
 use super::messages::{DirectMessage, Payload, Request};
@@ -35,7 +36,8 @@ pub(super) struct Sending<'a, 'py> {
     pub(super) is_awaited: bool,
     /// Whether it is logged or traced.
     pub(super) is_observed: bool,
-    pub(super) deadline: Option<Time>,
+    /// What the message inherits, and what those of its handler inherit.
+    pub(super) chain: Option<Py<Chain>>,
 }
 
 impl Engine {
@@ -54,10 +56,10 @@ impl Engine {
             return Err(PyTypeError::new_err(text));
         };
         let is_observed = this.is_observed(py)?;
-        let deadline = this.deadline(py, request)?;
-        let sending =
-            Sending { engine, send, request, recipient, is_awaited, is_observed, deadline };
-        if !this.remaining.contains(recipient)
+        let chain = this.chain(py, request)?;
+        let sending = Sending { engine, send, request, recipient, is_awaited, is_observed, chain };
+        if request.options.delay().is_none()
+            && !this.remaining.contains(recipient)
             && !is_cancelled(py, request.cancellation_token.as_ref())?
             && let Some(guard) = Self::admit(engine)
             && let Some(first) = sending.run_inline(&guard)?
@@ -90,12 +92,10 @@ impl Engine {
         } else {
             None
         };
-        let options = request.options.sent(this.deadline(py, request)?);
+        let options = request.options.sent(py, this.chain(py, request)?.as_ref());
         let envelope = request.envelope(py, observer, options)?;
         Self::continue_soon(engine)?;
-        let payload = Payload::Published(envelope.unbind());
-        let class = request.options.class();
-        this.books.with(py, |books| books.machine.accept(payload, class));
+        Self::queue(engine, Payload::Published(envelope.unbind()))?;
         Ok(Ok(py.None().into_bound(py)))
     }
 }
@@ -118,7 +118,7 @@ impl<'py> Sending<'_, 'py> {
             Observation::NONE
         };
         let mut request = self.request.clone_ref(py);
-        request.options = request.options.sent(self.deadline);
+        request.options = request.options.sent(py, self.chain.as_ref());
         Ok(DirectMessage { request, send: self.send.clone().unbind(), observation, caller })
     }
 
@@ -141,9 +141,7 @@ impl<'py> Sending<'_, 'py> {
         }
         Engine::continue_soon(self.engine)?;
         let suspended = self.suspend(&event_loop)?;
-        let payload = Payload::Direct(Box::new(direct));
-        let class = self.request.options.class();
-        engine.books.with(py, |books| books.machine.accept(payload, class));
+        Engine::queue(self.engine, Payload::Direct(Box::new(direct)))?;
         Ok(suspended)
     }
 
@@ -161,10 +159,16 @@ impl<'py> Sending<'_, 'py> {
         Ok(First::Suspended)
     }
 
+    /// When the message expires.
+    #[inline]
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.chain.as_ref()?.get().deadline
+    }
+
     /// Lets the send, a future now, expire.
     #[inline]
     pub(super) fn watch(&self) -> PyResult<()> {
-        match self.deadline {
+        match self.deadline() {
             Some(deadline) => Engine::watch_send(self.engine, self.send, self.request, deadline),
             None => Ok(()),
         }

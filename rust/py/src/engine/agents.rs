@@ -9,8 +9,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::books::{AgentContext, MOST_CONTEXTS, Machine};
+use super::chain::Chain;
 use super::engine::Engine;
 use super::handlers::{BoundEntryPoint, EntryPoint};
+use super::options::HandlerOptions;
 use crate::agent_id::AgentId;
 use crate::errors::raised;
 use crate::interpreter::context::{Entered, Variables};
@@ -36,6 +38,29 @@ pub(super) enum ContextSource<'py> {
     Template(Bound<'py, PyAny>),
     /// It is a copy of this one, in which the id of the agent is yet to be set.
     Base(Bound<'py, PyAny>),
+    /// It is another one, in which the chain of the message is yet to be set.
+    Chained(Box<Self>, Py<Chain>),
+}
+
+impl Invocation<'_> {
+    /// Applies the options of the message.
+    #[inline]
+    pub(super) fn apply(&mut self, options: Option<HandlerOptions>) {
+        if let Some(options) = options {
+            self.apply_given(options);
+        }
+    }
+
+    #[cold]
+    fn apply_given(&mut self, HandlerOptions { retry, chain }: HandlerOptions) {
+        if let Some(retry) = retry {
+            self.entry_point = EntryPoint::Function(retry.into_bound(self.agent.py()));
+        }
+        if let Some(chain) = chain {
+            let source = self.context.take();
+            self.context = source.map(|source| ContextSource::Chained(Box::new(source), chain));
+        }
+    }
 }
 
 impl<'py> ContextSource<'py> {
@@ -49,6 +74,12 @@ impl<'py> ContextSource<'py> {
                 let entered = Entered::enter(Entered::copy(&base)?)?;
                 let variable = python::message_handler_context(agent_id.py())?;
                 entered.set(variable, agent_id.as_any())?;
+                Ok(entered)
+            }
+            Self::Chained(source, chain) => {
+                let py = agent_id.py();
+                let entered = source.enter(agent_id)?;
+                entered.set(python::chain_context(py)?, chain.bind(py).as_any())?;
                 Ok(entered)
             }
         }

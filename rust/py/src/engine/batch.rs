@@ -227,10 +227,8 @@ impl<'a, 'py> Batch<'a, 'py> {
         let start = Start::Recipient { ticket, caller: None };
         this.begin(recipient, start, &mut place)?;
         let Some(mut invocation) = place else { return Ok(Progress::Refused) };
-        if this.uses_deadlines.load(Ordering::Relaxed) {
-            let deadline = envelope.get().options(py, MessageOptions::deadline);
-            this.note_deadline(py, invocation.delivery, deadline);
-        }
+        invocation
+            .apply(envelope.get().options(py, |options| options.of_handler(py, options.chain())));
         if envelope.get().observer(py).is_some() {
             self.leave();
             Engine::count_delivery(envelope, true)?;
@@ -316,6 +314,7 @@ impl<'a, 'py> Batch<'a, 'py> {
             return Ok(Progress::Ended);
         }
         let mut invocation = this.invocation(py, slot, delivery)?;
+        invocation.apply(payload.of_handler(py));
         this.books.with(py, |books| books.machine.begun(delivery));
         match payload {
             Payload::Direct(direct) => self.run_direct(&mut invocation, direct),

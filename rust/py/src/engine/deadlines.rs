@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use ferrogen_core::{DeliveryId, Outcome, Time};
+use ferrogen_core::{DeliveryId, Outcome, Ticket, Time};
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -19,27 +19,26 @@ use super::execution::Execution;
 use super::messages::{Payload, Request, Taken};
 use super::options::MessageOptions;
 use super::send::Send;
-use crate::interpreter::current_task;
 use crate::publish_envelope::PublishEnvelope;
 
 /// The key of a deadline that is watched: its time, then the order of watching.
 pub(super) type DeadlineKey = (Time, u64);
 
-/// What expires.
-enum Watched {
+/// What happens at a time.
+pub(super) enum Watched {
     /// A message whose sender awaits the response.
     Send { send: Py<Send>, message: Py<PyAny>, to: Py<PyAny> },
     /// The suspended handler of a published message.
     Handler { execution: Py<Execution>, delivery: DeliveryId },
+    /// A message that is queued then.
+    Delayed { ticket: Ticket, payload: Payload },
 }
 
-/// The deadlines of one runtime.
+/// The deadlines of one runtime, and its delayed messages.
 #[derive(Default)]
 pub(super) struct Deadlines {
     watched: BTreeMap<DeadlineKey, Watched>,
     next: u64,
-    /// Of handlers that have one. Entries of deliveries that have ended are replaced by later ones.
-    of_handlers: SecondaryMap<DeliveryId, Time>,
     /// The handlers of published messages that were cancelled at their deadlines.
     expired: SecondaryMap<DeliveryId, ()>,
 }
@@ -50,7 +49,7 @@ impl Deadlines {
         self.watched.first_key_value().map(|((time, _), _)| *time)
     }
 
-    fn watch(&mut self, deadline: Time, watched: Watched) -> DeadlineKey {
+    pub(super) fn watch(&mut self, deadline: Time, watched: Watched) -> DeadlineKey {
         let key = (deadline, self.next);
         self.next += 1;
         self.watched.insert(key, watched);
@@ -62,6 +61,17 @@ impl Deadlines {
         (entry.key().0 <= now).then(|| entry.remove())
     }
 
+    /// Removes the delayed messages, in the order of their times.
+    pub(super) fn take_delayed(&mut self) -> Vec<(Ticket, Payload)> {
+        let delayed = self.watched.iter().filter(|(_, one)| matches!(one, Watched::Delayed { .. }));
+        let keys: Vec<_> = delayed.map(|(key, _)| *key).collect();
+        let taken = keys.iter().filter_map(|key| match self.watched.remove(key)? {
+            Watched::Delayed { ticket, payload } => Some((ticket, payload)),
+            _ => None,
+        });
+        taken.collect()
+    }
+
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.watched.values().try_for_each(|watched| match watched {
             Watched::Send { send, message, to } => {
@@ -70,54 +80,12 @@ impl Deadlines {
                 visit.call(to)
             }
             Watched::Handler { execution, .. } => visit.call(execution),
+            Watched::Delayed { payload, .. } => payload.visit(visit),
         })
     }
 }
 
 impl Engine {
-    /// The deadline of a message that is sent now: its own, or that of the handler that sends it.
-    #[inline]
-    pub(super) fn deadline(&self, py: Python<'_>, request: &Request) -> PyResult<Option<Time>> {
-        let uses_deadlines = self.uses_deadlines.load(Ordering::Relaxed);
-        if !uses_deadlines && request.options.timeout().is_none() {
-            return Ok(None);
-        }
-        self.find_deadline(py, request)
-    }
-
-    #[cold]
-    fn find_deadline(&self, py: Python<'_>, request: &Request) -> PyResult<Option<Time>> {
-        self.uses_deadlines.store(true, Ordering::Relaxed);
-        let asyncio = py.import(intern!(py, "asyncio"))?;
-        let event_loop = asyncio.call_method0(intern!(py, "get_running_loop"))?;
-        let task = current_task::get(&event_loop)?;
-        let caller = self.caller(task.as_ref());
-        let inherited = caller.and_then(|caller| {
-            self.deadlines.with(py, |deadlines| deadlines.of_handlers.get(caller).copied())
-        });
-        let own = match request.options.timeout() {
-            Some(timeout) => now(&event_loop)?.checked_add(timeout),
-            None => None,
-        };
-        Ok(match (own, inherited) {
-            (Some(own), Some(inherited)) => Some(own.min(inherited)),
-            (own, inherited) => own.or(inherited),
-        })
-    }
-
-    /// Notes the deadline of a handler that begins, for the messages that it sends.
-    #[inline]
-    pub(super) fn note_deadline(
-        &self,
-        py: Python<'_>,
-        delivery: DeliveryId,
-        deadline: Option<Time>,
-    ) {
-        if let Some(deadline) = deadline {
-            self.deadlines.with(py, |all| all.of_handlers.insert(delivery, deadline));
-        }
-    }
-
     /// Lets a send expire at its deadline. It is awaited as a future.
     #[cold]
     pub(super) fn watch_send(
@@ -171,6 +139,9 @@ impl Engine {
                         this.deadlines.with(py, |all| all.expired.insert(delivery, ()));
                     }
                 }
+                Watched::Delayed { ticket, payload } => {
+                    Self::queue_delayed(engine, ticket, payload)?;
+                }
             }
         }
         Ok(())
@@ -200,7 +171,7 @@ impl Engine {
         taken: Taken,
     ) -> PyResult<Option<Taken>> {
         let (py, this) = (engine.py(), engine.get());
-        if !this.uses_deadlines.load(Ordering::Relaxed) {
+        if !this.uses_chains.load(Ordering::Relaxed) {
             return Ok(Some(taken));
         }
         let deadline = match &taken {
@@ -230,12 +201,10 @@ impl Engine {
         payload: &Payload,
     ) -> PyResult<bool> {
         let (py, this) = (engine.py(), engine.get());
-        if !this.uses_deadlines.load(Ordering::Relaxed) {
+        if !this.uses_chains.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        let deadline = payload.deadline(py);
-        if !this.has_passed(py, deadline)? {
-            this.note_deadline(py, delivery, deadline);
+        if !this.has_passed(py, payload.deadline(py))? {
             return Ok(false);
         }
         let error = this.expired_error(py, payload)?;
@@ -260,7 +229,7 @@ impl Engine {
         envelope: &Bound<'_, PublishEnvelope>,
         error: PyErr,
     ) -> PyErr {
-        let was_expired = self.uses_deadlines.load(Ordering::Relaxed)
+        let was_expired = self.uses_chains.load(Ordering::Relaxed)
             && self.deadlines.with(py, |all| all.expired.remove(delivery)).is_some();
         if !was_expired || !error.is_instance_of::<CancelledError>(py) {
             return error;

@@ -98,15 +98,18 @@ pub(crate) struct Engine {
     pub(super) depth: AtomicU32,
     pub(super) is_traced: AtomicBool,
     pub(super) idle_is_awaited: AtomicBool,
-    /// Whether any message has had a deadline.
-    pub(super) uses_deadlines: AtomicBool,
+    /// Whether messages may inherit something from those that their senders handle.
+    pub(super) uses_chains: AtomicBool,
+    /// How many messages a chain has at most, unless its first message says so.
+    pub(super) max_hops: Option<u32>,
     pub(super) remaining: RemainingRecipients,
 }
 
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (*, host, routes, loggers, interceptors, kept, task_mode))]
+    #[expect(clippy::too_many_arguments, reason = "a signature of Python")]
+    #[pyo3(signature = (*, host, routes, loggers, interceptors, kept, task_mode, max_hops=None))]
     fn new(
         py: Python<'_>,
         host: Py<PyAny>,
@@ -115,6 +118,7 @@ impl Engine {
         interceptors: Py<PyList>,
         kept: Py<PySet>,
         task_mode: bool,
+        max_hops: Option<u32>,
     ) -> PyResult<Self> {
         static MADE: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
@@ -149,7 +153,8 @@ impl Engine {
             depth: AtomicU32::new(0),
             is_traced: AtomicBool::new(false),
             idle_is_awaited: AtomicBool::new(false),
-            uses_deadlines: AtomicBool::new(false),
+            uses_chains: AtomicBool::new(max_hops.is_some()),
+            max_hops,
             remaining: RemainingRecipients::none(),
         })
     }
@@ -167,6 +172,9 @@ impl Engine {
     ///     priority: From -2 (lowest) to 2 (highest), among the messages that are queued; see `Priority`.
     ///     fairness_key: Queued messages of one priority with different keys take turns.
     ///     timeout: After how many seconds the message expires.
+    ///     delay: How many seconds later the message is queued.
+    ///     retry: How the handler is called again if it fails, in place of the agent's own policy.
+    ///     max_hops: How many messages its chain has at most, from this one on.
     ///
     /// Returns:
     ///     The return value of the handler.
@@ -174,6 +182,7 @@ impl Engine {
     /// Raises:
     ///     TypeError: The recipient is not an `AgentId`.
     ///     RecipientNotFoundError: The recipient's type is not registered.
+    ///     HopLimitError: Too many messages led to this one.
     ///     MailboxFullError: The recipient's bounded mailbox is full.
     ///     DeadlockError: The recipient waits, directly or through others, for this message.
     ///     MessageDroppedException: An intervention handler dropped the message or the response.
@@ -182,7 +191,7 @@ impl Engine {
     ///     BaseException: Whatever the handler, an intervention handler or the factory raised.
     #[expect(clippy::doc_markdown, reason = "a docstring of Python")]
     #[expect(clippy::too_many_arguments, reason = "a signature of Python")]
-    #[pyo3(signature = (message, recipient, *, sender=None, cancellation_token=None, message_id=None, priority=None, fairness_key=None, timeout=None))]
+    #[pyo3(signature = (message, recipient, *, sender=None, cancellation_token=None, message_id=None, priority=None, fairness_key=None, timeout=None, delay=None, retry=None, max_hops=None))]
     fn send_message<'py>(
         slf: Py<Self>,
         py: Python<'py>,
@@ -194,8 +203,13 @@ impl Engine {
         priority: Option<&Bound<'_, PyAny>>,
         fairness_key: Option<&str>,
         timeout: Option<&Bound<'_, PyAny>>,
+        delay: Option<&Bound<'_, PyAny>>,
+        retry: Option<&Bound<'_, PyAny>>,
+        max_hops: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Bound<'py, Send>> {
-        let options = MessageOptions::read(priority, fairness_key, timeout)?;
+        let host = slf.get().host.bind(py);
+        let options =
+            MessageOptions::read(host, priority, fairness_key, timeout, delay, retry, max_hops)?;
         let to = recipient;
         let kind = Kind::Send;
         Send::make(
@@ -230,7 +244,7 @@ impl Engine {
     ///     WrongLoopError: The runtime runs on another event loop.
     #[expect(clippy::doc_markdown, reason = "a docstring of Python")]
     #[expect(clippy::too_many_arguments, reason = "a signature of Python")]
-    #[pyo3(signature = (message, topic_id, *, sender=None, cancellation_token=None, message_id=None, priority=None, fairness_key=None, timeout=None))]
+    #[pyo3(signature = (message, topic_id, *, sender=None, cancellation_token=None, message_id=None, priority=None, fairness_key=None, timeout=None, delay=None, retry=None, max_hops=None))]
     fn publish_message<'py>(
         slf: Py<Self>,
         py: Python<'py>,
@@ -242,8 +256,13 @@ impl Engine {
         priority: Option<&Bound<'_, PyAny>>,
         fairness_key: Option<&str>,
         timeout: Option<&Bound<'_, PyAny>>,
+        delay: Option<&Bound<'_, PyAny>>,
+        retry: Option<&Bound<'_, PyAny>>,
+        max_hops: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Bound<'py, Send>> {
-        let options = MessageOptions::read(priority, fairness_key, timeout)?;
+        let host = slf.get().host.bind(py);
+        let options =
+            MessageOptions::read(host, priority, fairness_key, timeout, delay, retry, max_hops)?;
         let to = topic_id;
         let kind = Kind::Publish;
         Send::make(

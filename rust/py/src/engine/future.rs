@@ -326,6 +326,15 @@ impl Send {
         })
     }
 
+    /// The context of the caller of the `gather` that awaits it.
+    pub(super) fn context_of_gather<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let context = self.if_future(py, |future| match &future.waiting {
+            Waiting::Gather(context) => Some(context.bind(py).clone()),
+            _ => None,
+        });
+        context.flatten()
+    }
+
     /// Becomes a future, if it is fresh.
     pub(super) fn become_future(
         &self,

@@ -82,7 +82,7 @@ impl<'py> Sending<'_, 'py> {
             }
         }
         let Some(invocation) = &mut place else { return Ok(None) };
-        engine.note_deadline(py, invocation.delivery, self.deadline);
+        invocation.apply(self.request.options.of_handler(py, self.chain.as_ref()));
         let observation = if self.is_observed {
             // The sender reports it, not the handler.
             current.leave();
@@ -172,7 +172,7 @@ impl<'py> Sending<'_, 'py> {
             Engine::dispatch(self.engine, Taken::Direct(ticket, direct))?;
             return Ok(suspended);
         };
-        engine.note_deadline(py, invocation.delivery, self.deadline);
+        invocation.apply(self.request.options.of_handler(py, self.chain.as_ref()));
         let settled = engine.books.with(py, |books| books.machine.settle(ticket, Outcome::Handled));
         settled.map_err(raised)?;
         let DirectMessage { request, observation, .. } = *direct;
@@ -221,7 +221,7 @@ impl<'py> Sending<'_, 'py> {
                 let may_take_turn = self.is_awaited
                     && has_sender
                     && !self.is_observed
-                    && self.deadline.is_none()
+                    && self.deadline().is_none()
                     && self.request.cancellation_token.is_none();
                 let suspended = self.hold(
                     guard,

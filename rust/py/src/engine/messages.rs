@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use super::engine::Engine;
 use super::observer::Observation;
-use super::options::MessageOptions;
+use super::options::{HandlerOptions, MessageOptions};
 use super::send::Send;
 use crate::agent_id::AgentId;
 use crate::interpreter::release::release;
@@ -72,7 +72,7 @@ impl Request {
             sender: clone_ref(py, self.sender.as_ref()),
             cancellation_token: clone_ref(py, self.cancellation_token.as_ref()),
             message_id: clone_ref(py, self.message_id.as_ref()),
-            options: self.options.clone(),
+            options: self.options.clone_ref(py),
         }
     }
 
@@ -112,7 +112,8 @@ impl Request {
         visit.call(&self.to)?;
         visit.call(&self.sender)?;
         visit.call(&self.cancellation_token)?;
-        visit.call(&self.message_id)
+        visit.call(&self.message_id)?;
+        self.options.visit(visit)
     }
 }
 
@@ -145,22 +146,32 @@ pub(super) enum Payload {
 }
 
 impl Payload {
+    /// Reads the options of the message; a response has the defaults.
+    pub(super) fn options<R: Default>(
+        &self,
+        py: Python<'_>,
+        read: impl FnOnce(&MessageOptions) -> R,
+    ) -> R {
+        match self {
+            Self::Direct(direct) => read(&direct.request.options),
+            Self::Published(envelope) => envelope.get().options(py, read),
+            Self::Response(_) => R::default(),
+        }
+    }
+
     /// How the core orders it among others.
     pub(super) fn class(&self, py: Python<'_>) -> SchedulingClass {
-        match self {
-            Self::Direct(direct) => direct.request.options.class(),
-            Self::Published(envelope) => envelope.get().options(py, MessageOptions::class),
-            Self::Response(_) => SchedulingClass::NORMAL,
-        }
+        self.options(py, MessageOptions::class)
+    }
+
+    /// What its handlers need of the options of the message.
+    pub(super) fn of_handler(&self, py: Python<'_>) -> Option<HandlerOptions> {
+        self.options(py, |options| options.of_handler(py, options.chain()))
     }
 
     /// When the message expires.
     pub(super) fn deadline(&self, py: Python<'_>) -> Option<Time> {
-        match self {
-            Self::Direct(direct) => direct.request.options.deadline(),
-            Self::Published(envelope) => envelope.get().options(py, MessageOptions::deadline),
-            Self::Response(_) => None,
-        }
+        self.options(py, MessageOptions::deadline)
     }
 
     /// The user's message.

@@ -11,7 +11,8 @@
 //! - [`books`], [`agents`], [`handlers`]: the recipient, and the handler of the message.
 //! - [`invoke`], [`task_pool`]: the handler runs, in a task.
 //! - [`execution`], [`waiter`], [`suspension`]: it suspends, and is resumed.
-//! - [`cancellation`], [`deadlines`]: it is cancelled, or not handled in time.
+//! - [`chain`], [`delays`], [`deadlines`], [`cancellation`]: what messages inherit; messages that are queued later; they
+//!   are not handled in time, or cancelled.
 //! - [`settlement`], [`observer`]: it ends; the sender gets the response, and observers see it.
 //!
 //! [`engine`] has the state, and the methods that accept messages; [`lifecycle`], what else Python calls.
@@ -24,7 +25,9 @@ mod books;
 #[expect(unsafe_code, reason = "the methods are called without the binding's parsing of arguments")]
 mod call;
 mod cancellation;
+mod chain;
 mod deadlines;
+mod delays;
 #[allow(clippy::module_inception, reason = "the engine of the folder's name")]
 mod engine;
 mod execution;
@@ -55,6 +58,7 @@ use crate::agent_id::AgentId;
 use crate::interpreter::{coroutine, free_list};
 use crate::publish_envelope::PublishEnvelope;
 
+pub(crate) use chain::Chain;
 pub(crate) use engine::Engine;
 pub(crate) use handlers::Handlers;
 pub(crate) use options::MessageOptions;

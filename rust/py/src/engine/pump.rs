@@ -207,8 +207,9 @@ impl Engine {
         payload: Payload,
     ) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
-        let Invocation { agent_id, agent, entry_point, context, .. } =
-            this.invocation(py, slot, delivery)?;
+        let mut invocation = this.invocation(py, slot, delivery)?;
+        invocation.apply(payload.of_handler(py));
+        let Invocation { agent_id, agent, entry_point, context, .. } = invocation;
         let own_id = agent_id.clone();
         let mut deadline = None;
         let delivered = match payload {

@@ -393,10 +393,14 @@ impl Engine {
                 }
             }
         }
-        Ok(())
+        Self::drain_delayed(engine, reason)
     }
 
-    fn stopped<'py>(&self, py: Python<'py>, reason: &str) -> PyResult<Bound<'py, PyAny>> {
+    pub(super) fn stopped<'py>(
+        &self,
+        py: Python<'py>,
+        reason: &str,
+    ) -> PyResult<Bound<'py, PyAny>> {
         self.host.bind(py).call_method1(intern!(py, "stopped"), (reason,))
     }
 

@@ -62,6 +62,20 @@ impl Drop for Entered<'_> {
     }
 }
 
+/// The value of a context variable in the current context, if it has one.
+pub(crate) fn value_of<'py>(variable: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = variable.py();
+    let mut value = std::ptr::null_mut();
+    // SAFETY: a live reference; anything but a variable is refused with an exception. The value is a new
+    // reference, or null.
+    unsafe {
+        match ffi::PyContextVar_Get(variable.as_ptr(), std::ptr::null_mut(), &raw mut value) {
+            0 => Ok(Bound::from_owned_ptr_or_opt(py, value)),
+            _ => Err(PyErr::fetch(py)),
+        }
+    }
+}
+
 /// The offset of the reference to its variables in a context; zero if unknown.
 ///
 /// A context refers to an immutable mapping: setting a variable replaces it, and copies share it. Python
