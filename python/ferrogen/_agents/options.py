@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ferrogen._agents.base import BaseAgent
 
 Order = Literal["concurrent", "sequential", "reentrant"]
-Overflow = Literal["reject", "drop_newest", "drop_oldest"]
+Overflow = Literal["reject", "wait", "drop_newest", "drop_oldest"]
 
 BaseAgentType = TypeVar("BaseAgentType", bound="BaseAgent")
 
@@ -49,9 +49,11 @@ class AgentOptions:
     limit."""
 
     overflow: Overflow = "reject"
-    """What happens when the mailbox is full: the new message is rejected or dropped, or the oldest
-    queued message of the lowest priority is dropped. Dropped messages are dead letters; the sender
-    of a request gets a `MailboxFullError` in each case."""
+    """What happens when the mailbox is full. The new message is rejected or dropped, or the oldest
+    queued message of the lowest priority is dropped: these are dead letters, and the sender of a
+    request gets a `MailboxFullError`. With `"wait"` the sender waits until there is room, first come
+    first served: `publish_message` ends when the message has its place in the mailboxes of all
+    recipients. A sender that stops waiting withdraws its message."""
 
     passivate_after: float | None = None
     """After how many seconds without a message an idle agent is closed and removed; its next
@@ -83,6 +85,11 @@ class AgentOptions:
                 )
         if self.overflow not in get_args(Overflow):
             raise ValueError(f"overflow must be one of {get_args(Overflow)}; got {self.overflow!r}")
+        if self.overflow != "reject" and self.capacity is None:
+            raise ValueError(
+                f"overflow={self.overflow!r} needs a capacity: without one the mailbox is never "
+                "full. Set capacity, or leave out overflow"
+            )
         # Written so that NaN is rejected too.
         if self.passivate_after is not None and not self.passivate_after > 0:
             raise ValueError(

@@ -141,13 +141,23 @@ class EngineHost:
             recipient=recipient,
         )
 
+    def withdrawn(self, recipient: AgentId, message: Any) -> MailboxFullError:
+        """Create the error of a message whose sender has stopped waiting for room."""
+        capacity = self._agents.options(recipient.type).capacity
+        return MailboxFullError(
+            f"mailbox of {recipient} is full (capacity {capacity}, "
+            f'overflow "wait"); the sender of message {type(message).__name__} stopped waiting for '
+            "room, and the message was withdrawn",
+            recipient=recipient,
+        )
+
     def deadlock(self, cycle: list[AgentId], message: Any) -> DeadlockError:
         """Create the error of a message that would wait for itself."""
         ring = " -> ".join(str(agent_id) for agent_id in cycle)
         return DeadlockError(
             f"message {type(message).__name__} to {cycle[-1]} would wait forever: {ring}. Each of "
-            "these agents awaits a response of the next one, and handles no other message "
-            "meanwhile (option concurrency)",
+            "these agents awaits a response of the next one, or room in its mailbox, and handles no "
+            "other message meanwhile (option concurrency)",
             cycle=tuple(cycle),
         )
 

@@ -2,13 +2,14 @@
 //!
 //! It holds no instance, only a slot; the driver keeps the instance beside it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hashbrown::{Equivalent, HashMap};
 use slotmap::{SlotMap, new_key_type};
 
 use crate::error::CoreError;
-use crate::ledger::DeliveryId;
+use crate::ledger::{DeliveryId, Ledger};
 use crate::names::Symbol;
 use crate::policy::{Policy, Time};
 use crate::queue::Queue;
@@ -63,13 +64,58 @@ pub(crate) struct Agent<P> {
     pub(crate) listed: Vec<DeliveryId>,
     /// The deliveries that wait.
     pub(crate) mailbox: Queue<(DeliveryId, P)>,
+    /// The waiting deliveries for which there is no room in the mailbox, if there are any.
+    pub(crate) blocked: Option<Box<Blocked>>,
     /// When it became idle, if that was reported and it has been idle since.
     pub(crate) idle_since: Option<Time>,
     /// The key of its timer.
     pub(crate) timer: Option<(Time, u64)>,
 }
 
+/// Deliveries that are queued beyond the capacity of a mailbox, in the order of their arrival.
+#[derive(Debug, Default)]
+pub(crate) struct Blocked {
+    /// Some of them may have left the queue.
+    ids: VecDeque<DeliveryId>,
+    /// How many have not.
+    count: usize,
+}
+
 impl<P> Agent<P> {
+    /// How many deliveries are queued within the capacity.
+    pub(crate) fn admitted(&self) -> usize {
+        self.mailbox.len() - self.blocked.as_ref().map_or(0, |blocked| blocked.count)
+    }
+
+    /// Queues a delivery beyond the capacity.
+    pub(crate) fn block(&mut self, delivery: DeliveryId) {
+        let blocked = self.blocked.get_or_insert_default();
+        blocked.ids.push_back(delivery);
+        blocked.count += 1;
+    }
+
+    /// A blocked delivery has left the queue, or there is room for it.
+    pub(crate) fn unblock(&mut self) {
+        if let Some(blocked) = &mut self.blocked {
+            blocked.count -= 1;
+            if blocked.count == 0 {
+                self.blocked = None;
+            }
+        }
+    }
+
+    /// The blocked delivery for which there is room now, if there is one.
+    pub(crate) fn admit(&mut self, policy: &Policy, ledger: &Ledger) -> Option<DeliveryId> {
+        if policy.is_full(self.admitted()) {
+            return None;
+        }
+        let blocked = self.blocked.as_mut()?;
+        let ids = std::iter::from_fn(|| blocked.ids.pop_front());
+        let admitted = ids.into_iter().find(|id| ledger.is_blocked(*id))?;
+        self.unblock();
+        Some(admitted)
+    }
+
     /// Whether a delivery that arrives now can start.
     pub(crate) fn can_start(&self, policy: &Policy) -> bool {
         self.stage == Stage::Ready
@@ -130,6 +176,7 @@ impl<P> Directory<P> {
             running: 0,
             listed: Vec::new(),
             mailbox: Queue::default(),
+            blocked: None,
             idle_since: None,
             timer: None,
         });

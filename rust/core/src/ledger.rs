@@ -92,9 +92,13 @@ pub(crate) struct Delivery {
     pub(crate) stage: DeliveryStage,
     /// Whether the driver has taken it as a step and has not begun the handler.
     pub(crate) unbegun: bool,
+    /// Whether it is queued beyond the capacity of the mailbox.
+    blocked: bool,
+    /// Whether its caller waits for room only.
+    awaits_room: bool,
     /// Its index in the agent's list of running deliveries.
     pub(crate) listed: Option<usize>,
-    /// The delivery whose handler sent this message and waits for the response.
+    /// The delivery whose handler sent this message and waits for the response, or for room.
     pub(crate) caller: Option<DeliveryId>,
     /// The newest delivery whose caller this one is.
     pub(crate) awaiting: Option<DeliveryId>,
@@ -160,6 +164,8 @@ impl Ledger {
             agent,
             stage,
             unbegun: false,
+            blocked: false,
+            awaits_room: false,
             listed: None,
             caller,
             awaiting: None,
@@ -168,6 +174,27 @@ impl Ledger {
             caller.awaiting = Some(delivery);
         }
         delivery
+    }
+
+    pub(crate) fn is_blocked(&self, delivery: DeliveryId) -> bool {
+        self.deliveries.get(delivery).is_some_and(|delivery| delivery.blocked)
+    }
+
+    /// A delivery is queued beyond the capacity of the mailbox.
+    pub(crate) fn block(&mut self, delivery: DeliveryId, awaits_room: bool) {
+        if let Some(delivery) = self.deliveries.get_mut(delivery) {
+            (delivery.blocked, delivery.awaits_room) = (true, awaits_room);
+        }
+    }
+
+    /// A delivery is not blocked any more: a caller that waits for room goes on. Returns whether it was.
+    pub(crate) fn unblock(&mut self, delivery: DeliveryId) -> bool {
+        let Some(found) = self.deliveries.get_mut(delivery) else { return false };
+        let was_blocked = std::mem::take(&mut found.blocked);
+        if std::mem::take(&mut found.awaits_room) {
+            self.detach(delivery);
+        }
+        was_blocked
     }
 
     pub(crate) fn set_stage(&mut self, delivery: DeliveryId, stage: DeliveryStage) {
@@ -223,6 +250,14 @@ impl Ledger {
     fn count_settled(&mut self, outcome: Outcome) {
         self.tally.count(outcome);
         self.unsettled -= 1;
+    }
+
+    /// The caller of a delivery waits for this one, of several.
+    pub(crate) fn attach(&mut self, delivery: DeliveryId) {
+        let caller = self.deliveries.get(delivery).and_then(|delivery| delivery.caller);
+        if let Some(caller) = caller.and_then(|caller| self.deliveries.get_mut(caller)) {
+            caller.awaiting = Some(delivery);
+        }
     }
 
     /// The caller of a delivery no longer waits for it.

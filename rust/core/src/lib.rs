@@ -27,7 +27,7 @@ mod wildcards;
 pub use directory::{AgentSlot, Stage};
 pub use error::CoreError;
 pub use ledger::{DeliveryId, Outcome, Tally, Ticket};
-pub use machine::{Arrival, Finished, Load, Machine, Placement, Step, Undelivered};
+pub use machine::{Arrival, Awaits, Finished, Load, Machine, Placement, Step, Undelivered};
 pub use names::{Names, Symbol};
 pub use policy::{Overflow, Policy, Time};
 pub use queue::{Priority, Queue, SchedulingClass};

@@ -40,6 +40,27 @@ pub enum Step<P> {
     Deliver(AgentSlot, DeliveryId, P),
     /// The agent has left the directory: drop the instance. There is no report.
     Passivate(AgentSlot),
+    /// There is room for a delivery of [`Placement::Blocked`]. There is no report.
+    Admitted(DeliveryId),
+}
+
+/// What the sender of a message waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaits {
+    /// Nothing, or nothing that the machine knows of.
+    Nothing,
+    /// The handler of this delivery waits for the response.
+    Response(DeliveryId),
+    /// The handler of this delivery waits until there is room in the mailbox.
+    Room(DeliveryId),
+}
+
+impl Awaits {
+    /// The delivery that waits for a response.
+    #[must_use]
+    pub fn response(caller: Option<DeliveryId>) -> Self {
+        caller.map_or(Self::Nothing, Self::Response)
+    }
 }
 
 /// The result of placing a delivery. A delivery that comes back with its payload is not invoked:
@@ -48,6 +69,8 @@ pub enum Step<P> {
 pub enum Placement<P> {
     /// It is due now, or it waits in the mailbox.
     Queued(DeliveryId),
+    /// It waits beyond the capacity of the mailbox: its sender is to wait for [`Step::Admitted`].
+    Blocked(DeliveryId),
     /// The mailbox is full.
     Overflow {
         /// The new delivery.
@@ -101,7 +124,7 @@ pub struct Finished {
 /// The scheduler of one runtime over payloads of type `P`.
 ///
 /// ```
-/// use ferrogen_core::{Arrival, Machine, Names, Outcome, Placement, SchedulingClass, Step};
+/// use ferrogen_core::{Arrival, Awaits, Machine, Names, Outcome, Placement, SchedulingClass, Step};
 ///
 /// let writer = Names::default().intern("writer");
 /// let mut machine = Machine::default();
@@ -111,7 +134,7 @@ pub struct Finished {
 /// let Some(Arrival::Message(ticket, text)) = machine.take() else { unreachable!() };
 /// let agent = machine.build(writer, "default")?;
 /// let class = SchedulingClass::NORMAL;
-/// let Placement::Queued(delivery) = machine.place(agent, ticket, text, class, None)? else {
+/// let Placement::Queued(delivery) = machine.place(agent, ticket, text, class, Awaits::Nothing)? else {
 ///     unreachable!()
 /// };
 /// assert_eq!(machine.settle(ticket, Outcome::Handled)?, None);
@@ -214,7 +237,7 @@ impl<P> Machine<P> {
         });
         let steps = self.steps.iter().filter_map(|step| match step {
             Step::Deliver(_, _, payload) => Some(payload),
-            Step::Build(_) | Step::Passivate(_) => None,
+            Step::Build(_) | Step::Passivate(_) | Step::Admitted(_) => None,
         });
         let mailboxes = self.directory.agents().flat_map(|agent| agent.mailbox.iter());
         inbox.chain(steps).chain(mailboxes.map(|(_, payload)| payload))

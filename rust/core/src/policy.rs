@@ -6,7 +6,7 @@ use std::time::Duration;
 /// A time on the driver's clock, since an arbitrary origin. The core has no clock.
 pub type Time = Duration;
 
-/// Which message is evicted when one arrives at a full mailbox.
+/// What happens when a message arrives at a full mailbox: which one is evicted, if any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// The message that arrives.
@@ -16,6 +16,8 @@ pub enum Overflow {
     DropNewest,
     /// The message of the lowest priority that has waited longest.
     DropOldest,
+    /// None: the new message is queued beyond the capacity, and its sender waits until there is room for it.
+    Wait,
 }
 
 /// The limits of each agent of one type. By default there are none.

@@ -112,6 +112,14 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Removes the first entry found that is the one sought.
+    pub fn remove(&mut self, is_sought: impl Fn(&T) -> bool) -> Option<T> {
+        if self.lanes.is_some() {
+            return self.pop_from_lane(|lanes| lanes.remove(is_sought));
+        }
+        self.plain.remove(self.plain.iter().position(is_sought)?)
+    }
+
     #[cold]
     fn pop_from_lane(&mut self, pop: impl FnOnce(&mut Lanes<T>) -> Option<T>) -> Option<T> {
         let lanes = self.lanes.as_mut()?;
@@ -194,6 +202,12 @@ impl<T> Lanes<T> {
         self.lanes[chosen].pop()
     }
 
+    fn remove(&mut self, is_sought: impl Fn(&T) -> bool) -> Option<T> {
+        let removed = self.lanes.iter_mut().find_map(|lane| lane.remove(&is_sought))?;
+        self.len -= 1;
+        Some(removed)
+    }
+
     fn pop_oldest(&mut self) -> Option<T> {
         let lane = self.lanes.iter_mut().find(|lane| !lane.ring.is_empty())?;
         self.len -= 1;
@@ -243,6 +257,23 @@ impl<T> Lane<T> {
             self.overtaken = 0;
         }
         entry
+    }
+
+    fn remove(&mut self, is_sought: impl Fn(&T) -> bool) -> Option<T> {
+        let sought = |(key, entries): (&Option<u64>, &VecDeque<T>)| {
+            Some((*key, entries.iter().position(&is_sought)?))
+        };
+        let (key, position) = self.entries.iter().find_map(sought)?;
+        let entries = self.entries.get_mut(&key)?;
+        let removed = entries.remove(position);
+        if entries.is_empty() {
+            self.entries.remove(&key);
+            self.ring.retain(|one| *one != key);
+        }
+        if self.ring.is_empty() {
+            self.overtaken = 0;
+        }
+        removed
     }
 
     fn iter(&self) -> impl Iterator<Item = &T> {

@@ -6,7 +6,7 @@
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::engine::MessageOptions;
+use crate::engine::{MessageOptions, Publisher};
 use crate::interpreter::GilMutex;
 use crate::interpreter::free_list::{FreeList, Recycled, Unreferenced};
 use crate::interpreter::release::release;
@@ -22,6 +22,8 @@ struct Fields {
     cancellation_token: Option<Py<PyAny>>,
     message_id: Option<Py<PyAny>>,
     options: MessageOptions,
+    /// Who waits until it has its places.
+    publisher: Option<Box<Publisher>>,
 }
 
 impl Fields {
@@ -107,6 +109,24 @@ impl PublishEnvelope {
         self.with(py, |fields| read(&fields.options))
     }
 
+    pub(crate) fn set_publisher(&self, py: Python<'_>, publisher: Publisher) {
+        let before = self.with(py, |fields| fields.publisher.replace(Box::new(publisher)));
+        drop(before);
+    }
+
+    /// Looks at its publisher, if that waits, without running Python.
+    pub(crate) fn publisher<R>(
+        &self,
+        py: Python<'_>,
+        look: impl FnOnce(&mut Publisher) -> R,
+    ) -> Option<R> {
+        self.with(py, |fields| fields.publisher.as_deref_mut().map(look))
+    }
+
+    pub(crate) fn take_publisher(&self, py: Python<'_>) -> Option<Box<Publisher>> {
+        self.with(py, |fields| fields.publisher.take())
+    }
+
     fn read(&self, py: Python<'_>, field: fn(&Fields) -> &Option<Py<PyAny>>) -> Option<Py<PyAny>> {
         self.with(py, |fields| field(fields).as_ref().map(|value| value.clone_ref(py)))
     }
@@ -129,8 +149,16 @@ impl PublishEnvelope {
         observer: Option<Py<PyAny>>,
     ) -> Self {
         let options = MessageOptions::default();
-        let fields =
-            Fields { message, topic_id, sender, observer, cancellation_token, message_id, options };
+        let fields = Fields {
+            message,
+            topic_id,
+            sender,
+            observer,
+            cancellation_token,
+            message_id,
+            options,
+            publisher: None,
+        };
         Self { fields: GilMutex::new(Some(fields)) }
     }
 
@@ -193,6 +221,7 @@ impl PublishEnvelope {
             visit.call(&fields.observer)?;
             visit.call(&fields.cancellation_token)?;
             visit.call(&fields.message_id)?;
+            fields.publisher.as_ref().map_or(Ok(()), |publisher| publisher.visit(&visit))?;
             fields.options.visit(&visit)
         })
     }

@@ -4,8 +4,8 @@ use ferrogen_core::SchedulingClass;
 use std::num::NonZeroUsize;
 
 use ferrogen_core::{
-    AgentSlot, Arrival, DeliveryId, Machine, Names, Outcome, Overflow, Placement, Policy, Step,
-    Symbol,
+    AgentSlot, Arrival, Awaits, DeliveryId, Machine, Names, Outcome, Overflow, Placement, Policy,
+    Step, Symbol,
 };
 
 use super::Work;
@@ -39,7 +39,7 @@ pub(crate) fn place_next(
         panic!("a message was accepted")
     };
     let placement = machine
-        .place(agent, ticket, payload, SchedulingClass::NORMAL, caller)
+        .place(agent, ticket, payload, SchedulingClass::NORMAL, Awaits::response(caller))
         .expect("a known agent");
     assert_eq!(machine.settle(ticket, Outcome::Handled), Ok(None));
     placement

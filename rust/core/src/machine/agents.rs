@@ -127,6 +127,7 @@ impl<P> Machine<P> {
         self.directory.leave(slot);
         self.in_mailboxes -= returned.len();
         for (delivery, _) in &returned {
+            self.ledger.unblock(*delivery);
             self.ledger.set_stage(*delivery, DeliveryStage::Returned);
         }
         Ok(returned)

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Arrival, Finished, Machine, Placement, Step, policy_of};
+use super::{Arrival, Awaits, Finished, Machine, Placement, Step, policy_of};
 use crate::directory::{Agent, AgentSlot, Stage};
 use crate::error::CoreError;
 use crate::ledger::{DeliveryId, DeliveryStage, Ledger, Outcome, Ticket};
@@ -12,7 +12,7 @@ use crate::queue::SchedulingClass;
 /// Deliveries, from placement to the last report.
 impl<P> Machine<P> {
     /// Adds a delivery of a held ticket. It is due now if the agent can start it, else it waits
-    /// in the mailbox, where its class orders it. `caller` is the delivery whose handler waits for the response.
+    /// in the mailbox, where its class orders it.
     ///
     /// # Errors
     ///
@@ -24,11 +24,15 @@ impl<P> Machine<P> {
         ticket: Ticket,
         payload: P,
         class: SchedulingClass,
-        caller: Option<DeliveryId>,
+        awaits: Awaits,
     ) -> Result<Placement<P>, CoreError> {
         self.ledger.check_held(ticket)?;
         let agent = self.directory.agent_mut(slot)?;
         let policy = policy_of(&self.policies, agent.agent_type);
+        let caller = match awaits {
+            Awaits::Response(caller) => Some(caller),
+            Awaits::Nothing | Awaits::Room(_) => None,
+        };
         if agent.can_start(policy) || agent.can_reenter(policy, &self.ledger, slot, caller) {
             agent.due += 1;
             agent.idle_since = None;
@@ -36,35 +40,81 @@ impl<P> Machine<P> {
             self.steps.push_back(Step::Deliver(slot, delivery, payload));
             return Ok(Placement::Queued(delivery));
         }
+        let full = policy.is_full(agent.mailbox.len());
+        let overflow = policy.overflow;
+        let waits = full && overflow == Overflow::Wait;
+        let caller = match awaits {
+            Awaits::Room(publisher) => waits.then_some(publisher),
+            Awaits::Nothing | Awaits::Response(_) => caller,
+        };
         if let Some(cycle) = caller.and_then(|caller| self.deadlock(slot, caller)) {
             let delivery = self.ledger.open(ticket, slot, DeliveryStage::Returned, caller);
             return Ok(Placement::Deadlock { delivery, payload, cycle });
         }
         let placed = self.ledger.open(ticket, slot, DeliveryStage::Waiting, caller);
-        let mailbox = &mut self.directory.agent_mut(slot)?.mailbox;
-        let full = policy.is_full(mailbox.len());
-        let evicted = match policy.overflow {
-            Overflow::DropOldest if full => mailbox.pop_oldest(),
+        let agent = self.directory.agent_mut(slot)?;
+        let evicted = match overflow {
+            Overflow::DropOldest if full => agent.mailbox.pop_oldest(),
             Overflow::Reject | Overflow::DropNewest if full => {
                 self.ledger.set_stage(placed, DeliveryStage::Returned);
                 return Ok(Placement::Overflow { placed, evicted: placed, payload });
             }
             _ => None,
         };
-        mailbox.push((placed, payload), class);
+        agent.mailbox.push((placed, payload), class);
         let Some((evicted, payload)) = evicted else {
             self.in_mailboxes += 1;
+            if waits {
+                agent.block(placed);
+                self.ledger.block(placed, matches!(awaits, Awaits::Room(_)));
+                return Ok(Placement::Blocked(placed));
+            }
             return Ok(Placement::Queued(placed));
         };
+        self.left_mailbox(slot, evicted);
         self.ledger.set_stage(evicted, DeliveryStage::Returned);
         Ok(Placement::Overflow { placed, evicted, payload })
+    }
+
+    /// Takes back a blocked delivery, whose sender does not wait for room any more. Returns its payload, for the
+    /// driver to report as undelivered; `None` if it is not blocked.
+    pub fn withdraw(&mut self, delivery: DeliveryId) -> Option<P> {
+        let slot = self.agent_of(delivery)?;
+        if !self.ledger.unblock(delivery) {
+            return None;
+        }
+        let agent = self.directory.agent_mut(slot).ok()?;
+        agent.unblock();
+        let (_, payload) = agent.mailbox.remove(|(id, _)| *id == delivery)?;
+        self.in_mailboxes -= 1;
+        self.ledger.set_stage(delivery, DeliveryStage::Returned);
+        Some(payload)
+    }
+
+    /// The sender of several blocked deliveries still waits for room for this one. Returns the agents of the
+    /// cycle, if there will never be room.
+    pub fn await_room(&mut self, delivery: DeliveryId) -> Option<Vec<AgentSlot>> {
+        self.ledger.attach(delivery);
+        let found = self.ledger.deliveries.get(delivery)?;
+        self.deadlock(found.agent, found.caller?)
+    }
+
+    /// A delivery has left the mailbox in another way than as a step.
+    fn left_mailbox(&mut self, slot: AgentSlot, delivery: DeliveryId) {
+        if self.ledger.unblock(delivery)
+            && let Ok(agent) = self.directory.agent_mut(slot)
+        {
+            agent.unblock();
+        }
     }
 
     /// Takes the next step. A delivery that is taken is running, and nothing starts ahead of it
     /// until [`Machine::begun`] or another report.
     pub fn step(&mut self) -> Option<Step<P>> {
         let step = self.steps.pop_front()?;
-        let (Step::Build(slot) | Step::Deliver(slot, ..) | Step::Passivate(slot)) = &step;
+        let (Step::Build(slot) | Step::Deliver(slot, ..) | Step::Passivate(slot)) = &step else {
+            return Some(step);
+        };
         // An agent that is passivated is not in the directory.
         let Ok(agent) = self.directory.agent_mut(*slot) else { return Some(step) };
         agent.due -= 1;
@@ -237,6 +287,28 @@ pub(super) fn refill<P>(
         agent.due += 1;
         ledger.set_stage(delivery, DeliveryStage::Due);
         steps.push_back(Step::Deliver(slot, delivery, payload));
+        if agent.blocked.is_some() {
+            admit(agent, delivery, policy, ledger, steps);
+        }
     }
     agent.due - before
+}
+
+/// Lets blocked deliveries know of the room that a delivery has left.
+#[cold]
+fn admit<P>(
+    agent: &mut Agent<P>,
+    left: DeliveryId,
+    policy: &Policy,
+    ledger: &mut Ledger,
+    steps: &mut VecDeque<Step<P>>,
+) {
+    if ledger.unblock(left) {
+        agent.unblock();
+        steps.push_back(Step::Admitted(left));
+    }
+    while let Some(admitted) = agent.admit(policy, ledger) {
+        ledger.unblock(admitted);
+        steps.push_back(Step::Admitted(admitted));
+    }
 }

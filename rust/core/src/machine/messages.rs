@@ -120,7 +120,9 @@ impl<P> Machine<P> {
         }
         if self.in_mailboxes > 0 {
             for agent in self.directory.agents_mut() {
+                agent.blocked = None;
                 for (delivery, payload) in agent.mailbox.drain() {
+                    self.ledger.unblock(delivery);
                     self.ledger.set_stage(delivery, DeliveryStage::Returned);
                     drained.push(Undelivered::Delivery(delivery, payload));
                 }

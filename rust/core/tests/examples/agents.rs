@@ -1,7 +1,7 @@
 //! Agents: builds and slots (A1).
 
 use ferrogen_core::SchedulingClass;
-use ferrogen_core::{CoreError, Machine, Names, Outcome, Policy, Stage, Step};
+use ferrogen_core::{Awaits, CoreError, Machine, Names, Outcome, Policy, Stage, Step};
 
 use super::{send, with_agent, writer};
 
@@ -131,7 +131,7 @@ fn refuses_a_slot_that_left_the_directory() {
     machine.build_failed(gone).unwrap();
     let ticket = machine.hold();
     assert_eq!(
-        machine.place(gone, ticket, "hello", SchedulingClass::NORMAL, None),
+        machine.place(gone, ticket, "hello", SchedulingClass::NORMAL, Awaits::Nothing),
         Err(CoreError::AgentMissing)
     );
     assert_eq!(machine.start_delivery(gone, ticket, None), Ok(None));

@@ -25,7 +25,7 @@ fn cycle(placement: Placement<&str>) -> Option<Vec<AgentSlot>> {
             assert_eq!(payload, "call");
             Some(cycle)
         }
-        Placement::Queued(_) => None,
+        Placement::Queued(_) | Placement::Blocked(_) => None,
         Placement::Overflow { .. } => panic!("no capacity is set"),
     }
 }

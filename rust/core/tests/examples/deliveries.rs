@@ -1,7 +1,7 @@
 //! Deliveries: stages and reports (L1).
 
 use ferrogen_core::SchedulingClass;
-use ferrogen_core::{CoreError, DeliveryId, Machine, Outcome, Placement, Policy, Step};
+use ferrogen_core::{Awaits, CoreError, DeliveryId, Machine, Outcome, Placement, Policy, Step};
 
 use super::{finished, one_at_a_time, place, send, started, with_agent, writer};
 
@@ -14,8 +14,13 @@ fn settles_each_delivery_once() {
     let (mut machine, agent) = with_agent(Policy::default());
     let other = machine.enter(writer(), "other").unwrap();
     let ticket = machine.hold();
-    let mut place = |slot| match machine.place(slot, ticket, "news", SchedulingClass::NORMAL, None)
-    {
+    let mut place = |slot| match machine.place(
+        slot,
+        ticket,
+        "news",
+        SchedulingClass::NORMAL,
+        Awaits::Nothing,
+    ) {
         Ok(Placement::Queued(delivery)) => delivery,
         placement => panic!("{placement:?}"),
     };
@@ -121,7 +126,7 @@ fn refuses_to_place_for_an_agent_that_is_not_in_the_directory() {
         ticket,
         "hello",
         SchedulingClass::NORMAL,
-        None,
+        Awaits::Nothing,
     );
     assert_eq!(refused, Err(CoreError::AgentMissing));
     assert_eq!(machine.settle(ticket, Outcome::Failed), Ok(Some(Outcome::Failed)));

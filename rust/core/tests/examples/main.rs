@@ -15,7 +15,8 @@ use ferrogen_core::SchedulingClass;
 use std::num::NonZeroUsize;
 
 use ferrogen_core::{
-    AgentSlot, DeliveryId, Finished, Machine, Names, Outcome, Placement, Policy, Step, Symbol,
+    AgentSlot, Awaits, DeliveryId, Finished, Machine, Names, Outcome, Placement, Policy, Step,
+    Symbol,
 };
 
 fn writer() -> Symbol {
@@ -43,8 +44,9 @@ fn place<'a>(
     caller: Option<DeliveryId>,
 ) -> Placement<&'a str> {
     let ticket = machine.hold();
-    let placement =
-        machine.place(agent, ticket, text, SchedulingClass::NORMAL, caller).expect("a known agent");
+    let placement = machine
+        .place(agent, ticket, text, SchedulingClass::NORMAL, Awaits::response(caller))
+        .expect("a known agent");
     assert_eq!(machine.settle(ticket, Outcome::Handled), Ok(None));
     placement
 }

@@ -1,7 +1,7 @@
 //! Messages: the inbox, the pause, settlement (L1, L2).
 
 use ferrogen_core::SchedulingClass;
-use ferrogen_core::{Arrival, CoreError, Machine, Outcome, Ticket};
+use ferrogen_core::{Arrival, Awaits, CoreError, Machine, Outcome, Ticket};
 
 use super::{finished, one_at_a_time, place, send, started, with_agent, writer};
 
@@ -66,8 +66,8 @@ fn settles_with_the_most_severe_outcome() {
     let (mut machine, agent) = with_agent(one_at_a_time());
     let other = machine.enter(writer(), "other").unwrap();
     let ticket = machine.hold();
-    machine.place(agent, ticket, "news", SchedulingClass::NORMAL, None).unwrap();
-    machine.place(other, ticket, "news", SchedulingClass::NORMAL, None).unwrap();
+    machine.place(agent, ticket, "news", SchedulingClass::NORMAL, Awaits::Nothing).unwrap();
+    machine.place(other, ticket, "news", SchedulingClass::NORMAL, Awaits::Nothing).unwrap();
     let deliveries: Vec<_> = std::iter::from_fn(|| machine.step())
         .map(|step| match step {
             ferrogen_core::Step::Deliver(_, delivery, _) => delivery,
@@ -84,12 +84,15 @@ fn settles_with_the_most_severe_outcome() {
 fn refuses_a_ticket_whose_hold_has_ended() {
     let (mut machine, agent) = with_agent(one_at_a_time());
     let ticket = machine.hold();
-    machine.place(agent, ticket, "news", SchedulingClass::NORMAL, None).unwrap();
+    machine.place(agent, ticket, "news", SchedulingClass::NORMAL, Awaits::Nothing).unwrap();
     machine.settle(ticket, Outcome::Handled).unwrap();
     let before = format!("{machine:?}");
     let refused = CoreError::TicketNotOpen;
     assert_eq!(machine.settle(ticket, Outcome::Failed), Err(refused));
-    assert_eq!(machine.place(agent, ticket, "news", SchedulingClass::NORMAL, None), Err(refused));
+    assert_eq!(
+        machine.place(agent, ticket, "news", SchedulingClass::NORMAL, Awaits::Nothing),
+        Err(refused)
+    );
     assert_eq!(machine.start_delivery(agent, ticket, None), Err(refused));
     assert_eq!(machine.settle(Ticket::default(), Outcome::Failed), Err(refused));
     assert_eq!(format!("{machine:?}"), before);

@@ -3,7 +3,7 @@
 use ferrogen_core::SchedulingClass;
 use std::time::Duration;
 
-use ferrogen_core::{AgentSlot, CoreError, Machine, Outcome, Policy, Step, Time};
+use ferrogen_core::{AgentSlot, Awaits, CoreError, Machine, Outcome, Policy, Step, Time};
 
 use super::{send, started, with_agent, writer};
 
@@ -101,12 +101,12 @@ fn builds_a_new_agent_for_the_next_message() {
     machine.advance(at(0));
     let ticket = machine.hold();
     assert_eq!(
-        machine.place(gone, ticket, "hello", SchedulingClass::NORMAL, None),
+        machine.place(gone, ticket, "hello", SchedulingClass::NORMAL, Awaits::Nothing),
         Err(CoreError::AgentMissing)
     );
     let agent = machine.build(writer(), "default").unwrap();
     assert_ne!(agent, gone);
-    machine.place(agent, ticket, "hello", SchedulingClass::NORMAL, None).unwrap();
+    machine.place(agent, ticket, "hello", SchedulingClass::NORMAL, Awaits::Nothing).unwrap();
     assert_eq!(machine.step(), Some(Step::Passivate(gone)));
     assert_eq!(machine.step(), Some(Step::Build(agent)));
 }

@@ -20,6 +20,9 @@ pub(crate) enum Command {
     Place(usize, usize, usize),
     /// Holds a message and places it: the most frequent sequence.
     Call(usize, usize),
+    /// The same for a sender that waits for room.
+    Publish(usize, usize),
+    Withdraw(usize),
     Step,
     Begun(usize),
     Respond(usize),
@@ -51,8 +54,13 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 
 pub(crate) fn policy() -> impl Strategy<Value = Policy> {
     let most = || (0..4_usize).prop_map(NonZeroUsize::new);
-    let overflow =
-        prop::sample::select(vec![Overflow::Reject, Overflow::DropNewest, Overflow::DropOldest]);
+    let overflow = prop::sample::select(vec![
+        Overflow::Reject,
+        Overflow::DropNewest,
+        Overflow::DropOldest,
+        Overflow::Wait,
+        Overflow::Wait,
+    ]);
     let after = prop::option::of((0..20_u64).prop_map(Duration::from_millis));
     (most(), any::<bool>(), most(), overflow, after).prop_map(
         |(concurrency, reentrant, capacity, overflow, passivate_after)| Policy {
@@ -80,6 +88,8 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         2 => (n(), n(), n()).prop_map(|(one, two, three)| C::StartDelivery(one, two, three)),
         8 => (n(), n(), n()).prop_map(|(one, two, three)| C::Place(one, two, three)),
         8 => (n(), n()).prop_map(|(one, two)| C::Call(one, two)),
+        6 => (n(), n()).prop_map(|(one, two)| C::Publish(one, two)),
+        1 => n().prop_map(C::Withdraw),
         10 => Just(C::Step),
         4 => n().prop_map(C::Begun),
         2 => n().prop_map(C::Respond),
@@ -111,10 +121,14 @@ pub(crate) fn call() -> impl Strategy<Value = Command> {
     use Command as C;
     let n = || 0..1000_usize;
     let limit = (0..3_usize).prop_map(NonZeroUsize::new);
-    let policy = limit.prop_map(|concurrency| Policy { concurrency, ..Policy::default() });
+    let policy =
+        (limit, (0..3_usize).prop_map(NonZeroUsize::new)).prop_map(|(concurrency, capacity)| {
+            Policy { concurrency, capacity, overflow: Overflow::Wait, ..Policy::default() }
+        });
     prop_oneof![
         1 => (0..2_usize, policy).prop_map(|(one, policy)| C::Configure(one, policy)),
         12 => (n(), n()).prop_map(|(one, two)| C::Call(one, two)),
+        6 => (n(), n()).prop_map(|(one, two)| C::Publish(one, two)),
         4 => (n(), n()).prop_map(|(one, two)| C::Start(one, two)),
         10 => Just(C::Step),
         4 => n().prop_map(C::Begun),

@@ -4,12 +4,12 @@ use ferrogen_core::SchedulingClass;
 use std::collections::{HashMap, HashSet};
 
 use ferrogen_core::{
-    AgentSlot, Arrival, CoreError, DeliveryId, Machine, Names, Outcome, Placement, Policy, Step,
-    Symbol, Ticket, Time, Undelivered,
+    AgentSlot, Arrival, Awaits, CoreError, DeliveryId, Machine, Names, Outcome, Placement, Policy,
+    Step, Symbol, Ticket, Time, Undelivered,
 };
 
 use super::commands::Command;
-use super::model::{Agent, At, Expected, Model, Work};
+use super::model::{Agent, At, Expected, Model, Work, response};
 
 type Enter = fn(&mut Machine<u32>, Symbol, &str) -> Result<AgentSlot, CoreError>;
 
@@ -65,6 +65,7 @@ impl Harness {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each command")]
     pub(crate) fn perform(&mut self, command: &Command) {
         match *command {
             Command::Accept => {
@@ -100,12 +101,27 @@ impl Harness {
             }
             Command::Place(number, ticket, caller) => {
                 let Some(ticket) = pick(self.hand.iter().copied(), ticket) else { return };
-                self.place(number, ticket, self.caller(caller));
+                self.place(number, ticket, Awaits::response(self.caller(caller)));
             }
             Command::Call(number, caller) => {
                 let ticket = self.hold();
-                self.place(number, ticket, self.caller(caller));
+                self.place(number, ticket, Awaits::response(self.caller(caller)));
                 self.settle(ticket, Outcome::Handled);
+            }
+            Command::Publish(number, caller) => {
+                let ticket = self.hold();
+                let awaits = self.caller(caller).map_or(Awaits::Nothing, Awaits::Room);
+                self.place(number, ticket, awaits);
+                self.settle(ticket, Outcome::Handled);
+            }
+            Command::Withdraw(number) => {
+                let blocked = self.model.deliveries.iter().filter(|one| one.blocked);
+                let blocked: Vec<_> = blocked.map(|one| one.id).collect();
+                // Sometimes one that is not blocked.
+                let all = if number % 4 == 0 { &self.deliveries } else { &blocked };
+                let Some(delivery) = pick(all.iter().copied(), number / 4) else { return };
+                let expected = self.model.withdraw(delivery);
+                assert_eq!(self.machine.withdraw(delivery), expected);
             }
             Command::Step => {
                 self.step();
@@ -261,7 +277,8 @@ impl Harness {
         self.model.open(delivery, place, caller, payload);
     }
 
-    fn place(&mut self, number: usize, ticket: Ticket, caller: Option<DeliveryId>) {
+    fn place(&mut self, number: usize, ticket: Ticket, awaits: Awaits) {
+        let caller = response(awaits);
         let address = address(number);
         let slot = self.model.find(&address).unwrap_or_else(|| {
             let slot = self.machine.build(self.agent_types[address.0], &address.1);
@@ -271,28 +288,37 @@ impl Harness {
             slot
         });
         let reenters = !self.model.can_start(slot) && self.model.can_reenter(slot, caller);
-        let expected = self.model.expect_placement(slot, caller);
+        let expected = self.model.expect_placement(slot, awaits);
         let payload = self.payload();
         let placement = self
             .machine
-            .place(slot, ticket, payload, SchedulingClass::NORMAL, caller)
+            .place(slot, ticket, payload, SchedulingClass::NORMAL, awaits)
             .expect("a known agent");
         let at = match expected {
             Expected::Due => At::Due,
-            Expected::Waiting | Expected::Evicts(_) => At::Waiting,
+            Expected::Waiting | Expected::Blocked | Expected::Evicts(_) => At::Waiting,
             Expected::Rejected | Expected::Deadlock => At::Returned,
         };
+        let is_blocked = expected == Expected::Blocked;
+        let publisher = match awaits {
+            Awaits::Room(caller) if is_blocked || expected == Expected::Deadlock => Some(caller),
+            _ => None,
+        };
+        let caller = caller.or(publisher);
         let (Placement::Queued(delivery)
+        | Placement::Blocked(delivery)
         | Placement::Overflow { placed: delivery, .. }
         | Placement::Deadlock { delivery, .. }) = placement;
         match (placement, expected) {
-            (Placement::Queued(_), Expected::Due | Expected::Waiting) => {}
+            (Placement::Queued(_), Expected::Due | Expected::Waiting)
+            | (Placement::Blocked(_), Expected::Blocked) => {}
             (Placement::Overflow { evicted, payload: old, .. }, Expected::Rejected) => {
                 assert_eq!((evicted, old), (delivery, payload));
             }
             (Placement::Overflow { evicted, payload: old, .. }, Expected::Evicts(oldest)) => {
                 let expected = self.model.delivery(oldest).expect("a waiting delivery").payload;
                 assert_eq!((evicted, old), (oldest, expected));
+                self.model.unblock(oldest);
                 self.model.set(oldest, At::Returned);
             }
             (Placement::Deadlock { payload: old, cycle, .. }, Expected::Deadlock) => {
@@ -306,6 +332,8 @@ impl Harness {
         }
         let message = self.model.number_of(ticket).expect("an open ticket");
         self.opened(delivery, (message, slot, at), caller, payload);
+        let placed = self.model.delivery_mut(delivery).expect("it has been opened");
+        (placed.blocked, placed.awaits_room) = (is_blocked, is_blocked && publisher.is_some());
     }
 
     /// O1: the deliveries of an agent start in the order of placement.
@@ -335,6 +363,9 @@ impl Harness {
                 assert!(self.model.agent(*slot).expect("not passivated").ready, "A1: built");
                 self.model.run(expected, true);
                 self.check_order(*slot, *delivery);
+            }
+            (Some(Step::Admitted(delivery)), Some(Work::Admitted(expected))) => {
+                assert_eq!(*delivery, expected);
             }
             (step, expected) => panic!("{step:?} instead of {expected:?}"),
         }
@@ -415,6 +446,7 @@ impl Harness {
             self.model.of(slot, At::Waiting).map(|one| (one.id, one.payload)).collect();
         assert_eq!(self.machine.build_failed(slot), Ok(waiting.clone()));
         for (delivery, _) in waiting {
+            self.model.unblock(delivery);
             self.model.set(delivery, At::Returned);
         }
         self.model.agents.retain(|agent| agent.slot != slot);
@@ -439,7 +471,7 @@ impl Harness {
         let inbox: Vec<_> = inbox.collect();
         let due = self.model.steps.iter().filter_map(|work| match work {
             Work::Deliver(delivery) => self.model.delivery(*delivery),
-            Work::Build(_) | Work::Passivate(_) => None,
+            Work::Build(_) | Work::Passivate(_) | Work::Admitted(_) => None,
         });
         let due: Vec<_> = due.map(|one| Undelivered::Delivery(one.id, one.payload)).collect();
         let mut waiting = drained.split_off(due.len());
@@ -457,10 +489,11 @@ impl Harness {
             expected.iter().map(|one| Undelivered::Delivery(one.id, one.payload)).collect();
         assert_eq!(waiting, expected);
         self.model.steps.retain(|work| !matches!(work, Work::Deliver(_)));
-        for delivery in &mut self.model.deliveries {
-            if matches!(delivery.at, At::Due | At::Waiting) {
-                delivery.at = At::Returned;
-            }
+        let undelivered = self.model.deliveries.iter();
+        let undelivered = undelivered.filter(|one| matches!(one.at, At::Due | At::Waiting));
+        for delivery in undelivered.map(|one| one.id).collect::<Vec<_>>() {
+            self.model.unblock(delivery);
+            self.model.set(delivery, At::Returned);
         }
     }
 }

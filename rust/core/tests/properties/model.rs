@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use ferrogen_core::{
-    AgentSlot, Arrival, DeliveryId, Finished, Outcome, Overflow, Policy, Ticket, Time,
+    AgentSlot, Arrival, Awaits, DeliveryId, Finished, Outcome, Overflow, Policy, Ticket, Time,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,7 @@ pub(crate) enum At {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one delivery")]
 pub(crate) struct Delivery {
     pub(crate) id: DeliveryId,
     /// The number of the message.
@@ -27,6 +28,10 @@ pub(crate) struct Delivery {
     pub(crate) known: bool,
     pub(crate) caller: Option<DeliveryId>,
     pub(crate) awaiting: Option<DeliveryId>,
+    /// Whether it waits beyond the capacity of the mailbox.
+    pub(crate) blocked: bool,
+    /// Whether its caller waits only for that to end.
+    pub(crate) awaits_room: bool,
     pub(crate) payload: u32,
 }
 
@@ -48,6 +53,7 @@ pub(crate) enum Work {
     Build(AgentSlot),
     Deliver(DeliveryId),
     Passivate(AgentSlot),
+    Admitted(DeliveryId),
 }
 
 #[derive(Debug)]
@@ -63,6 +69,7 @@ pub(crate) struct Message {
 pub(crate) enum Expected {
     Due,
     Waiting,
+    Blocked,
     Rejected,
     Evicts(DeliveryId),
     Deadlock,
@@ -185,23 +192,40 @@ impl Model {
             && self.agent(slot).is_some_and(|agent| !agent.permanent && agent.idle_since.is_none())
     }
 
-    pub(crate) fn expect_placement(&self, slot: AgentSlot, caller: Option<DeliveryId>) -> Expected {
+    pub(crate) fn expect_placement(&self, slot: AgentSlot, awaits: Awaits) -> Expected {
+        let caller = response(awaits);
         if self.can_start(slot) || self.can_reenter(slot, caller) {
             return Expected::Due;
         }
+        let policy = self.policy(slot);
+        let is_full =
+            policy.capacity.is_some_and(|most| self.of(slot, At::Waiting).count() >= most.get());
+        let waits = is_full && policy.overflow == Overflow::Wait;
+        let caller = match awaits {
+            Awaits::Room(caller) if waits => Some(caller),
+            _ => caller,
+        };
         let caller = caller.filter(|caller| self.delivery(*caller).is_some());
         if caller.is_some_and(|caller| self.is_stuck(slot, &self.stuck(caller))) {
             return Expected::Deadlock;
         }
         let mut waiting = self.of(slot, At::Waiting).map(|delivery| delivery.id);
-        let policy = self.policy(slot);
-        if policy.capacity.is_none_or(|most| self.of(slot, At::Waiting).count() < most.get()) {
+        if !is_full {
             return Expected::Waiting;
         }
         match policy.overflow {
             Overflow::Reject | Overflow::DropNewest => Expected::Rejected,
             Overflow::DropOldest => Expected::Evicts(waiting.next().expect("a full mailbox")),
+            Overflow::Wait => Expected::Blocked,
         }
+    }
+}
+
+/// The delivery that waits for a response.
+pub(crate) fn response(awaits: Awaits) -> Option<DeliveryId> {
+    match awaits {
+        Awaits::Response(caller) => Some(caller),
+        Awaits::Nothing | Awaits::Room(_) => None,
     }
 }
 
@@ -224,6 +248,7 @@ impl Model {
     ) {
         assert!(self.delivery(id).is_none(), "L1: delivery ids are unique");
         let (unbegun, known, awaiting) = (false, false, None);
+        let (blocked, awaits_room) = (false, false);
         self.deliveries.push(Delivery {
             id,
             message,
@@ -233,6 +258,8 @@ impl Model {
             known,
             caller,
             awaiting,
+            blocked,
+            awaits_room,
             payload,
         });
         if let Some(caller) = caller.and_then(|caller| self.delivery_mut(caller)) {
@@ -265,7 +292,41 @@ impl Model {
             let Some(oldest) = self.of(slot, At::Waiting).next().map(|one| one.id) else { return };
             self.set(oldest, At::Due);
             self.steps.push_back(Work::Deliver(oldest));
+            self.admit(slot, oldest);
         }
+    }
+
+    /// A delivery has left the mailbox as a step: blocked ones may have room.
+    fn admit(&mut self, slot: AgentSlot, left: DeliveryId) {
+        if self.unblock(left) {
+            self.steps.push_back(Work::Admitted(left));
+        }
+        loop {
+            let admitted = self.of(slot, At::Waiting).filter(|one| !one.blocked).count();
+            let is_full = self.policy(slot).capacity.is_some_and(|most| admitted >= most.get());
+            let next = self.of(slot, At::Waiting).find(|one| one.blocked).map(|one| one.id);
+            let (false, Some(next)) = (is_full, next) else { return };
+            self.unblock(next);
+            self.steps.push_back(Work::Admitted(next));
+        }
+    }
+
+    /// Returns whether it was blocked.
+    pub(crate) fn unblock(&mut self, id: DeliveryId) -> bool {
+        let delivery = self.delivery_mut(id).expect("an open delivery");
+        let was_blocked = std::mem::take(&mut delivery.blocked);
+        if std::mem::take(&mut delivery.awaits_room) {
+            self.abandon(id);
+        }
+        was_blocked
+    }
+
+    /// Takes back a blocked delivery. Returns its payload.
+    pub(crate) fn withdraw(&mut self, id: DeliveryId) -> Option<u32> {
+        self.delivery(id).filter(|one| one.at == At::Waiting && one.blocked)?;
+        self.unblock(id);
+        self.set(id, At::Returned);
+        self.delivery(id).map(|one| one.payload)
     }
 
     pub(crate) fn release(&mut self, id: DeliveryId) -> bool {

@@ -1,7 +1,7 @@
 //! L1: wrong and repeated reports are refused, and nothing changes.
 
 use ferrogen_core::SchedulingClass;
-use ferrogen_core::{AgentSlot, CoreError, DeliveryId, Outcome, Ticket};
+use ferrogen_core::{AgentSlot, Awaits, CoreError, DeliveryId, Outcome, Ticket};
 
 use super::harness::{Harness, pick};
 use super::model::At;
@@ -44,7 +44,7 @@ impl Harness {
             let error = CoreError::TicketNotOpen;
             assert_eq!(self.machine.settle(ticket, Outcome::Failed), Err(error));
             assert_eq!(
-                self.machine.place(slot, ticket, 0, SchedulingClass::NORMAL, None),
+                self.machine.place(slot, ticket, 0, SchedulingClass::NORMAL, Awaits::Nothing),
                 Err(error)
             );
             assert_eq!(self.machine.start_delivery(slot, ticket, None), Err(error));
@@ -60,7 +60,7 @@ impl Harness {
             self.machine.rest(slot, self.now);
             if let Some(ticket) = self.hand.first() {
                 assert_eq!(
-                    self.machine.place(slot, *ticket, 0, SchedulingClass::NORMAL, None),
+                    self.machine.place(slot, *ticket, 0, SchedulingClass::NORMAL, Awaits::Nothing),
                     Err(error)
                 );
                 assert_eq!(self.machine.start_delivery(slot, *ticket, None), Ok(None));

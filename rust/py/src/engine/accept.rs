@@ -72,10 +72,12 @@ impl Engine {
     /// Publishes a message: it is delivered in the next turn of the event loop.
     pub(super) fn publish<'py>(
         engine: &Bound<'py, Self>,
+        send: &Bound<'py, Send>,
         request: &Request,
-    ) -> PyResult<PyResult<Bound<'py, PyAny>>> {
+    ) -> PyResult<First<'py>> {
         let (py, this) = (engine.py(), engine.get());
-        if this.open_loop(py)?.is_none() {
+        let event_loop = this.open_loop(py)?;
+        if event_loop.is_none() {
             this.host.call_method0(py, intern!(py, "enter"))?;
         }
         let to = request.to.bind(py);
@@ -92,11 +94,43 @@ impl Engine {
         } else {
             None
         };
-        let options = request.options.sent(py, this.chain(py, request)?.as_ref());
+        let chain = this.chain(py, request)?;
+        let options = request.options.sent(py, chain.as_ref());
         let envelope = request.envelope(py, observer, options)?;
         Self::continue_soon(engine)?;
+        let first = match &event_loop {
+            Some(event_loop)
+                if Self::hold_publisher(engine, send, request, &envelope, event_loop)? =>
+            {
+                let deadline = chain.and_then(|chain| chain.get().deadline);
+                Self::suspend(engine, send, request, deadline, event_loop)?
+            }
+            _ => First::Ended(Ok(py.None().into_bound(py))),
+        };
         Self::queue(engine, Payload::Published(envelope.unbind()))?;
-        Ok(Ok(py.None().into_bound(py)))
+        Ok(first)
+    }
+
+    /// A send becomes a future, which its token cancels, and which expires.
+    fn suspend<'py>(
+        engine: &Bound<'py, Self>,
+        send: &Bound<'py, Send>,
+        request: &Request,
+        deadline: Option<Time>,
+        event_loop: &Bound<'py, PyAny>,
+    ) -> PyResult<First<'py>> {
+        let py = engine.py();
+        let cancelled = send.get().suspend(py, event_loop);
+        if let Some(token) = &request.cancellation_token {
+            token.call_method1(py, intern!(py, "link_future"), (send,))?;
+        }
+        if let Some(error) = cancelled {
+            Send::cancel_with(send, error.bind(py))?;
+        }
+        if let Some(deadline) = deadline {
+            Self::watch_send(engine, send, request, deadline)?;
+        }
+        Ok(First::Suspended)
     }
 }
 
@@ -147,16 +181,7 @@ impl<'py> Sending<'_, 'py> {
 
     /// The send becomes a future, which its token cancels.
     pub(super) fn suspend(&self, event_loop: &Bound<'py, PyAny>) -> PyResult<First<'py>> {
-        let py = self.engine.py();
-        let cancelled = self.send.get().suspend(py, event_loop);
-        if let Some(token) = &self.request.cancellation_token {
-            token.call_method1(py, intern!(py, "link_future"), (self.send,))?;
-        }
-        if let Some(error) = cancelled {
-            Send::cancel_with(self.send, error.bind(py))?;
-        }
-        self.watch()?;
-        Ok(First::Suspended)
+        Engine::suspend(self.engine, self.send, self.request, self.deadline(), event_loop)
     }
 
     /// When the message expires.

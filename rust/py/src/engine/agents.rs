@@ -399,6 +399,7 @@ impl Engine {
             "reject" => core::Overflow::Reject,
             "drop_newest" => core::Overflow::DropNewest,
             "drop_oldest" => core::Overflow::DropOldest,
+            "wait" => core::Overflow::Wait,
             other => {
                 let text = format!("an unknown overflow policy: {other:?}");
                 return Err(PyValueError::new_err(text));
@@ -406,6 +407,9 @@ impl Engine {
         };
         let passivate_after =
             passivate_after.map(|one| Duration::try_from_secs_f64(one).unwrap_or(Duration::MAX));
+        if overflow == core::Overflow::Wait && capacity.is_some() {
+            self.uses_backpressure.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
         let policy = core::Policy { concurrency, reentrant, capacity, overflow, passivate_after };
         let entry_points: Vec<_> = self.books.with(py, |books| {
             // A registered type is never released: its policy stays.

@@ -196,6 +196,10 @@ impl<'a, 'py> Batch<'a, 'py> {
             self.leave();
             Engine::end_routing(engine, ticket, envelope, Outcome::Handled)?;
         } else {
+            if this.uses_backpressure.load(Ordering::Relaxed) {
+                self.leave();
+                Engine::routed(engine, envelope)?;
+            }
             let settled =
                 this.books.with(py, |books| books.machine.settle(ticket, Outcome::Handled));
             settled.map_err(raised)?;

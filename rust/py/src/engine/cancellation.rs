@@ -38,7 +38,7 @@ impl Send {
             }
         })?;
         if is_over {
-            this.abandon_delivery(py);
+            this.abandon_delivery(py)?;
             Self::call_back(slf)?;
         }
         let had_effect = !matches!(before, Before::Nothing(_));
@@ -64,13 +64,15 @@ impl Send {
     }
 
     /// Its sender does not wait for the delivery any more.
-    pub(super) fn abandon_delivery(&self, py: Python<'_>) {
+    pub(super) fn abandon_delivery(&self, py: Python<'_>) -> PyResult<()> {
         let delivery = self.if_future(py, |one| {
             one.delivery.as_ref().map(|(engine, delivery)| (engine.clone_ref(py), *delivery))
         });
         if let Some((engine, delivery)) = delivery.flatten() {
             engine.get().books.with(py, |books| books.machine.abandon(delivery));
+            Engine::withdraw(engine.bind(py), delivery)?;
         }
+        Ok(())
     }
 
     /// Notes that its deadline is watched.
@@ -107,7 +109,7 @@ impl Send {
             Some((engine.bind(py).clone(), *delivery, handler, is_awaited))
         });
         let Some((engine, delivery, handler, is_awaited)) = handler.flatten() else {
-            this.abandon_delivery(py);
+            this.abandon_delivery(py)?;
             return Self::end(slf, Outcome::Error(error));
         };
         if is_awaited {
@@ -160,7 +162,7 @@ impl Send {
         if is_over != Some(true) {
             return Ok(true);
         }
-        this.abandon_delivery(py);
+        this.abandon_delivery(py)?;
         // Any outcome becomes the cancellation.
         Self::end(slf, Outcome::Response(py.None())).map(|()| false)
     }

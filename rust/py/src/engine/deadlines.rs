@@ -189,6 +189,9 @@ impl Engine {
         };
         let error = this.expired_error(py, &payload)?;
         let dropped = this.dead_letter(py, &payload, error.bind(py));
+        if let Payload::Published(envelope) = &payload {
+            Self::routed(engine, envelope.bind(py))?;
+        }
         Self::settle(engine, ticket, Outcome::DeadLettered)?;
         dropped.map(|()| None)
     }

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PySet};
 
 use super::admission::BUDGET;
+use super::backpressure::BlockedMessages;
 use super::books::Books;
 use super::deadlines::Deadlines;
 use super::execution::Execution;
@@ -93,6 +94,7 @@ pub(crate) struct Engine {
     pub(super) state: GilMutex<State>,
     pub(super) running: GilMutex<Option<Running>>,
     pub(super) deadlines: GilMutex<Deadlines>,
+    pub(super) blocked: GilMutex<BlockedMessages>,
     // Read with each message, and so not in the state.
     /// How many handlers run inside one another.
     pub(super) depth: AtomicU32,
@@ -100,6 +102,8 @@ pub(crate) struct Engine {
     pub(super) idle_is_awaited: AtomicBool,
     /// Whether messages may inherit something from those that their senders handle.
     pub(super) uses_chains: AtomicBool,
+    /// Whether agents of some type let their senders wait for room.
+    pub(super) uses_backpressure: AtomicBool,
     /// How many messages a chain has at most, unless its first message says so.
     pub(super) max_hops: Option<u32>,
     pub(super) remaining: RemainingRecipients,
@@ -150,10 +154,12 @@ impl Engine {
             }),
             running: GilMutex::new(None),
             deadlines: GilMutex::new(Deadlines::default()),
+            blocked: GilMutex::new(BlockedMessages::new()),
             depth: AtomicU32::new(0),
             is_traced: AtomicBool::new(false),
             idle_is_awaited: AtomicBool::new(false),
             uses_chains: AtomicBool::new(max_hops.is_some()),
+            uses_backpressure: AtomicBool::new(false),
             max_hops,
             remaining: RemainingRecipients::none(),
         })
@@ -288,6 +294,8 @@ impl Engine {
         self.remaining.visit(&visit)?;
         self.books.visit(|books| books.visit(&visit))?;
         self.deadlines.visit(|deadlines| deadlines.visit(&visit))?;
+        self.blocked
+            .visit(|blocked| blocked.values().try_for_each(|envelope| visit.call(envelope)))?;
         self.state.visit(|state| {
             visit.call(&state.event_loop)?;
             visit.call(&state.context)?;
@@ -319,7 +327,8 @@ impl Engine {
         });
         let books = self.books.with(py, std::mem::take);
         let deadlines = self.deadlines.with(py, std::mem::take);
-        drop((cleared, books, deadlines));
+        let blocked = self.blocked.with(py, std::mem::take);
+        drop((cleared, books, deadlines, blocked));
     }
 }
 

@@ -412,7 +412,7 @@ impl Send {
         }
         future.waiting = Waiting::Nothing;
         this.get().put(this.py(), Stage::Future(future));
-        this.get().abandon_delivery(this.py());
+        this.get().abandon_delivery(this.py())?;
         Self::end(this, Outcome::Cancelled(error.clone().unbind()))
     }
 

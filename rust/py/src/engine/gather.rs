@@ -103,7 +103,7 @@ impl Engine {
         let Some(request) = send.get().take_gathered(py, running) else { return Ok(()) };
         let first = match request.kind {
             Kind::Send => Self::send(engine, send, &request, false),
-            Kind::Publish => Self::publish(engine, &request).map(First::Ended),
+            Kind::Publish => Self::publish(engine, send, &request),
         };
         match first {
             Ok(First::Turn(_)) => unreachable!("only an awaited send takes turns"),

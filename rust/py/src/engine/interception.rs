@@ -263,7 +263,10 @@ impl Engine {
                 let error = direct.observation.failed(engine.py(), error);
                 Self::drop_message(engine, ticket, Some(&direct), error, outcome)
             }
-            Taken::Published(ticket, _) => Self::drop_message(engine, ticket, None, error, outcome),
+            Taken::Published(ticket, envelope) => {
+                Self::routed(engine, envelope.bind(engine.py()))?;
+                Self::drop_message(engine, ticket, None, error, outcome)
+            }
             Taken::Response(delivery, response) => {
                 let error = response.observation.failed(engine.py(), error);
                 Self::refuse_response(engine, delivery, &response, error, outcome)

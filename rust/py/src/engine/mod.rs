@@ -7,6 +7,7 @@
 //! - [`accept`], [`admission`], [`inline`]: the handler runs inline, or the message is queued.
 //! - [`interception`]: intervention handlers revise it.
 //! - [`routing`]: the recipients of its topic.
+//! - [`backpressure`]: publishers that wait for room.
 //! - [`pump`], [`batch`]: queued messages and due deliveries, in batches.
 //! - [`books`], [`agents`], [`handlers`]: the recipient, and the handler of the message.
 //! - [`invoke`], [`task_pool`]: the handler runs, in a task.
@@ -20,6 +21,7 @@
 mod accept;
 mod admission;
 mod agents;
+mod backpressure;
 mod batch;
 mod books;
 #[expect(unsafe_code, reason = "the methods are called without the binding's parsing of arguments")]
@@ -58,6 +60,7 @@ use crate::agent_id::AgentId;
 use crate::interpreter::{coroutine, free_list};
 use crate::publish_envelope::PublishEnvelope;
 
+pub(crate) use backpressure::Publisher;
 pub(crate) use chain::Chain;
 pub(crate) use engine::Engine;
 pub(crate) use handlers::Handlers;

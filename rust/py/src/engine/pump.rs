@@ -12,6 +12,7 @@ use super::agents::{Invocation, now};
 use super::batch::Batch;
 use super::engine::Engine;
 use super::execution::Execution;
+use super::future;
 use super::invoke::{Delivered, Unstarted};
 use super::messages::{Payload, Taken};
 use super::observer::Observation;
@@ -252,6 +253,7 @@ impl Engine {
                 let id = this.books.with(py, |books| books.records[slot].id.clone_ref(py));
                 this.host.call_method1(py, intern!(py, "start_build"), (id,))?;
             }
+            Step::Admitted(delivery) => return Self::admitted(engine, delivery),
             Step::Passivate(..) => unreachable!("the timer takes them"),
             Step::Deliver(..) => unreachable!("deliveries run handlers"),
         }
@@ -397,6 +399,7 @@ impl Engine {
         if let Some(observer) = envelope.get().observer(py) {
             observer.call_method0(py, intern!(py, "routed"))?;
         }
+        Self::routed(engine, envelope)?;
         Self::settle(engine, ticket, outcome)?;
         Self::continue_if_due(engine)
     }
@@ -453,15 +456,22 @@ impl Engine {
             _ => None,
         };
         let class = payload.class(py);
+        let awaits = this.awaits(py, &payload, caller);
+        let envelope = match &payload {
+            Payload::Published(envelope) => Some(envelope.bind(py).clone()),
+            _ => None,
+        };
         let placement = {
             let mut books = this.books.lock(py);
             let slot = books.find_or_build(recipient)?;
-            books.machine.place(slot, ticket, payload, class, caller).map_err(raised)?
+            books.machine.place(slot, ticket, payload, class, awaits).map_err(raised)?
         };
         match placement {
-            Placement::Queued(delivery) => {
+            Placement::Queued(delivery) | Placement::Blocked(delivery) => {
                 if let Some(send) = send {
                     send.get().attach(engine, delivery, None);
+                } else if let (Placement::Blocked(_), Some(envelope)) = (placement, envelope) {
+                    Self::blocked(engine, delivery, &envelope);
                 }
                 Ok(())
             }
@@ -471,14 +481,25 @@ impl Engine {
                 Self::refuse_delivery(engine, evicted, &payload, &error)
             }
             Placement::Deadlock { delivery, payload, cycle } => {
-                let cycle: Vec<_> = this.books.with(py, |books| {
-                    let ids = cycle.iter().filter_map(|slot| books.records.get(*slot));
-                    ids.map(|record| record.id.clone_ref(py)).collect()
-                });
-                let message = payload.message(py);
-                let error = host.call_method1(intern!(py, "deadlock"), (cycle, message))?;
+                let error = this.deadlock_error(py, &cycle, &payload.message(py))?;
+                if let Some(envelope) = envelope {
+                    Self::end_publisher(&envelope, future::Outcome::Error(error.clone().unbind()))?;
+                }
                 Self::refuse_delivery(engine, delivery, &payload, &error)
             }
         }
+    }
+
+    pub(super) fn deadlock_error<'py>(
+        &self,
+        py: Python<'py>,
+        cycle: &[AgentSlot],
+        message: &Py<PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let cycle: Vec<_> = self.books.with(py, |books| {
+            let ids = cycle.iter().filter_map(|slot| books.records.get(*slot));
+            ids.map(|record| record.id.clone_ref(py)).collect()
+        });
+        self.host.bind(py).call_method1(intern!(py, "deadlock"), (cycle, message))
     }
 }

@@ -72,7 +72,7 @@ impl Send {
         let engine = request.engine.bind(py).clone();
         let first = match request.kind {
             Kind::Send => Engine::send(&engine, this, &request, true),
-            Kind::Publish => Engine::publish(&engine, &request).map(First::Ended),
+            Kind::Publish => Engine::publish(&engine, this, &request),
         };
         match first {
             Ok(First::Ended(result)) => {

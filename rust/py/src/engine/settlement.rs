@@ -366,7 +366,9 @@ impl Engine {
     ) -> PyResult<()> {
         let refused = engine.get().dead_letter(engine.py(), payload, error);
         if let Payload::Published(envelope) = payload {
-            Self::count_delivery(envelope.bind(engine.py()), false)?;
+            let envelope = envelope.bind(engine.py());
+            Self::count_delivery(envelope, false)?;
+            engine.get().refuse_place(engine.py(), delivery, envelope, error)?;
         }
         Self::settle_delivery(engine, delivery, Outcome::DeadLettered)?;
         refused
@@ -385,6 +387,9 @@ impl Engine {
                 Undelivered::Message(ticket, payload) => {
                     let error = this.stopped(py, reason)?;
                     this.dead_letter(py, &payload, &error)?;
+                    if let Payload::Published(envelope) = &payload {
+                        Self::routed(engine, envelope.bind(py))?;
+                    }
                     Self::settle(engine, ticket, Outcome::DeadLettered)?;
                 }
                 Undelivered::Delivery(delivery, payload) => {
