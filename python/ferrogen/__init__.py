@@ -29,7 +29,14 @@ from ._core import __version__ as __version__
 from ._messaging.default_subscription import DefaultSubscription
 from ._messaging.function_call import FunctionCall
 from ._messaging.handler_context import MessageHandlerContext
-from ._messaging.intervention import DefaultInterventionHandler, DropMessage, InterventionHandler
+from ._messaging.intervention import (
+    DefaultInterventionHandler,
+    Delay,
+    DropMessage,
+    InterventionHandler,
+    Redirect,
+    Reject,
+)
 from ._messaging.message_context import MessageContext
 from ._messaging.message_options import MessageOptions
 from ._messaging.priority import Priority
@@ -118,6 +125,7 @@ __all__ = [
     "DefaultInterventionHandler",
     "DefaultSubscription",
     "DefaultTopicId",
+    "Delay",
     "DropMessage",
     "FunctionCall",
     "GatheredResponses",
@@ -129,6 +137,8 @@ __all__ = [
     "MessageOptions",
     "MessageSerializer",
     "Priority",
+    "Redirect",
+    "Reject",
     "ReplayReport",
     "RetryPolicy",
     "RoutedAgent",

@@ -456,4 +456,3 @@ class BaseAgent(ABC, Agent):
 def _warn_not_implemented(method: str) -> None:
     """Warn at the caller of an agent's method."""
     warnings.warn(f"{method} not implemented", stacklevel=3)
-

@@ -51,9 +51,9 @@ class AgentOptions:
     overflow: Overflow = "reject"
     """What happens when the mailbox is full. The new message is rejected or dropped, or the oldest
     queued message of the lowest priority is dropped: these are dead letters, and the sender of a
-    request gets a `MailboxFullError`. With `"wait"` the sender waits until there is room, first come
-    first served: `publish_message` ends when the message has its place in the mailboxes of all
-    recipients. A sender that stops waiting withdraws its message."""
+    request gets a `MailboxFullError`. With `"wait"` the sender waits until there is room, and who
+    came first is served first: `publish_message` ends when the message has its place in the
+    mailboxes of all recipients. A sender that stops waiting withdraws its message."""
 
     passivate_after: float | None = None
     """After how many seconds without a message an idle agent is closed and removed; its next

@@ -63,6 +63,8 @@ class DeadLetterCause(str, Enum):
     """The recipient has failed, and its supervision has stopped it."""
     DROPPED = "dropped"
     """An intervention handler has dropped the message."""
+    REJECTED = "rejected"
+    """An intervention handler has rejected the message with an error."""
     RUNTIME_STOPPED = "runtime_stopped"
     """The runtime stopped before a handler was called."""
     HANDLER_FAILED = "handler_failed"

@@ -34,6 +34,7 @@ class DeadLetterRecorder:
         receiver: AgentId | TopicId,
         message_id: str | None,
         error: Exception,
+        cause: DeadLetterCause | None = None,
     ) -> None:
         """A message was sent to an agent, or is to be published, and no handler got it."""
         self._add(
@@ -43,7 +44,7 @@ class DeadLetterRecorder:
                 receiver=receiver,
                 message_id=message_id,
                 reason=error,
-                cause=cause_of(error),
+                cause=cause or cause_of(error),
                 recipient=receiver if isinstance(receiver, AgentId) else None,
                 topic_id=None if isinstance(receiver, AgentId) else receiver,
             )

@@ -156,8 +156,8 @@ class EngineHost:
         ring = " -> ".join(str(agent_id) for agent_id in cycle)
         return DeadlockError(
             f"message {type(message).__name__} to {cycle[-1]} would wait forever: {ring}. Each of "
-            "these agents awaits a response of the next one, or room in its mailbox, and handles no "
-            "other message meanwhile (option concurrency)",
+            "these agents awaits a response of the next one, or room in its mailbox, and handles "
+            "no other message meanwhile (option concurrency)",
             cycle=tuple(cycle),
         )
 
@@ -205,13 +205,23 @@ class EngineHost:
         sender: AgentId | None,
         receiver: AgentId | TopicId | None,
         kind: Literal["direct", "published", "response"],
-    ) -> MessageDroppedException:
-        """Create the error of a message that an intervention handler has dropped; log the event."""
+        given: Exception | None = None,
+    ) -> Exception:
+        """Return the error of a message that an intervention handler has dropped; log the event.
+
+        Args:
+            message: The message, or the response.
+            sender: The agent that sent it.
+            receiver: The agent or topic that does not get it.
+            kind: How it was sent.
+            given: The error, if the intervention handler has given one.
+        """
         self._observer.dropped(message, sender, receiver, _KINDS[kind])
         what = "response" if kind == "response" else "message"
-        error = MessageDroppedException(f"an intervention handler dropped the {what}")
+        error = given or MessageDroppedException(f"an intervention handler dropped the {what}")
         if kind != "response" and receiver is not None:
-            self.add_dead_letter(message, sender, receiver, None, error)
+            cause = None if given is None else DeadLetterCause.REJECTED
+            self.add_dead_letter(message, sender, receiver, None, error, cause)
         return error
 
     def undelivered(self, envelope: PublishEnvelope, error: Exception) -> None:

@@ -16,6 +16,8 @@ use crate::message_context::{ContextFields, MessageContext, new_message_id, new_
 struct Fields {
     message: Py<PyAny>,
     topic_id: Py<PyAny>,
+    /// The only recipient, in place of the subscribers of the topic.
+    recipient: Option<Py<PyAny>>,
     sender: Option<Py<PyAny>>,
     /// The observer of the message, if it is logged or traced.
     observer: Option<Py<PyAny>>,
@@ -109,6 +111,21 @@ impl PublishEnvelope {
         self.with(py, |fields| read(&fields.options))
     }
 
+    pub(crate) fn set_topic_id(&self, py: Python<'_>, topic_id: Py<PyAny>) {
+        let before = self.with(py, |fields| std::mem::replace(&mut fields.topic_id, topic_id));
+        drop(before);
+    }
+
+    /// The only recipient, if there is one in place of the subscribers.
+    pub(crate) fn recipient(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.read(py, |fields| &fields.recipient)
+    }
+
+    pub(crate) fn set_recipient(&self, py: Python<'_>, recipient: Option<Py<PyAny>>) {
+        let before = self.with(py, |fields| std::mem::replace(&mut fields.recipient, recipient));
+        drop(before);
+    }
+
     pub(crate) fn set_publisher(&self, py: Python<'_>, publisher: Publisher) {
         let before = self.with(py, |fields| fields.publisher.replace(Box::new(publisher)));
         drop(before);
@@ -152,6 +169,7 @@ impl PublishEnvelope {
         let fields = Fields {
             message,
             topic_id,
+            recipient: None,
             sender,
             observer,
             cancellation_token,
@@ -217,6 +235,7 @@ impl PublishEnvelope {
             let Some(fields) = fields else { return Ok(()) };
             visit.call(&fields.message)?;
             visit.call(&fields.topic_id)?;
+            visit.call(&fields.recipient)?;
             visit.call(&fields.sender)?;
             visit.call(&fields.observer)?;
             visit.call(&fields.cancellation_token)?;

@@ -44,6 +44,9 @@ classes! {
     serialization_error: "ferrogen.exceptions", "SerializationError";
     unknown_payload: "ferrogen._serialization.serializer", "UnknownPayload";
     default_intervention_handler: "ferrogen._messaging.intervention", "DefaultInterventionHandler";
+    delay: "ferrogen._messaging.intervention", "Delay";
+    redirect: "ferrogen._messaging.intervention", "Redirect";
+    reject: "ferrogen._messaging.intervention", "Reject";
     drop_message: "ferrogen._messaging.intervention", "DropMessage";
     topic_id: "ferrogen._messaging.topic", "TopicId";
     default_topic_id: "ferrogen._messaging.topic", "DefaultTopicId";

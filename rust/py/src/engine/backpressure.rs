@@ -142,7 +142,10 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn end_publisher(envelope: &Bound<'_, PublishEnvelope>, outcome: Outcome) -> PyResult<()> {
+    pub(super) fn end_publisher(
+        envelope: &Bound<'_, PublishEnvelope>,
+        outcome: Outcome,
+    ) -> PyResult<()> {
         let py = envelope.py();
         match envelope.get().take_publisher(py) {
             Some(publisher) => Send::end(publisher.send.bind(py), outcome),

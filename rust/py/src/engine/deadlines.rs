@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use ferrogen_core::{DeliveryId, Outcome, Ticket, Time};
+use ferrogen_core::{DeliveryId, Outcome, Time};
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -30,8 +30,8 @@ pub(super) enum Watched {
     Send { send: Py<Send>, message: Py<PyAny>, to: Py<PyAny> },
     /// The suspended handler of a published message.
     Handler { execution: Py<Execution>, delivery: DeliveryId },
-    /// A message that is queued then.
-    Delayed { ticket: Ticket, payload: Payload },
+    /// A message that is queued then; or, if the intervention handlers have seen it, dispatched.
+    Delayed { taken: Taken, is_intercepted: bool },
 }
 
 /// The deadlines of one runtime, and its delayed messages.
@@ -62,11 +62,11 @@ impl Deadlines {
     }
 
     /// Removes the delayed messages, in the order of their times.
-    pub(super) fn take_delayed(&mut self) -> Vec<(Ticket, Payload)> {
+    pub(super) fn take_delayed(&mut self) -> Vec<Taken> {
         let delayed = self.watched.iter().filter(|(_, one)| matches!(one, Watched::Delayed { .. }));
         let keys: Vec<_> = delayed.map(|(key, _)| *key).collect();
         let taken = keys.iter().filter_map(|key| match self.watched.remove(key)? {
-            Watched::Delayed { ticket, payload } => Some((ticket, payload)),
+            Watched::Delayed { taken, .. } => Some(taken),
             _ => None,
         });
         taken.collect()
@@ -80,7 +80,7 @@ impl Deadlines {
                 visit.call(to)
             }
             Watched::Handler { execution, .. } => visit.call(execution),
-            Watched::Delayed { payload, .. } => payload.visit(visit),
+            Watched::Delayed { taken, .. } => taken.visit(visit),
         })
     }
 }
@@ -139,8 +139,8 @@ impl Engine {
                         this.deadlines.with(py, |all| all.expired.insert(delivery, ()));
                     }
                 }
-                Watched::Delayed { ticket, payload } => {
-                    Self::queue_delayed(engine, ticket, payload)?;
+                Watched::Delayed { taken, is_intercepted } => {
+                    Self::queue_delayed(engine, taken, is_intercepted)?;
                 }
             }
         }
@@ -182,10 +182,9 @@ impl Engine {
         if !this.has_passed(py, deadline)? {
             return Ok(Some(taken));
         }
-        let (ticket, payload) = match taken {
-            Taken::Direct(ticket, direct) => (ticket, Payload::Direct(direct)),
-            Taken::Published(ticket, envelope) => (ticket, Payload::Published(envelope)),
-            other @ Taken::Response(..) => return Ok(Some(other)),
+        let (ticket, payload) = match taken.into_payload() {
+            Ok(message) => message,
+            Err(response) => return Ok(Some(response)),
         };
         let error = this.expired_error(py, &payload)?;
         let dropped = this.dead_letter(py, &payload, error.bind(py));

@@ -1,13 +1,13 @@
 //! Delays: messages that are queued at a later time. They are accepted, and so the runtime is not idle meanwhile.
 
-use ferrogen_core::{Outcome, Ticket};
+use ferrogen_core::{Outcome, Time};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use super::agents::now;
 use super::deadlines::{Deadlines, Watched};
 use super::engine::Engine;
-use super::messages::Payload;
+use super::messages::{Payload, Taken};
 use super::options::MessageOptions;
 
 impl Engine {
@@ -22,32 +22,41 @@ impl Engine {
         let event_loop = this.bound_loop(py).ok_or_else(|| {
             PyRuntimeError::new_err("a message with a delay needs a running event loop")
         })?;
-        let when = now(&event_loop)?.checked_add(delay).unwrap_or(std::time::Duration::MAX);
+        let when = now(&event_loop)?.checked_add(delay).unwrap_or(Time::MAX);
         let ticket = this.books.with(py, |books| books.machine.hold());
-        Self::queue_at(engine, ticket, payload, when)
+        let taken = match payload {
+            Payload::Direct(direct) => Taken::Direct(ticket, direct),
+            Payload::Published(envelope) => Taken::Published(ticket, envelope),
+            Payload::Response(_) => unreachable!("a response has no delay of its own"),
+        };
+        Self::queue_at(engine, taken, false, when)
     }
 
-    /// Queues a message whose ticket is held, at a later time.
+    /// Queues a message whose ticket is held, or a response, at a later time. If the intervention handlers have seen
+    /// it, it does not pass them again.
     pub(super) fn queue_at(
         engine: &Bound<'_, Self>,
-        ticket: Ticket,
-        payload: Payload,
-        when: ferrogen_core::Time,
+        taken: Taken,
+        is_intercepted: bool,
+        when: Time,
     ) -> PyResult<()> {
-        let py = engine.py();
-        engine.get().deadlines.with(py, |all| {
-            all.watch(when, Watched::Delayed { ticket, payload });
-        });
+        let delayed = Watched::Delayed { taken, is_intercepted };
+        engine.get().deadlines.with(engine.py(), |all| all.watch(when, delayed));
         Self::set_timer(engine)
     }
 
     /// The delay of a message has passed.
     pub(super) fn queue_delayed(
         engine: &Bound<'_, Self>,
-        ticket: Ticket,
-        payload: Payload,
+        taken: Taken,
+        is_intercepted: bool,
     ) -> PyResult<()> {
-        let (py, class) = (engine.py(), payload.class(engine.py()));
+        let py = engine.py();
+        if is_intercepted {
+            return Self::dispatch(engine, taken);
+        }
+        let Ok((ticket, payload)) = taken.into_payload() else { return Ok(()) };
+        let class = payload.class(py);
         engine.get().books.with(py, |books| books.machine.enqueue(ticket, payload, class));
         Self::continue_soon(engine)
     }
@@ -55,10 +64,15 @@ impl Engine {
     /// The runtime stops: messages whose delay has not passed become dead letters.
     pub(super) fn drain_delayed(engine: &Bound<'_, Self>, reason: &str) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
-        for (ticket, payload) in this.deadlines.with(py, Deadlines::take_delayed) {
-            let error = this.stopped(py, reason)?;
-            this.dead_letter(py, &payload, &error)?;
-            Self::settle(engine, ticket, Outcome::DeadLettered)?;
+        for taken in this.deadlines.with(py, Deadlines::take_delayed) {
+            match taken.into_payload() {
+                Ok((ticket, payload)) => {
+                    let error = this.stopped(py, reason)?;
+                    this.dead_letter(py, &payload, &error)?;
+                    Self::settle(engine, ticket, Outcome::DeadLettered)?;
+                }
+                Err(response) => Self::dispatch(engine, response)?,
+            }
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use super::backpressure::BlockedMessages;
 use super::books::Books;
 use super::deadlines::Deadlines;
 use super::execution::Execution;
+use super::interceptor_order::InterceptorOrder;
 use super::messages::{Kind, Request};
 use super::observer::LogLevels;
 use super::options::MessageOptions;
@@ -58,6 +59,7 @@ pub(super) struct State {
     /// Whether they are being resumed, or that is scheduled.
     pub(super) is_resuming: bool,
     pub(super) timer: Option<Timer>,
+    pub(super) interceptor_order: InterceptorOrder,
 }
 
 impl State {
@@ -151,6 +153,7 @@ impl Engine {
                 resumable: VecDeque::new(),
                 is_resuming: false,
                 timer: None,
+                interceptor_order: InterceptorOrder::default(),
             }),
             running: GilMutex::new(None),
             deadlines: GilMutex::new(Deadlines::default()),
@@ -305,6 +308,7 @@ impl Engine {
             state.pool.iter().try_for_each(|task| task.visit(&visit))?;
             state.returned.iter().try_for_each(|task| task.visit(&visit))?;
             state.recipient_cache.visit(&visit)?;
+            state.interceptor_order.visit(&visit)?;
             state.gathered.iter().try_for_each(|send| visit.call(send))?;
             state.cancelling.iter().try_for_each(|send| visit.call(send))?;
             state.resumable.iter().try_for_each(|execution| visit.call(execution))
@@ -316,7 +320,10 @@ impl Engine {
             let sends =
                 (std::mem::take(&mut state.gathered), std::mem::take(&mut state.cancelling));
             let queues = (sends, std::mem::take(&mut state.resumable));
-            let cache = std::mem::take(&mut state.recipient_cache);
+            let cache = (
+                std::mem::take(&mut state.recipient_cache),
+                std::mem::take(&mut state.interceptor_order),
+            );
             (
                 state.event_loop.take(),
                 state.context.take(),

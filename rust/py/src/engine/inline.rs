@@ -138,8 +138,13 @@ impl<'py> Sending<'_, 'py> {
             Intercepted::Passed(taken) => {
                 return self.run_revised(guard, taken, caller).map(Some);
             }
-            Intercepted::Dropped(taken) => {
-                let error = Engine::dropped_error(self.engine, &taken)?;
+            Intercepted::Diverted(taken, diversion) => {
+                let suspended = self.suspend(&guard.event_loop)?;
+                Engine::divert(self.engine, taken, diversion)?;
+                return Ok(Some(suspended));
+            }
+            Intercepted::Dropped(taken, error) => {
+                let error = Engine::dropped_error(self.engine, &taken, error)?;
                 (Outcome::Dropped, observed(py, &taken, error))
             }
             Intercepted::Failed(taken, error) => (Outcome::Failed, observed(py, &taken, error)),
@@ -287,8 +292,13 @@ impl<'py> Sending<'_, 'py> {
                 (Outcome::Responded, response.observation.responded(&value).map(|()| value))
             }
             Intercepted::Passed(_) => unreachable!("a response stays one"),
-            Intercepted::Dropped(taken) => {
-                let error = Engine::dropped_error(engine, &taken)?;
+            Intercepted::Diverted(taken, diversion) => {
+                let suspended = self.suspend(&guard.event_loop)?;
+                Engine::divert(engine, taken, diversion)?;
+                return Ok(suspended);
+            }
+            Intercepted::Dropped(taken, error) => {
+                let error = Engine::dropped_error(engine, &taken, error)?;
                 (Outcome::Dropped, Err(observed(py, &taken, error)))
             }
             Intercepted::Failed(taken, error) => {

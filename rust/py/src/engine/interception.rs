@@ -4,6 +4,7 @@
 //! overtakes the one in its hands.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use ferrogen_core::{Outcome, Ticket};
 use pyo3::exceptions::PyRuntimeWarning;
@@ -13,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
+use super::diversion::Diversion;
 use super::engine::Engine;
 use super::messages::Taken;
 use super::settlement::{Completion, Ended, Work};
@@ -30,7 +32,9 @@ use crate::python;
 
 /// A message between two intervention handlers.
 pub(super) struct Interception {
-    taken: Taken,
+    pub(super) taken: Taken,
+    /// What they have made of its way.
+    pub(super) diversion: Option<Diversion>,
     /// The position of the next intervention handler.
     next: usize,
     /// The class of the current one, for a warning.
@@ -42,7 +46,10 @@ pub(super) struct Interception {
 /// The result of an interception.
 pub(super) enum Intercepted {
     Passed(Taken),
-    Dropped(Taken),
+    /// It goes another way, or later.
+    Diverted(Taken, Diversion),
+    /// With the error that the sender gets, if an intervention handler has given one.
+    Dropped(Taken, Option<PyErr>),
     Failed(Taken, PyErr),
     /// An intervention handler has suspended.
     Suspended,
@@ -51,7 +58,10 @@ pub(super) enum Intercepted {
 impl Intercepted {
     fn ticket(&self) -> Option<Ticket> {
         match self {
-            Self::Passed(taken) | Self::Dropped(taken) | Self::Failed(taken, _) => taken.ticket(),
+            Self::Passed(taken)
+            | Self::Diverted(taken, _)
+            | Self::Dropped(taken, _)
+            | Self::Failed(taken, _) => taken.ticket(),
             Self::Suspended => None,
         }
     }
@@ -64,6 +74,8 @@ type Arguments<'py> = (Bound<'py, PyAny>, &'py Bound<'py, PyTuple>, [Bound<'py, 
 enum Verdict {
     Pass,
     Drop,
+    /// It is dropped, and its sender gets this error.
+    Reject(PyErr),
 }
 
 impl Engine {
@@ -112,17 +124,18 @@ impl Engine {
         let mut pooled = this.borrow_task(&event_loop)?;
         let mut current = CurrentTask::new(&event_loop)?;
         current.enter(Some(pooled.task.bind(py)))?;
-        let mut interception = Interception { taken, next: 0, class: None, context: None };
+        let mut interception =
+            Interception { taken, diversion: None, next: 0, class: None, context: None };
         loop {
             let step = this.next_step(py, &mut interception, &mut pooled);
             let done = match step {
-                Ok(None) => match interception.into_taken(py) {
-                    Ok(taken) => Intercepted::Passed(taken),
-                    Err((taken, error)) => Intercepted::Failed(taken, error),
-                },
-                Ok(Some(Sent::Returned(revised))) => match interception.apply(&revised) {
+                Ok(None) => interception.into_passed(py),
+                Ok(Some(Sent::Returned(revised))) => match interception.apply(engine, &revised) {
                     Ok(Verdict::Pass) => continue,
-                    Ok(Verdict::Drop) => Intercepted::Dropped(interception.taken),
+                    Ok(Verdict::Drop) => Intercepted::Dropped(interception.taken, None),
+                    Ok(Verdict::Reject(error)) => {
+                        Intercepted::Dropped(interception.taken, Some(error))
+                    }
                     Err(error) => Intercepted::Failed(interception.taken, error),
                 },
                 Ok(Some(Sent::Yielded(yielded))) => {
@@ -207,8 +220,9 @@ impl Engine {
     ) -> PyResult<()> {
         match intercepted {
             Intercepted::Passed(taken) => Self::dispatch(engine, taken),
-            Intercepted::Dropped(taken) => {
-                let error = Self::dropped_error(engine, &taken)?;
+            Intercepted::Diverted(taken, diversion) => Self::divert(engine, taken, diversion),
+            Intercepted::Dropped(taken, error) => {
+                let error = Self::dropped_error(engine, &taken, error)?;
                 Self::refuse(engine, taken, error, Outcome::Dropped)
             }
             Intercepted::Failed(taken, error) => {
@@ -228,23 +242,29 @@ impl Engine {
     }
 
     /// The error that the sender of a dropped message gets; reports that it was dropped.
-    pub(super) fn dropped_error(engine: &Bound<'_, Self>, taken: &Taken) -> PyResult<PyErr> {
+    pub(super) fn dropped_error(
+        engine: &Bound<'_, Self>,
+        taken: &Taken,
+        given: Option<PyErr>,
+    ) -> PyResult<PyErr> {
         let py = engine.py();
+        let given = given.map(|error| error.into_value(py));
         let host = engine.get().host.bind(py);
         let error = match taken {
             Taken::Direct(_, direct) => {
                 let request = &direct.request;
-                let about = (&request.message, &request.sender, &request.to, "direct");
+                let about = (&request.message, &request.sender, &request.to, "direct", given);
                 host.call_method1(intern!(py, "dropped"), about)?
             }
             Taken::Published(_, envelope) => {
                 let envelope = envelope.bind(py).get();
                 let (message, sender) = (envelope.message(py), envelope.sender(py));
-                let about = (message, sender, envelope.topic_id(py), "published");
+                let about = (message, sender, envelope.topic_id(py), "published", given);
                 host.call_method1(intern!(py, "dropped"), about)?
             }
             Taken::Response(_, response) => {
-                let about = (&response.value, &response.agent_id, &response.recipient, "response");
+                let (sender, recipient) = (&response.agent_id, &response.recipient);
+                let about = (&response.value, sender, recipient, "response", given);
                 host.call_method1(intern!(py, "dropped"), about)?
             }
         };
@@ -282,11 +302,8 @@ impl Interception {
         engine: &Engine,
         py: Python<'py>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let interceptors = engine.interceptors.bind(py);
         let name = method_of(py, &self.taken);
-        // The list is the user's, and may change meanwhile.
-        while self.next < interceptors.len() {
-            let Ok(interceptor) = interceptors.get_item(self.next) else { break };
+        while let Some(interceptor) = engine.interceptor(py, self.next)? {
             self.next += 1;
             let is_traced = engine.is_traced.load(Ordering::Relaxed);
             let method = interceptor.getattr(name)?;
@@ -319,6 +336,36 @@ impl Interception {
                 envelope.bind(py).get().observer(py).map(|one| one.into_bound(py))
             }
             Taken::Response(..) => None,
+        }
+    }
+
+    fn into_passed(mut self, py: Python<'_>) -> Intercepted {
+        let diversion = self.diversion.take();
+        match (self.into_taken(py), diversion) {
+            (Ok(taken), None) => Intercepted::Passed(taken),
+            (Ok(taken), Some(diversion)) => Intercepted::Diverted(taken, diversion),
+            (Err((taken, error)), _) => Intercepted::Failed(taken, error),
+        }
+    }
+
+    /// Replaces the message or the response.
+    pub(super) fn replace(&mut self, py: Python<'_>, revised: Py<PyAny>) {
+        match &mut self.taken {
+            Taken::Direct(_, direct) => {
+                drop(std::mem::replace(&mut direct.request.message, revised));
+            }
+            Taken::Published(_, envelope) => envelope.bind(py).get().set_message(py, revised),
+            Taken::Response(_, response) => drop(std::mem::replace(&mut response.value, revised)),
+        }
+    }
+
+    /// Gives the message the token and the id that intervention handlers have read from its context.
+    pub(super) fn keep_context_fields(&mut self, py: Python<'_>) {
+        let Some(context) = self.context.take() else { return };
+        if let Taken::Direct(_, direct) = &mut self.taken {
+            let context = context.bind(py).get();
+            direct.request.cancellation_token = context.token_if_any(py);
+            direct.request.message_id = context.message_id_if_any(py);
         }
     }
 
@@ -395,23 +442,35 @@ impl Interception {
     }
 
     /// Applies what an intervention handler has returned.
-    fn apply(&mut self, revised: &Bound<'_, PyAny>) -> PyResult<Verdict> {
+    fn apply(
+        &mut self,
+        engine: &Bound<'_, Engine>,
+        revised: &Bound<'_, PyAny>,
+    ) -> PyResult<Verdict> {
         let py = revised.py();
         let drop_message = python::drop_message(py)?;
-        if revised.is(drop_message) || revised.get_type().is(drop_message) {
+        let class = revised.get_type();
+        if revised.is(drop_message) || class.is(drop_message) {
             return Ok(Verdict::Drop);
         }
         if revised.is_none() {
             self.warn_of_none(py)?;
-            return Ok(Verdict::Pass);
-        }
-        let revised = revised.clone().unbind();
-        match &mut self.taken {
-            Taken::Direct(_, direct) => {
-                drop(std::mem::replace(&mut direct.request.message, revised));
+        } else if class.is(python::reject(py)?) {
+            let error = revised.getattr(intern!(py, "error"))?;
+            return Ok(Verdict::Reject(PyErr::from_value(error)));
+        } else if class.is(python::redirect(py)?) {
+            self.redirect(engine, revised)?;
+        } else if class.is(python::delay(py)?) {
+            let seconds = revised.getattr(intern!(py, "seconds"))?.extract()?;
+            let delay = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+            let diversion = self.diversion.get_or_insert_default();
+            diversion.delay = Some(diversion.delay.unwrap_or_default().saturating_add(delay));
+            let message = revised.getattr(intern!(py, "message"))?;
+            if !message.is_none() {
+                self.replace(py, message.unbind());
             }
-            Taken::Published(_, envelope) => envelope.bind(py).get().set_message(py, revised),
-            Taken::Response(_, response) => drop(std::mem::replace(&mut response.value, revised)),
+        } else {
+            self.replace(py, revised.clone().unbind());
         }
         Ok(Verdict::Pass)
     }
@@ -424,7 +483,7 @@ impl Interception {
         result: PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Ended<'py>> {
         let (py, this) = (engine.py(), engine.get());
-        let verdict = result.and_then(|revised| self.apply(&revised));
+        let verdict = result.and_then(|revised| self.apply(engine, &revised));
         let intercepted = match verdict {
             Ok(Verdict::Pass) => match self.call_next(this, py) {
                 Ok(Some(coroutine)) => {
@@ -433,13 +492,11 @@ impl Interception {
                     let completion = Completion { engine, task, work: Work::Interception(self) };
                     return Ok(Ended::Next(completion, coroutine));
                 }
-                Ok(None) => match self.into_taken(py) {
-                    Ok(taken) => Intercepted::Passed(taken),
-                    Err((taken, error)) => Intercepted::Failed(taken, error),
-                },
+                Ok(None) => self.into_passed(py),
                 Err(error) => Intercepted::Failed(self.taken, error),
             },
-            Ok(Verdict::Drop) => Intercepted::Dropped(self.taken),
+            Ok(Verdict::Drop) => Intercepted::Dropped(self.taken, None),
+            Ok(Verdict::Reject(error)) => Intercepted::Dropped(self.taken, Some(error)),
             Err(error) => Intercepted::Failed(self.taken, error),
         };
         this.books.with(py, |books| books.machine.resume());
@@ -453,6 +510,7 @@ impl Interception {
 
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.taken.visit(visit)?;
+        self.diversion.as_ref().map_or(Ok(()), |diversion| diversion.visit(visit))?;
         visit.call(&self.class)?;
         visit.call(&self.context)
     }

@@ -234,6 +234,15 @@ impl Taken {
         }
     }
 
+    /// A message as the core queues it; a response is returned.
+    pub(super) fn into_payload(self) -> Result<(Ticket, Payload), Self> {
+        match self {
+            Self::Direct(ticket, direct) => Ok((ticket, Payload::Direct(direct))),
+            Self::Published(ticket, envelope) => Ok((ticket, Payload::Published(envelope))),
+            Self::Response(..) => Err(self),
+        }
+    }
+
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
             Self::Direct(_, direct) => direct.visit(visit),

@@ -5,7 +5,7 @@
 //! - [`call`], [`messages`], [`options`]: `send_message` and `publish_message` are called.
 //! - [`send`], [`future`], [`gather`]: the awaitable that they return, and its life as a future.
 //! - [`accept`], [`admission`], [`inline`]: the handler runs inline, or the message is queued.
-//! - [`interception`]: intervention handlers revise it.
+//! - [`interceptor_order`], [`interception`], [`diversion`]: intervention handlers revise it, or send it another way.
 //! - [`routing`]: the recipients of its topic.
 //! - [`backpressure`]: publishers that wait for room.
 //! - [`pump`], [`batch`]: queued messages and due deliveries, in batches.
@@ -30,6 +30,7 @@ mod cancellation;
 mod chain;
 mod deadlines;
 mod delays;
+mod diversion;
 #[allow(clippy::module_inception, reason = "the engine of the folder's name")]
 mod engine;
 mod execution;
@@ -38,6 +39,7 @@ mod gather;
 mod handlers;
 mod inline;
 mod interception;
+mod interceptor_order;
 mod invoke;
 mod lifecycle;
 mod messages;

@@ -363,6 +363,10 @@ impl Engine {
             leave();
             observer.call_method0(py, intern!(py, "routing"))?;
         }
+        if let Some(recipient) = envelope.get().recipient(py) {
+            let recipient = recipient.into_bound(py).cast_into::<AgentId>()?;
+            return Ok(Some(std::sync::Arc::new([recipient.unbind()])));
+        }
         let topic = envelope.get().topic_id(py).into_bound(py);
         let routed = this.recipients(&topic, &mut leave).and_then(|all| {
             if all.is_empty() {

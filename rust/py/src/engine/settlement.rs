@@ -158,7 +158,7 @@ impl Engine {
     }
 
     /// Settles a delivery that is settled elsewhere in the code than where its handler ends.
-    fn settle_delivery(
+    pub(super) fn settle_delivery(
         engine: &Bound<'_, Self>,
         delivery: DeliveryId,
         outcome: Outcome,
