@@ -24,11 +24,12 @@ from ._agents.routed import RoutedAgent
 from ._agents.streaming import stream
 from ._agents.subscribing import default_subscription, type_subscription, wildcard_subscription
 from ._agents.supervision import Supervision
-from ._core import AgentId, CancellationToken
+from ._core import AgentId, CancellationToken, Chain
 from ._core import __version__ as __version__
 from ._messaging.default_subscription import DefaultSubscription
 from ._messaging.function_call import FunctionCall
 from ._messaging.handler_context import MessageHandlerContext
+from ._messaging.inbox import Inbox
 from ._messaging.intervention import (
     DefaultInterventionHandler,
     Delay,
@@ -107,6 +108,7 @@ __all__ = [
     "BaseAgent",
     "CacheStore",
     "CancellationToken",
+    "Chain",
     "CircuitBreaker",
     "CircuitBreakerState",
     "ClosureAgent",
@@ -131,6 +133,7 @@ __all__ = [
     "GatheredResponses",
     "Image",
     "InMemoryStore",
+    "Inbox",
     "InterventionHandler",
     "MessageContext",
     "MessageHandlerContext",

@@ -14,6 +14,7 @@ from typing_extensions import Self, disjoint_base
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.retry_policy import RetryPolicy
+from ferrogen._messaging.inbox import Inbox
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
 from ferrogen._runtime.observation import Publication
@@ -179,6 +180,10 @@ class MessageContext:
     is_rpc: bool
     cancellation_token: CancellationToken
     message_id: str
+
+    @property
+    def inbox(self) -> Inbox:
+        """The messages that `runtime.steer` has sent to the running handler."""
 
     def __new__(
         cls,
@@ -402,6 +407,35 @@ class Engine:
         max_hops: int | None = None,
     ) -> Send:
         """Publish a message to a topic. See `AgentRuntime.publish_message`."""
+
+    # Steering.
+
+    def use_chains(self) -> None:
+        """Let messages inherit the chain that is set in the context of their senders."""
+
+    def cancel_agent(self, agent_id: AgentId) -> int:
+        """Cancel the handlers that run in an agent, and all that they have called.
+
+        Returns:
+            How many handlers run in it.
+        """
+
+    def cancel_chain(self, chain: Chain) -> int:
+        """Cancel the messages of a chain, also those that are sent later.
+
+        Returns:
+            How many handlers of it run.
+        """
+
+    def running_in(self, agent_id: AgentId) -> list[int]:
+        """Return the numbers of the deliveries whose handlers run in an agent."""
+
+    def runs(self, delivery: int) -> bool:
+        """Whether a delivery has not ended."""
+
+    @property
+    def current_delivery(self) -> int | None:
+        """The number of the delivery whose handler runs in the current task."""
 
     # Life cycle.
 

@@ -113,6 +113,7 @@ __all__ = [
     "HopLimitError",
     "ImageError",
     "MailboxFullError",
+    "MessageCancelledError",
     "MessageDroppedException",
     "MessageVersionError",
     "MissingDependencyError",
@@ -188,6 +189,10 @@ class MailboxFullError(UndeliverableException):
 
 class DeadlineExceededError(UndeliverableException, TimeoutError):
     """A message was not handled before its deadline. A handler that had begun was cancelled."""
+
+
+class MessageCancelledError(UndeliverableException):
+    """A message was cancelled by `runtime.cancel` before its handler began."""
 
 
 class HopLimitError(UndeliverableException, RuntimeError):

@@ -249,8 +249,8 @@ class BaseAgent(ABC, Agent):
             send, sender = self._runtime.send_message, self._id
         except AttributeError:
             send, sender = self.runtime.send_message, self.id  # which raise a clear error
-        if options:
-            send = functools.partial(send, **options)  # not every runtime has them
+        if options:  # not every runtime has them
+            send = functools.partial(send, **dict[str, Any](options))
         return send(
             message,
             sender=sender,
@@ -281,7 +281,9 @@ class BaseAgent(ABC, Agent):
         except AttributeError:
             publish, sender = self.runtime.publish_message, self.id
         if options:
-            publish = functools.partial(publish, **options)  # not every runtime has them
+            publish = functools.partial(
+                publish, **dict[str, Any](options)
+            )  # not every runtime has them
         return publish(message, topic_id, sender=sender, cancellation_token=cancellation_token)
 
     @overload

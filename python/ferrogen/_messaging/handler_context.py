@@ -10,6 +10,8 @@ from ferrogen._core import AgentId, Chain
 # At module level, so that the extension can set it without a context manager.
 MESSAGE_HANDLER_CONTEXT: ContextVar[AgentId] = ContextVar("MESSAGE_HANDLER_CONTEXT")
 CHAIN_CONTEXT: ContextVar[Chain | None] = ContextVar("CHAIN_CONTEXT")
+# The inboxes of the runtime whose handler runs.
+INBOXES_CONTEXT: ContextVar[Any] = ContextVar("INBOXES_CONTEXT")
 HANDLER_ATTEMPT: ContextVar[int] = ContextVar("HANDLER_ATTEMPT", default=1)
 
 

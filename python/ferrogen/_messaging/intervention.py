@@ -1,9 +1,9 @@
 """Intervention handlers, which can change or drop messages before they are queued."""
 
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, ClassVar, Protocol, final
 
+from ferrogen._agents.option_checks import check_number
 from ferrogen._core import AgentId
 from ferrogen._messaging.message_context import MessageContext
 from ferrogen._messaging.topic import TopicId
@@ -107,10 +107,7 @@ class Delay:
     message: Any = None
 
     def __post_init__(self) -> None:
-        given = self.seconds
-        is_number = isinstance(given, (int, float)) and not isinstance(given, bool)
-        if not is_number or not isfinite(given) or given < 0:
-            raise ValueError(f"seconds must be a finite number of at least 0; got {given!r}")
+        check_number("seconds", self.seconds, least=0, allowed="a number of seconds of at least 0")
 
 
 @final

@@ -18,6 +18,7 @@ from ferrogen.exceptions import (
     DeadlockError,
     HopLimitError,
     MailboxFullError,
+    MessageCancelledError,
     MessageDroppedException,
     NoSubscriberError,
     RecipientNotFoundError,
@@ -55,6 +56,8 @@ class DeadLetterCause(str, Enum):
     """The message would have waited for itself."""
     EXPIRED = "expired"
     """The deadline of the message passed while it was queued, or while its handler ran."""
+    CANCELLED = "cancelled"
+    """The message was cancelled by `runtime.cancel` before its handler began."""
     HOP_LIMIT = "hop_limit"
     """Too many messages led to this one."""
     CIRCUIT_OPEN = "circuit_open"
@@ -87,6 +90,7 @@ _CAUSES: tuple[tuple[type[Exception], DeadLetterCause], ...] = (
     (MailboxFullError, DeadLetterCause.MAILBOX_FULL),
     (DeadlineExceededError, DeadLetterCause.EXPIRED),
     (DeadlockError, DeadLetterCause.DEADLOCK),
+    (MessageCancelledError, DeadLetterCause.CANCELLED),
     (HopLimitError, DeadLetterCause.HOP_LIMIT),
     (AgentStoppedError, DeadLetterCause.AGENT_STOPPED),
     (CircuitOpenError, DeadLetterCause.CIRCUIT_OPEN),

@@ -21,6 +21,7 @@ from ferrogen.exceptions import (
     DeadlockError,
     HopLimitError,
     MailboxFullError,
+    MessageCancelledError,
     MessageDroppedException,
     NoSubscriberError,
     RecipientNotFoundError,
@@ -183,6 +184,13 @@ class EngineHost:
         )
         self.add_dead_letter(message, sender, to, message_id, error)
         return error
+
+    def cancelled(self, message: Any, to: AgentId | TopicId) -> MessageCancelledError:
+        """Create the error of a message that was cancelled before its handler began."""
+        return MessageCancelledError(
+            f"message {type(message).__name__} to {to} was cancelled before a handler began, by "
+            "runtime.cancel"
+        )
 
     def stopped(self, reason: str) -> RuntimeStoppedError:
         """Create the error of a message that was not handled before the runtime stopped."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any
 
 from ferrogen._core import Engine
+from ferrogen._messaging.handler_context import INBOXES_CONTEXT
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.exceptions import RuntimeStoppedError
 
 from .log import log
 from .loop_binding import LoopBinding
 from .observer import Observer
+from .steering import Inboxes
 
 __all__ = ["Lifecycle"]
 
@@ -34,6 +36,7 @@ class Lifecycle:
     """
 
     engine: Engine
+    inboxes: Inboxes
 
     def __init__(
         self, observer: Observer, kept: set[asyncio.Task[None]], *, raise_unhandled: bool
@@ -113,10 +116,16 @@ class Lifecycle:
         self.is_started = True
         self._was_used = True
         self.is_closed = False
-        context = copy_context()
-        self._observer.runtime_context = context
+        context = self._new_context()
         self._observer.is_traced = self._observer.tracing.is_recording()
         self.engine.open(loop, context, is_traced=self._observer.is_traced)
+
+    def _new_context(self) -> Context:
+        """The context of the runtime, of which handlers get copies."""
+        context = copy_context()
+        _ = context.run(INBOXES_CONTEXT.set, self.inboxes)
+        self._observer.runtime_context = context
+        return context
 
     async def stop(self) -> None:
         """Stop at once. Messages that no handler has started become dead letters.
@@ -243,8 +252,7 @@ class Lifecycle:
         self._was_used = True
         while self._error is None:
             if not self.is_started:
-                context = copy_context()
-                self._observer.runtime_context = context
+                context = self._new_context()
                 self._observer.is_traced = self._observer.tracing.is_recording()
                 self.engine.is_traced = self._observer.is_traced
                 self.engine.bind(loop, context)

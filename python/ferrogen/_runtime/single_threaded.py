@@ -44,6 +44,7 @@ from .lifetime import Lifetime
 from .observer import Observer
 from .replaying import Replayer
 from .scheduling import Scheduler
+from .steering import Inboxes, Steering
 from .subscription_handle import SubscriptionHandle
 from .supervisor import Supervisor
 
@@ -55,7 +56,7 @@ PLAIN_TASKS = "FERROGEN_PLAIN_TASKS"
 """The environment variable that enables task mode for all runtimes."""
 
 
-class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
+class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, Steering):
     """Runs agents on one event loop: messages are taken in order, handlers run concurrently.
 
     Args:
@@ -177,6 +178,7 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection):
         self._agents.engine = self._engine
         self._builder.engine = self._engine
         self._lifecycle.engine = self._engine
+        self._inboxes = self._lifecycle.inboxes = Inboxes(self._engine)
         if publish_dead_letters:
             self._dead_letters.notify = DeadLetterPublisher(self._routes, self._engine)
         observer.find_agent = self._instance

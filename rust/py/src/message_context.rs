@@ -246,6 +246,13 @@ impl MessageContext {
         self.write(py, |fields| &mut fields.message_id, value);
     }
 
+    #[getter]
+    #[expect(clippy::unused_self, reason = "it is that of the handler that runs")]
+    fn inbox<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let steering = py.import(intern!(py, "ferrogen._runtime.steering"))?;
+        steering.call_method0(intern!(py, "current_inbox"))
+    }
+
     fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let py = slf.py();
         if !slf.get_type().is(other.get_type()) {

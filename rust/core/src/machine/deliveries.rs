@@ -202,6 +202,24 @@ impl<P> Machine<P> {
         self.ledger.deliveries.get(delivery).map(|delivery| delivery.agent)
     }
 
+    /// The deliveries whose handlers run, with their agents.
+    pub fn running(&self) -> impl Iterator<Item = (AgentSlot, DeliveryId)> {
+        let all = self.ledger.deliveries.iter();
+        let running = all.filter(|(_, delivery)| delivery.stage == DeliveryStage::Running);
+        running.map(|(id, delivery)| (delivery.agent, id))
+    }
+
+    /// Whether a delivery is one of these, or was called by one of them, directly or through others.
+    #[must_use]
+    pub fn is_called_by(
+        &self,
+        delivery: DeliveryId,
+        is_caller: impl Fn(DeliveryId) -> bool,
+    ) -> bool {
+        let caller = |id: &DeliveryId| self.ledger.deliveries.get(*id)?.caller;
+        std::iter::successors(Some(delivery), caller).any(is_caller)
+    }
+
     /// Reports that the caller of a delivery no longer waits for it. Ignored if it has ended.
     pub fn abandon(&mut self, delivery: DeliveryId) {
         self.ledger.detach(delivery);

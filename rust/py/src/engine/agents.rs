@@ -45,18 +45,21 @@ pub(super) enum ContextSource<'py> {
 impl Invocation<'_> {
     /// Applies the options of the message.
     #[inline]
-    pub(super) fn apply(&mut self, options: Option<HandlerOptions>) {
+    pub(super) fn apply(&mut self, engine: &Engine, options: Option<HandlerOptions>) {
         if let Some(options) = options {
-            self.apply_given(options);
+            self.apply_given(engine, options);
         }
     }
 
     #[cold]
-    fn apply_given(&mut self, HandlerOptions { retry, chain }: HandlerOptions) {
+    fn apply_given(&mut self, engine: &Engine, HandlerOptions { retry, chain }: HandlerOptions) {
         if let Some(retry) = retry {
             self.entry_point = EntryPoint::Function(retry.into_bound(self.agent.py()));
         }
         if let Some(chain) = chain {
+            if let Some(root) = chain.get().root() {
+                engine.note_chain(self.agent.py(), self.delivery, root);
+            }
             let source = self.context.take();
             self.context = source.map(|source| ContextSource::Chained(Box::new(source), chain));
         }

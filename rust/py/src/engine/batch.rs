@@ -231,8 +231,10 @@ impl<'a, 'py> Batch<'a, 'py> {
         let start = Start::Recipient { ticket, caller: None };
         this.begin(recipient, start, &mut place)?;
         let Some(mut invocation) = place else { return Ok(Progress::Refused) };
-        invocation
-            .apply(envelope.get().options(py, |options| options.of_handler(py, options.chain())));
+        invocation.apply(
+            this,
+            envelope.get().options(py, |options| options.of_handler(py, options.chain())),
+        );
         if envelope.get().observer(py).is_some() {
             self.leave();
             Engine::count_delivery(envelope, true)?;
@@ -318,7 +320,7 @@ impl<'a, 'py> Batch<'a, 'py> {
             return Ok(Progress::Ended);
         }
         let mut invocation = this.invocation(py, slot, delivery)?;
-        invocation.apply(payload.of_handler(py));
+        invocation.apply(this, payload.of_handler(py));
         this.books.with(py, |books| books.machine.begun(delivery));
         match payload {
             Payload::Direct(direct) => self.run_direct(&mut invocation, direct),

@@ -1,5 +1,7 @@
 //! Cancellation of a send: by its sender, by its token, at its deadline.
 
+use std::sync::atomic::Ordering;
+
 use ferrogen_core::DeliveryId;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
@@ -10,6 +12,7 @@ use super::engine::Engine;
 use super::execution::Execution;
 use super::future::{Outcome, Phase};
 use super::send::Send;
+use super::steering::is_cancelling_all;
 
 /// How many turns of the event loop a handler has to see that its message is cancelled by a token: a cancelled
 /// task that it awaits takes two.
@@ -38,6 +41,7 @@ impl Send {
             }
         })?;
         if is_over {
+            this.cancel_called(py)?;
             this.abandon_delivery(py)?;
             Self::call_back(slf)?;
         }
@@ -61,6 +65,26 @@ impl Send {
             (before, std::mem::replace(&mut future.handler, handler))
         });
         drop(before);
+    }
+
+    /// Cancels its handler, or withdraws its message, if its sender is cancelled with all that it has called.
+    fn cancel_called(&self, py: Python<'_>) -> PyResult<()> {
+        let is_cancelling_all = is_cancelling_all();
+        let called = self.if_future(py, |one| {
+            let handler = one.handler.as_ref().map(|handler| handler.clone_ref(py));
+            one.is_withdrawn = is_cancelling_all && handler.is_none();
+            let (engine, delivery) = one.delivery.as_ref()?;
+            Some((engine.clone_ref(py), *delivery, handler?))
+        });
+        let Some(Some((engine, delivery, handler))) = called else { return Ok(()) };
+        let (engine, handler) = (engine.get(), handler.get());
+        if is_cancelling_all {
+            engine.cancel_called(py, handler, delivery)
+        } else if engine.is_steered.load(Ordering::Relaxed) {
+            engine.cancel_called_by_task(py, handler, delivery)
+        } else {
+            Ok(())
+        }
     }
 
     /// Its sender does not wait for the delivery any more.

@@ -34,7 +34,7 @@ struct Hops {
 /// One message of a chain. Its handlers have it in their contexts.
 #[pyclass(frozen, weakref, module = "ferrogen._core")]
 pub(crate) struct Chain {
-    pub(super) root: Option<Arc<Root>>,
+    root: Option<Arc<Root>>,
     pub(super) deadline: Option<Time>,
     hops: Option<Hops>,
 }
@@ -59,7 +59,7 @@ impl Chain {
     }
 
     #[getter]
-    fn is_cancelled(&self) -> bool {
+    pub(super) fn is_cancelled(&self) -> bool {
         self.root.as_ref().is_some_and(|root| root.is_cancelled.load(Ordering::Relaxed))
     }
 
@@ -67,6 +67,12 @@ impl Chain {
         let Some(hops) = &self.hops else { return Ok(()) };
         visit.call(&hops.sender)?;
         visit.call(&hops.before)
+    }
+}
+
+impl Chain {
+    pub(super) fn root(&self) -> Option<Arc<Root>> {
+        self.root.clone()
     }
 }
 
@@ -107,6 +113,9 @@ impl Engine {
         let inherited = value_of(python::chain_context(py)?)?;
         let inherited = inherited.and_then(|one| one.cast_into::<Chain>().ok());
         let before = inherited.as_ref().map(Bound::get);
+        if let Some(before) = before {
+            self.check_chain(py, before, request)?;
+        }
         let own = match options.timeout() {
             Some(timeout) => {
                 let asyncio = py.import(intern!(py, "asyncio"))?;

@@ -17,7 +17,6 @@ use super::agents::now;
 use super::engine::Engine;
 use super::execution::Execution;
 use super::messages::{Payload, Request, Taken};
-use super::options::MessageOptions;
 use super::send::Send;
 use crate::publish_envelope::PublishEnvelope;
 
@@ -174,19 +173,13 @@ impl Engine {
         if !this.uses_chains.load(Ordering::Relaxed) {
             return Ok(Some(taken));
         }
-        let deadline = match &taken {
-            Taken::Direct(_, direct) => direct.request.options.deadline(),
-            Taken::Published(_, envelope) => envelope.get().options(py, MessageOptions::deadline),
-            Taken::Response(..) => None,
-        };
-        if !this.has_passed(py, deadline)? {
-            return Ok(Some(taken));
-        }
         let (ticket, payload) = match taken.into_payload() {
             Ok(message) => message,
             Err(response) => return Ok(Some(response)),
         };
-        let error = this.expired_error(py, &payload)?;
+        let Some(error) = this.lateness(py, &payload)? else {
+            return Ok(Some(Taken::of(ticket, payload)));
+        };
         let dropped = this.dead_letter(py, &payload, error.bind(py));
         if let Payload::Published(envelope) = &payload {
             Self::routed(engine, envelope.bind(py))?;
@@ -206,21 +199,17 @@ impl Engine {
         if !this.uses_chains.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        if !this.has_passed(py, payload.deadline(py))? {
-            return Ok(false);
-        }
-        let error = this.expired_error(py, payload)?;
+        let Some(error) = this.lateness(py, payload)? else { return Ok(false) };
         Self::refuse_delivery(engine, delivery, payload, error.bind(py))?;
         Ok(true)
     }
 
-    fn expired_error(&self, py: Python<'_>, payload: &Payload) -> PyResult<Py<PyAny>> {
-        let to = match payload {
-            Payload::Direct(direct) => direct.request.to.clone_ref(py),
-            Payload::Published(envelope) => envelope.get().topic_id(py),
-            Payload::Response(response) => response.agent_id.clone_ref(py).into_any(),
-        };
-        self.deadline_error(py, &payload.message(py), &to)
+    /// The error of a message that is not to be handled any more: its deadline has passed, or it was cancelled.
+    fn lateness(&self, py: Python<'_>, payload: &Payload) -> PyResult<Option<Py<PyAny>>> {
+        if self.has_passed(py, payload.deadline(py))? {
+            return self.deadline_error(py, &payload.message(py), &payload.to(py)).map(Some);
+        }
+        self.cancelled_error(py, payload)
     }
 
     /// The error of a handler of a published message: its deadline, if it was cancelled for that.

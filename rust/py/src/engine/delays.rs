@@ -24,12 +24,7 @@ impl Engine {
         })?;
         let when = now(&event_loop)?.checked_add(delay).unwrap_or(Time::MAX);
         let ticket = this.books.with(py, |books| books.machine.hold());
-        let taken = match payload {
-            Payload::Direct(direct) => Taken::Direct(ticket, direct),
-            Payload::Published(envelope) => Taken::Published(ticket, envelope),
-            Payload::Response(_) => unreachable!("a response has no delay of its own"),
-        };
-        Self::queue_at(engine, taken, false, when)
+        Self::queue_at(engine, Taken::of(ticket, payload), false, when)
     }
 
     /// Queues a message whose ticket is held, or a response, at a later time. If the intervention handlers have seen

@@ -21,6 +21,7 @@ use super::options::MessageOptions;
 use super::pump::Timer;
 use super::routing::{RecipientCache, RemainingRecipients};
 use super::send::Send;
+use super::steering::Steering;
 use super::task_pool::PooledTask;
 use crate::interpreter::GilMutex;
 use crate::interpreter::threads::ThreadOfProcess;
@@ -97,6 +98,7 @@ pub(crate) struct Engine {
     pub(super) running: GilMutex<Option<Running>>,
     pub(super) deadlines: GilMutex<Deadlines>,
     pub(super) blocked: GilMutex<BlockedMessages>,
+    pub(super) steering: GilMutex<Steering>,
     // Read with each message, and so not in the state.
     /// How many handlers run inside one another.
     pub(super) depth: AtomicU32,
@@ -104,6 +106,8 @@ pub(crate) struct Engine {
     pub(super) idle_is_awaited: AtomicBool,
     /// Whether messages may inherit something from those that their senders handle.
     pub(super) uses_chains: AtomicBool,
+    /// Whether handlers have ever been cancelled with all that they have called.
+    pub(super) is_steered: AtomicBool,
     /// Whether agents of some type let their senders wait for room.
     pub(super) uses_backpressure: AtomicBool,
     /// How many messages a chain has at most, unless its first message says so.
@@ -158,10 +162,12 @@ impl Engine {
             running: GilMutex::new(None),
             deadlines: GilMutex::new(Deadlines::default()),
             blocked: GilMutex::new(BlockedMessages::new()),
+            steering: GilMutex::default(),
             depth: AtomicU32::new(0),
             is_traced: AtomicBool::new(false),
             idle_is_awaited: AtomicBool::new(false),
             uses_chains: AtomicBool::new(max_hops.is_some()),
+            is_steered: AtomicBool::new(false),
             uses_backpressure: AtomicBool::new(false),
             max_hops,
             remaining: RemainingRecipients::none(),

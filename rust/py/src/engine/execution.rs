@@ -231,6 +231,15 @@ impl Execution {
         self.inner.with(py, |inner| inner.completion.as_mut().map(look))
     }
 
+    /// The delivery of its handler, if that is suspended or has not begun.
+    pub(super) fn delivery(&self, py: Python<'_>) -> Option<DeliveryId> {
+        self.inner.with(py, |inner| match (&inner.stage, &inner.completion) {
+            (Stage::Unstarted(handler), _) => Some(handler.delivery),
+            (_, Some(completion)) => completion.delivery(),
+            _ => None,
+        })
+    }
+
     /// Cancels the suspended handler of a delivery. Returns whether it still has that delivery.
     pub(super) fn cancel_handler(&self, py: Python<'_>, delivery: DeliveryId) -> PyResult<bool> {
         match self.with_completion(py, |completion| completion.running(py)).flatten() {

@@ -103,13 +103,16 @@ pub(super) struct Future {
     callbacks: Vec<(Py<PyAny>, Py<PyAny>)>,
     /// Its deadline, while that is watched.
     pub(super) deadline: Option<Box<(Py<Engine>, DeadlineKey)>>,
+    /// Whether its message is not to be handled any more.
+    pub(super) is_withdrawn: bool,
 }
 
 impl Future {
     pub(super) fn new(phase: Phase, waiting: Waiting, event_loop: &Bound<'_, PyAny>) -> Self {
         let event_loop = event_loop.clone().unbind();
         let (delivery, handler, callbacks, deadline) = (None, None, Vec::new(), None);
-        Self { phase, waiting, event_loop, delivery, handler, callbacks, deadline }
+        let is_withdrawn = false;
+        Self { phase, waiting, event_loop, delivery, handler, callbacks, deadline, is_withdrawn }
     }
 
     pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {

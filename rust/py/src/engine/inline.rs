@@ -82,7 +82,7 @@ impl<'py> Sending<'_, 'py> {
             }
         }
         let Some(invocation) = &mut place else { return Ok(None) };
-        invocation.apply(self.request.options.of_handler(py, self.chain.as_ref()));
+        invocation.apply(engine, self.request.options.of_handler(py, self.chain.as_ref()));
         let observation = if self.is_observed {
             // The sender reports it, not the handler.
             current.leave();
@@ -177,7 +177,7 @@ impl<'py> Sending<'_, 'py> {
             Engine::dispatch(self.engine, Taken::Direct(ticket, direct))?;
             return Ok(suspended);
         };
-        invocation.apply(self.request.options.of_handler(py, self.chain.as_ref()));
+        invocation.apply(engine, self.request.options.of_handler(py, self.chain.as_ref()));
         let settled = engine.books.with(py, |books| books.machine.settle(ticket, Outcome::Handled));
         settled.map_err(raised)?;
         let DirectMessage { request, observation, .. } = *direct;

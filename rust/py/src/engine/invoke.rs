@@ -1,5 +1,6 @@
 //! Invocation: a handler is called and stepped once, inline or in a task of its own.
 
+use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -204,6 +205,11 @@ impl Unstarted {
         let event_loop = execution.get().event_loop(py);
         let task = current_task::get(&event_loop)?;
         let called = (|| {
+            if let Delivered::Direct(direct) = &self.delivered
+                && direct.send.get().is_withdrawn(py)
+            {
+                return Err(CancelledError::new_err(()));
+            }
             let (message, context) = self.delivered.arguments(py)?;
             self.delivered.observation().begin(&context)?;
             let is_rpc = matches!(self.delivered, Delivered::Direct(_));

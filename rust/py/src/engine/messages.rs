@@ -174,6 +174,15 @@ impl Payload {
         self.options(py, MessageOptions::deadline)
     }
 
+    /// The agent or the topic that it is for.
+    pub(super) fn to(&self, py: Python<'_>) -> Py<PyAny> {
+        match self {
+            Self::Direct(direct) => direct.request.to.clone_ref(py),
+            Self::Published(envelope) => envelope.get().topic_id(py),
+            Self::Response(response) => response.agent_id.clone_ref(py).into_any(),
+        }
+    }
+
     /// The user's message.
     pub(super) fn message(&self, py: Python<'_>) -> Py<PyAny> {
         match self {
@@ -231,6 +240,15 @@ impl Taken {
         match self {
             Self::Direct(ticket, _) | Self::Published(ticket, _) => Some(*ticket),
             Self::Response(..) => None,
+        }
+    }
+
+    /// A message that was taken.
+    pub(super) fn of(ticket: Ticket, payload: Payload) -> Self {
+        match payload {
+            Payload::Direct(direct) => Self::Direct(ticket, direct),
+            Payload::Published(envelope) => Self::Published(ticket, envelope),
+            Payload::Response(_) => unreachable!("a response has no ticket"),
         }
     }
 

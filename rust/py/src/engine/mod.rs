@@ -14,6 +14,7 @@
 //! - [`execution`], [`waiter`], [`suspension`]: it suspends, and is resumed.
 //! - [`chain`], [`delays`], [`deadlines`], [`cancellation`]: what messages inherit; messages that are queued later; they
 //!   are not handled in time, or cancelled.
+//! - [`steering`]: running handlers and chains are cancelled from outside.
 //! - [`settlement`], [`observer`]: it ends; the sender gets the response, and observers see it.
 //!
 //! [`engine`] has the state, and the methods that accept messages; [`lifecycle`], what else Python calls.
@@ -50,6 +51,7 @@ mod pump;
 mod routing;
 mod send;
 mod settlement;
+mod steering;
 mod suspension;
 mod task_pool;
 mod unknown;

@@ -209,7 +209,7 @@ impl Engine {
     ) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
         let mut invocation = this.invocation(py, slot, delivery)?;
-        invocation.apply(payload.of_handler(py));
+        invocation.apply(this, payload.of_handler(py));
         let Invocation { agent_id, agent, entry_point, context, .. } = invocation;
         let own_id = agent_id.clone();
         let mut deadline = None;

@@ -97,6 +97,21 @@ impl Completion {
         }
     }
 
+    /// The delivery of a handler.
+    pub(super) fn delivery(&self) -> Option<DeliveryId> {
+        match &self.work {
+            Work::Handler(work) => Some(work.delivery),
+            Work::Interception(_) => None,
+        }
+    }
+
+    /// The agent that awaits the response of a handler.
+    pub(super) fn sender<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let Work::Handler(work) = &self.work else { return None };
+        let Reply::Sender { recipient, .. } = &work.reply else { return None };
+        recipient.as_ref().map(|sender| sender.bind(py).clone())
+    }
+
     /// The engine, the delivery and the task of a handler.
     pub(super) fn running<'py>(
         &self,
