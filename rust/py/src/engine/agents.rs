@@ -377,6 +377,11 @@ impl Engine {
     }
 }
 
+/// The event loop that runs in this thread.
+pub(super) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    py.import(intern!(py, "asyncio"))?.call_method0(intern!(py, "get_running_loop"))
+}
+
 /// The time of an event loop, as the core's.
 pub(super) fn now(event_loop: &Bound<'_, PyAny>) -> PyResult<core::Time> {
     let seconds: f64 = event_loop.call_method0(intern!(event_loop.py(), "time"))?.extract()?;

@@ -10,7 +10,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::agents::now;
+use super::agents::{now, running_loop};
 use super::engine::Engine;
 use super::messages::Request;
 use crate::interpreter::context::value_of;
@@ -117,11 +117,7 @@ impl Engine {
             self.check_chain(py, before, request)?;
         }
         let own = match options.timeout() {
-            Some(timeout) => {
-                let asyncio = py.import(intern!(py, "asyncio"))?;
-                let event_loop = asyncio.call_method0(intern!(py, "get_running_loop"))?;
-                now(&event_loop)?.checked_add(timeout)
-            }
+            Some(timeout) => now(&running_loop(py)?)?.checked_add(timeout),
             None => None,
         };
         let hops = self.count_hop(py, request, inherited.as_ref())?;

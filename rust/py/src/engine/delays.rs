@@ -1,10 +1,9 @@
 //! Delays: messages that are queued at a later time. They are accepted, and so the runtime is not idle meanwhile.
 
 use ferrogen_core::{Outcome, Time};
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::agents::now;
+use super::agents::{now, running_loop};
 use super::deadlines::{Deadlines, Watched};
 use super::engine::Engine;
 use super::messages::{Payload, Taken};
@@ -19,9 +18,7 @@ impl Engine {
             this.books.with(py, |books| books.machine.accept(payload, class));
             return Ok(());
         };
-        let event_loop = this.bound_loop(py).ok_or_else(|| {
-            PyRuntimeError::new_err("a message with a delay needs a running event loop")
-        })?;
+        let event_loop = running_loop(py)?;
         let when = now(&event_loop)?.checked_add(delay).unwrap_or(Time::MAX);
         let ticket = this.books.with(py, |books| books.machine.hold());
         Self::queue_at(engine, Taken::of(ticket, payload), false, when)

@@ -11,7 +11,11 @@ use crate::interpreter::threads::ThreadOfProcess;
 
 #[pymethods]
 impl Engine {
-    fn bind(slf: &Bound<'_, Self>, event_loop: Bound<'_, PyAny>, context: Py<PyAny>) {
+    fn bind(
+        slf: &Bound<'_, Self>,
+        event_loop: Bound<'_, PyAny>,
+        context: Py<PyAny>,
+    ) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         let base = this.books.with(py, |books| books.set_base(context.clone_ref(py)));
         let before = this.state.with(py, |state| {
@@ -19,6 +23,8 @@ impl Engine {
             (state.event_loop.replace(event_loop.unbind()), state.context.replace(context))
         });
         drop((base, before));
+        // Messages with a delay may have been accepted before.
+        Self::set_timer(slf)
     }
 
     #[pyo3(signature = (event_loop, context, *, is_traced))]
