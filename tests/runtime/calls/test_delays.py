@@ -21,9 +21,9 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-@pytest.fixture(params=[False, True], ids=["inline", "tasks"])
-async def runtime(request):
-    async with SingleThreadedAgentRuntime(task_mode=request.param) as runtime:
+@pytest.fixture
+async def runtime():
+    async with SingleThreadedAgentRuntime() as runtime:
         yield runtime
 
 

@@ -43,13 +43,11 @@ async def started(how, **options):
 
 
 PING = AgentId("player", "ping")
-modes = pytest.mark.parametrize("task_mode", [False, True], ids=["inline", "tasks"])
 
 
-@modes
 @pytest.mark.parametrize("how", ["send", "gather", "task", "runtime"])
-async def test_a_loop_of_sends_ends(how, task_mode):
-    runtime, seen = await started(how, task_mode=task_mode)
+async def test_a_loop_of_sends_ends(how):
+    runtime, seen = await started(how)
     with pytest.raises(HopLimitError) as got:
         await runtime.send_message("ball", PING, max_hops=4)
     assert seen == ["ping", "pong", "ping", "pong"]
@@ -66,9 +64,8 @@ async def test_a_loop_of_sends_ends(how, task_mode):
     await runtime.close()
 
 
-@modes
-async def test_a_loop_of_publications_ends(task_mode):
-    runtime, seen = await started("publish", task_mode=task_mode, max_hops=6)
+async def test_a_loop_of_publications_ends():
+    runtime, seen = await started("publish", max_hops=6)
     await runtime.publish_message("ball", TopicId("balls", "ping"))
     await runtime.stop_when_idle()
     assert len(seen) == 6

@@ -17,9 +17,9 @@ from ..function_agents import register
 ONCE_MORE = RetryPolicy(attempts=2, initial_delay=1.0, jitter="none")
 
 
-@pytest.fixture(params=[False, True], ids=["inline", "tasks"])
-async def runtime(request):
-    async with SingleThreadedAgentRuntime(task_mode=request.param) as runtime:
+@pytest.fixture
+async def runtime():
+    async with SingleThreadedAgentRuntime() as runtime:
         await runtime.add_subscription(TypeSubscription("orders", "clerk"))
         yield runtime
 

@@ -1,6 +1,7 @@
 //! Examples of each part of the core. The properties are in `tests/properties`.
 
 mod agents;
+mod backpressure;
 mod deadlock;
 mod deliveries;
 mod drain;

@@ -13,6 +13,7 @@ use slotmap::{Key, KeyData, SecondaryMap};
 use super::chain::{Chain, Root};
 use super::engine::Engine;
 use super::execution::Execution;
+use super::future::Phase;
 use super::messages::{Payload, Request};
 use super::send::Send;
 use crate::agent_id::AgentId;
@@ -23,7 +24,8 @@ use crate::interpreter::current_task;
 pub(super) struct Steering {
     /// The chains that deliveries belong to. Entries of deliveries that have ended are replaced by later ones.
     chains: SecondaryMap<DeliveryId, Arc<Root>>,
-    /// The deliveries that were cancelled, each with all that it has called, until they have ended.
+    /// The deliveries that were cancelled, each with all that it has called. Those that have ended leave with the
+    /// next cancellation.
     cancelling: HashSet<DeliveryId>,
 }
 
@@ -50,7 +52,10 @@ impl Engine {
         payload: &Payload,
     ) -> PyResult<Option<Py<PyAny>>> {
         let is_withdrawn = match payload {
-            Payload::Direct(direct) => direct.send.get().is_withdrawn(py),
+            Payload::Direct(direct) => {
+                let send = direct.send.get();
+                send.is_withdrawn(py) || self.was_cancelled(py, direct.caller) && send.is_over(py)
+            }
             _ => false,
         };
         let root =
@@ -60,6 +65,14 @@ impl Engine {
         }
         let to = payload.to(py);
         self.host.call_method1(py, intern!(py, "cancelled"), (payload.message(py), to)).map(Some)
+    }
+
+    /// Whether a handler was cancelled with all that it has called.
+    fn was_cancelled(&self, py: Python<'_>, delivery: Option<DeliveryId>) -> bool {
+        self.is_steered.load(Ordering::Relaxed)
+            && delivery.is_some_and(|one| {
+                self.steering.with(py, |steering| steering.cancelling.contains(&one))
+            })
     }
 
     /// Refuses a message of a chain that is cancelled.
@@ -223,5 +236,10 @@ impl Send {
     /// Whether its message is not to be handled: its sender was cancelled with all that it has called.
     pub(super) fn is_withdrawn(&self, py: Python<'_>) -> bool {
         self.if_future(py, |future| future.is_withdrawn) == Some(true)
+    }
+
+    /// Whether nobody waits for its response any more.
+    fn is_over(&self, py: Python<'_>) -> bool {
+        self.if_future(py, |future| matches!(future.phase, Phase::Done(_))).unwrap_or(true)
     }
 }
