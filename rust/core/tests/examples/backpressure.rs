@@ -19,7 +19,7 @@ fn agents() -> (Machine<&'static str>, [AgentSlot; 2]) {
     let agent_type = Names::default().intern("writer");
     let mut machine = Machine::default();
     machine.configure(agent_type, WAITS);
-    let slots = ["one", "two"].map(|key| machine.enter(agent_type, key).unwrap());
+    let slots = ["one", "two"].map(|key| machine.enter(agent_type, key).expect("it is placed"));
     (machine, slots)
 }
 
@@ -29,8 +29,9 @@ fn place(
     awaits: Awaits,
 ) -> Placement<&'static str> {
     let ticket = machine.hold();
-    let placed = machine.place(slot, ticket, "news", SchedulingClass::NORMAL, awaits).unwrap();
-    machine.settle(ticket, Outcome::Handled).unwrap();
+    let placed =
+        machine.place(slot, ticket, "news", SchedulingClass::NORMAL, awaits).expect("it is placed");
+    machine.settle(ticket, Outcome::Handled).expect("it is placed");
     placed
 }
 
@@ -43,7 +44,7 @@ fn blocked(machine: &mut Machine<&'static str>, slot: AgentSlot, awaits: Awaits)
 
 /// A running delivery of each agent, and one that fills its mailbox.
 fn fill(machine: &mut Machine<&'static str>, slots: [AgentSlot; 2]) -> [DeliveryId; 2] {
-    let running = slots.map(|slot| machine.start(slot, None).unwrap());
+    let running = slots.map(|slot| machine.start(slot, None).expect("it is free"));
     for slot in slots {
         assert!(matches!(place(machine, slot, Awaits::Nothing), Placement::Queued(_)));
     }
