@@ -285,8 +285,26 @@ class PublishEnvelope:
 class Chain:
     """What messages inherit from the handlers that send them: a deadline, a limit of hops.
 
+    `runtime.chain()` makes one, and `runtime.cancel` cancels all its messages.
+
     Args:
         before: The chain that it continues.
+
+    Example:
+        ```python
+        import asyncio
+
+        from ferrogen import SingleThreadedAgentRuntime
+
+        async def main() -> None:
+            runtime = SingleThreadedAgentRuntime()
+            with runtime.chain() as chain:
+                print("messages that are sent here belong to it")
+            runtime.cancel(chain)
+            assert chain.is_cancelled
+
+        asyncio.run(main())
+        ```
     """
 
     def __new__(cls, before: Chain | None) -> Self: ...
