@@ -16,14 +16,20 @@ use crate::message_context::{ContextFields, MessageContext, new_message_id, new_
 struct Fields {
     message: Py<PyAny>,
     topic_id: Py<PyAny>,
-    /// The only recipient, in place of the subscribers of the topic.
-    recipient: Option<Py<PyAny>>,
     sender: Option<Py<PyAny>>,
     /// The observer of the message, if it is logged or traced.
     observer: Option<Py<PyAny>>,
     cancellation_token: Option<Py<PyAny>>,
     message_id: Option<Py<PyAny>>,
     options: MessageOptions,
+    /// What is unusual about its delivery.
+    delivery: Option<Box<Delivery>>,
+}
+
+#[derive(Default)]
+struct Delivery {
+    /// The only recipient, in place of the subscribers of the topic.
+    recipient: Option<Py<PyAny>>,
     /// Who waits until it has its places.
     publisher: Option<Box<Publisher>>,
 }
@@ -117,17 +123,24 @@ impl PublishEnvelope {
     }
 
     /// The only recipient, if there is one in place of the subscribers.
+    #[inline]
     pub(crate) fn recipient(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.read(py, |fields| &fields.recipient)
+        self.with(py, |fields| {
+            fields.delivery.as_ref()?.recipient.as_ref().map(|one| one.clone_ref(py))
+        })
     }
 
     pub(crate) fn set_recipient(&self, py: Python<'_>, recipient: Option<Py<PyAny>>) {
-        let before = self.with(py, |fields| std::mem::replace(&mut fields.recipient, recipient));
+        let before = self.with(py, |fields| {
+            std::mem::replace(&mut fields.delivery.get_or_insert_default().recipient, recipient)
+        });
         drop(before);
     }
 
     pub(crate) fn set_publisher(&self, py: Python<'_>, publisher: Publisher) {
-        let before = self.with(py, |fields| fields.publisher.replace(Box::new(publisher)));
+        let before = self.with(py, |fields| {
+            fields.delivery.get_or_insert_default().publisher.replace(Box::new(publisher))
+        });
         drop(before);
     }
 
@@ -137,11 +150,11 @@ impl PublishEnvelope {
         py: Python<'_>,
         look: impl FnOnce(&mut Publisher) -> R,
     ) -> Option<R> {
-        self.with(py, |fields| fields.publisher.as_deref_mut().map(look))
+        self.with(py, |fields| fields.delivery.as_mut()?.publisher.as_deref_mut().map(look))
     }
 
     pub(crate) fn take_publisher(&self, py: Python<'_>) -> Option<Box<Publisher>> {
-        self.with(py, |fields| fields.publisher.take())
+        self.with(py, |fields| fields.delivery.as_mut()?.publisher.take())
     }
 
     fn read(&self, py: Python<'_>, field: fn(&Fields) -> &Option<Py<PyAny>>) -> Option<Py<PyAny>> {
@@ -169,13 +182,12 @@ impl PublishEnvelope {
         let fields = Fields {
             message,
             topic_id,
-            recipient: None,
             sender,
             observer,
             cancellation_token,
             message_id,
             options,
-            publisher: None,
+            delivery: None,
         };
         Self { fields: GilMutex::new(Some(fields)) }
     }
@@ -235,12 +247,14 @@ impl PublishEnvelope {
             let Some(fields) = fields else { return Ok(()) };
             visit.call(&fields.message)?;
             visit.call(&fields.topic_id)?;
-            visit.call(&fields.recipient)?;
             visit.call(&fields.sender)?;
             visit.call(&fields.observer)?;
             visit.call(&fields.cancellation_token)?;
             visit.call(&fields.message_id)?;
-            fields.publisher.as_ref().map_or(Ok(()), |publisher| publisher.visit(&visit))?;
+            if let Some(delivery) = &fields.delivery {
+                visit.call(&delivery.recipient)?;
+                delivery.publisher.as_ref().map_or(Ok(()), |publisher| publisher.visit(&visit))?;
+            }
             fields.options.visit(&visit)
         })
     }

@@ -1,6 +1,8 @@
 //! Acceptance: a message that is sent runs its handler inline, see [`inline`](super::inline), or is queued; one
 //! that is published is queued.
 
+use std::sync::atomic::Ordering;
+
 use ferrogen_core::{DeliveryId, Time};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
@@ -99,15 +101,18 @@ impl Engine {
         let envelope = request.envelope(py, observer, options)?;
         Self::continue_soon(engine)?;
         let first = match &event_loop {
+            // The sender of a delayed message does not wait.
             Some(event_loop)
-                if Self::hold_publisher(engine, send, request, &envelope, event_loop)? =>
+                if this.uses_backpressure.load(Ordering::Relaxed)
+                    && request.options.delay().is_none() =>
             {
+                this.hold_publisher(send, &envelope, event_loop)?;
                 let deadline = chain.and_then(|chain| chain.get().deadline);
                 Self::suspend(engine, send, request, deadline, event_loop)?
             }
             _ => First::Ended(Ok(py.None().into_bound(py))),
         };
-        Self::queue(engine, Payload::Published(envelope.unbind()))?;
+        Self::queue(engine, Payload::Published(envelope.unbind()), &request.options)?;
         Ok(first)
     }
 
@@ -175,7 +180,8 @@ impl<'py> Sending<'_, 'py> {
         }
         Engine::continue_soon(self.engine)?;
         let suspended = self.suspend(&event_loop)?;
-        Engine::queue(self.engine, Payload::Direct(Box::new(direct)))?;
+        let payload = Payload::Direct(Box::new(direct));
+        Engine::queue(self.engine, payload, &self.request.options)?;
         Ok(suspended)
     }
 

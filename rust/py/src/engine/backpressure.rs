@@ -13,7 +13,7 @@ use slotmap::SecondaryMap;
 
 use super::engine::Engine;
 use super::future::Outcome;
-use super::messages::{Payload, Request};
+use super::messages::Payload;
 use super::send::Send;
 use crate::interpreter::current_task;
 use crate::publish_envelope::PublishEnvelope;
@@ -43,24 +43,20 @@ impl Publisher {
 }
 
 impl Engine {
-    /// Lets the publisher of a message wait. Returns whether it does.
+    /// Lets the publisher of a message wait.
     pub(super) fn hold_publisher(
-        engine: &Bound<'_, Self>,
+        &self,
         send: &Bound<'_, Send>,
-        request: &Request,
         envelope: &Bound<'_, PublishEnvelope>,
         event_loop: &Bound<'_, PyAny>,
-    ) -> PyResult<bool> {
-        let (py, this) = (engine.py(), engine.get());
-        if !this.uses_backpressure.load(Ordering::Relaxed) || request.options.delay().is_some() {
-            return Ok(false);
-        }
+    ) -> PyResult<()> {
+        let py = send.py();
         let task = current_task::get(event_loop)?;
-        let caller = this.caller(task.as_ref());
+        let caller = self.caller(task.as_ref());
         let send = send.clone().unbind();
         let publisher = Publisher { send, caller, blocked: Vec::new(), is_routed: false };
         envelope.get().set_publisher(py, publisher);
-        Ok(true)
+        Ok(())
     }
 
     /// What the sender of a message waits for.

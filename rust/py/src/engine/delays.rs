@@ -10,17 +10,26 @@ use super::messages::{Payload, Taken};
 use super::options::MessageOptions;
 
 impl Engine {
-    /// Queues a message that was accepted, now or after its delay.
-    pub(super) fn queue(engine: &Bound<'_, Self>, payload: Payload) -> PyResult<()> {
-        let (py, this) = (engine.py(), engine.get());
-        let class = payload.class(py);
-        let Some(delay) = payload.options(py, MessageOptions::delay) else {
-            this.books.with(py, |books| books.machine.accept(payload, class));
-            return Ok(());
-        };
-        let event_loop = running_loop(py)?;
-        let when = now(&event_loop)?.checked_add(delay).unwrap_or(Time::MAX);
-        let ticket = this.books.with(py, |books| books.machine.hold());
+    /// Queues a message that is accepted, now or after its delay.
+    #[inline]
+    pub(super) fn queue(
+        engine: &Bound<'_, Self>,
+        payload: Payload,
+        options: &MessageOptions,
+    ) -> PyResult<()> {
+        if let Some(delay) = options.delay() {
+            return Self::queue_after(engine, payload, delay);
+        }
+        let class = options.class();
+        engine.get().books.with(engine.py(), |books| books.machine.accept(payload, class));
+        Ok(())
+    }
+
+    #[cold]
+    fn queue_after(engine: &Bound<'_, Self>, payload: Payload, delay: Time) -> PyResult<()> {
+        let py = engine.py();
+        let when = now(&running_loop(py)?)?.checked_add(delay).unwrap_or(Time::MAX);
+        let ticket = engine.get().books.with(py, |books| books.machine.hold());
         Self::queue_at(engine, Taken::of(ticket, payload), false, when)
     }
 
