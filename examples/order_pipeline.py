@@ -1,11 +1,12 @@
-"""An order pipeline: back-pressure, retries, a poisoned message, and dead letters that are sent again.
+"""An order pipeline: back-pressure, retries, a poisoned message, dead letters that are sent again.
 
     python examples/order_pipeline.py
 
-A customer publishes orders faster than they can be handled. The desk takes them one after the other, and slows the customer
-down when its mailbox is full. Express orders overtake the others. The desk asks the warehouse, whose network fails now and
-then: it is asked again. One order cannot be read at all. It fails in each attempt, and becomes a dead letter; when the
-program has learned to read it, it is sent again.
+A customer publishes orders faster than they can be handled. The desk takes them one after the
+other, and slows the customer down when its mailbox is full. Express orders overtake the others. The
+desk asks the warehouse, whose network fails now and then: it is asked again. One order cannot be
+read at all. It fails in each attempt, and becomes a dead letter; when the program has learned to
+read it, it is sent again.
 """
 
 import asyncio
