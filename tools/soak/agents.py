@@ -34,7 +34,7 @@ class AgentKind:
     failure_rate: float = 0.0
     concurrency: int | None = None
     capacity: int | None = None
-    overflow: Literal["reject", "drop_newest", "drop_oldest"] = "reject"
+    overflow: Literal["reject", "drop_newest", "drop_oldest", "wait"] = "reject"
     passivate_after: float | None = None
 
 

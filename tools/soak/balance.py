@@ -95,7 +95,10 @@ def _of_send(entry: Entry) -> Outcomes:
 def _of_publish(entry: Entry) -> Outcomes:
     home, ledger = entry.home, entry.home.ledger
     if entry.end != "response":
-        return frozenset({_NONE})
+        # A publisher that waited for room may have raised when the message was accepted.
+        waits = any(kind.overflow == "wait" for kind in home.types.values())
+        others = {"handled", "failed", "dead_lettered"} if waits else set()
+        return frozenset({_NONE} | others)
     maybe = {"dead_lettered"} if home.dead_letters_missed else set()
     if isinstance(entry.to, TopicId) and entry.to.type == BROKEN and not entry.dead:
         return frozenset({"failed"} | maybe)

@@ -6,7 +6,14 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ferrogen import AgentId, DefaultInterventionHandler, DropMessage, MessageContext
+from ferrogen import (
+    AgentId,
+    DefaultInterventionHandler,
+    Delay,
+    DropMessage,
+    MessageContext,
+    Reject,
+)
 
 from .ledger import Entry
 from .messages import InterceptorError, Reply, Work
@@ -75,6 +82,15 @@ class Interceptor:
             used["intervention: drops"] += 1
             self._enter_verdict(entry, kind, "dropped")
             return DropMessage
+        if choice() < 0.02:
+            used["intervention: rejects"] += 1
+            self._enter_verdict(entry, kind, "dropped")
+            entry.error = InterceptorError()
+            return Reject(entry.error)
+        if choice() < 0.03:
+            used["intervention: delays"] += 1
+            entry.is_unordered = True
+            return Delay(self.random.choice(SECONDS))
         if choice() < 0.02:
             return None  # leaves the message as it is
         if choice() < 0.01:

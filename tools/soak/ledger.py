@@ -53,10 +53,10 @@ class Entry:
     """One message."""
 
     __slots__ = (
-        "begun", "clock", "dead", "end", "error", "failed_runs", "home", "is_direct", "may_cancel",
-        "message_id", "order", "order_key", "reply_revision", "reply_verdict", "returned",
-        "revision", "running", "sender", "serial", "starts", "stops", "to", "verdict", "version",
-        "work",
+        "begun", "clock", "dead", "end", "error", "failed_runs", "home", "is_direct",
+        "is_unordered", "may_cancel", "message_id", "order", "order_key", "reply_revision",
+        "reply_verdict", "returned", "revision", "running", "sender", "serial", "starts", "stops",
+        "to", "verdict", "version", "work",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +71,8 @@ class Entry:
         self.message_id: str | None = None
         self.order_key: object = "outside" if sender is None else str(sender)
         self.order: int | None = None
+        self.is_unordered = False
+        """Whether others may overtake it, or be overtaken by it."""
         self.begun = False
         """Whether the runtime was given the message."""
         self.clock = 0
@@ -215,7 +217,10 @@ class Ledger:
         if isinstance(error, RuntimeStoppedError):
             return home.stops > entry.stops or home.is_down or home.raise_unhandled
         if not isinstance(entry.to, AgentId):
-            return False
+            # A publisher that waits for room can be part of a deadlock.
+            kinds = home.types.values()
+            waits = any(kind.overflow == "wait" for kind in kinds)
+            return isinstance(error, DeadlockError) and waits
         if isinstance(error, RecipientNotFoundError):
             return entry.to.type not in home.types
         if isinstance(error, FactoryError):
@@ -291,7 +296,7 @@ class Ledger:
             self.violate(f"concurrency: more than {limit} handlers", entry, worker.key)
 
     def _check_order(self, entry: Entry, worker: Worker) -> None:
-        if entry.order is None:
+        if entry.order is None or entry.is_unordered:
             return
         key = (entry.order_key, worker.key)
         last = worker.home.last_started.get(key, 0)

@@ -86,7 +86,7 @@ def _limited(random: Random, name: str) -> AgentKind:
 def _bounded(random: Random, name: str) -> AgentKind:
     kind = _limited(random, name)
     kind.capacity = random.choice((1, 2, 5))
-    kind.overflow = random.choice(("reject", "drop_newest", "drop_oldest"))
+    kind.overflow = random.choice(("reject", "drop_newest", "drop_oldest", "wait", "wait"))
     return kind
 
 
@@ -98,7 +98,7 @@ def _passivating(random: Random, name: str) -> AgentKind:
     kind.concurrency = random.choice((None, None, 1, 2))
     if random.random() < 0.3:
         kind.capacity = random.choice((1, 3))
-        kind.overflow = random.choice(("reject", "drop_newest", "drop_oldest"))
+        kind.overflow = random.choice(("reject", "drop_newest", "drop_oldest", "wait", "wait"))
     return kind
 
 

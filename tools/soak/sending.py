@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ferrogen import AgentId, CancellationToken, TopicId
+from ferrogen import AgentId, CancellationToken, RetryPolicy, TopicId
 
 from .ledger import Entry, Run
 from .messages import Job, Work
@@ -76,9 +76,7 @@ class Sender:
         more: dict[str, Any] = {"cancellation_token": token}
         if entry.message_id is not None:
             more["message_id"] = entry.message_id
-        if self.random.random() < 0.05:
-            more["timeout"] = DISTANT
-            self.home.used["option: timeout"] += 1
+        more.update(self.options(entry))
         run = self.run
         is_own = run is not None and run.worker.home is self.home and self.random.random() < 0.5
         if isinstance(entry.to, TopicId):
@@ -90,6 +88,28 @@ class Sender:
         if run is not None and is_own:
             return run.worker.send_message(entry.work, entry.to, **more)  # type: ignore[attr-defined,no-any-return]
         return self.home.runtime.send_message(entry.work, entry.to, sender=self.agent_id, **more)
+
+    def options(self, entry: Entry) -> dict[str, Any]:
+        """Random options of a message. Some of them take it out of the order of its sender."""
+        options: dict[str, Any] = {}
+        choice = self.random.random
+        if choice() < 0.05:
+            options["timeout"] = DISTANT
+        if choice() < 0.05:
+            options["max_hops"] = 100
+        if choice() < 0.05:
+            options["retry"] = RetryPolicy(attempts=1)
+        if choice() < 0.05:
+            options["delay"] = self.seconds()
+        if choice() < 0.05:
+            options["priority"] = self.random.randint(-2, 2)
+        if choice() < 0.05:
+            options["fairness_key"] = self.random.choice("ab")
+        for name in options:
+            self.home.used[f"option: {name}"] += 1
+        if options.keys() & {"delay", "priority", "fairness_key"}:
+            entry.is_unordered = True
+        return options
 
     async def send(self, entry: Entry, token: CancellationToken | None = None) -> Any:
         """Send a message, await its end, and enter it into the ledger."""

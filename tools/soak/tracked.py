@@ -29,6 +29,7 @@ _FAILED = {
     DeadLetterCause.INTERCEPTION_FAILED,
     DeadLetterCause.ROUTING_FAILED,
     DeadLetterCause.DROPPED,
+    DeadLetterCause.REJECTED,
 }
 
 Act = Callable[[Worker, Run, Work, MessageContext], Awaitable[None]]
