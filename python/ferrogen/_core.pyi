@@ -549,8 +549,30 @@ class Engine:
         capacity: int | None,
         overflow: str,
         passivate_after: float | None,
+        max_active: int | None,
     ) -> None:
         """Set the options of the agents of a type. See `AgentOptions`; None means no limit."""
+
+    def passivated(self, agent_id: AgentId) -> bool:
+        """Report that a passivated agent is closed.
+
+        Returns:
+            Whether messages wait for it: then it is to be built again.
+
+        Raises:
+            RuntimeError: The agent was not being passivated.
+        """
+
+    def stay_awake(
+        self, agent_id: AgentId, instance: Agent, *, retry_after: float | None
+    ) -> None:
+        """Report that an agent could not be passivated: it handles messages again.
+
+        It is not passivated for some seconds; None if the runtime is closed, and never will.
+
+        Raises:
+            RuntimeError: The agent was not being passivated.
+        """
 
     def build(self, agent_id: AgentId) -> None:
         """Report that the host builds an agent without a message for it.

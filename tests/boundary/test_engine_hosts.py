@@ -157,6 +157,7 @@ def test_limits_are_positive_whole_numbers(name: str, wrong: Any) -> None:
         "capacity": None,
         "overflow": "reject",
         "passivate_after": None,
+        "max_active": None,
     }
     make_engine().configure("writer", **options)
     with pytest.raises((TypeError, ValueError, OverflowError)):
@@ -184,6 +185,7 @@ async def test_a_full_mailbox_refuses_the_newest_or_the_oldest_message(
         capacity=1,
         overflow=overflow,
         passivate_after=None,
+        max_active=None,
     )
     engine.enter(WRITER, Waiting())
     asked = [asyncio.ensure_future(outcome_of(engine.send_message(n, WRITER))) for n in range(3)]

@@ -51,6 +51,10 @@ class AgentTable:
         """Whether there is a factory or an instance of this type."""
         return agent_type in self._factories
 
+    def has_instances(self, agent_type: str) -> bool:
+        """Whether the agents of this type were registered as instances."""
+        return agent_type in self._factories and self._factories[agent_type] is None
+
     def registered(self) -> list[str]:
         """The agent types, in the order of registering."""
         return list(self._factories)
@@ -89,7 +93,7 @@ class AgentTable:
                 )
             if self._expected[agent_type] is not type(agent):
                 raise ValueError("Agent instances must be the same object type.")
-        _refuse_restart(agent_type, self.options(agent_type))
+        _refuse_for_instances(agent_type, self.options(agent_type))
         await agent.bind_id_and_runtime(id=agent_id, runtime=self._runtime)
         await activate(agent)
         self.engine.enter(agent_id, agent)
@@ -100,10 +104,10 @@ class AgentTable:
         """Set the options of the agents of a type.
 
         Raises:
-            ValueError: They restart agents that have no factory.
+            ValueError: They restart or limit agents that have no factory.
         """
-        if agent_type in self._factories and self._factories[agent_type] is None:
-            _refuse_restart(agent_type, options)
+        if self.has_instances(agent_type):
+            _refuse_for_instances(agent_type, options)
         self.guards.reset(agent_type, self.options(agent_type), options)
         self._options[agent_type] = options
         self.engine.configure(
@@ -113,6 +117,7 @@ class AgentTable:
             capacity=options.capacity,
             overflow=options.overflow,
             passivate_after=options.passivate_after,
+            max_active=options.max_active,
         )
 
     def options(self, agent_type: str) -> AgentOptions:
@@ -199,12 +204,18 @@ class AgentTable:
 _DEFAULTS = AgentOptions()
 
 
-def _refuse_restart(agent_type: str, options: AgentOptions) -> None:
-    """Refuse to restart agents that were registered as instances.
+def _refuse_for_instances(agent_type: str, options: AgentOptions) -> None:
+    """Refuse options by which agents are built again that were registered as instances.
 
     Raises:
-        ValueError: The options have such a supervision.
+        ValueError: The options have a supervision that restarts agents, or a limit.
     """
+    if options.max_active is not None:
+        raise ValueError(
+            f'max_active must be None for agent type "{agent_type}", whose agents are registered '
+            f"as instances; got {options.max_active}. There is no factory that builds an agent "
+            "again which is not in memory. Register a factory"
+        )
     supervision = options.supervision
     if supervision is not None and supervision.on_failure == "restart":
         raise ValueError(

@@ -40,6 +40,7 @@ from .lifecycle import Lifecycle
 from .log import log
 from .observation import DeliveryObservation, Publication, SendObservation
 from .observer import Observer
+from .passivation import Passivator
 
 __all__ = ["EngineHost"]
 
@@ -61,6 +62,7 @@ class EngineHost:
     Args:
         agents: The factories and options by agent type.
         builder: Builds agents.
+        passivator: Saves and closes idle agents.
         lifecycle: Is notified of messages, idleness and errors.
         observer: Reports messages that are logged or traced.
         dead_letters: Where messages go that are not handled.
@@ -72,6 +74,7 @@ class EngineHost:
         *,
         agents: AgentTable,
         builder: Builder,
+        passivator: Passivator,
         lifecycle: Lifecycle,
         observer: Observer,
         dead_letters: DeadLetterRecorder,
@@ -95,7 +98,7 @@ class EngineHost:
         self._lifecycle = lifecycle
         self.build_inline = builder.build_inline
         self.start_build = builder.start
-        self.passivated = builder.close_passivated
+        self.passivate = passivator.begin
         self.observe_send = partial(SendObservation, observer)
         self.observe_publish = partial(Publication, observer)
         self.observe_delivery = partial(DeliveryObservation, observer)
