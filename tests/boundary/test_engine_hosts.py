@@ -149,7 +149,7 @@ async def test_the_error_of_a_build_goes_to_its_senders_and_the_next_build_is_an
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, "1", 2**64])
-@pytest.mark.parametrize("name", ["concurrency", "capacity"])
+@pytest.mark.parametrize("name", ["concurrency", "capacity", "max_active"])
 def test_limits_are_positive_whole_numbers(name: str, wrong: Any) -> None:
     options: dict[str, Any] = {
         "concurrency": None,

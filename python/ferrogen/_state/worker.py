@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 import weakref
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +20,6 @@ __all__ = ["SqliteWorker"]
 T = TypeVar("T")
 
 _SECONDS_FOR_LOCKS = 30.0
-_MOST_IN_ONE_TRANSACTION = 1000
 
 
 class SqliteWorker:
@@ -55,12 +53,9 @@ class SqliteWorker:
         """
         call = _Call(work)
         with self._lock:
-            file = self._open()
-            file.calls.append(call)
-            # As a job of an executor, it is known to event loops with simulated time.
-            job = asyncio.get_running_loop().run_in_executor(file.executor, file.perform)
+            job = self._open().submit(call)
         try:
-            await job
+            await asyncio.shield(job)
         except asyncio.CancelledError:
             call.is_canceled = True
             raise
@@ -100,31 +95,52 @@ class _Call:
         self.error: Exception | None = None
 
 
+class _Batch:
+    """The calls of one event loop that are waiting together."""
+
+    job: asyncio.Future[None]
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.calls: list[_Call] = []
+
+
 class _File:
     """The connection, and what is to be done with it. Its methods are called in the one thread."""
 
     def __init__(self, path: str, table: str) -> None:
         self._path = path
         self._table = table
+        self._lock = threading.Lock()
+        self._next: _Batch | None = None
         self.executor = ThreadPoolExecutor(1, "ferrogen-state-store")
-        self.calls: deque[_Call] = deque()
         self._connection: sqlite3.Connection | None = None
 
-    def perform(self) -> None:
-        """Do what is waiting. Later jobs then find nothing."""
-        while self.calls:
-            most = min(len(self.calls), _MOST_IN_ONE_TRANSACTION)
-            taken = [self.calls.popleft() for _ in range(most)]  # no other thread takes one
-            calls = [call for call in taken if not call.is_canceled]
-            if calls:
-                self._perform(calls)
+    def submit(self, call: _Call) -> asyncio.Future[None]:
+        """Add a call to the next batch; return the job that performs it."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            batch = self._next
+            if batch is None or batch.loop is not loop:
+                batch = self._next = _Batch(loop)
+                # As a job of an executor, it is known to event loops with simulated time.
+                batch.job = loop.run_in_executor(self.executor, self._perform_batch, batch)
+            batch.calls.append(call)
+            return batch.job
 
     def close(self) -> None:
-        """Do what is waiting, and close the connection."""
-        self.perform()
+        """Close the connection. What was submitted before is done."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _perform_batch(self, batch: _Batch) -> None:
+        with self._lock:
+            if self._next is batch:
+                self._next = None
+        calls = [call for call in batch.calls if not call.is_canceled]
+        if calls:
+            self._perform(calls)
 
     def _perform(self, calls: list[_Call]) -> None:
         try:
