@@ -119,7 +119,7 @@ class AgentAccess(AgentRuntime):
             StateStoreError: A state cannot be loaded from the store.
         """
         states: dict[str, Any] = {}
-        present = [agent_id for agent_id, _ in self._instances()]
+        present = [agent_id for agent_id, _ in self._engine.instances()]
         for agent_id in (*present, *self._passivator.agents):
             state = await self._state_of(agent_id)
             if state is not None:
@@ -134,9 +134,12 @@ class AgentAccess(AgentRuntime):
         self, agent_id: AgentId, stored: Mapping[str, Any] | None = None
     ) -> Mapping[str, Any] | None:
         await self._passivator.wait_for(agent_id)
-        agent = self._instance(agent_id)
-        if agent is not None:
-            return await agent.save_state()
+        instance = self._engine.instance(agent_id)
+        if instance is not None:
+            agent = await self._supervisor.settled(agent_id, instance)
+            # An agent that was stopped has no state, unless the store has one.
+            if agent is not None:
+                return await agent.save_state()
         return await self._states.load(agent_id) if stored is None else stored
 
     async def load_state(self, state: Mapping[str, Any]) -> None:

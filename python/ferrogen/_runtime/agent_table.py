@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
@@ -142,10 +143,18 @@ class AgentTable:
                 made = self._call_factory(agent_id) if begun is None else begun
                 agent = await made if inspect.isawaitable(made) else made
             self.check(agent_id, agent)
-            await activate(agent)
+            await self._activate(agent_id, agent)
             return agent
         except BaseException as error:
             self.log_failure(agent_id, error)
+            raise
+
+    @staticmethod
+    async def _activate(agent_id: AgentId, agent: Agent) -> None:
+        try:
+            await activate(agent)
+        except BaseException:
+            await close_logged(agent_id, agent, was_active=False)
             raise
 
     def call_factory_for(self, agent_id: AgentId) -> Agent | Awaitable[Agent]:
@@ -159,7 +168,9 @@ class AgentTable:
         return self._call_factory(agent_id)
 
     def log_failure(self, agent_id: AgentId, error: BaseException) -> None:
-        """Log that an agent could not be made."""
+        """Log that an agent could not be made, unless that was cancelled: the runtime closes."""
+        if isinstance(error, asyncio.CancelledError):
+            return
         if _events.isEnabledFor(logging.INFO):
             event = AgentConstructionExceptionEvent(agent_id=agent_id, exception=error)
             log(_events, logging.INFO, event)
@@ -231,10 +242,16 @@ def not_registered(agent_id: AgentId) -> AgentNotFoundError:
     return AgentNotFoundError(f"Agent with name {agent_id.type} not found.")
 
 
-async def close_logged(agent_id: AgentId, agent: Agent) -> None:
-    """Close a passivated agent. An error is logged: it is not awaited."""
+async def close_logged(agent_id: AgentId, agent: Agent, *, was_active: bool = True) -> None:
+    """Close an agent. An error is logged: nothing else can be done with it.
+
+    Args:
+        agent_id: The agent.
+        agent: The instance.
+        was_active: Whether `on_deactivate` is called before.
+    """
     try:
-        await deactivate(agent)
+        await (deactivate(agent) if was_active else agent.close())
     except Exception as error:  # noqa: BLE001 - it is logged
-        text = "closing passivated agent %s failed"
+        text = "closing agent %s failed"
         log(_logger, logging.ERROR, text, agent_id, exc_info=error)

@@ -270,7 +270,8 @@ class EngineHost:
             topic_id.type,
         )
 
-    # Errors of published messages, which no sender awaits.
+    # Errors of published messages, which no sender awaits. The runtime halts before the dead letter is
+    # added: its publication would be one more message that is not handled.
 
     def publish_failed(
         self, agent_id: AgentId, envelope: PublishEnvelope, error: BaseException
@@ -289,20 +290,20 @@ class EngineHost:
         finally:
             if token is not None:
                 telemetry.detach(token)
+        self._unhandled(error)
         if failure is not None:
             self._dead_letters.failed(failure)
         elif isinstance(error, Exception):
             is_late = error is self._topic_deadline
             self._dead_letters.handler_failed(envelope, agent_id, error, is_late=is_late)
-        self._unhandled(error)
 
     def delivery_failed(self, envelope: PublishEnvelope, error: BaseException) -> None:
         """Report that a recipient could not be built, which has been logged, or was stopped."""
         if isinstance(error, AgentStoppedError):
             self._dead_letters.published(envelope, error)
             return
-        self._lose(envelope, error, DeadLetterCause.BUILD_FAILED)
         self._unhandled(error)
+        self._lose(envelope, error, DeadLetterCause.BUILD_FAILED)
 
     def interception_failed(self, envelope: PublishEnvelope, error: BaseException) -> None:
         """Report that an intervention handler has raised on a published message."""
@@ -314,8 +315,8 @@ class EngineHost:
         """Report that a custom subscription has raised."""
         text = "no recipients could be found for topic %s"
         log(_logger, logging.ERROR, text, envelope.topic_id, exc_info=error)
-        self._lose(envelope, error, DeadLetterCause.ROUTING_FAILED)
         self._unhandled(error)
+        self._lose(envelope, error, DeadLetterCause.ROUTING_FAILED)
 
     def _lose(
         self, envelope: PublishEnvelope, error: BaseException, cause: DeadLetterCause
@@ -328,8 +329,8 @@ class EngineHost:
         error = not_registered(agent_id)
         text = "topic %s has a subscriber that is not registered: %s"
         log(_logger, logging.ERROR, text, envelope.topic_id, error)
-        self._dead_letters.published(envelope, error, recipient=agent_id)
         self._unhandled(error)
+        self._dead_letters.published(envelope, error, recipient=agent_id)
 
     # Interventions.
 

@@ -78,6 +78,8 @@ class Passivator:
     async def wait_for(self, agent_id: AgentId) -> None:
         """Wait while an agent is being saved or closed."""
         while (task := self._tasks.get(agent_id)) is not None:
+            if task is asyncio.current_task():
+                return  # the agent itself asks
             _ = await asyncio.wait({task})
 
     async def finish(self) -> None:

@@ -216,16 +216,30 @@ class Supervisor:
         """
         one = self._supervised.get(agent_id)
         while one is not None and one.restart is not None:
+            if one.restart is asyncio.current_task():
+                break  # a hook of the agent asks
             _ = await asyncio.wait({one.restart})
         return agent if one is None else one.instance
 
     def forget(self, agent_id: AgentId) -> None:
-        """An idle agent is about to be closed. That it was stopped is not forgotten."""
+        """An idle agent is about to be closed. That it was stopped is not forgotten.
+
+        That it was restarted is forgotten when it does not count any more.
+        """
         one = self._supervised.get(agent_id)
-        if one is not None:
-            one.instance = None
-            if one.error is None:
-                del self._supervised[agent_id]
+        if one is None:
+            return
+        one.instance = None
+        if one.restarts:
+            expiry = one.restarts[-1] + self._supervision(agent_id.type).within
+            _ = asyncio.get_running_loop().call_at(expiry, self._drop, agent_id, one)
+        else:
+            self._drop(agent_id, one)
+
+    def _drop(self, agent_id: AgentId, one: _Supervised) -> None:
+        is_absent = one.instance is None and one.restart is None and one.error is None
+        if is_absent and self._supervised.get(agent_id) is one:
+            del self._supervised[agent_id]
 
     async def finish(self) -> None:
         """Wait until the instances are closed that were replaced or stopped."""
@@ -289,9 +303,10 @@ class Supervisor:
                     await self._retire(agent_id, one, old)
                     self._stop(agent_id, one, failure)
                 return
-        except asyncio.CancelledError as cancellation:
+        except asyncio.CancelledError:
+            # The runtime closes. The agent stays without an instance, as if it had been stopped.
             if one.instance is None:
-                self._stop(agent_id, one, cancellation)
+                one.error = without_traceback(error)
             raise
         finally:
             one.restart = None
