@@ -212,7 +212,8 @@ def test_the_hooks_are_called_in_their_order(name: str, has_store: bool) -> None
 
 def test_the_guide_has_the_same_table() -> None:
     guide = Path(__file__).parents[2] / "docs" / "guides" / "messaging-agents.md"
-    table = dict(re.findall(r"^\| ([^|]+?) \| ((?:old|new): [^|]+?) \|", guide.read_text(), re.M))
+    text = guide.read_text(encoding="utf-8")
+    table = dict(re.findall(r"^\| ([^|]+?) \| ((?:old|new): [^|]+?) \|", text, re.M))
     assert {name: one.replace("`", "") for name, one in table.items()} == {
         name: row for name, (_, _, row) in ROWS.items()
     }
