@@ -107,6 +107,8 @@ class Passivator:
             instance = await self._supervisor.settled(agent_id, agent)
             if instance is not None:
                 await self._states.save(agent_id, instance)
+        except GeneratorExit:
+            raise  # the event loop is gone
         except BaseException as error:
             del self._tasks[agent_id]
             delay = self._note_failure(agent_id, error)

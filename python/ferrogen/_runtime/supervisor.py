@@ -317,7 +317,7 @@ class Supervisor:
     ) -> Agent:
         agent = await self._agents.construct(agent_id)
         try:
-            if saved is not None:
+            if saved:  # an agent without a state has nothing to load
                 await agent.load_state(saved)
             await restarted(agent, error)
         except BaseException as failure:
