@@ -554,21 +554,14 @@ class Engine:
         """Set the options of the agents of a type. See `AgentOptions`; None means no limit."""
 
     def passivated(self, agent_id: AgentId) -> bool:
-        """Report that a passivated agent is closed.
-
-        Returns:
-            Whether messages wait for it: then it is to be built again.
+        """Report that a passivated agent is closed; is it to be built again, for queued messages?
 
         Raises:
             RuntimeError: The agent was not being passivated.
         """
 
-    def stay_awake(
-        self, agent_id: AgentId, instance: Agent, *, retry_after: float | None
-    ) -> None:
-        """Report that an agent could not be passivated: it handles messages again.
-
-        It is not passivated for some seconds; None if the runtime is closed, and never will.
+    def stay_awake(self, agent_id: AgentId, instance: Agent, *, retry_after: float | None) -> None:
+        """Report that an agent was not passivated, to be tried in some seconds, or (None) never.
 
         Raises:
             RuntimeError: The agent was not being passivated.

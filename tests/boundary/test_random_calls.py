@@ -191,9 +191,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(agent_id=agent_ids, retry_after=st.sampled_from([None, 0.0, 1.0, 1e300, math.nan]))
     def fail_a_passivation(self, agent_id: AgentId, retry_after: float | None) -> None:
-        self.in_loop(
-            lambda: self.engine.stay_awake(agent_id, Agent(), retry_after=retry_after)
-        )
+        self.in_loop(lambda: self.engine.stay_awake(agent_id, Agent(), retry_after=retry_after))
 
     @rule(
         concurrency=st.one_of(st.none(), st.integers(1, 3)),

@@ -88,9 +88,7 @@ class World:
         self.runtime.start()
 
     async def send(self, number: int = 1) -> None:
-        _ = await asyncio.gather(
-            self.runtime.send_message(Add(number), A), return_exceptions=True
-        )
+        _ = await asyncio.gather(self.runtime.send_message(Add(number), A), return_exceptions=True)
         await asyncio.sleep(0.01)
 
 

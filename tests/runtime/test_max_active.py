@@ -115,7 +115,7 @@ def test_agents_that_cannot_be_saved_are_tried_again_and_lose_nothing(
     async def main() -> None:
         store = FailingStore()
         store.failing["save"] = 1_000_000
-        runtime, book = await started(store, max_active=1)
+        runtime, _ = await started(store, max_active=1)
         assert await add(runtime, A, B, C) == [1, 1, 1]
         await soon()
         assert in_memory(runtime) == ["a", "b", "c"]

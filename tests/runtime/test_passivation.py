@@ -276,7 +276,7 @@ def test_agents_without_state_methods_do_not_use_the_store(
 def test_a_saved_state_has_the_agents_that_are_not_in_memory() -> None:
     async def main() -> None:
         store = FailingStore()
-        runtime, book = await started(store, passivate_after=10)
+        runtime, _ = await started(store, passivate_after=10)
         await store.save(AgentId("unregistered", "a"), {"total": 9})
         await add(runtime, A, A)
         await asyncio.sleep(11)
@@ -302,7 +302,7 @@ def test_a_saved_state_has_the_agents_that_are_not_in_memory() -> None:
 def test_a_loaded_state_goes_to_the_store_for_agents_that_are_not_in_memory() -> None:
     async def main() -> None:
         store = InMemoryStateStore()
-        runtime, book = await started(store, passivate_after=10)
+        runtime, _ = await started(store, passivate_after=10)
         await add(runtime, A)
         await runtime.load_state({"counter/a": {"total": 10}, "counter/b": {"total": 20}})
         assert in_memory(runtime) == ["a"]
@@ -404,7 +404,7 @@ def test_registered_instances_are_neither_passivated_nor_stored() -> None:
 def test_a_cancelled_sender_does_not_lose_the_messages_of_others() -> None:
     async def main() -> None:
         store = FailingStore()
-        runtime, book = await started(store, passivate_after=10)
+        runtime, _ = await started(store, passivate_after=10)
         await add(runtime, A)
         store.gate.clear()
         await asyncio.sleep(11)

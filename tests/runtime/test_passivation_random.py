@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter as Tally
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -152,10 +153,8 @@ async def program(seed: int, options: AgentOptions) -> None:
         elif draw < 0.75 and sends:
             random.choice(list(sends.values())).cancel()
         elif draw < 0.78:
-            try:
+            with suppress(OSError, StateStoreError):
                 await asyncio.wait_for(runtime.save_state(), 100)
-            except (OSError, StateStoreError):
-                pass
         else:
             await asyncio.sleep(random.choice([0, 0.01, 0.2, 3, 30]))
     chaos.rate = 0.0

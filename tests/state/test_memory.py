@@ -94,7 +94,7 @@ async def test_no_object_stays_in_memory(
     keys = 4000
     tracemalloc.start()
     try:
-        more = await growth(cls, options, tmp_path, keys, lambda: tracemalloc.get_traced_memory()[0])
+        more = await growth(cls, options, tmp_path, keys, traced)
     finally:
         tracemalloc.stop()
     assert more < 20 * keys, f"{more / keys} bytes a key"
@@ -108,6 +108,11 @@ async def test_the_process_does_not_grow(cls: type[Plain], keys: int, tmp_path: 
     more = await growth(cls, options, tmp_path, keys, resident)
     # A million keys may take 50 MB, beside what memory allocators keep.
     assert more < 50 * keys + 3_000_000, f"{more / keys} bytes a key"
+
+
+def traced() -> int:
+    """The memory of all Python objects since tracing has begun."""
+    return tracemalloc.get_traced_memory()[0]
 
 
 def resident() -> int:

@@ -1,4 +1,4 @@
-"""The states of agents in the store of a runtime: loaded when an agent is built, saved when it leaves."""
+"""The states of agents in the store of a runtime: loaded and saved as the agents come and go."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from ferrogen.exceptions import StateStoreError
 __all__ = ["AgentStates", "checked_store"]
 
 
-def checked_store(store: StateStore | None) -> StateStore | None:
+def checked_store(store: object) -> StateStore | None:
     """Return what was given as the store of a runtime.
 
     Raises:
         ValueError: It is not one.
     """
-    if store is None or (isinstance(store, StateStore) and not isinstance(store, type)):
+    if store is None:
+        return None
+    if isinstance(store, StateStore) and not isinstance(store, type):
         return store
     raise ValueError(
         "state_store must be a StateStore, which has the async methods load, save and delete, or "

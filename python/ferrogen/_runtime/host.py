@@ -270,8 +270,8 @@ class EngineHost:
             topic_id.type,
         )
 
-    # Errors of published messages, which no sender awaits. The runtime halts before the dead letter is
-    # added: its publication would be one more message that is not handled.
+    # Errors of published messages, which no sender awaits. The runtime halts before the dead letter
+    # is added: its publication would be one more message that is not handled.
 
     def publish_failed(
         self, agent_id: AgentId, envelope: PublishEnvelope, error: BaseException

@@ -46,8 +46,8 @@ class AgentInfo:
     """Its class. While it is being built: the class that its type was registered with, or None."""
 
     state: Literal["building", "ready", "passivating"]
-    """Whether it can handle messages. While it is being built, or passivated (saved and closed), its
-    messages are queued."""
+    """Whether it can handle messages. While it is being built, or passivated (saved and closed),
+    its messages are queued."""
 
     queued: int
     """How many messages are queued for it. Messages that the runtime has not routed yet are not

@@ -82,7 +82,8 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
             `StateStore`. Without one it is lost.
 
     Raises:
-        ValueError: `state_store` is not a `StateStore`, or `dead_letter_capacity` or `max_hops` is less than 1.
+        ValueError: `state_store` is not a `StateStore`, or `dead_letter_capacity` or `max_hops` is
+            less than 1.
 
     Example:
         ```python
@@ -441,8 +442,9 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
     async def close(self) -> None:
         """Stop, cancel the handlers that still run, and close every agent.
 
-        With a `state_store`, the state of each agent is saved before. Messages that no handler has started become dead letters, as with `stop`, and new ones are
-        rejected. Every agent is closed, even if closing another one raises.
+        With a `state_store`, the state of each agent is saved before. Messages that no handler has
+        started become dead letters, as with `stop`, and new ones are rejected. Every agent is
+        closed, even if closing another one raises.
 
         Raises:
             StateStoreError: The state of an agent could not be saved. Every agent is closed.
