@@ -292,3 +292,15 @@ def test_an_agent_that_cannot_be_closed_is_replaced_all_the_same(
     assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == [
         "closing agent counter/a failed"
     ]
+
+
+def test_a_state_that_is_carried_over_is_kept_if_the_runtime_closes_meanwhile() -> None:
+    async def main() -> None:
+        world = World(has_store=True, options=AgentOptions(supervision=KEEP))
+        await world.start()
+        await close_during_restart(world)
+        store = world.runtime.state_store
+        assert store is not None
+        assert await store.load(A) == {"number": 1}
+
+    run(main())

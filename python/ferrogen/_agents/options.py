@@ -98,7 +98,11 @@ class AgentOptions:
                 "full. Set capacity, or leave out overflow"
             )
         # Written so that NaN is rejected too.
-        if self.passivate_after is not None and not self.passivate_after > 0:
+        if self.passivate_after is not None and not (
+            isinstance(self.passivate_after, (int, float))
+            and not isinstance(self.passivate_after, bool)
+            and self.passivate_after > 0
+        ):
             raise ValueError(
                 "passivate_after must be a number of seconds greater than 0, or None for never; "
                 f"got {self.passivate_after!r}"

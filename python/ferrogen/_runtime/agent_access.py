@@ -157,8 +157,13 @@ class AgentAccess(AgentRuntime):
     async def _restore(self, agent_id: AgentId, state: Mapping[str, Any]) -> None:
         self._lifecycle.enter_loop()
         await self._passivator.wait_for(agent_id)
-        exists = self._instance(agent_id) is not None or self._builder.is_building(agent_id)
-        if exists or self._states.store is None:
+        is_stored = (
+            self._states.store is not None
+            and self._instance(agent_id) is None
+            and not self._builder.is_building(agent_id)
+            and not self._agents.has_instances(agent_id.type)
+        )
+        if not is_stored:
             await (await self._obtain(agent_id)).load_state(state)
         else:
             await self._states.put(agent_id, state)

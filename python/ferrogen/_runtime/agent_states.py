@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -9,9 +10,14 @@ from ferrogen._agents.agent import Agent
 from ferrogen._agents.hooks import has_state
 from ferrogen._core import AgentId
 from ferrogen._state.store import ListableStateStore, StateStore
+from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.exceptions import StateStoreError
 
+from .log import log
+
 __all__ = ["AgentStates", "checked_store"]
+
+_logger = logging.getLogger(ROOT_LOGGER_NAME)
 
 
 def checked_store(store: object) -> StateStore | None:
@@ -101,6 +107,18 @@ class AgentStates:
             raise self._error(agent_id, "saved to", error) from error
         finally:
             self._stored.discard(agent_id)
+
+    async def keep(self, agent_id: AgentId, state: Mapping[str, Any]) -> None:
+        """Save a state of an agent whose restart was interrupted, if there is a store.
+
+        An error is logged: nothing awaits it.
+        """
+        if self.store is None:
+            return
+        try:
+            await self.put(agent_id, state)
+        except StateStoreError as error:
+            log(_logger, logging.ERROR, "%s", error, exc_info=error)
 
     async def load(self, agent_id: AgentId) -> Mapping[str, Any] | None:
         """Return the state of an agent that is not in memory, if there is one.

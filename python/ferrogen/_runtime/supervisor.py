@@ -307,6 +307,8 @@ class Supervisor:
             # The runtime closes. The agent stays without an instance, as if it had been stopped.
             if one.instance is None:
                 one.error = without_traceback(error)
+                if saved:
+                    await self._states.keep(agent_id, saved)
             raise
         finally:
             one.restart = None

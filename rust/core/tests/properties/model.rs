@@ -36,6 +36,7 @@ pub(crate) struct Delivery {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the model is naive")]
 pub(crate) struct Agent {
     pub(crate) slot: AgentSlot,
     /// The index of the agent type, and the key.
