@@ -136,10 +136,11 @@ class AgentAccess(AgentRuntime):
         await self._passivator.wait_for(agent_id)
         instance = self._engine.instance(agent_id)
         if instance is not None:
-            agent = await self._supervisor.settled(agent_id, instance)
-            # An agent that was stopped has no state, unless the store has one.
-            if agent is not None:
-                return await agent.save_state()
+            with self._passivator.hold(agent_id):
+                agent = await self._supervisor.settled(agent_id, instance)
+                # An agent that was stopped has no state, unless the store has one.
+                if agent is not None:
+                    return await agent.save_state()
         return await self._states.load(agent_id) if stored is None else stored
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
@@ -163,15 +164,17 @@ class AgentAccess(AgentRuntime):
             and not self._builder.is_building(agent_id)
             and not self._agents.has_instances(agent_id.type)
         )
-        if not is_stored:
-            await (await self._obtain(agent_id)).load_state(state)
-        else:
+        if is_stored:
             await self._states.put(agent_id, state)
+        else:
+            await self.agent_load_state(agent_id, state)
 
     async def agent_save_state(self, agent: AgentId) -> Mapping[str, Any]:
         """Return the state of one agent, building it if it does not exist."""
-        return await (await self._obtain(agent)).save_state()
+        with self._passivator.hold(agent):
+            return await (await self._obtain(agent)).save_state()
 
     async def agent_load_state(self, agent: AgentId, state: Mapping[str, Any]) -> None:
         """Restore the state of one agent, building it if it does not exist."""
-        await (await self._obtain(agent)).load_state(state)
+        with self._passivator.hold(agent):
+            await (await self._obtain(agent)).load_state(state)

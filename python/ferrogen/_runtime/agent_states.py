@@ -51,7 +51,10 @@ class AgentStates:
         self._stored: set[AgentId] = set()
         # The agents that a store has which cannot list them.
         self._saved: set[AgentId] | None = None
-        if store is not None and not isinstance(store, ListableStateStore):
+        # The `items` of a dict are something else.
+        if store is not None and (
+            isinstance(store, Mapping) or not isinstance(store, ListableStateStore)
+        ):
             self._saved = set()
 
     def keeps(self, agent: Agent) -> bool:

@@ -61,6 +61,10 @@ class Builder:
             AgentStoppedError: It has failed, and was stopped.
             BaseException: Whatever its factory raises.
         """
+        with self.passivator.hold(agent_id):
+            return await self._obtain(agent_id)
+
+    async def _obtain(self, agent_id: AgentId) -> Agent:
         await self.passivator.wait_for(agent_id)
         agent = self.engine.instance(agent_id)
         if agent is not None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Context
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,7 @@ _logger = logging.getLogger(ROOT_LOGGER_NAME)
 
 _RETRY_AFTER = 1.0
 _MOST_RETRY_AFTER = 60.0
+_HELD_AGAIN = 0.01
 
 
 class Passivator:
@@ -58,6 +61,7 @@ class Passivator:
         self._context = context
         self._is_closed = is_closed
         self._tasks: dict[AgentId, asyncio.Task[None]] = {}
+        self._held: Counter[AgentId] = Counter()
         # How often in succession an agent in memory could not be saved.
         self._failures: dict[AgentId, int] = {}
 
@@ -66,9 +70,23 @@ class Passivator:
         if self._is_closed():
             self.engine.stay_awake(agent_id, agent, retry_after=None)
             return
+        if agent_id in self._held:
+            self.engine.stay_awake(agent_id, agent, retry_after=_HELD_AGAIN)
+            return
         work = self._passivate(agent_id, agent)
         create_task = asyncio.get_running_loop().create_task
         self._tasks[agent_id] = self._context().copy().run(create_task, work)
+
+    @contextmanager
+    def hold(self, agent_id: AgentId) -> Iterator[None]:
+        """Keep an agent in memory while the runtime uses it without a message."""
+        self._held[agent_id] += 1
+        try:
+            yield
+        finally:
+            self._held[agent_id] -= 1
+            if not self._held[agent_id]:
+                del self._held[agent_id]
 
     @property
     def agents(self) -> list[AgentId]:
