@@ -97,12 +97,10 @@ class AgentOptions:
                 f"overflow={self.overflow!r} needs a capacity: without one the mailbox is never "
                 "full. Set capacity, or leave out overflow"
             )
+        seconds: object = self.passivate_after
+        is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
         # Written so that NaN is rejected too.
-        if self.passivate_after is not None and not (
-            isinstance(self.passivate_after, (int, float))
-            and not isinstance(self.passivate_after, bool)
-            and self.passivate_after > 0
-        ):
+        if seconds is not None and not (is_number and seconds > 0):  # type: ignore[operator]
             raise ValueError(
                 "passivate_after must be a number of seconds greater than 0, or None for never; "
                 f"got {self.passivate_after!r}"
