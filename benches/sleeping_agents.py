@@ -1,11 +1,13 @@
 """Memory of agents that are visited once: a million keys, of which a thousand stay in memory.
 
 Prints by how many MB the process grows, and the time for one key: for agents without a state, and
-for agents whose state goes to an SQLite file. Usage: python benches/sleeping_agents.py [keys]
+for agents whose state goes to an SQLite file. `make bench` visits 100,000 keys; `--keys 1000000` is
+the whole of it.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import gc
 import sys
@@ -110,6 +112,14 @@ async def main(keys: int) -> bool:
     return is_little
 
 
+def number_of_keys() -> int:
+    """Read the command line. The options of other benches are ignored."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keys", type=int, default=100_000, help="how many keys are visited")
+    parser.add_argument("--quick", action="store_true", help="20,000 keys")
+    options, _ = parser.parse_known_args()
+    return 20_000 if options.quick else int(options.keys)
+
+
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    sys.exit(0 if asyncio.run(main(int(arguments[0]) if arguments else 1_000_000)) else 1)
+    sys.exit(0 if asyncio.run(main(number_of_keys())) else 1)
