@@ -64,6 +64,9 @@ from ._serialization.serializer import (
     MessageSerializer,
     UnknownPayload,
 )
+from ._state.memory import InMemoryStateStore
+from ._state.sqlite import SqliteStateStore
+from ._state.store import ListableStateStore, StateStore
 from ._telemetry.genai import (
     trace_create_agent_span,
     trace_invoke_agent_span,
@@ -132,9 +135,11 @@ __all__ = [
     "FunctionCall",
     "GatheredResponses",
     "Image",
+    "InMemoryStateStore",
     "InMemoryStore",
     "Inbox",
     "InterventionHandler",
+    "ListableStateStore",
     "MessageContext",
     "MessageHandlerContext",
     "MessageOptions",
@@ -147,6 +152,8 @@ __all__ = [
     "RoutedAgent",
     "Schedule",
     "SingleThreadedAgentRuntime",
+    "SqliteStateStore",
+    "StateStore",
     "Subscription",
     "SubscriptionHandle",
     "SubscriptionInfo",

@@ -538,7 +538,7 @@ class Engine:
     def wake_up(self) -> None:
         """Passivate the agents that have been idle for too long."""
 
-    # Agents.
+    # Agents. A report about an agent in another state is a RuntimeError (A1).
 
     def configure(
         self,
@@ -549,43 +549,30 @@ class Engine:
         capacity: int | None,
         overflow: str,
         passivate_after: float | None,
+        max_active: int | None,
     ) -> None:
         """Set the options of the agents of a type. See `AgentOptions`; None means no limit."""
 
-    def build(self, agent_id: AgentId) -> None:
-        """Report that the host builds an agent without a message for it.
+    def passivated(self, agent_id: AgentId) -> bool:
+        """Report that a passivated agent is closed. Return whether it is to be built again."""
 
-        Raises:
-            RuntimeError: The agent exists or is being built (A1).
-        """
+    def stay_awake(self, agent_id: AgentId, instance: Agent, *, retry_after: float | None) -> None:
+        """Report that an agent was not passivated, to be tried in some seconds, or (None) never."""
+
+    def build(self, agent_id: AgentId) -> None:
+        """Report that the host builds an agent without a message for it."""
 
     def built(self, agent_id: AgentId, instance: Agent) -> None:
-        """Report that an agent is built. Its queued messages become due.
-
-        Raises:
-            RuntimeError: The agent was not being built (A1).
-        """
+        """Report that an agent is built. Its queued messages become due."""
 
     def build_failed(self, agent_id: AgentId, error: BaseException) -> None:
-        """Report that an agent could not be built. Its queued messages fail with the error.
-
-        Raises:
-            RuntimeError: The agent was not being built (A1).
-        """
+        """Report that an agent could not be built. Its queued messages fail with the error."""
 
     def build_canceled(self, agent_id: AgentId) -> None:
-        """Report that a build to which no message was queued will start later.
-
-        Raises:
-            RuntimeError: The agent was not being built (A1).
-        """
+        """Report that a build to which no message was queued will start later."""
 
     def enter(self, agent_id: AgentId, instance: Agent) -> None:
-        """Add an agent that exists already.
-
-        Raises:
-            RuntimeError: An agent with this id exists or is being built (A1).
-        """
+        """Add an agent that exists already."""
 
     def instance(self, agent_id: AgentId) -> Agent | None:
         """Return an agent, or None if it does not exist or is being built."""

@@ -23,6 +23,8 @@ The tree::
     ├── NotAccessibleError               the object cannot be reached from this process
     ├── AgentNotFoundError               (LookupError)  nothing is registered under this agent type
     ├── StateError                       (ValueError)   a saved state cannot be loaded
+    ├── StateStoreError                  (RuntimeError) the state of an agent cannot be loaded from
+    │                                    its store, or saved there
     ├── SerializationError               (ValueError)   bytes and message do not fit each other
     │   └── MessageVersionError          the message is of an unknown version
     ├── SchemaConversionError            a JSON Schema cannot be made a pydantic model
@@ -142,6 +144,7 @@ __all__ = [
     "SourceImportError",
     "SourceTextRefusedError",
     "StateError",
+    "StateStoreError",
     "StreamError",
     "ToolCancelledError",
     "ToolNameError",
@@ -293,6 +296,19 @@ class AgentNotFoundError(FerrogenError, LookupError):
 
 class StateError(FerrogenError, ValueError):
     """A saved state cannot be loaded: unknown version, wrong shape, or an unknown agent type."""
+
+
+class StateStoreError(FerrogenError, RuntimeError):
+    """The state of an agent cannot be loaded from its store, or saved there.
+
+    Args:
+        message: What happened. The cause is `__cause__`.
+        agent_id: The agent, if it was the state of one.
+    """
+
+    def __init__(self, message: str, *, agent_id: Any = None) -> None:
+        super().__init__(message)
+        self.agent_id = agent_id
 
 
 class SerializationError(FerrogenError, ValueError):

@@ -17,6 +17,8 @@ from ferrogen._agents.options import AgentOptions, agent_options
         {"overflow": "block"},
         {"passivate_after": 0},
         {"passivate_after": math.nan},
+        {"passivate_after": "soon"},
+        {"passivate_after": True},
     ],
 )
 def test_an_option_that_makes_no_sense_is_named(wrong):

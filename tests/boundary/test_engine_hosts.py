@@ -149,7 +149,7 @@ async def test_the_error_of_a_build_goes_to_its_senders_and_the_next_build_is_an
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, "1", 2**64])
-@pytest.mark.parametrize("name", ["concurrency", "capacity"])
+@pytest.mark.parametrize("name", ["concurrency", "capacity", "max_active"])
 def test_limits_are_positive_whole_numbers(name: str, wrong: Any) -> None:
     options: dict[str, Any] = {
         "concurrency": None,
@@ -157,6 +157,7 @@ def test_limits_are_positive_whole_numbers(name: str, wrong: Any) -> None:
         "capacity": None,
         "overflow": "reject",
         "passivate_after": None,
+        "max_active": None,
     }
     make_engine().configure("writer", **options)
     with pytest.raises((TypeError, ValueError, OverflowError)):
@@ -184,6 +185,7 @@ async def test_a_full_mailbox_refuses_the_newest_or_the_oldest_message(
         capacity=1,
         overflow=overflow,
         passivate_after=None,
+        max_active=None,
     )
     engine.enter(WRITER, Waiting())
     asked = [asyncio.ensure_future(outcome_of(engine.send_message(n, WRITER))) for n in range(3)]

@@ -185,12 +185,21 @@ class AnyOrder(RuleBasedStateMachine):
     def start_a_build(self, agent_id: AgentId) -> None:
         self.in_loop(lambda: self.engine.build(agent_id))
 
+    @rule(agent_id=agent_ids)
+    def end_a_passivation(self, agent_id: AgentId) -> None:
+        self.in_loop(lambda: self.engine.passivated(agent_id))
+
+    @rule(agent_id=agent_ids, retry_after=st.sampled_from([None, 0.0, 1.0, 1e300, math.nan]))
+    def fail_a_passivation(self, agent_id: AgentId, retry_after: float | None) -> None:
+        self.in_loop(lambda: self.engine.stay_awake(agent_id, Agent(), retry_after=retry_after))
+
     @rule(
         concurrency=st.one_of(st.none(), st.integers(1, 3)),
         capacity=st.one_of(st.none(), st.integers(1, 3)),
         reentrant=st.booleans(),
         overflow=st.sampled_from(["reject", "drop_newest", "drop_oldest"]),
         passivate_after=st.sampled_from([None, 0.0, 1e-9, 1.0, 1e300, math.inf, math.nan, -1.0]),
+        max_active=st.one_of(st.none(), st.integers(1, 2)),
     )
     def configure(self, **options: Any) -> None:
         self.in_loop(lambda: self.engine.configure("a", **options))

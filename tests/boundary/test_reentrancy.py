@@ -103,6 +103,7 @@ class Late:
         engine.configure(
             "late", concurrency=1, reentrant=False, capacity=1, overflow="reject",
             passivate_after=None,
+            max_active=None,
         )
         engine.send_message("late", A).close()
         with contextlib.suppress(RuntimeError):
@@ -140,6 +141,7 @@ async def main():
     engine.configure(
         "a", concurrency=1, reentrant=False, capacity=1, overflow="drop_oldest",
         passivate_after=None,
+        max_active=None,
     )
     engine.open(asyncio.get_running_loop(), contextvars.copy_context(), is_traced=False)
     engine.build(A)
@@ -271,6 +273,7 @@ async def main():
                     capacity=None,
                     overflow="reject",
                     passivate_after=None,
+                    max_active=None,
                 ),
                 lambda: engine.build(agent_id),
                 lambda: engine.built(agent_id, None),

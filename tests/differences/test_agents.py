@@ -153,6 +153,41 @@ def test_idle_agents_can_be_passivated():
     assert ours == ["made", ["closed", True], "made"]
 
 
+def test_passivated_agents_keep_their_state():
+    async def scenario(core, record):
+        class Agent(core.BaseAgent):
+            count = 0
+
+            async def on_message_impl(self, message, ctx):
+                self.count += 1
+                return self.count
+
+            async def save_state(self):
+                return {"count": self.count}
+
+            async def load_state(self, state):
+                self.count = state["count"]
+
+        options = {}
+        if core is ferrogen:
+            options = {"state_store": ferrogen.InMemoryStateStore()}
+            Agent = ferrogen.agent_options(max_active=1)(Agent)  # noqa: N806
+        runtime = core.SingleThreadedAgentRuntime(**options)
+        await Agent.register(runtime, "agent", lambda: Agent("counts"))
+        runtime.start()
+        for key in ("a", "b", "a"):
+            record(await runtime.send_message("x", core.AgentId("agent", key)))
+        await runtime.stop_when_idle()
+        record(await runtime.save_state())
+        if core is ferrogen:
+            record([info.id.key for info in runtime.agents()])
+
+    upstream, ours = both(scenario)
+    states = {"agent/a": {"count": 2}, "agent/b": {"count": 1}}
+    assert upstream == [1, 1, 2, states]
+    assert ours == [1, 1, 2, states, ["a"]]
+
+
 def test_agents_that_await_each_other_one_message_at_a_time_are_a_deadlock_error():
     async def scenario(core, record):
         class Agent(core.BaseAgent):

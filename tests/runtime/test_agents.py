@@ -214,7 +214,7 @@ async def test_an_agent_that_cannot_close_is_logged_and_removed(
     await runtime.send_message("x", AgentId("a", "1"))
     with caplog.at_level(logging.ERROR):
         await clock.advance(61)
-    assert "closing passivated agent a/1 failed" in caplog.text
+    assert "closing agent a/1 failed" in caplog.text
     assert instances(runtime) == []
 
 

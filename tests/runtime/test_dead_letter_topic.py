@@ -10,10 +10,13 @@ import pytest
 from ferrogen import (
     DEAD_LETTER_TOPIC,
     AgentId,
+    AgentOptions,
     DeadLetter,
     MessageContext,
+    RetryPolicy,
     RoutedAgent,
     SingleThreadedAgentRuntime,
+    Supervision,
     TopicId,
     TypePrefixSubscription,
     TypeSubscription,
@@ -151,3 +154,101 @@ async def test_letters_of_a_runtime_that_has_halted_reach_no_subscriber() -> Non
     assert received == []
     assert runtime.dead_letters[0].message == "x"
     await runtime.close()
+
+
+async def cannot_be_built() -> Any:
+    raise OSError("no disk")
+
+
+class FailingSubscription(TypePrefixSubscription):
+    def is_match(self, topic_id: TopicId) -> bool:
+        if topic_id == T:
+            raise OSError("no route")
+        return False
+
+
+async def let_a_handler_fail(runtime: Runtime) -> None:
+    await register(runtime, "a", boom)
+    await runtime.add_subscription(TypeSubscription("t", "a"))
+
+
+async def let_a_guarded_handler_fail(runtime: Runtime) -> None:
+    await let_a_handler_fail(runtime)
+    runtime.set_agent_options("a", AgentOptions(retry=RetryPolicy(attempts=1)))
+
+
+async def let_a_build_fail(runtime: Runtime) -> None:
+    await runtime.register_factory("a", cannot_be_built)
+    await runtime.add_subscription(TypeSubscription("t", "a"))
+
+
+async def let_routing_fail(runtime: Runtime) -> None:
+    await runtime.add_subscription(FailingSubscription("t", "a"))
+
+
+async def leave_the_type_unregistered(runtime: Runtime) -> None:
+    await runtime.add_subscription(TypeSubscription("t", "unregistered"))
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        let_a_handler_fail,
+        let_a_guarded_handler_fail,
+        let_a_build_fail,
+        let_routing_fail,
+        leave_the_type_unregistered,
+    ],
+)
+async def test_a_failure_that_halts_the_runtime_leaves_one_letter(prepare: Any) -> None:
+    runtime = SingleThreadedAgentRuntime(
+        publish_dead_letters=True, ignore_unhandled_exceptions=False
+    )
+    received: list[Any] = []
+
+    async def note(agent: Any, message: Any, ctx: Any) -> None:
+        received.append(message)
+
+    await subscribe(runtime, "monitor", note)
+    await prepare(runtime)
+    runtime.start()
+    await runtime.publish_message("fails", T)
+    with pytest.raises((KeyError, OSError, LookupError)):
+        await runtime.stop_when_idle()
+    assert [letter.message for letter in runtime.dead_letters] == ["fails"]
+    assert received == []
+    await runtime.close()
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+async def test_an_escalated_failure_of_a_sent_message_leaves_one_letter(attempts: int) -> None:
+    runtime = SingleThreadedAgentRuntime(publish_dead_letters=True)
+
+    async def note(agent: Any, message: Any, ctx: Any) -> None:
+        raise AssertionError("the runtime has halted")
+
+    await subscribe(runtime, "monitor", note)
+    await register(runtime, "a", boom)
+    retry = RetryPolicy(attempts=attempts, initial_delay=0.001)
+    supervision = Supervision(on_failure="escalate")
+    runtime.set_agent_options("a", AgentOptions(retry=retry, supervision=supervision))
+    runtime.start()
+    with pytest.raises(KeyError):
+        await runtime.send_message("fails", AgentId("a", "default"))
+    with pytest.raises(KeyError):
+        await runtime.stop()
+    assert [letter.message for letter in runtime.dead_letters] == ["fails"]
+    await runtime.close()
+
+
+async def test_a_letter_whose_publication_is_queued_when_the_runtime_stops_is_stored_once(
+    publishing: Runtime,
+) -> None:
+    async def note(agent: Any, message: Any, ctx: Any) -> None:
+        """There is nothing to do."""
+
+    await subscribe(publishing, "monitor", note)
+    with pytest.raises(RecipientNotFoundError):
+        await publishing.send_message("unknown", AgentId("unregistered", "1"))
+    await publishing.stop()
+    assert [letter.message for letter in publishing.dead_letters] == ["unknown"]

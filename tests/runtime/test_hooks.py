@@ -105,7 +105,7 @@ async def test_messages_fail_if_the_activation_fails_and_the_next_one_builds_aga
     for _ in range(2):
         with pytest.raises(OSError, match="no disk"):
             await runtime.send_message("x", A)
-    assert calls == ["built", "activated a/default"] * 2
+    assert calls == ["built", "activated a/default", "closed"] * 2
     assert instances(runtime) == []
 
 

@@ -404,7 +404,7 @@ async def test_a_replaced_instance_is_passivated_and_a_stopped_agent_stays_stopp
 
 
 async def test_a_runtime_that_closes_during_a_restart_closes_what_there_is(
-    runtime: Runtime,
+    runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop = Shop(runtime)
     await shop.queue_during_restart()
@@ -414,7 +414,8 @@ async def test_a_runtime_that_closes_during_a_restart_closes_what_there_is(
     await runtime.close()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert [one for one in shop.journal if "closed" in one] == ["1 closed"]
+    assert [one for one in shop.journal if "closed" in one] == ["1 closed", "2 closed"]
+    assert [one for one in caplog.records if one.levelname == "ERROR"] == []
     shop.activation.set()
     runtime.start()
     with pytest.raises(AgentStoppedError):

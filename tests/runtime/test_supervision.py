@@ -156,3 +156,14 @@ def test_a_wrong_option_is_named_with_what_is_allowed() -> None:
         Supervision(on_failure=wrong)
     with pytest.raises(ValueError, match="supervision must be a Supervision, or None; got"):
         AgentOptions(supervision=wrong)
+
+
+@pytest.mark.parametrize("on_failure", ["resume", "stop", "escalate"])
+@pytest.mark.parametrize("option", [{"max_restarts": 1}, {"within": 1.0}, {"keep_state": True}])
+def test_options_of_restarts_contradict_other_consequences(
+    on_failure: Any, option: dict[str, Any]
+) -> None:
+    ((name, value),) = option.items()
+    with pytest.raises(ValueError, match=f'{name} needs on_failure="restart"') as caught:
+        Supervision(on_failure=on_failure, **option)
+    assert str(caught.value).endswith(f"got {name}={value!r}")

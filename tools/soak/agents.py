@@ -36,6 +36,7 @@ class AgentKind:
     capacity: int | None = None
     overflow: Literal["reject", "drop_newest", "drop_oldest", "wait"] = "reject"
     passivate_after: float | None = None
+    max_active: int | None = None
 
 
 class Worker:
@@ -48,6 +49,7 @@ class Worker:
     running: int
     last_active: float
     is_closing: bool
+    total: int
 
     def enter(self, home: TrackedRuntime, key: str) -> None:
         """The agent exists from here on."""
@@ -57,12 +59,14 @@ class Worker:
         self.running = 0
         self.last_active = home.ledger.time()
         self.is_closing = False
+        self.total = 0
         home.agent_built(self)
 
     async def handle(self, message: Work, context: MessageContext) -> Reply:
         """Handle a message, between two entries in the ledger."""
         ledger = self.home.ledger
         run = ledger.start(self, message, context)
+        self.home.count(self)
         try:
             await self.home.act(self, run, message, context)
         except BaseException as error:
@@ -72,11 +76,12 @@ class Worker:
         return Reply(message.serial)
 
     async def save_state(self) -> dict[str, Any]:
-        """Nothing: the state is in the ledger."""
-        return {}
+        """How many handlers have begun."""
+        return {"total": self.total} if self.total else {}
 
     async def load_state(self, state: Any) -> None:
-        """Nothing."""
+        """Continue to count."""
+        self.total = state["total"]
 
     async def close(self) -> None:
         """Record that the agent is closed; sometimes slowly, sometimes with an error."""

@@ -30,6 +30,8 @@ class Plan:
     depth: int = 3
     is_disturbed: bool = True
     """Whether the runtime is stopped and started, and subscriptions change."""
+    has_store: bool = False
+    """Whether the state of agents is kept while they are not in memory."""
     ends_with_close: bool = False
     """Whether the last part is ended by `close`, in the middle of it."""
     parts: tuple[str, ...] = ("started", "by hand", "started")
@@ -46,6 +48,7 @@ def plan_of(profile: str, seed: int, number: int) -> Plan:
     plan = Plan(text, random.choice((1000, 2000, 4000)), random)
     plan.is_task_mode = chance() < 0.25
     plan.lanes = random.randint(2, 8)
+    plan.has_store = chance() < 0.5
     if profile == "passivation":
         plan.keys = random.choice((1, 2, 4))
         plan.is_disturbed = chance() < 0.3
@@ -95,6 +98,7 @@ def _passivating(random: Random, name: str) -> AgentKind:
     kind.passivate_after = random.choice((0.001, 0.002, 0.003, 0.01))
     kind.factory = random.choice(("sync", "async", "yields", "slow"))
     kind.failure_rate = random.choice((0.0, 0.1, 0.4))
+    kind.max_active = random.choice((None, None, 1, 2, 4))
     kind.concurrency = random.choice((None, None, 1, 2))
     if random.random() < 0.3:
         kind.capacity = random.choice((1, 3))

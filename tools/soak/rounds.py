@@ -27,6 +27,7 @@ from .ledger import EXPECTED, Ledger, ViolationError
 from .observing import tracer_provider
 from .plans import Plan
 from .sending import PUBLISHING, SENDING, Sender
+from .stores import UnreliableStore
 from .subscriptions import BROKEN, RaisingSubscription, TrackedSubscription
 from .tracked import TrackedRuntime
 from .virtual_loop import StuckError, VirtualLoop
@@ -212,7 +213,9 @@ class Round:
         plan, random = self.plan, self.random
         kinds = [random.choice(INTERCEPTORS) for _ in range(plan.interceptors)]
         interceptors: list[Any] = [kind(self, plan.suspends) for kind in kinds]
+        store = UnreliableStore(random, self.used) if plan.has_store else None
         runtime = SingleThreadedAgentRuntime(
+            state_store=store,
             intervention_handlers=interceptors,
             tracer_provider=tracer_provider(is_recording=plan.is_traced),
             ignore_unhandled_exceptions=not plan.raise_unhandled,
@@ -224,6 +227,7 @@ class Round:
         for one in interceptors:
             if isinstance(one, Interceptor):
                 one.home = home
+        self.used["mode: state store"] += plan.has_store
         self.used["mode: tasks" if plan.is_task_mode else "mode: inline"] += 1
         self.used["mode: recording tracer"] += plan.is_traced
         self.used["mode: unhandled errors halt"] += plan.raise_unhandled
@@ -245,6 +249,7 @@ class Round:
             capacity=kind.capacity,
             overflow=kind.overflow,
             passivate_after=kind.passivate_after,
+            max_active=kind.max_active,
         )
         runtime.set_agent_options(kind.name, options)
         if kind.factory != "instance":
@@ -287,6 +292,7 @@ class Round:
 
     async def _close(self) -> None:
         self.is_closing = True
+        self._heal_stores()
         for home in self.homes:
             home.is_closing = home.is_down = True
             home.stops += 1
@@ -300,16 +306,31 @@ class Round:
             if home.live:
                 self.ledger.violate("close() leaves agents open", None, list(home.live))
 
+    def _heal_stores(self) -> None:
+        for home in self.homes:
+            if isinstance(home.runtime.state_store, UnreliableStore):
+                home.runtime.state_store.failure_rate = 0.0
+
+    def _check_passivation(self, home: TrackedRuntime) -> None:
+        awake: Counter[str] = Counter()
+        for worker in home.live.values():
+            kind = home.types[worker.type_name]
+            awake[kind.name] += 1
+            if kind.passivate_after is not None and kind.factory != "instance":
+                self.ledger.violate("an idle agent is not passivated", None, worker.key)
+        for name, number in awake.items():
+            most = home.types[name].max_active
+            if most is not None and number > most:
+                self.ledger.violate(f"{number} agents are idle in memory", None, name)
+
     async def _end(self) -> None:
         if not self.is_closing:
             # Idle for longer than any agent may be idle. A stopped runtime passivates none.
+            self._heal_stores()
             for home in self.homes:
                 home.runtime.start()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(100)
             for home in self.homes:
-                for worker in home.live.values():
-                    kind = home.types[worker.type_name]
-                    if kind.passivate_after is not None and kind.factory != "instance":
-                        self.ledger.violate("an idle agent is not passivated", None, worker.key)
+                self._check_passivation(home)
             await self._close()
         await asyncio.sleep(0.1)

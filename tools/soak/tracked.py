@@ -65,6 +65,8 @@ class TrackedRuntime:
         self.ids: list[AgentId] = []
         self.topics: list[TopicId] = []
         self.live: dict[str, Worker] = {}
+        self.totals: Counter[str] = Counter()
+        """How many handlers of an agent have begun, in all its instances."""
         self.last_started: dict[tuple[object, str], int] = {}
         self.subscriptions: list[TrackedSubscription] = []
         self.version = 0
@@ -131,8 +133,17 @@ class TrackedRuntime:
         if worker.running:
             ledger.violate("A1: passivated while a handler runs", None, worker.key)
         idle = ledger.time() - worker.last_active
+        if kind.max_active is not None:
+            return
         if kind.passivate_after is None or idle < kind.passivate_after - 1e-6:
             ledger.violate(f"passivated after {idle} idle seconds", None, worker.key)
+
+    def count(self, worker: Worker) -> None:
+        """A handler begins. With a store, an agent has counted those of earlier instances, too."""
+        worker.total += 1
+        self.totals[worker.key] += 1
+        if self.runtime.state_store is not None and worker.total != self.totals[worker.key]:
+            self.ledger.violate("the state of an agent is lost", None, worker.key)
 
     # Topics.
 

@@ -7,12 +7,19 @@ from typing import Any
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.base import BaseAgent
 
-__all__ = ["activate", "deactivate", "has_activation", "restarted"]
+__all__ = ["activate", "deactivate", "has_activation", "has_state", "restarted"]
 
 
 def has_activation(agent: Agent) -> bool:
     """Whether an agent does something when it is activated."""
     return _overrides(agent, "on_activate")
+
+
+def has_state(agent: Agent) -> bool:
+    """Whether an agent can have a state: it saves or loads one."""
+    if not isinstance(agent, BaseAgent):
+        return True
+    return _overrides(agent, "save_state") or _overrides(agent, "load_state")
 
 
 async def activate(agent: Agent) -> None:

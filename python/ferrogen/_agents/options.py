@@ -56,8 +56,14 @@ class AgentOptions:
     mailboxes of all recipients. A sender that stops waiting withdraws its message."""
 
     passivate_after: float | None = None
-    """After how many seconds without a message an idle agent is closed and removed; its next
-    message builds it again. None means never."""
+    """After how many seconds without a message an idle agent is passivated: closed and removed. Its
+    next message builds it again. Its state is kept if the runtime has a `StateStore`. None means
+    never."""
+
+    max_active: int | None = None
+    """How many agents of the type are kept in memory. If there are more, the idle ones that were
+    used least recently are passivated. Agents that handle messages, or have some queued, never are:
+    while all are busy there may be more. None means no limit."""
 
     retry: RetryPolicy | None = None
     """How a handler that has failed is called again. None means never."""
@@ -77,7 +83,8 @@ class AgentOptions:
                 f"concurrency must be 1 or None with order={self.order!r}, which handles one "
                 f"message at a time; got {self.concurrency!r}"
             )
-        for name, value in (("concurrency", self.concurrency), ("capacity", self.capacity)):
+        limits = ("concurrency", "capacity", "max_active")
+        for name, value in ((name, getattr(self, name)) for name in limits):
             if value is not None and (type(value) is not int or value < 1):
                 raise ValueError(
                     f"{name} must be a whole number of at least 1, or None for no limit; "
@@ -90,8 +97,10 @@ class AgentOptions:
                 f"overflow={self.overflow!r} needs a capacity: without one the mailbox is never "
                 "full. Set capacity, or leave out overflow"
             )
+        seconds: object = self.passivate_after
+        is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
         # Written so that NaN is rejected too.
-        if self.passivate_after is not None and not self.passivate_after > 0:
+        if seconds is not None and not (is_number and seconds > 0):  # type: ignore[operator]
             raise ValueError(
                 "passivate_after must be a number of seconds greater than 0, or None for never; "
                 f"got {self.passivate_after!r}"
@@ -108,6 +117,7 @@ def agent_options(
     capacity: int | None = None,
     overflow: Overflow = "reject",
     passivate_after: float | None = None,
+    max_active: int | None = None,
     retry: RetryPolicy | None = None,
     circuit_breaker: CircuitBreaker | None = None,
     supervision: Supervision | None = None,
@@ -134,6 +144,7 @@ def agent_options(
         overflow: What happens when the mailbox is full; see `AgentOptions.overflow`.
         passivate_after: After how many idle seconds an agent is closed and removed; None means
             never.
+        max_active: How many agents of the type are kept in memory; None means no limit.
         retry: How a handler that has failed is called again; None means never.
         circuit_breaker: When messages are rejected at once, because handlers keep failing; None
             means never.
@@ -151,6 +162,7 @@ def agent_options(
         capacity=capacity,
         overflow=overflow,
         passivate_after=passivate_after,
+        max_active=max_active,
         retry=retry,
         circuit_breaker=circuit_breaker,
         supervision=supervision,

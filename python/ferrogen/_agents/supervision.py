@@ -103,3 +103,11 @@ class Supervision:
         check_number("within", self.within, least=0, allowed=text)
         if type(self.keep_state) is not bool:
             raise ValueError(f"keep_state must be True or False; got {self.keep_state!r}")
+        if self.on_failure == "restart":
+            return
+        for name, default in (("max_restarts", 3), ("within", 60.0), ("keep_state", False)):
+            if getattr(self, name) != default:
+                raise ValueError(
+                    f'{name} needs on_failure="restart": agents are not restarted with '
+                    f"on_failure={self.on_failure!r}; got {name}={getattr(self, name)!r}"
+                )

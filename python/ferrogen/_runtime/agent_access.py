@@ -12,14 +12,16 @@ from ferrogen._core import AgentId
 
 from .agent_table import not_registered
 from .protocol import AgentRuntime
-from .state import load_state, save_state
+from .state import load_state
 
 if TYPE_CHECKING:
     from ferrogen._core import Engine
 
+    from .agent_states import AgentStates
     from .agent_table import AgentTable
     from .building import Builder
     from .lifecycle import Lifecycle
+    from .passivation import Passivator
     from .supervisor import Supervisor
 
 T = TypeVar("T", bound=Agent)
@@ -34,6 +36,8 @@ class AgentAccess(AgentRuntime):
     _builder: Builder
     _engine: Engine
     _lifecycle: Lifecycle
+    _passivator: Passivator
+    _states: AgentStates
     _supervisor: Supervisor
 
     async def try_get_underlying_agent_instance(
@@ -106,25 +110,71 @@ class AgentAccess(AgentRuntime):
     # State.
 
     async def save_state(self) -> Mapping[str, Any]:
-        """Return the state of every existing agent, by its id.
+        """Return the state of every agent that is in memory or in the `state_store`, by its id.
 
-        The mapping can be written as JSON if the agents' states can.
+        Of a store, the states of registered agent types are included. The mapping can be written
+        as JSON if the agents' states can.
+
+        Raises:
+            StateStoreError: A state cannot be loaded from the store.
         """
-        return await save_state(self._instances())
+        states: dict[str, Any] = {}
+        present = [agent_id for agent_id, _ in self._engine.instances()]
+        for agent_id in (*present, *self._passivator.agents):
+            state = await self._state_of(agent_id)
+            if state is not None:
+                states[str(agent_id)] = dict(state)
+        async for agent_id, stored in self._states.items():
+            if str(agent_id) not in states:
+                state = await self._state_of(agent_id, stored)
+                states[str(agent_id)] = dict(stored if state is None else state)
+        return states
+
+    async def _state_of(
+        self, agent_id: AgentId, stored: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Any] | None:
+        await self._passivator.wait_for(agent_id)
+        instance = self._engine.instance(agent_id)
+        if instance is not None:
+            with self._passivator.hold(agent_id):
+                agent = await self._supervisor.settled(agent_id, instance)
+                # An agent that was stopped has no state, unless the store has one.
+                if agent is not None:
+                    return await agent.save_state()
+        return await self._states.load(agent_id) if stored is None else stored
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         """Restore the state of every agent, building those that do not exist.
 
+        With a `state_store`, those that do not exist are not built: their states are saved there.
+
         Raises:
+            StateStoreError: A state cannot be saved to the store.
             StateError: If the state has an unknown version, a wrong shape, or an agent with a
                 type that is not registered. In that case no agent was changed.
         """
-        await load_state(state, is_registered=self._agents.is_registered, obtain=self._obtain)
+        await load_state(state, is_registered=self._agents.is_registered, restore=self._restore)
+
+    async def _restore(self, agent_id: AgentId, state: Mapping[str, Any]) -> None:
+        self._lifecycle.enter_loop()
+        await self._passivator.wait_for(agent_id)
+        is_stored = (
+            self._states.store is not None
+            and self._instance(agent_id) is None
+            and not self._builder.is_building(agent_id)
+            and not self._agents.has_instances(agent_id.type)
+        )
+        if is_stored:
+            await self._states.put(agent_id, state)
+        else:
+            await self.agent_load_state(agent_id, state)
 
     async def agent_save_state(self, agent: AgentId) -> Mapping[str, Any]:
         """Return the state of one agent, building it if it does not exist."""
-        return await (await self._obtain(agent)).save_state()
+        with self._passivator.hold(agent):
+            return await (await self._obtain(agent)).save_state()
 
     async def agent_load_state(self, agent: AgentId, state: Mapping[str, Any]) -> None:
         """Restore the state of one agent, building it if it does not exist."""
-        await (await self._obtain(agent)).load_state(state)
+        with self._passivator.hold(agent):
+            await (await self._obtain(agent)).load_state(state)

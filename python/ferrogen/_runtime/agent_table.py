@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
@@ -51,6 +52,10 @@ class AgentTable:
         """Whether there is a factory or an instance of this type."""
         return agent_type in self._factories
 
+    def has_instances(self, agent_type: str) -> bool:
+        """Whether the agents of this type were registered as instances."""
+        return agent_type in self._factories and self._factories[agent_type] is None
+
     def registered(self) -> list[str]:
         """The agent types, in the order of registering."""
         return list(self._factories)
@@ -89,7 +94,7 @@ class AgentTable:
                 )
             if self._expected[agent_type] is not type(agent):
                 raise ValueError("Agent instances must be the same object type.")
-        _refuse_restart(agent_type, self.options(agent_type))
+        _refuse_for_instances(agent_type, self.options(agent_type))
         await agent.bind_id_and_runtime(id=agent_id, runtime=self._runtime)
         await activate(agent)
         self.engine.enter(agent_id, agent)
@@ -100,10 +105,10 @@ class AgentTable:
         """Set the options of the agents of a type.
 
         Raises:
-            ValueError: They restart agents that have no factory.
+            ValueError: They restart or limit agents that have no factory.
         """
-        if agent_type in self._factories and self._factories[agent_type] is None:
-            _refuse_restart(agent_type, options)
+        if self.has_instances(agent_type):
+            _refuse_for_instances(agent_type, options)
         self.guards.reset(agent_type, self.options(agent_type), options)
         self._options[agent_type] = options
         self.engine.configure(
@@ -113,6 +118,7 @@ class AgentTable:
             capacity=options.capacity,
             overflow=options.overflow,
             passivate_after=options.passivate_after,
+            max_active=options.max_active,
         )
 
     def options(self, agent_type: str) -> AgentOptions:
@@ -137,10 +143,18 @@ class AgentTable:
                 made = self._call_factory(agent_id) if begun is None else begun
                 agent = await made if inspect.isawaitable(made) else made
             self.check(agent_id, agent)
-            await activate(agent)
+            await self._activate(agent_id, agent)
             return agent
         except BaseException as error:
             self.log_failure(agent_id, error)
+            raise
+
+    @staticmethod
+    async def _activate(agent_id: AgentId, agent: Agent) -> None:
+        try:
+            await activate(agent)
+        except BaseException:
+            await close_logged(agent_id, agent, was_active=False)
             raise
 
     def call_factory_for(self, agent_id: AgentId) -> Agent | Awaitable[Agent]:
@@ -154,7 +168,9 @@ class AgentTable:
         return self._call_factory(agent_id)
 
     def log_failure(self, agent_id: AgentId, error: BaseException) -> None:
-        """Log that an agent could not be made."""
+        """Log that an agent could not be made, unless that was cancelled: the runtime closes."""
+        if isinstance(error, asyncio.CancelledError):
+            return
         if _events.isEnabledFor(logging.INFO):
             event = AgentConstructionExceptionEvent(agent_id=agent_id, exception=error)
             log(_events, logging.INFO, event)
@@ -199,12 +215,18 @@ class AgentTable:
 _DEFAULTS = AgentOptions()
 
 
-def _refuse_restart(agent_type: str, options: AgentOptions) -> None:
-    """Refuse to restart agents that were registered as instances.
+def _refuse_for_instances(agent_type: str, options: AgentOptions) -> None:
+    """Refuse options by which agents are built again that were registered as instances.
 
     Raises:
-        ValueError: The options have such a supervision.
+        ValueError: The options have a supervision that restarts agents, or a limit.
     """
+    if options.max_active is not None:
+        raise ValueError(
+            f'max_active must be None for agent type "{agent_type}", whose agents are registered '
+            f"as instances; got {options.max_active}. There is no factory that builds an agent "
+            "again which is not in memory. Register a factory"
+        )
     supervision = options.supervision
     if supervision is not None and supervision.on_failure == "restart":
         raise ValueError(
@@ -220,10 +242,16 @@ def not_registered(agent_id: AgentId) -> AgentNotFoundError:
     return AgentNotFoundError(f"Agent with name {agent_id.type} not found.")
 
 
-async def close_logged(agent_id: AgentId, agent: Agent) -> None:
-    """Close a passivated agent. An error is logged: it is not awaited."""
+async def close_logged(agent_id: AgentId, agent: Agent, *, was_active: bool = True) -> None:
+    """Close an agent. An error is logged: nothing else can be done with it.
+
+    Args:
+        agent_id: The agent.
+        agent: The instance.
+        was_active: Whether `on_deactivate` is called before.
+    """
     try:
-        await deactivate(agent)
+        await (deactivate(agent) if was_active else agent.close())
     except Exception as error:  # noqa: BLE001 - it is logged
-        text = "closing passivated agent %s failed"
+        text = "closing agent %s failed"
         log(_logger, logging.ERROR, text, agent_id, exc_info=error)

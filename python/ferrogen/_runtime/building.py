@@ -13,8 +13,10 @@ from ferrogen._agents.agent import Agent
 from ferrogen._agents.hooks import has_activation
 from ferrogen._core import AgentId, Engine
 
-from .agent_table import AgentTable, close_logged, not_registered
+from .agent_states import AgentStates
+from .agent_table import AgentTable, not_registered
 from .observer import Observer
+from .passivation import Passivator
 from .supervisor import Supervisor
 
 __all__ = ["Builder"]
@@ -28,9 +30,11 @@ class Builder:
         observer: Has the context in which the runtime was started.
         kept: Holds the tasks of factories: asyncio has only weak references to tasks.
         supervisor: Decides what follows if an agent cannot be built.
+        states: Has the states of agents that were passivated.
     """
 
     engine: Engine
+    passivator: Passivator
 
     def __init__(
         self,
@@ -38,7 +42,9 @@ class Builder:
         observer: Observer,
         kept: set[asyncio.Task[None]],
         supervisor: Supervisor,
+        states: AgentStates,
     ) -> None:
+        self._states = states
         self._agents = agents
         self._supervisor = supervisor
         self._observer = observer
@@ -46,8 +52,6 @@ class Builder:
         self._builds: dict[AgentId, asyncio.Future[Agent]] = {}
         # The awaitables of factories that were called inline, for builds that have not started.
         self._begun: dict[AgentId, Any] = {}
-        # The agents whose `close` has yet to begin: the next instance is built after that.
-        self._leaving: set[AgentId] = set()
 
     async def obtain(self, agent_id: AgentId) -> Agent:
         """Return an agent, building it if it does not exist.
@@ -57,6 +61,11 @@ class Builder:
             AgentStoppedError: It has failed, and was stopped.
             BaseException: Whatever its factory raises.
         """
+        with self.passivator.hold(agent_id):
+            return await self._obtain(agent_id)
+
+    async def _obtain(self, agent_id: AgentId) -> Agent:
+        await self.passivator.wait_for(agent_id)
         agent = self.engine.instance(agent_id)
         if agent is not None:
             return await self._supervisor.present(agent_id, agent)
@@ -68,6 +77,10 @@ class Builder:
             build = self._start(agent_id, copy_context())
         # Several callers may await one build: the cancellation of one must not cancel it.
         return await asyncio.shield(build)
+
+    def is_building(self, agent_id: AgentId) -> bool:
+        """Whether the factory of an agent runs."""
+        return agent_id in self._builds
 
     def start(self, agent_id: AgentId) -> None:
         """Start to build an agent for which messages are queued."""
@@ -86,16 +99,14 @@ class Builder:
         """
         if not self._agents.is_registered(agent_id.type):
             return False
-        if agent_id in self._begun or agent_id in self._leaving:
-            return False
-        if self._supervisor.tracks(agent_id):
+        if agent_id in self._begun or self._supervisor.tracks(agent_id):
             return False
         self.engine.build(agent_id)
         try:
             context = self._observer.runtime_context.copy()
             made = context.run(self._agents.call_factory_for, agent_id)
             agent = None if inspect.isawaitable(made) else self._agents.check(agent_id, made)
-            if agent is not None and has_activation(agent):
+            if agent is not None and (has_activation(agent) or self._states.keeps(agent)):
                 made, agent = _return(agent), None
         except BaseException as error:
             self._agents.log_failure(agent_id, error)
@@ -108,20 +119,6 @@ class Builder:
             return False
         self.engine.built(agent_id, agent)
         return True
-
-    def close_passivated(self, agent_id: AgentId, agent: Agent) -> None:
-        """Close an agent that has left the directory."""
-        instance = self._supervisor.forget(agent_id, agent)
-        if instance is None:
-            return
-        self._leaving.add(agent_id)
-        closing = asyncio.get_running_loop().create_task(self._close(agent_id, instance))
-        _closing.add(closing)
-        closing.add_done_callback(_closing.discard)
-
-    async def _close(self, agent_id: AgentId, agent: Agent) -> None:
-        self._leaving.discard(agent_id)
-        await close_logged(agent_id, agent)
 
     def discard(self) -> None:
         """Close the coroutines of factories that no build will await."""
@@ -174,7 +171,3 @@ class Builder:
 
 async def _return(agent: Agent) -> Agent:
     return agent
-
-
-_closing: set[asyncio.Task[None]] = set()
-"""Passivated agents that are being closed: asyncio has only weak references to tasks."""

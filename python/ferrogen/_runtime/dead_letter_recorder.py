@@ -129,6 +129,10 @@ class DeadLetterRecorder:
         )
 
     def _add(self, letter: DeadLetter) -> None:
+        if letter.cause is DeadLetterCause.RUNTIME_STOPPED and isinstance(
+            letter.message, DeadLetter
+        ):
+            return  # a letter that is stored, and whose publication was queued
         error, is_deadlock = letter.reason, letter.cause is DeadLetterCause.DEADLOCK
         path = error.cycle if is_deadlock and isinstance(error, DeadlockError) else ()
         self._letters.add(replace(letter, reason=without_traceback(error), path=path))

@@ -173,8 +173,8 @@ class Guards:
                 is_open = circuit is not None and circuit.state(_now()).state == "open"
                 if is_open or attempt >= policy.attempts or not policy.retries(error):
                     note_attempts(error, failed[:-1])
-                    self._fail(Failure(agent_id, message, ctx, error, attempt), given)
                     self._supervisor.failed(agent_id, instance, error)
+                    self._fail(Failure(agent_id, message, ctx, error, attempt), given)
                     raise
             else:
                 if circuit is not None:

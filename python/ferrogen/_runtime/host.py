@@ -40,6 +40,7 @@ from .lifecycle import Lifecycle
 from .log import log
 from .observation import DeliveryObservation, Publication, SendObservation
 from .observer import Observer
+from .passivation import Passivator
 
 __all__ = ["EngineHost"]
 
@@ -61,6 +62,7 @@ class EngineHost:
     Args:
         agents: The factories and options by agent type.
         builder: Builds agents.
+        passivator: Saves and closes idle agents.
         lifecycle: Is notified of messages, idleness and errors.
         observer: Reports messages that are logged or traced.
         dead_letters: Where messages go that are not handled.
@@ -72,6 +74,7 @@ class EngineHost:
         *,
         agents: AgentTable,
         builder: Builder,
+        passivator: Passivator,
         lifecycle: Lifecycle,
         observer: Observer,
         dead_letters: DeadLetterRecorder,
@@ -95,7 +98,7 @@ class EngineHost:
         self._lifecycle = lifecycle
         self.build_inline = builder.build_inline
         self.start_build = builder.start
-        self.passivated = builder.close_passivated
+        self.passivate = passivator.begin
         self.observe_send = partial(SendObservation, observer)
         self.observe_publish = partial(Publication, observer)
         self.observe_delivery = partial(DeliveryObservation, observer)
@@ -267,7 +270,8 @@ class EngineHost:
             topic_id.type,
         )
 
-    # Errors of published messages, which no sender awaits.
+    # Errors of published messages, which no sender awaits. The runtime halts before the dead letter
+    # is added: its publication would be one more message that is not handled.
 
     def publish_failed(
         self, agent_id: AgentId, envelope: PublishEnvelope, error: BaseException
@@ -286,20 +290,20 @@ class EngineHost:
         finally:
             if token is not None:
                 telemetry.detach(token)
+        self._unhandled(error)
         if failure is not None:
             self._dead_letters.failed(failure)
         elif isinstance(error, Exception):
             is_late = error is self._topic_deadline
             self._dead_letters.handler_failed(envelope, agent_id, error, is_late=is_late)
-        self._unhandled(error)
 
     def delivery_failed(self, envelope: PublishEnvelope, error: BaseException) -> None:
         """Report that a recipient could not be built, which has been logged, or was stopped."""
         if isinstance(error, AgentStoppedError):
             self._dead_letters.published(envelope, error)
             return
-        self._lose(envelope, error, DeadLetterCause.BUILD_FAILED)
         self._unhandled(error)
+        self._lose(envelope, error, DeadLetterCause.BUILD_FAILED)
 
     def interception_failed(self, envelope: PublishEnvelope, error: BaseException) -> None:
         """Report that an intervention handler has raised on a published message."""
@@ -311,8 +315,8 @@ class EngineHost:
         """Report that a custom subscription has raised."""
         text = "no recipients could be found for topic %s"
         log(_logger, logging.ERROR, text, envelope.topic_id, exc_info=error)
-        self._lose(envelope, error, DeadLetterCause.ROUTING_FAILED)
         self._unhandled(error)
+        self._lose(envelope, error, DeadLetterCause.ROUTING_FAILED)
 
     def _lose(
         self, envelope: PublishEnvelope, error: BaseException, cause: DeadLetterCause
@@ -325,8 +329,8 @@ class EngineHost:
         error = not_registered(agent_id)
         text = "topic %s has a subscriber that is not registered: %s"
         log(_logger, logging.ERROR, text, envelope.topic_id, error)
-        self._dead_letters.published(envelope, error, recipient=agent_id)
         self._unhandled(error)
+        self._dead_letters.published(envelope, error, recipient=agent_id)
 
     # Interventions.
 

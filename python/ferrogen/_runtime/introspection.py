@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ferrogen._core import Engine, Routes
 
     from .agent_table import AgentTable
+    from .passivation import Passivator
 
 __all__ = ["AgentInfo", "Introspection"]
 
@@ -44,8 +45,9 @@ class AgentInfo:
     agent_class: type[Agent] | None
     """Its class. While it is being built: the class that its type was registered with, or None."""
 
-    state: Literal["building", "ready"]
-    """Whether it can handle messages. While it is being built, its messages are queued."""
+    state: Literal["building", "ready", "passivating"]
+    """Whether it can handle messages. While it is being built, or passivated (saved and closed),
+    its messages are queued."""
 
     queued: int
     """How many messages are queued for it. Messages that the runtime has not routed yet are not
@@ -61,9 +63,10 @@ class Introspection:
     _engine: Engine
     _routes: Routes
     _agents: AgentTable
+    _passivator: Passivator
 
     def agents(self) -> tuple[AgentInfo, ...]:
-        """Return the agents that exist or are being built, by type and key.
+        """Return the agents that exist, are being built or are being passivated, by type and key.
 
         Agents that were passivated, and those that no message has built yet, are not included.
         Not part of AutoGen's API.
@@ -71,13 +74,20 @@ class Introspection:
         Returns:
             The agents, as they are at the moment of the call.
         """
+        passivating = set(self._passivator.agents)
         found = [
             AgentInfo(
                 id=agent_id,
                 agent_class=(
                     self._agents.expected_class(agent_id.type) if agent is None else type(agent)
                 ),
-                state="building" if agent is None else "ready",
+                state=(
+                    "ready"
+                    if agent is not None
+                    else "passivating"
+                    if agent_id in passivating
+                    else "building"
+                ),
                 queued=queued,
                 running=running,
             )

@@ -12,7 +12,6 @@ from opentelemetry.trace import TracerProvider
 from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.coroutine_function import is_coroutine_function
-from ferrogen._agents.hooks import deactivate
 from ferrogen._agents.option_checks import check_count
 from ferrogen._agents.options import AgentOptions
 from ferrogen._agents.retry_policy import RetryPolicy
@@ -24,11 +23,13 @@ from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
 from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen._serialization.serializer import MessageSerializer
+from ferrogen._state.store import StateStore
 from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen._telemetry.tracing import TraceHelper
 from ferrogen._telemetry.tracing_config import MessageRuntimeTracingConfig
 
 from .agent_access import AgentAccess
+from .agent_states import AgentStates, checked_store
 from .agent_table import AgentTable
 from .building import Builder
 from .calls import Calls
@@ -42,6 +43,7 @@ from .introspection import Introspection
 from .lifecycle import Lifecycle
 from .lifetime import Lifetime
 from .observer import Observer
+from .passivation import Passivator
 from .replaying import Replayer
 from .scheduling import Scheduler
 from .steering import Inboxes, Steering
@@ -76,6 +78,12 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
             they are only stored: an agent that is subscribed to every topic would get them, too.
         max_hops: How many messages a chain has at most, in which each is sent by the handler of the
             one before. None for no limit.
+        state_store: Where the state of agents is kept that are passivated or closed; see
+            `StateStore`. Without one it is lost.
+
+    Raises:
+        ValueError: `state_store` is not a `StateStore`, or `dead_letter_capacity` or `max_hops` is
+            less than 1.
 
     Example:
         ```python
@@ -128,6 +136,7 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
         dead_letter_capacity: int = 100,
         publish_dead_letters: bool = False,
         max_hops: int | None = None,
+        state_store: StateStore | None = None,
     ) -> None:
         if max_hops is not None:
             check_count("max_hops", max_hops)
@@ -146,13 +155,23 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
         self._lifecycle = Lifecycle(observer, kept, raise_unhandled=not ignore_unhandled_exceptions)
         self._scheduler = Scheduler(lambda: observer.runtime_context)
         self._lifecycle.end_callbacks.append(self._scheduler.cancel_all)
+        self._states = AgentStates(checked_store(state_store), self._agents.is_registered)
         supervisor = Supervisor(
-            self._agents, self._lifecycle.halt, lambda: observer.runtime_context, kept
+            self._agents, self._lifecycle.halt, lambda: observer.runtime_context, kept, self._states
         )
         self._supervisor = supervisor
+        self._passivator = Passivator(
+            self._agents,
+            self._states,
+            supervisor,
+            lambda: observer.runtime_context,
+            lambda: self._lifecycle.is_closed,
+        )
         self._guards = Guards(self._agents.options, recorder.failed, supervisor)
         self._agents.guards = self._guards
-        self._builder = Builder(self._agents, observer, kept, supervisor)
+        self._builder = Builder(self._agents, observer, kept, supervisor, self._states)
+        self._builder.passivator = self._passivator
+        self._passivator.builder = self._builder
         # The caller's list itself: a handler that is added to it later is used too.
         given: Sequence[InterventionHandler] = ()
         if intervention_handlers is not None:
@@ -161,6 +180,7 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
         self._host = EngineHost(
             agents=self._agents,
             builder=self._builder,
+            passivator=self._passivator,
             lifecycle=self._lifecycle,
             observer=observer,
             dead_letters=recorder,
@@ -176,7 +196,7 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
             max_hops=max_hops,
         )
         self._agents.engine = self._engine
-        self._builder.engine = self._engine
+        self._builder.engine = self._passivator.engine = self._engine
         self._lifecycle.engine = self._engine
         self._inboxes = self._lifecycle.inboxes = Inboxes(self._engine)
         if publish_dead_letters:
@@ -326,6 +346,11 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
         """The newest messages that were not handled. Not part of AutoGen's API."""
         return self._dead_letters
 
+    @property
+    def state_store(self) -> StateStore | None:
+        """Where the state of agents is kept that are not in memory. Not part of AutoGen's API."""
+        return self._states.store
+
     # Running.
 
     def start(self) -> None:
@@ -417,10 +442,12 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
     async def close(self) -> None:
         """Stop, cancel the handlers that still run, and close every agent.
 
-        Messages that no handler has started become dead letters, as with `stop`, and new ones are
-        rejected. Every agent is closed, even if closing another one raises.
+        With a `state_store`, the state of each agent is saved before. Messages that no handler has
+        started become dead letters, as with `stop`, and new ones are rejected. Every agent is
+        closed, even if closing another one raises.
 
         Raises:
+            StateStoreError: The state of an agent could not be saved. Every agent is closed.
             BaseException: The first error that an agent's `close` raised.
         """
         self._lifecycle.enter_loop()
@@ -435,14 +462,12 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
             task.cancel()
         if others:
             await asyncio.wait(others)
+        await self._passivator.finish()
         await self._supervisor.finish()
         # Handlers that were cancelled may have sent messages. No agent is passivated from here on.
         self._engine.shut()
-        for _, agent in self._instances():
-            try:
-                await deactivate(agent)
-            except Exception as error:  # noqa: BLE001, PERF203 - raised below, if it is the first
-                errors.append(error)
+        for agent_id, agent in list(self._instances()):
+            errors.extend(await self._passivator.end(agent_id, agent))
         if errors:
             raise errors[0]
 
@@ -507,7 +532,7 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
             options: The options, in place of any set before.
 
         Raises:
-            ValueError: They restart agents that were registered as instances.
+            ValueError: They restart or limit agents that were registered as instances.
         """
         name = agent_type if isinstance(agent_type, str) else agent_type.type
         self._agents.set_options(name, options)

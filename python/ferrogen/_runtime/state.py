@@ -10,34 +10,28 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from ferrogen._agents.agent import Agent
 from ferrogen._core import AgentId
 from ferrogen.exceptions import StateError
 
-__all__ = ["VERSION_KEY", "load_state", "save_state"]
+__all__ = ["VERSION_KEY", "load_state"]
 
 VERSION_KEY = "ferrogen.version"
-
-
-async def save_state(agents: Iterable[tuple[AgentId, Agent]]) -> dict[str, Any]:
-    """Collect the state of every agent, by its id."""
-    return {str(agent_id): dict(await agent.save_state()) for agent_id, agent in agents}
 
 
 async def load_state(
     state: Mapping[str, Any],
     *,
     is_registered: Callable[[str], bool],
-    obtain: Callable[[AgentId], Awaitable[Agent]],
+    restore: Callable[[AgentId, Mapping[str, Any]], Awaitable[None]],
 ) -> None:
-    """Restore the state of every agent, building those that do not exist.
+    """Restore the state of every agent.
 
     The whole state is validated before the first agent is changed.
 
     Args:
-        state: What `save_state` returned.
+        state: The saved state.
         is_registered: Whether an agent type is registered.
-        obtain: Returns an agent, built if it does not exist.
+        restore: Restores the state of one agent.
 
     Raises:
         StateError: If the version is unknown, the shape is wrong, or an agent type is not
@@ -51,8 +45,7 @@ async def load_state(
                 "registered; register it before loading, or take the agent out of the state"
             )
     for agent_id, agent_state in agents:
-        agent = await obtain(agent_id)
-        await agent.load_state(agent_state)
+        await restore(agent_id, agent_state)
 
 
 def _entries(state: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:

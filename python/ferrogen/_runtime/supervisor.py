@@ -17,6 +17,7 @@ from ferrogen._core import AgentId
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.exceptions import AgentStoppedError
 
+from .agent_states import AgentStates
 from .agent_table import AgentTable, close_logged
 from .dead_letter import without_traceback
 from .log import log
@@ -62,6 +63,7 @@ class Supervisor:
         halt: Halts the runtime with an error.
         context: Returns the context in which the runtime was started.
         kept: Holds the tasks of restarts, which are cancelled when the runtime closes.
+        states: Restores agents that were passivated.
     """
 
     def __init__(
@@ -70,7 +72,9 @@ class Supervisor:
         halt: Callable[[BaseException], None],
         context: Callable[[], Context],
         kept: set[asyncio.Task[None]],
+        states: AgentStates,
     ) -> None:
+        self._states = states
         self._agents = agents
         self._halt = halt
         self._context = context
@@ -153,7 +157,7 @@ class Supervisor:
             raise _stopped(agent_id, one.error)
         while True:
             try:
-                agent = await self._agents.construct(agent_id, begun)
+                agent = await self._construct(agent_id, begun)
             except BaseException as error:  # noqa: PERF203 - each attempt can fail
                 begun = None
                 if not self.build_failed(agent_id, error):
@@ -163,6 +167,16 @@ class Supervisor:
                 if one is not None:
                     one.instance = agent
                 return agent
+
+    async def _construct(self, agent_id: AgentId, begun: Awaitable[Agent] | None) -> Agent:
+        agent = await self._agents.construct(agent_id, begun)
+        try:
+            await self._states.restore(agent_id, agent)
+        except BaseException as error:
+            self._agents.log_failure(agent_id, error)
+            await close_logged(agent_id, agent)
+            raise
+        return agent
 
     def build_failed(self, agent_id: AgentId, error: BaseException) -> bool:
         """An agent could not be built. Return whether it is to be built again."""
@@ -194,17 +208,38 @@ class Supervisor:
         one = self._supervised.get(agent_id)
         return agent if one is None else await self._wait(agent_id, one)
 
-    def forget(self, agent_id: AgentId, agent: Agent) -> Agent | None:
-        """An agent was passivated. Return the instance to close."""
+    async def settled(self, agent_id: AgentId, agent: Agent) -> Agent | None:
+        """Return the present instance of an idle agent, after the restart in progress.
+
+        Returns:
+            The instance; None if the agent was stopped, and needs no closing.
+        """
+        one = self._supervised.get(agent_id)
+        while one is not None and one.restart is not None:
+            if one.restart is asyncio.current_task():
+                break  # a hook of the agent asks
+            _ = await asyncio.wait({one.restart})
+        return agent if one is None else one.instance
+
+    def forget(self, agent_id: AgentId) -> None:
+        """An idle agent is about to be closed. That it was stopped is not forgotten.
+
+        That it was restarted is forgotten when it does not count any more.
+        """
         one = self._supervised.get(agent_id)
         if one is None:
-            return agent
-        instance, one.instance = one.instance, None
-        if one.error is None:
+            return
+        one.instance = None
+        if one.restarts:
+            expiry = one.restarts[-1] + self._supervision(agent_id.type).within
+            _ = asyncio.get_running_loop().call_at(expiry, self._drop, agent_id, one)
+        else:
+            self._drop(agent_id, one)
+
+    def _drop(self, agent_id: AgentId, one: _Supervised) -> None:
+        is_absent = one.instance is None and one.restart is None and one.error is None
+        if is_absent and self._supervised.get(agent_id) is one:
             del self._supervised[agent_id]
-        if one.restart is not None:
-            one.restart.cancel()
-        return instance
 
     async def finish(self) -> None:
         """Wait until the instances are closed that were replaced or stopped."""
@@ -268,9 +303,12 @@ class Supervisor:
                     await self._retire(agent_id, one, old)
                     self._stop(agent_id, one, failure)
                 return
-        except asyncio.CancelledError as cancellation:
+        except asyncio.CancelledError:
+            # The runtime closes. The agent stays without an instance, as if it had been stopped.
             if one.instance is None:
-                self._stop(agent_id, one, cancellation)
+                one.error = without_traceback(error)
+                if saved:
+                    await self._states.keep(agent_id, saved)
             raise
         finally:
             one.restart = None
@@ -281,7 +319,7 @@ class Supervisor:
     ) -> Agent:
         agent = await self._agents.construct(agent_id)
         try:
-            if saved is not None:
+            if saved:  # an agent without a state has nothing to load
                 await agent.load_state(saved)
             await restarted(agent, error)
         except BaseException as failure:

@@ -27,6 +27,8 @@ pub enum Stage {
     Building,
     /// It can handle messages.
     Ready,
+    /// The driver saves and closes it; its messages wait for its successor.
+    Passivating,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -70,6 +72,11 @@ pub(crate) struct Agent<P> {
     pub(crate) idle_since: Option<Time>,
     /// The key of its timer.
     pub(crate) timer: Option<(Time, u64)>,
+    /// Its place among the idle agents of its type, of which the least recently used one is first.
+    /// Of a busy agent it is outdated.
+    pub(crate) rank: Option<u64>,
+    /// Until when it is not passivated, because that has failed.
+    pub(crate) postponed: Option<Time>,
 }
 
 /// Deliveries that are queued beyond the capacity of a mailbox, in the order of their arrival.
@@ -179,6 +186,8 @@ impl<P> Directory<P> {
             blocked: None,
             idle_since: None,
             timer: None,
+            rank: None,
+            postponed: None,
         });
         self.slots.insert(Name { agent_type, key }, slot);
         Ok(slot)
@@ -204,6 +213,10 @@ impl<P> Directory<P> {
 
     pub(crate) fn agents_mut(&mut self) -> impl Iterator<Item = &mut Agent<P>> {
         self.agents.values_mut()
+    }
+
+    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = (AgentSlot, &mut Agent<P>)> {
+        self.agents.iter_mut()
     }
 
     pub(crate) fn len(&self) -> usize {

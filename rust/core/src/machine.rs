@@ -11,6 +11,7 @@ mod deadlock;
 mod deliveries;
 mod messages;
 mod passivation;
+mod waking;
 
 use std::collections::VecDeque;
 
@@ -20,6 +21,7 @@ use crate::names::Symbol;
 use crate::policy::Policy;
 use crate::queue::Queue;
 use passivation::Timers;
+use waking::Awake;
 
 /// An entry of the inbox.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,7 +40,7 @@ pub enum Step<P> {
     /// Invoke the handler, then report [`Machine::finish`], [`Machine::respond`] or
     /// [`Machine::release`].
     Deliver(AgentSlot, DeliveryId, P),
-    /// The agent has left the directory: drop the instance. There is no report.
+    /// Save and close the agent, then report [`Machine::passivated`] or [`Machine::stay_awake`].
     Passivate(AgentSlot),
     /// There is room for a delivery of [`Placement::Blocked`]. There is no report.
     Admitted(DeliveryId),
@@ -157,6 +159,8 @@ pub struct Machine<P> {
     inbox: Queue<Arrival<P>>,
     steps: VecDeque<Step<P>>,
     timers: Timers,
+    /// By agent type, as far as there are agents.
+    awake: Vec<Awake>,
     paused: bool,
     /// The number of deliveries that wait in mailboxes.
     in_mailboxes: usize,
@@ -173,6 +177,7 @@ impl<P> Default for Machine<P> {
             inbox: Queue::default(),
             steps: VecDeque::new(),
             timers: Timers::default(),
+            awake: Vec::new(),
             paused: false,
             in_mailboxes: 0,
             unbegun: 0,

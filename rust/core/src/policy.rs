@@ -1,4 +1,4 @@
-//! The limits of the agents of one type: concurrency, mailbox capacity, time until passivation.
+//! The limits of the agents of one type: concurrency, mailbox capacity, passivation.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -34,6 +34,9 @@ pub struct Policy {
     pub overflow: Overflow,
     /// How long an agent stays idle before it is passivated; `None` is forever.
     pub passivate_after: Option<Time>,
+    /// The maximum number of agents of the type that are awake. If there are more, the idle ones
+    /// that were used least recently are passivated; busy ones never are.
+    pub max_active: Option<NonZeroUsize>,
 }
 
 impl Policy {
@@ -43,10 +46,16 @@ impl Policy {
         capacity: None,
         overflow: Overflow::Reject,
         passivate_after: None,
+        max_active: None,
     };
 
     pub(crate) fn admits(&self, busy: usize) -> bool {
         self.concurrency.is_none_or(|most| busy < most.get())
+    }
+
+    /// Whether idle agents are ever passivated.
+    pub(crate) fn passivates(&self) -> bool {
+        self.passivate_after.is_some() || self.max_active.is_some()
     }
 
     pub(crate) fn is_full(&self, waiting: usize) -> bool {

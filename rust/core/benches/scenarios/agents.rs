@@ -32,6 +32,7 @@ pub(crate) fn build_and_passivate() -> Work {
         now += SECOND;
         assert_eq!(machine.advance(now), None);
         assert_eq!(machine.step(), Some(Step::Passivate(agent)));
+        assert_eq!(machine.passivated(agent), Ok(false));
     })
 }
 

@@ -16,6 +16,7 @@ impl<P> Machine<P> {
             self.policies.resize(agent_type.index() + 1, Policy::default());
         }
         self.policies[agent_type.index()] = policy;
+        self.rank_anew(agent_type);
     }
 
     /// The policy of an agent type.
@@ -44,7 +45,7 @@ impl<P> Machine<P> {
         let waiting = agent.mailbox.len();
         // The step of an agent that is not ready is its build.
         let (due, running) = match agent.stage {
-            Stage::Building => (0, 0),
+            Stage::Building | Stage::Passivating => (0, 0),
             Stage::Ready => (agent.due, agent.running),
         };
         Some(Load { queued: waiting + due, running })
@@ -65,6 +66,7 @@ impl<P> Machine<P> {
         let slot = self.directory.enter(agent_type, key, Stage::Building)?;
         self.directory.agent_mut(slot)?.due = 1;
         self.steps.push_back(Step::Build(slot));
+        self.wake(agent_type);
         Ok(slot)
     }
 
@@ -76,6 +78,7 @@ impl<P> Machine<P> {
     pub fn begin_build(&mut self, agent_type: Symbol, key: &str) -> Result<AgentSlot, CoreError> {
         let slot = self.directory.enter(agent_type, key, Stage::Building)?;
         self.directory.agent_mut(slot)?.running = 1;
+        self.wake(agent_type);
         Ok(slot)
     }
 
@@ -124,7 +127,8 @@ impl<P> Machine<P> {
     pub fn build_failed(&mut self, slot: AgentSlot) -> Result<Vec<(DeliveryId, P)>, CoreError> {
         let agent = building(self.directory.agent_mut(slot)?)?;
         let returned = agent.mailbox.drain();
-        self.directory.leave(slot);
+        let agent_type = agent.agent_type;
+        self.leave(slot, agent_type);
         self.in_mailboxes -= returned.len();
         for (delivery, _) in &returned {
             self.ledger.unblock(*delivery);

@@ -115,7 +115,6 @@ impl<P> Machine<P> {
         let (Step::Build(slot) | Step::Deliver(slot, ..) | Step::Passivate(slot)) = &step else {
             return Some(step);
         };
-        // An agent that is passivated is not in the directory.
         let Ok(agent) = self.directory.agent_mut(*slot) else { return Some(step) };
         agent.due -= 1;
         if let Step::Deliver(_, delivery, _) = &step {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::deliveries::refill;
 use super::{Machine, Step, policy_of};
-use crate::directory::{Agent, AgentSlot};
+use crate::directory::{Agent, AgentSlot, Stage};
+use crate::error::CoreError;
 use crate::policy::{Policy, Time};
 
 /// The timers by time, then in the order of setting. An agent has at most one.
@@ -15,28 +17,37 @@ pub(super) struct Timers {
 
 impl Timers {
     fn set<P>(&mut self, slot: AgentSlot, agent: &mut Agent<P>, time: Time) {
-        if let Some(old) = agent.timer.take() {
-            self.slots.remove(&old);
-        }
+        self.remove(agent);
         let timer = (time, self.next);
         self.next += 1;
         self.slots.insert(timer, slot);
         agent.timer = Some(timer);
+    }
+
+    fn remove<P>(&mut self, agent: &mut Agent<P>) {
+        if let Some(timer) = agent.timer.take() {
+            self.slots.remove(&timer);
+        }
     }
 }
 
 impl<P> Agent<P> {
     /// Whether it is idle, could be passivated, and was not reported as idle.
     pub(super) fn rests(&self, policy: &Policy) -> bool {
-        policy.passivate_after.is_some()
-            && !self.is_permanent
-            && self.idle_since.is_none()
-            && self.is_idle()
+        policy.passivates() && !self.is_permanent && self.idle_since.is_none() && self.is_idle()
     }
 
     /// When it is to be passivated, if it stays idle.
     fn deadline(&self, policy: &Policy) -> Option<Time> {
-        self.idle_since?.checked_add(policy.passivate_after?)
+        let idle_for_long = self.idle_since?.checked_add(policy.passivate_after?)?;
+        Some(self.postponed.map_or(idle_for_long, |postponed| postponed.max(idle_for_long)))
+    }
+
+    /// When a timer is due, if it stays idle: as above, or when it can be one that is too many.
+    fn alarm(&self, policy: &Policy) -> Option<Time> {
+        let is_limited = policy.max_active.is_some() && self.idle_since.is_some();
+        let postponed = self.postponed.filter(|_| is_limited);
+        self.deadline(policy).into_iter().chain(postponed).min()
     }
 }
 
@@ -47,21 +58,23 @@ impl<P> Machine<P> {
     pub fn rest(&mut self, slot: AgentSlot, now: Time) {
         let Ok(agent) = self.directory.agent_mut(slot) else { return };
         let policy = policy_of(&self.policies, agent.agent_type);
-        if policy.passivate_after.is_none() || agent.is_permanent || !agent.is_idle() {
+        if !policy.passivates() || agent.is_permanent || !agent.is_idle() {
             return;
         }
         agent.idle_since = Some(now);
+        agent.postponed.take_if(|postponed| *postponed <= now);
         // A timer that is set already and is too early is moved when it is due. So an agent that
         // is busy again and again does not change the timers each time.
-        if let Some(deadline) = agent.deadline(policy)
-            && agent.timer.is_none_or(|(time, _)| deadline < time)
+        if let Some(alarm) = agent.alarm(policy)
+            && agent.timer.is_none_or(|(time, _)| alarm < time)
         {
-            self.timers.set(slot, agent, deadline);
+            self.timers.set(slot, agent, alarm);
         }
+        self.rank(slot);
     }
 
-    /// Passivates the agents that have been idle for long enough: they leave the directory, and a
-    /// step is due for each. Returns when to call next. The policy at `now` counts.
+    /// Passivates the agents that have been idle for long enough: see [`Step::Passivate`]. Returns
+    /// when to call next. The policy at `now` counts.
     pub fn advance(&mut self, now: Time) -> Option<Time> {
         while let Some(entry) = self.timers.slots.first_entry() {
             if entry.key().0 > now {
@@ -70,33 +83,22 @@ impl<P> Machine<P> {
             let slot = entry.remove();
             let Ok(agent) = self.directory.agent_mut(slot) else { continue };
             agent.timer = None;
+            let was_postponed = agent.postponed.take_if(|postponed| *postponed <= now).is_some();
             // The agent may have been busy since the timer was set: then it is idle for a shorter
             // time now, or busy, and a busy agent has no deadline.
             let policy = policy_of(&self.policies, agent.agent_type);
-            match agent.deadline(policy) {
-                Some(deadline) if deadline > now => self.timers.set(slot, agent, deadline),
-                Some(_) => {
-                    self.directory.leave(slot);
-                    self.steps.push_back(Step::Passivate(slot));
-                }
-                None => {}
+            if agent.deadline(policy).is_some_and(|deadline| deadline <= now) {
+                self.begin_passivation(slot);
+                continue;
+            }
+            if let Some(alarm) = agent.alarm(policy) {
+                self.timers.set(slot, agent, alarm);
+            }
+            if was_postponed {
+                self.rank(slot);
             }
         }
         self.next_wake()
-    }
-
-    /// Takes the [`Step::Passivate`] steps, ahead of all others: a driver that keeps something by slot removes it
-    /// before the slot can be used again.
-    pub fn take_passivated(&mut self) -> Vec<AgentSlot> {
-        let mut passivated = Vec::new();
-        self.steps.retain(|step| match step {
-            Step::Passivate(slot) => {
-                passivated.push(*slot);
-                false
-            }
-            _ => true,
-        });
-        passivated
     }
 
     /// When to call [`Machine::advance`] next; `None` if no agent is idle.
@@ -111,4 +113,68 @@ impl<P> Machine<P> {
             .agent(slot)
             .is_ok_and(|agent| agent.rests(policy_of(&self.policies, agent.agent_type)))
     }
+}
+
+/// Passivation, from the decision to the last report.
+impl<P> Machine<P> {
+    /// An idle agent is to be saved and closed. What arrives from now on waits.
+    pub(super) fn begin_passivation(&mut self, slot: AgentSlot) {
+        let Ok(agent) = self.directory.agent_mut(slot) else { return };
+        debug_assert!(agent.is_idle(), "busy agents are not passivated");
+        agent.stage = Stage::Passivating;
+        agent.due = 1;
+        (agent.idle_since, agent.postponed) = (None, None);
+        self.timers.remove(agent);
+        let agent_type = agent.agent_type;
+        self.unrank(slot);
+        self.steps.push_back(Step::Passivate(slot));
+        self.fall_asleep(agent_type);
+    }
+
+    /// Reports that a passivated agent is closed. Without waiting deliveries it leaves the
+    /// directory. Otherwise the driver builds it again, and the result is `true`: there is no step,
+    /// report [`Machine::built`] or [`Machine::build_failed`].
+    ///
+    /// # Errors
+    ///
+    /// [`CoreError::AgentMissing`], or [`CoreError::WrongStage`] if it is not being passivated.
+    pub fn passivated(&mut self, slot: AgentSlot) -> Result<bool, CoreError> {
+        let agent = passivating(self.directory.agent_mut(slot)?)?;
+        if agent.mailbox.is_empty() {
+            self.directory.leave(slot);
+            return Ok(false);
+        }
+        agent.stage = Stage::Building;
+        let agent_type = agent.agent_type;
+        self.wake(agent_type);
+        Ok(true)
+    }
+
+    /// Reports that an agent could not be passivated: it handles messages again, and is not
+    /// passivated before `postponed`. Returns whether it rests: see
+    /// [`Finished::rests`](super::Finished::rests).
+    ///
+    /// # Errors
+    ///
+    /// [`CoreError::AgentMissing`], or [`CoreError::WrongStage`] if it is not being passivated.
+    pub fn stay_awake(
+        &mut self,
+        slot: AgentSlot,
+        postponed: Option<Time>,
+    ) -> Result<bool, CoreError> {
+        let agent = passivating(self.directory.agent_mut(slot)?)?;
+        agent.stage = Stage::Ready;
+        agent.running = 0;
+        agent.postponed = postponed;
+        let policy = policy_of(&self.policies, agent.agent_type);
+        self.in_mailboxes -= refill(agent, slot, policy, &mut self.ledger, &mut self.steps);
+        let (agent_type, rests) = (agent.agent_type, agent.rests(policy));
+        self.wake(agent_type);
+        Ok(rests)
+    }
+}
+
+fn passivating<P>(agent: &mut Agent<P>) -> Result<&mut Agent<P>, CoreError> {
+    let is_passivating = agent.stage == Stage::Passivating && agent.running > 0;
+    is_passivating.then_some(agent).ok_or(CoreError::WrongStage)
 }

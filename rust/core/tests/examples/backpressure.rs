@@ -12,6 +12,7 @@ const WAITS: Policy = Policy {
     capacity: NonZeroUsize::new(1),
     overflow: Overflow::Wait,
     passivate_after: None,
+    max_active: None,
 };
 
 /// Two agents with room for one message each.

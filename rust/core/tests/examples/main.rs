@@ -5,6 +5,7 @@ mod backpressure;
 mod deadlock;
 mod deliveries;
 mod drain;
+mod max_active;
 mod messages;
 mod names;
 mod passivation;

@@ -3,7 +3,9 @@
 use ferrogen_core::SchedulingClass;
 use std::time::Duration;
 
-use ferrogen_core::{AgentSlot, Awaits, CoreError, Machine, Outcome, Policy, Step, Time};
+use ferrogen_core::{
+    AgentSlot, Awaits, CoreError, Load, Machine, Outcome, Policy, Stage, Step, Time,
+};
 
 use super::{send, started, with_agent, writer};
 
@@ -31,10 +33,12 @@ fn passivates_an_agent_that_was_idle_for_long_enough() {
     assert_eq!(machine.advance(at(14)), Some(at(15)));
     assert!(!machine.is_due());
     assert_eq!(machine.advance(at(15)), None);
-    assert_eq!((machine.agents(), machine.find(writer(), "default")), (0, None));
-    assert!(!machine.is_clear(), "the instance is to be dropped first");
+    assert!(!machine.is_clear(), "it is to be saved and closed first");
+    assert_eq!(machine.stage(agent), Some(Stage::Passivating));
     assert_eq!(machine.step(), Some(Step::Passivate(agent)));
     assert_eq!(machine.step(), None);
+    assert_eq!(machine.passivated(agent), Ok(false));
+    assert_eq!((machine.agents(), machine.find(writer(), "default")), (0, None));
 }
 
 #[test]
@@ -57,6 +61,57 @@ fn removes_the_timer_of_a_busy_agent() {
     assert!(machine.finish(delivery, Outcome::Handled).unwrap().rests);
     machine.rest(agent, at(30));
     assert_eq!(machine.next_wake(), Some(at(40)));
+}
+
+fn passivate(machine: &mut Machine<&str>, agent: AgentSlot, now: Time) {
+    machine.rest(agent, now);
+    machine.advance(now);
+    assert_eq!(machine.step(), Some(Step::Passivate(agent)));
+}
+
+#[test]
+fn keeps_what_arrives_meanwhile_for_the_successor() {
+    let (mut machine, agent) = with_agent(after(0));
+    passivate(&mut machine, agent, at(0));
+    send(&mut machine, agent, "first");
+    send(&mut machine, agent, "second");
+    assert_eq!(machine.load(agent), Some(Load { queued: 2, running: 0 }));
+    assert_eq!((machine.start(agent, None), machine.step()), (None, None));
+    assert_eq!(machine.passivated(agent), Ok(true));
+    assert_eq!((machine.stage(agent), machine.step()), (Some(Stage::Building), None));
+    assert_eq!(machine.built(agent), Ok(false));
+    assert_eq!(started(&mut machine), ["first", "second"]);
+}
+
+#[test]
+fn handles_what_arrived_meanwhile_if_it_stays_awake() {
+    let (mut machine, agent) = with_agent(after(1));
+    machine.rest(agent, at(0));
+    machine.advance(at(1));
+    assert_eq!(machine.step(), Some(Step::Passivate(agent)));
+    let delivery = send(&mut machine, agent, "hello");
+    assert_eq!(machine.stay_awake(agent, Some(at(20))), Ok(false));
+    assert_eq!(started(&mut machine), ["hello"]);
+    assert!(machine.finish(delivery, Outcome::Handled).unwrap().rests);
+    machine.rest(agent, at(2));
+    assert_eq!(machine.next_wake(), Some(at(20)), "not before that time");
+    machine.advance(at(20));
+    assert_eq!(machine.step(), Some(Step::Passivate(agent)));
+}
+
+#[test]
+fn refuses_reports_of_agents_that_are_not_passivated() {
+    let (mut machine, agent) = with_agent(after(0));
+    assert_eq!(machine.passivated(agent), Err(CoreError::WrongStage));
+    assert_eq!(machine.stay_awake(agent, None), Err(CoreError::WrongStage));
+    machine.rest(agent, at(0));
+    machine.advance(at(0));
+    assert_eq!(machine.passivated(agent), Err(CoreError::WrongStage), "the step is not taken");
+    machine.step();
+    assert_eq!(machine.built(agent), Err(CoreError::WrongStage));
+    assert_eq!(machine.build_failed(agent), Err(CoreError::WrongStage));
+    assert_eq!(machine.passivated(agent), Ok(false));
+    assert_eq!(machine.passivated(agent), Err(CoreError::AgentMissing));
 }
 
 #[test]
@@ -97,8 +152,8 @@ fn ignores_rest_for_busy_missing_and_permanent_agents() {
 #[test]
 fn builds_a_new_agent_for_the_next_message() {
     let (mut machine, gone) = with_agent(after(0));
-    machine.rest(gone, at(0));
-    machine.advance(at(0));
+    passivate(&mut machine, gone, at(0));
+    assert_eq!(machine.passivated(gone), Ok(false));
     let ticket = machine.hold();
     assert_eq!(
         machine.place(gone, ticket, "hello", SchedulingClass::NORMAL, Awaits::Nothing),
@@ -107,7 +162,6 @@ fn builds_a_new_agent_for_the_next_message() {
     let agent = machine.build(writer(), "default").unwrap();
     assert_ne!(agent, gone);
     machine.place(agent, ticket, "hello", SchedulingClass::NORMAL, Awaits::Nothing).unwrap();
-    assert_eq!(machine.step(), Some(Step::Passivate(gone)));
     assert_eq!(machine.step(), Some(Step::Build(agent)));
 }
 
@@ -164,6 +218,7 @@ fn keeps_nothing_of_passivated_agents() {
         handle(&mut machine, agent, at(number));
         machine.advance(at(number + 1));
         assert_eq!(machine.step(), Some(Step::Passivate(agent)));
+        assert_eq!(machine.passivated(agent), Ok(false));
     }
     assert_eq!((machine.agents(), machine.open(), machine.next_wake()), (0, 0, None));
     assert_eq!(machine.tally().handled, 1000);
@@ -179,16 +234,4 @@ fn never_passivates_an_agent_that_was_not_built() {
     assert!(!machine.finish(delivery, Outcome::Handled).unwrap().rests);
     machine.rest(agent, Time::ZERO);
     assert_eq!(machine.next_wake(), None);
-}
-
-#[test]
-fn returns_passivated_agents_ahead_of_other_steps() {
-    let (mut machine, agent) = with_agent(after(1));
-    handle(&mut machine, agent, Time::ZERO);
-    let building = machine.build(writer(), "other").unwrap();
-    machine.advance(at(1));
-    assert_eq!(machine.take_passivated(), [agent]);
-    assert_eq!(machine.take_passivated(), []);
-    assert_eq!(machine.step(), Some(Step::Build(building)));
-    assert_eq!(machine.step(), None);
 }

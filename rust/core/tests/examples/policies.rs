@@ -15,6 +15,7 @@ fn policy(concurrency: usize, capacity: usize, overflow: Overflow) -> Policy {
         capacity: NonZeroUsize::new(capacity),
         overflow,
         passivate_after: None,
+        max_active: None,
     }
 }
 

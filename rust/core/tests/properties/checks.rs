@@ -3,7 +3,7 @@
 use ferrogen_core::{Arrival, Load, Outcome, Stage, Tally};
 
 use super::harness::{Harness, address};
-use super::model::{At, Work};
+use super::model::{Agent, At, Work};
 
 impl Harness {
     pub(crate) fn check(&self) {
@@ -55,8 +55,12 @@ impl Harness {
         }
         for slot in self.slots.iter().copied() {
             let agent = model.agent(slot);
-            let stage = |ready| if ready { Stage::Ready } else { Stage::Building };
-            assert_eq!(machine.stage(slot), agent.map(|agent| stage(agent.ready)));
+            let stage = |agent: &Agent| match (agent.ready, agent.passivating) {
+                (true, _) => Stage::Ready,
+                (false, true) => Stage::Passivating,
+                (false, false) => Stage::Building,
+            };
+            assert_eq!(machine.stage(slot), agent.map(stage));
             let agent_type = agent.map(|agent| self.agent_types[agent.address.0]);
             assert_eq!(machine.agent_type(slot), agent_type);
             let load = agent.map(|_| {
@@ -86,8 +90,9 @@ impl Harness {
             self.model.advance(self.now);
             self.model.next_wake()
         });
-        for agent in &self.model.agents {
-            let after = self.model.policies[agent.address.0].passivate_after;
+        let policies = self.model.policies;
+        for agent in self.model.agents.iter().filter(|agent| agent.postponed.is_none()) {
+            let after = policies[agent.address.0].passivate_after;
             let idle_since = agent.idle_since.filter(|_| self.model.is_idle(agent.slot));
             if let Some((since, after)) = idle_since.zip(after)
                 && !self.policies_changed
@@ -95,6 +100,10 @@ impl Harness {
                 assert!(since + after > self.now, "it is passivated in time");
                 let wake = self.machine.next_wake().expect("a timer");
                 assert!(wake <= since + after, "the driver is called in time");
+            }
+            let most = policies[agent.address.0].max_active;
+            if most.is_some_and(|most| self.model.awake(agent.address.0) > most.get()) {
+                assert_eq!(agent.rank, None, "as long as too many are awake, none is idle");
             }
         }
     }
@@ -114,6 +123,11 @@ impl Harness {
         }
         while let Some(delivery) = self.model.deliveries.first().map(|delivery| delivery.id) {
             self.finish(delivery, Outcome::Handled);
+        }
+        // Agents that were too many are idle now.
+        while self.step() {}
+        while let Some(slot) = self.pick_passivating(0) {
+            assert_eq!(self.machine.passivated(slot), Ok(self.model.passivated(slot)));
         }
         self.check();
         assert!(self.machine.is_idle(), "L2: every accepted message is settled");

@@ -35,6 +35,8 @@ pub(crate) enum Command {
     BeginBuild(usize),
     TakeBuild(usize),
     Built(usize),
+    Passivated(usize),
+    StayAwake(usize, Option<Time>),
     BuildFailed(usize),
     Wait(Time),
     Advance,
@@ -52,6 +54,10 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     ])
 }
 
+fn millis(most: u64) -> impl Strategy<Value = Option<Time>> {
+    prop::option::of((0..most).prop_map(Duration::from_millis))
+}
+
 pub(crate) fn policy() -> impl Strategy<Value = Policy> {
     let most = || (0..4_usize).prop_map(NonZeroUsize::new);
     let overflow = prop::sample::select(vec![
@@ -61,14 +67,14 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
         Overflow::Wait,
         Overflow::Wait,
     ]);
-    let after = prop::option::of((0..20_u64).prop_map(Duration::from_millis));
-    (most(), any::<bool>(), most(), overflow, after).prop_map(
-        |(concurrency, reentrant, capacity, overflow, passivate_after)| Policy {
+    (most(), any::<bool>(), most(), overflow, millis(20), most()).prop_map(
+        |(concurrency, reentrant, capacity, overflow, passivate_after, max_active)| Policy {
             concurrency,
             reentrant,
             capacity,
             overflow,
             passivate_after,
+            max_active,
         },
     )
 }
@@ -101,6 +107,8 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         1 => n().prop_map(C::BeginBuild),
         1 => n().prop_map(C::TakeBuild),
         3 => n().prop_map(C::Built),
+        2 => n().prop_map(C::Passivated),
+        1 => (n(), millis(20)).prop_map(|(one, after)| C::StayAwake(one, after)),
         1 => n().prop_map(C::BuildFailed),
         3 => wait,
         3 => Just(C::Advance),

@@ -147,6 +147,7 @@ impl Harness {
                 self.policies_changed = true;
                 self.machine.configure(self.agent_types[number], policy);
                 self.model.policies[number] = policy;
+                self.model.configured(number);
             }
             Command::Enter(number) => self.enter(number, Machine::enter, true),
             Command::BeginBuild(number) => self.enter(number, Machine::begin_build, false),
@@ -158,6 +159,17 @@ impl Harness {
                 let building = self.model.agents.iter().filter(|agent| agent.building);
                 let Some(slot) = pick(building.map(|agent| agent.slot), number) else { return };
                 self.built(slot);
+            }
+            Command::Passivated(number) => {
+                let Some(slot) = self.pick_passivating(number) else { return };
+                assert_eq!(self.machine.passivated(slot), Ok(self.model.passivated(slot)));
+            }
+            Command::StayAwake(number, after) => {
+                let Some(slot) = self.pick_passivating(number) else { return };
+                let postponed = after.map(|after| self.now + after);
+                let rests = self.model.stay_awake(slot, postponed);
+                assert_eq!(self.machine.stay_awake(slot, postponed), Ok(rests));
+                self.rest_if(rests, slot);
             }
             Command::BuildFailed(number) => {
                 let building = self.model.agents.iter().filter(|agent| agent.building);
@@ -177,6 +189,12 @@ impl Harness {
     pub(crate) fn payload(&mut self) -> u32 {
         self.payloads += 1;
         self.payloads
+    }
+
+    /// An agent whose passivation the driver has begun.
+    pub(crate) fn pick_passivating(&self, number: usize) -> Option<AgentSlot> {
+        let begun = self.model.agents.iter().filter(|one| one.passivating && one.step_taken);
+        pick(begun.map(|agent| agent.slot), number)
     }
 
     /// A delivery in one of these stages whose response is not in the inbox.
@@ -285,6 +303,7 @@ impl Harness {
             let slot = slot.expect("A1: a new agent");
             self.entered(slot, address, false, false);
             self.model.steps.push_back(Work::Build(slot));
+            self.model.evict(slot);
             slot
         });
         let reenters = !self.model.can_start(slot) && self.model.can_reenter(slot, caller);
@@ -356,6 +375,7 @@ impl Harness {
             }
             (Some(Step::Passivate(slot)), Some(Work::Passivate(expected))) => {
                 assert_eq!(*slot, expected);
+                self.model.agent_mut(*slot).step_taken = true;
             }
             (Some(Step::Deliver(slot, delivery, payload)), Some(Work::Deliver(expected))) => {
                 let due = self.model.delivery(expected).expect("an open delivery");
@@ -398,10 +418,19 @@ impl Harness {
         assert!(!self.slots.contains(&slot), "slots are unique");
         assert_eq!(self.model.find(&address), None, "A1: one agent per address");
         self.slots.push(slot);
-        let (idle_since, timer) = (None, None);
-        let permanent = ready;
-        let agent = Agent { slot, address, ready, building, permanent, idle_since, timer };
-        self.model.agents.push(agent);
+        self.model.agents.push(Agent {
+            slot,
+            address,
+            ready,
+            building,
+            permanent: ready,
+            idle_since: None,
+            timer: None,
+            passivating: false,
+            step_taken: false,
+            rank: None,
+            postponed: None,
+        });
     }
 
     fn enter(&mut self, number: usize, enter: Enter, ready: bool) {
@@ -410,7 +439,11 @@ impl Harness {
         if self.model.find(&address).is_some() {
             assert_eq!(entered, Err(CoreError::AgentExists));
         } else {
-            self.entered(entered.expect("a new agent"), address, ready, !ready);
+            let slot = entered.expect("a new agent");
+            self.entered(slot, address, ready, !ready);
+            if !ready {
+                self.model.evict(slot);
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod harness;
 mod machine;
 mod model;
 mod names;
+mod passivation;
 mod queue;
 mod routes;
 mod stuck;

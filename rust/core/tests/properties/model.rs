@@ -36,6 +36,7 @@ pub(crate) struct Delivery {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the model is naive")]
 pub(crate) struct Agent {
     pub(crate) slot: AgentSlot,
     /// The index of the agent type, and the key.
@@ -46,6 +47,12 @@ pub(crate) struct Agent {
     pub(crate) permanent: bool,
     pub(crate) idle_since: Option<Time>,
     pub(crate) timer: Option<(Time, u64)>,
+    /// It is passivated, and no longer counted as awake; the driver may have taken the step.
+    pub(crate) passivating: bool,
+    pub(crate) step_taken: bool,
+    /// When it was used last, of those that are idle.
+    pub(crate) rank: Option<u64>,
+    pub(crate) postponed: Option<Time>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +96,7 @@ pub(crate) struct Model {
     pub(crate) accepted: u64,
     pub(crate) settled: Vec<Outcome>,
     pub(crate) timers_set: u64,
+    pub(crate) ranks: u64,
 }
 
 /// Builds.
@@ -188,7 +196,8 @@ impl Model {
 
     pub(crate) fn rests(&self, slot: AgentSlot) -> bool {
         self.is_idle(slot)
-            && self.policy(slot).passivate_after.is_some()
+            && (self.policy(slot).passivate_after.is_some()
+                || self.policy(slot).max_active.is_some())
             && self.agent(slot).is_some_and(|agent| !agent.permanent && agent.idle_since.is_none())
     }
 
@@ -268,7 +277,7 @@ impl Model {
         match at {
             At::Due => {
                 self.steps.push_back(Work::Deliver(id));
-                self.agent_mut(slot).idle_since = None;
+                self.is_used(slot);
             }
             At::Running => self.run(id, false),
             At::Waiting | At::Responding | At::Returned => {}
@@ -280,7 +289,12 @@ impl Model {
         let known = self.policy(slot).concurrency.is_some();
         let delivery = self.delivery_mut(id).expect("an open delivery");
         (delivery.at, delivery.unbegun, delivery.known) = (At::Running, unbegun, known);
-        self.agent_mut(slot).idle_since = None;
+        self.is_used(slot);
+    }
+
+    fn is_used(&mut self, slot: AgentSlot) {
+        let agent = self.agent_mut(slot);
+        (agent.idle_since, agent.rank) = (None, None);
     }
 
     pub(crate) fn set(&mut self, id: DeliveryId, at: At) {
@@ -371,46 +385,5 @@ impl Model {
         let worst = self.messages.remove(&number)?.worst;
         self.settled.push(worst);
         Some(worst)
-    }
-
-    pub(crate) fn rest(&mut self, slot: AgentSlot, now: Time) {
-        let Some(after) = self.policy(slot).passivate_after else { return };
-        if self.is_idle(slot) && !self.agent_mut(slot).permanent {
-            let deadline = now + after;
-            let next = self.timers_set;
-            let agent = self.agent_mut(slot);
-            agent.idle_since = Some(now);
-            if agent.timer.is_none_or(|(time, _)| deadline < time) {
-                agent.timer = Some((deadline, next));
-                self.timers_set += 1;
-            }
-        }
-    }
-
-    pub(crate) fn next_wake(&self) -> Option<Time> {
-        self.agents.iter().filter_map(|agent| agent.timer).min().map(|(time, _)| time)
-    }
-
-    pub(crate) fn advance(&mut self, now: Time) {
-        loop {
-            let due = self.agents.iter().filter(|agent| agent.timer.is_some());
-            let Some(agent) = due.min_by_key(|agent| agent.timer) else { return };
-            let (slot, policy) = (agent.slot, self.policies[agent.address.0]);
-            if agent.timer.is_some_and(|(time, _)| time > now) {
-                return;
-            }
-            let idle_since = agent.idle_since.filter(|_| self.is_idle(slot));
-            let next = self.timers_set;
-            let agent = self.agent_mut(slot);
-            agent.timer = None;
-            let Some((since, after)) = idle_since.zip(policy.passivate_after) else { continue };
-            if since + after > now {
-                agent.timer = Some((since + after, next));
-                self.timers_set += 1;
-            } else {
-                self.agents.retain(|agent| agent.slot != slot);
-                self.steps.push_back(Work::Passivate(slot));
-            }
-        }
     }
 }

@@ -56,6 +56,8 @@ impl Harness {
             let error = CoreError::AgentMissing;
             assert_eq!(self.machine.built(slot), Err(error));
             assert_eq!(self.machine.build_failed(slot), Err(error));
+            assert_eq!(self.machine.passivated(slot), Err(error));
+            assert_eq!(self.machine.stay_awake(slot, None), Err(error));
             assert_eq!(self.machine.start(slot, None), None);
             self.machine.rest(slot, self.now);
             if let Some(ticket) = self.hand.first() {
@@ -74,6 +76,10 @@ impl Harness {
         if !agent.building {
             assert_eq!(self.machine.built(slot), Err(CoreError::WrongStage));
             assert_eq!(self.machine.build_failed(slot), Err(CoreError::WrongStage));
+        }
+        if !agent.passivating || !agent.step_taken {
+            assert_eq!(self.machine.passivated(slot), Err(CoreError::WrongStage));
+            assert_eq!(self.machine.stay_awake(slot, None), Err(CoreError::WrongStage));
         }
         if !self.model.is_idle(slot) {
             self.machine.rest(slot, self.now);

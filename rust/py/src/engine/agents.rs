@@ -127,6 +127,13 @@ pub(super) struct Aftermath {
     rests: bool,
 }
 
+impl Aftermath {
+    /// Of a change after which messages are open, if there are any.
+    pub(super) fn of_change(is_due: bool, rests: bool) -> Self {
+        Self { is_due, is_idle: false, rests }
+    }
+}
+
 impl Engine {
     /// Begins a delivery unless something is ahead of it, and puts it into its place: to move an
     /// invocation would cost more than to make it.
@@ -344,10 +351,15 @@ impl Engine {
             && let Some(event_loop) = this.bound_loop(py)
         {
             let now = now(&event_loop)?;
-            this.books.with(py, |books| books.machine.rest(slot, now));
+            let is_due = this.books.with(py, |books| {
+                books.machine.rest(slot, now);
+                books.machine.is_due()
+            });
             Self::set_timer(engine)?;
-        }
-        if after.is_due {
+            if is_due {
+                Self::continue_soon(engine)?;
+            }
+        } else if after.is_due {
             Self::continue_soon(engine)?;
         }
         this.notify_if_idle(py)
@@ -392,17 +404,18 @@ pub(super) fn now(event_loop: &Bound<'_, PyAny>) -> PyResult<core::Time> {
 #[pymethods]
 impl Engine {
     #[expect(clippy::too_many_arguments, reason = "a signature of Python")]
-    #[pyo3(signature = (agent_type, *, concurrency, reentrant, capacity, overflow, passivate_after))]
+    #[pyo3(signature = (agent_type, *, concurrency, reentrant, capacity, overflow, passivate_after, max_active))]
     fn configure(
-        &self,
-        py: Python<'_>,
+        slf: &Bound<'_, Self>,
         agent_type: &str,
         concurrency: Option<NonZeroUsize>,
         reentrant: bool,
         capacity: Option<NonZeroUsize>,
         overflow: &str,
         passivate_after: Option<f64>,
+        max_active: Option<NonZeroUsize>,
     ) -> PyResult<()> {
+        let py = slf.py();
         let overflow = match overflow {
             "reject" => core::Overflow::Reject,
             "drop_newest" => core::Overflow::DropNewest,
@@ -416,10 +429,17 @@ impl Engine {
         let passivate_after =
             passivate_after.map(|one| Duration::try_from_secs_f64(one).unwrap_or(Duration::MAX));
         if overflow == core::Overflow::Wait && capacity.is_some() {
-            self.uses_backpressure.store(true, std::sync::atomic::Ordering::Relaxed);
+            slf.get().uses_backpressure.store(true, std::sync::atomic::Ordering::Relaxed);
         }
-        let policy = core::Policy { concurrency, reentrant, capacity, overflow, passivate_after };
-        let entry_points: Vec<_> = self.books.with(py, |books| {
+        let policy = core::Policy {
+            concurrency,
+            reentrant,
+            capacity,
+            overflow,
+            passivate_after,
+            max_active,
+        };
+        let entry_points: Vec<_> = slf.get().books.with(py, |books| {
             // A registered type is never released: its policy stays.
             let agent_type = books.names.intern(agent_type);
             books.machine.configure(agent_type, policy);
@@ -428,7 +448,7 @@ impl Engine {
             records.filter_map(|record| record.entry_point.take()).collect()
         });
         drop(entry_points);
-        Ok(())
+        Self::continue_if_due_here(slf)
     }
 
     fn build(&self, agent_id: &Bound<'_, AgentId>) -> PyResult<()> {
@@ -455,7 +475,7 @@ impl Engine {
             let slot = books.existing(py, agent_id.get())?;
             let rests = books.machine.built(slot).map_err(raised)?;
             books.records[slot].instance = Some(instance);
-            (slot, Aftermath { is_due: books.machine.is_due(), is_idle: false, rests })
+            (slot, Aftermath::of_change(books.machine.is_due(), rests))
         };
         Self::follow_up(slf, slot, after)
     }

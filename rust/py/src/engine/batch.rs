@@ -113,7 +113,7 @@ impl<'a, 'py> Batch<'a, 'py> {
             }
             Some(other) => {
                 self.leave();
-                *goes_on = false;
+                *goes_on &= matches!(other, Step::Passivate(_));
                 Engine::do_step(engine, other)?;
             }
         }

@@ -181,9 +181,3 @@ impl Books {
         }
     }
 }
-
-impl Record {
-    pub(super) fn into_agent(self) -> (Py<AgentId>, Option<Py<PyAny>>) {
-        (self.id, self.instance)
-    }
-}

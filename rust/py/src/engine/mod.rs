@@ -17,7 +17,8 @@
 //! - [`steering`]: running handlers and chains are cancelled from outside.
 //! - [`settlement`], [`observer`]: it ends; the sender gets the response, and observers see it.
 //!
-//! [`engine`] has the state, and the methods that accept messages; [`lifecycle`], what else Python calls.
+//! [`engine`] has the state, and the methods that accept messages; [`lifecycle`], what else Python calls;
+//! [`passivation`], how agents are passivated.
 
 mod accept;
 mod admission;
@@ -47,6 +48,7 @@ mod messages;
 #[expect(unsafe_code, reason = "the version of a dict is read")]
 mod observer;
 mod options;
+mod passivation;
 mod pump;
 mod routing;
 mod send;

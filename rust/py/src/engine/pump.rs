@@ -115,17 +115,7 @@ impl Engine {
         if !this.may_passivate(py)? {
             return Self::set_timer(engine);
         }
-        // The records leave before a new agent can get one of the slots.
-        let passivated: Vec<_> = this.books.with(py, |books| {
-            books.machine.advance(now);
-            let slots = books.machine.take_passivated();
-            slots.into_iter().filter_map(|slot| books.remove(slot)).collect()
-        });
-        for record in passivated {
-            if let (id, Some(instance)) = record.into_agent() {
-                this.host.call_method1(py, intern!(py, "passivated"), (id, instance))?;
-            }
-        }
+        this.books.with(py, |books| books.machine.advance(now));
         Self::set_timer(engine)?;
         if this.state.with(py, |state| state.is_open_here()) {
             Self::arm(engine)
@@ -254,7 +244,7 @@ impl Engine {
                 this.host.call_method1(py, intern!(py, "start_build"), (id,))?;
             }
             Step::Admitted(delivery) => return Self::admitted(engine, delivery),
-            Step::Passivate(..) => unreachable!("the timer takes them"),
+            Step::Passivate(slot) => this.passivate(py, slot)?,
             Step::Deliver(..) => unreachable!("deliveries run handlers"),
         }
         Ok(())

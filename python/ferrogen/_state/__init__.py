@@ -1,0 +1,1 @@
+"""Stores for the state of agents that are not in memory."""
