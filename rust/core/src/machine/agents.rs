@@ -63,6 +63,7 @@ impl<P> Machine<P> {
     /// [`CoreError::AgentExists`] if it exists or is being built (A1).
     pub fn build(&mut self, agent_type: Symbol, key: &str) -> Result<AgentSlot, CoreError> {
         let slot = self.directory.enter(agent_type, key, Stage::Building)?;
+        self.ledger.statistics.track(agent_type);
         self.directory.agent_mut(slot)?.due = 1;
         self.steps.push_back(Step::Build(slot));
         Ok(slot)
@@ -75,6 +76,7 @@ impl<P> Machine<P> {
     /// [`CoreError::AgentExists`] if it exists or is being built (A1).
     pub fn begin_build(&mut self, agent_type: Symbol, key: &str) -> Result<AgentSlot, CoreError> {
         let slot = self.directory.enter(agent_type, key, Stage::Building)?;
+        self.ledger.statistics.track(agent_type);
         self.directory.agent_mut(slot)?.running = 1;
         Ok(slot)
     }
@@ -96,6 +98,7 @@ impl<P> Machine<P> {
     ///
     /// [`CoreError::AgentExists`] if it exists or is being built (A1).
     pub fn enter(&mut self, agent_type: Symbol, key: &str) -> Result<AgentSlot, CoreError> {
+        self.ledger.statistics.track(agent_type);
         self.directory.enter(agent_type, key, Stage::Ready)
     }
 

@@ -76,7 +76,7 @@ impl<P> Machine<P> {
         if !self.is_clear() {
             return None;
         }
-        self.start_running(slot, caller, |ledger| ledger.start(slot, caller))
+        self.start_running(slot, caller, |ledger, of_type| ledger.start((slot, of_type), caller))
     }
 
     /// Starts a delivery of a held ticket, if nothing is ahead of it (O1): no step is due, every
@@ -97,8 +97,8 @@ impl<P> Machine<P> {
         if !self.has_begun_everything() {
             return Ok(None);
         }
-        Ok(self.start_running(slot, caller, |ledger| {
-            ledger.open(ticket, slot, DeliveryStage::Running, caller)
+        Ok(self.start_running(slot, caller, |ledger, of_type| {
+            ledger.open(ticket, (slot, of_type), DeliveryStage::Running, caller)
         }))
     }
 

@@ -3,11 +3,13 @@
 mod checks;
 mod commands;
 mod harness;
+mod histogram;
 mod machine;
 mod model;
 mod names;
 mod queue;
 mod routes;
+mod statistics;
 mod stuck;
 mod wrong_reports;
 
