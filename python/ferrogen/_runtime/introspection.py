@@ -1,4 +1,4 @@
-"""Introspection of a runtime: its agents, its subscriptions and its topology."""
+"""Introspection of a runtime: its agents, subscriptions, topology and statistics."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ferrogen._agents.agent import Agent
 from ferrogen._core import AgentId
 from ferrogen._messaging.subscription import Subscription
 
+from .stats import RuntimeStats, take_stats
 from .topology import Topology, describe
 
 if TYPE_CHECKING:
@@ -99,3 +100,10 @@ class Introspection:
         of AutoGen's API.
         """
         return describe(self._agents, self._routes.subscriptions)
+
+    def stats(self) -> RuntimeStats:
+        """Return how many messages there were, how they ended, and how long they took.
+
+        A snapshot of the whole runtime, and of each agent type. Not part of AutoGen's API.
+        """
+        return take_stats(self._engine)

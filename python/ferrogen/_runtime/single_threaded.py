@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from opentelemetry.trace import TracerProvider
 
@@ -76,6 +76,8 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
             they are only stored: an agent that is subscribed to every topic would get them, too.
         max_hops: How many messages a chain has at most, in which each is sent by the handler of the
             one before. None for no limit.
+        stats: Whether `stats` has waiting and handling times ("full"), or counts only ("counts"),
+            which is a little cheaper for each message.
 
     Example:
         ```python
@@ -128,9 +130,12 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
         dead_letter_capacity: int = 100,
         publish_dead_letters: bool = False,
         max_hops: int | None = None,
+        stats: Literal["full", "counts"] = "full",
     ) -> None:
         if max_hops is not None:
             check_count("max_hops", max_hops)
+        if stats not in ("full", "counts"):
+            raise ValueError(f'stats must be "full" or "counts"; got {stats!r}')
         tracing = TraceHelper(
             tracer_provider, MessageRuntimeTracingConfig("SingleThreadedAgentRuntime")
         )
@@ -174,7 +179,11 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
             kept=kept,
             task_mode=bool(os.environ.get(PLAIN_TASKS)) if task_mode is None else task_mode,
             max_hops=max_hops,
+            timed=stats == "full",
         )
+        self._guards.count_retry = self._engine.count_retry
+        self._guards.note_rejection = self._engine.note_rejection
+        supervisor.count_restart = self._engine.count_restart
         self._agents.engine = self._engine
         self._builder.engine = self._engine
         self._lifecycle.engine = self._engine

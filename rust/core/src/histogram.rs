@@ -67,7 +67,8 @@ impl Histogram {
 
     #[cold]
     fn wrap(&mut self, group: usize, bucket: usize) {
-        self.wrapped.push(u16::try_from(group * BUCKETS + bucket).expect("fewer than 2^16 buckets"));
+        self.wrapped
+            .push(u16::try_from(group * BUCKETS + bucket).expect("fewer than 2^16 buckets"));
     }
 
     /// Adds zeros.

@@ -165,6 +165,13 @@ impl Ledger {
         }
     }
 
+    /// The waiting time of a held message begins now: it was delayed until now.
+    pub(crate) fn waits_from_now(&mut self, ticket: Ticket) {
+        if let Some(message) = self.messages.get_mut(ticket) {
+            message.since = self.statistics.now;
+        }
+    }
+
     /// Accepts a message that is not held, with one running delivery.
     #[inline]
     pub(crate) fn start(
@@ -290,7 +297,11 @@ impl Ledger {
         let closed = self.deliveries.remove(delivery)?;
         match closed.stage {
             DeliveryStage::Running if !closed.unbegun => {
-                let outcome = if closed.is_rejected && outcome > Outcome::Responded { Outcome::Dropped } else { outcome };
+                let outcome = if closed.is_rejected && outcome > Outcome::Responded {
+                    Outcome::Dropped
+                } else {
+                    outcome
+                };
                 self.statistics.end(closed.agent_type, closed.since, outcome);
             }
             DeliveryStage::Responding => {}

@@ -50,7 +50,8 @@ impl<P> Machine<P> {
             Awaits::Nothing | Awaits::Response(_) => caller,
         };
         if let Some(cycle) = caller.and_then(|caller| self.deadlock(slot, caller)) {
-            let delivery = self.ledger.open(ticket, (slot, agent_type), DeliveryStage::Returned, caller);
+            let delivery =
+                self.ledger.open(ticket, (slot, agent_type), DeliveryStage::Returned, caller);
             return Ok(Placement::Deadlock { delivery, payload, cycle });
         }
         let placed = self.ledger.open(ticket, (slot, agent_type), DeliveryStage::Waiting, caller);

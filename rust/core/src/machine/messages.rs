@@ -24,6 +24,7 @@ impl<P> Machine<P> {
 
     /// Puts a message whose ticket is held into the inbox, where its class orders it.
     pub fn enqueue(&mut self, ticket: Ticket, payload: P, class: SchedulingClass) {
+        self.ledger.waits_from_now(ticket);
         self.inbox.push(Arrival::Message(ticket, payload), class);
     }
 

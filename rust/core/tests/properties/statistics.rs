@@ -18,7 +18,8 @@ impl Model {
     pub(crate) fn start(&mut self, id: ferrogen_core::DeliveryId) {
         let now = self.now;
         let delivery = self.delivery_mut(id).expect("an open delivery");
-        let (agent_type, since) = (delivery.agent_type, std::mem::replace(&mut delivery.since, now));
+        let (agent_type, since) =
+            (delivery.agent_type, std::mem::replace(&mut delivery.since, now));
         self.waited[agent_type].push(now - since);
     }
 

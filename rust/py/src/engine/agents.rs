@@ -57,6 +57,9 @@ impl Invocation<'_> {
             self.entry_point = EntryPoint::Function(retry.into_bound(self.agent.py()));
         }
         if let Some(chain) = chain {
+            if let Some(deadline) = chain.get().deadline {
+                engine.note_deadline(self.agent.py(), self.delivery, deadline);
+            }
             if let Some(root) = chain.get().root() {
                 engine.note_chain(self.agent.py(), self.delivery, root);
             }
@@ -156,8 +159,10 @@ impl Engine {
         start: Start,
         place: &mut Option<Invocation<'py>>,
     ) -> PyResult<Attempt<'py>> {
+        let now = self.time(py);
         let mut guard = self.books.lock(py);
         let books = &mut *guard;
+        books.machine.set_time(now);
         let Some(slot) = books.find_remembered(py, recipient, self.number)? else {
             let may_be_built = matches!(start, Start::Message { .. }) && books.machine.is_clear();
             return Ok(if may_be_built { Attempt::Missing } else { Attempt::Refused });
@@ -286,9 +291,11 @@ impl Engine {
         outcome: Outcome,
         mut context: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Aftermath> {
+        let now = self.time(py);
         // A context that is not kept is dropped after the lock.
         let mut guard = self.books.lock(py);
         let books = &mut *guard;
+        books.machine.set_time(now);
         let finished = books.machine.finish(delivery, outcome).map_err(raised)?;
         if context.is_some()
             && let Some(kept) = books.records.get_mut(slot).and_then(|one| one.context.as_mut())
@@ -310,6 +317,7 @@ impl Engine {
         py: Python<'_>,
         delivery: DeliveryId,
     ) -> PyResult<Aftermath> {
+        self.set_time(py);
         let rests = self.books.with(py, |books| books.machine.release(delivery));
         Ok(self.aftermath(py, rests.map_err(raised)?))
     }

@@ -321,6 +321,7 @@ impl<'a, 'py> Batch<'a, 'py> {
         }
         let mut invocation = this.invocation(py, slot, delivery)?;
         invocation.apply(this, payload.of_handler(py));
+        this.set_time(py);
         this.books.with(py, |books| books.machine.begun(delivery));
         match payload {
             Payload::Direct(direct) => self.run_direct(&mut invocation, direct),
