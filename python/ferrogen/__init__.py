@@ -24,7 +24,7 @@ from ._agents.routed import RoutedAgent
 from ._agents.streaming import stream
 from ._agents.subscribing import default_subscription, type_subscription, wildcard_subscription
 from ._agents.supervision import Supervision
-from ._core import AgentId, CancellationToken, Chain
+from ._core import AgentId, CancellationToken, Chain, TimeHistogram
 from ._core import __version__ as __version__
 from ._messaging.default_subscription import DefaultSubscription
 from ._messaging.function_call import FunctionCall
@@ -55,6 +55,7 @@ from ._runtime.introspection import AgentInfo
 from ._runtime.protocol import AgentRuntime
 from ._runtime.scheduling import Schedule
 from ._runtime.single_threaded import SingleThreadedAgentRuntime
+from ._runtime.stats import AgentTypeStats, MessageCounts, RuntimeStats
 from ._runtime.subscription_handle import SubscriptionHandle
 from ._runtime.topology import AgentTypeInfo, SubscriptionInfo, Topology
 from ._serialization.known import try_get_known_serializers_for_type
@@ -105,6 +106,7 @@ __all__ = [
     "AgentRuntime",
     "AgentType",
     "AgentTypeInfo",
+    "AgentTypeStats",
     "BaseAgent",
     "CacheStore",
     "CancellationToken",
@@ -136,6 +138,7 @@ __all__ = [
     "Inbox",
     "InterventionHandler",
     "MessageContext",
+    "MessageCounts",
     "MessageHandlerContext",
     "MessageOptions",
     "MessageSerializer",
@@ -145,6 +148,7 @@ __all__ = [
     "ReplayReport",
     "RetryPolicy",
     "RoutedAgent",
+    "RuntimeStats",
     "Schedule",
     "SingleThreadedAgentRuntime",
     "Subscription",
@@ -152,6 +156,7 @@ __all__ = [
     "SubscriptionInfo",
     "SubscriptionInstantiationContext",
     "Supervision",
+    "TimeHistogram",
     "TopicId",
     "Topology",
     "TypePrefixSubscription",

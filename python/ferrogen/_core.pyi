@@ -360,6 +360,60 @@ class Send(Coroutine[Any, Any, Any]):
     def remove_done_callback(self, callback: Callable[[Any], object]) -> int: ...
 
 @final
+class TimeHistogram:
+    """A snapshot of waiting or handling times, in seconds.
+
+    An HDR histogram: percentiles have an error of at most 1/64 of their value, at any order of
+    magnitude. Without times, all numbers are 0.
+
+    Example:
+        ```python
+        from ferrogen import SingleThreadedAgentRuntime
+
+        histogram = SingleThreadedAgentRuntime().stats().handling_time
+        assert (histogram.count, histogram.p99) == (0, 0)
+        ```
+    """
+
+    @property
+    def count(self) -> int:
+        """How many times were recorded."""
+
+    @property
+    def mean(self) -> float:
+        """Their arithmetic mean."""
+
+    @property
+    def total(self) -> float:
+        """Their sum."""
+
+    @property
+    def max(self) -> float:
+        """The longest one."""
+
+    @property
+    def p50(self) -> float:
+        """The median."""
+
+    @property
+    def p90(self) -> float:
+        """The 90th percentile."""
+
+    @property
+    def p99(self) -> float:
+        """The 99th percentile."""
+
+    def percentile(self, percent: float) -> float:
+        """Return a percentile.
+
+        Args:
+            percent: From 0 to 100.
+
+        Raises:
+            ValueError: It is not.
+        """
+
+@final
 class Engine:
     """The engine of one runtime: takes each message from acceptance to settlement.
 
@@ -376,6 +430,7 @@ class Engine:
         kept: Holds the tasks of suspended handlers: asyncio has only weak references to tasks.
         task_mode: Whether each handler runs in its own task from the start.
         max_hops: How many messages a chain has at most, unless its first one says so.
+        timed: Whether waiting and handling times are recorded.
     """
 
     def __new__(
@@ -388,6 +443,7 @@ class Engine:
         kept: set[asyncio.Task[None]],
         task_mode: bool,
         max_hops: int | None = None,
+        timed: bool = True,
     ) -> Self: ...
 
     # Messages.
@@ -514,6 +570,39 @@ class Engine:
     @property
     def idle(self) -> bool:
         """Whether all accepted messages are settled (L2)."""
+
+    def stats(
+        self,
+    ) -> tuple[
+        list[
+            tuple[
+                str,
+                tuple[int, int],
+                tuple[int, int, int, int, int],
+                tuple[int, int],
+                TimeHistogram,
+                TimeHistogram,
+            ]
+        ],
+        tuple[int, tuple[int, int, int, int, int]],
+        tuple[TimeHistogram, TimeHistogram],
+    ]:
+        """Return what `RuntimeStats` is made of.
+
+        Returns:
+            For each agent type: its name; queued, running; handled, failed, cancelled, expired,
+            dropped; retried, restarted; the waiting and the handling times. Of published messages
+            without a recipient: queued; how they ended. The waiting and handling times of all.
+        """
+
+    def count_retry(self, agent_type: str) -> None:
+        """Count that a handler is called again with the same message."""
+
+    def count_restart(self, agent_type: str) -> None:
+        """Count that a new instance has replaced one that had failed."""
+
+    def note_rejection(self) -> None:
+        """Count the message of the running handler as dropped: its error is a rejection."""
 
     def tally(self) -> dict[str, int]:
         """How many messages were accepted, and how many ended in each way."""

@@ -173,7 +173,7 @@ impl Ledger {
     }
 
     /// Accepts a message that is not held, with one running delivery.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn start(
         &mut self,
         (agent, agent_type): (AgentSlot, Symbol),
@@ -188,7 +188,7 @@ impl Ledger {
     }
 
     /// Opens a delivery of an open ticket.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn open(
         &mut self,
         ticket: Ticket,
@@ -209,7 +209,7 @@ impl Ledger {
         self.insert(Some(ticket), (agent, agent_type), stage, caller, since)
     }
 
-    #[inline]
+    #[inline(always)]
     fn insert(
         &mut self,
         ticket: Option<Ticket>,
@@ -292,7 +292,7 @@ impl Ledger {
     }
 
     /// Closes an open delivery. Returns the outcome of its message if that is settled now.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn close(&mut self, delivery: DeliveryId, outcome: Outcome) -> Option<Outcome> {
         let closed = self.deliveries.remove(delivery)?;
         match closed.stage {

@@ -36,4 +36,4 @@ pub use names::{Names, Symbol};
 pub use policy::{Overflow, Policy, Time};
 pub use queue::{Priority, Queue, SchedulingClass};
 pub use routes::{Hit, Removed, RouteId, Routes, Rule};
-pub use statistics::{Ends, Statistics, Ticks, TypeStatistics, Unrouted};
+pub use statistics::{Ends, Statistics, Ticks, TypeCounts, TypeTimes, Unrouted};

@@ -30,7 +30,7 @@ pub struct Ends {
 }
 
 impl Ends {
-    #[inline]
+    #[inline(always)]
     fn count(&mut self, outcome: Outcome) {
         *match outcome {
             Outcome::Handled | Outcome::Responded => &mut self.handled,
@@ -48,9 +48,9 @@ impl Ends {
     }
 }
 
-/// The statistics of one agent type.
-#[derive(Clone, Debug, Default)]
-pub struct TypeStatistics {
+/// The counts of one agent type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TypeCounts {
     /// Deliveries that ended, or are queued, or run.
     pub accepted: u64,
     /// Deliveries whose handlers have begun.
@@ -63,13 +63,18 @@ pub struct TypeStatistics {
     pub retried: u64,
     /// The instances that replaced failed ones.
     pub restarted: u64,
-    /// From acceptance to the beginning of the handler, where that is not 0.
-    waiting: Histogram,
+}
+
+/// The times of one agent type.
+#[derive(Clone, Debug, Default)]
+pub struct TypeTimes {
+    /// From acceptance to the beginning of the handler.
+    pub waiting: Histogram,
     /// From the beginning to the end of the handler.
     pub handling: Histogram,
 }
 
-impl TypeStatistics {
+impl TypeCounts {
     /// Deliveries whose handlers have not begun.
     #[must_use]
     pub fn queued(&self) -> u64 {
@@ -106,8 +111,10 @@ pub(crate) enum Counted {
 /// The statistics of one runtime.
 #[derive(Debug, Default)]
 pub struct Statistics {
-    /// By agent type.
-    types: Vec<Option<Box<TypeStatistics>>>,
+    /// By agent type; those of which none is tracked stay at 0.
+    counts: Vec<TypeCounts>,
+    /// By agent type. A waiting time of 0 is not recorded, and follows from the counts.
+    times: Vec<Option<Box<TypeTimes>>>,
     /// Messages without a recipient.
     pub(crate) unrouted: Unrouted,
     /// The time of the reports that follow.
@@ -121,29 +128,34 @@ impl Statistics {
     /// symbol of the type must not be released.
     pub(crate) fn track(&mut self, agent_type: Symbol) -> bool {
         let index = agent_type.index();
-        if self.types.len() <= index {
-            self.types.resize_with(index + 1, || None);
+        if self.times.len() <= index {
+            self.counts.resize_with(index + 1, TypeCounts::default);
+            self.times.resize_with(index + 1, || None);
         }
-        let is_new = self.types[index].is_none();
-        self.types[index].get_or_insert_default();
+        let is_new = self.times[index].is_none();
+        self.times[index].get_or_insert_default();
         is_new
     }
 
-    #[inline]
-    pub(crate) fn of(&mut self, agent_type: Symbol) -> &mut TypeStatistics {
-        self.types[agent_type.index()].as_mut().expect("an agent is tracked when it is entered")
+    /// The counts of a type that is tracked.
+    #[inline(always)]
+    pub(crate) fn of(&mut self, agent_type: Symbol) -> &mut TypeCounts {
+        &mut self.counts[agent_type.index()]
     }
 
-    /// The types that have statistics, by the index of their symbol. The waiting times are returned
-    /// beside, with those that are 0.
-    pub(crate) fn types(&self) -> impl Iterator<Item = (usize, &TypeStatistics, Histogram)> {
-        self.types.iter().enumerate().filter_map(|(index, one)| {
-            let one = one.as_deref()?;
-            let mut waiting = one.waiting.clone();
+    #[inline(always)]
+    fn times_of(&mut self, agent_type: Symbol) -> &mut TypeTimes {
+        self.times[agent_type.index()].as_mut().expect("an agent's type is tracked")
+    }
+
+    /// The types that have statistics, by the index of their symbol.
+    pub(crate) fn types(&self) -> impl Iterator<Item = (usize, TypeCounts, TypeTimes)> {
+        self.times.iter().zip(&self.counts).enumerate().filter_map(|(index, (times, counts))| {
+            let mut times = TypeTimes::clone(times.as_deref()?);
             if self.is_timed {
-                waiting.record_zeros(one.started - waiting.count());
+                times.waiting.record_zeros(counts.started - times.waiting.count());
             }
-            Some((index, one, waiting))
+            Some((index, *counts, times))
         })
     }
 
@@ -159,7 +171,7 @@ impl Statistics {
     }
 
     /// A message gets a delivery, which is counted from here on.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn route(&mut self, counted: &mut Counted) {
         match std::mem::replace(counted, Counted::Routed) {
             Counted::Unrouted => self.unrouted.queued -= 1,
@@ -169,7 +181,7 @@ impl Statistics {
     }
 
     /// No delivery of a message will be opened any more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end_routing(&mut self, counted: Counted, outcome: Outcome) {
         match counted {
             Counted::Unrouted => {
@@ -191,25 +203,23 @@ impl Statistics {
     // Deliveries.
 
     /// A handler begins whose message was queued. Returns the time.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn start(&mut self, agent_type: Symbol, since: Ticks) -> Ticks {
-        let (now, is_timed) = (self.now, self.is_timed);
-        let one = self.of(agent_type);
-        one.started += 1;
-        if is_timed {
-            one.waiting.record(now.saturating_sub(since));
+        self.of(agent_type).started += 1;
+        let now = self.now;
+        if self.is_timed {
+            self.times_of(agent_type).waiting.record(now.saturating_sub(since));
         }
         now
     }
 
     /// A handler has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end(&mut self, agent_type: Symbol, since: Ticks, outcome: Outcome) {
-        let (now, is_timed) = (self.now, self.is_timed);
-        let one = self.of(agent_type);
-        one.ends.count(outcome);
-        if is_timed {
-            one.handling.record(now.saturating_sub(since));
+        self.of(agent_type).ends.count(outcome);
+        if self.is_timed {
+            let handled = self.now.saturating_sub(since);
+            self.times_of(agent_type).handling.record(handled);
         }
     }
 

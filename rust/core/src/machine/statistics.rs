@@ -1,10 +1,9 @@
 //! Statistics: what the driver sets, and what it reads.
 
 use super::Machine;
-use crate::histogram::Histogram;
 use crate::ledger::{DeliveryId, Ticket};
 use crate::names::Symbol;
-use crate::statistics::{Ticks, TypeStatistics, Unrouted};
+use crate::statistics::{Ticks, TypeCounts, TypeTimes, Unrouted};
 
 /// Statistics, which change nothing else.
 impl<P> Machine<P> {
@@ -50,9 +49,9 @@ impl<P> Machine<P> {
         self.ledger.statistics.of(agent_type).restarted += 1;
     }
 
-    /// The agent types that have had an agent or a message: the index of the symbol, the counts with
-    /// the handling times, and the waiting times.
-    pub fn statistics(&self) -> impl Iterator<Item = (usize, &TypeStatistics, Histogram)> {
+    /// The agent types that have had an agent or a message: the index of the symbol, the counts, and
+    /// the times.
+    pub fn statistics(&self) -> impl Iterator<Item = (usize, TypeCounts, TypeTimes)> {
         self.ledger.statistics.types()
     }
 

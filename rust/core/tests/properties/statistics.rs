@@ -63,7 +63,7 @@ impl Harness {
         let queued = messages.by_ref().filter(is_unrouted).filter(|one| one.sent_to.is_none());
         assert_eq!(unrouted.queued, queued.count() as u64);
         assert_eq!(unrouted.ends, model.ends(2));
-        for (index, counts, waiting) in machine.statistics() {
+        for (index, counts, times) in machine.statistics() {
             let messages = model.messages.values().filter(is_unrouted);
             let sent = messages.filter(|one| one.sent_to == Some(index)).count() as u64;
             let mut counted = [0; 2];
@@ -79,8 +79,8 @@ impl Harness {
             let ended = counts.ends.total() + counts.queued() + counts.running();
             assert_eq!(counts.accepted, ended, "L1");
             let sums = |times: &[u64]| (times.len() as u64, times.iter().sum::<u64>());
-            assert_eq!((waiting.count(), waiting.sum()), sums(&model.waited[index]));
-            let handling = (counts.handling.count(), counts.handling.sum());
+            assert_eq!((times.waiting.count(), times.waiting.sum()), sums(&model.waited[index]));
+            let handling = (times.handling.count(), times.handling.sum());
             assert_eq!(handling, sums(&model.handled[index]));
         }
     }

@@ -1,6 +1,7 @@
 //! Agents: how a delivery to one begins and ends, and what Python asks of them.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ferrogen_core::{self as core, AgentSlot, DeliveryId, Outcome, Ticket};
@@ -159,10 +160,11 @@ impl Engine {
         start: Start,
         place: &mut Option<Invocation<'py>>,
     ) -> PyResult<Attempt<'py>> {
-        let now = self.time(py);
+        if !self.clock.is_set.swap(false, Ordering::Relaxed) {
+            self.set_time(py);
+        }
         let mut guard = self.books.lock(py);
         let books = &mut *guard;
-        books.machine.set_time(now);
         let Some(slot) = books.find_remembered(py, recipient, self.number)? else {
             let may_be_built = matches!(start, Start::Message { .. }) && books.machine.is_clear();
             return Ok(if may_be_built { Attempt::Missing } else { Attempt::Refused });

@@ -1,6 +1,6 @@
 //! The clock of the statistics: the processor's counter, or an event loop whose time is simulated.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use ferrogen_core::Ticks;
 use pyo3::intern;
@@ -27,10 +27,14 @@ pub(super) struct Clock {
     /// `None` if nothing is timed.
     native: Option<quanta::Clock>,
     source: AtomicU8,
+    /// The address of the event loop that was followed last.
+    event_loop: AtomicUsize,
     /// What is added to readings of the source, modulo 2^64.
     offset: AtomicU64,
     /// The last time that was read from an event loop.
     last: AtomicU64,
+    /// Whether the time that the core has is that of now: a handler of a batch has just ended.
+    pub(super) is_set: AtomicBool,
 }
 
 impl Clock {
@@ -39,8 +43,10 @@ impl Clock {
         Self {
             native: is_timed.then(quanta::Clock::new),
             source: AtomicU8::new(source),
+            event_loop: AtomicUsize::new(0),
             offset: AtomicU64::new(0),
             last: AtomicU64::new(0),
+            is_set: AtomicBool::new(false),
         }
     }
 
@@ -67,9 +73,14 @@ impl Clock {
             return Ok(());
         }
         let is_native = is_monotonic(event_loop)?;
+        let address = event_loop.as_ptr() as usize;
+        let has_moved = self.event_loop.swap(address, Ordering::Relaxed) != address;
         let before = if self.is(source::UNKNOWN) {
             None
         } else if self.is(source::EVENT_LOOP) {
+            if !has_moved && !is_native {
+                return Ok(());
+            }
             Some(self.last.load(Ordering::Relaxed))
         } else if is_native {
             return Ok(());

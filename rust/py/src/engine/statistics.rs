@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use ferrogen_core::{DeliveryId, Ends, Histogram, Outcome, Ticket, TypeStatistics};
+use ferrogen_core::{DeliveryId, Ends, Histogram, Outcome, Ticket};
 use pyo3::exceptions::PyValueError;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::prelude::*;
@@ -106,14 +106,14 @@ impl Engine {
         let snapshot = |histogram| TimeHistogram { histogram, seconds_per_tick };
         let (mut all_waiting, mut all_handling) = (Histogram::default(), Histogram::default());
         self.books.with(py, |books| {
-            let rows = books.machine.statistics().map(|(index, one, waiting)| {
-                all_waiting.merge(&waiting);
-                all_handling.merge(&one.handling);
+            let rows = books.machine.statistics().map(|(index, counted, times)| {
+                all_waiting.merge(&times.waiting);
+                all_handling.merge(&times.handling);
                 let name = books.names.text(index).unwrap_or_default().to_owned();
-                let TypeStatistics { ends, retried, restarted, handling, .. } = one;
-                let load = (one.queued(), one.running());
-                let (waiting, handling) = (snapshot(waiting), snapshot(handling.clone()));
-                (name, load, counts(*ends), (*retried, *restarted), waiting, handling)
+                let load = (counted.queued(), counted.running());
+                let again = (counted.retried, counted.restarted);
+                let (waiting, handling) = (snapshot(times.waiting), snapshot(times.handling));
+                (name, load, counts(counted.ends), again, waiting, handling)
             });
             let rows = rows.collect();
             let unrouted = books.machine.unrouted();
