@@ -35,7 +35,7 @@ from ferrogen.exceptions import (
 )
 from ferrogen.testing import VirtualClock
 
-from .function_agents import Doing, Gate, boom, echo, register, until, until_idle
+from .function_agents import Doing, Gate, boom, register, until, until_idle
 
 Runtime = SingleThreadedAgentRuntime
 
