@@ -24,7 +24,7 @@ from ._agents.routed import RoutedAgent
 from ._agents.streaming import stream
 from ._agents.subscribing import default_subscription, type_subscription, wildcard_subscription
 from ._agents.supervision import Supervision
-from ._core import AgentId, CancellationToken, Chain, TimeHistogram
+from ._core import AgentId, CancellationToken, Chain
 from ._core import __version__ as __version__
 from ._messaging.default_subscription import DefaultSubscription
 from ._messaging.function_call import FunctionCall
@@ -56,7 +56,9 @@ from ._runtime.protocol import AgentRuntime
 from ._runtime.scheduling import Schedule
 from ._runtime.single_threaded import SingleThreadedAgentRuntime
 from ._runtime.stats import AgentTypeStats, MessageCounts, RuntimeStats
+from ._runtime.stats_server import StatsServer
 from ._runtime.subscription_handle import SubscriptionHandle
+from ._runtime.times import TimeHistogram
 from ._runtime.topology import AgentTypeInfo, SubscriptionInfo, Topology
 from ._serialization.known import try_get_known_serializers_for_type
 from ._serialization.serializer import (
@@ -151,6 +153,7 @@ __all__ = [
     "RuntimeStats",
     "Schedule",
     "SingleThreadedAgentRuntime",
+    "StatsServer",
     "Subscription",
     "SubscriptionHandle",
     "SubscriptionInfo",

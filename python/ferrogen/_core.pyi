@@ -18,6 +18,8 @@ from ferrogen._messaging.inbox import Inbox
 from ferrogen._messaging.subscription import Subscription
 from ferrogen._messaging.topic import TopicId
 from ferrogen._runtime.observation import Publication
+from ferrogen._runtime.times import EngineStats
+from ferrogen._runtime.times import TimeHistogram as TimeHistogram
 from ferrogen._serialization.native import DataclassCodec as DataclassCodec
 from ferrogen._serialization.native import EnvelopeCodec as EnvelopeCodec
 from ferrogen._serialization.native import JsonWriter as JsonWriter
@@ -360,60 +362,6 @@ class Send(Coroutine[Any, Any, Any]):
     def remove_done_callback(self, callback: Callable[[Any], object]) -> int: ...
 
 @final
-class TimeHistogram:
-    """A snapshot of waiting or handling times, in seconds.
-
-    An HDR histogram: percentiles have an error of at most 1/64 of their value, at any order of
-    magnitude. Without times, all numbers are 0.
-
-    Example:
-        ```python
-        from ferrogen import SingleThreadedAgentRuntime
-
-        histogram = SingleThreadedAgentRuntime().stats().handling_time
-        assert (histogram.count, histogram.p99) == (0, 0)
-        ```
-    """
-
-    @property
-    def count(self) -> int:
-        """How many times were recorded."""
-
-    @property
-    def mean(self) -> float:
-        """Their arithmetic mean."""
-
-    @property
-    def total(self) -> float:
-        """Their sum."""
-
-    @property
-    def max(self) -> float:
-        """The longest one."""
-
-    @property
-    def p50(self) -> float:
-        """The median."""
-
-    @property
-    def p90(self) -> float:
-        """The 90th percentile."""
-
-    @property
-    def p99(self) -> float:
-        """The 99th percentile."""
-
-    def percentile(self, percent: float) -> float:
-        """Return a percentile.
-
-        Args:
-            percent: From 0 to 100.
-
-        Raises:
-            ValueError: It is not.
-        """
-
-@final
 class Engine:
     """The engine of one runtime: takes each message from acceptance to settlement.
 
@@ -571,29 +519,8 @@ class Engine:
     def idle(self) -> bool:
         """Whether all accepted messages are settled (L2)."""
 
-    def stats(
-        self,
-    ) -> tuple[
-        list[
-            tuple[
-                str,
-                tuple[int, int],
-                tuple[int, int, int, int, int],
-                tuple[int, int],
-                TimeHistogram,
-                TimeHistogram,
-            ]
-        ],
-        tuple[int, tuple[int, int, int, int, int]],
-        tuple[TimeHistogram, TimeHistogram],
-    ]:
-        """Return what `RuntimeStats` is made of.
-
-        Returns:
-            For each agent type: its name; queued, running; handled, failed, cancelled, expired,
-            dropped; retried, restarted; the waiting and the handling times. Of published messages
-            without a recipient: queued; how they ended. The waiting and handling times of all.
-        """
+    def stats(self) -> EngineStats:
+        """Return what `RuntimeStats` is made of."""
 
     def count_retry(self, agent_type: str) -> None:
         """Count that a handler is called again with the same message."""

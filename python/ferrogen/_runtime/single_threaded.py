@@ -44,6 +44,7 @@ from .lifetime import Lifetime
 from .observer import Observer
 from .replaying import Replayer
 from .scheduling import Scheduler
+from .stats_server import STATS, serve_by_environment
 from .steering import Inboxes, Steering
 from .subscription_handle import SubscriptionHandle
 from .supervisor import Supervisor
@@ -345,6 +346,9 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
             WrongLoopError: If the runtime is busy on another event loop.
         """
         self._lifecycle.start()
+        where = os.environ.get(STATS)
+        if where:
+            serve_by_environment(self, where)
 
     async def process_next(self) -> None:
         """Process one message manually, waiting for one if there is none, and start its handlers.

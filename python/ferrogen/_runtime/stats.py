@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ferrogen._core import TimeHistogram
+from .times import TimeHistogram
 
 if TYPE_CHECKING:
     from ferrogen._core import Engine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import logging
 import os
 import socket
 import stat
@@ -12,16 +13,25 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self
 
 from ferrogen._core import __version__
+from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 
-__all__ = ["StatsServer", "stats_folder"]
+from .log import log
+
+if TYPE_CHECKING:
+    from .introspection import Introspection
+
+__all__ = ["STATS", "StatsServer", "serve_by_environment", "stats_folder"]
+
+_logger = logging.getLogger(ROOT_LOGGER_NAME)
 
 STATS = "FERROGEN_STATS"
 """The environment variable that lets each runtime serve its statistics while it is started."""
@@ -109,7 +119,12 @@ class StatsServer:
         timer = loop.call_later(_READ_SECONDS, writer.transport.abort)
         self._writers.add(writer)
         closing = loop.create_task(_closed(writer))
-        closing.add_done_callback(lambda _: (timer.cancel(), self._writers.discard(writer)))
+
+        def forget(_: asyncio.Task[None]) -> None:
+            timer.cancel()
+            self._writers.discard(writer)
+
+        closing.add_done_callback(forget)
 
     def close(self) -> None:
         """Stop serving, and remove the socket. A second call does nothing."""
@@ -134,10 +149,28 @@ class StatsServer:
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:
-    try:
+    with suppress(OSError):  # the reader has left
         await writer.wait_closed()
-    except OSError:
-        pass  # the reader has left
+
+
+def serve_by_environment(runtime: Introspection, where: str) -> None:
+    """Serve the statistics of a runtime that is started. A failure is logged: the program runs on.
+
+    Args:
+        runtime: The runtime.
+        where: "1", or the path of the socket. Further runtimes get paths with a number at the end.
+    """
+    try:
+        if where == "1":
+            runtime.serve_stats()
+            return
+        taken = 1
+        while _is_served(where if taken == 1 else f"{where}.{taken}"):
+            taken += 1
+        runtime.serve_stats(where if taken == 1 else f"{where}.{taken}")
+    except (OSError, ValueError) as error:
+        text = "the statistics of a runtime cannot be served (%s=%s): %s"
+        log(_logger, logging.ERROR, text, STATS, where, error)
 
 
 def stats_folder(*, create: bool = False) -> Path:
@@ -151,9 +184,7 @@ def stats_folder(*, create: bool = False) -> Path:
     """
     base = os.environ.get("XDG_RUNTIME_DIR")
     folder = (
-        Path(base, "ferrogen")
-        if base
-        else Path(tempfile.gettempdir(), f"ferrogen-{os.getuid()}")
+        Path(base, "ferrogen") if base else Path(tempfile.gettempdir(), f"ferrogen-{os.getuid()}")
     )
     if create:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -162,7 +193,7 @@ def stats_folder(*, create: bool = False) -> Path:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise PermissionError(
-            errno.EACCES, "the folder must belong to this user, and be closed to others", str(folder)
+            errno.EACCES, "it must be a folder of this user, closed to others", str(folder)
         )
     return folder
 
@@ -192,6 +223,19 @@ def _listen(path: Path) -> socket.socket:
     return listening
 
 
+def _is_served(path: str) -> bool:
+    """Whether a process listens at the path."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except BlockingIOError:
+            return True  # many wait for it to accept them
+        except OSError:
+            return False
+    return True
+
+
 def _remove_stale(path: Path) -> None:
     """Remove the socket of a process that has ended.
 
@@ -200,15 +244,9 @@ def _remove_stale(path: Path) -> None:
     """
     if not stat.S_ISSOCK(path.lstat().st_mode):
         raise FileExistsError(errno.EEXIST, "there is a file that is not a socket", str(path))
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink(missing_ok=True)
-            return
-        except BlockingIOError:
-            pass  # many wait for it to accept them
+    if not _is_served(str(path)):
+        path.unlink(missing_ok=True)
+        return
     raise FileExistsError(errno.EEXIST, "another runtime serves its statistics here", str(path))
 
 
