@@ -126,18 +126,18 @@ impl Engine {
     /// The time of the statistics. It may run Python, and so no lock is held.
     #[inline]
     pub(super) fn time(&self, py: Python<'_>) -> Ticks {
-        if self.clock.is(source::NATIVE) {
-            return self.clock.native().wrapping_add(self.clock.offset.load(Ordering::Relaxed));
+        match self.clock.source.load(Ordering::Relaxed) {
+            source::NATIVE => {
+                self.clock.native().wrapping_add(self.clock.offset.load(Ordering::Relaxed))
+            }
+            source::NONE => 0,
+            _ => self.other_time(py),
         }
-        self.other_time(py)
     }
 
     #[cold]
     fn other_time(&self, py: Python<'_>) -> Ticks {
         let clock = &self.clock;
-        if clock.is(source::NONE) {
-            return 0;
-        }
         // An error must not keep a message from being settled (L1): the time stands still.
         if let Err(error) = self.read_event_loop(py) {
             error.write_unraisable(py, None);
