@@ -26,11 +26,7 @@ impl Engine {
     }
 
     #[cold]
-    fn queue_after(
-        engine: &Bound<'_, Self>,
-        payload: Payload,
-        delay: Time,
-    ) -> PyResult<Ticket> {
+    fn queue_after(engine: &Bound<'_, Self>, payload: Payload, delay: Time) -> PyResult<Ticket> {
         let py = engine.py();
         let when = now(&running_loop(py)?)?.checked_add(delay).unwrap_or(Time::MAX);
         let ticket = engine.get().books.with(py, |books| books.machine.hold());
