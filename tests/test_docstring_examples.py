@@ -69,7 +69,7 @@ def documented(owner: ModuleType) -> Iterator[tuple[str, str | None]]:
 
 def in_the_stub() -> Iterator[tuple[str, str | None]]:
     """Give the docstrings of the stubs, which Python never loads."""
-    for path in ("_core.pyi", "_runtime/times.pyi"):
+    for path in ("_core.pyi", "_messaging/routes.pyi", "_runtime/times.pyi"):
         tree = ast.parse((ROOT / "python/ferrogen" / path).read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, (ast.ClassDef, ast.FunctionDef)):

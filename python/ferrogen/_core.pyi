@@ -15,10 +15,10 @@ from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.retry_policy import RetryPolicy
 from ferrogen._messaging.inbox import Inbox
-from ferrogen._messaging.subscription import Subscription
+from ferrogen._messaging.routes import Routes as Routes
 from ferrogen._messaging.topic import TopicId
 from ferrogen._runtime.observation import Publication
-from ferrogen._runtime.times import EngineStats
+from ferrogen._runtime.stats import EngineStats
 from ferrogen._runtime.times import TimeHistogram as TimeHistogram
 from ferrogen._serialization.native import DataclassCodec as DataclassCodec
 from ferrogen._serialization.native import EnvelopeCodec as EnvelopeCodec
@@ -197,38 +197,6 @@ class MessageContext:
     ) -> Self: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
-
-@final
-class Routes:
-    """Subscriptions, and the recipients of a topic.
-
-    The built-in subscriptions are matched natively; a custom one is called for every topic.
-    """
-
-    def __new__(cls) -> Self: ...
-    def add(self, subscription: Subscription) -> None:
-        """Add a subscription, last in the order of delivery.
-
-        Raises:
-            ValueError: An equal subscription exists, or its agent type is invalid.
-            TypeError: It is not a subscription.
-        """
-
-    def remove(self, id: str) -> None:
-        """Remove the subscription with this id.
-
-        Raises:
-            ValueError: There is none.
-        """
-
-    def recipients(self, topic: TopicId) -> list[AgentId]:
-        """Return the recipients of a topic, one for each matching subscription, in order."""
-
-    @property
-    def subscriptions(self) -> list[Subscription]:
-        """All subscriptions, in the order of subscribing."""
-
-    def __len__(self) -> int: ...
 
 @final
 class PublishEnvelope:

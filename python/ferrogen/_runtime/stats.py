@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .times import TimeHistogram
 
 if TYPE_CHECKING:
     from ferrogen._core import Engine
 
-__all__ = ["AgentTypeStats", "MessageCounts", "RuntimeStats", "take_stats"]
+__all__ = ["AgentTypeStats", "EngineStats", "MessageCounts", "RuntimeStats", "take_stats"]
+
+
+_Ends: TypeAlias = tuple[int, int, int, int, int]
+# The agent type; queued, running; how messages ended; retried, restarted; the times.
+_Row: TypeAlias = tuple[str, tuple[int, int], _Ends, tuple[int, int], TimeHistogram, TimeHistogram]
+EngineStats: TypeAlias = tuple[list[_Row], tuple[int, _Ends], tuple[TimeHistogram, TimeHistogram]]
+"""What an engine returns: the agent types; of messages without a recipient: queued, and how they
+ended; the waiting and handling times of all."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The compiled part of the statistics: what of `ferrogen._core` has times."""
 
-from typing import TypeAlias, final
+from typing import final
 
 __all__ = ["TimeHistogram"]
 
@@ -57,12 +57,3 @@ class TimeHistogram:
         Raises:
             ValueError: It is not.
         """
-
-Ends: TypeAlias = tuple[int, int, int, int, int]
-"""Handled, failed, cancelled, expired, dropped."""
-
-Row: TypeAlias = tuple[str, tuple[int, int], Ends, tuple[int, int], TimeHistogram, TimeHistogram]
-"""The agent type; queued, running; ends; retried, restarted; the waiting and the handling times."""
-
-EngineStats: TypeAlias = tuple[list[Row], tuple[int, Ends], tuple[TimeHistogram, TimeHistogram]]
-"""The agent types; of published messages without a recipient: queued, ends; the times of all."""
