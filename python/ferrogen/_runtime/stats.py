@@ -110,7 +110,22 @@ class AgentTypeStats(MessageCounts):
     They stay when agents are passivated or restarted.
 
     Example:
-        See `RuntimeStats`.
+        ```python
+        import asyncio
+
+        from ferrogen import AgentTypeStats, SingleThreadedAgentRuntime
+
+
+        async def main() -> None:
+            runtime = SingleThreadedAgentRuntime()
+            agent_types: dict[str, AgentTypeStats] = dict(runtime.stats().agent_types)
+            assert agent_types == {}
+
+
+        asyncio.run(main())
+        ```
+
+        `RuntimeStats` has one with messages.
     """
 
     __module__ = "ferrogen"
