@@ -168,7 +168,8 @@ fn place_of(value: u64) -> (usize, usize) {
     let bits = u64::BITS - (value | (BUCKETS as u64 - 1)).leading_zeros();
     let group = (bits - BITS) as usize;
     let shift = group.saturating_sub(1);
-    ((group), (value >> shift) as usize % BUCKETS)
+    let bucket = (value >> shift) % BUCKETS as u64;
+    (group, usize::try_from(bucket).expect("fewer than 64"))
 }
 
 fn middle_of(group: usize, bucket: usize) -> u64 {

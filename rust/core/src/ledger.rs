@@ -97,6 +97,7 @@ pub(crate) enum DeliveryStage {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one delivery")]
 pub(crate) struct Delivery {
     /// `None` for the only delivery of a message that was never held: the message has no entry of
     /// its own, because it is settled with its delivery.

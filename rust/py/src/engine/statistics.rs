@@ -97,7 +97,6 @@ fn counts(ends: Ends) -> EndCounts {
 
 #[pymethods]
 impl Engine {
-    #[expect(clippy::type_complexity, reason = "read at one place")]
     fn stats(
         &self,
         py: Python<'_>,
