@@ -154,6 +154,34 @@ def intercepting() -> Iterator[Row]:
     )
 
 
+def counting() -> Iterator[Row]:
+    """The rows with the times of the statistics, beside the same with counts only."""
+    request, most = Request(1), [Bound("counts only", ("counts",), 1.1)]
+    yield Row(
+        "RPC, statistics with times",
+        columns(
+            floors.bare(floors.respond, request),
+            scenarios.send,
+            {"counts": partial(scenarios.send, ferrogen, message=request, stats="counts")},
+            message=request,
+        ),
+        "bare await",
+        bounds=most,
+    )
+    yield Row(
+        "fan-out to 100, statistics with times",
+        columns(
+            floors.counted(Notification(1), BATCH),
+            scenarios.fan_out,
+            {"counts": partial(scenarios.fan_out, ferrogen, size=BATCH, stats="counts")},
+            size=BATCH,
+        ),
+        "bare awaits",
+        step=BATCH,
+        bounds=most,
+    )
+
+
 def limiting() -> Iterator[Row]:
     """The rows with `concurrency=1`, beside the same without a limit."""
     request = Request(1)

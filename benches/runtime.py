@@ -23,6 +23,7 @@ GROUPS = (
     rows.sending,
     rows.observing,
     rows.intercepting,
+    rows.counting,
     rows.limiting,
     rows.publishing,
     rows.many_recipients,

@@ -68,11 +68,12 @@ def documented(owner: ModuleType) -> Iterator[tuple[str, str | None]]:
 
 
 def in_the_stub() -> Iterator[tuple[str, str | None]]:
-    """Give the docstrings of the stub, which Python never loads."""
-    tree = ast.parse((ROOT / "python/ferrogen/_core.pyi").read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
-            yield f"_core.pyi {node.name}", ast.get_docstring(node)
+    """Give the docstrings of the stubs, which Python never loads."""
+    for path in ("_core.pyi", "_messaging/routes.pyi", "_runtime/times.pyi"):
+        tree = ast.parse((ROOT / "python/ferrogen" / path).read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+                yield f"_core.pyi {node.name}", ast.get_docstring(node)
 
 
 def place_of(code: str) -> tuple[Path, int]:

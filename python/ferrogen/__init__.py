@@ -55,7 +55,10 @@ from ._runtime.introspection import AgentInfo
 from ._runtime.protocol import AgentRuntime
 from ._runtime.scheduling import Schedule
 from ._runtime.single_threaded import SingleThreadedAgentRuntime
+from ._runtime.stats import AgentTypeStats, MessageCounts, RuntimeStats
+from ._runtime.stats_server import StatsServer
 from ._runtime.subscription_handle import SubscriptionHandle
+from ._runtime.times import TimeHistogram
 from ._runtime.topology import AgentTypeInfo, SubscriptionInfo, Topology
 from ._serialization.known import try_get_known_serializers_for_type
 from ._serialization.serializer import (
@@ -108,6 +111,7 @@ __all__ = [
     "AgentRuntime",
     "AgentType",
     "AgentTypeInfo",
+    "AgentTypeStats",
     "BaseAgent",
     "CacheStore",
     "CancellationToken",
@@ -141,6 +145,7 @@ __all__ = [
     "InterventionHandler",
     "ListableStateStore",
     "MessageContext",
+    "MessageCounts",
     "MessageHandlerContext",
     "MessageOptions",
     "MessageSerializer",
@@ -150,15 +155,18 @@ __all__ = [
     "ReplayReport",
     "RetryPolicy",
     "RoutedAgent",
+    "RuntimeStats",
     "Schedule",
     "SingleThreadedAgentRuntime",
     "SqliteStateStore",
     "StateStore",
+    "StatsServer",
     "Subscription",
     "SubscriptionHandle",
     "SubscriptionInfo",
     "SubscriptionInstantiationContext",
     "Supervision",
+    "TimeHistogram",
     "TopicId",
     "Topology",
     "TypePrefixSubscription",

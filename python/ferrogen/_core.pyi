@@ -15,9 +15,11 @@ from ferrogen._agents.agent import Agent
 from ferrogen._agents.agent_type import AgentType
 from ferrogen._agents.retry_policy import RetryPolicy
 from ferrogen._messaging.inbox import Inbox
-from ferrogen._messaging.subscription import Subscription
+from ferrogen._messaging.routes import Routes as Routes
 from ferrogen._messaging.topic import TopicId
 from ferrogen._runtime.observation import Publication
+from ferrogen._runtime.stats import EngineStats
+from ferrogen._runtime.times import TimeHistogram as TimeHistogram
 from ferrogen._serialization.native import DataclassCodec as DataclassCodec
 from ferrogen._serialization.native import EnvelopeCodec as EnvelopeCodec
 from ferrogen._serialization.native import JsonWriter as JsonWriter
@@ -197,38 +199,6 @@ class MessageContext:
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 @final
-class Routes:
-    """Subscriptions, and the recipients of a topic.
-
-    The built-in subscriptions are matched natively; a custom one is called for every topic.
-    """
-
-    def __new__(cls) -> Self: ...
-    def add(self, subscription: Subscription) -> None:
-        """Add a subscription, last in the order of delivery.
-
-        Raises:
-            ValueError: An equal subscription exists, or its agent type is invalid.
-            TypeError: It is not a subscription.
-        """
-
-    def remove(self, id: str) -> None:
-        """Remove the subscription with this id.
-
-        Raises:
-            ValueError: There is none.
-        """
-
-    def recipients(self, topic: TopicId) -> list[AgentId]:
-        """Return the recipients of a topic, one for each matching subscription, in order."""
-
-    @property
-    def subscriptions(self) -> list[Subscription]:
-        """All subscriptions, in the order of subscribing."""
-
-    def __len__(self) -> int: ...
-
-@final
 class PublishEnvelope:
     """A published message, shared by its deliveries.
 
@@ -376,6 +346,7 @@ class Engine:
         kept: Holds the tasks of suspended handlers: asyncio has only weak references to tasks.
         task_mode: Whether each handler runs in its own task from the start.
         max_hops: How many messages a chain has at most, unless its first one says so.
+        timed: Whether waiting and handling times are recorded.
     """
 
     def __new__(
@@ -388,6 +359,7 @@ class Engine:
         kept: set[asyncio.Task[None]],
         task_mode: bool,
         max_hops: int | None = None,
+        timed: bool = True,
     ) -> Self: ...
 
     # Messages.
@@ -514,6 +486,18 @@ class Engine:
     @property
     def idle(self) -> bool:
         """Whether all accepted messages are settled (L2)."""
+
+    def stats(self) -> EngineStats:
+        """Return what `RuntimeStats` is made of."""
+
+    def count_retry(self, agent_type: str) -> None:
+        """Count that a handler is called again with the same message."""
+
+    def count_restart(self, agent_type: str) -> None:
+        """Count that a new instance has replaced one that had failed."""
+
+    def note_rejection(self) -> None:
+        """Count the message of the running handler as dropped: its error is a rejection."""
 
     def tally(self) -> dict[str, int]:
         """How many messages were accepted, and how many ended in each way."""

@@ -33,6 +33,9 @@ def check_balance(home: TrackedRuntime) -> None:
     if home.runtime.unprocessed_messages_count or not engine.idle:
         ledger.violate("L2: not idle after the end", None, engine.tally())
     _check_tally(home, (_outcomes(entry) for entry in mine))
+    stats = home.runtime.stats()
+    if stats.queued or stats.running or stats.waiting_time.count != stats.handling_time.count:
+        ledger.violate("L1: the statistics are not balanced", None, stats.to_dict())
     home.dead_letters_missed = 0
     home.failures.clear()
 
@@ -52,6 +55,9 @@ def _check_tally(home: TrackedRuntime, outcomes: Iterable[Outcomes]) -> None:
     tally = home.runtime._engine.tally()
     now = {name: count - home.tally[name] for name, count in tally.items()}
     home.tally = tally
+    # The ledger does not distinguish them.
+    now["failed"] += now.pop("cancelled")
+    now["dead_lettered"] += now.pop("expired")
     if not accepted <= now["accepted"] <= most:
         text = f"tally: accepted {now['accepted']}, not {accepted} to {most}"
         home.ledger.violate(text)

@@ -80,6 +80,10 @@ class Guards:
         # The failure of a published message. Its error reaches the engine, and from there the host,
         # before any other handler runs.
         self._failure: Failure | None = None
+        self.count_retry: Callable[[str], None]
+        """Counts a further attempt of a type, for the statistics."""
+        self.note_rejection: Callable[[], None]
+        """Counts the message of the handler that runs as dropped."""
 
     # Entry points.
 
@@ -155,12 +159,14 @@ class Guards:
                     raise
             except (AgentStoppedError, CircuitOpenError) as error:
                 note_attempts(error, failed)
+                self.note_rejection()
                 failure = Failure(agent_id, message, ctx, error, len(failed), True)
                 self._fail(failure, given)
                 raise
             attempt = len(failed) + 1
             if attempt > 1:
                 HANDLER_ATTEMPT.set(attempt)
+                self.count_retry(agent_id.type)
             try:
                 with _limit(policy, agent_id, message, attempt):
                     invoke = invoked_by(entry_point_of(instance))

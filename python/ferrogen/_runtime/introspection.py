@@ -1,7 +1,8 @@
-"""Introspection of a runtime: its agents, its subscriptions and its topology."""
+"""Introspection of a runtime: its agents, subscriptions, topology and statistics."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -9,12 +10,15 @@ from ferrogen._agents.agent import Agent
 from ferrogen._core import AgentId
 from ferrogen._messaging.subscription import Subscription
 
+from .stats import RuntimeStats, take_stats
+from .stats_server import StatsServer
 from .topology import Topology, describe
 
 if TYPE_CHECKING:
     from ferrogen._core import Engine, Routes
 
     from .agent_table import AgentTable
+    from .lifecycle import Lifecycle
     from .passivation import Passivator
 
 __all__ = ["AgentInfo", "Introspection"]
@@ -64,6 +68,7 @@ class Introspection:
     _routes: Routes
     _agents: AgentTable
     _passivator: Passivator
+    _lifecycle: Lifecycle
 
     def agents(self) -> tuple[AgentInfo, ...]:
         """Return the agents that exist, are being built or are being passivated, by type and key.
@@ -109,3 +114,33 @@ class Introspection:
         of AutoGen's API.
         """
         return describe(self._agents, self._routes.subscriptions)
+
+    def stats(self) -> RuntimeStats:
+        """Return how many messages there were, how they ended, and how long they took.
+
+        A snapshot of the whole runtime, and of each agent type. Not part of AutoGen's API.
+        """
+        return take_stats(self._engine)
+
+    def serve_stats(self, path: str | os.PathLike[str] | None = None) -> StatsServer:
+        """Serve the statistics over a Unix socket, until the runtime stops; see `ferrogen top`.
+
+        Not part of AutoGen's API. The environment variable `FERROGEN_STATS` does it for each
+        runtime that is started.
+
+        Args:
+            path: The path of the socket, to which only this user may connect. By default it is a
+                new one, which `ferrogen top` finds by the id of the process.
+
+        Returns:
+            The server, which can be closed earlier; as a context manager, it closes itself.
+
+        Raises:
+            FileExistsError: Statistics are served there already, or there is another file.
+            ValueError: The path is too long for a socket.
+            OSError: No socket can be made there.
+            RuntimeError: No event loop is running.
+        """
+        server = StatsServer(lambda: self.stats().to_dict(), path)
+        self._lifecycle.stop_callbacks.append(server.close)
+        return server

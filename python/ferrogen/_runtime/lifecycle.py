@@ -53,6 +53,8 @@ class Lifecycle:
         """Whether `close` was called, and `start` was not called since."""
         self.end_callbacks: list[Callable[[], object]] = []
         """Called when the runtime ends: it is drained, stopped or closed, or has halted."""
+        self.stop_callbacks: list[Callable[[], object]] = []
+        """Called once, when the runtime is stopped or closed."""
         self._was_used = False
         self._is_warned = False
         # An asyncio.Event would belong to one event loop.
@@ -146,6 +148,8 @@ class Lifecycle:
         self.is_started = False
         self._has_halted = False
         self.engine.drain("the runtime was stopped before the message was handled")
+        while self.stop_callbacks:
+            self.stop_callbacks.pop()()
         self.raise_error()
 
     async def drain(self, timeout: float | None) -> None:

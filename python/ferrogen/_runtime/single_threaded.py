@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from opentelemetry.trace import TracerProvider
 
@@ -46,6 +46,7 @@ from .observer import Observer
 from .passivation import Passivator
 from .replaying import Replayer
 from .scheduling import Scheduler
+from .stats_server import STATS, serve_by_environment
 from .steering import Inboxes, Steering
 from .subscription_handle import SubscriptionHandle
 from .supervisor import Supervisor
@@ -80,6 +81,8 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
             one before. None for no limit.
         state_store: Where the state of agents is kept that are passivated or closed; see
             `StateStore`. Without one it is lost.
+        stats: Whether `stats` has waiting and handling times ("full"), or counts only ("counts"),
+            which is a little cheaper for each message.
 
     Raises:
         ValueError: `state_store` is not a `StateStore`, or `dead_letter_capacity` or `max_hops` is
@@ -137,9 +140,12 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
         publish_dead_letters: bool = False,
         max_hops: int | None = None,
         state_store: StateStore | None = None,
+        stats: Literal["full", "counts"] = "full",
     ) -> None:
         if max_hops is not None:
             check_count("max_hops", max_hops)
+        if stats not in ("full", "counts"):
+            raise ValueError(f'stats must be "full" or "counts"; got {stats!r}')
         tracing = TraceHelper(
             tracer_provider, MessageRuntimeTracingConfig("SingleThreadedAgentRuntime")
         )
@@ -194,7 +200,11 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
             kept=kept,
             task_mode=bool(os.environ.get(PLAIN_TASKS)) if task_mode is None else task_mode,
             max_hops=max_hops,
+            timed=stats == "full",
         )
+        self._guards.count_retry = self._engine.count_retry
+        self._guards.note_rejection = self._engine.note_rejection
+        supervisor.count_restart = self._engine.count_restart
         self._agents.engine = self._engine
         self._builder.engine = self._passivator.engine = self._engine
         self._lifecycle.engine = self._engine
@@ -361,6 +371,9 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
             WrongLoopError: If the runtime is busy on another event loop.
         """
         self._lifecycle.start()
+        where = os.environ.get(STATS)
+        if where:
+            serve_by_environment(self, where)
 
     async def process_next(self) -> None:
         """Process one message manually, waiting for one if there is none, and start its handlers.

@@ -81,6 +81,8 @@ class Supervisor:
         self._kept = kept
         self._supervised: dict[AgentId, _Supervised] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self.count_restart: Callable[[str], None]
+        """Counts a new instance of a type, for the statistics."""
 
     def tracks(self, agent_id: AgentId) -> bool:
         """Whether an agent may be restarted or stopped, or was."""
@@ -297,6 +299,7 @@ class Supervisor:
                         saved = await old.save_state()
                     await self._retire(agent_id, one, old)
                     one.instance = await self._replace(agent_id, saved, error)
+                    self.count_restart(agent_id.type)
                 except Exception as failure:  # noqa: BLE001 - the agent is restarted or stopped
                     if self._may_restart(one, supervision):
                         continue

@@ -11,6 +11,7 @@ from ferrogen.cli.check_component import check_component
 from ferrogen.cli.graph import graph
 from ferrogen.cli.models import models
 from ferrogen.cli.run import run
+from ferrogen.cli.top import top
 from ferrogen.cli.version import print_version
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.command()(models)
 app.command()(chat)
 app.command()(check_component)
 app.command()(graph)
+app.command()(top)
 
 
 @app.callback()

@@ -8,6 +8,8 @@ use slotmap::{SlotMap, new_key_type};
 
 use crate::directory::AgentSlot;
 use crate::error::CoreError;
+use crate::names::Symbol;
+use crate::statistics::{Counted, Statistics, Ticks};
 
 new_key_type! {
     /// One accepted message, until it is settled.
@@ -27,8 +29,12 @@ pub enum Outcome {
     Responded,
     /// An intervention handler dropped the message.
     Dropped,
+    /// The handler was cancelled.
+    Cancelled,
     /// A handler, an intervention handler or an agent factory raised.
     Failed,
+    /// The deadline passed.
+    Expired,
     /// The message could not be delivered: unknown agent type, full mailbox, stopped runtime.
     DeadLettered,
 }
@@ -44,8 +50,12 @@ pub struct Tally {
     pub responded: u64,
     /// See [`Outcome::Dropped`].
     pub dropped: u64,
+    /// See [`Outcome::Cancelled`].
+    pub cancelled: u64,
     /// See [`Outcome::Failed`].
     pub failed: u64,
+    /// See [`Outcome::Expired`].
+    pub expired: u64,
     /// See [`Outcome::DeadLettered`].
     pub dead_lettered: u64,
 }
@@ -54,7 +64,8 @@ impl Tally {
     /// The number of settled messages.
     #[must_use]
     pub fn settled(&self) -> u64 {
-        self.handled + self.responded + self.dropped + self.failed + self.dead_lettered
+        let ended = self.handled + self.responded + self.failed + self.cancelled;
+        ended + self.dropped + self.expired + self.dead_lettered
     }
 
     fn count(&mut self, outcome: Outcome) {
@@ -62,7 +73,9 @@ impl Tally {
             Outcome::Handled => &mut self.handled,
             Outcome::Responded => &mut self.responded,
             Outcome::Dropped => &mut self.dropped,
+            Outcome::Cancelled => &mut self.cancelled,
             Outcome::Failed => &mut self.failed,
+            Outcome::Expired => &mut self.expired,
             Outcome::DeadLettered => &mut self.dead_lettered,
         } += 1;
     }
@@ -84,12 +97,18 @@ pub(crate) enum DeliveryStage {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one delivery")]
 pub(crate) struct Delivery {
     /// `None` for the only delivery of a message that was never held: the message has no entry of
     /// its own, because it is settled with its delivery.
     ticket: Option<Ticket>,
     pub(crate) agent: AgentSlot,
+    agent_type: Symbol,
     pub(crate) stage: DeliveryStage,
+    /// Whether the handler was begun only to reject the message.
+    is_rejected: bool,
+    /// When it was accepted, or when its handler began.
+    since: Ticks,
     /// Whether the driver has taken it as a step and has not begun the handler.
     pub(crate) unbegun: bool,
     /// Whether it is queued beyond the capacity of the mailbox.
@@ -110,6 +129,9 @@ struct Message {
     deliveries: usize,
     /// The most severe outcome so far.
     outcome: Outcome,
+    counted: Counted,
+    /// When it was accepted.
+    since: Ticks,
 }
 
 /// The open tickets and the open deliveries.
@@ -120,49 +142,90 @@ pub(crate) struct Ledger {
     /// The number of messages that are not settled.
     unsettled: usize,
     tally: Tally,
+    pub(crate) statistics: Statistics,
 }
 
 impl Ledger {
     /// Accepts a message, whose ticket is held.
     pub(crate) fn hold(&mut self) -> Ticket {
         self.count_accepted();
-        self.messages.insert(Message { held: true, deliveries: 0, outcome: Outcome::Handled })
+        self.statistics.unrouted.queued += 1;
+        self.messages.insert(Message {
+            held: true,
+            deliveries: 0,
+            outcome: Outcome::Handled,
+            counted: Counted::Unrouted,
+            since: self.statistics.now,
+        })
+    }
+
+    /// A held message is for agents of one type.
+    pub(crate) fn address(&mut self, ticket: Ticket, agent_type: Symbol) {
+        if let Some(message) = self.messages.get_mut(ticket).filter(|message| message.held) {
+            self.statistics.address(&mut message.counted, agent_type);
+        }
+    }
+
+    /// The waiting time of a held message begins now: it was delayed until now.
+    pub(crate) fn waits_from_now(&mut self, ticket: Ticket) {
+        if let Some(message) = self.messages.get_mut(ticket) {
+            message.since = self.statistics.now;
+        }
     }
 
     /// Accepts a message that is not held, with one running delivery.
-    #[inline]
-    pub(crate) fn start(&mut self, agent: AgentSlot, caller: Option<DeliveryId>) -> DeliveryId {
+    #[inline(always)]
+    pub(crate) fn start(
+        &mut self,
+        (agent, agent_type): (AgentSlot, Symbol),
+        caller: Option<DeliveryId>,
+    ) -> DeliveryId {
         self.count_accepted();
-        self.insert(None, agent, DeliveryStage::Running, caller)
+        let now = self.statistics.now;
+        let counts = self.statistics.of(agent_type);
+        counts.accepted += 1;
+        counts.started += 1;
+        self.insert(None, (agent, agent_type), DeliveryStage::Running, caller, now)
     }
 
     /// Opens a delivery of an open ticket.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn open(
         &mut self,
         ticket: Ticket,
-        agent: AgentSlot,
+        (agent, agent_type): (AgentSlot, Symbol),
         stage: DeliveryStage,
         caller: Option<DeliveryId>,
     ) -> DeliveryId {
+        let mut since = self.statistics.now;
         if let Some(message) = self.messages.get_mut(ticket) {
             message.deliveries += 1;
+            since = message.since;
+            self.statistics.route(&mut message.counted);
         }
-        self.insert(Some(ticket), agent, stage, caller)
+        self.statistics.of(agent_type).accepted += 1;
+        if stage == DeliveryStage::Running {
+            since = self.statistics.start(agent_type, since);
+        }
+        self.insert(Some(ticket), (agent, agent_type), stage, caller, since)
     }
 
-    #[inline]
+    #[inline(always)]
     fn insert(
         &mut self,
         ticket: Option<Ticket>,
-        agent: AgentSlot,
+        (agent, agent_type): (AgentSlot, Symbol),
         stage: DeliveryStage,
         caller: Option<DeliveryId>,
+        since: Ticks,
     ) -> DeliveryId {
         let delivery = self.deliveries.insert(Delivery {
             ticket,
             agent,
+            agent_type,
             stage,
+            is_rejected: false,
+            since,
             unbegun: false,
             blocked: false,
             awaits_room: false,
@@ -197,6 +260,32 @@ impl Ledger {
         was_blocked
     }
 
+    /// The handler of a delivery has begun. Returns whether it had not before.
+    pub(crate) fn begin(&mut self, delivery: DeliveryId) -> bool {
+        let Some(delivery) = self.deliveries.get_mut(delivery).filter(|one| one.unbegun) else {
+            return false;
+        };
+        delivery.unbegun = false;
+        delivery.since = self.statistics.start(delivery.agent_type, delivery.since);
+        true
+    }
+
+    /// The handler of a delivery was begun only to reject the message.
+    pub(crate) fn reject(&mut self, delivery: DeliveryId) {
+        if let Some(delivery) = self.deliveries.get_mut(delivery) {
+            delivery.is_rejected = true;
+        }
+    }
+
+    /// The handler of a running delivery has ended, and its response is in flight.
+    pub(crate) fn end_handler(&mut self, delivery: DeliveryId) {
+        self.begin(delivery);
+        if let Some(delivery) = self.deliveries.get_mut(delivery) {
+            delivery.stage = DeliveryStage::Responding;
+            self.statistics.end(delivery.agent_type, delivery.since, Outcome::Responded);
+        }
+    }
+
     pub(crate) fn set_stage(&mut self, delivery: DeliveryId, stage: DeliveryStage) {
         if let Some(delivery) = self.deliveries.get_mut(delivery) {
             delivery.stage = stage;
@@ -204,9 +293,21 @@ impl Ledger {
     }
 
     /// Closes an open delivery. Returns the outcome of its message if that is settled now.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn close(&mut self, delivery: DeliveryId, outcome: Outcome) -> Option<Outcome> {
         let closed = self.deliveries.remove(delivery)?;
+        match closed.stage {
+            DeliveryStage::Running if !closed.unbegun => {
+                let outcome = if closed.is_rejected && outcome > Outcome::Responded {
+                    Outcome::Dropped
+                } else {
+                    outcome
+                };
+                self.statistics.end(closed.agent_type, closed.since, outcome);
+            }
+            DeliveryStage::Responding => {}
+            _ => self.statistics.end_in_queue(closed.agent_type, outcome),
+        }
         if let Some(caller) = closed.caller {
             self.stop_awaiting(caller, delivery);
         }
@@ -225,7 +326,9 @@ impl Ledger {
         outcome: Outcome,
     ) -> Result<Option<Outcome>, CoreError> {
         let message = self.messages.get_mut(ticket).filter(|message| message.held);
-        message.ok_or(CoreError::TicketNotOpen)?.held = false;
+        let message = message.ok_or(CoreError::TicketNotOpen)?;
+        message.held = false;
+        self.statistics.end_routing(message.counted, outcome);
         Ok(self.settle_if_complete(ticket, outcome))
     }
 

@@ -11,6 +11,7 @@ mod deadlock;
 mod deliveries;
 mod messages;
 mod passivation;
+mod statistics;
 mod waking;
 
 use std::collections::VecDeque;

@@ -61,6 +61,12 @@ impl Names {
         self.by_text.get(text).copied()
     }
 
+    /// The name whose symbol has this index, if it is in use.
+    #[must_use]
+    pub fn text(&self, index: usize) -> Option<&str> {
+        self.entries.get(index)?.as_ref().map(|entry| &*entry.text)
+    }
+
     /// Counts one more user of a symbol that is in use.
     pub fn retain(&mut self, symbol: Symbol) {
         if let Some(Some(entry)) = self.entries.get_mut(symbol.index()) {

@@ -37,7 +37,7 @@ mod core {
     #[pymodule_export]
     use crate::codec::{DataclassCodec, EnvelopeCodec, JsonWriter, ModelCodec, SerializerTable};
     #[pymodule_export]
-    use crate::engine::{Chain, Engine, Handlers, Send};
+    use crate::engine::{Chain, Engine, Handlers, Send, TimeHistogram};
     #[pymodule_export]
     use crate::grammar::is_valid_agent_type;
     #[pymodule_export]

@@ -41,6 +41,8 @@ macro_rules! classes {
 
 classes! {
     agent_type: "ferrogen._agents.agent_type", "AgentType";
+    deadline_exceeded_error: "ferrogen.exceptions", "DeadlineExceededError";
+    message_cancelled_error: "ferrogen.exceptions", "MessageCancelledError";
     serialization_error: "ferrogen.exceptions", "SerializationError";
     unknown_payload: "ferrogen._serialization.serializer", "UnknownPayload";
     default_intervention_handler: "ferrogen._messaging.intervention", "DefaultInterventionHandler";

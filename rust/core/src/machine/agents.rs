@@ -64,6 +64,7 @@ impl<P> Machine<P> {
     /// [`CoreError::AgentExists`] if it exists or is being built (A1).
     pub fn build(&mut self, agent_type: Symbol, key: &str) -> Result<AgentSlot, CoreError> {
         let slot = self.directory.enter(agent_type, key, Stage::Building)?;
+        self.ledger.statistics.track(agent_type);
         self.directory.agent_mut(slot)?.due = 1;
         self.steps.push_back(Step::Build(slot));
         self.wake(agent_type);
@@ -77,6 +78,7 @@ impl<P> Machine<P> {
     /// [`CoreError::AgentExists`] if it exists or is being built (A1).
     pub fn begin_build(&mut self, agent_type: Symbol, key: &str) -> Result<AgentSlot, CoreError> {
         let slot = self.directory.enter(agent_type, key, Stage::Building)?;
+        self.ledger.statistics.track(agent_type);
         self.directory.agent_mut(slot)?.running = 1;
         self.wake(agent_type);
         Ok(slot)
@@ -99,6 +101,7 @@ impl<P> Machine<P> {
     ///
     /// [`CoreError::AgentExists`] if it exists or is being built (A1).
     pub fn enter(&mut self, agent_type: Symbol, key: &str) -> Result<AgentSlot, CoreError> {
+        self.ledger.statistics.track(agent_type);
         self.directory.enter(agent_type, key, Stage::Ready)
     }
 

@@ -6,6 +6,7 @@ use super::{Arrival, Awaits, Finished, Machine, Placement, Step, policy_of};
 use crate::directory::{Agent, AgentSlot, Stage};
 use crate::error::CoreError;
 use crate::ledger::{DeliveryId, DeliveryStage, Ledger, Outcome, Ticket};
+use crate::names::Symbol;
 use crate::policy::{Overflow, Policy};
 use crate::queue::SchedulingClass;
 
@@ -28,7 +29,8 @@ impl<P> Machine<P> {
     ) -> Result<Placement<P>, CoreError> {
         self.ledger.check_held(ticket)?;
         let agent = self.directory.agent_mut(slot)?;
-        let policy = policy_of(&self.policies, agent.agent_type);
+        let agent_type = agent.agent_type;
+        let policy = policy_of(&self.policies, agent_type);
         let caller = match awaits {
             Awaits::Response(caller) => Some(caller),
             Awaits::Nothing | Awaits::Room(_) => None,
@@ -36,7 +38,7 @@ impl<P> Machine<P> {
         if agent.can_start(policy) || agent.can_reenter(policy, &self.ledger, slot, caller) {
             agent.due += 1;
             agent.idle_since = None;
-            let delivery = self.ledger.open(ticket, slot, DeliveryStage::Due, caller);
+            let delivery = self.ledger.open(ticket, (slot, agent_type), DeliveryStage::Due, caller);
             self.steps.push_back(Step::Deliver(slot, delivery, payload));
             return Ok(Placement::Queued(delivery));
         }
@@ -48,10 +50,11 @@ impl<P> Machine<P> {
             Awaits::Nothing | Awaits::Response(_) => caller,
         };
         if let Some(cycle) = caller.and_then(|caller| self.deadlock(slot, caller)) {
-            let delivery = self.ledger.open(ticket, slot, DeliveryStage::Returned, caller);
+            let delivery =
+                self.ledger.open(ticket, (slot, agent_type), DeliveryStage::Returned, caller);
             return Ok(Placement::Deadlock { delivery, payload, cycle });
         }
-        let placed = self.ledger.open(ticket, slot, DeliveryStage::Waiting, caller);
+        let placed = self.ledger.open(ticket, (slot, agent_type), DeliveryStage::Waiting, caller);
         let agent = self.directory.agent_mut(slot)?;
         let evicted = match overflow {
             Overflow::DropOldest if full => agent.mailbox.pop_oldest(),
@@ -134,9 +137,7 @@ impl<P> Machine<P> {
     /// Reports that the handler of a taken delivery has begun, or never will. Ignored if that was
     /// reported before, or if the delivery has ended.
     pub fn begun(&mut self, delivery: DeliveryId) {
-        if let Some(delivery) = self.ledger.deliveries.get_mut(delivery)
-            && std::mem::take(&mut delivery.unbegun)
-        {
+        if self.ledger.begin(delivery) {
             self.unbegun -= 1;
         }
     }
@@ -165,9 +166,9 @@ impl<P> Machine<P> {
         if found.stage != DeliveryStage::Running {
             return Err(CoreError::WrongStage);
         }
-        found.stage = DeliveryStage::Responding;
         let (slot, listed) = (found.agent, found.listed.take());
-        self.unbegun -= usize::from(std::mem::take(&mut found.unbegun));
+        self.unbegun -= usize::from(found.unbegun);
+        self.ledger.end_handler(delivery);
         Ok(self.vacate(slot, listed))
     }
 
@@ -230,14 +231,14 @@ impl<P> Machine<P> {
         &mut self,
         slot: AgentSlot,
         caller: Option<DeliveryId>,
-        open: impl FnOnce(&mut Ledger) -> DeliveryId,
+        open: impl FnOnce(&mut Ledger, Symbol) -> DeliveryId,
     ) -> Option<DeliveryId> {
         let agent = self.directory.agent_mut(slot).ok()?;
         let policy = policy_of(&self.policies, agent.agent_type);
         if !agent.can_start(policy) && !agent.can_reenter(policy, &self.ledger, slot, caller) {
             return None;
         }
-        let delivery = open(&mut self.ledger);
+        let delivery = open(&mut self.ledger, agent.agent_type);
         agent.idle_since = None;
         occupy(agent, policy, &mut self.ledger, delivery);
         Some(delivery)

@@ -24,6 +24,7 @@ impl<P> Machine<P> {
 
     /// Puts a message whose ticket is held into the inbox, where its class orders it.
     pub fn enqueue(&mut self, ticket: Ticket, payload: P, class: SchedulingClass) {
+        self.ledger.waits_from_now(ticket);
         self.inbox.push(Arrival::Message(ticket, payload), class);
     }
 
@@ -76,7 +77,7 @@ impl<P> Machine<P> {
         if !self.is_clear() {
             return None;
         }
-        self.start_running(slot, caller, |ledger| ledger.start(slot, caller))
+        self.start_running(slot, caller, |ledger, of_type| ledger.start((slot, of_type), caller))
     }
 
     /// Starts a delivery of a held ticket, if nothing is ahead of it (O1): no step is due, every
@@ -97,8 +98,8 @@ impl<P> Machine<P> {
         if !self.has_begun_everything() {
             return Ok(None);
         }
-        Ok(self.start_running(slot, caller, |ledger| {
-            ledger.open(ticket, slot, DeliveryStage::Running, caller)
+        Ok(self.start_running(slot, caller, |ledger, of_type| {
+            ledger.open(ticket, (slot, of_type), DeliveryStage::Running, caller)
         }))
     }
 

@@ -14,7 +14,9 @@ impl Harness {
             handled: count(Outcome::Handled),
             responded: count(Outcome::Responded),
             dropped: count(Outcome::Dropped),
+            cancelled: count(Outcome::Cancelled),
             failed: count(Outcome::Failed),
+            expired: count(Outcome::Expired),
             dead_lettered: count(Outcome::DeadLettered),
         };
         assert_eq!(machine.tally(), tally);
@@ -31,6 +33,7 @@ impl Harness {
         assert_eq!(machine.front(), front);
         self.check_payloads();
         self.check_agents();
+        self.check_statistics();
     }
 
     fn check_payloads(&self) {

@@ -11,6 +11,8 @@ use proptest::prelude::*;
 pub(crate) enum Command {
     Accept,
     Hold,
+    /// Says for which agent type a held message is.
+    Address(usize, usize),
     Take,
     Pause,
     Resume,
@@ -29,6 +31,7 @@ pub(crate) enum Command {
     Release(usize),
     Finish(usize, Outcome),
     Abandon(usize),
+    Reject(usize),
     Drain,
     Configure(usize, Policy),
     Enter(usize),
@@ -49,7 +52,9 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         Outcome::Handled,
         Outcome::Responded,
         Outcome::Dropped,
+        Outcome::Cancelled,
         Outcome::Failed,
+        Outcome::Expired,
         Outcome::DeadLettered,
     ])
 }
@@ -86,6 +91,7 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         4 => Just(C::Accept),
         2 => Just(C::Hold),
+        2 => (n(), 0..2_usize).prop_map(|(one, of)| C::Address(one, of)),
         6 => Just(C::Take),
         1 => Just(C::Pause),
         2 => Just(C::Resume),
@@ -102,6 +108,7 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         2 => n().prop_map(C::Release),
         6 => (n(), outcome()).prop_map(|(one, how)| C::Finish(one, how)),
         1 => n().prop_map(C::Abandon),
+        1 => n().prop_map(C::Reject),
         1 => Just(C::Drain),
         2 => n().prop_map(C::Enter),
         1 => n().prop_map(C::BeginBuild),

@@ -41,11 +41,16 @@ pub(crate) fn pick<T: Copy>(from: impl IntoIterator<Item = T>, number: usize) ->
     from.get(number.checked_rem(from.len())?).copied()
 }
 
+fn ticks(time: Time) -> u64 {
+    u64::try_from(time.as_millis()).expect("a short test")
+}
+
 impl Harness {
     pub(crate) fn new(policies: [Policy; 2]) -> Self {
         let mut names = Names::default();
         let agent_types = [names.intern("writer"), names.intern("critic")];
         let mut machine = Machine::default();
+        machine.set_timed(true);
         for (agent_type, policy) in agent_types.into_iter().zip(policies) {
             machine.configure(agent_type, policy);
         }
@@ -67,6 +72,8 @@ impl Harness {
 
     #[expect(clippy::too_many_lines, reason = "an arm for each command")]
     pub(crate) fn perform(&mut self, command: &Command) {
+        self.machine.set_time(ticks(self.now));
+        self.model.now = ticks(self.now);
         match *command {
             Command::Accept => {
                 let payload = self.payload();
@@ -76,6 +83,11 @@ impl Harness {
             }
             Command::Hold => {
                 self.hold();
+            }
+            Command::Address(number, agent_type) => {
+                let Some(ticket) = pick(self.tickets.iter().copied(), number) else { return };
+                self.machine.address(ticket, self.agent_types[agent_type]);
+                self.model.address(ticket, agent_type);
             }
             Command::Take => self.take(),
             Command::Pause => {
@@ -141,6 +153,13 @@ impl Harness {
                 let Some(delivery) = pick(self.deliveries.iter().copied(), number) else { return };
                 self.machine.abandon(delivery);
                 self.model.abandon(delivery);
+            }
+            Command::Reject(number) => {
+                let Some(delivery) = pick(self.deliveries.iter().copied(), number) else { return };
+                self.machine.reject(delivery);
+                if let Some(delivery) = self.model.delivery_mut(delivery) {
+                    delivery.rejected = true;
+                }
             }
             Command::Drain => self.drain(),
             Command::Configure(number, policy) => {
@@ -394,9 +413,7 @@ impl Harness {
 
     fn begun(&mut self, delivery: DeliveryId) {
         self.machine.begun(delivery);
-        if let Some(delivery) = self.model.delivery_mut(delivery) {
-            delivery.unbegun = false;
-        }
+        self.model.begin(delivery);
     }
 
     pub(crate) fn finish(&mut self, delivery: DeliveryId, outcome: Outcome) {

@@ -3,12 +3,14 @@
 mod checks;
 mod commands;
 mod harness;
+mod histogram;
 mod machine;
 mod model;
 mod names;
 mod passivation;
 mod queue;
 mod routes;
+mod statistics;
 mod stuck;
 mod wrong_reports;
 

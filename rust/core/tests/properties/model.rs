@@ -21,6 +21,11 @@ pub(crate) struct Delivery {
     pub(crate) id: DeliveryId,
     /// The number of the message.
     pub(crate) message: u64,
+    /// The index of the agent type.
+    pub(crate) agent_type: usize,
+    pub(crate) rejected: bool,
+    /// When it was accepted, or when its handler began.
+    pub(crate) since: u64,
     pub(crate) slot: AgentSlot,
     pub(crate) at: At,
     pub(crate) unbegun: bool,
@@ -69,6 +74,11 @@ pub(crate) struct Message {
     ticket: Option<Ticket>,
     pub(crate) held: bool,
     pub(crate) worst: Outcome,
+    /// The agent type that it was addressed to.
+    pub(crate) sent_to: Option<usize>,
+    /// Whether it has, or has had, a delivery.
+    pub(crate) routed: bool,
+    since: u64,
 }
 
 /// What must happen to a new delivery.
@@ -97,6 +107,12 @@ pub(crate) struct Model {
     pub(crate) settled: Vec<Outcome>,
     pub(crate) timers_set: u64,
     pub(crate) ranks: u64,
+    pub(crate) now: u64,
+    /// By agent type, and last of no type.
+    pub(crate) ended: [Vec<Outcome>; 3],
+    /// The times in queues and in handlers, by agent type.
+    pub(crate) waited: [Vec<u64>; 2],
+    pub(crate) handled: [Vec<u64>; 2],
 }
 
 /// Builds.
@@ -243,7 +259,8 @@ impl Model {
     /// Accepts a message, held if it has a ticket, and returns its number.
     pub(crate) fn accept(&mut self, ticket: Option<Ticket>) -> u64 {
         self.accepted += 1;
-        let message = Message { ticket, held: ticket.is_some(), worst: Outcome::Handled };
+        let (held, worst, since) = (ticket.is_some(), Outcome::Handled, self.now);
+        let message = Message { ticket, held, worst, sent_to: None, routed: false, since };
         self.messages.insert(self.accepted, message);
         self.accepted
     }
@@ -257,10 +274,17 @@ impl Model {
     ) {
         assert!(self.delivery(id).is_none(), "L1: delivery ids are unique");
         let (unbegun, known, awaiting) = (false, false, None);
-        let (blocked, awaits_room) = (false, false);
+        let (blocked, awaits_room, rejected) = (false, false, false);
+        let agent_type = self.agent(slot).expect("a known agent").address.0;
+        let of = self.messages.get_mut(&message).expect("an open message");
+        of.routed = true;
+        let since = of.since;
         self.deliveries.push(Delivery {
             id,
             message,
+            agent_type,
+            rejected,
+            since,
             slot,
             at,
             unbegun,
@@ -290,6 +314,9 @@ impl Model {
         let delivery = self.delivery_mut(id).expect("an open delivery");
         (delivery.at, delivery.unbegun, delivery.known) = (At::Running, unbegun, known);
         self.is_used(slot);
+        if !unbegun {
+            self.start(id);
+        }
     }
 
     fn is_used(&mut self, slot: AgentSlot) {
@@ -344,6 +371,12 @@ impl Model {
     }
 
     pub(crate) fn release(&mut self, id: DeliveryId) -> bool {
+        self.begin(id);
+        self.end_handler(id, Outcome::Handled);
+        self.vacate(id)
+    }
+
+    fn vacate(&mut self, id: DeliveryId) -> bool {
         let delivery = self.delivery_mut(id).expect("an open delivery");
         (delivery.at, delivery.unbegun) = (At::Responding, false);
         let slot = delivery.slot;
@@ -364,7 +397,12 @@ impl Model {
         let delivery = self.delivery(id).expect("an open delivery");
         let (message, slot, was_running) =
             (delivery.message, delivery.slot, delivery.at == At::Running);
-        let rests = if was_running { self.release(id) } else { self.rests(slot) };
+        match delivery.at {
+            At::Running if !delivery.unbegun => self.end_handler(id, outcome),
+            At::Responding => {}
+            _ => self.ended[delivery.agent_type].push(outcome),
+        }
+        let rests = if was_running { self.vacate(id) } else { self.rests(slot) };
         self.abandon(id);
         self.deliveries.retain(|delivery| delivery.id != id);
         Finished { settled: self.end(message, outcome), rests }
@@ -372,7 +410,15 @@ impl Model {
 
     pub(crate) fn settle(&mut self, ticket: Ticket, outcome: Outcome) -> Option<Outcome> {
         let number = self.number_of(ticket).expect("an open ticket");
-        self.messages.get_mut(&number)?.held = false;
+        let message = self.messages.get_mut(&number)?;
+        message.held = false;
+        match message.sent_to {
+            _ if message.routed => {}
+            Some(agent_type) => self.ended[agent_type].push(outcome),
+            // It had no recipient but its sender.
+            None if matches!(outcome, Outcome::Handled | Outcome::Responded) => {}
+            None => self.ended[2].push(outcome),
+        }
         self.end(number, outcome)
     }
 

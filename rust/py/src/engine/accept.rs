@@ -181,7 +181,8 @@ impl<'py> Sending<'_, 'py> {
         Engine::continue_soon(self.engine)?;
         let suspended = self.suspend(&event_loop)?;
         let payload = Payload::Direct(Box::new(direct));
-        Engine::queue(self.engine, payload, &self.request.options)?;
+        let ticket = Engine::queue(self.engine, payload, &self.request.options)?;
+        engine.address(ticket, self.recipient)?;
         Ok(suspended)
     }
 

@@ -1,6 +1,7 @@
 //! Agents: how a delivery to one begins and ends, and what Python asks of them.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ferrogen_core::{self as core, AgentSlot, DeliveryId, Outcome, Ticket};
@@ -57,6 +58,9 @@ impl Invocation<'_> {
             self.entry_point = EntryPoint::Function(retry.into_bound(self.agent.py()));
         }
         if let Some(chain) = chain {
+            if let Some(deadline) = chain.get().deadline {
+                engine.note_deadline(self.agent.py(), self.delivery, deadline);
+            }
             if let Some(root) = chain.get().root() {
                 engine.note_chain(self.agent.py(), self.delivery, root);
             }
@@ -163,6 +167,9 @@ impl Engine {
         start: Start,
         place: &mut Option<Invocation<'py>>,
     ) -> PyResult<Attempt<'py>> {
+        if !self.clock.is_set.swap(false, Ordering::Relaxed) {
+            self.set_time(py);
+        }
         let mut guard = self.books.lock(py);
         let books = &mut *guard;
         let Some(slot) = books.find_remembered(py, recipient, self.number)? else {
@@ -293,9 +300,11 @@ impl Engine {
         outcome: Outcome,
         mut context: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Aftermath> {
+        let now = self.time(py);
         // A context that is not kept is dropped after the lock.
         let mut guard = self.books.lock(py);
         let books = &mut *guard;
+        books.machine.set_time(now);
         let finished = books.machine.finish(delivery, outcome).map_err(raised)?;
         if context.is_some()
             && let Some(kept) = books.records.get_mut(slot).and_then(|one| one.context.as_mut())
@@ -317,6 +326,7 @@ impl Engine {
         py: Python<'_>,
         delivery: DeliveryId,
     ) -> PyResult<Aftermath> {
+        self.set_time(py);
         let rests = self.books.with(py, |books| books.machine.release(delivery));
         Ok(self.aftermath(py, rests.map_err(raised)?))
     }

@@ -107,7 +107,9 @@ impl<'a, 'py> Batch<'a, 'py> {
             Some(Step::Deliver(slot, delivery, payload)) => {
                 self.deliveries += 1;
                 let is_direct = matches!(payload, Payload::Direct(_));
-                let has_ended = self.deliver(slot, delivery, payload)? == Progress::Ended;
+                let progress = self.deliver(slot, delivery, payload);
+                engine.get().clock.is_set.store(false, Ordering::Relaxed);
+                let has_ended = progress? == Progress::Ended;
                 *goes_on &= has_ended;
                 return Ok(has_ended || !is_direct);
             }
@@ -181,6 +183,7 @@ impl<'a, 'py> Batch<'a, 'py> {
             }
         }
         this.remaining.end(py);
+        this.clock.is_set.store(false, Ordering::Relaxed);
         self.clear_context();
         if !refused.is_empty() {
             self.leave();
@@ -298,6 +301,8 @@ impl<'a, 'py> Batch<'a, 'py> {
             if engine.get().has_work(after) {
                 self.leave();
                 Engine::follow_up(engine, slot, after)?;
+            } else {
+                engine.get().clock.is_set.store(true, Ordering::Relaxed);
             }
             return Ok(Progress::Ended);
         }
@@ -321,6 +326,7 @@ impl<'a, 'py> Batch<'a, 'py> {
         }
         let mut invocation = this.invocation(py, slot, delivery)?;
         invocation.apply(this, payload.of_handler(py));
+        this.set_time(py);
         this.books.with(py, |books| books.machine.begun(delivery));
         match payload {
             Payload::Direct(direct) => self.run_direct(&mut invocation, direct),

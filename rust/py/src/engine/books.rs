@@ -61,6 +61,22 @@ pub(super) struct Books {
 }
 
 impl Books {
+    /// `is_timed` says whether waiting and handling times are recorded.
+    pub(super) fn new(is_timed: bool) -> Self {
+        let mut books = Self::default();
+        books.machine.set_timed(is_timed);
+        books
+    }
+
+    /// The symbol of an agent type that has statistics from now on, and is never released.
+    pub(super) fn tracked(&mut self, type_name: &str) -> Symbol {
+        let agent_type = self.names.intern(type_name);
+        if !self.machine.track(agent_type) {
+            self.names.release(agent_type);
+        }
+        agent_type
+    }
+
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         for record in self.records.values() {
             // A subclass of AgentId can refer to anything.
@@ -114,7 +130,8 @@ impl Books {
     ) -> PyResult<AgentSlot> {
         let py = id.py();
         let (type_name, key) = (id.get().type_str(py)?, id.get().key_str(py)?);
-        let agent_type = self.names.intern(type_name);
+        let agent_type = self.tracked(type_name);
+        self.names.retain(agent_type);
         match method(&mut self.machine, agent_type, key) {
             Ok(slot) => {
                 let id = id.clone().unbind();

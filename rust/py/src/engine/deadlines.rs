@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use ferrogen_core::{DeliveryId, Outcome, Time};
+use ferrogen_core::{DeliveryId, Time};
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -18,6 +18,7 @@ use super::engine::Engine;
 use super::execution::Execution;
 use super::messages::{Payload, Request, Taken};
 use super::send::Send;
+use super::statistics::outcome_of_refusal;
 use crate::publish_envelope::PublishEnvelope;
 
 /// The key of a deadline that is watched: its time, then the order of watching.
@@ -38,6 +39,8 @@ pub(super) enum Watched {
 pub(super) struct Deadlines {
     watched: BTreeMap<DeadlineKey, Watched>,
     next: u64,
+    /// Of handlers that have one. Entries of deliveries that have ended are replaced by later ones.
+    of_handlers: SecondaryMap<DeliveryId, Time>,
     /// The handlers of published messages that were cancelled at their deadlines.
     expired: SecondaryMap<DeliveryId, ()>,
 }
@@ -118,6 +121,19 @@ impl Engine {
         Self::set_timer(engine)
     }
 
+    /// Notes the deadline of a handler that begins.
+    #[cold]
+    pub(super) fn note_deadline(&self, py: Python<'_>, delivery: DeliveryId, deadline: Time) {
+        self.deadlines.with(py, |all| all.of_handlers.insert(delivery, deadline));
+    }
+
+    /// Whether the deadline of a handler has passed.
+    #[cold]
+    pub(super) fn is_late(&self, py: Python<'_>, delivery: DeliveryId) -> bool {
+        let deadline = self.deadlines.with(py, |all| all.of_handlers.get(delivery).copied());
+        self.has_passed(py, deadline).unwrap_or(false)
+    }
+
     /// The send has ended.
     pub(super) fn forget_deadline(&self, py: Python<'_>, key: DeadlineKey) {
         let watched = self.deadlines.with(py, |all| all.watched.remove(&key));
@@ -180,11 +196,12 @@ impl Engine {
         let Some(error) = this.lateness(py, &payload)? else {
             return Ok(Some(Taken::of(ticket, payload)));
         };
+        let outcome = outcome_of_refusal(py, error.bind(py));
         let dropped = this.dead_letter(py, &payload, error.bind(py));
         if let Payload::Published(envelope) = &payload {
             Self::routed(engine, envelope.bind(py))?;
         }
-        Self::settle(engine, ticket, Outcome::DeadLettered)?;
+        Self::settle(engine, ticket, outcome)?;
         dropped.map(|()| None)
     }
 

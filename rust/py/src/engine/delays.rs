@@ -1,6 +1,6 @@
 //! Delays: messages that are queued at a later time. They are accepted, and so the runtime is not idle meanwhile.
 
-use ferrogen_core::{Outcome, Time};
+use ferrogen_core::{Outcome, Ticket, Time};
 use pyo3::prelude::*;
 
 use super::agents::{now, running_loop};
@@ -16,21 +16,22 @@ impl Engine {
         engine: &Bound<'_, Self>,
         payload: Payload,
         options: &MessageOptions,
-    ) -> PyResult<()> {
+    ) -> PyResult<Ticket> {
+        engine.get().set_time(engine.py());
         if let Some(delay) = options.delay() {
             return Self::queue_after(engine, payload, delay);
         }
         let class = options.class();
-        engine.get().books.with(engine.py(), |books| books.machine.accept(payload, class));
-        Ok(())
+        Ok(engine.get().books.with(engine.py(), |books| books.machine.accept(payload, class)))
     }
 
     #[cold]
-    fn queue_after(engine: &Bound<'_, Self>, payload: Payload, delay: Time) -> PyResult<()> {
+    fn queue_after(engine: &Bound<'_, Self>, payload: Payload, delay: Time) -> PyResult<Ticket> {
         let py = engine.py();
         let when = now(&running_loop(py)?)?.checked_add(delay).unwrap_or(Time::MAX);
         let ticket = engine.get().books.with(py, |books| books.machine.hold());
-        Self::queue_at(engine, Taken::of(ticket, payload), false, when)
+        Self::queue_at(engine, Taken::of(ticket, payload), false, when)?;
+        Ok(ticket)
     }
 
     /// Queues a message whose ticket is held, or a response, at a later time. If the intervention handlers have seen
@@ -58,6 +59,7 @@ impl Engine {
         }
         let Ok((ticket, payload)) = taken.into_payload() else { return Ok(()) };
         let class = payload.class(py);
+        engine.get().set_time(py);
         engine.get().books.with(py, |books| books.machine.enqueue(ticket, payload, class));
         Self::continue_soon(engine)
     }

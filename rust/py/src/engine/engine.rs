@@ -12,6 +12,7 @@ use pyo3::types::{PyList, PySet};
 use super::admission::BUDGET;
 use super::backpressure::BlockedMessages;
 use super::books::Books;
+use super::clock::Clock;
 use super::deadlines::Deadlines;
 use super::execution::Execution;
 use super::interceptor_order::InterceptorOrder;
@@ -99,6 +100,7 @@ pub(crate) struct Engine {
     pub(super) deadlines: GilMutex<Deadlines>,
     pub(super) blocked: GilMutex<BlockedMessages>,
     pub(super) steering: GilMutex<Steering>,
+    pub(super) clock: Clock,
     // Read with each message, and so not in the state.
     /// How many handlers run inside one another.
     pub(super) depth: AtomicU32,
@@ -119,7 +121,7 @@ pub(crate) struct Engine {
 impl Engine {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "a signature of Python")]
-    #[pyo3(signature = (*, host, routes, loggers, interceptors, kept, task_mode, max_hops=None))]
+    #[pyo3(signature = (*, host, routes, loggers, interceptors, kept, task_mode, max_hops=None, timed=true))]
     fn new(
         py: Python<'_>,
         host: Py<PyAny>,
@@ -129,6 +131,7 @@ impl Engine {
         kept: Py<PySet>,
         task_mode: bool,
         max_hops: Option<u32>,
+        timed: bool,
     ) -> PyResult<Self> {
         static MADE: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
@@ -139,7 +142,7 @@ impl Engine {
             interceptors,
             kept,
             is_task_mode: task_mode,
-            books: GilMutex::default(),
+            books: GilMutex::new(Books::new(timed)),
             state: GilMutex::new(State {
                 thread: ThreadOfProcess::default(),
                 event_loop: None,
@@ -163,6 +166,7 @@ impl Engine {
             deadlines: GilMutex::new(Deadlines::default()),
             blocked: GilMutex::new(BlockedMessages::new()),
             steering: GilMutex::default(),
+            clock: Clock::new(timed),
             depth: AtomicU32::new(0),
             is_traced: AtomicBool::new(false),
             idle_is_awaited: AtomicBool::new(false),

@@ -124,7 +124,9 @@ impl<'py> Sending<'_, 'py> {
         }
         let task = current_task::get(&guard.event_loop)?;
         let caller = engine.caller(task.as_ref());
+        engine.set_time(py);
         let ticket = engine.books.with(py, |books| books.machine.hold());
+        engine.address(ticket, self.recipient)?;
         let direct = match self.direct_message(caller) {
             Ok(direct) => Box::new(direct),
             Err(error) => {

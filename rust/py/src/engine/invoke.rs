@@ -201,6 +201,7 @@ impl Unstarted {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = execution.py();
         let engine = self.engine.bind(py).clone();
+        engine.get().set_time(py);
         engine.get().books.with(py, |books| books.machine.begun(self.delivery));
         let event_loop = execution.get().event_loop(py);
         let task = current_task::get(&event_loop)?;

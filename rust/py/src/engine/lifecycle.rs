@@ -20,9 +20,14 @@ impl Engine {
         let base = this.books.with(py, |books| books.set_base(context.clone_ref(py)));
         let before = this.state.with(py, |state| {
             state.is_by_hand = true;
-            (state.event_loop.replace(event_loop.unbind()), state.context.replace(context))
+            let context = state.context.replace(context);
+            (state.event_loop.replace(event_loop.clone().unbind()), context)
         });
+        let has_moved = before.0.as_ref().is_none_or(|one| !one.is(&event_loop));
         drop((base, before));
+        if has_moved {
+            this.clock.follow(&event_loop)?;
+        }
         // Messages with a delay may have been accepted before.
         Self::set_timer(slf)
     }
@@ -53,6 +58,7 @@ impl Engine {
         let has_moved = before.0.as_ref().is_none_or(|one| !one.is(&event_loop));
         drop((base, before));
         if has_moved {
+            this.clock.follow(&event_loop)?;
             this.rest_all(&event_loop)?;
         }
         Self::set_timer(slf)?;
@@ -157,7 +163,9 @@ impl Engine {
         counts.set_item("handled", tally.handled)?;
         counts.set_item("responded", tally.responded)?;
         counts.set_item("dropped", tally.dropped)?;
+        counts.set_item("cancelled", tally.cancelled)?;
         counts.set_item("failed", tally.failed)?;
+        counts.set_item("expired", tally.expired)?;
         counts.set_item("dead_lettered", tally.dead_lettered)?;
         Ok(counts)
     }

@@ -16,6 +16,7 @@
 //!   are not handled in time, or cancelled.
 //! - [`steering`]: running handlers and chains are cancelled from outside.
 //! - [`settlement`], [`observer`]: it ends; the sender gets the response, and observers see it.
+//! - [`clock`], [`statistics`]: how long that took, and what Python reads of it.
 //!
 //! [`engine`] has the state, and the methods that accept messages; [`lifecycle`], what else Python calls;
 //! [`passivation`], how agents are passivated.
@@ -30,6 +31,7 @@ mod books;
 mod call;
 mod cancellation;
 mod chain;
+mod clock;
 mod deadlines;
 mod delays;
 mod diversion;
@@ -53,6 +55,7 @@ mod pump;
 mod routing;
 mod send;
 mod settlement;
+mod statistics;
 mod steering;
 mod suspension;
 mod task_pool;
@@ -72,6 +75,7 @@ pub(crate) use engine::Engine;
 pub(crate) use handlers::Handlers;
 pub(crate) use options::MessageOptions;
 pub(crate) use send::Send;
+pub(crate) use statistics::TimeHistogram;
 
 /// Gives the classes of the engine their slots. Called once, at import.
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {

@@ -12,6 +12,7 @@ use super::interception::{Intercepted, Interception};
 use super::messages::{DirectMessage, Payload, Response, Taken};
 use super::observer::Observation;
 use super::send::Send;
+use super::statistics::outcome_of_refusal;
 use crate::agent_id::AgentId;
 use crate::errors::raised;
 use crate::message_context::MessageContext;
@@ -164,7 +165,10 @@ impl Engine {
         result: PyResult<Bound<'py, PyAny>>,
         context: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let outcome = if result.is_ok() { Outcome::Responded } else { Outcome::Failed };
+        let outcome = match &result {
+            Ok(_) => Outcome::Responded,
+            Err(error) => engine.get().outcome_of(engine.py(), delivery, error),
+        };
         let after = engine.get().finish(engine.py(), slot, delivery, outcome, context)?;
         if engine.get().has_work(after) {
             Self::follow_up(engine, slot, after)?;
@@ -201,8 +205,9 @@ impl Engine {
         let value = match result {
             Ok(value) => value,
             Err(error) => {
+                let outcome = this.outcome_of(py, delivery, &error);
                 let ended = Send::end(to.send.bind(py), future::Outcome::of(py, Err(error)));
-                Self::settle_delivery(engine, delivery, Outcome::Failed)?;
+                Self::settle_delivery(engine, delivery, outcome)?;
                 return ended;
             }
         };
@@ -216,6 +221,7 @@ impl Engine {
             return Self::deliver_response(engine, delivery, *response);
         }
         if is_by_hand || this.books.with(py, |books| books.machine.is_paused()) {
+            this.set_time(py);
             let rests = this
                 .books
                 .with(py, |books| books.machine.respond(delivery, Payload::Response(response)));
@@ -282,11 +288,12 @@ impl Engine {
                 Ok(())
             };
         };
+        let outcome = this.outcome_of(py, delivery, &error);
         let error = this.error_at_deadline(py, delivery, envelope, error);
         let about = (agent_id, envelope, error.value(py));
         let reported = this.host.call_method1(py, intern!(py, "publish_failed"), about);
         Self::count_delivery(envelope, false)?;
-        Self::settle_delivery(engine, delivery, Outcome::Failed)?;
+        Self::settle_delivery(engine, delivery, outcome)?;
         reported?;
         if ends_program(py, &error) { Err(error) } else { Ok(()) }
     }
@@ -379,13 +386,14 @@ impl Engine {
         payload: &Payload,
         error: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
+        let outcome = outcome_of_refusal(engine.py(), error);
         let refused = engine.get().dead_letter(engine.py(), payload, error);
         if let Payload::Published(envelope) = payload {
             let envelope = envelope.bind(engine.py());
             Self::count_delivery(envelope, false)?;
             engine.get().refuse_place(engine.py(), delivery, envelope, error)?;
         }
-        Self::settle_delivery(engine, delivery, Outcome::DeadLettered)?;
+        Self::settle_delivery(engine, delivery, outcome)?;
         refused
     }
 
