@@ -1,6 +1,8 @@
 """Tools, their schemas, and workbenches."""
 
+from .argument_errors import ToolArgumentsError
 from .base import BaseTool
+from .context import ToolContext, ToolProgress, tool_progress
 from .decorator import tool
 from .function_tool import FunctionTool
 from .killable_tool import KillableFunctionTool
@@ -29,11 +31,15 @@ __all__ = [
     "StreamWorkbench",
     "TextResultContent",
     "Tool",
+    "ToolArgumentsError",
+    "ToolContext",
     "ToolOverride",
+    "ToolProgress",
     "ToolResult",
     "ToolSchema",
     "Workbench",
     "allow_source_text",
     "tool",
     "tool_call_cancelled",
+    "tool_progress",
 ]

@@ -1,6 +1,7 @@
 """The base of tools: arguments checked by pydantic, a span and an event for each call."""
 
 import asyncio
+import functools
 import json
 import logging
 from abc import ABC, abstractmethod
@@ -16,7 +17,9 @@ from ferrogen._telemetry.genai import trace_tool_span
 from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME
 from ferrogen.exceptions import ToolCancelledError
 from ferrogen.logging import ToolCallEvent
+from ferrogen.tools.argument_errors import validated
 from ferrogen.tools.cancellation import is_being_cancelled
+from ferrogen.tools.context import ToolContext, context_parameter
 from ferrogen.tools.function_signature import normalize_annotated_type
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.results import sendable
@@ -134,6 +137,8 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
     async def run(self, args: ArgsT, cancellation_token: CancellationToken) -> ReturnT:
         """Do what the tool is for.
 
+        An implementation can have one more parameter, annotated as a `ToolContext`.
+
         Args:
             args: The arguments, checked.
             cancellation_token: Cancelled when the result is not needed any more.
@@ -156,20 +161,32 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
             What `run` returned.
 
         Raises:
-            pydantic.ValidationError: The arguments do not fit.
+            ToolArgumentsError: The arguments do not fit (it is a ``pydantic.ValidationError``).
             ToolCancelledError: The tool was cancelled by itself, not by the token or the caller
                 (on CPython 3.10: ``asyncio.CancelledError``, unless the tool is a function).
         """
         token = CancellationToken() if cancellation_token is None else cancellation_token
         with trace_tool_span(self._name, tool_description=self._description, tool_call_id=call_id):
             try:
-                value = await self.run(self._args_type.model_validate(args), token)
+                value = await self._invoke(validated(self._args_type, args), token, call_id)
             except asyncio.CancelledError as error:
                 if token.is_cancelled() or is_being_cancelled():
                     raise
                 raise ToolCancelledError("the call was cancelled: by the tool itself") from error
         self._log_call(args, value)
         return value
+
+    async def _invoke(self, args: Any, token: CancellationToken, call_id: str | None) -> Any:
+        """Call `run`, with the context of the call if it has a parameter for that."""
+        parameter = _context_parameter(type(self))
+        if parameter is None:
+            return await self.run(args, token)
+        context = ToolContext.of_call(self._name, call_id, token, None)
+        try:
+            return await self.run(args, token, **{parameter: context})
+        except asyncio.CancelledError:
+            context.give_up()
+            raise
 
     async def save_state_json(self) -> Mapping[str, Any]:
         """Return the state, which is empty unless a subclass has one."""
@@ -182,3 +199,8 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
         if _events.isEnabledFor(logging.INFO):  # B2
             result = self.return_value_as_string(value)
             _events.info(ToolCallEvent(tool_name=self.name, arguments=dict(args), result=result))
+
+
+@functools.cache
+def _context_parameter(kind: type[BaseTool[Any, Any]]) -> str | None:
+    return context_parameter(kind.run)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from typing_extensions import TypedDict
@@ -18,6 +18,9 @@ _MISSING: Any = object()
 _Loops = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
 
 
+Isolation = Literal["thread", "process"]
+
+
 class CallLimits(TypedDict, total=False):
     """The arguments of a tool that limit its calls."""
 
@@ -26,6 +29,12 @@ class CallLimits(TypedDict, total=False):
     retry_delay: float
     concurrency: int | None
     cache: CacheStore[Any] | None
+
+
+class CallOptions(CallLimits, total=False):
+    """The arguments of a tool that limit its calls, and say where its function runs."""
+
+    isolation: Isolation
 
 
 @dataclass(frozen=True)

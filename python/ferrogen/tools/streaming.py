@@ -1,5 +1,6 @@
 """The base of tools that show parts of a result before all of it."""
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -12,7 +13,9 @@ from ferrogen._core import CancellationToken
 from ferrogen._telemetry.genai import trace_tool_span
 from ferrogen._telemetry.streams import traced_stream
 from ferrogen.exceptions import ToolStreamError
+from ferrogen.tools.argument_errors import validated
 from ferrogen.tools.base import ArgsT, BaseTool, ReturnT
+from ferrogen.tools.context import ToolContext, context_parameter
 from ferrogen.tools.protocol import StreamTool
 
 StreamT = TypeVar("StreamT", covariant=True)  # noqa: PLC0105 - upstream's name
@@ -94,14 +97,14 @@ class BaseStreamTool(
             call_id: The id that the model gave to the call, for the span.
 
         Raises:
-            pydantic.ValidationError: The arguments do not fit.
+            ToolArgumentsError: The arguments do not fit (it is a ``pydantic.ValidationError``).
             ToolStreamError: The stream yielded nothing, or ended with something else than a
                 result.
         """
         last: StreamT | ReturnT | None = None
         span = trace_tool_span(self._name, tool_description=self._description, tool_call_id=call_id)
         token = CancellationToken() if cancellation_token is None else cancellation_token
-        stream = traced_stream(span, self._checked(args, token))
+        stream = traced_stream(span, self._parts(args, token, call_id))
         # A caller that stops listening ends the tool's generator there and then.
         async with aclosing(stream) as parts:
             async for last in parts:
@@ -119,10 +122,19 @@ class BaseStreamTool(
             )
         self._log_call(args, last)
 
-    async def _checked(
-        self, args: Mapping[str, Any], cancellation_token: CancellationToken
+    async def _parts(
+        self, args: Mapping[str, Any], token: CancellationToken, call_id: str | None
     ) -> AsyncGenerator[StreamT | ReturnT, None]:
-        checked = self._args_type.model_validate(args)
-        async with aclosing(self.run_stream(checked, cancellation_token)) as parts:
+        checked: Any = validated(self._args_type, args)
+        parameter = _context_parameter(type(self))
+        others: dict[str, Any] = {}
+        if parameter is not None:
+            others[parameter] = ToolContext.of_call(self._name, call_id, token, None)
+        async with aclosing(self.run_stream(checked, token, **others)) as parts:
             async for part in parts:
                 yield part
+
+
+@functools.cache
+def _context_parameter(kind: type[BaseStreamTool[Any, Any, Any]]) -> str | None:
+    return context_parameter(kind.run_stream)
