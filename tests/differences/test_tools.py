@@ -371,3 +371,12 @@ def test_a_function_can_run_in_a_process():
         autogen_core.tools.FunctionTool(at_module_level, "d", isolation="process")
     made = ferrogen.tools.FunctionTool(at_module_level, "d", isolation="process")
     assert made.dump_component().config["isolation"] == "process"
+
+
+async def test_a_guard_refuses_calls():
+    tool = ferrogen.tools.FunctionTool(at_module_level, "d")
+    with ferrogen.tools.Guard(ferrogen.tools.Deny.tools("*", reason="not today")):
+        with pytest.raises(ferrogen.tools.ToolDeniedError, match="not today"):
+            await tool.run_json({})
+        result = await ferrogen.tools.StaticWorkbench([tool]).call_tool("at_module_level")
+    assert result.is_error

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ferrogen.cli.audit import audit
 from ferrogen.cli.chat import chat
 from ferrogen.cli.check_component import check_component
 from ferrogen.cli.graph import graph
@@ -29,6 +30,7 @@ app.command()(chat)
 app.command()(check_component)
 app.command()(graph)
 app.command()(top)
+app.add_typer(audit)
 
 
 @app.callback()

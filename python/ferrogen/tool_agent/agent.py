@@ -15,6 +15,8 @@ from ferrogen.tool_agent.exceptions import (
     ToolNotFoundException,
 )
 from ferrogen.tools.context import ORIGIN, Origin
+from ferrogen.tools.guarding import scopes
+from ferrogen.tools.guarding.wrapping import run_tool
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.results import sendable
 
@@ -96,7 +98,8 @@ class ToolAgent(RoutedAgent):
             ) from error
         origin = ORIGIN.set(Origin(ctx.sender, ctx.topic_id))
         try:
-            value = await tool.run_json(parsed, ctx.cancellation_token, call_id=message.id)
+            with scopes.carried(message):
+                value = await run_tool(tool, parsed, ctx.cancellation_token, message.id)
             content = tool.return_value_as_string(value)
         except Exception as error:
             content = sendable(f"Error: {error}")

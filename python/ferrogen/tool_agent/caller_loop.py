@@ -18,6 +18,7 @@ from ferrogen.models.messages import (
 )
 from ferrogen.models.results import CreateResult
 from ferrogen.tool_agent.exceptions import MaxTurnsExceededError, ToolException
+from ferrogen.tools.guarding import scopes
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema
 
@@ -108,13 +109,14 @@ async def tool_agent_caller_loop(
                 " continue from the messages of this error",
                 messages=added,
             )
-        outcomes = await asyncio.gather(
-            *(
-                caller.send_message(call, tool_agent_id, cancellation_token=cancellation_token)
-                for call in calls
-            ),
-            return_exceptions=True,
-        )
+        with scopes.carry(*calls):
+            outcomes = await asyncio.gather(
+                *(
+                    caller.send_message(call, tool_agent_id, cancellation_token=cancellation_token)
+                    for call in calls
+                ),
+                return_exceptions=True,
+            )
         added.append(FunctionExecutionResultMessage(content=[_result(each) for each in outcomes]))
     return added
 

@@ -5,6 +5,26 @@ from .base import BaseTool
 from .context import ToolContext, ToolProgress, tool_progress
 from .decorator import tool
 from .function_tool import FunctionTool
+from .guarding import (
+    Allow,
+    Approval,
+    ApprovalError,
+    ApprovalRequired,
+    Ask,
+    AuditError,
+    AuditLog,
+    AuditReport,
+    Change,
+    Decision,
+    Deny,
+    Guard,
+    Spent,
+    ToolBudgetError,
+    ToolCall,
+    ToolDeniedError,
+    ToolRefusedError,
+    verify_audit_log,
+)
 from .killable_tool import KillableFunctionTool
 from .protocol import StreamTool, Tool
 from .results import ImageResultContent, TextResultContent, ToolResult
@@ -18,13 +38,26 @@ from .thread_call import tool_call_cancelled
 from .workbench import StreamWorkbench, Workbench
 
 __all__ = [
+    "Allow",
+    "Approval",
+    "ApprovalError",
+    "ApprovalRequired",
+    "Ask",
+    "AuditError",
+    "AuditLog",
+    "AuditReport",
     "BaseStreamTool",
     "BaseTool",
     "BaseToolWithState",
+    "Change",
+    "Decision",
+    "Deny",
     "FunctionTool",
+    "Guard",
     "ImageResultContent",
     "KillableFunctionTool",
     "ParametersSchema",
+    "Spent",
     "StaticStreamWorkbench",
     "StaticWorkbench",
     "StreamTool",
@@ -32,9 +65,13 @@ __all__ = [
     "TextResultContent",
     "Tool",
     "ToolArgumentsError",
+    "ToolBudgetError",
+    "ToolCall",
     "ToolContext",
+    "ToolDeniedError",
     "ToolOverride",
     "ToolProgress",
+    "ToolRefusedError",
     "ToolResult",
     "ToolSchema",
     "Workbench",
@@ -42,4 +79,5 @@ __all__ = [
     "tool",
     "tool_call_cancelled",
     "tool_progress",
+    "verify_audit_log",
 ]

@@ -88,6 +88,14 @@ class Arguments:
         shown = [argument for argument in self._arguments if not argument.is_context]
         self.model: type[BaseModel] = _build(name, shown, extra)
 
+    def unset(self, args: BaseModel) -> set[str]:
+        """Return the fields of arguments that were not given, and whose default cannot be shown."""
+        return {
+            argument.field
+            for argument in self._arguments
+            if argument.if_set and argument.field not in args.model_fields_set
+        }
+
     def of(
         self, args: BaseModel, token: CancellationToken, context: ToolContext | None
     ) -> tuple[list[Any], dict[str, Any]]:

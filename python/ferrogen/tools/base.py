@@ -2,11 +2,12 @@
 
 import asyncio
 import functools
+import inspect
 import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
@@ -21,9 +22,15 @@ from ferrogen.tools.argument_errors import validated
 from ferrogen.tools.cancellation import is_being_cancelled
 from ferrogen.tools.context import ToolContext, context_parameter
 from ferrogen.tools.function_signature import normalize_annotated_type
+from ferrogen.tools.guarding import scopes
+from ferrogen.tools.guarding.wrapping import guarded_run
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.results import sendable
 from ferrogen.tools.schema import ToolSchema, parameters_of
+
+if TYPE_CHECKING:
+    from ferrogen.tools.guarding.guard import Guard
+    from ferrogen.tools.guarding.passing import GuardedCall
 
 ArgsT = TypeVar("ArgsT", bound=BaseModel, contravariant=True)  # noqa: PLC0105 - upstream's name
 ReturnT = TypeVar("ReturnT", covariant=True)  # noqa: PLC0105 - upstream's name
@@ -72,6 +79,15 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
     __module__ = "ferrogen.tools"
 
     component_type = "tool"
+
+    _tool_guards: "tuple[Guard, ...]" = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let the calls of a ``run_json`` of its own pass the guards, in every subclass."""
+        super().__init_subclass__(**options)
+        own = vars(cls).get("run_json")
+        if inspect.iscoroutinefunction(own):
+            cls.run_json = guarded_run(own)  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -162,10 +178,36 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
 
         Raises:
             ToolArgumentsError: The arguments do not fit (it is a ``pydantic.ValidationError``).
+            ToolRefusedError: A `Guard` did not let the call pass.
             ToolCancelledError: The tool was cancelled by itself, not by the token or the caller
                 (on CPython 3.10: ``asyncio.CancelledError``, unless the tool is a function).
         """
         token = CancellationToken() if cancellation_token is None else cancellation_token
+        call = self._guarded(args, token, call_id) if scopes.in_use else None
+        if call is None:
+            return await self._traced(args, token, call_id)
+        return await call.run(lambda changed: self._traced(changed, token, call_id))
+
+    def _guarded(
+        self, args: Mapping[str, Any], token: CancellationToken, call_id: str | None
+    ) -> "GuardedCall | None":
+        """Return the call with its guards, if it has to pass some."""
+        from ferrogen.tools.guarding.passing import guarded_call
+
+        def check(changes: Mapping[str, Any]) -> Mapping[str, Any]:
+            return self._shown(validated(self._args_type, {**args, **changes} if changes else args))
+
+        return guarded_call(self._tool_guards, self._name, call_id, token, args, check)
+
+    def _shown(self, args: BaseModel) -> dict[str, Any]:
+        """Return validated arguments as the rules of guards see them."""
+        shown: dict[str, Any] = to_jsonable_python(args, by_alias=True, fallback=repr)
+        return shown
+
+    async def _traced(
+        self, args: Mapping[str, Any], token: CancellationToken, call_id: str | None
+    ) -> Any:
+        """Validate the arguments and run the tool, in a span."""
         with trace_tool_span(self._name, tool_description=self._description, tool_call_id=call_id):
             try:
                 value = await self._invoke(validated(self._args_type, args), token, call_id)

@@ -83,7 +83,7 @@ def tool_progress(listener: ProgressListener) -> Generator[None, None, None]:
             return count
 
 
-        shares = []
+        shares: list[float | None] = []
         with tool_progress(lambda report: shares.append(report.share)):
             asyncio.run(copy_files.run_json({"count": 2}))
         assert shares == [0.5, 1.0]

@@ -3,11 +3,12 @@
 import asyncio
 import inspect
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 from typing_extensions import Self
 
 from ferrogen._components.cache_store import CacheStore
@@ -34,6 +35,9 @@ from ferrogen.tools.function_signature import (
 from ferrogen.tools.process_call import check_picklable, run_in_process
 from ferrogen.tools.source_text import faults_of_source, function_from_source, source_of, text_of
 from ferrogen.tools.thread_call import run_in_thread
+
+if TYPE_CHECKING:
+    from ferrogen.tools.guarding.passing import GuardedCall
 
 
 class FunctionToolConfig(BaseModel):
@@ -189,6 +193,19 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
             f"{self._name} {given}",
             cancellation_token,
         )
+
+    def _guarded(
+        self, args: Mapping[str, Any], token: CancellationToken, call_id: str | None
+    ) -> "GuardedCall | None":
+        # A handoff of AgentChat only returns a text, and its agent waits forever if that fails.
+        return None if is_handoff(self._func) else super()._guarded(args, token, call_id)
+
+    def _shown(self, args: BaseModel) -> dict[str, Any]:
+        unset = self._arguments.unset(args)
+        shown: dict[str, Any] = to_jsonable_python(
+            args, by_alias=True, fallback=repr, exclude=unset or None
+        )
+        return shown
 
     async def _invoke(self, args: BaseModel, token: CancellationToken, call_id: str | None) -> Any:
         if type(self).run is FunctionTool.run:
