@@ -26,6 +26,16 @@ from .guarding import (
     verify_audit_log,
 )
 from .killable_tool import KillableFunctionTool
+from .pipelines import (
+    Condition,
+    First,
+    Input,
+    Output,
+    Pipeline,
+    PipelineError,
+    PipelineStepError,
+    Step,
+)
 from .protocol import StreamTool, Tool
 from .results import ImageResultContent, TextResultContent, ToolResult
 from .schema import ParametersSchema, ToolOverride, ToolSchema
@@ -50,16 +60,24 @@ __all__ = [
     "BaseTool",
     "BaseToolWithState",
     "Change",
+    "Condition",
     "Decision",
     "Deny",
+    "First",
     "FunctionTool",
     "Guard",
     "ImageResultContent",
+    "Input",
     "KillableFunctionTool",
+    "Output",
     "ParametersSchema",
+    "Pipeline",
+    "PipelineError",
+    "PipelineStepError",
     "Spent",
     "StaticStreamWorkbench",
     "StaticWorkbench",
+    "Step",
     "StreamTool",
     "StreamWorkbench",
     "TextResultContent",

@@ -88,6 +88,12 @@ class Arguments:
         shown = [argument for argument in self._arguments if not argument.is_context]
         self.model: type[BaseModel] = _build(name, shown, extra)
 
+    def given(self, args: BaseModel) -> set[str]:
+        """Return the names of the arguments that were given."""
+        return {
+            argument.name for argument in self._arguments if argument.field in args.model_fields_set
+        }
+
     def unset(self, args: BaseModel) -> set[str]:
         """Return the fields of arguments that were not given, and whose default cannot be shown."""
         return {

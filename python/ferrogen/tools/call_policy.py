@@ -12,7 +12,9 @@ from typing_extensions import TypedDict
 from ferrogen._components.cache_store import CacheStore
 from ferrogen._core import CancellationToken
 from ferrogen.exceptions import ToolCancelledError, ToolTimeoutError
+from ferrogen.tools.argument_errors import ToolArgumentsError
 from ferrogen.tools.cancellation import end_of, value_of
+from ferrogen.tools.guarding.errors import ToolRefusedError
 
 _MISSING: Any = object()
 _Loops = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
@@ -103,8 +105,8 @@ class CallPolicy:
         for attempt in range(self.retries):
             try:
                 return await self._timed(call)
-            except ToolCancelledError:
-                raise
+            except (ToolCancelledError, ToolRefusedError, ToolArgumentsError):
+                raise  # it would be the same again
             except Exception:  # noqa: BLE001 - the last attempt raises
                 delay = self.retry_delay * 2**attempt
             await value_of(asyncio.ensure_future(asyncio.sleep(delay)), token)
