@@ -14,6 +14,7 @@ from ferrogen.tools.base import BaseTool
 from ferrogen.tools.cancellation import result_of
 from ferrogen.tools.guarding.wrapping import run_tool
 from ferrogen.tools.overriding import names_behind, overridden
+from ferrogen.tools.protocol import Tool
 from ferrogen.tools.results import TextResultContent, ToolResult, failed
 from ferrogen.tools.schema import ToolOverride, ToolSchema
 from ferrogen.tools.workbench import Workbench
@@ -174,7 +175,7 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
         return cls([BaseTool.load_component(tool) for tool in config.tools], config.tool_overrides)
 
 
-def to_result(name: str, tool: BaseTool[Any, Any], value: Any) -> ToolResult:
+def to_result(name: str, tool: Tool, value: Any) -> ToolResult:
     """Return the result of a call, or the error of its conversion to text."""
     try:
         text = tool.return_value_as_string(value)
