@@ -1,7 +1,9 @@
 """What servers ask of their client: questions for a person, a model's response, log records."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +69,37 @@ OnElicitation = Callable[[Elicitation], Awaitable[Mapping[str, Any] | None]]
 OnLog = Callable[[McpLogRecord], object]
 
 
+class Questions:
+    """The time during which a server waits for a person or a model of its client."""
+
+    def __init__(self) -> None:
+        self._seconds, self._open, self._since = 0.0, 0, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """The seconds so far."""
+        now = time.monotonic() - self._since if self._open else 0.0
+        return self._seconds + now
+
+    @contextmanager
+    def asking(self) -> Generator[None, None, None]:
+        """Count the time inside the block."""
+        if self._open == 0:
+            self._since = time.monotonic()
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+            if self._open == 0:
+                self._seconds += time.monotonic() - self._since
+
+
 def make_callbacks(
     on_elicitation: OnElicitation | None,
     on_log: OnLog | None,
     model_client: "ChatCompletionClient | None",
+    questions: Questions,
 ) -> dict[str, Any]:
     """Create the callbacks of a ``ClientSession``. The server learns which requests it can make.
 
@@ -78,6 +107,7 @@ def make_callbacks(
         on_elicitation: Asks a person; None as its result declines.
         on_log: Gets log records; by default they go to a logger.
         model_client: The model for responses that the server requests.
+        questions: Counts the time that questions take.
     """
 
     async def elicit(context: Any, params: Any) -> Any:
@@ -86,7 +116,8 @@ def make_callbacks(
             asked.get("message", ""), asked.get("requestedSchema", {}), asked.get("url")
         )
         try:
-            answer = await _present(on_elicitation)(question)
+            with questions.asking():
+                answer = await _present(on_elicitation)(question)
         except Exception:
             _logger.exception("the question of an MCP server could not be asked")
             return sdk.of_wire("ElicitResult", {"action": "cancel"})
@@ -106,7 +137,8 @@ def make_callbacks(
 
     async def sample(context: Any, params: Any) -> Any:
         try:
-            return await _sampled(_present(model_client), sdk.wire(params))
+            with questions.asking():
+                return await _sampled(_present(model_client), sdk.wire(params))
         except Exception as error:
             _logger.exception("a response that an MCP server requested could not be made")
             return sdk.of_wire("ErrorData", {"code": -32603, "message": str(error)})

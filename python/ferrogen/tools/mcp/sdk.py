@@ -17,6 +17,8 @@ from ferrogen.exceptions import MissingDependencyError
 from ferrogen.tools.mcp.parameters import StdioServerParams, StreamableHttpServerParams
 
 _KEEPER = Path(__file__).with_name("keeper.py")
+# In seconds.
+_LONG = 30 * 86400.0
 Streams = tuple[Any, Any]
 
 
@@ -29,7 +31,7 @@ def sdk(module: str = "mcp") -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
+        if error.name is None or error.name.split(".")[0] != module.split(".", maxsplit=1)[0]:
             raise
         raise MissingDependencyError(
             "MCP needs the package mcp: install it with pip install 'ferrogen[mcp]'"
@@ -131,13 +133,12 @@ async def call_tool(
     session: Any,
     name: str,
     arguments: Mapping[str, Any],
-    timeout: float,
     progress: Callable[[float, float | None, str | None], Any] | None,
 ) -> dict[str, Any]:
-    """Call a tool."""
+    """Call a tool. How long that takes is limited by the caller."""
     if not is_first_major():
-        return wire(await session.call_tool(name, dict(arguments), timeout, progress))
-    limit = timedelta(seconds=timeout)
+        return wire(await session.call_tool(name, dict(arguments), _LONG, progress))
+    limit = timedelta(seconds=_LONG)
     number = getattr(session, "_request_id", None)  # of the request that is made next
     try:
         return wire(await session.call_tool(name, dict(arguments), limit, progress))

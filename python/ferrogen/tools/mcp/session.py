@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.tools.cancellation import end_of
 from ferrogen.tools.mcp import sdk
+from ferrogen.tools.mcp.callbacks import Questions
 from ferrogen.tools.mcp.errors import McpConnectionError, McpError, McpTimeoutError
 from ferrogen.tools.mcp.parameters import StdioServerParams, StreamableHttpServerParams
 
@@ -44,6 +45,7 @@ class McpSession:
         params: How the server is reached.
         callbacks: The callbacks for requests and notifications of the server, by the names that
             the SDK gives them.
+        questions: The time that questions of the server take, which does not count for requests.
         timeout: The most seconds that a request may take; by default as the parameters say.
         connect_timeout: The most seconds until the server is initialized.
         stop_timeout: The most seconds that `stop` waits for the connection to close.
@@ -57,6 +59,7 @@ class McpSession:
         self,
         params: StdioServerParams | StreamableHttpServerParams,
         callbacks: Mapping[str, Any],
+        questions: Questions,
         *,
         timeout: float | None = None,
         connect_timeout: float = 30.0,
@@ -78,6 +81,7 @@ class McpSession:
                 " negative"
             )
         self._params = params
+        self._questions = questions
         self._callbacks = callbacks
         self._connect_timeout, self._stop_timeout = connect_timeout, stop_timeout
         self._restarts, self._restart_delay = restarts, restart_delay
@@ -141,7 +145,7 @@ class McpSession:
             connection = await self._connected()
         call = asyncio.ensure_future(make(connection.session))
         try:
-            await _first({call, connection.ended}, limit)
+            await self._wait({call, connection.ended}, limit)
         finally:
             is_done = call.done()
             if not is_done:
@@ -153,6 +157,14 @@ class McpSession:
             raise McpConnectionError(f"{self._name} ended the connection during the request")
         connection.is_doubtful = True
         raise self._too_slow(limit)
+
+    async def _wait(self, futures: "set[asyncio.Future[Any]]", limit: float) -> None:
+        """Wait for the first of some futures, not counting the time in which others are asked."""
+        left = limit
+        while left > 0 and not any(future.done() for future in futures):
+            began, asked = time.monotonic(), self._questions.seconds
+            await _first(futures, left)
+            left -= time.monotonic() - began - (self._questions.seconds - asked)
 
     def _outcome(
         self, call: "asyncio.Future[_ValueT]", connection: Connection, limit: float
@@ -278,6 +290,7 @@ class McpSession:
         return True
 
     def _fail(self, failure: BaseException | None) -> None:
+        failure = _only(failure)
         reason = "the connection was lost" if failure is None else _text_of(failure)
         error: McpError = McpConnectionError(f"{self._name} cannot be reached: {reason}")
         if isinstance(failure, McpTimeoutError):
@@ -340,6 +353,12 @@ async def _first(futures: "set[asyncio.Future[Any]]", timeout: float | None = No
 
 def _timeout_of(params: StdioServerParams | StreamableHttpServerParams) -> float:
     return params.read_timeout_seconds if isinstance(params, StdioServerParams) else params.timeout
+
+
+def _only(error: BaseException | None) -> BaseException | None:
+    """Take an error out of groups that have no other."""
+    members = getattr(error, "exceptions", ())
+    return _only(members[0]) if len(members) == 1 else error
 
 
 def _text_of(error: BaseException) -> str:

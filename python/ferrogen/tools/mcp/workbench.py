@@ -13,7 +13,7 @@ from ferrogen._core import CancellationToken
 from ferrogen.tools.cancellation import result_of as awaited
 from ferrogen.tools.context import ToolContext
 from ferrogen.tools.mcp import sdk
-from ferrogen.tools.mcp.callbacks import OnElicitation, OnLog, make_callbacks
+from ferrogen.tools.mcp.callbacks import OnElicitation, OnLog, Questions, make_callbacks
 from ferrogen.tools.mcp.parameters import (
     McpServerParams,
     StdioServerParams,
@@ -113,9 +113,11 @@ class McpWorkbench(Workbench, Component[McpWorkbenchConfig]):
         self._tool_overrides = tool_overrides or {}
         self._override_name_to_original = names_behind(self._tool_overrides, ())
         self._model_client = model_client
+        questions = Questions()
         self._session = McpSession(
             self._server_params,
-            make_callbacks(on_elicitation, on_log, model_client),
+            make_callbacks(on_elicitation, on_log, model_client, questions),
+            questions,
             timeout=timeout,
             connect_timeout=connect_timeout,
             stop_timeout=stop_timeout,
@@ -178,8 +180,7 @@ class McpWorkbench(Workbench, Component[McpWorkbenchConfig]):
             context.progress(done, total, message or "")
 
         async def make(session: Any) -> dict[str, Any]:
-            limit = self._session.timeout
-            return await sdk.call_tool(session, own_name, arguments or {}, limit, report)
+            return await sdk.call_tool(session, own_name, arguments or {}, report)
 
         try:
             with trace_tool_span(own_name, tool_call_id=call_id):
