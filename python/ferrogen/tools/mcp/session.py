@@ -357,7 +357,7 @@ def _timeout_of(params: StdioServerParams | StreamableHttpServerParams) -> float
 
 def _only(error: BaseException | None) -> BaseException | None:
     """Take an error out of groups that have no other."""
-    members = getattr(error, "exceptions", ())
+    members: Any = getattr(error, "exceptions", ())
     return _only(members[0]) if len(members) == 1 else error
 
 
