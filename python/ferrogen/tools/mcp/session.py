@@ -24,8 +24,9 @@ _TIMEOUTS = (408, -32001)
 class Connection:
     """One connection of a session, from its initialization to its end."""
 
-    def __init__(self, session: Any, result: Mapping[str, Any]) -> None:
+    def __init__(self, session: Any, result: Mapping[str, Any], on_end: Callable[[], None]) -> None:
         self.session = session
+        self._on_end = on_end
         self.result = result
         """What the server said about itself, in the form of the wire."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -36,6 +37,7 @@ class Connection:
         """Note that the connection is lost."""
         if not self.ended.done():
             self.ended.set_result(None)
+            self._on_end()
 
 
 class McpSession:
@@ -198,10 +200,7 @@ class McpSession:
             connection.is_doubtful = False
             return
         await end_of(ping)
-        ready = self._ready
         connection.end()
-        if ready is self._ready and ready is not None and ready.done():
-            self._ready = asyncio.get_running_loop().create_future()
 
     async def _connected(self) -> Connection:
         loop = asyncio.get_running_loop()
@@ -221,16 +220,12 @@ class McpSession:
             connection = ready.result()
             if not connection.ended.done():
                 return connection
-            if ready is self._ready:
-                await asyncio.sleep(0)  # the owner is about to see it
-            if self._owner.done():
-                raise McpConnectionError(f"{self._name} ended the connection")
+            # There is another future since the connection has ended.
 
     # The owner.
 
     async def _own(self, stopping: asyncio.Event) -> None:
         failures, was_connected = 0, False
-        loop = asyncio.get_running_loop()
         while not stopping.is_set():
             began = time.monotonic()
             failure: BaseException | None = None
@@ -248,8 +243,6 @@ class McpSession:
             if failures > self._restarts or not was_connected:
                 self._fail(failure)
                 return
-            if self._ready is None or self._ready.done():
-                self._ready = loop.create_future()
             delay = min(30.0, self._restart_delay * 2 ** (failures - 1))
             _logger.warning("the connection to %s was lost; restart in %g s", self._name, delay)
             waiting = asyncio.ensure_future(stopping.wait())
@@ -257,9 +250,13 @@ class McpSession:
             await end_of(waiting)
 
     async def _connect(self, stopping: asyncio.Event) -> bool:
-        """Open a connection, wait until it ends or the session stops, and close it."""
+        """Open a connection, wait until it ends or the session stops, and close it.
+
+        A cancelled owner closes it, too, before it ends: the SDK closes nothing when cancelled.
+        """
         import anyio
 
+        cancelled: asyncio.CancelledError | None = None
         async with AsyncExitStack() as stack:
             reader, writer = await stack.enter_async_context(sdk.streams_to(self._params))
             ends: list[Callable[[], None]] = []
@@ -275,7 +272,7 @@ class McpSession:
                 raise McpTimeoutError(
                     f"{self._name} was not initialized within {self._connect_timeout:g} seconds"
                 ) from None
-            connection = Connection(session, result)
+            connection = Connection(session, result, self._renew)
             ends.append(connection.end)
             if watched.has_ended:
                 connection.end()
@@ -284,10 +281,18 @@ class McpSession:
             waiting = asyncio.ensure_future(stopping.wait())
             try:
                 await _first({waiting, connection.ended})
-            finally:
-                connection.end()
-                await end_of(waiting)
+            except asyncio.CancelledError as error:
+                cancelled = error
+            connection.end()
+            waiting.cancel()
+        if cancelled is not None:
+            raise cancelled
         return True
+
+    def _renew(self) -> None:
+        """Let requests wait for the next connection."""
+        if self._ready is None or self._ready.done():
+            self._ready = asyncio.get_running_loop().create_future()
 
     def _fail(self, failure: BaseException | None) -> None:
         failure = _only(failure)
