@@ -77,16 +77,18 @@ class McpWorkbench(Workbench, Component[McpWorkbenchConfig]):
 
         from ferrogen.tools.mcp import McpWorkbench, StdioServerParams
 
+        served = ["-m", "ferrogen", "mcp", "serve", "ferrogen.utils:extract_json_from_str"]
+
 
         async def main() -> None:
-            params = StdioServerParams(command=sys.executable, args=["-m", "mcp_server_time"])
-            async with McpWorkbench(params) as workbench:
-                print([tool["name"] for tool in await workbench.list_tools()])
-                print(await workbench.call_tool("get_current_time", {"timezone": "UTC"}))
+            params = StdioServerParams(command=sys.executable, args=served)
+            async with McpWorkbench(params, timeout=30) as workbench:
+                (tool,) = await workbench.list_tools()
+                result = await workbench.call_tool(tool["name"], {"content": "[1, 2]"})
+                assert not result.is_error
 
 
-        if __name__ == "__main__":
-            asyncio.run(main())
+        asyncio.run(main())
         ```
     """
 
