@@ -272,12 +272,19 @@ def test_a_log_is_continued(written):
 def test_what_a_crash_left_incomplete_is_cut_off_and_noted(path):
     log = AuditLog(path)
     log.append("note")
-    log._file.close()  # as a killed process does
+    log._shut()  # as a killed process does
     with path.open("ab") as file:
         file.write(b'{"number": 3, "ev')
     with AuditLog(path):
         pass
     assert records(path)[2]["dropped"] == 17
+    assert verify_audit_log(path).is_intact
+
+
+def test_a_log_that_a_crash_left_empty_is_continued(path):
+    path.touch()
+    path.with_name("audit.jsonl.head").touch()
+    AuditLog(path).close()
     assert verify_audit_log(path).is_intact
 
 

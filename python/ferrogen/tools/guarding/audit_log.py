@@ -29,6 +29,7 @@ from ferrogen.tools.guarding.decisions import ToolCall
 from ferrogen.tools.guarding.errors import AuditError
 
 REDACTED = "[redacted]"
+HEAD_LENGTH = 255
 
 
 class AuditLog:
@@ -104,11 +105,14 @@ class AuditLog:
         self._salt = token_hex(16)
         self._number, self._last = 0, START
         self._file = self._path.open("ab")
+        self._head = -1
         try:
             details = self._continue()
+            self._head = os.open(head_path(self._path), os.O_RDWR | os.O_CREAT, 0o666)
+            self._write_head()
             self.append("opened", version=1, salt=self._salt, **details)
         except BaseException:
-            self._file.close()
+            self._shut()
             raise
 
     @property
@@ -146,7 +150,7 @@ class AuditLog:
         with self._lock:
             if not self._file.closed:
                 self._append("closed", {})
-                self._file.close()
+                self._shut()
 
     def __enter__(self) -> Self:
         """Return the log."""
@@ -160,6 +164,17 @@ class AuditLog:
     ) -> None:
         """Close it."""
         self.close()
+
+    def _write_head(self) -> None:
+        """Write number and hash of the last record: in place, and of one length, so at once."""
+        head = head_text(self._number, self._last, self._key).strip().ljust(HEAD_LENGTH)
+        os.pwrite(self._head, f"{head}\n".encode(), 0)
+
+    def _shut(self) -> None:
+        self._file.close()
+        if self._head >= 0:
+            os.close(self._head)
+            self._head = -1
 
     def _append(self, event: str, details: dict[str, Any]) -> None:
         if self._file.closed:
@@ -175,10 +190,7 @@ class AuditLog:
             if self._sync:
                 os.fsync(self._file.fileno())
             self._number, self._last = record["number"], record["hash"]
-            head = head_path(self._path)
-            fresh = head.with_name(f"{head.name}.new")
-            fresh.write_text(head_text(self._number, self._last, self._key), encoding="utf-8")
-            fresh.replace(head)
+            self._write_head()
         except OSError as error:
             raise AuditError(f"the audit log {self._path} cannot be written: {error}") from error
 
@@ -197,7 +209,8 @@ class AuditLog:
         if rest:
             os.truncate(self._path, complete)
             details = {"dropped": len(rest), "dropped_sha256": hashlib.sha256(rest).hexdigest()}
-        if not complete and not head_path(self._path).exists():
+        head = head_path(self._path)
+        if not complete and not (head.exists() and head.stat().st_size):
             return details
         report = verify_audit_log(self._path, key=self._key)
         if report.faults:
