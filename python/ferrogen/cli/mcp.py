@@ -41,9 +41,11 @@ def serve(
     """Serve tools to an MCP client."""
     install()  # the module may be written for AutoGen
     from ferrogen.exceptions import FerrogenError
+    from ferrogen.tools.mcp.sdk import sdk
     from ferrogen.tools.mcp.server import McpServer
 
     try:
+        sdk()  # an error here, rather than a traceback later
         module, served = _load(tools)
         server = McpServer(served, name or module)
         if http is None:

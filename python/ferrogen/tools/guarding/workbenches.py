@@ -31,17 +31,16 @@ def guarded_call_tool(call_tool: _CallTool, *, at_tools: bool) -> _CallTool:
         name: str,
         arguments: Mapping[str, Any] | None = None,
         cancellation_token: CancellationToken | None = None,
-        call_id: str | None = None,
+        *others: Any,
         **options: Any,
     ) -> ToolResult:
-        if call_id is not None:
-            options["call_id"] = call_id
+        call_id = options.get("call_id", others[0] if others else None)
         call = _of_workbench(self, name, arguments, cancellation_token, call_id, at_tools)
         if call is None:
-            return await call_tool(self, name, arguments, cancellation_token, **options)
+            return await call_tool(self, name, arguments, cancellation_token, *others, **options)
         try:
             return await call.run(
-                lambda changed: call_tool(self, name, changed, call.token, **options)
+                lambda changed: call_tool(self, name, changed, call.token, *others, **options)
             )
         except Exception as error:  # noqa: BLE001 - AgentChat's agents wait forever if it raises
             return failed(name, error)
@@ -63,17 +62,18 @@ def guarded_call_tool_stream(call_tool_stream: _Stream, *, at_tools: bool) -> _S
         name: str,
         arguments: Mapping[str, Any] | None = None,
         cancellation_token: CancellationToken | None = None,
-        call_id: str | None = None,
+        *others: Any,
         **options: Any,
     ) -> AsyncGenerator[Any, None]:
-        if call_id is not None:
-            options["call_id"] = call_id
+        call_id = options.get("call_id", others[0] if others else None)
         call = _of_workbench(self, name, arguments, cancellation_token, call_id, at_tools)
         if call is None:
-            stream = call_tool_stream(self, name, arguments, cancellation_token, **options)
+            stream = call_tool_stream(self, name, arguments, cancellation_token, *others, **options)
         else:
             stream = call.stream(
-                lambda changed: call_tool_stream(self, name, changed, call.token, **options)
+                lambda changed: call_tool_stream(
+                    self, name, changed, call.token, *others, **options
+                )
             )
         try:
             async with aclosing(stream) as parts:

@@ -24,15 +24,16 @@ def guarded_run(run_json: _Run) -> _Run:
         self: Any,
         args: Mapping[str, Any],
         cancellation_token: CancellationToken | None = None,
-        call_id: str | None = None,
+        *others: Any,
         **options: Any,
     ) -> Any:
-        if call_id is not None:
-            options["call_id"] = call_id
+        call_id = options.get("call_id", others[0] if others else None)
         call = _of_tool(self, args, cancellation_token, call_id)
         if call is None:
-            return await run_json(self, args, cancellation_token, **options)
-        return await call.run(lambda changed: run_json(self, changed, call.token, **options))
+            return await run_json(self, args, cancellation_token, *others, **options)
+        return await call.run(
+            lambda changed: run_json(self, changed, call.token, *others, **options)
+        )
 
     return run
 
@@ -45,17 +46,16 @@ def guarded_stream(run_json_stream: _Stream) -> _Stream:
         self: Any,
         args: Mapping[str, Any],
         cancellation_token: CancellationToken | None = None,
-        call_id: str | None = None,
+        *others: Any,
         **options: Any,
     ) -> AsyncGenerator[Any, None]:
-        if call_id is not None:
-            options["call_id"] = call_id
+        call_id = options.get("call_id", others[0] if others else None)
         call = _of_tool(self, args, cancellation_token, call_id)
         if call is None:
-            stream = run_json_stream(self, args, cancellation_token, **options)
+            stream = run_json_stream(self, args, cancellation_token, *others, **options)
         else:
             stream = call.stream(
-                lambda changed: run_json_stream(self, changed, call.token, **options)
+                lambda changed: run_json_stream(self, changed, call.token, *others, **options)
             )
         async with aclosing(stream) as parts:
             async for part in parts:
