@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import threading
 
 import pytest
 
@@ -118,6 +119,25 @@ async def test_a_call_that_cannot_be_recorded_is_refused(tool, paying, path):
     result = await guard.protect(OwnWorkbench(paying)).call_tool("pay", {"amount": 1})
     assert result.is_error
     assert paying.amounts == []
+
+
+async def test_tools_that_block_all_threads_do_not_delay_records(path):
+    release, blocked = threading.Event(), []
+
+    def block() -> None:
+        blocked.append(1)
+        release.wait()
+
+    with AuditLog(path) as log, Guard(audit=log):
+        workers = [asyncio.ensure_future(asyncio.to_thread(block)) for _ in range(64)]
+        assert await FunctionTool(quick, "d").run_json({}) == "done"
+        release.set()
+        await asyncio.gather(*workers)
+    assert events(path) == ["opened", "allowed", "returned", "closed"]
+
+
+async def quick() -> str:
+    return "done"
 
 
 ORDER = {

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -106,6 +107,9 @@ class AuditLog:
         self._number, self._last = 0, START
         self._file = self._path.open("ab")
         self._head = -1
+        # Of its own: tools that block the threads of the event loop must not delay records.
+        self.writer = ThreadPoolExecutor(1, "ferrogen-audit")
+        """The thread that writes for guards."""
         try:
             details = self._continue()
             self._head = os.open(head_path(self._path), os.O_RDWR | os.O_CREAT, 0o666)
@@ -147,6 +151,7 @@ class AuditLog:
 
     def close(self) -> None:
         """Write that the log is closed, and close it. Idempotent."""
+        self.writer.shutdown()
         with self._lock:
             if not self._file.closed:
                 self._append("closed", {})

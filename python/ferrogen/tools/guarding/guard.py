@@ -19,7 +19,7 @@ from ferrogen.tools.guarding import scopes
 from ferrogen.tools.guarding.approvals import Approval, Approvals
 from ferrogen.tools.guarding.budget import Budget, Costs, Spent
 from ferrogen.tools.guarding.decisions import Allow, Ask, Change, Decision, Deny, Rule, ToolCall
-from ferrogen.tools.guarding.errors import ApprovalRequired, ToolDeniedError
+from ferrogen.tools.guarding.errors import ApprovalRequired, AuditError, ToolDeniedError
 
 if TYPE_CHECKING:
     from ferrogen.tools.guarding.audit_log import AuditLog
@@ -458,5 +458,9 @@ class Guard:
                 **details,
             )
 
-        # It is written also if the caller is cancelled meanwhile.
-        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, write))
+        loop = asyncio.get_running_loop()
+        try:
+            writing = loop.run_in_executor(log.writer, write)
+        except RuntimeError as error:
+            raise AuditError(f"the audit log {log.path} is closed") from error
+        await asyncio.shield(writing)  # it is written also if the caller is cancelled meanwhile
