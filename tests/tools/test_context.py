@@ -102,6 +102,20 @@ async def test_classes_of_tools_get_the_context_by_its_annotation():
     assert [part.number async for part in stream] == [3]
 
 
+async def test_the_annotation_is_found_beside_one_that_cannot_be_resolved():
+    class Partly(Square):
+        async def run(
+            self,
+            args: NowhereDefined,  # noqa: F821
+            cancellation_token: CancellationToken,
+            ctx: ToolContext,
+        ) -> int:
+            assert ctx.call_id == "c"
+            return args.number
+
+    assert await Partly().run_json({"number": 3}, call_id="c") == 3
+
+
 async def test_a_workbench_passes_the_id_of_the_call():
     result = await StaticStreamWorkbench([Square()]).call_tool("square", {"number": 3}, None, "c")
     assert result.to_text() == "9"

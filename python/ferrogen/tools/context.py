@@ -12,6 +12,7 @@ from functools import cached_property
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from ferrogen._annotations import signature_of
 from ferrogen._core import AgentId, CancellationToken
 from ferrogen._messaging.handler_context import CONVERSATION, MESSAGE_HANDLER_CONTEXT
 from ferrogen._messaging.topic import TopicId
@@ -249,13 +250,14 @@ def origin_of_call() -> tuple[AgentId | None, TopicId | None, str | None]:
 
 def context_parameter(method: Callable[..., Any]) -> str | None:
     """Return the name of the parameter of a method that gets the context of the call."""
-    hints = {}
+    hints: dict[str, Any] = {}
     with suppress(Exception):  # what cannot be resolved is found by its text
         hints = get_type_hints(method, include_extras=True)
-    annotations: dict[str, Any] = {**getattr(method, "__annotations__", {}), **hints}
-    for name, annotation in annotations.items():
-        is_named = isinstance(annotation, str) and _CONTEXT.search(annotation) is not None
-        if name != "return" and (is_named or is_context(annotation)):
+    for name, parameter in signature_of(method).parameters.items():
+        annotation = hints.get(name, parameter.annotation)
+        text = getattr(annotation, "__forward_arg__", annotation)
+        is_named = isinstance(text, str) and _CONTEXT.search(text) is not None
+        if is_named or is_context(annotation):
             return name
     return None
 
