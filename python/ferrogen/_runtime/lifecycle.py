@@ -36,21 +36,16 @@ class Lifecycle:
         kept: The running tasks of handlers and factories.
         raise_unhandled: Whether an error of a handler whose result is not awaited halts the
             runtime, to be raised where the runtime is awaited next.
-        tool_guard: Guards the calls of tools in handlers.
     """
 
     engine: Engine
     inboxes: Inboxes
+    tool_guard: Guard | None = None
+    """Guards the calls of tools in handlers."""
 
     def __init__(
-        self,
-        observer: Observer,
-        kept: set[asyncio.Task[None]],
-        *,
-        raise_unhandled: bool,
-        tool_guard: Guard | None = None,
+        self, observer: Observer, kept: set[asyncio.Task[None]], *, raise_unhandled: bool
     ) -> None:
-        self._tool_guard = tool_guard
         self._observer = observer
         self._kept = kept
         self._raise_unhandled = raise_unhandled
@@ -136,10 +131,10 @@ class Lifecycle:
         """The context of the runtime, of which handlers get copies."""
         context = copy_context()
         _ = context.run(INBOXES_CONTEXT.set, self.inboxes)
-        if self._tool_guard is not None:
+        if self.tool_guard is not None:
             from ferrogen.tools.guarding.scopes import RUNTIME
 
-            _ = context.run(RUNTIME.set, (self._tool_guard,))
+            _ = context.run(RUNTIME.set, (self.tool_guard,))
         self._observer.runtime_context = context
         return context
 

@@ -163,12 +163,8 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
         recorder = DeadLetterRecorder(self._dead_letters)
         self._agents = AgentTable(self)
         observer = Observer(self._serialization, tracing)
-        self._lifecycle = Lifecycle(
-            observer,
-            kept,
-            raise_unhandled=not ignore_unhandled_exceptions,
-            tool_guard=tool_guard,
-        )
+        self._lifecycle = Lifecycle(observer, kept, raise_unhandled=not ignore_unhandled_exceptions)
+        self._lifecycle.tool_guard = tool_guard
         self._scheduler = Scheduler(lambda: observer.runtime_context)
         self._lifecycle.end_callbacks.append(self._scheduler.cancel_all)
         self._states = AgentStates(checked_store(state_store), self._agents.is_registered)
