@@ -24,6 +24,7 @@ from ferrogen.tools.context import ToolContext, context_parameter
 from ferrogen.tools.function_signature import normalize_annotated_type
 from ferrogen.tools.guarding import scopes
 from ferrogen.tools.guarding.wrapping import guarded_run
+from ferrogen.tools.jsonable import jsonable
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.results import sendable
 from ferrogen.tools.schema import ToolSchema, parameters_of
@@ -201,8 +202,7 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
 
     def _shown(self, args: BaseModel) -> dict[str, Any]:
         """Return validated arguments as the rules of guards see them."""
-        shown: dict[str, Any] = to_jsonable_python(args, by_alias=True, fallback=repr)
-        return shown
+        return jsonable(args)
 
     async def _traced(
         self, args: Mapping[str, Any], token: CancellationToken, call_id: str | None

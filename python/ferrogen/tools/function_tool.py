@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
 from typing_extensions import Self
 
 from ferrogen._components.cache_store import CacheStore
@@ -32,6 +31,7 @@ from ferrogen.tools.function_signature import (
     name_of,
     waits,
 )
+from ferrogen.tools.jsonable import jsonable
 from ferrogen.tools.process_call import check_picklable, run_in_process
 from ferrogen.tools.source_text import faults_of_source, function_from_source, source_of, text_of
 from ferrogen.tools.thread_call import run_in_thread
@@ -201,11 +201,7 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
         return None if is_handoff(self._func) else super()._guarded(args, token, call_id)
 
     def _shown(self, args: BaseModel) -> dict[str, Any]:
-        unset = self._arguments.unset(args)
-        shown: dict[str, Any] = to_jsonable_python(
-            args, by_alias=True, fallback=repr, exclude=unset or None
-        )
-        return shown
+        return jsonable(args, self._arguments.unset(args))
 
     async def _invoke(self, args: BaseModel, token: CancellationToken, call_id: str | None) -> Any:
         if type(self).run is FunctionTool.run:

@@ -1,15 +1,20 @@
 """Rules: their order, their failures, and changed arguments."""
 
+from typing import Any
+
 import pytest
 
 from ferrogen.tools import (
     Allow,
     Ask,
+    AuditLog,
     Change,
     Deny,
+    FunctionTool,
     Guard,
     ToolArgumentsError,
     ToolDeniedError,
+    verify_audit_log,
 )
 
 from .conftest import outcome
@@ -83,3 +88,24 @@ async def test_a_rule_cannot_change_arguments_in_place(tool):
 
     with Guard(rule):
         assert await tool.run_json({"amount": 1}) == "paid 1"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [({"\ud800": "\udfff"}, {"\ud800": "\udfff"}), (b"\xff", repr(b"\xff")), ({(1, 2)}, [[1, 2]])],
+    ids=["surrogates", "bytes", "set"],
+)
+async def test_arguments_that_json_cannot_hold_pass_all_the_same(value, shown, tmp_path):
+    def take(value: Any) -> str:
+        return "taken"
+
+    taking = FunctionTool(take, "d")
+    options = {"approvals": tmp_path / "approvals.jsonl"}
+    with AuditLog(tmp_path / "audit.jsonl", clear=["*"]) as log:
+        with Guard(Ask.tools("*"), audit=log, **options) as guard:
+            await outcome(taking.run_json({"value": value}, call_id="c"))
+            assert guard.pending[0].arguments == {"value": shown}
+        with Guard(Ask.tools("*"), audit=log, **options) as later:
+            later.approve(later.pending[0].id)
+            assert await taking.run_json({"value": value}, call_id="c") == "taken"
+    assert verify_audit_log(log.path).is_intact

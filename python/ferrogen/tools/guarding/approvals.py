@@ -15,7 +15,6 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from pydantic import TypeAdapter
-from pydantic_core import to_json
 
 from ferrogen.tools.guarding.decisions import ToolCall
 from ferrogen.tools.guarding.errors import ApprovalError
@@ -225,7 +224,7 @@ class Approvals:
         if self._path is not None:
             line = {**asdict(approval), "number": self._asked.get(approval.key, 1)}
             with self._path.open("ab") as file:
-                file.write(to_json(line) + b"\n")
+                file.write(json.dumps(line).encode() + b"\n")
 
     def _take(self, line: dict[str, Any]) -> None:
         number = line.pop("number")

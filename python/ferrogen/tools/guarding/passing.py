@@ -13,8 +13,6 @@ from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
-from pydantic_core import to_jsonable_python
-
 from ferrogen._core import CancellationToken
 from ferrogen.exceptions import ToolCancelledError
 from ferrogen.tools.cancellation import end_of, parts_of
@@ -28,6 +26,7 @@ from ferrogen.tools.context import (
 from ferrogen.tools.guarding.decisions import ToolCall
 from ferrogen.tools.guarding.guard import Decided, Guard
 from ferrogen.tools.guarding.scopes import guards_of
+from ferrogen.tools.jsonable import jsonable
 
 _ValueT = TypeVar("_ValueT")
 Guards = tuple[Guard, ...]
@@ -117,7 +116,7 @@ class GuardedCall:
 
     async def _admit(self, stack: AsyncExitStack) -> Admissions:
         caller, _, conversation = origin_of_call()
-        call = ToolCall(self.name, _jsonable(self.arguments), self.call_id, caller, conversation)
+        call = ToolCall(self.name, jsonable(self.arguments), self.call_id, caller, conversation)
         try:
             call = replace(call, arguments=self.check({}))
         except Exception as error:
@@ -256,12 +255,7 @@ def guarded_call(
 
 def _unchecked(arguments: Any, changes: Mapping[str, Any]) -> Mapping[str, Any]:
     given = arguments if isinstance(arguments, Mapping) else {"arguments": arguments}
-    return _jsonable({**given, **changes})
-
-
-def _jsonable(arguments: Any) -> dict[str, Any]:
-    written: Any = to_jsonable_python(arguments, fallback=repr, by_alias=True)
-    return written if isinstance(written, dict) else {"arguments": written}
+    return jsonable({**given, **changes})
 
 
 def _soonest(admissions: Admissions) -> float | None:
