@@ -92,8 +92,13 @@ async def test_a_rule_cannot_change_arguments_in_place(tool):
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [({"\ud800": "\udfff"}, {"\ud800": "\udfff"}), (b"\xff", repr(b"\xff")), ({(1, 2)}, [[1, 2]])],
-    ids=["surrogates", "bytes", "set"],
+    [
+        ({"\ud800": "\udfff"}, {"\ud800": "\udfff"}),
+        (b"\xff", repr(b"\xff")),
+        ({(1, 2)}, [[1, 2]]),
+        ({"b", "a"}, ["a", "b"]),
+    ],
+    ids=["surrogates", "bytes", "set", "set of texts"],
 )
 async def test_arguments_that_json_cannot_hold_pass_all_the_same(value, shown, tmp_path):
     def take(value: Any) -> str:
