@@ -27,6 +27,10 @@ LOCKS := requirements
 ECOSYSTEM := $(if $(filter .venv,$(VENV)),.venvs/ecosystem,$(VENV)-ecosystem)
 export ECOSYSTEM_PYTHON := $(abspath $(ECOSYSTEM))/bin/python
 
+# MCP servers by others, which tests talk to, are programs with pins of their own.
+MCP_PEERS := $(if $(filter .venv,$(VENV)),.venvs/mcp-peers,$(VENV)-mcp-peers)
+export MCP_PEERS_BIN := $(abspath $(MCP_PEERS))/bin
+
 # Folders are listed too: their time changes when a file is added or removed.
 RUST_SOURCES := $(shell find rust -name target -prune -o -print) Cargo.toml $(wildcard Cargo.lock)
 PYTHON_SOURCES := $(shell find python startup -name __pycache__ -prune -o ! -name '*.so' -print)
@@ -39,6 +43,7 @@ install-with = $(call quietly,"$(1)" -m pip install --disable-pip-version-check 
 	could not install $(firstword $(2)): the reason is above; check the network and run the same command again)
 install = $(call install-with,$(BIN)/python,$(1))
 install-ecosystem = $(call install-with,$(ECOSYSTEM_PYTHON),$(1))
+install-mcp-peers = $(call install-with,$(MCP_PEERS_BIN)/python,$(1))
 # maturin refuses to choose between two environments, and compiles for the one named here.
 MATURIN = env -u CONDA_PREFIX VIRTUAL_ENV="$(abspath $(VENV))" PATH="$(BIN):$$PATH" "$(BIN)/maturin"
 CARGO = PYO3_PYTHON="$(BIN)/python" cargo
@@ -126,6 +131,13 @@ $(ECOSYSTEM)/.made/ferrogen: $(MADE)/extension $(ECOSYSTEM)/.made/packages
 	rm -rf "$$to"/ferrogen*; cp -R "$$from"/ferrogen*.pth "$$from"/ferrogen-*.dist-info "$$to"
 	@touch $@
 
+$(MCP_PEERS)/.made/packages: $(LOCKS)/mcp-peers.txt | $(MADE)/venv
+	@echo "making $(MCP_PEERS)"
+	@mkdir -p $(@D)
+	@$(call quietly,"$(BIN)/python" -m venv "$(MCP_PEERS)",could not make $(MCP_PEERS): the reason is above)
+	@$(call install-mcp-peers,$(LOCKS)/mcp-peers.txt)
+	@touch $@
+
 # ---- what people run
 
 .PHONY: demo
@@ -145,7 +157,7 @@ WORKERS ?= 2
 PYTEST = env -u PYTHONDONTWRITEBYTECODE "$(BIN)/python" -m pytest
 
 .PHONY: test-python
-test-python: $(MADE)/development $(ECOSYSTEM)/.made/ferrogen ## run the Python tests on WORKERS=2, or as ARGS say in one process
+test-python: $(MADE)/development $(ECOSYSTEM)/.made/ferrogen $(MCP_PEERS)/.made/packages ## run the Python tests on WORKERS=2, or as ARGS say in one process
 ifeq ($(strip $(ARGS)),)
 	$(PYTEST) --numprocesses=$(WORKERS) --dist=worksteal
 else

@@ -30,6 +30,7 @@ from ferrogen import (
 )
 from ferrogen._runtime import calls, lifetime
 from ferrogen.models import anthropic, batch, middleware, ollama, openai
+from ferrogen.tools import mcp
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [*sorted((ROOT / "python" / "ferrogen").rglob("*.py*")), ROOT / "README.md"]
@@ -100,6 +101,7 @@ def examples() -> Iterator[Any]:
         *documented(openai),
         *documented(testing),
         *documented(tools),
+        *documented(mcp),
         *documented(tool_agent),
         *documented(utils),
         *documented(code_executor),

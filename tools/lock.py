@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER = Path("requirements")
@@ -14,8 +16,11 @@ SOURCES = {
     "wheel": ["requirements/wheel.in"],
     "ecosystem": ["pyproject.toml", "requirements/ecosystem.in"],
     "ecosystem-studio": ["requirements/ecosystem-studio.in", "--no-deps"],
+    "mcp-peers": ["requirements/mcp-peers.in"],
     "lock": ["requirements/lock.in"],
 }
+# What an environment has in another version on purpose.
+OWN_VERSIONS = {"ecosystem": {"mcp"}}
 # Where packages come from is the machine's affair: no address is written.
 OPTIONS = [
     *("--universal", "--python-version", "3.10", "--generate-hashes"),
@@ -25,10 +30,25 @@ OPTIONS = [
 
 def resolve(name: str, extra: list[str]) -> None:
     """Writes requirements/NAME.txt."""
-    constraints = [] if name == "dev" else ["--constraint", str(FOLDER / "dev.txt")]
     output = ["--output-file", str(FOLDER / f"{name}.txt")]
     command = [sys.executable, "-m", "uv", "pip", "compile"]
-    subprocess.run([*command, *SOURCES[name], *OPTIONS, *constraints, *output, *extra], check=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        if name != "dev":
+            file.write("".join(versions(OWN_VERSIONS.get(name, set()))))
+            file.flush()
+        constraints = ["--constraint", file.name]
+        subprocess.run(
+            [*command, *SOURCES[name], *OPTIONS, *constraints, *output, *extra], check=True
+        )
+
+
+def versions(without: set[str]) -> Iterator[str]:
+    """Yields the versions in dev.txt, without those of some packages."""
+    for line in (FOLDER / "dev.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith((" ", "#")):
+            requirement = line.removesuffix("\\").strip()
+            if requirement.partition("==")[0] not in without:
+                yield f"{requirement}\n"
 
 
 if __name__ == "__main__":

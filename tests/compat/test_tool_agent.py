@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from .argument_errors import as_ours
 from .harness import same, submodule
 
 
@@ -64,7 +65,7 @@ def test_a_call_returns_or_fails_the_same(name, arguments):
             record(result.model_dump())
         await runtime.stop_when_idle()
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 def test_a_call_is_cancelled_by_its_token():
@@ -83,7 +84,7 @@ def test_a_call_is_cancelled_by_its_token():
         token.cancel()
         await record.outcome("call", sending, words=False)
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 def make_client(core, responses, record):
@@ -142,7 +143,7 @@ def test_a_model_calls_tools_until_it_responds(responses, described):
             record.raised("loop", error)
         await runtime.stop_when_idle()
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 def test_a_caller_may_be_an_agent():
@@ -164,4 +165,4 @@ def test_a_caller_may_be_an_agent():
         record(await runtime.send_message(Question("1 + 3?"), core.AgentId("solver", "k")))
         await runtime.stop_when_idle()
 
-    same(scenario)
+    same(scenario, as_ours)

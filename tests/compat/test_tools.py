@@ -17,6 +17,7 @@ from pydantic import BaseModel
 import ferrogen
 from ferrogen.tools import allow_source_text
 
+from .argument_errors import as_ours
 from .harness import same, submodule
 from .observers import RecordedSpans
 
@@ -103,7 +104,7 @@ def test_a_function_is_described_and_called_the_same(function, arguments):
             record(value, tool.return_value_as_string(value))
         record(await tool.save_state_json(), await tool.load_state_json({}))
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 def test_a_tool_may_have_another_name_and_be_strict():
@@ -115,7 +116,7 @@ def test_a_tool_may_have_another_name_and_be_strict():
         partial = tools.FunctionTool(functools.partial(plain, 1), "d", "other")
         record(partial.name, partial.args_type().__name__)
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 def test_a_function_that_takes_the_token_gets_it_and_the_model_does_not_see_it():
@@ -131,7 +132,7 @@ def test_a_function_that_takes_the_token_gets_it_and_the_model_does_not_see_it()
             token = core.CancellationToken()
             record(tool.schema, await tool.run_json({"a": 1}, token))
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 def test_cancelling_frees_the_caller_of_a_synchronous_tool():
@@ -151,7 +152,7 @@ def test_cancelling_frees_the_caller_of_a_synchronous_tool():
         await record.outcome("call", call)
         release.set()
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 def test_a_synchronous_tool_with_the_token_ends_as_it_sees_fit():
@@ -172,7 +173,7 @@ def test_a_synchronous_tool_with_the_token_ends_as_it_sees_fit():
         token.cancel()
         await record.outcome("call", call)
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 def test_a_call_is_logged_with_its_raw_arguments_when_it_went_well():
@@ -197,7 +198,7 @@ def test_a_call_is_logged_with_its_raw_arguments_when_it_went_well():
             logger.setLevel(logging.NOTSET)
         record("end")
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 def make_tools(core):
@@ -272,7 +273,7 @@ def test_a_stream_ends_with_the_result(end):
             record(isinstance(error, expected), str(error))
         record(isinstance(counter, submodule(core, "tools").StreamTool))
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 def test_which_objects_are_tools():
@@ -284,7 +285,7 @@ def test_which_objects_are_tools():
             record(isinstance(tool, tools.StreamTool), core.is_component_instance(tool))
         record.call("abstract", lambda: tools.BaseTool(Place, Place, "n", "d"))
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 def shout(words: str, times: int = 2) -> str:
@@ -385,4 +386,4 @@ def test_a_call_is_a_span_with_its_error(spans):
             span["attributes"].pop("gen_ai.provider.name", None)
             record({key: span[key] for key in ("name", "kind", "attributes", "status", "scope")})
 
-    assert len(same(scenario).entries) == 5
+    assert len(same(scenario, as_ours).entries) == 5

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 import ferrogen
 from ferrogen.tools import allow_source_text
 
+from .argument_errors import as_ours
 from .harness import same, submodule
 
 
@@ -82,7 +83,7 @@ def test_tools_are_listed_under_their_names_or_those_of_their_overrides():
             record(await workbench.list_tools())
             record(workbench._override_name_to_original)  # programs in the field look at it
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_names_that_would_stand_for_two_tools_are_refused(names):
         overrides = {own: tools.ToolOverride(name=name) for own, name in names.items()}
         record.call("made", lambda: tools.StaticWorkbench(make_tools(core), overrides))
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 CALLS = [
@@ -127,7 +128,7 @@ def test_a_call_has_the_same_result(kind, name, arguments):
             record(result.model_dump(), result.to_text())
             await workbench.reset()
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_a_stream_has_the_same_parts(name, arguments):
         async for part in workbench.call_tool_stream(name, arguments, core.CancellationToken()):
             record(type(part).__name__, part.model_dump())
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 @pytest.mark.parametrize("fails_after", [0, 1, 2])
@@ -150,7 +151,7 @@ def test_a_stream_that_fails_shows_what_came_before(fails_after):
         async for part in workbench.call_tool_stream("counter", {"number": 5}):
             record(type(part).__name__, part.model_dump())
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 def test_the_states_of_the_tools_are_saved_and_loaded():
@@ -168,7 +169,7 @@ def test_the_states_of_the_tools_are_saved_and_loaded():
         record(other.calls)
         await record.outcome("wrong", twin.load_state({"type": "other"}), words=False)
 
-    same(scenario)
+    same(scenario, as_ours)
 
 
 PAIRS = [(autogen_core, ferrogen), (ferrogen, autogen_core), (ferrogen, ferrogen)]
@@ -200,4 +201,4 @@ def test_which_objects_are_workbenches():
             record(core.is_component_class(kind), kind.component_type)
         record.call("abstract", tools.Workbench)
 
-    same(scenario)
+    same(scenario, as_ours)

@@ -96,3 +96,28 @@ def test_a_loop_can_be_limited():
         await runtime.stop_when_idle()
 
     assert play(OURS, scenario).entries == [("loop", "raised RuntimeError")]
+
+
+def test_any_failed_call_is_a_result():
+    async def scenario(core, record):
+        class Moody(core.RoutedAgent):
+            @core.message_handler
+            async def call(self, message: core.FunctionCall, ctx: core.MessageContext) -> submodule(
+                core, "models"
+            ).FunctionExecutionResult:
+                raise ConnectionError("no network")
+
+        runtime = core.SingleThreadedAgentRuntime()
+        await Moody.register(runtime, "moody", lambda: Moody("d"))
+        runtime.start()
+        client = make_client(core, [[("add", {})], "sorry"], lambda _facts: None)
+        try:
+            messages = await submodule(core, "tool_agent").tool_agent_caller_loop(
+                runtime, core.AgentId("moody", "default"), client, [], []
+            )
+            record([result.content for result in messages[1].content])
+        except ConnectionError as error:
+            record("raised", str(error))
+        await runtime.stop_when_idle()
+
+    assert both(scenario) == ([["raised", "no network"]], [["Error: no network"]])

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import autogen_core.tools
 import pytest
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from tests.compat.harness import both, submodule
 from tests.tools import deferred_types
 
@@ -213,3 +213,25 @@ async def test_a_tool_can_run_without_a_token():
     with pytest.raises(TypeError, match="cancellation_token"):
         autogen_core.tools.FunctionTool(helper, "d").run_json({"n": 1})
     assert await ferrogen.tools.FunctionTool(helper, "d").run_json({"n": 1}) == 1
+
+
+class Basket(BaseModel):
+    prices: list[int]
+
+
+def test_wrong_arguments_are_told_by_their_path():
+    def buy(basket: Basket) -> None: ...
+
+    async def scenario(core, record):
+        tool = submodule(core, "tools").FunctionTool(buy, "d")
+        try:
+            await tool.run_json({"basket": {"prices": [1, "x"]}}, core.CancellationToken())
+        except ValidationError as error:
+            record(str(error).splitlines()[0], error.errors()[0]["loc"])
+
+    place = ["basket", "prices", 1]
+    fault = "Input should be a valid integer, unable to parse string as an integer"
+    assert both(scenario) == (
+        [["1 validation error for buyargs", place]],
+        [[f"basket.prices[1]: {fault}", place]],
+    )

@@ -27,6 +27,10 @@ from ferrogen.tools import allow_source_text, tool_call_cancelled
 WORD = contextvars.ContextVar("word", default="none")
 
 
+def at_module_level() -> int:
+    return 1
+
+
 def config(source, **changes):
     return {
         "provider": "autogen_core.tools.FunctionTool",
@@ -351,3 +355,28 @@ def test_the_span_of_a_stream_is_not_its_consumers(monkeypatch):
     upstream, ours = both(scenario)
     assert upstream == [["tool", True], ["consumer", True]]
     assert ours == [["tool", True], ["consumer", False]]
+
+
+def test_a_parameter_can_get_the_context_of_the_call():
+    def look(context: ferrogen.tools.ToolContext) -> object:
+        return context.call_id
+
+    made = ferrogen.tools.FunctionTool(look, "d")
+    assert made.schema["parameters"]["properties"] == {}
+    assert asyncio.run(made.run_json({}, call_id="c")) == "c"
+
+
+def test_a_function_can_run_in_a_process():
+    with pytest.raises(TypeError, match="isolation"):
+        autogen_core.tools.FunctionTool(at_module_level, "d", isolation="process")
+    made = ferrogen.tools.FunctionTool(at_module_level, "d", isolation="process")
+    assert made.dump_component().config["isolation"] == "process"
+
+
+async def test_a_guard_refuses_calls():
+    tool = ferrogen.tools.FunctionTool(at_module_level, "d")
+    with ferrogen.tools.Guard(ferrogen.tools.Deny.tools("*", reason="not today")):
+        with pytest.raises(ferrogen.tools.ToolDeniedError, match="not today"):
+            await tool.run_json({})
+        result = await ferrogen.tools.StaticWorkbench([tool]).call_tool("at_module_level")
+    assert result.is_error

@@ -4,8 +4,16 @@ import asyncio
 
 import pytest
 
-from ferrogen import AgentId, CancellationToken, FunctionCall, SingleThreadedAgentRuntime
-from ferrogen.models import CreateResult, RequestUsage
+from ferrogen import (
+    AgentId,
+    CancellationToken,
+    FunctionCall,
+    MessageContext,
+    RoutedAgent,
+    SingleThreadedAgentRuntime,
+    message_handler,
+)
+from ferrogen.models import CreateResult, FunctionExecutionResult, RequestUsage
 from ferrogen.tool_agent import MaxTurnsExceededError, ToolAgent, tool_agent_caller_loop
 from ferrogen.tools import FunctionTool
 
@@ -68,6 +76,30 @@ async def test_the_calls_of_one_response_run_concurrently(runtime):
 async def test_an_agent_that_is_not_there_is_an_error_of_the_loop(runtime):
     with pytest.raises(LookupError, match="Recipient not found"):
         await tool_agent_caller_loop(runtime, AGENT, Client(["any"]), [], [])
+
+
+class Moody(RoutedAgent):
+    """A tool agent that fails in ways of its own."""
+
+    @message_handler
+    async def call(self, message: FunctionCall, ctx: MessageContext) -> FunctionExecutionResult:
+        if message.name == "fails":
+            raise ConnectionError("no network")
+        return FunctionExecutionResult(
+            content="fine", call_id=message.id, is_error=False, name=message.name
+        )
+
+
+async def test_one_failing_call_does_not_abort_the_others(runtime):
+    await Moody.register(runtime, AGENT.type, lambda: Moody("d"))
+    client = Client(["works", "fails", "works"], "done")
+    messages = await tool_agent_caller_loop(runtime, AGENT, client, [], [])
+    results = [(each.call_id, each.content, each.is_error) for each in messages[1].content]
+    assert results == [
+        ("0", "fine", False),
+        ("1", "Error: no network", True),
+        ("2", "fine", False),
+    ]
 
 
 async def test_the_token_reaches_the_model_and_the_tool(runtime):

@@ -184,3 +184,11 @@ def test_a_tool_of_the_program_itself_can_be_killable(tmp_path):
         [sys.executable, "-W", "error", str(program)], capture_output=True, text=True, check=True
     )
     assert done.stdout == "True\n"
+
+
+async def test_isolation_says_where_a_function_runs():
+    import os
+
+    here = await FunctionTool(os.getpid, "d").run_json({})
+    elsewhere = await FunctionTool(os.getpid, "d", isolation="process").run_json({})
+    assert here == os.getpid() != elsewhere

@@ -13,6 +13,8 @@ CHAIN_CONTEXT: ContextVar[Chain | None] = ContextVar("CHAIN_CONTEXT")
 # The inboxes of the runtime whose handler runs.
 INBOXES_CONTEXT: ContextVar[Any] = ContextVar("INBOXES_CONTEXT")
 HANDLER_ATTEMPT: ContextVar[int] = ContextVar("HANDLER_ATTEMPT", default=1)
+CONVERSATION: ContextVar[str] = ContextVar("ferrogen_conversation")
+"""The name that `ferrogen.models.usage.conversation` gives to the current conversation."""
 
 
 class MessageHandlerContext:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ferrogen._core import Engine
 from ferrogen._messaging.handler_context import INBOXES_CONTEXT
@@ -17,6 +17,9 @@ from .log import log
 from .loop_binding import LoopBinding
 from .observer import Observer
 from .steering import Inboxes
+
+if TYPE_CHECKING:
+    from ferrogen.tools.guarding.guard import Guard
 
 __all__ = ["Lifecycle"]
 
@@ -37,6 +40,8 @@ class Lifecycle:
 
     engine: Engine
     inboxes: Inboxes
+    tool_guard: Guard | None = None
+    """Guards the calls of tools in handlers."""
 
     def __init__(
         self, observer: Observer, kept: set[asyncio.Task[None]], *, raise_unhandled: bool
@@ -126,6 +131,10 @@ class Lifecycle:
         """The context of the runtime, of which handlers get copies."""
         context = copy_context()
         _ = context.run(INBOXES_CONTEXT.set, self.inboxes)
+        if self.tool_guard is not None:
+            from ferrogen.tools.guarding.scopes import RUNTIME
+
+            _ = context.run(RUNTIME.set, (self.tool_guard,))
         self._observer.runtime_context = context
         return context
 

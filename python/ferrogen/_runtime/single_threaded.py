@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from opentelemetry.trace import TracerProvider
 
@@ -51,6 +51,9 @@ from .steering import Inboxes, Steering
 from .subscription_handle import SubscriptionHandle
 from .supervisor import Supervisor
 
+if TYPE_CHECKING:
+    from ferrogen.tools.guarding.guard import Guard
+
 __all__ = ["SingleThreadedAgentRuntime"]
 
 RegisteredT = TypeVar("RegisteredT", bound=Agent)
@@ -83,6 +86,7 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
             `StateStore`. Without one it is lost.
         stats: Whether `stats` has waiting and handling times ("full"), or counts only ("counts"),
             which is a little cheaper for each message.
+        tool_guard: A `ferrogen.tools.Guard` that every call of a tool in a handler passes.
 
     Raises:
         ValueError: `state_store` is not a `StateStore`, or `dead_letter_capacity` or `max_hops` is
@@ -141,6 +145,7 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
         max_hops: int | None = None,
         state_store: StateStore | None = None,
         stats: Literal["full", "counts"] = "full",
+        tool_guard: Guard | None = None,
     ) -> None:
         if max_hops is not None:
             check_count("max_hops", max_hops)
@@ -159,6 +164,7 @@ class SingleThreadedAgentRuntime(AgentAccess, Calls, Lifetime, Introspection, St
         self._agents = AgentTable(self)
         observer = Observer(self._serialization, tracing)
         self._lifecycle = Lifecycle(observer, kept, raise_unhandled=not ignore_unhandled_exceptions)
+        self._lifecycle.tool_guard = tool_guard
         self._scheduler = Scheduler(lambda: observer.runtime_context)
         self._lifecycle.end_callbacks.append(self._scheduler.cancel_all)
         self._states = AgentStates(checked_store(state_store), self._agents.is_registered)

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from ferrogen.cli.audit import audit
 from ferrogen.cli.chat import chat
 from ferrogen.cli.check_component import check_component
 from ferrogen.cli.graph import graph
+from ferrogen.cli.mcp import mcp
 from ferrogen.cli.models import models
 from ferrogen.cli.run import run
 from ferrogen.cli.top import top
@@ -29,6 +31,8 @@ app.command()(chat)
 app.command()(check_component)
 app.command()(graph)
 app.command()(top)
+app.add_typer(audit)
+app.add_typer(mcp)
 
 
 @app.callback()

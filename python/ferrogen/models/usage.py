@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 
 from ferrogen._core import AgentId
-from ferrogen._messaging.handler_context import MESSAGE_HANDLER_CONTEXT
+from ferrogen._messaging.handler_context import CONVERSATION, MESSAGE_HANDLER_CONTEXT
 from ferrogen.models.results import RequestUsage
-
-_conversation: ContextVar[str] = ContextVar("ferrogen_conversation")
 
 
 @dataclass
@@ -94,11 +91,11 @@ def conversation(name: str) -> Iterator[None]:
         assert ledger.of_conversation("support-17").completion_tokens == 30
         ```
     """
-    token = _conversation.set(name)
+    token = CONVERSATION.set(name)
     try:
         yield
     finally:
-        _conversation.reset(token)
+        CONVERSATION.reset(token)
 
 
 class UsageLedger:
@@ -178,7 +175,7 @@ class UsageLedger:
             return
         self._actual += usage
         agent = agent or MESSAGE_HANDLER_CONTEXT.get(None)
-        talk = _conversation.get(None)
+        talk = CONVERSATION.get(None)
         if agent is not None:
             self._add(self._agents, str(agent), usage)
             talk = talk or agent.key

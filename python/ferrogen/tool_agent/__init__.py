@@ -1,4 +1,4 @@
-"""The tool agent, its exceptions, and the caller loop."""
+"""The tool agent, its exceptions, the caller loop, and calls of one response."""
 
 from .agent import ToolAgent
 from .caller_loop import tool_agent_caller_loop
@@ -9,6 +9,7 @@ from .exceptions import (
     ToolExecutionException,
     ToolNotFoundException,
 )
+from .workbench_calls import call_tools
 
 __all__ = [
     "InvalidToolArgumentsException",
@@ -17,5 +18,6 @@ __all__ = [
     "ToolException",
     "ToolExecutionException",
     "ToolNotFoundException",
+    "call_tools",
     "tool_agent_caller_loop",
 ]

@@ -14,6 +14,9 @@ from ferrogen.tool_agent.exceptions import (
     ToolExecutionException,
     ToolNotFoundException,
 )
+from ferrogen.tools.context import ORIGIN, Origin
+from ferrogen.tools.guarding import scopes
+from ferrogen.tools.guarding.wrapping import run_tool
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.results import sendable
 
@@ -93,12 +96,16 @@ class ToolAgent(RoutedAgent):
             raise InvalidToolArgumentsException(
                 message.id, f"Error: Invalid arguments: {message.arguments}", message.name
             ) from error
+        origin = ORIGIN.set(Origin(ctx.sender, ctx.topic_id))
         try:
-            value = await tool.run_json(parsed, ctx.cancellation_token, call_id=message.id)
+            with scopes.carried(message):
+                value = await run_tool(tool, parsed, ctx.cancellation_token, message.id)
             content = tool.return_value_as_string(value)
         except Exception as error:
             content = sendable(f"Error: {error}")
             raise ToolExecutionException(message.id, content, message.name) from error
+        finally:
+            ORIGIN.reset(origin)
         return FunctionExecutionResult(
             content=content, call_id=message.id, is_error=False, name=message.name
         )

@@ -9,6 +9,11 @@ from ferrogen._agents.base import BaseAgent
 from ferrogen._core import AgentId, CancellationToken
 from ferrogen._messaging.function_call import FunctionCall
 from ferrogen._runtime.protocol import AgentRuntime
+from ferrogen.exceptions import (
+    CantHandleException,
+    MessageDroppedException,
+    UndeliverableException,
+)
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.messages import (
     AssistantMessage,
@@ -18,8 +23,13 @@ from ferrogen.models.messages import (
 )
 from ferrogen.models.results import CreateResult
 from ferrogen.tool_agent.exceptions import MaxTurnsExceededError, ToolException
+from ferrogen.tools.guarding import scopes
 from ferrogen.tools.protocol import Tool
+from ferrogen.tools.results import sendable
 from ferrogen.tools.schema import ToolSchema
+
+# Errors of the program, which no model can correct.
+_NOT_A_CALL = (UndeliverableException, CantHandleException, MessageDroppedException)
 
 # ruff: noqa: UP006 - annotations are part of the surface that is compared
 
@@ -38,7 +48,8 @@ async def tool_agent_caller_loop(
     """Call a model and the tools that it calls, until it responds without calls.
 
     The calls of one response run concurrently; their results are in the order of the calls. The
-    text of a `ToolException` goes to the model as the result of the call.
+    text of the error of a call that fails goes to the model as its result, and does not affect the
+    others.
 
     Args:
         caller: The sender of the calls.
@@ -58,7 +69,9 @@ async def tool_agent_caller_loop(
         MaxTurnsExceededError: The last response has calls. They were not made; the error has the
             messages up to it.
         ValueError: ``max_turns`` is not positive.
-        Exception: The model client failed, or a call did other than with a `ToolException`.
+        UndeliverableException: A call could not be delivered, or the agent takes no calls: a
+            `CantHandleException`.
+        Exception: The model client failed.
 
     Example:
         ```python
@@ -108,14 +121,16 @@ async def tool_agent_caller_loop(
                 " continue from the messages of this error",
                 messages=added,
             )
-        outcomes = await asyncio.gather(
-            *(
-                caller.send_message(call, tool_agent_id, cancellation_token=cancellation_token)
-                for call in calls
-            ),
-            return_exceptions=True,
-        )
-        added.append(FunctionExecutionResultMessage(content=[_result(each) for each in outcomes]))
+        with scopes.carry(*calls):
+            outcomes = await asyncio.gather(
+                *(
+                    caller.send_message(call, tool_agent_id, cancellation_token=cancellation_token)
+                    for call in calls
+                ),
+                return_exceptions=True,
+            )
+        results = [_result(call, each) for call, each in zip(calls, outcomes, strict=True)]
+        added.append(FunctionExecutionResultMessage(content=results))
     return added
 
 
@@ -123,11 +138,20 @@ def _calls_of(response: CreateResult) -> list[FunctionCall]:
     return response.content if isinstance(response.content, list) else []
 
 
-def _result(outcome: FunctionExecutionResult | BaseException) -> FunctionExecutionResult:
+def _result(
+    call: FunctionCall, outcome: FunctionExecutionResult | BaseException
+) -> FunctionExecutionResult:
     if isinstance(outcome, ToolException):
         return FunctionExecutionResult(
             content=str(outcome), call_id=outcome.call_id, is_error=True, name=outcome.name
         )
-    if isinstance(outcome, BaseException):
+    if isinstance(outcome, _NOT_A_CALL) or not isinstance(
+        outcome, (Exception, FunctionExecutionResult)
+    ):
         raise outcome
+    if isinstance(outcome, Exception):
+        content = sendable(f"Error: {str(outcome) or type(outcome).__name__}")
+        return FunctionExecutionResult(
+            content=content, call_id=call.id, is_error=True, name=call.name
+        )
     return outcome

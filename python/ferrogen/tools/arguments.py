@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 from ferrogen._core import CancellationToken
 from ferrogen._json_schema.fields import field_name, model_with_extras
 from ferrogen.exceptions import ToolSchemaError
+from ferrogen.tools.context import ToolContext, is_context
 from ferrogen.tools.descriptions import annotated, split_description
 
 CANCELLATION = "cancellation_token"
@@ -41,6 +42,8 @@ class _Argument:
     by_position: bool = False
     if_set: bool = False
     """Whether it is left out unless the model gives it."""
+    is_context: bool = False
+    """Whether it is the context of the call, which models do not see."""
     description: str | None = None
     """The description, if there is none in the signature."""
 
@@ -70,7 +73,9 @@ class Arguments:
                 continue
             if parameter.annotation is inspect.Parameter.empty:
                 raise ToolSchemaError(f"No annotation for parameter {parameter.name!r}")
-            if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            if is_context(parameter.annotation):
+                self._arguments.append(_context(parameter))
+            elif parameter.kind is not inspect.Parameter.VAR_KEYWORD:
                 self._arguments.append(_argument(parameter, taken))
             elif get_origin(parameter.annotation) in _UNPACK:
                 self._arguments += _unpacked(parameter, taken)
@@ -78,21 +83,41 @@ class Arguments:
                 extra = parameter.annotation
         for argument in self._arguments:
             argument.description = described.get(argument.name)
-        self.model: type[BaseModel] = _build(name, self._arguments, extra)
+        self.takes_context = any(argument.is_context for argument in self._arguments)
+        """Whether the function takes the context of the call."""
+        shown = [argument for argument in self._arguments if not argument.is_context]
+        self.model: type[BaseModel] = _build(name, shown, extra)
 
-    def of(self, args: BaseModel, token: CancellationToken) -> tuple[list[Any], dict[str, Any]]:
+    def given(self, args: BaseModel) -> set[str]:
+        """Return the names of the arguments that were given."""
+        return {
+            argument.name for argument in self._arguments if argument.field in args.model_fields_set
+        }
+
+    def unset(self, args: BaseModel) -> set[str]:
+        """Return the fields of arguments that were not given, and whose default cannot be shown."""
+        return {
+            argument.field
+            for argument in self._arguments
+            if argument.if_set and argument.field not in args.model_fields_set
+        }
+
+    def of(
+        self, args: BaseModel, token: CancellationToken, context: ToolContext | None
+    ) -> tuple[list[Any], dict[str, Any]]:
         """List what the function is called with, by position and by name.
 
         Args:
             args: Validated arguments.
             token: The argument ``cancellation_token``, if the function takes it.
+            context: The context of the call, if the function takes it.
         """
         by_position: list[Any] = []
         by_name: dict[str, Any] = dict(args.model_extra or {})
         for argument in self._arguments:
             if argument.if_set and argument.field not in args.model_fields_set:
                 continue
-            value = getattr(args, argument.field, _MISSING)
+            value = context if argument.is_context else getattr(args, argument.field, _MISSING)
             if value is _MISSING:
                 continue
             if argument.by_position:
@@ -117,6 +142,17 @@ def _argument(parameter: inspect.Parameter, taken: set[str]) -> _Argument:
         # The function knows such a default; a schema cannot show it.
         if_set=given and not by_position and not _can_be_shown(default),
     )
+
+
+def _context(parameter: inspect.Parameter) -> _Argument:
+    if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+        raise ToolSchemaError(
+            f"parameter **{parameter.name} is annotated as a ToolContext, of which a call has one;"
+            " write it without the stars"
+        )
+    by_position = parameter.kind is inspect.Parameter.POSITIONAL_ONLY
+    name, kind = parameter.name, parameter.annotation
+    return _Argument(name, name, kind, None, by_position=by_position, is_context=True)
 
 
 def _unpacked(parameter: inspect.Parameter, taken: set[str]) -> Iterator[_Argument]:

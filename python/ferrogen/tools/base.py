@@ -1,11 +1,13 @@
 """The base of tools: arguments checked by pydantic, a span and an event for each call."""
 
 import asyncio
+import functools
+import inspect
 import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
@@ -16,11 +18,20 @@ from ferrogen._telemetry.genai import trace_tool_span
 from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME
 from ferrogen.exceptions import ToolCancelledError
 from ferrogen.logging import ToolCallEvent
+from ferrogen.tools.argument_errors import validated
 from ferrogen.tools.cancellation import is_being_cancelled
+from ferrogen.tools.context import ToolContext, context_parameter
 from ferrogen.tools.function_signature import normalize_annotated_type
+from ferrogen.tools.guarding import scopes
+from ferrogen.tools.guarding.wrapping import guarded_run
+from ferrogen.tools.jsonable import jsonable
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.results import sendable
 from ferrogen.tools.schema import ToolSchema, parameters_of
+
+if TYPE_CHECKING:
+    from ferrogen.tools.guarding.guard import Guard
+    from ferrogen.tools.guarding.passing import GuardedCall
 
 ArgsT = TypeVar("ArgsT", bound=BaseModel, contravariant=True)  # noqa: PLC0105 - upstream's name
 ReturnT = TypeVar("ReturnT", covariant=True)  # noqa: PLC0105 - upstream's name
@@ -69,6 +80,15 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
     __module__ = "ferrogen.tools"
 
     component_type = "tool"
+
+    _tool_guards: "tuple[Guard, ...]" = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let the calls of a ``run_json`` of its own pass the guards, in every subclass."""
+        super().__init_subclass__(**options)
+        own = vars(cls).get("run_json")
+        if inspect.iscoroutinefunction(own):
+            cls.run_json = guarded_run(own)  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -134,6 +154,8 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
     async def run(self, args: ArgsT, cancellation_token: CancellationToken) -> ReturnT:
         """Do what the tool is for.
 
+        An implementation can have one more parameter, annotated as a `ToolContext`.
+
         Args:
             args: The arguments, checked.
             cancellation_token: Cancelled when the result is not needed any more.
@@ -156,20 +178,57 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
             What `run` returned.
 
         Raises:
-            pydantic.ValidationError: The arguments do not fit.
+            ToolArgumentsError: The arguments do not fit (it is a ``pydantic.ValidationError``).
+            ToolRefusedError: A `Guard` did not let the call pass.
             ToolCancelledError: The tool was cancelled by itself, not by the token or the caller
                 (on CPython 3.10: ``asyncio.CancelledError``, unless the tool is a function).
         """
         token = CancellationToken() if cancellation_token is None else cancellation_token
+        call = self._guarded(args, token, call_id) if scopes.in_use else None
+        if call is None:
+            return await self._traced(args, token, call_id)
+        return await call.run(lambda changed: self._traced(changed, token, call_id))
+
+    def _guarded(
+        self, args: Mapping[str, Any], token: CancellationToken, call_id: str | None
+    ) -> "GuardedCall | None":
+        """Return the call with its guards, if it has to pass some."""
+        from ferrogen.tools.guarding.passing import guarded_call
+
+        def check(changes: Mapping[str, Any]) -> Mapping[str, Any]:
+            return self._shown(validated(self._args_type, {**args, **changes} if changes else args))
+
+        return guarded_call(self._tool_guards, self._name, call_id, token, args, check)
+
+    def _shown(self, args: BaseModel) -> dict[str, Any]:
+        """Return validated arguments as the rules of guards see them."""
+        return jsonable(args)
+
+    async def _traced(
+        self, args: Mapping[str, Any], token: CancellationToken, call_id: str | None
+    ) -> Any:
+        """Validate the arguments and run the tool, in a span."""
         with trace_tool_span(self._name, tool_description=self._description, tool_call_id=call_id):
             try:
-                value = await self.run(self._args_type.model_validate(args), token)
+                value = await self._invoke(validated(self._args_type, args), token, call_id)
             except asyncio.CancelledError as error:
                 if token.is_cancelled() or is_being_cancelled():
                     raise
                 raise ToolCancelledError("the call was cancelled: by the tool itself") from error
         self._log_call(args, value)
         return value
+
+    async def _invoke(self, args: Any, token: CancellationToken, call_id: str | None) -> Any:
+        """Call `run`, with the context of the call if it has a parameter for that."""
+        parameter = _context_parameter(type(self))
+        if parameter is None:
+            return await self.run(args, token)
+        context = ToolContext.of_call(self._name, call_id, token, None)
+        try:
+            return await self.run(args, token, **{parameter: context})
+        except asyncio.CancelledError:
+            context.give_up()
+            raise
 
     async def save_state_json(self) -> Mapping[str, Any]:
         """Return the state, which is empty unless a subclass has one."""
@@ -182,3 +241,8 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
         if _events.isEnabledFor(logging.INFO):  # B2
             result = self.return_value_as_string(value)
             _events.info(ToolCallEvent(tool_name=self.name, arguments=dict(args), result=result))
+
+
+@functools.cache
+def _context_parameter(kind: type[BaseTool[Any, Any]]) -> str | None:
+    return context_parameter(kind.run)

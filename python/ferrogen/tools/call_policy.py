@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from typing_extensions import TypedDict
@@ -12,10 +12,15 @@ from typing_extensions import TypedDict
 from ferrogen._components.cache_store import CacheStore
 from ferrogen._core import CancellationToken
 from ferrogen.exceptions import ToolCancelledError, ToolTimeoutError
+from ferrogen.tools.argument_errors import ToolArgumentsError
 from ferrogen.tools.cancellation import end_of, value_of
+from ferrogen.tools.guarding.errors import ToolRefusedError
 
 _MISSING: Any = object()
 _Loops = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
+
+
+Isolation = Literal["thread", "process"]
 
 
 class CallLimits(TypedDict, total=False):
@@ -26,6 +31,12 @@ class CallLimits(TypedDict, total=False):
     retry_delay: float
     concurrency: int | None
     cache: CacheStore[Any] | None
+
+
+class CallOptions(CallLimits, total=False):
+    """The arguments of a tool that limit its calls, and say where its function runs."""
+
+    isolation: Isolation
 
 
 @dataclass(frozen=True)
@@ -94,8 +105,8 @@ class CallPolicy:
         for attempt in range(self.retries):
             try:
                 return await self._timed(call)
-            except ToolCancelledError:
-                raise
+            except (ToolCancelledError, ToolRefusedError, ToolArgumentsError):
+                raise  # it would be the same again
             except Exception:  # noqa: BLE001 - the last attempt raises
                 delay = self.retry_delay * 2**attempt
             await value_of(asyncio.ensure_future(asyncio.sleep(delay)), token)

@@ -6,7 +6,7 @@ from typing import Any, overload
 from typing_extensions import Unpack
 
 from ferrogen.code_executor.imports import Import
-from ferrogen.tools.call_policy import CallLimits
+from ferrogen.tools.call_policy import CallOptions
 from ferrogen.tools.function_tool import FunctionTool
 
 
@@ -21,7 +21,7 @@ def tool(
     description: str | None = None,
     global_imports: Sequence[Import] = ...,
     strict: bool = ...,
-    **limits: Unpack[CallLimits],
+    **limits: Unpack[CallOptions],
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 
 
@@ -33,7 +33,7 @@ def tool(
     description: str | None = None,
     global_imports: Sequence[Import] = (),
     strict: bool = False,
-    **limits: Unpack[CallLimits],
+    **limits: Unpack[CallOptions],
 ) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     '''Make a `FunctionTool` of a function, as ``@tool`` or ``@tool(...)``.
 
@@ -45,7 +45,7 @@ def tool(
         global_imports: The imports that the function needs, for its config.
         strict: Whether the model service is asked to keep to the schema.
         **limits: As those of `FunctionTool`: ``timeout``, ``retries``, ``retry_delay``,
-            ``concurrency`` and ``cache``.
+            ``concurrency``, ``cache`` and ``isolation``.
 
     Raises:
         ToolSchemaError: A parameter cannot be described to a model, or there is no description.

@@ -3,17 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pydantic import BaseModel
 from typing_extensions import Unpack
 
-from ferrogen._core import CancellationToken
 from ferrogen.code_executor.imports import Import
-from ferrogen.exceptions import ToolProcessError
 from ferrogen.tools.call_policy import CallLimits
-from ferrogen.tools.function_signature import waits
 from ferrogen.tools.function_tool import FunctionTool
-from ferrogen.tools.process_call import check_picklable, run_in_process
-from ferrogen.tools.source_text import text_of
 
 
 class KillableFunctionTool(FunctionTool):
@@ -72,16 +66,9 @@ class KillableFunctionTool(FunctionTool):
         strict: bool = False,
         **limits: Unpack[CallLimits],
     ) -> None:
-        super().__init__(func, description, name, global_imports, strict, **limits)
-        if waits(func) or self._has_cancellation_support:
-            raise ToolProcessError(
-                f"the tool {self.name!r} cannot be killable: its function is a coroutine function,"
-                " which is cancelled without that, or takes a cancellation token, which cannot be"
-                " sent to a process"
-            )
-        self._in_process = text_of(func) or func
-        check_picklable(self._in_process)
+        super().__init__(
+            func, description, name, global_imports, strict, **limits, isolation="process"
+        )
 
-    async def _attempt(self, args: BaseModel, cancellation_token: CancellationToken) -> Any:
-        call = self._call(self._in_process, args, cancellation_token)
-        return await run_in_process(call, cancellation_token)
+    def _isolation_for_config(self) -> None:
+        return None  # the class says it

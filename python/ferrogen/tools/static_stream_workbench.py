@@ -39,6 +39,7 @@ class StaticStreamWorkbench(StaticWorkbench, StreamWorkbench):
     __module__ = "ferrogen.tools"
 
     component_provider_override = "autogen_core.tools.StaticStreamWorkbench"
+    _guards_at_tools = True
 
     async def call_tool_stream(
         self,

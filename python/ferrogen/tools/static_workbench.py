@@ -12,7 +12,9 @@ from ferrogen._components.model import ComponentModel
 from ferrogen._core import CancellationToken
 from ferrogen.tools.base import BaseTool
 from ferrogen.tools.cancellation import result_of
+from ferrogen.tools.guarding.wrapping import run_tool
 from ferrogen.tools.overriding import names_behind, overridden
+from ferrogen.tools.protocol import Tool
 from ferrogen.tools.results import TextResultContent, ToolResult, failed
 from ferrogen.tools.schema import ToolOverride, ToolSchema
 from ferrogen.tools.workbench import Workbench
@@ -71,6 +73,7 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
     __module__ = "ferrogen.tools"
 
     component_provider_override = "autogen_core.tools.StaticWorkbench"
+    _guards_at_tools = True
     component_config_schema = StaticWorkbenchConfig
 
     def __init__(
@@ -160,7 +163,7 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
         token: CancellationToken,
         call_id: str | None,
     ) -> Any:
-        run = asyncio.ensure_future(tool.run_json(arguments, token, call_id=call_id))
+        run = asyncio.ensure_future(run_tool(tool, arguments, token, call_id))
         return await result_of(run, token)
 
     def _to_config(self) -> StaticWorkbenchConfig:
@@ -172,7 +175,7 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
         return cls([BaseTool.load_component(tool) for tool in config.tools], config.tool_overrides)
 
 
-def to_result(name: str, tool: BaseTool[Any, Any], value: Any) -> ToolResult:
+def to_result(name: str, tool: Tool, value: Any) -> ToolResult:
     """Return the result of a call, or the error of its conversion to text."""
     try:
         text = tool.return_value_as_string(value)

@@ -1,5 +1,7 @@
 """The base of tools that show parts of a result before all of it."""
 
+import functools
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -12,7 +14,11 @@ from ferrogen._core import CancellationToken
 from ferrogen._telemetry.genai import trace_tool_span
 from ferrogen._telemetry.streams import traced_stream
 from ferrogen.exceptions import ToolStreamError
+from ferrogen.tools.argument_errors import validated
 from ferrogen.tools.base import ArgsT, BaseTool, ReturnT
+from ferrogen.tools.context import ToolContext, context_parameter
+from ferrogen.tools.guarding import scopes
+from ferrogen.tools.guarding.wrapping import guarded_stream
 from ferrogen.tools.protocol import StreamTool
 
 StreamT = TypeVar("StreamT", covariant=True)  # noqa: PLC0105 - upstream's name
@@ -69,6 +75,13 @@ class BaseStreamTool(
 
     component_type = "tool"
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let the calls of a ``run_json_stream`` of its own pass the guards."""
+        super().__init_subclass__(**options)
+        own = vars(cls).get("run_json_stream")
+        if inspect.isasyncgenfunction(own):
+            cls.run_json_stream = guarded_stream(own)  # type: ignore[method-assign]
+
     @abstractmethod
     def run_stream(
         self, args: ArgsT, cancellation_token: CancellationToken
@@ -94,15 +107,29 @@ class BaseStreamTool(
             call_id: The id that the model gave to the call, for the span.
 
         Raises:
-            pydantic.ValidationError: The arguments do not fit.
+            ToolArgumentsError: The arguments do not fit (it is a ``pydantic.ValidationError``).
+            ToolRefusedError: A `Guard` did not let the call pass.
             ToolStreamError: The stream yielded nothing, or ended with something else than a
                 result.
         """
+        token = CancellationToken() if cancellation_token is None else cancellation_token
+        call = self._guarded(args, token, call_id) if scopes.in_use else None
+        if call is None:
+            stream = self._traced_stream(args, token, call_id)
+        else:
+            stream = call.stream(lambda changed: self._traced_stream(changed, token, call_id))
+        # A caller that stops listening ends the tool's generator there and then.
+        async with aclosing(stream) as parts:
+            async for part in parts:
+                yield part
+
+    async def _traced_stream(
+        self, args: Mapping[str, Any], token: CancellationToken, call_id: str | None
+    ) -> AsyncGenerator[StreamT | ReturnT, None]:
+        """Validate the arguments and yield what `run_stream` yields, in a span."""
         last: StreamT | ReturnT | None = None
         span = trace_tool_span(self._name, tool_description=self._description, tool_call_id=call_id)
-        token = CancellationToken() if cancellation_token is None else cancellation_token
-        stream = traced_stream(span, self._checked(args, token))
-        # A caller that stops listening ends the tool's generator there and then.
+        stream = traced_stream(span, self._parts(args, token, call_id))
         async with aclosing(stream) as parts:
             async for last in parts:
                 yield last
@@ -119,10 +146,19 @@ class BaseStreamTool(
             )
         self._log_call(args, last)
 
-    async def _checked(
-        self, args: Mapping[str, Any], cancellation_token: CancellationToken
+    async def _parts(
+        self, args: Mapping[str, Any], token: CancellationToken, call_id: str | None
     ) -> AsyncGenerator[StreamT | ReturnT, None]:
-        checked = self._args_type.model_validate(args)
-        async with aclosing(self.run_stream(checked, cancellation_token)) as parts:
+        checked: Any = validated(self._args_type, args)
+        parameter = _context_parameter(type(self))
+        others: dict[str, Any] = {}
+        if parameter is not None:
+            others[parameter] = ToolContext.of_call(self._name, call_id, token, None)
+        async with aclosing(self.run_stream(checked, token, **others)) as parts:
             async for part in parts:
                 yield part
+
+
+@functools.cache
+def _context_parameter(kind: type[BaseStreamTool[Any, Any, Any]]) -> str | None:
+    return context_parameter(kind.run_stream)

@@ -6,7 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 from typing_extensions import Self
@@ -15,8 +15,12 @@ from ferrogen._components.component import ComponentBase
 from ferrogen._core import CancellationToken
 from ferrogen.exceptions import ToolCancelledError
 from ferrogen.tools.cancellation import is_being_cancelled
+from ferrogen.tools.guarding.workbenches import guarded_call_tool, guarded_call_tool_stream
 from ferrogen.tools.results import ToolResult, failed
 from ferrogen.tools.schema import ToolSchema
+
+if TYPE_CHECKING:
+    from ferrogen.tools.guarding.guard import Guard
 
 _CallTool = Callable[..., Coroutine[Any, Any, ToolResult]]
 
@@ -41,12 +45,23 @@ class Workbench(ABC, ComponentBase[BaseModel]):
 
     component_type = "workbench"
 
+    _tool_guards: "tuple[Guard, ...]" = ()
+    _guards_at_tools: ClassVar[bool] = False
+    """Set in the body of a class that does no more than to call tools, which ask the guards."""
+
     def __init_subclass__(cls, **options: Any) -> None:
-        """Make a call that its token cancels a result, in every subclass."""
+        """Make a cancelled or refused call a result, and let calls pass the guards."""
         super().__init_subclass__(**options)
         own = vars(cls).get("call_tool")
         if inspect.iscoroutinefunction(own):
-            cls.call_tool = _result_when_cancelled(own)  # type: ignore[method-assign]
+            guarded = guarded_call_tool(own, at_tools=cls._guards_at_tools)
+            cls.call_tool = _result_when_cancelled(guarded)  # type: ignore[method-assign]
+        stream = vars(cls).get("call_tool_stream")
+        if inspect.isasyncgenfunction(stream):
+            cls.call_tool_stream = guarded_call_tool_stream(  # type: ignore[attr-defined]
+                stream, at_tools=cls._guards_at_tools
+            )
+        cls._guards_at_tools = False
 
     @abstractmethod
     async def list_tools(self) -> list[ToolSchema]:
