@@ -1,16 +1,38 @@
 """Memories of agents."""
 
+from ferrogen.memory import filters
 from ferrogen.memory.content import MemoryContent
+from ferrogen.memory.embedders.embedder import Embedder
+from ferrogen.memory.embedders.hashing import HashingEmbedder
+from ferrogen.memory.items import MemoryItem, NewItem, Scope
 from ferrogen.memory.list_memory import ListMemory
 from ferrogen.memory.memory import Memory
 from ferrogen.memory.mime_types import MemoryMimeType
 from ferrogen.memory.results import MemoryQueryResult, UpdateContextResult
+from ferrogen.memory.retention import Deduplication, Quota
+from ferrogen.memory.search import SearchOptions, SearchResult
+from ferrogen.memory.sqlite.embedding import ReembeddingProgress
+from ferrogen.memory.sqlite.maintenance import MemoryStats
+from ferrogen.memory.sqlite.memory import SqliteMemory
 
 __all__ = [
+    "Deduplication",
+    "Embedder",
+    "HashingEmbedder",
     "ListMemory",
     "Memory",
     "MemoryContent",
+    "MemoryItem",
     "MemoryMimeType",
     "MemoryQueryResult",
+    "MemoryStats",
+    "NewItem",
+    "Quota",
+    "ReembeddingProgress",
+    "Scope",
+    "SearchOptions",
+    "SearchResult",
+    "SqliteMemory",
     "UpdateContextResult",
+    "filters",
 ]
