@@ -9,6 +9,7 @@ import typer
 from ferrogen.cli.chat import chat
 from ferrogen.cli.check_component import check_component
 from ferrogen.cli.graph import graph
+from ferrogen.cli.memory import memory
 from ferrogen.cli.models import models
 from ferrogen.cli.run import run
 from ferrogen.cli.top import top
@@ -29,6 +30,7 @@ app.command()(chat)
 app.command()(check_component)
 app.command()(graph)
 app.command()(top)
+app.add_typer(memory)
 
 
 @app.callback()
