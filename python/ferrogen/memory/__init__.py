@@ -2,8 +2,11 @@
 
 from ferrogen.memory import filters
 from ferrogen.memory.content import MemoryContent
+from ferrogen.memory.embedders.bert import BertEmbedder
 from ferrogen.memory.embedders.embedder import Embedder
 from ferrogen.memory.embedders.hashing import HashingEmbedder
+from ferrogen.memory.embedders.model2vec import Model2VecEmbedder
+from ferrogen.memory.embedders.openai import OpenAIEmbedder
 from ferrogen.memory.items import MemoryItem, NewItem, Scope
 from ferrogen.memory.list_memory import ListMemory
 from ferrogen.memory.memory import Memory
@@ -16,6 +19,7 @@ from ferrogen.memory.sqlite.maintenance import MemoryStats
 from ferrogen.memory.sqlite.memory import SqliteMemory
 
 __all__ = [
+    "BertEmbedder",
     "Deduplication",
     "Embedder",
     "HashingEmbedder",
@@ -26,7 +30,9 @@ __all__ = [
     "MemoryMimeType",
     "MemoryQueryResult",
     "MemoryStats",
+    "Model2VecEmbedder",
     "NewItem",
+    "OpenAIEmbedder",
     "Quota",
     "ReembeddingProgress",
     "Scope",
