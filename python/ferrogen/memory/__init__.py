@@ -2,6 +2,9 @@
 
 from ferrogen.memory import filters
 from ferrogen.memory.content import MemoryContent
+from ferrogen.memory.context.compaction import Compaction
+from ferrogen.memory.context.memory_context import MemoryContext
+from ferrogen.memory.context.transcript import ContextEntry, ConversationSummary
 from ferrogen.memory.embedders.bert import BertEmbedder
 from ferrogen.memory.embedders.embedder import Embedder
 from ferrogen.memory.embedders.hashing import HashingEmbedder
@@ -20,12 +23,16 @@ from ferrogen.memory.sqlite.memory import SqliteMemory
 
 __all__ = [
     "BertEmbedder",
+    "Compaction",
+    "ContextEntry",
+    "ConversationSummary",
     "Deduplication",
     "Embedder",
     "HashingEmbedder",
     "ListMemory",
     "Memory",
     "MemoryContent",
+    "MemoryContext",
     "MemoryItem",
     "MemoryMimeType",
     "MemoryQueryResult",
