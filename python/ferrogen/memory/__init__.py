@@ -10,6 +10,7 @@ from ferrogen.memory.embedders.embedder import Embedder
 from ferrogen.memory.embedders.hashing import HashingEmbedder
 from ferrogen.memory.embedders.model2vec import Model2VecEmbedder
 from ferrogen.memory.embedders.openai import OpenAIEmbedder
+from ferrogen.memory.extraction import Extraction, Fact, FactExtractor
 from ferrogen.memory.items import MemoryItem, NewItem, Scope
 from ferrogen.memory.list_memory import ListMemory
 from ferrogen.memory.memory import Memory
@@ -28,6 +29,9 @@ __all__ = [
     "ConversationSummary",
     "Deduplication",
     "Embedder",
+    "Extraction",
+    "Fact",
+    "FactExtractor",
     "HashingEmbedder",
     "ListMemory",
     "Memory",
