@@ -16,5 +16,6 @@ def test_an_assistant_recalls_and_saves(run_program: Any, tmp_path: Path) -> Non
         "compacted, saved and loaded",
         ' system: ["Relevant memory:\\n1. Ada likes green tea."]',
         ' system: ["Summary of the earlier conversation:\\nAda asked for tea."]',
-        ' system: ["Summary of the earlier conversation:\\nAda asked for tea.", "Relevant memory:\\n1. Bob lives in Turin."]',
+        ' system: ["Summary of the earlier conversation:\\nAda asked for tea.", '
+        '"Relevant memory:\\n1. Bob lives in Turin."]',
     ]
