@@ -179,6 +179,13 @@ async def test_a_cancelled_token_prevents_the_call(open_memory):
     assert await memory.items() == []
 
 
+def deep(levels):
+    value = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
 BAD_CONTENTS = {
     "lone surrogate": lambda: text("\ud800"),
     "lone surrogate in JSON": lambda: MemoryContent(content={"a": "\udfff"}, mime_type="x"),
@@ -188,6 +195,8 @@ BAD_CONTENTS = {
     "metadata without JSON": lambda: text("tea", when=datetime.now(timezone.utc)),
     "metadata with NUL": lambda: text("tea", topic="a\0b"),
     "metadata with surrogate": lambda: text("tea", **{"\ud800": 1}),
+    "deep JSON": lambda: MemoryContent(content=deep(101), mime_type="x"),
+    "deep metadata": lambda: text("tea", **deep(5000)),
     "mime type": lambda: MemoryContent(content="tea", mime_type="a\0b"),
 }
 

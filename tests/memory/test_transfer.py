@@ -136,6 +136,13 @@ async def test_a_failed_export_leaves_the_former_file(open_memory, tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
+async def test_a_memory_is_not_exported_into_itself(open_memory, tmp_path):
+    memory = await filled(open_memory)
+    with pytest.raises(MemoryContentError, match="itself"):
+        await memory.export(tmp_path / "memory.sqlite")
+    await memory.rebuild()
+
+
 async def test_statistics(open_memory):
     memory = await filled(open_memory, embedder=HashingEmbedder(8))
     stats = await memory.stats()

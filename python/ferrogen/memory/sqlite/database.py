@@ -137,7 +137,10 @@ class _Worker:
 
         if token is not None and token.is_cancelled():
             raise asyncio.CancelledError
-        future = asyncio.wrap_future(self._threads.submit(working))
+        try:
+            future = asyncio.wrap_future(self._threads.submit(working))
+        except RuntimeError as error:  # it was closed meanwhile, or the interpreter exits
+            raise MemoryStoreError(f"the memory is closed: {error}") from error
         if token is not None:
             _ = token.link_future(future)
         return await future

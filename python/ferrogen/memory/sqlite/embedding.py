@@ -70,10 +70,11 @@ class VectorStore:
                 be replaced.
         """
         if self._background is not None:
-            if self._background.done():
-                finished, self._background = self._background, None
+            if not self._background.done():
+                return
+            finished, self._background = self._background, None
+            if not finished.cancelled():
                 finished.result()
-            return
         others = await self._database.read(lambda each: other_embedders(each, self.embedder))
         if not others:
             return

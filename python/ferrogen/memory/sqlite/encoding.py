@@ -25,6 +25,7 @@ ITEM_COLUMNS = (
 )
 """What `item_of` reads."""
 
+_DEEPEST = 100
 # Text properties that may describe a picture.
 _DESCRIPTIONS = ("description", "caption", "alt", "title")
 # Scripts without spaces between words: each character is searched as a word.
@@ -128,6 +129,8 @@ def _metadata_json(metadata: dict[str, Any] | None) -> str | None:
 
 
 def _json(name: str, value: dict[str, Any]) -> str:
+    if _is_deep(value):
+        raise MemoryContentError(f"{name} is nested more than {_DEEPEST} times: make it flatter")
     try:
         written = json.dumps(value, ensure_ascii=False, allow_nan=False)
         written.encode()
@@ -139,6 +142,21 @@ def _json(name: str, value: dict[str, Any]) -> str:
             "lists instead of tuples"
         )
     return written
+
+
+def _is_deep(value: Any) -> bool:
+    """Return whether JSON is nested more deeply than SQLite and others can read."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if isinstance(one, dict) else one)
+            if isinstance(inner, (dict, list, tuple))
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -148,7 +148,7 @@ class SqliteMemory(Memory, Component[SqliteMemoryConfig]):
                 "a template contains {memories}, recall_messages is at least 1, and busy_timeout "
                 "is not negative"
             )
-        self._path = os.fspath(path)
+        self._path = os.fsdecode(path)
         self._name = name or "sqlite_memory"
         self._scope = scope or Scope()
         self._embedder = embedder

@@ -34,6 +34,9 @@ def export_lines(connection: sqlite3.Connection, path: Path, scope: Scope, *, ve
     Returns:
         How many were written. The file is there as a whole, or not at all.
     """
+    file_of_memory = connection.execute("PRAGMA database_list").fetchone()[2]
+    if file_of_memory and path.resolve() == Path(file_of_memory).resolve():
+        raise MemoryContentError(f"{path} is the memory itself: export it into another file")
     part = path.with_name(f"{path.name}.part")
     descriptor = os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     try:

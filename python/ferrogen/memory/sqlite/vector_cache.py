@@ -52,6 +52,15 @@ class VectorCache:
         change = last_change(connection)
         if change == self._seen:
             return
+        try:
+            self._read_changes(connection)
+        except BaseException:
+            self._clear()  # what was read in part would be read twice
+            raise
+        self._seen = change
+        self._compact()
+
+    def _read_changes(self, connection: sqlite3.Connection) -> None:
         if self._seen >= 0 and self._has_missed_removals(connection):
             self._clear()
         if self._seen >= 0:
@@ -75,8 +84,6 @@ class VectorCache:
         )
         while batch := found.fetchmany(_BATCH):
             self._append(batch)
-        self._seen = change
-        self._compact()
 
     def nearest(
         self,
