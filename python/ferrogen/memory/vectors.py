@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import struct
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -49,22 +47,29 @@ def simd() -> Any:
     return simsimd
 
 
-def packed(vector: Sequence[float], embedder: str) -> bytes:
-    """Return a vector, scaled to length 1, as little-endian float32.
+def packed(vectors: Sequence[Sequence[float]], embedder: str) -> list[bytes]:
+    """Return vectors, scaled to length 1, as little-endian float32; zeros stay zeros.
 
     Raises:
-        EmbedderError: It is empty, or has something else than finite numbers.
+        EmbedderError: They are empty, of different lengths, or not finite numbers.
     """
+    np = numerics()
+    if not len(vectors):
+        return []
     try:
-        values = [float(value) for value in vector]
-        length = math.sqrt(math.fsum(value * value for value in values))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise EmbedderError(f"{embedder} returned a vector that is not numbers: {error}") from error
-    if not values or not math.isfinite(length):
-        raise EmbedderError(f"{embedder} returned an empty vector, or one that is not finite")
-    if length:
-        values = [value / length for value in values]
-    return struct.pack(f"<{len(values)}f", *values)
+        values = np.asarray(vectors, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise EmbedderError(
+            f"{embedder} returned vectors of different lengths, or not of numbers: {error}"
+        ) from error
+    if values.ndim != 2 or not values.shape[1] or not np.isfinite(values).all():
+        raise EmbedderError(f"{embedder} returned empty vectors, or some that are not finite")
+    # First by the largest value, so that squares of large ones are finite.
+    largest = np.abs(values).max(axis=1, keepdims=True)
+    values = values / np.where(largest == 0, 1, largest)
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    scaled = (values / np.where(lengths == 0, 1, lengths)).astype("<f4")
+    return [row.tobytes() for row in scaled]
 
 
 class VectorIndex:

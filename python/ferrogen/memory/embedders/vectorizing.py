@@ -47,8 +47,8 @@ class Vectorizer:
                 raise EmbedderError(
                     f"{self.embedder.id} returned {len(vectors)} vectors for {len(some)} texts"
                 )
-            for text, vector in zip(some, vectors, strict=True):
-                found[text] = self._keep(False, text, packed(vector, self.embedder.id))
+            for text, vector in zip(some, packed(vectors, self.embedder.id), strict=True):
+                found[text] = self._keep(False, text, vector)
         if len({len(vector) for vector in found.values()}) > 1:
             raise EmbedderError(f"{self.embedder.id} returned vectors of different lengths")
         return [found[text] for text in texts]
@@ -58,8 +58,8 @@ class Vectorizer:
         cached = self._cached(True, text)
         if cached is not None:
             return cached
-        vector = await self.embedder.embed_query(text, token)
-        return self._keep(True, text, packed(vector, self.embedder.id))
+        (vector,) = packed([await self.embedder.embed_query(text, token)], self.embedder.id)
+        return self._keep(True, text, vector)
 
     def forget(self) -> None:
         """Empty the cache."""
