@@ -20,6 +20,7 @@ if _TYPE_CHECKING:  # these are imported when they are first used
     from ferrogen.memory.embedders.openai import OpenAIEmbedder
     from ferrogen.memory.extraction import Extraction, Fact, FactExtractor
     from ferrogen.memory.items import MemoryItem, NewItem, Scope
+    from ferrogen.memory.lance.memory import LanceMemory
     from ferrogen.memory.retention import Deduplication, Quota
     from ferrogen.memory.search import SearchOptions, SearchResult
     from ferrogen.memory.sqlite.embedding import ReembeddingProgress
@@ -40,6 +41,7 @@ __all__ = [
     "Fact",
     "FactExtractor",
     "HashingEmbedder",
+    "LanceMemory",
     "ListMemory",
     "Memory",
     "MemoryContent",

@@ -21,6 +21,7 @@ LAZY_IMPORTS = {
     "Fact": "ferrogen.memory.extraction",
     "FactExtractor": "ferrogen.memory.extraction",
     "HashingEmbedder": "ferrogen.memory.embedders.hashing",
+    "LanceMemory": "ferrogen.memory.lance.memory",
     "MemoryContext": "ferrogen.memory.context.memory_context",
     "MemoryItem": "ferrogen.memory.items",
     "MemoryStats": "ferrogen.memory.sqlite.maintenance",

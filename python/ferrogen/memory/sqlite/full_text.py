@@ -17,11 +17,19 @@ def match_expression(query: str) -> str | None:
     Each word is a quoted string, so nothing in a text is syntax of FTS5. Of a long text, the
     words that occur most often are searched.
     """
+    return " OR ".join(f'"{word}"' for word in _chosen_words(query)) or None
+
+
+def text_query(query: str) -> str:
+    """Return the words of a text that are searched, with spaces between them."""
+    return " ".join(_chosen_words(query))
+
+
+def _chosen_words(query: str) -> list[str]:
     counts: dict[str, int] = {}
     for word in words(query[:_LONGEST_QUERY].lower()):
         counts[word] = counts.get(word, 0) + 1
-    chosen = sorted(counts, key=lambda word: -counts[word])[:_MOST_WORDS]
-    return " OR ".join(f'"{word}"' for word in chosen) or None
+    return sorted(counts, key=lambda word: -counts[word])[:_MOST_WORDS]
 
 
 def text_ranking(
