@@ -201,7 +201,9 @@ async def of_chroma(
 
     with tempfile.TemporaryDirectory() as folder:
         client = chromadb.PersistentClient(folder)
-        collection = client.create_collection("m", configuration={"hnsw": {"space": "cosine"}})
+        collection = client.create_collection(
+            "items", embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+        )
         vectors = [list(map(float, vector)) for vector in await embedder.embed(items)]
         ids = [str(number) for number in range(len(items))]
         collection.add(ids=ids, documents=list(items), embeddings=vectors)

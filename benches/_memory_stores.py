@@ -137,7 +137,9 @@ async def of_chroma(size: int, folder: Path, queries: int) -> Figures:
     gc.collect()
     before = resident()
     client = chromadb.PersistentClient(str(folder))
-    collection = client.create_collection("m", configuration={"hnsw": {"space": "cosine"}})
+    collection = client.create_collection(
+        "items", embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+    )
     start = time.perf_counter()
     for begin in range(0, size, _BATCH):
         some = texts[begin : begin + _BATCH]

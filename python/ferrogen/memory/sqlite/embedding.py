@@ -62,30 +62,34 @@ class VectorStore:
         """The id of the embedder."""
         return self.vectorizer.embedder.id
 
-    async def check(self) -> None:
-        """Make sure that vectors of different embedders are not mixed.
+    def others(self, connection: sqlite3.Connection) -> list[str]:
+        """Return the ids of other embedders that vectors in the file are from.
 
         Raises:
-            EmbedderMismatchError: The file has vectors of another embedder, and they are not to
-                be replaced.
+            EmbedderMismatchError: There are some, and they are not to be replaced.
         """
-        if self._background is not None:
-            if not self._background.done():
-                return
-            finished, self._background = self._background, None
-            if not finished.cancelled():
-                finished.result()
-        others = await self._database.read(lambda each: other_embedders(each, self.embedder))
-        if not others:
-            return
-        if self._change == "refuse":
+        others = other_embedders(connection, self.embedder)
+        if others and self._change == "refuse":
             raise EmbedderMismatchError(
                 f"the memory {self._database.path} has vectors of {', '.join(others)}, which "
                 f'cannot be compared with those of {self.embedder}: use embedder_change="reembed", '
                 "call reembed(), or use the former embedder",
                 stored=others,
             )
-        self._background = asyncio.ensure_future(self.reembed(None))
+        return others
+
+    def replace(self, others: Sequence[str]) -> None:
+        """Begin to replace the vectors of other embedders in the background, if there are any.
+
+        Raises:
+            EmbedderError: The last attempt has failed.
+        """
+        if self._background is not None and self._background.done():
+            finished, self._background = self._background, None
+            if not finished.cancelled():
+                finished.result()
+        if others and self._background is None:
+            self._background = asyncio.ensure_future(self.reembed(None))
 
     async def of_contents(
         self, contents: Sequence[EncodedContent], token: CancellationToken | None
@@ -93,9 +97,15 @@ class VectorStore:
         """Return the vectors of contents; None where there is no text.
 
         Those of equal contents in the file are used again.
+
+        Raises:
+            EmbedderMismatchError: The file has vectors of another embedder.
         """
         texts = {each.text: each.hash for each in contents if each.text.strip()}
-        known = await self._database.read(lambda each: self._stored(each, texts), token)
+        others, known = await self._database.read(
+            lambda each: (self.others(each), self._stored(each, texts)), token
+        )
+        self.replace(others)
         missing = [text for text in texts if text not in known]
         found = await self.vectorizer.stored(missing, token)
         known.update(zip(missing, found, strict=True))

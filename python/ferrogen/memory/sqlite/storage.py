@@ -82,7 +82,6 @@ class Storage:
         if not prepared:
             return []
         if self.vectors is not None:
-            await self.vectors.check()
             vectors = await self.vectors.of_contents([each.encoded for each in prepared], token)
             prepared = [
                 replace(each, vector=vector) for each, vector in zip(prepared, vectors, strict=True)
@@ -91,6 +90,8 @@ class Storage:
         await finder.prepare(self.database, prepared)
 
         def write(connection: sqlite3.Connection) -> list[str]:
+            if self.vectors is not None:
+                self.vectors.others(connection)  # another process may have added some meanwhile
             purge_expired(connection, now)
             ids, rows = insert(
                 connection,
@@ -114,7 +115,7 @@ class Storage:
             if changes.content is not None:
                 text = encode(changes.content, changes.text).text
             if self.vectors is not None and text is not None and text.strip():
-                await self.vectors.check()
+                self.vectors.replace(await self.database.read(self.vectors.others))
                 (vectors[text],) = await self.vectors.vectorizer.stored([text], token)
 
         def vector_of(text: str) -> tuple[bytes | None, str | None]:
@@ -137,25 +138,24 @@ class Storage:
         options, now = search.options, self.now()
         if not search.text.strip():
             return await self._newest(search, scope, now, token)
-        retrieval_vector = None
-        if self.vectors is not None and (options.mode != "text" or options.mmr is not None):
-            await self.vectors.check()
-            if options.mode != "text":
-                retrieval_vector = await self.vectors.vectorizer.query(search.text, token)
+        vectors = self.vectors if options.mode != "text" or options.mmr is not None else None
+        query_vector = None
+        if vectors is not None and options.mode != "text":
+            query_vector = await vectors.vectorizer.query(search.text, token)
 
-        def read(connection: sqlite3.Connection) -> list[SearchResult]:
-            vectors = self.vectors if options.mode != "text" or options.mmr is not None else None
-            return Retrieval(
-                connection,
-                search,
-                scope,
-                now,
-                retrieval_vector,
-                None if vectors is None else vectors.embedder,
-                None if vectors is None else vectors.cache,
-            ).run()
+        def read(connection: sqlite3.Connection) -> tuple[list[str], list[SearchResult]]:
+            if vectors is None:
+                return [], Retrieval(connection, search, scope, now).run()
+            others = vectors.others(connection)
+            retrieval = Retrieval(
+                connection, search, scope, now, query_vector, vectors.embedder, vectors.cache
+            )
+            return others, retrieval.run()
 
-        return await self.database.read(read, token)
+        others, results = await self.database.read(read, token)
+        if vectors is not None:
+            vectors.replace(others)
+        return results
 
     async def _newest(
         self, search: Search, scope: Scope, now: float, token: CancellationToken | None
