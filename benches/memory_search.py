@@ -59,11 +59,11 @@ def main() -> None:
         print(f"\nquality, on docstrings of the standard library: {name}\n")
         show(("", *QUALITY_COLUMNS), [(row, *figures) for row, figures in rows.items()])
     for size in [1000] if arguments.quick else arguments.sizes:
-        rows = {
-            store: in_new_process(store, size, arguments.queries)
-            for store in arguments.stores
-            if STORES[store] is None or importlib.util.find_spec(STORES[store])
-        }
+        rows = {}
+        for store in arguments.stores:
+            if STORES[store] is None or importlib.util.find_spec(STORES[store]):
+                rows[store] = in_new_process(store, size, arguments.queries)
+                print(f"{store}, {size:,}: {rows[store]}", file=sys.stderr, flush=True)
         found[str(size)] = rows
         print(f"\n{size:,} items with vectors of 384 numbers; medians\n")
         units = [f"{name} [{unit}]" for name, unit in COLUMNS.items()]

