@@ -14,6 +14,9 @@ from ferrogen.memory.sqlite.writing import last_change
 from ferrogen.memory.vectors import VectorIndex, numerics
 
 _BATCH = 4096
+_AT_ONCE = 500
+# What part of all rows is few enough to look at each of them.
+_FEW = 8
 _COLUMNS = "row, valid_until, user, agent, conversation, expires_at, vector"
 
 
@@ -128,9 +131,24 @@ class VectorCache:
             mask = mask & np.fromiter(fits, bool, len(self._codes))[self._scopes]
         if self._some_expire:
             mask = mask & (self._expires > now)
-        if condition is not None:
-            mask = mask & self._fulfilling(connection, condition)
-        places = self._index.nearest(vector, limit, None if mask.all() else mask)
+        mask = None if mask.all() else mask
+        if condition is None:
+            return self._rows_at(self._index.nearest(vector, limit, mask))
+        # The nearest ones first: mostly enough of them fulfill the condition. Else it is evaluated
+        # for all rows, which takes longer than to compare their vectors.
+        for count in (8 * limit, 64 * limit):
+            if count * _FEW > len(self._rows):
+                break
+            near = self._rows_at(self._index.nearest(vector, count, mask))
+            fulfilling = _fulfilling(connection, condition, [row for row, _ in near])
+            found = [pair for pair in near if pair[0] in fulfilling]
+            if len(found) >= limit or len(near) < count:
+                return found[:limit]
+        fits = self._all_fulfilling(connection, condition)
+        mask = fits if mask is None else mask & fits
+        return self._rows_at(self._index.nearest(vector, limit, mask))
+
+    def _rows_at(self, places: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
         return [(int(self._rows[place]), score) for place, score in places]
 
     def vectors(self, rows: Sequence[int]) -> dict[int, Any]:
@@ -142,7 +160,7 @@ class VectorCache:
         found = self._index.rows(places)
         return {int(self._rows[place]): found[number] for number, place in enumerate(places)}
 
-    def _fulfilling(self, connection: sqlite3.Connection, condition: Condition) -> Any:
+    def _all_fulfilling(self, connection: sqlite3.Connection, condition: Condition) -> Any:
         np = numerics()
         found = connection.execute(
             f"SELECT row FROM items WHERE {condition.sql}", condition.parameters
@@ -194,6 +212,22 @@ class VectorCache:
         for name in ("_rows", "_scopes", "_expires"):
             setattr(self, name, getattr(self, name)[self._alive])
         self._alive = self._alive[self._alive]
+
+
+def _fulfilling(
+    connection: sqlite3.Connection, condition: Condition, rows: Sequence[int]
+) -> set[int]:
+    """Return which of some rows fulfill a condition."""
+    found: set[int] = set()
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        selected = connection.execute(
+            f"SELECT row FROM items WHERE row IN ({marks}) AND {condition.sql}",
+            (*some, *condition.parameters),
+        )
+        found.update(row for (row,) in selected)
+    return found
 
 
 def other_embedders(connection: sqlite3.Connection, embedder: str) -> list[str]:
