@@ -237,3 +237,14 @@ async def test_a_json_content_is_found_by_keys_and_values(open_memory):
     )
     for query in ("turin", "cups", "tea", "3"):
         assert len(await memory.search(query)) == 1, query
+
+
+async def test_versions_are_found_at_the_times_that_they_name(open_memory):
+    memory = open_memory()
+    for number in range(30):
+        await memory.add(text("tea"), id=str(number))
+        await memory.update(str(number), importance=0.1)
+    for number in range(30):
+        first, second = await memory.history(str(number))
+        assert (await memory.get(str(number), at=first.valid_from)).version == 1
+        assert (await memory.get(str(number), at=second.valid_from)).version == 2

@@ -222,6 +222,7 @@ async def test_bad_content_is_a_typed_error_and_nothing_is_written(open_memory, 
         {"id": "\0"},
         {"created_at": datetime(2026, 1, 1)},
         {"color": "red"},
+        {"created_at": datetime(9999, 12, 1, tzinfo=timezone.utc), "ttl": 1e9},
         {"text": "\ud800"},
     ],
 )

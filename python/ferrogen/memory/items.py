@@ -10,6 +10,8 @@ from typing import Any
 from ferrogen.exceptions import MemoryContentError, MemoryScopeError
 from ferrogen.memory.content import MemoryContent
 
+_LAST_TIME = 253_402_300_799.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
@@ -240,6 +242,21 @@ def timestamp(name: str, time: Any) -> float:
     if not isinstance(time, datetime) or time.tzinfo is None:
         raise MemoryContentError(f"{name} is a datetime with a time zone, not {time!r}")
     return float(time.timestamp())
+
+
+def expiry(created: float, ttl: float | None) -> float | None:
+    """Return the end of a lifetime as seconds since 1970.
+
+    Raises:
+        MemoryContentError: It is after the year 9999.
+    """
+    if ttl is None:
+        return None
+    if created + ttl > _LAST_TIME:
+        raise MemoryContentError(
+            "an item would expire after the year 9999: leave the ttl out, so that it never does"
+        )
+    return created + ttl
 
 
 def from_timestamp(seconds: float) -> datetime:

@@ -19,7 +19,7 @@ from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.embedders.embedder import Embedder
 from ferrogen.memory.embedders.vectorizing import Vectorizer
 from ferrogen.memory.filters import ID, Filter
-from ferrogen.memory.items import MemoryItem, NewItem, Scope, timestamp, ttl_seconds
+from ferrogen.memory.items import MemoryItem, NewItem, Scope, expiry, timestamp, ttl_seconds
 from ferrogen.memory.lance.expressions import relaxed, visible
 from ferrogen.memory.lance.table import COLUMNS, LanceTable, item_of, listed
 from ferrogen.memory.ranking import fused, weighted
@@ -284,7 +284,6 @@ class LanceMemory(SearchableMemory, Component[LanceMemoryConfig]):
         encoded = encode(item.content, item.text)
         scope = item.scope.within(self._scope)
         created = self._now() if item.created_at is None else timestamp("", item.created_at)
-        ttl = ttl_seconds(item.ttl)
         content = encoded.content
         return {
             "id": item.id or uuid.uuid4().hex,
@@ -300,7 +299,7 @@ class LanceMemory(SearchableMemory, Component[LanceMemoryConfig]):
             "version": 1.0,
             "importance": float(item.importance),
             "created_at": created,
-            "expires_at": None if ttl is None else created + ttl,
+            "expires_at": expiry(created, ttl_seconds(item.ttl)),
             "content": content if isinstance(content, bytes) else content.encode(),
         }
 

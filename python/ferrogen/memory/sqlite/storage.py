@@ -59,9 +59,13 @@ class Storage:
         self.deduplication = deduplication
         self.quota = quota
         self.ttl = ttl
-        self.now = clock
+        self._clock = clock
         if deduplication is not None and deduplication.near is not None and embedder is None:
             raise MemoryContentError("finding similar items needs an embedder: pass one")
+
+    def now(self) -> float:
+        """Return the time, to the microsecond, which is what a datetime can hold."""
+        return round(self._clock(), 6)
 
     async def add(
         self, items: Sequence[NewItem], scope: Scope, token: CancellationToken | None

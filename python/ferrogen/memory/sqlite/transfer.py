@@ -13,11 +13,20 @@ from typing import IO, Any
 
 from ferrogen.exceptions import MemoryContentError
 from ferrogen.memory.content import MemoryContent
-from ferrogen.memory.items import Scope, checked_importance, storable_text
+from ferrogen.memory.items import (
+    Scope,
+    checked_importance,
+    from_timestamp,
+    storable_text,
+)
 from ferrogen.memory.sqlite.conditions import in_scope
 from ferrogen.memory.sqlite.encoding import decode, encode
 from ferrogen.memory.sqlite.writing import next_change, scope_columns
 
+_BAD_LINE = (
+    *(ValueError, TypeError, KeyError, AttributeError),
+    *(RecursionError, OverflowError, OSError),
+)
 _FORMAT = "ferrogen.memory/1"
 _PLAIN = ("id", "version", "source", "message_id", "importance")
 _TIMES = ("created_at", "valid_from", "valid_until", "expires_at")
@@ -103,7 +112,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
                     return
                 if text.strip():
                     yield _columns(json.loads(text))
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            except _BAD_LINE as error:
                 what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
                 raise MemoryContentError(
                     f"line {number} of {path} is not an item of a memory: {what}"
@@ -125,7 +134,7 @@ def _columns(line: Any) -> dict[str, Any]:
     row["importance"] = checked_importance(line["importance"])
     for name in _TIMES:
         value = line.get(name)
-        row[name] = None if value is None else float(value)
+        row[name] = None if value is None else _time(value)
     if row["created_at"] is None or row["valid_from"] is None:
         raise MemoryContentError("created_at and valid_from are missing")
     kind, content = line["kind"], line["content"]
@@ -149,6 +158,12 @@ def _columns(line: Any) -> dict[str, Any]:
         if len(row["vector"]) % 4 or not row["vector"]:
             raise MemoryContentError("its vector is not float32")
     return row
+
+
+def _time(value: Any) -> float:
+    """Return seconds since 1970 that are a time."""
+    from_timestamp(float(value))
+    return float(value)
 
 
 def import_lines(connection: sqlite3.Connection, path: Path, scope: Scope) -> int:

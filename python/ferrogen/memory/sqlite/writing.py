@@ -10,7 +10,7 @@ from typing import Any
 
 from ferrogen.exceptions import MemoryContentError
 from ferrogen.memory.content import MemoryContent
-from ferrogen.memory.items import NewItem, Scope, ttl_seconds
+from ferrogen.memory.items import NewItem, Scope, expiry, ttl_seconds
 from ferrogen.memory.sqlite.conditions import Condition
 from ferrogen.memory.sqlite.encoding import EncodedContent, decode, encode
 
@@ -137,7 +137,7 @@ def _insert_row(
                 float(each.item.importance),
                 each.created,
                 each.created,
-                None if each.ttl is None else each.created + each.ttl,
+                expiry(each.created, each.ttl),
                 changed,
                 encoded.hash,
                 None if each.vector is None else embedder,
@@ -224,7 +224,7 @@ def _write_version(
     encoded = encode(shown, str(text) if is_explicit and changes.text is None else changes.text)
     if encoded.text != (text if is_explicit else before.text):
         vector, embedder = vector_of(encoded.text)
-    begins = max(now, float(valid_from) + _TICK)
+    begins = max(now, round(float(valid_from) + _TICK, 6))
     connection.execute(
         "UPDATE items SET valid_until = ?, changed = ? WHERE row = ?", (begins, changed, number)
     )
@@ -239,7 +239,7 @@ def _write_version(
             changes.message_id or message_id,
             importance if changes.importance is None else changes.importance,
             begins,
-            expires if changes.ttl is None else now + changes.ttl,
+            expires if changes.ttl is None else expiry(now, changes.ttl),
             changed,
             encoded.hash,
             embedder,
@@ -258,7 +258,7 @@ def delete(connection: sqlite3.Connection, condition: Condition, now: float) -> 
     """End the validity of the current items that fulfill a condition."""
     changed = next_change(connection)
     ended = connection.execute(
-        "UPDATE items SET valid_until = max(?, valid_from + ?), changed = ? "
+        "UPDATE items SET valid_until = max(?, round(valid_from + ?, 6)), changed = ? "
         f"WHERE valid_until IS NULL AND {condition.sql}",
         (now, _TICK, changed, *condition.parameters),
     )
