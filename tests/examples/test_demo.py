@@ -121,6 +121,12 @@ def test_it_plays_its_acts_and_leaves_nothing_behind(stage: Stage) -> None:
     )
     assert status == 0, errors
     assert errors.endswith("cost: unknown\n")
+    remembered = output.split("An agent that remembers, in two runs of its program\n")[1]
+    assert remembered.startswith(
+        "you: My favorite drink is green tea.\nIt is 42.\n"
+        "you: What is my favorite drink?\n"
+        '(recalled) you said: "My favorite drink is green tea."\nIt is 42.\n'
+    )
     assert output.endswith("The model, asked by Ferrogen's own client\nIt is 42.\n")
     assert "Verdict: 42, said by 4 of 4" in output
     acts = re.findall(r"^A writer and a critic on (.*)$|^runtime +(\w+)$", output, re.MULTILINE)

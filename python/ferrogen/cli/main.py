@@ -11,6 +11,7 @@ from ferrogen.cli.chat import chat
 from ferrogen.cli.check_component import check_component
 from ferrogen.cli.graph import graph
 from ferrogen.cli.mcp import mcp
+from ferrogen.cli.memory import memory
 from ferrogen.cli.models import models
 from ferrogen.cli.run import run
 from ferrogen.cli.top import top
@@ -33,6 +34,7 @@ app.command()(graph)
 app.command()(top)
 app.add_typer(audit)
 app.add_typer(mcp)
+app.add_typer(memory)
 
 
 @app.callback()

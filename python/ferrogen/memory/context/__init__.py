@@ -1,0 +1,1 @@
+"""Model contexts that recall memories and compact long conversations."""

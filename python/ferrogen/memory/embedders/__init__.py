@@ -1,0 +1,1 @@
+"""Embedders: vectors of texts."""

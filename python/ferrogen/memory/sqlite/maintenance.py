@@ -1,0 +1,164 @@
+"""Maintenance of the file of a memory: statistics, space, erasure."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from ferrogen.exceptions import MemoryBusyError
+from ferrogen.memory.items import Scope
+from ferrogen.memory.sqlite.conditions import in_scope, known_at
+from ferrogen.memory.sqlite.connection import check_integrity, file_sizes
+from ferrogen.memory.sqlite.writing import erase
+
+_UNFINISHED = "erasure_unfinished"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryStats:
+    """What a memory contains.
+
+    Args:
+        items: The current items.
+        versions: All versions, those of deleted items included.
+        expired: Items whose lifetime is over, and that are not removed yet.
+        vectors: The current items with a vector, by the id of the embedder.
+        scopes: The current items by namespace.
+        database_bytes: The size of the file.
+        wal_bytes: The size of the write-ahead log.
+        free_bytes: The unused part of the file, which `vacuum` releases.
+        is_erasure_unfinished: Whether erased content may still be in the files, because other
+            processes were reading: call `vacuum`.
+
+    Example:
+        ```python
+        import asyncio
+
+        from ferrogen.memory import SqliteMemory
+
+
+        async def main() -> None:
+            memory = SqliteMemory(":memory:")
+            assert (await memory.stats()).items == 0
+            await memory.close()
+
+
+        asyncio.run(main())
+        ```
+    """
+
+    items: int
+    versions: int
+    expired: int
+    vectors: dict[str, int] = field(default_factory=dict)
+    scopes: list[tuple[Scope, int]] = field(default_factory=list)
+    database_bytes: int = 0
+    wal_bytes: int = 0
+    free_bytes: int = 0
+    is_erasure_unfinished: bool = False
+
+
+def statistics(connection: sqlite3.Connection, scope: Scope, path: str, now: float) -> MemoryStats:
+    """Return what a namespace contains, and the sizes of the files."""
+    inside = in_scope(scope)
+    current = inside & known_at(None, now)
+
+    def count(sql: str, condition: Any) -> int:
+        found = connection.execute(f"{sql} WHERE {condition.sql}", condition.parameters)
+        return int(found.fetchone()[0])
+
+    vectors = connection.execute(
+        f"SELECT embedder, count(*) FROM items WHERE embedder IS NOT NULL AND {current.sql} "
+        "GROUP BY embedder",
+        current.parameters,
+    ).fetchall()
+    scopes = connection.execute(
+        f"SELECT user, agent, conversation, count(*) FROM items WHERE {current.sql} "
+        "GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3",
+        current.parameters,
+    ).fetchall()
+    sizes = file_sizes(path)
+    pages = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    page_size = connection.execute("PRAGMA page_size").fetchone()[0]
+    total = connection.execute("PRAGMA page_count").fetchone()[0] * page_size
+    return MemoryStats(
+        items=count("SELECT count(*) FROM items", current),
+        versions=count("SELECT count(*) FROM items", inside),
+        expired=connection.execute(
+            f"SELECT count(*) FROM items WHERE expires_at <= ? AND {inside.sql}",
+            (now, *inside.parameters),
+        ).fetchone()[0],
+        vectors={str(name): int(number) for name, number in vectors},
+        scopes=[
+            (Scope(user=one or None, agent=two or None, conversation=three or None), number)
+            for one, two, three, number in scopes
+        ],
+        database_bytes=sizes.get("database", total),
+        wal_bytes=sizes.get("wal", 0),
+        free_bytes=pages * page_size,
+        is_erasure_unfinished=_is_unfinished(connection),
+    )
+
+
+def rebuild(connection: sqlite3.Connection) -> list[str]:
+    """Build the full-text index anew; return what is wrong with the file afterwards."""
+    connection.execute("INSERT INTO items_text (items_text) VALUES ('rebuild')")
+    return check_integrity(connection)
+
+
+def vacuum(connection: sqlite3.Connection, patience: float) -> None:
+    """Release unused space, and remove every trace of erased content from the files.
+
+    Raises:
+        MemoryBusyError: Other processes keep the write-ahead log in use.
+    """
+    if _is_unfinished(connection):
+        # A segment of the index keeps the words of removed rows until it is merged.
+        connection.execute("INSERT INTO items_text (items_text) VALUES ('rebuild')")
+    connection.execute("VACUUM")
+    _truncate_log(connection, patience)
+    if _is_unfinished(connection):
+        connection.execute("DELETE FROM counters WHERE name = ?", (_UNFINISHED,))
+        _truncate_log(connection, patience)
+
+
+def forget(connection: sqlite3.Connection, scope: Scope, patience: float) -> int:
+    """Erase a namespace from the table, the index and the write-ahead log.
+
+    Returns:
+        How many versions of items were erased.
+
+    Raises:
+        MemoryBusyError: The items are erased, but other processes keep the log in use.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        erased = erase(connection, in_scope(scope))
+        connection.execute("INSERT OR REPLACE INTO counters VALUES (?, 1)", (_UNFINISHED,))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    vacuum(connection, patience)
+    return erased
+
+
+def _is_unfinished(connection: sqlite3.Connection) -> bool:
+    found = connection.execute("SELECT 1 FROM counters WHERE name = ?", (_UNFINISHED,))
+    return found.fetchone() is not None
+
+
+def _truncate_log(connection: sqlite3.Connection, patience: float) -> None:
+    end = time.monotonic() + patience
+    while True:
+        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if not busy:
+            return
+        if time.monotonic() > end:
+            raise MemoryBusyError(
+                "other processes read the memory, so that its write-ahead log cannot be "
+                "truncated and may still contain erased content: call vacuum() again later"
+            )
+        time.sleep(0.01)
