@@ -61,6 +61,11 @@ The tree::
     ├── ToolStreamError                  (AssertionError, TypeError)  a tool's stream ends without
     │                                    a result, or with one of another type
     ├── FunctionSourceError              (ValueError)   source text does not make one function
+    ├── SandboxError                     (RuntimeError) a sandbox could not run a program
+    │   └── SandboxUnavailableError      nothing can isolate code on this machine
+    ├── SandboxOptionError               (ValueError)   an option of a code executor is invalid
+    ├── ArtifactError                    (OSError)      a file cannot be taken out of a sandbox, or
+    │                                    put into it
     ├── ComponentError                   a component cannot be dumped or loaded
     │   ├── ProviderError                (ValueError)  a provider string is wrong
     │   │   └── UntrustedProviderError   it names something outside the trusted namespaces
@@ -93,6 +98,7 @@ __all__ = [
     "AgentStoppedError",
     "AllClientsFailedError",
     "AlreadyImportedError",
+    "ArtifactError",
     "AttemptTimeoutError",
     "BudgetExceededError",
     "CacheStoreError",
@@ -137,6 +143,9 @@ __all__ = [
     "ReplayMismatchError",
     "ResponseTypeError",
     "RuntimeStoppedError",
+    "SandboxError",
+    "SandboxOptionError",
+    "SandboxUnavailableError",
     "SchemaConversionError",
     "SecretError",
     "SerializationError",
@@ -472,6 +481,22 @@ class ToolStreamError(FerrogenError, AssertionError, TypeError):
 
 class FunctionSourceError(FerrogenError, ValueError):
     """Source text does not run, or does not define exactly one function."""
+
+
+class SandboxError(FerrogenError, RuntimeError):
+    """A sandbox could not run a program."""
+
+
+class SandboxUnavailableError(SandboxError):
+    """Nothing can isolate code on this machine, so none is run."""
+
+
+class SandboxOptionError(FerrogenError, ValueError):
+    """An option of a code executor is invalid."""
+
+
+class ArtifactError(FerrogenError, OSError):
+    """A file cannot be taken out of a sandbox, or put into it."""
 
 
 class ComponentError(FerrogenError):

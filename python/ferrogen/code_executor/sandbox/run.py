@@ -1,0 +1,132 @@
+"""One run of the sandbox, from its start to the end of its last process."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ferrogen._core import CancellationToken
+from ferrogen.code_executor.sandbox.isolation import Isolation, Launch
+from ferrogen.code_executor.sandbox.limits import LimitName
+from ferrogen.code_executor.sandbox.process import SandboxProcess, Stream
+from ferrogen.code_executor.sandbox.watch import watch
+from ferrogen.exceptions import SandboxError
+
+_TIMEOUT_CODE, _KILLED_CODE = 124, 137
+_BY_SIGNAL: dict[int, LimitName] = {
+    128 + signal.SIGXCPU: "cpu_time",
+    128 + signal.SIGXFSZ: "file_size",
+}
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How a run ended.
+
+    Args:
+        exit_code: Of the program, or of the limit.
+        limit: The limit that ended it.
+    """
+
+    exit_code: int
+    limit: LimitName | None
+
+
+async def run(
+    isolation: Isolation,
+    launch: Launch,
+    token: CancellationToken,
+    add_output: Callable[[Stream, bytes], bool],
+    on_start: Callable[[Callable[[], None]], Callable[[], None]],
+) -> RunEnd:
+    """Run a program, and return when none of its processes is left.
+
+    Args:
+        isolation: Starts the program.
+        launch: The program.
+        token: Kills it when cancelled.
+        add_output: Takes output; returns whether there was room for it.
+        on_start: Called with a function that kills the run; returns one to call at its end.
+
+    Raises:
+        asyncio.CancelledError: The token or the caller was cancelled, or the executor stopped.
+        SandboxError: The program could not be started.
+    """
+    if token.is_cancelled():
+        raise asyncio.CancelledError
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[LimitName] = loop.create_future()
+    _ = token.link_future(stopped)
+
+    def end(limit: LimitName) -> None:
+        if not stopped.done():
+            stopped.set_result(limit)
+
+    def on_data(stream: Stream, data: bytes) -> None:
+        if not stopped.done() and not add_output(stream, data):
+            end("output")
+
+    forget = on_start(lambda: _cancel(stopped))
+    starting = loop.create_task(isolation.start(replace(launch, on_data=on_data)))
+    try:
+        process = await _uninterrupted(starting)
+    finally:
+        if starting.cancelled() or not starting.done() or starting.exception():
+            forget()
+    timer = loop.call_later(launch.limits.timeout, end, "timeout")
+    watcher = loop.create_task(watch(process.pid, launch.scratch, launch.limits, end))
+    ending = loop.create_task(process.wait())
+    try:
+        either: list[asyncio.Future[Any]] = [stopped, ending]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        stopped_early = not ending.done()
+    finally:
+        timer.cancel()
+        watcher.cancel()
+        forget()
+        await _end_of(process, ending)
+        await asyncio.wait({watcher})
+        process.close()
+    if watcher.done() and not watcher.cancelled() and watcher.exception() is not None:
+        raise watcher.exception() or SandboxError("the watch over a run failed")
+    code = ending.result()
+    if stopped.cancelled():
+        raise asyncio.CancelledError
+    if stopped_early or stopped.done():
+        limit = stopped.result()
+        return RunEnd(_TIMEOUT_CODE if limit == "timeout" else _KILLED_CODE, limit)
+    if (errors := process.setup_errors(code)) is not None:
+        raise SandboxError(f"the sandbox failed while it started a program: {errors}")
+    return RunEnd(code, _BY_SIGNAL.get(code))
+
+
+def _cancel(future: "asyncio.Future[LimitName]") -> None:
+    future.cancel()
+
+
+async def _uninterrupted(starting: "asyncio.Task[SandboxProcess]") -> SandboxProcess:
+    """Wait for a start; a caller that is cancelled meanwhile leaves no process behind."""
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting})
+        if not starting.cancelled() and starting.exception() is None:
+            process = starting.result()
+            await _end_of(process, asyncio.ensure_future(process.wait()))
+            process.close()
+        raise
+
+
+async def _end_of(process: SandboxProcess, ending: "asyncio.Future[int]") -> None:
+    """Kill what is left, and wait for its end even if the caller is cancelled again."""
+    cancelled = False
+    if not ending.done():
+        process.kill()
+    while not ending.done():
+        try:
+            await asyncio.wait({ending})
+        except asyncio.CancelledError:  # noqa: PERF203 - each time
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError

@@ -1,0 +1,139 @@
+"""A started sandbox: its folders, its isolation and its runs."""
+
+import asyncio
+import weakref
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+from ferrogen._core import CancellationToken
+from ferrogen.code_executor.execution import CodeBlock
+from ferrogen.code_executor.sandbox.identity import Identity, sandbox_identity
+from ferrogen.code_executor.sandbox.isolation import Isolation, Launch, Scratch
+from ferrogen.code_executor.sandbox.languages import Languages
+from ferrogen.code_executor.sandbox.limits import SandboxLimits
+from ferrogen.code_executor.sandbox.options import SandboxCodeExecutorConfig
+from ferrogen.code_executor.sandbox.run import RunEnd, run
+from ferrogen.code_executor.sandbox.selection import choose_isolation
+from ferrogen.code_executor.sandbox.transcript import Transcript
+from ferrogen.code_executor.sandbox.view import SystemView, system_view
+from ferrogen.code_executor.sandbox.work_folder import make_scratch, remove_scratch
+
+
+class Sandbox:
+    """The folders and the isolation of a started executor.
+
+    Args:
+        scratch: The folders; they are removed when the sandbox is closed or garbage-collected.
+        identity: The user that runs the code.
+        view: What the code sees of the host.
+        config: The options.
+        limits: The limits of a run.
+    """
+
+    def __init__(
+        self,
+        scratch: Scratch,
+        identity: Identity,
+        view: SystemView,
+        config: SandboxCodeExecutorConfig,
+        limits: SandboxLimits,
+    ) -> None:
+        self.scratch, self.identity, self._view = scratch, identity, view
+        self._limits = limits
+        self._languages = Languages(view, config.interpreters)
+        self._variables = {**view.variables(), **config.environment}
+        self._isolation: Isolation | None = None
+        self._kills: dict[int, Callable[[], None]] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._numbers = count(1)
+        self._remove = weakref.finalize(self, remove_scratch, scratch)
+
+    @classmethod
+    async def start(cls, config: SandboxCodeExecutorConfig, limits: SandboxLimits) -> "Sandbox":
+        """Make the folders and choose an isolation.
+
+        Raises:
+            SandboxUnavailableError: No isolation works.
+            SandboxOptionError: An interpreter or a folder cannot be used.
+        """
+        work_dir = None if config.work_dir is None else Path(config.work_dir)
+        view = await asyncio.to_thread(system_view, tuple(config.read_only))
+        identity = await asyncio.to_thread(sandbox_identity)
+        scratch = await asyncio.to_thread(make_scratch, identity, work_dir)
+        try:
+            sandbox = cls(scratch, identity, view, config, limits)
+        except BaseException:
+            await asyncio.to_thread(remove_scratch, scratch)
+            raise
+        try:
+            if config.functions_source:
+                name = f"{config.functions_module}.py"
+                await asyncio.to_thread(sandbox._write_code, name, config.functions_source)
+            trial = sandbox._launch(["/bin/true"])
+            sandbox._isolation = await choose_isolation(config.isolation, trial)
+        except BaseException:
+            await asyncio.to_thread(sandbox._remove)
+            raise
+        return sandbox
+
+    @property
+    def isolation(self) -> Isolation:
+        """The isolation that was chosen."""
+        if self._isolation is None:
+            raise RuntimeError("the isolation of a sandbox is chosen when it starts")
+        return self._isolation
+
+    async def run_block(
+        self, block: CodeBlock, token: CancellationToken, transcript: Transcript
+    ) -> RunEnd:
+        """Run a block of code."""
+        command = self._languages.command(block.language)
+        if command is None:
+            names = ", ".join(self._languages.names)
+            known = f"unknown language {block.language!r}: this executor runs {names}\n"
+            transcript.add("stderr", known.encode())
+            return RunEnd(1, None)
+        name = f"block_{next(self._numbers)}{self._languages.suffix(block.language)}"
+        file = await asyncio.to_thread(self._write_code, name, block.code)
+        try:
+            launch = self._launch([*command, f"{self.isolation.paths(self.scratch).code}/{name}"])
+            return await run(self.isolation, launch, token, transcript.add, self._on_start)
+        finally:
+            file.unlink(missing_ok=True)
+
+    async def close(self) -> None:
+        """Kill what runs, and remove the folders."""
+        for kill in [*self._kills.values()]:
+            kill()
+        await self._idle.wait()
+        await asyncio.to_thread(self._remove)
+
+    def _launch(self, command: list[str]) -> Launch:
+        return Launch(
+            command=command,
+            variables=self._variables,
+            scratch=self.scratch,
+            view=self._view,
+            identity=self.identity,
+            limits=self._limits,
+        )
+
+    def _on_start(self, kill: Callable[[], None]) -> Callable[[], None]:
+        key = id(kill)
+        self._kills[key] = kill
+        self._idle.clear()
+
+        def forget() -> None:
+            self._kills.pop(key, None)
+            if not self._kills:
+                self._idle.set()
+
+        return forget
+
+    def _write_code(self, name: str, code: str) -> Path:
+        file = self.scratch.code / name
+        file.write_text(code, encoding="utf-8")
+        file.chmod(0o644)
+        return file
