@@ -48,15 +48,15 @@ class BubblewrapIsolation(Isolation):
         try:
             status_read, status = _pipe()
             passed.append(status)
-            reach = Reach(launch.identity)
-            arguments = [*self._arguments(launch, reach), "--json-status-fd", str(status)]
+            reach = Reach(launch.identity, [*self._needed(launch)], self._executable)
+            arguments = [*self._arguments(launch), "--json-status-fd", str(status)]
             passed.append(_filled_pipe(filter_program()))
             arguments += ["--seccomp", str(passed[-1])]
             passed.append(_filled_pipe(b"".join(part.encode() + b"\0" for part in arguments)))
             limits = launch.limits.shell_prefix(launch.identity.uid)
             process = SandboxProcess(
                 [
-                    *(*reach.prefix(self._executable), self._executable),
+                    *(*reach.prefix(), self._executable),
                     *("--args", str(passed[-1]), "--", *limits, *launch.command),
                 ],
                 passed,
@@ -80,7 +80,14 @@ class BubblewrapIsolation(Isolation):
             process.follow_innermost(report.pid)
         return process
 
-    def _arguments(self, launch: Launch, reach: Reach) -> Iterator[str]:
+    def _needed(self, launch: Launch) -> Iterator[Path]:
+        yield Path(self._executable).parent
+        yield from map(Path, launch.view.folders)
+        yield from (launch.scratch.root, launch.scratch.work)
+        if launch.sockets is not None:
+            yield launch.sockets
+
+    def _arguments(self, launch: Launch) -> Iterator[str]:
         for namespace in ("user", "ipc", "pid", "net", "uts", "cgroup"):
             yield f"--unshare-{namespace}"
         yield from ("--uid", _UID, "--gid", _UID, "--hostname", "sandbox")
@@ -90,7 +97,7 @@ class BubblewrapIsolation(Isolation):
         readable += [(scratch.empty, folder) for folder in view.hidden]
         readable += [(scratch.etc, "/etc"), (scratch.code, CODE)]
         for source, target in readable:
-            yield from ("--ro-bind", reach.source(source), target)
+            yield from ("--ro-bind", str(source), target)
         for folder, path in view.links.items():
             yield from ("--symlink", path, folder)
         yield from ("--proc", "/proc", "--dev", "/dev")
@@ -102,7 +109,7 @@ class BubblewrapIsolation(Isolation):
         if launch.sockets is not None:
             writable.append((launch.sockets, SOCKETS))
         for source, target in writable:
-            yield from ("--bind", reach.source(source), target)
+            yield from ("--bind", str(source), target)
         yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK)
         variables = {**self.paths(scratch).variables(), **launch.variables}
         for name, value in variables.items():

@@ -97,14 +97,28 @@ class SandboxLimits:
         Args:
             uid: The user whose processes are counted by old kernels.
         """
+        # The watch over all processes, which knows the limit by its name, comes a second earlier.
         # bubblewrap's own process is counted.
         processes = self.processes + 1 + _counted_outside(uid)
         limits = (
-            f"ulimit -c 0 && ulimit -t {math.ceil(self.cpu_time)} && ulimit -d {self.memory >> 10}"
+            f"ulimit -c 0 && ulimit -t {math.ceil(self.cpu_time) + 1}"
+            f" && ulimit -d {self.memory >> 10}"
             f" && ulimit -f {max(1, self.file_size // 512)} && ulimit -n {self.open_files}"
             f" && ulimit -l 64 && ulimit {_processes_option()} {processes}"
         )
         return [SHELL, "-c", f'{limits} && exec "$@"', "sandbox"]
+
+    def of_each_process(self, uid: int) -> dict[str, int]:
+        """Return the same limits by the names of ``resource``, for code in no user namespace."""
+        return {
+            "RLIMIT_CORE": 0,
+            "RLIMIT_CPU": math.ceil(self.cpu_time) + 1,
+            "RLIMIT_DATA": self.memory,
+            "RLIMIT_FSIZE": self.file_size,
+            "RLIMIT_MEMLOCK": 1 << 16,
+            "RLIMIT_NOFILE": self.open_files,
+            "RLIMIT_NPROC": self.processes + 1 + processes_of(uid),
+        }
 
 
 @functools.cache

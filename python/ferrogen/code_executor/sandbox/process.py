@@ -67,6 +67,7 @@ class SandboxProcess:
         self, command: Sequence[str], pass_fds: Sequence[int], options: Mapping[str, Any]
     ) -> None:
         self.setup_errors: Callable[[int], str | None] = _no_errors
+        self.ends_when_asked = False
         self._innermost: int | None = None
         self._gone: list[asyncio.Future[None]] = []
         self._popen = subprocess.Popen(
@@ -103,15 +104,15 @@ class SandboxProcess:
         self._innermost = self._follow(pid)
 
     def kill(self) -> None:
-        """Kill the innermost process, and so everything in its namespace; or the outermost one."""
-        descriptor = self._outermost if self._innermost is None else self._innermost
-        with suppress(ProcessLookupError):
-            _send_signal(descriptor, signal.SIGKILL)
+        """End everything.
 
-    def terminate(self) -> None:
-        """Ask the outermost process to end."""
+        The kernel kills all of a namespace with its innermost process. A supervisor that the code
+        cannot signal, `ends_when_asked`, kills the others first.
+        """
+        descriptor = self._outermost if self._innermost is None else self._innermost
+        number = signal.SIGTERM if self.ends_when_asked else signal.SIGKILL
         with suppress(ProcessLookupError):
-            _send_signal(self._outermost, signal.SIGTERM)
+            _send_signal(descriptor, number)
 
     async def wait(self) -> int:
         """Wait until every process has ended and all output was read; return the exit code."""

@@ -1,76 +1,82 @@
 """Folders that the sandbox's user cannot reach, made reachable without a change of the host.
 
-When root runs code, folders such as ``/root`` are closed to the user that the code runs as. Root
-then starts bubblewrap twice: first as root, to bind such folders below `PLACE` in a mount namespace
-of its own, and in it as that user.
+When root runs code, folders below ``/root``, for example, are closed to the user that the code runs
+as. Root then starts the program in a mount namespace of its own, in which the closed folder has
+nothing but the folders that are needed.
 """
 
 import os
 import shutil
 import stat
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ferrogen.code_executor.sandbox.identity import Identity
 from ferrogen.exceptions import SandboxError
 
-PLACE = "/mnt"
-
 
 class Reach:
-    """The sources of binds, as the sandbox's user can reach them.
+    """Starts a program as the sandbox's user, who can reach some folders.
 
     Args:
         identity: That user.
+        needed: The folders.
+        bubblewrap: The path of ``bwrap``, or None if it is not installed.
     """
 
-    def __init__(self, identity: Identity) -> None:
-        self._identity = identity
-        self._moved: dict[str, str] = {}
+    def __init__(self, identity: Identity, needed: Sequence[Path], bubblewrap: str | None) -> None:
+        self._identity, self._needed, self._bubblewrap = identity, needed, bubblewrap
+        found = (closed_folder(path, identity) for path in needed) if identity.dropped else ()
+        self._closed = {folder for folder in found if folder is not None}
 
-    def source(self, folder: Path) -> str:
-        """Return the path by which a folder is bound."""
-        if not self._identity.dropped or is_reachable(folder, self._identity):
-            return str(folder)
-        return self._moved.setdefault(str(folder), f"{PLACE}/{len(self._moved)}")
-
-    def prefix(self, executable: str) -> list[str]:
-        """Return the command that makes the sources reachable and runs its arguments.
-
-        Args:
-            executable: The path of ``bwrap``.
+    def prefix(self) -> list[str]:
+        """Return the command that runs its arguments as the user.
 
         Raises:
-            SandboxError: A command that it needs is missing.
+            SandboxError: A folder cannot be made reachable.
         """
-        if not self._moved:
+        if not self._closed:
             return []
         setpriv = shutil.which("setpriv")
-        if setpriv is None:
+        if setpriv is None or self._bubblewrap is None or Path("/") in self._closed:
             raise SandboxError(
-                f"the sandbox's user cannot reach {', '.join(self._moved)}, and there is no setpriv"
-                " to make it reachable: install util-linux, or let every user enter that folder"
+                f"the sandbox's user cannot enter {', '.join(map(str, sorted(self._closed)))}:"
+                " install bubblewrap and setpriv (util-linux), or let every user enter it"
             )
-        binds = [part for pair in self._moved.items() for part in ("--bind", *pair)]
-        user = ["--reuid", str(self._identity.uid), "--regid", str(self._identity.gid)]
+        ids = ["--reuid", str(self._identity.uid), "--regid", str(self._identity.gid)]
         return [
-            *(executable, "--dev-bind", "/", "/", "--tmpfs", PLACE, *binds, "--die-with-parent"),
-            *("--", setpriv, *user, "--clear-groups", "--"),
+            *(self._bubblewrap, "--dev-bind", "/", "/", *self._binds(), "--die-with-parent"),
+            *("--", setpriv, *ids, "--clear-groups", "--"),
         ]
 
     def popen_options(self) -> dict[str, object]:
         """Return the arguments by which ``subprocess`` starts the command."""
-        return {} if self._moved else self._identity.popen_options()
+        return {} if self._closed else self._identity.popen_options()
+
+    def _binds(self) -> Iterator[str]:
+        for folder in sorted(self._closed):
+            yield from ("--tmpfs", str(folder))
+        for path in dict.fromkeys(self._needed):
+            inside = [folder for folder in path.parents if self._is_closed(folder)]
+            for folder in reversed(inside):
+                yield from ("--perms", "0755", "--dir", str(folder))
+            if self._is_closed(path):
+                yield from ("--bind", str(path), str(path))
+
+    def _is_closed(self, path: Path) -> bool:
+        return any(path.is_relative_to(folder) for folder in self._closed)
 
 
-def is_reachable(folder: Path, identity: Identity) -> bool:
-    """Whether a user without further groups can enter a folder and all above it."""
-    return all(_may_enter(path, identity) for path in (folder, *folder.parents))
-
-
-def _may_enter(folder: Path, identity: Identity) -> bool:
-    status = os.stat(folder)  # noqa: PTH116 - its fields are needed
-    if status.st_uid == identity.uid:
-        return bool(status.st_mode & stat.S_IXUSR)
-    if status.st_gid == identity.gid:
-        return bool(status.st_mode & stat.S_IXGRP)
-    return bool(status.st_mode & stat.S_IXOTH)
+def closed_folder(path: Path, identity: Identity) -> Path | None:
+    """Return the first folder on a path that a user without further groups cannot enter."""
+    for folder in reversed((path, *path.parents)):
+        status = os.stat(folder)  # noqa: PTH116 - its fields are needed
+        if status.st_uid == identity.uid:
+            allowed = status.st_mode & stat.S_IXUSR
+        elif status.st_gid == identity.gid:
+            allowed = status.st_mode & stat.S_IXGRP
+        else:
+            allowed = status.st_mode & stat.S_IXOTH
+        if not allowed:
+            return folder
+    return None

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ferrogen._core import CancellationToken
 from ferrogen.code_executor.sandbox.bubblewrap import BubblewrapIsolation, find_bubblewrap
 from ferrogen.code_executor.sandbox.isolation import Isolation, Launch
+from ferrogen.code_executor.sandbox.landlock import LandlockIsolation
 from ferrogen.code_executor.sandbox.run import run
 from ferrogen.exceptions import SandboxError, SandboxOptionError, SandboxUnavailableError
 
@@ -17,7 +18,10 @@ def _bubblewrap() -> Isolation:
     return BubblewrapIsolation(find_bubblewrap())
 
 
-KINDS: dict[str, Callable[[], Isolation]] = {"bubblewrap": _bubblewrap}
+KINDS: dict[str, Callable[[], Isolation]] = {
+    "bubblewrap": _bubblewrap,
+    "landlock": LandlockIsolation,
+}
 
 
 def check_isolation(name: str) -> None:

@@ -40,6 +40,7 @@ class SystemView:
 
     Args:
         python: The interpreter of Python code.
+        base_python: The interpreter that this one, or its virtual environment, was made from.
         folders: The visible folders.
         links: Symbolic links of the root folder, with their targets.
         search_path: The folders in which commands are looked up.
@@ -47,6 +48,7 @@ class SystemView:
     """
 
     python: str
+    base_python: str
     folders: tuple[str, ...]
     links: Mapping[str, str] = field(default_factory=dict[str, str])
     search_path: tuple[str, ...] = ()
@@ -102,7 +104,7 @@ def system_view(
     # The packages of the caller's Python are not the code's.
     packages = Path(sysconfig.get_path("purelib", vars={"base": sys.base_prefix}))
     hidden = () if site_packages or not packages.is_dir() else (str(packages.resolve()),)
-    return SystemView(python, tuple(folders), links, tuple(dict.fromkeys(paths)), hidden)
+    return SystemView(python, str(base), tuple(folders), links, tuple(dict.fromkeys(paths)), hidden)
 
 
 _DEFAULT_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
