@@ -1,4 +1,4 @@
-"""Runs code in sandboxes as the tests ask for it, a line of JSON each, as the user that started it."""
+"""Runs code in sandboxes as tests ask for it: a line of JSON for each call, and for its result."""
 
 from __future__ import annotations
 

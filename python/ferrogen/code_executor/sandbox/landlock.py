@@ -10,12 +10,9 @@ import functools
 import json
 import os
 from pathlib import Path
-from typing import Any
 
-from ferrogen.code_executor.sandbox.bubblewrap import find_bubblewrap
 from ferrogen.code_executor.sandbox.isolation import Isolation, Launch, Paths, Scratch
 from ferrogen.code_executor.sandbox.process import SandboxProcess
-from ferrogen.code_executor.sandbox.reach import Reach
 from ferrogen.code_executor.sandbox.seccomp import filter_program
 from ferrogen.exceptions import SandboxUnavailableError
 
@@ -51,7 +48,7 @@ class LandlockIsolation(Isolation):
         view, scratch = launch.view, launch.scratch
         readable = [*view.folders, *view.links, str(scratch.code)]
         readable += [f"/etc/{name}" for name in _READABLE]
-        options: dict[str, Any] = {
+        options = {
             "command": [*launch.command],
             "variables": {**self.paths(scratch).variables(), **launch.variables},
             "folder": str(scratch.work),
@@ -59,13 +56,14 @@ class LandlockIsolation(Isolation):
             "writable": [str(folder) for folder in scratch.writable],
             "limits": launch.limits.of_each_process(launch.identity.uid),
             "filter": base64.b64encode(filter_program(namespaces=False)).decode(),
+            "parent": os.getpid(),
         }
-        reach = Reach(launch.identity, self._needed(launch), _bubblewrap())
-        prefix = reach.prefix()
-        # A prefix is a parent of its own.
-        options["parent"] = None if prefix else os.getpid()
         python = [launch.view.base_python, "-I", "-S", "-c", _program()]
-        process = SandboxProcess([*prefix, *python, json.dumps(options)], (), reach.popen_options())
+        process = SandboxProcess(
+            [*launch.reach.prefix(), *python, json.dumps(options)],
+            launch.reach.descriptors,
+            launch.reach.popen_options(),
+        )
         process.ends_when_asked = True
         try:
             await process.read_output(launch.on_data)
@@ -74,9 +72,6 @@ class LandlockIsolation(Isolation):
             raise
         return process
 
-    def _needed(self, launch: Launch) -> list[Path]:
-        return [*map(Path, launch.view.folders), launch.scratch.root, launch.scratch.work]
-
 
 def landlock_version() -> int:
     """Return the version of the kernel's Landlock, or 0 if it has none or it is off."""
@@ -84,13 +79,6 @@ def landlock_version() -> int:
     libc.syscall.restype = ctypes.c_long
     version: int = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION)
     return max(version, 0)
-
-
-def _bubblewrap() -> str | None:
-    try:
-        return find_bubblewrap()
-    except SandboxUnavailableError:
-        return None
 
 
 @functools.cache

@@ -82,9 +82,8 @@ def restrict(rules: list[tuple[str, int]] | None) -> None:
             opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except FileNotFoundError:
             continue
-        if not stat.S_ISDIR(os.fstat(opened).st_mode):
-            allowed &= ON_FILES
-        rule = Beneath(allowed, opened)
+        is_folder = stat.S_ISDIR(os.fstat(opened).st_mode)
+        rule = Beneath(allowed if is_folder else allowed & ON_FILES, opened)
         checked(libc.syscall(ADD_RULE, ruleset, 1, ctypes.byref(rule), 0), "landlock_add_rule")
         os.close(opened)
     checked(libc.syscall(RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
@@ -130,7 +129,7 @@ def main() -> None:
     os.setsid()
     prctl(CHILD_SUBREAPER, 1)
     prctl(PDEATHSIG, signal.SIGTERM)
-    if os.getppid() == 1 or options["parent"] not in (None, os.getppid()):
+    if os.getppid() != options["parent"]:
         sys.exit("sandbox: the program that started it has ended")
     prctl(NO_NEW_PRIVS, 1)
     restrict(None)

@@ -1,13 +1,16 @@
 """Folders that the sandbox's user cannot reach, made reachable without a change of the host.
 
 When root runs code, folders below ``/root``, for example, are closed to the user that the code runs
-as. Root then starts the program in a mount namespace of its own, in which the closed folder has
-nothing but the folders that are needed.
+as. Root then starts the program in another mount namespace, in which the closed folder has nothing
+but the folders that are needed. The program's parent stays this process: the kernel does not let a
+parent without privileges, such as bubblewrap, kill a process of another user when it ends.
 """
 
 import os
 import shutil
 import stat
+import subprocess
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,55 +19,94 @@ from ferrogen.exceptions import SandboxError
 
 
 class Reach:
-    """Starts a program as the sandbox's user, who can reach some folders.
+    """Starts programs as the sandbox's user, who can reach some folders.
 
     Args:
         identity: That user.
         needed: The folders.
         bubblewrap: The path of ``bwrap``, or None if it is not installed.
+
+    Raises:
+        SandboxError: A folder cannot be made reachable.
     """
 
     def __init__(self, identity: Identity, needed: Sequence[Path], bubblewrap: str | None) -> None:
-        self._identity, self._needed, self._bubblewrap = identity, needed, bubblewrap
+        self._identity = identity
+        self._namespace: int | None = None
         found = (closed_folder(path, identity) for path in needed) if identity.dropped else ()
-        self._closed = {folder for folder in found if folder is not None}
+        closed = {folder for folder in found if folder is not None}
+        if closed:
+            self._prefix = _commands(identity, closed, bubblewrap)
+            self._namespace = _mount_namespace([*_binds(needed, closed)], str(bubblewrap))
+            self._close = weakref.finalize(self, os.close, self._namespace)
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """The descriptors that a program inherits."""
+        return () if self._namespace is None else (self._namespace,)
 
     def prefix(self) -> list[str]:
-        """Return the command that runs its arguments as the user.
-
-        Raises:
-            SandboxError: A folder cannot be made reachable.
-        """
-        if not self._closed:
+        """Return the command that runs its arguments as the user."""
+        if self._namespace is None:
             return []
-        setpriv = shutil.which("setpriv")
-        if setpriv is None or self._bubblewrap is None or Path("/") in self._closed:
-            raise SandboxError(
-                f"the sandbox's user cannot enter {', '.join(map(str, sorted(self._closed)))}:"
-                " install bubblewrap and setpriv (util-linux), or let every user enter it"
-            )
-        ids = ["--reuid", str(self._identity.uid), "--regid", str(self._identity.gid)]
-        return [
-            *(self._bubblewrap, "--dev-bind", "/", "/", *self._binds(), "--die-with-parent"),
-            *("--", setpriv, *ids, "--clear-groups", "--"),
-        ]
+        nsenter, *others = self._prefix
+        return [nsenter, f"--mount=/proc/self/fd/{self._namespace}", "--", *others]
 
     def popen_options(self) -> dict[str, object]:
         """Return the arguments by which ``subprocess`` starts the command."""
-        return {} if self._closed else self._identity.popen_options()
+        return {} if self._namespace is not None else self._identity.popen_options()
 
-    def _binds(self) -> Iterator[str]:
-        for folder in sorted(self._closed):
-            yield from ("--tmpfs", str(folder))
-        for path in dict.fromkeys(self._needed):
-            inside = [folder for folder in path.parents if self._is_closed(folder)]
-            for folder in reversed(inside):
+    def close(self) -> None:
+        """Release the namespace."""
+        if self._namespace is not None:
+            self._close()
+
+
+def _commands(identity: Identity, closed: set[Path], bubblewrap: str | None) -> list[str]:
+    nsenter, setpriv = shutil.which("nsenter"), shutil.which("setpriv")
+    if nsenter is None or setpriv is None or bubblewrap is None or Path("/") in closed:
+        raise SandboxError(
+            f"the sandbox's user cannot enter {', '.join(map(str, sorted(closed)))}: install"
+            " bubblewrap and util-linux (nsenter, setpriv), or let every user enter it"
+        )
+    ids = ["--reuid", str(identity.uid), "--regid", str(identity.gid)]
+    return [nsenter, setpriv, *ids, "--clear-groups", "--"]
+
+
+def _mount_namespace(binds: list[str], bubblewrap: str) -> int:
+    """Return a descriptor of a namespace, which stays as long as that is open."""
+    command = [bubblewrap, "--dev-bind", "/", "/", *binds, "--die-with-parent"]
+    command += ["--", "/bin/sh", "-c", "echo $$; read end"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        env={},
+        text=True,
+    ) as process:
+        written = process.stdout.readline() if process.stdout else ""
+        if written.strip():
+            namespace = os.open(f"/proc/{written.strip()}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        _, errors = process.communicate()
+    if not written.strip():
+        raise SandboxError(f"closed folders cannot be made reachable: {errors.strip()}")
+    return namespace
+
+
+def _binds(needed: Sequence[Path], closed: set[Path]) -> Iterator[str]:
+    def is_closed(path: Path) -> bool:
+        return any(path.is_relative_to(folder) for folder in closed)
+
+    for folder in sorted(closed):
+        yield from ("--tmpfs", str(folder))
+    for path in dict.fromkeys(needed):
+        for folder in reversed(path.parents):
+            if is_closed(folder):
                 yield from ("--perms", "0755", "--dir", str(folder))
-            if self._is_closed(path):
-                yield from ("--bind", str(path), str(path))
-
-    def _is_closed(self, path: Path) -> bool:
-        return any(path.is_relative_to(folder) for folder in self._closed)
+        if is_closed(path):
+            yield from ("--bind", str(path), str(path))
 
 
 def closed_folder(path: Path, identity: Identity) -> Path | None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from ferrogen._core import CancellationToken
 from ferrogen.code_executor.execution import CodeBlock
+from ferrogen.code_executor.sandbox.bubblewrap import find_bubblewrap
 from ferrogen.code_executor.sandbox.identity import Identity, sandbox_identity
 from ferrogen.code_executor.sandbox.isolation import Isolation, Launch, Scratch
 from ferrogen.code_executor.sandbox.languages import Languages
 from ferrogen.code_executor.sandbox.limits import SandboxLimits
 from ferrogen.code_executor.sandbox.options import SandboxCodeExecutorConfig
+from ferrogen.code_executor.sandbox.reach import Reach
 from ferrogen.code_executor.sandbox.run import RunEnd, run
 from ferrogen.code_executor.sandbox.selection import choose_isolation
 from ferrogen.code_executor.sandbox.transcript import Transcript
@@ -26,6 +28,7 @@ class Sandbox:
     Args:
         scratch: The folders; they are removed when the sandbox is closed or garbage-collected.
         identity: The user that runs the code.
+        reach: Starts programs of that user.
         view: What the code sees of the host.
         config: The options.
         limits: The limits of a run.
@@ -35,11 +38,13 @@ class Sandbox:
         self,
         scratch: Scratch,
         identity: Identity,
+        reach: Reach,
         view: SystemView,
         config: SandboxCodeExecutorConfig,
         limits: SandboxLimits,
     ) -> None:
         self.scratch, self.identity, self._view = scratch, identity, view
+        self._reach = reach
         self._limits = limits
         self._languages = Languages(view, config.interpreters)
         self._variables = {**view.variables(), **config.environment}
@@ -62,8 +67,10 @@ class Sandbox:
         view = await asyncio.to_thread(system_view, tuple(config.read_only))
         identity = await asyncio.to_thread(sandbox_identity)
         scratch = await asyncio.to_thread(make_scratch, identity, work_dir)
+        needed = [*map(Path, view.folders), scratch.root, scratch.work]
         try:
-            sandbox = cls(scratch, identity, view, config, limits)
+            reach = await asyncio.to_thread(Reach, identity, needed, find_bubblewrap())
+            sandbox = cls(scratch, identity, reach, view, config, limits)
         except BaseException:
             await asyncio.to_thread(remove_scratch, scratch)
             raise
@@ -108,6 +115,7 @@ class Sandbox:
         for kill in [*self._kills.values()]:
             kill()
         await self._idle.wait()
+        self._reach.close()
         await asyncio.to_thread(self._remove)
 
     def _launch(self, command: list[str]) -> Launch:
@@ -117,6 +125,7 @@ class Sandbox:
             scratch=self.scratch,
             view=self._view,
             identity=self.identity,
+            reach=self._reach,
             limits=self._limits,
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ferrogen._core import CancellationToken
-from ferrogen.code_executor.sandbox.bubblewrap import BubblewrapIsolation, find_bubblewrap
+from ferrogen.code_executor.sandbox.bubblewrap import BubblewrapIsolation
 from ferrogen.code_executor.sandbox.isolation import Isolation, Launch
 from ferrogen.code_executor.sandbox.landlock import LandlockIsolation
 from ferrogen.code_executor.sandbox.run import run
@@ -14,12 +14,8 @@ _TRIAL = ("/bin/sh", "-c", "exit 7")
 _TRIAL_TIMEOUT = 20
 
 
-def _bubblewrap() -> Isolation:
-    return BubblewrapIsolation(find_bubblewrap())
-
-
 KINDS: dict[str, Callable[[], Isolation]] = {
-    "bubblewrap": _bubblewrap,
+    "bubblewrap": BubblewrapIsolation,
     "landlock": LandlockIsolation,
 }
 
