@@ -64,6 +64,8 @@ The tree::
     ├── SandboxError                     (RuntimeError) a sandbox could not run a program
     │   └── SandboxUnavailableError      nothing can isolate code on this machine
     ├── SandboxOptionError               (ValueError)   an option of a code executor is invalid
+    ├── PackageInstallError              (RuntimeError) packages of a code executor cannot be
+    │                                    installed
     ├── ArtifactError                    (OSError)      a file cannot be taken out of a sandbox, or
     │                                    put into it
     ├── ComponentError                   a component cannot be dumped or loaded
@@ -136,6 +138,7 @@ __all__ = [
     "NoSubscriberError",
     "NotAccessibleError",
     "NotProvidedError",
+    "PackageInstallError",
     "ProviderError",
     "RecipientNotFoundError",
     "ReferenceNotFoundError",
@@ -493,6 +496,10 @@ class SandboxUnavailableError(SandboxError):
 
 class SandboxOptionError(FerrogenError, ValueError):
     """An option of a code executor is invalid."""
+
+
+class PackageInstallError(FerrogenError, RuntimeError):
+    """The packages that a code executor is to offer cannot be installed."""
 
 
 class ArtifactError(FerrogenError, OSError):

@@ -8,6 +8,7 @@ import typer
 
 from ferrogen.cli.chat import chat
 from ferrogen.cli.check_component import check_component
+from ferrogen.cli.doctor import doctor
 from ferrogen.cli.graph import graph
 from ferrogen.cli.models import models
 from ferrogen.cli.run import run
@@ -29,6 +30,7 @@ app.command()(chat)
 app.command()(check_component)
 app.command()(graph)
 app.command()(top)
+app.command()(doctor)
 
 
 @app.callback()

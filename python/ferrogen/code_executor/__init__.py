@@ -12,6 +12,12 @@ from .requirements import (
 )
 
 if TYPE_CHECKING:
+    from .local import (
+        CommandLineCodeResult,
+        LocalCommandLineCodeExecutor,
+        LocalCommandLineCodeExecutorConfig,
+        UnprotectedExecutionWarning,
+    )
     from .sandbox.artifacts import Artifact, RefusedArtifact
     from .sandbox.executor import SandboxCodeExecutor
     from .sandbox.options import SandboxCodeExecutorConfig
@@ -25,14 +31,18 @@ __all__ = [
     "CodeBlock",
     "CodeExecutor",
     "CodeResult",
+    "CommandLineCodeResult",
     "FunctionWithRequirements",
     "FunctionWithRequirementsStr",
     "Import",
     "ImportFromModule",
+    "LocalCommandLineCodeExecutor",
+    "LocalCommandLineCodeExecutorConfig",
     "OutputPart",
     "RefusedArtifact",
     "SandboxCodeExecutor",
     "SandboxCodeExecutorConfig",
     "SandboxResult",
+    "UnprotectedExecutionWarning",
     "with_requirements",
 ]

@@ -6,15 +6,20 @@ import sys
 from importlib import import_module
 from typing import Any
 
+_LOCAL = "ferrogen.code_executor.local"
 _SANDBOX = "ferrogen.code_executor.sandbox"
 
 LAZY_IMPORTS = {
     "Artifact": f"{_SANDBOX}.artifacts",
+    "CommandLineCodeResult": _LOCAL,
+    "LocalCommandLineCodeExecutor": _LOCAL,
+    "LocalCommandLineCodeExecutorConfig": _LOCAL,
     "OutputPart": f"{_SANDBOX}.result",
     "RefusedArtifact": f"{_SANDBOX}.artifacts",
     "SandboxCodeExecutor": f"{_SANDBOX}.executor",
     "SandboxCodeExecutorConfig": f"{_SANDBOX}.options",
     "SandboxResult": f"{_SANDBOX}.result",
+    "UnprotectedExecutionWarning": _LOCAL,
 }
 
 

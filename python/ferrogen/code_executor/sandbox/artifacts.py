@@ -169,6 +169,8 @@ def read_inside(work: Path, path: str, most_bytes: int) -> bytes:
             raise ArtifactError(f"its {file.st_size} bytes are more than the {most_bytes} left")
         with os.fdopen(os.dup(descriptor), "rb") as opened:
             return opened.read(most_bytes)
+    except ArtifactError:
+        raise
     except OSError as error:
         raise ArtifactError(_reason(descriptor, error)) from error
     finally:

@@ -43,7 +43,7 @@ class BubblewrapIsolation(Isolation):
             )
         self._executable = found
 
-    def paths(self, scratch: Scratch) -> Paths:
+    def paths(self, scratch: Scratch, temporary: Path) -> Paths:
         """Return the folders as the code sees them."""
         return Paths(WORK, CODE, TEMPORARY)
 
@@ -90,6 +90,17 @@ class BubblewrapIsolation(Isolation):
         yield from ("--uid", _UID, "--gid", _UID, "--hostname", "sandbox")
         yield from ("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv")
         view, scratch = launch.view, launch.scratch
+        yield from ("--proc", "/proc", "--dev", "/dev")
+        for name in _MASKED:
+            if Path("/proc", name).exists():
+                yield from ("--ro-bind", "/dev/null", f"/proc/{name}")
+        writable = [(scratch.work, WORK), (scratch.shared_memory, SHARED_MEMORY)]
+        writable += [(launch.temporary, TEMPORARY)]
+        if launch.sockets is not None:
+            writable.append((launch.sockets, SOCKETS))
+        for source, target in writable:
+            yield from ("--bind", str(source), target)
+        # Some may be below /tmp, which is empty and has no links yet that code could have made.
         readable = [*((Path(folder), folder) for folder in view.folders)]
         readable += [(scratch.empty, folder) for folder in view.hidden]
         readable += [(scratch.etc, "/etc"), (scratch.code, CODE)]
@@ -97,18 +108,8 @@ class BubblewrapIsolation(Isolation):
             yield from ("--ro-bind", str(source), target)
         for folder, path in view.links.items():
             yield from ("--symlink", path, folder)
-        yield from ("--proc", "/proc", "--dev", "/dev")
-        for name in _MASKED:
-            if Path("/proc", name).exists():
-                yield from ("--ro-bind", "/dev/null", f"/proc/{name}")
-        writable = [(scratch.work, WORK), (scratch.temporary, TEMPORARY)]
-        writable += [(scratch.shared_memory, SHARED_MEMORY)]
-        if launch.sockets is not None:
-            writable.append((launch.sockets, SOCKETS))
-        for source, target in writable:
-            yield from ("--bind", str(source), target)
         yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK)
-        variables = {**self.paths(scratch).variables(), **launch.variables}
+        variables = {**self.paths(scratch, launch.temporary).variables(), **launch.variables}
         for name, value in variables.items():
             yield from ("--setenv", name, value)
 

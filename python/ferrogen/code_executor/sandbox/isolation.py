@@ -26,7 +26,7 @@ class Scratch:
 
     @property
     def temporary(self) -> Path:
-        """The ``/tmp`` of the code."""
+        """The folder that has a folder for the temporary files of each run."""
         return self.root / "tmp"
 
     @property
@@ -91,6 +91,7 @@ class Launch:
         identity: The host's user that runs it.
         reach: Starts programs of that user.
         limits: What it may use.
+        temporary: The folder for temporary files of this run.
         on_data: Called with output.
         sockets: A folder that the code and the host share for sockets, if there is one.
     """
@@ -102,6 +103,7 @@ class Launch:
     identity: Identity
     reach: Reach
     limits: SandboxLimits
+    temporary: Path
     on_data: OnData = field(default=ignore)
     sockets: Path | None = field(default=None)
 
@@ -120,5 +122,5 @@ class Isolation(ABC):
         """
 
     @abstractmethod
-    def paths(self, scratch: Scratch) -> Paths:
+    def paths(self, scratch: Scratch, temporary: Path) -> Paths:
         """Return the folders as the code sees them."""

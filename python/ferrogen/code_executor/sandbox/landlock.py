@@ -39,9 +39,9 @@ class LandlockIsolation(Isolation):
                 f" {NEEDED_VERSION}: Linux 6.12 or newer, with landlock in its lsm= parameter"
             )
 
-    def paths(self, scratch: Scratch) -> Paths:
+    def paths(self, scratch: Scratch, temporary: Path) -> Paths:
         """Return the folders as the code sees them: as the host does."""
-        return Paths(str(scratch.work), str(scratch.code), str(scratch.temporary))
+        return Paths(str(scratch.work), str(scratch.code), str(temporary))
 
     async def start(self, launch: Launch) -> SandboxProcess:
         """Start a run."""
@@ -50,7 +50,7 @@ class LandlockIsolation(Isolation):
         readable += [f"/etc/{name}" for name in _READABLE]
         options = {
             "command": [*launch.command],
-            "variables": {**self.paths(scratch).variables(), **launch.variables},
+            "variables": {**self.paths(scratch, launch.temporary).variables(), **launch.variables},
             "folder": str(scratch.work),
             "readable": readable,
             "writable": [str(folder) for folder in scratch.writable],

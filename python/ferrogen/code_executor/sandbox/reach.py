@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ferrogen.code_executor.sandbox.identity import Identity
-from ferrogen.exceptions import SandboxError
+from ferrogen.exceptions import SandboxError, SandboxOptionError
 
 
 class Reach:
@@ -28,6 +28,7 @@ class Reach:
 
     Raises:
         SandboxError: A folder cannot be made reachable.
+        SandboxOptionError: A folder is itself closed to the user.
     """
 
     def __init__(self, identity: Identity, needed: Sequence[Path], bubblewrap: str | None) -> None:
@@ -35,6 +36,11 @@ class Reach:
         self._namespace: int | None = None
         found = (closed_folder(path, identity) for path in needed) if identity.dropped else ()
         closed = {folder for folder in found if folder is not None}
+        for folder in closed & {*needed}:
+            raise SandboxOptionError(
+                f"code runs as user {identity.uid}, who cannot enter {folder}: let every user enter"
+                f" and read it, for example by `chmod a+rX {folder}`"
+            )
         if closed:
             self._prefix = _commands(identity, closed, bubblewrap)
             self._namespace = _mount_namespace([*_binds(needed, closed)], str(bubblewrap))

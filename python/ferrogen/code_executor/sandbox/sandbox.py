@@ -1,8 +1,10 @@
 """A started sandbox: its folders, its isolation and its runs."""
 
 import asyncio
+import os
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from ferrogen.code_executor.sandbox.run import RunEnd, run
 from ferrogen.code_executor.sandbox.selection import choose_isolation
 from ferrogen.code_executor.sandbox.transcript import Transcript
 from ferrogen.code_executor.sandbox.view import SystemView, system_view
-from ferrogen.code_executor.sandbox.work_folder import make_scratch, remove_scratch
+from ferrogen.code_executor.sandbox.work_folder import clear, make_scratch, remove_scratch
 
 
 class Sandbox:
@@ -78,7 +80,8 @@ class Sandbox:
             if config.functions_source:
                 name = f"{config.functions_module}.py"
                 await asyncio.to_thread(sandbox._write_code, name, config.functions_source)
-            trial = sandbox._launch(["/bin/true"])
+            temporary = await asyncio.to_thread(sandbox._make_temporary, 0)
+            trial = sandbox._launch([], temporary)
             sandbox._isolation = await choose_isolation(config.isolation, trial)
         except BaseException:
             await asyncio.to_thread(sandbox._remove)
@@ -102,13 +105,15 @@ class Sandbox:
             known = f"unknown language {block.language!r}: this executor runs {names}\n"
             transcript.add("stderr", known.encode())
             return RunEnd(1, None)
-        name = f"block_{next(self._numbers)}{self._languages.suffix(block.language)}"
-        file = await asyncio.to_thread(self._write_code, name, block.code)
+        number = next(self._numbers)
+        name = f"block_{number}{self._languages.suffix(block.language)}"
+        temporary = await asyncio.to_thread(self._prepare, number, name, block.code)
         try:
-            launch = self._launch([*command, f"{self.isolation.paths(self.scratch).code}/{name}"])
+            path = self.isolation.paths(self.scratch, temporary).code
+            launch = self._launch([*command, f"{path}/{name}"], temporary)
             return await run(self.isolation, launch, token, transcript.add, self._on_start)
         finally:
-            file.unlink(missing_ok=True)
+            await asyncio.shield(asyncio.to_thread(self._clean, name, temporary))
 
     async def close(self) -> None:
         """Kill what runs, and remove the folders."""
@@ -118,7 +123,7 @@ class Sandbox:
         self._reach.close()
         await asyncio.to_thread(self._remove)
 
-    def _launch(self, command: list[str]) -> Launch:
+    def _launch(self, command: list[str], temporary: Path) -> Launch:
         return Launch(
             command=command,
             variables=self._variables,
@@ -127,6 +132,7 @@ class Sandbox:
             identity=self.identity,
             reach=self._reach,
             limits=self._limits,
+            temporary=temporary,
         )
 
     def _on_start(self, kill: Callable[[], None]) -> Callable[[], None]:
@@ -140,6 +146,24 @@ class Sandbox:
                 self._idle.set()
 
         return forget
+
+    def _prepare(self, number: int, name: str, code: str) -> Path:
+        self._write_code(name, code)
+        return self._make_temporary(number)
+
+    def _make_temporary(self, number: int) -> Path:
+        """Make a folder for the temporary files of a run: other runs neither see nor prepare it."""
+        folder = self.scratch.temporary / str(number)
+        folder.mkdir(mode=0o700)
+        if self.identity.dropped:
+            os.chown(folder, self.identity.uid, self.identity.gid)
+        return folder
+
+    def _clean(self, name: str, temporary: Path) -> None:
+        (self.scratch.code / name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # the executor was stopped
+            clear(temporary)
+            temporary.rmdir()
 
     def _write_code(self, name: str, code: str) -> Path:
         file = self.scratch.code / name

@@ -51,7 +51,7 @@ class _Meter:
         size = folders.size + sum(tree.hidden.values())
         if self._most_disk is None:
             # Code that finds the disk full can delete files, and must not add any.
-            self._most_disk = min(max(limits.disk, size), 2 * limits.disk)
+            self._most_disk = max(limits.disk, size)
         if size > self._most_disk or folders.files > limits.files or folders.too_deep:
             return "disk"
         return None
