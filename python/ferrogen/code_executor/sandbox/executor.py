@@ -62,6 +62,10 @@ class SandboxCodeExecutor(CodeExecutor, Component[SandboxCodeExecutorConfig]):
         isolation: ``"bubblewrap"``, ``"landlock"``, or the first of them that works: ``"auto"``.
         functions: Functions that the code can import, such as those of `with_requirements`.
         functions_module: The module that it imports them from.
+        packages: Packages that the code can import, as requirements such as ``"numpy>=2"``, beside
+            those of the functions. They need ``pip install "ferrogen[sandbox]"``.
+        indexes: The only package indexes to install them from; by default those that uv uses.
+        require_hashes: Whether each package must have a hash (``--hash=sha256:...``).
 
     Raises:
         SandboxOptionError: An argument is invalid.
@@ -112,6 +116,8 @@ class SandboxCodeExecutor(CodeExecutor, Component[SandboxCodeExecutorConfig]):
         functions: Sequence[Function] = (),
         functions_module: str = "functions",
         packages: Sequence[str] = (),
+        indexes: Sequence[str] = (),
+        require_hashes: bool = False,
     ) -> None:
         named = {language: _command(given) for language, given in (interpreters or {}).items()}
         self._set_up(
@@ -134,13 +140,16 @@ class SandboxCodeExecutor(CodeExecutor, Component[SandboxCodeExecutorConfig]):
                 isolation=isolation,
                 functions_module=functions_module,
                 functions_source=build_python_functions_file(functions) if functions else "",
-                packages=[*packages, *packages_of(functions)],
+                packages=[*dict.fromkeys((*packages, *packages_of(functions)))],
+                indexes=[*indexes],
+                require_hashes=require_hashes,
             )
         )
 
     def _set_up(self, config: SandboxCodeExecutorConfig) -> None:
         self._config = config
         self._limits, self._rules = config.limits(), config.rules()
+        config.requirements()
         check_isolation(config.isolation)
         if not config.functions_module.isidentifier():
             raise SandboxOptionError(

@@ -3,6 +3,7 @@
 from pydantic import BaseModel
 
 from ferrogen.code_executor.sandbox.artifacts import ArtifactRules
+from ferrogen.code_executor.sandbox.environments import Requirements
 from ferrogen.code_executor.sandbox.limits import SandboxLimits, parse_size
 
 
@@ -38,6 +39,8 @@ class SandboxCodeExecutorConfig(BaseModel):
     functions_module: str = "functions"
     functions_source: str = ""
     packages: list[str] = []
+    indexes: list[str] = []
+    require_hashes: bool = False
 
     def limits(self) -> SandboxLimits:
         """Return the limits.
@@ -56,6 +59,14 @@ class SandboxCodeExecutorConfig(BaseModel):
             disk=self.disk,
             files=self.files,
         )
+
+    def requirements(self) -> Requirements:
+        """Return the packages that the code can import.
+
+        Raises:
+            SandboxOptionError: One is not a requirement by name, or lacks a hash.
+        """
+        return Requirements(tuple(self.packages), tuple(self.indexes), self.require_hashes)
 
     def rules(self) -> ArtifactRules:
         """Return the rules of artifacts.

@@ -11,6 +11,7 @@ from pathlib import Path
 from ferrogen._core import CancellationToken
 from ferrogen.code_executor.execution import CodeBlock
 from ferrogen.code_executor.sandbox.bubblewrap import find_bubblewrap
+from ferrogen.code_executor.sandbox.environments import make_environment
 from ferrogen.code_executor.sandbox.identity import Identity, sandbox_identity
 from ferrogen.code_executor.sandbox.isolation import Isolation, Launch, Scratch
 from ferrogen.code_executor.sandbox.languages import Languages
@@ -20,7 +21,7 @@ from ferrogen.code_executor.sandbox.reach import Reach
 from ferrogen.code_executor.sandbox.run import RunEnd, run
 from ferrogen.code_executor.sandbox.selection import choose_isolation
 from ferrogen.code_executor.sandbox.transcript import Transcript
-from ferrogen.code_executor.sandbox.view import SystemView, system_view
+from ferrogen.code_executor.sandbox.view import SystemView, base_python, system_view
 from ferrogen.code_executor.sandbox.work_folder import clear, make_scratch, remove_scratch
 
 
@@ -66,12 +67,18 @@ class Sandbox:
             SandboxOptionError: An interpreter or a folder cannot be used.
         """
         work_dir = None if config.work_dir is None else Path(config.work_dir)
-        view = await asyncio.to_thread(system_view, tuple(config.read_only))
+        environment = None
+        if config.packages:
+            environment = await make_environment(config.requirements(), base_python())
+        view = await asyncio.to_thread(system_view, tuple(config.read_only), environment)
         identity = await asyncio.to_thread(sandbox_identity)
         scratch = await asyncio.to_thread(make_scratch, identity, work_dir)
         needed = [*map(Path, view.folders), scratch.root, scratch.work]
+        program = find_bubblewrap()
+        if program is not None and not program.startswith("/usr/"):
+            needed.append(Path(program).parents[2])  # the one from PyPI comes with libraries
         try:
-            reach = await asyncio.to_thread(Reach, identity, needed, find_bubblewrap())
+            reach = await asyncio.to_thread(Reach, identity, needed, program)
             sandbox = cls(scratch, identity, reach, view, config, limits)
         except BaseException:
             await asyncio.to_thread(remove_scratch, scratch)

@@ -6,6 +6,7 @@ exist for sandboxed code.
 """
 
 import errno
+import functools
 import platform
 import struct
 from collections.abc import Iterator
@@ -71,6 +72,7 @@ _DENIED_WITHOUT_NAMESPACES = (
 )
 
 
+@functools.cache
 def filter_program(*, namespaces: bool = True, machine: str | None = None) -> bytes:
     """Return the filter, as an array of ``struct sock_filter``.
 

@@ -88,7 +88,7 @@ def system_view(
         folder: str(Path(folder).readlink()) for folder in _SYSTEM if Path(folder).is_symlink()
     }
     folders = [folder for folder in _SYSTEM if folder not in links and Path(folder).is_dir()]
-    base = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    base = Path(base_python())
     python, additional = str(base), [*_interpreter_folders(base)]
     if environment is None and site_packages and sys.prefix != sys.base_prefix:
         environment = Path(sys.prefix)
@@ -108,6 +108,11 @@ def system_view(
 
 
 _DEFAULT_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
+
+
+def base_python() -> str:
+    """Return the interpreter that this one, or its virtual environment, was made from."""
+    return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
 
 
 def make_etc(folder: Path) -> None:
