@@ -15,6 +15,7 @@ from ferrogen.code_executor.executor import CodeExecutor
 from ferrogen.code_executor.functions_file import Function, build_python_functions_file, packages_of
 from ferrogen.code_executor.sandbox.artifacts import (
     Artifact,
+    RefusedArtifact,
     collect,
     media_type,
     read_inside,
@@ -60,6 +61,9 @@ class SandboxCodeExecutor(CodeExecutor, Component[SandboxCodeExecutorConfig]):
             in which ``*`` stands for anything.
         artifact_size: The most bytes of all artifacts of a call.
         isolation: ``"bubblewrap"``, ``"landlock"``, or the first of them that works: ``"auto"``.
+        session: Whether Python blocks run in one Jupyter kernel, whose variables stay between
+            calls. It needs ``pip install "ferrogen[jupyter]"``, and uses the packages of this
+            Python if none are given.
         functions: Functions that the code can import, such as those of `with_requirements`.
         functions_module: The module that it imports them from.
         packages: Packages that the code can import, as requirements such as ``"numpy>=2"``, beside
@@ -113,6 +117,7 @@ class SandboxCodeExecutor(CodeExecutor, Component[SandboxCodeExecutorConfig]):
         artifacts: Sequence[str] = (),
         artifact_size: Size = "16MiB",
         isolation: str = "auto",
+        session: bool = False,
         functions: Sequence[Function] = (),
         functions_module: str = "functions",
         packages: Sequence[str] = (),
@@ -138,6 +143,7 @@ class SandboxCodeExecutor(CodeExecutor, Component[SandboxCodeExecutorConfig]):
                 artifacts=[*artifacts],
                 artifact_size=artifact_size,
                 isolation=isolation,
+                session=session,
                 functions_module=functions_module,
                 functions_source=build_python_functions_file(functions) if functions else "",
                 packages=[*dict.fromkeys((*packages, *packages_of(functions)))],
@@ -215,7 +221,11 @@ class SandboxCodeExecutor(CodeExecutor, Component[SandboxCodeExecutorConfig]):
         if end.limit is not None:
             transcript.note(f"stopped: the limit of {LIMIT_WORDS[end.limit]} was reached")
         output, stdout, stderr = transcript.texts()
-        found, refused = await asyncio.to_thread(collect, sandbox.scratch.work, rules)
+        found: list[Artifact] = []
+        refused: list[RefusedArtifact] = []
+        if rules.patterns:
+            found, refused = await asyncio.to_thread(collect, sandbox.scratch.work, rules)
+        found += transcript.displayed
         return SandboxResult(end.exit_code, output, stdout, stderr, end.limit, found, refused)
 
     async def write_file(self, path: str, data: bytes | str) -> None:

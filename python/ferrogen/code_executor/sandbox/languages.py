@@ -43,6 +43,10 @@ class Languages:
         """Return the command of a language as a Markdown fence names it, or None."""
         return self._commands.get(self._name(language))
 
+    def is_python(self, language: str) -> bool:
+        """Whether a language is Python."""
+        return self._name(language) == "python"
+
     def suffix(self, language: str) -> str:
         """Return the ending of the file with the code."""
         name = self._name(language)

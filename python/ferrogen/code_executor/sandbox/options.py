@@ -36,6 +36,7 @@ class SandboxCodeExecutorConfig(BaseModel):
     artifacts: list[str] = []
     artifact_size: int | str = "16MiB"
     isolation: str = "auto"
+    session: bool = False
     functions_module: str = "functions"
     functions_source: str = ""
     packages: list[str] = []
@@ -66,7 +67,10 @@ class SandboxCodeExecutorConfig(BaseModel):
         Raises:
             SandboxOptionError: One is not a requirement by name, or lacks a hash.
         """
-        return Requirements(tuple(self.packages), tuple(self.indexes), self.require_hashes)
+        packages = [*self.packages]
+        if self.session and packages:
+            packages.append("ipykernel")
+        return Requirements(tuple(packages), tuple(self.indexes), self.require_hashes)
 
     def rules(self) -> ArtifactRules:
         """Return the rules of artifacts.

@@ -85,7 +85,7 @@ async def run(
         timer.cancel()
         watcher.cancel()
         forget()
-        await _end_of(process, ending)
+        await end_of(process, ending)
         await asyncio.wait({watcher})
         process.close()
     if watcher.done() and not watcher.cancelled() and watcher.exception() is not None:
@@ -94,11 +94,15 @@ async def run(
     if stopped.cancelled():
         raise asyncio.CancelledError
     if stopped_early or stopped.done():
-        limit = stopped.result()
-        return RunEnd(_TIMEOUT_CODE if limit == "timeout" else _KILLED_CODE, limit)
+        return end_of_limit(stopped.result())
     if (errors := process.setup_errors(code)) is not None:
         raise SandboxError(f"the sandbox failed while it started a program: {errors}")
     return RunEnd(code, _BY_SIGNAL.get(code))
+
+
+def end_of_limit(limit: LimitName) -> RunEnd:
+    """Return the end of a run that a limit has ended."""
+    return RunEnd(_TIMEOUT_CODE if limit == "timeout" else _KILLED_CODE, limit)
 
 
 def _cancel(future: "asyncio.Future[LimitName]") -> None:
@@ -113,12 +117,12 @@ async def _uninterrupted(starting: "asyncio.Task[SandboxProcess]") -> SandboxPro
         await asyncio.wait({starting})
         if not starting.cancelled() and starting.exception() is None:
             process = starting.result()
-            await _end_of(process, asyncio.ensure_future(process.wait()))
+            await end_of(process, asyncio.ensure_future(process.wait()))
             process.close()
         raise
 
 
-async def _end_of(process: SandboxProcess, ending: "asyncio.Future[int]") -> None:
+async def end_of(process: SandboxProcess, ending: "asyncio.Future[int]") -> None:
     """Kill what is left, and wait for its end even if the caller is cancelled again."""
     cancelled = False
     if not ending.done():

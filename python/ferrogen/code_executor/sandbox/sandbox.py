@@ -20,6 +20,7 @@ from ferrogen.code_executor.sandbox.options import SandboxCodeExecutorConfig
 from ferrogen.code_executor.sandbox.reach import Reach
 from ferrogen.code_executor.sandbox.run import RunEnd, run
 from ferrogen.code_executor.sandbox.selection import choose_isolation
+from ferrogen.code_executor.sandbox.session import KernelSession
 from ferrogen.code_executor.sandbox.transcript import Transcript
 from ferrogen.code_executor.sandbox.view import SystemView, base_python, system_view
 from ferrogen.code_executor.sandbox.work_folder import clear, make_scratch, remove_scratch
@@ -52,6 +53,7 @@ class Sandbox:
         self._languages = Languages(view, config.interpreters)
         self._variables = {**view.variables(), **config.environment}
         self._isolation: Isolation | None = None
+        self._session: KernelSession | None = None
         self._kills: dict[int, Callable[[], None]] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -70,7 +72,10 @@ class Sandbox:
         environment = None
         if config.packages:
             environment = await make_environment(config.requirements(), base_python())
-        view = await asyncio.to_thread(system_view, tuple(config.read_only), environment)
+        packages = config.session and environment is None
+        view = await asyncio.to_thread(
+            system_view, tuple(config.read_only), environment, site_packages=packages
+        )
         identity = await asyncio.to_thread(sandbox_identity)
         scratch = await asyncio.to_thread(make_scratch, identity, work_dir)
         needed = [*map(Path, view.folders), scratch.root, scratch.work]
@@ -90,6 +95,9 @@ class Sandbox:
             temporary = await asyncio.to_thread(sandbox._make_temporary, 0)
             trial = sandbox._launch([], temporary)
             sandbox._isolation = await choose_isolation(config.isolation, trial)
+            if config.session:
+                uid = identity.uid if identity.dropped else None
+                sandbox._session = KernelSession(sandbox._isolation, trial, view.python, uid)
         except BaseException:
             await asyncio.to_thread(sandbox._remove)
             raise
@@ -112,6 +120,8 @@ class Sandbox:
             known = f"unknown language {block.language!r}: this executor runs {names}\n"
             transcript.add("stderr", known.encode())
             return RunEnd(1, None)
+        if self._session is not None and self._languages.is_python(block.language):
+            return await self._session.run(block.code, token, transcript)
         number = next(self._numbers)
         name = f"block_{number}{self._languages.suffix(block.language)}"
         temporary = await asyncio.to_thread(self._prepare, number, name, block.code)
@@ -126,6 +136,8 @@ class Sandbox:
         """Kill what runs, and remove the folders."""
         for kill in [*self._kills.values()]:
             kill()
+        if self._session is not None:
+            await self._session.close()
         await self._idle.wait()
         self._reach.close()
         await asyncio.to_thread(self._remove)

@@ -3,6 +3,7 @@
 import codecs
 from collections.abc import Callable
 
+from ferrogen.code_executor.sandbox.artifacts import Artifact
 from ferrogen.code_executor.sandbox.process import Stream
 from ferrogen.code_executor.sandbox.result import OutputPart
 
@@ -18,6 +19,7 @@ class Transcript:
     """
 
     def __init__(self, most_bytes: int, on_output: OnOutput | None) -> None:
+        self.displayed: list[Artifact] = []
         self._left = most_bytes
         self._on_output = on_output
         self._parts: list[OutputPart] = []

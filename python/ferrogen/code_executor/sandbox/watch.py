@@ -14,7 +14,12 @@ _SHARE = 0.1
 
 
 async def watch(
-    pid: int, scratch: Scratch, limits: SandboxLimits, end: Callable[[LimitName], None]
+    pid: int,
+    scratch: Scratch,
+    limits: SandboxLimits,
+    end: Callable[[LimitName], None],
+    *,
+    relative: bool = False,
 ) -> None:
     """Measure until a limit is exceeded, or this is cancelled.
 
@@ -23,8 +28,9 @@ async def watch(
         scratch: The folders that the code can write to.
         limits: The limits.
         end: Called with the limit that was exceeded.
+        relative: Whether processor time counts from now on, and not from the start of the process.
     """
-    meter, pause = _Meter(pid, scratch, limits), _PERIOD
+    meter, pause = _Meter(pid, scratch, limits, relative), _PERIOD
     while True:
         await asyncio.sleep(pause)
         began = time.perf_counter()
@@ -36,16 +42,19 @@ async def watch(
 
 
 class _Meter:
-    def __init__(self, pid: int, scratch: Scratch, limits: SandboxLimits) -> None:
+    def __init__(self, pid: int, scratch: Scratch, limits: SandboxLimits, relative: bool) -> None:
         self._pid, self._scratch, self._limits = pid, scratch, limits
         self._most_disk: int | None = None
+        self._cpu_before = None if relative else 0.0
 
     def exceeded(self) -> LimitName | None:
         limits = self._limits
         tree = tree_usage(self._pid, limits.memory)
         if tree.memory > limits.memory:
             return "memory"
-        if tree.cpu_time > limits.cpu_time:
+        if self._cpu_before is None:
+            self._cpu_before = tree.cpu_time
+        if tree.cpu_time - self._cpu_before > limits.cpu_time:
             return "cpu_time"
         folders = folder_usage(self._scratch.writable, limits.files)
         size = folders.size + sum(tree.hidden.values())
