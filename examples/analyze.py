@@ -26,24 +26,31 @@ from ferrogen.code_executor import (
     with_requirements,
 )
 from ferrogen.exceptions import FerrogenError
-from ferrogen.models import AssistantMessage, ChatCompletionClient, LLMMessage, UserMessage
+from ferrogen.models import (
+    AssistantMessage,
+    ChatCompletionClient,
+    LLMMessage,
+    SystemMessage,
+    UserMessage,
+)
 from ferrogen.models.openai import OpenAIChatCompletionClient
 
 QUESTION = "Plot the population of each city."
 CITIES = "city,population,area\nTurin,851000,130\nMilan,1371000,182\nGenoa,565000,240\n"
 ATTEMPTS = 3
 
-PROMPT = """The file data.csv has these columns: {columns}. Two functions exist:
-read(column) returns the values of a column. plot(names, values) draws a bar for each value.
-
-Question: Plot the price of each fruit.
-```python
+INSTRUCTIONS = """You answer with one block of Python code. Two functions exist: read(column)
+returns the values of a column, and plot(names, values) draws a bar for each value."""
+# A small model continues a pattern better than it follows instructions.
+EXAMPLES = {
+    "Columns: fruit,price,color. Plot the price of each fruit.": ("fruit", "price"),
+    "Columns: river,length. Plot the length of each river.": ("river", "length"),
+    "Columns: tower,year,height. Plot the height of each tower.": ("tower", "height"),
+}
+CODE = """```python
 from functions import read, plot
-plot(read("fruit"), read("price"))
-```
-
-Question: {question}
-Write one block of Python code, like the one above, with the columns {columns}."""
+plot(read("{}"), read("{}"))
+```"""
 BLOCK = re.compile(r"```(?:python|py)?\s*\n(.*?)(?:```|\Z)", re.DOTALL)
 
 
@@ -81,9 +88,12 @@ def plot(names: list[str], values: list[str]) -> None:
 
 async def analyze(client: ChatCompletionClient, question: str, table: str) -> Artifact | None:
     """Let the model write code until it draws a plot, at most three times."""
+    messages: list[LLMMessage] = [SystemMessage(content=INSTRUCTIONS)]
+    for asked, names in EXAMPLES.items():
+        messages.append(UserMessage(content=asked, source="you"))
+        messages.append(AssistantMessage(content=CODE.format(*names), source="model"))
     columns = table.partition("\n")[0]
-    prompt = PROMPT.format(columns=columns, question=question)
-    messages: list[LLMMessage] = [UserMessage(content=prompt, source="you")]
+    messages.append(UserMessage(content=f"Columns: {columns}. {question}", source="you"))
     sandbox = SandboxCodeExecutor(
         timeout=20, memory="256MiB", functions=[read, plot], artifacts=["plot.png"]
     )
@@ -123,6 +133,7 @@ async def main() -> int:
     client = OpenAIChatCompletionClient(
         model=os.environ.get("MODEL", "gpt-4o-mini"),
         temperature=0,
+        max_tokens=200,
         model_info={
             "vision": False,
             "function_calling": False,

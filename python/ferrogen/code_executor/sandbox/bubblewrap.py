@@ -165,6 +165,12 @@ def find_bubblewrap() -> str | None:
     return found
 
 
+def folders_of(program: str) -> list[Path]:
+    """Return the folders that bubblewrap is in: the one from PyPI comes with libraries beside it."""
+    folder = Path(program).resolve().parent
+    return [folder.parents[1]] if folder.name == "_bin" else [folder]
+
+
 def _pipe() -> tuple[int, int]:
     return os.pipe2(os.O_CLOEXEC)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ferrogen._core import CancellationToken
 from ferrogen.code_executor.execution import CodeBlock
-from ferrogen.code_executor.sandbox.bubblewrap import find_bubblewrap
+from ferrogen.code_executor.sandbox.bubblewrap import find_bubblewrap, folders_of
 from ferrogen.code_executor.sandbox.environments import make_environment
 from ferrogen.code_executor.sandbox.identity import Identity, sandbox_identity
 from ferrogen.code_executor.sandbox.isolation import Isolation, Launch, Scratch
@@ -80,8 +80,8 @@ class Sandbox:
         scratch = await asyncio.to_thread(make_scratch, identity, work_dir)
         needed = [*map(Path, view.folders), scratch.root, scratch.work]
         program = find_bubblewrap()
-        if program is not None and not program.startswith("/usr/"):
-            needed.append(Path(program).parents[2])  # the one from PyPI comes with libraries
+        if program is not None:
+            needed += folders_of(program)
         try:
             reach = await asyncio.to_thread(Reach, identity, needed, program)
             sandbox = cls(scratch, identity, reach, view, config, limits)
