@@ -29,6 +29,7 @@ from ferrogen.exceptions import FerrogenError
 from ferrogen.models import (
     AssistantMessage,
     ChatCompletionClient,
+    CreateResult,
     LLMMessage,
     SystemMessage,
     UserMessage,
@@ -42,6 +43,9 @@ ATTEMPTS = 3
 INSTRUCTIONS = """You answer with one block of Python code. Two functions exist: read(column)
 returns the values of a column, and plot(names, values) draws a bar for each value."""
 # A small model continues a pattern better than it follows instructions.
+BEGINNING = """```python
+from functions import read, plot
+plot(read(\""""
 EXAMPLES = {
     "Columns: fruit,price,color. Plot the price of each fruit.": ("fruit", "price"),
     "Columns: river,length. Plot the length of each river.": ("river", "length"),
@@ -100,7 +104,11 @@ async def analyze(client: ChatCompletionClient, question: str, table: str) -> Ar
     async with sandbox:
         await sandbox.write_file("data.csv", table)
         for _ in range(ATTEMPTS):
-            response = str((await client.create(messages)).content)
+            begun = AssistantMessage(content=BEGINNING, source="model")
+            response = await answer(client, [*messages, begun])
+            # Some services continue the last message, others begin anew.
+            if not response.lstrip().startswith("```"):
+                response = BEGINNING + response
             found = BLOCK.search(response)
             code = found[1] if found else response
             print(f"the model wrote:\n{code.rstrip()}\n")
@@ -116,6 +124,13 @@ async def analyze(client: ChatCompletionClient, question: str, table: str) -> Ar
     return None
 
 
+async def answer(client: ChatCompletionClient, messages: list[LLMMessage]) -> str:
+    async for part in client.create_stream(messages):
+        if isinstance(part, CreateResult):
+            return str(part.content)
+    raise RuntimeError("the stream of a model ends with its result")
+
+
 def complaint(result: SandboxResult) -> str:
     if result.exit_code == 0:
         return "The code ran, and drew no plot: call plot(names, values)."
@@ -127,7 +142,7 @@ async def main() -> int:
     parser = argparse.ArgumentParser(prog="analyze", description=str(__doc__).splitlines()[0])
     parser.add_argument("question", nargs="?", default=QUESTION)
     parser.add_argument("--csv", type=Path, help="by default, some cities")
-    parser.add_argument("--plot", type=Path, default=Path("plot.png"), help="the file to write")
+    parser.add_argument("--plot", type=Path, help="a file to write the picture to")
     arguments = parser.parse_args()
     table = CITIES if arguments.csv is None else arguments.csv.read_text(encoding="utf-8")
     client = OpenAIChatCompletionClient(
@@ -153,8 +168,9 @@ async def main() -> int:
         return 1
     finally:
         await client.close()
-    arguments.plot.write_bytes(plotted.data)
-    print(f"{arguments.plot}: a picture of {width} x {height}")
+    print(f"the plot is a picture of {width} x {height}")
+    if arguments.plot is not None:
+        arguments.plot.write_bytes(plotted.data)
     return 0
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from ferrogen.testing import ScriptedModel
 
-from ..models.scripted_server import ScriptedServer, json_response
+from ..models.scripted_server import ScriptedServer, sse_response
 from .conftest import CLIENT
 
 ANALYZE = Path(__file__).resolve().parents[2] / "examples" / "analyze.py"
@@ -49,6 +49,11 @@ async def test_the_model_sees_why_its_code_failed(example: ModuleType):
     assert plotted is not None
 
 
+async def test_a_model_may_continue_the_code_that_was_begun(example: ModuleType):
+    model = ScriptedModel(['city"), read("area"))\n```'])
+    assert await example.analyze(model, example.QUESTION, example.CITIES) is not None
+
+
 async def test_code_that_draws_nothing_three_times_ends_it(example: ModuleType):
     model = ScriptedModel(["print(1)"] * 3)
     assert await example.analyze(model, example.QUESTION, example.CITIES) is None
@@ -56,15 +61,17 @@ async def test_code_that_draws_nothing_three_times_ends_it(example: ModuleType):
 
 async def test_the_program_writes_the_picture(fork_server: Any, tmp_path: Path):
     forks = fork_server("ferrogen.models.openai", *CLIENT, flags=("-W", "error"))
-    response = {"choices": [{"message": {"content": GOOD}}]}
+    piece = {"delta": {"content": GOOD}, "finish_reason": "stop"}
     async with ScriptedServer() as server:
-        server.play(json_response(response))
+        server.play(sse_response({"choices": [piece]}))
         env = {
             "OPENAI_BASE_URL": f"{server.url}/v1",
             "OPENAI_API_KEY": "sk-none",
             "NO_PROXY": "127.0.0.1",
         }
-        done = await asyncio.to_thread(forks.run, str(ANALYZE), env=env, cwd=tmp_path)
+        done = await asyncio.to_thread(
+            forks.run, str(ANALYZE), "--plot", "plot.png", env=env, cwd=tmp_path
+        )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("plot.png: a picture of 120 x 200\n")
+    assert done.stdout.endswith("the plot is a picture of 120 x 200\n")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")

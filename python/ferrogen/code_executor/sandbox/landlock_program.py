@@ -16,6 +16,7 @@ import os
 import resource
 import signal
 import stat
+import struct
 import sys
 from contextlib import suppress
 from typing import Any
@@ -40,13 +41,6 @@ class Ruleset(ctypes.Structure):
     """``struct landlock_ruleset_attr``."""
 
     _fields_ = [(name, ctypes.c_uint64) for name in ("files", "net", "scoped")]
-
-
-class Beneath(ctypes.Structure):
-    """``struct landlock_path_beneath_attr``."""
-
-    _pack_ = 1
-    _fields_ = [("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32)]
 
 
 class Program(ctypes.Structure):
@@ -83,8 +77,9 @@ def restrict(rules: list[tuple[str, int]] | None) -> None:
         except FileNotFoundError:
             continue
         is_folder = stat.S_ISDIR(os.fstat(opened).st_mode)
-        rule = Beneath(allowed if is_folder else allowed & ON_FILES, opened)
-        checked(libc.syscall(ADD_RULE, ruleset, 1, ctypes.byref(rule), 0), "landlock_add_rule")
+        # struct landlock_path_beneath_attr, which is packed
+        rule = struct.pack("=Qi", allowed if is_folder else allowed & ON_FILES, opened)
+        checked(libc.syscall(ADD_RULE, ruleset, 1, rule, 0), "landlock_add_rule")
         os.close(opened)
     checked(libc.syscall(RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
     os.close(ruleset)
