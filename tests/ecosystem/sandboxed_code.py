@@ -11,6 +11,7 @@ from autogen_agentchat.messages import TextMessage  # noqa: E402
 from autogen_core import CancellationToken  # noqa: E402
 from autogen_core.code_executor import CodeExecutor  # noqa: E402
 from autogen_ext.tools.code_execution import PythonCodeExecutionTool  # noqa: E402
+
 from ferrogen.code_executor import SandboxCodeExecutor  # noqa: E402
 
 SAID = """Run this:

@@ -166,7 +166,7 @@ def find_bubblewrap() -> str | None:
 
 
 def folders_of(program: str) -> list[Path]:
-    """Return the folders that bubblewrap is in: the one from PyPI comes with libraries beside it."""
+    """Return the folders that bubblewrap is in: the one from PyPI has libraries beside it."""
     folder = Path(program).resolve().parent
     return [folder.parents[1]] if folder.name == "_bin" else [folder]
 

@@ -218,7 +218,8 @@ class KernelSession:
         context.setsockopt(zmq.MAXMSGSIZE, 4 * launch.limits.output + (1 << 20))
         context.setsockopt(zmq.RCVHWM, 100)
         client = AsyncKernelClient(context=context)
-        client.load_connection_info({**connection, "ip": str(folder / "kernel")})
+        reached: Any = {**connection, "ip": str(folder / "kernel")}
+        client.load_connection_info(reached)
         kernel = _Kernel(process, client, folder, ending, watcher, limit)
         try:
             client.start_channels(stdin=False, hb=False, control=False)
