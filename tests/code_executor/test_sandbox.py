@@ -54,6 +54,20 @@ async def test_output_arrives_while_the_code_runs():
             await run(executor, (code, "python"), token=token, on_output=lambda _: token.cancel())
 
 
+async def test_an_error_of_the_callback_ends_the_run_and_is_raised():
+    def fail(part):
+        raise LookupError(part.text)
+
+    async with SandboxCodeExecutor() as executor:
+        with pytest.raises(LookupError, match="now"):
+            await run(executor, ("echo now; sleep 60", "sh"), on_output=fail)
+
+
+async def test_code_that_is_not_unicode_runs():
+    async with SandboxCodeExecutor() as executor:
+        assert (await run(executor, ("print(1) # \ud800", "python"))).output == "1\n"
+
+
 async def test_bytes_that_are_not_text_are_replaced():
     async with SandboxCodeExecutor() as executor:
         result = await run(executor, (r"printf 'a\377\303\251'", "sh"))

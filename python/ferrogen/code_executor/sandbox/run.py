@@ -57,6 +57,7 @@ async def run(
         raise asyncio.CancelledError
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[LimitName] = loop.create_future()
+    failures: list[Exception] = []
     _ = token.link_future(stopped)
 
     def end(limit: LimitName) -> None:
@@ -64,23 +65,31 @@ async def run(
             stopped.set_result(limit)
 
     def on_data(stream: Stream, data: bytes) -> None:
-        if not stopped.done() and not add_output(stream, data):
+        if stopped.done():
+            return
+        try:
+            fits = add_output(stream, data)
+        except Exception as error:  # noqa: BLE001 - of a callback: the caller gets it
+            failures.append(error)
+            stopped.cancel()
+            return
+        if not fits:
             end("output")
 
     forget = on_start(lambda: _cancel(stopped))
     starting = loop.create_task(isolation.start(replace(launch, on_data=on_data)))
     try:
         process = await _uninterrupted(starting)
-    finally:
-        if starting.cancelled() or not starting.done() or starting.exception():
-            forget()
+    except BaseException:
+        forget()
+        raise
     timer = loop.call_later(launch.limits.timeout, end, "timeout")
     watcher = loop.create_task(watch(process.pid, launch.scratch, launch.limits, end))
     ending = loop.create_task(process.wait())
     try:
-        either: list[asyncio.Future[Any]] = [stopped, ending]
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        stopped_early = not ending.done()
+        # The watch ends by itself only with a limit, or by an error.
+        first: list[asyncio.Future[Any]] = [stopped, ending, watcher]
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
     finally:
         timer.cancel()
         watcher.cancel()
@@ -88,21 +97,26 @@ async def run(
         await end_of(process, ending)
         await asyncio.wait({watcher})
         process.close()
-    if watcher.done() and not watcher.cancelled() and watcher.exception() is not None:
-        raise watcher.exception() or SandboxError("the watch over a run failed")
-    code = ending.result()
+    if not watcher.cancelled():
+        watcher.result()
+    if failures:
+        raise failures[0]
     if stopped.cancelled():
         raise asyncio.CancelledError
-    if stopped_early or stopped.done():
+    if stopped.done():
         return end_of_limit(stopped.result())
-    if (errors := process.setup_errors(code)) is not None:
-        raise SandboxError(f"the sandbox failed while it started a program: {errors}")
-    return RunEnd(code, _BY_SIGNAL.get(code))
+    return _end_by_itself(process, ending.result())
 
 
 def end_of_limit(limit: LimitName) -> RunEnd:
     """Return the end of a run that a limit has ended."""
     return RunEnd(_TIMEOUT_CODE if limit == "timeout" else _KILLED_CODE, limit)
+
+
+def _end_by_itself(process: SandboxProcess, code: int) -> RunEnd:
+    if (errors := process.setup_errors(code)) is not None:
+        raise SandboxError(f"the sandbox failed while it started a program: {errors}")
+    return RunEnd(code, _BY_SIGNAL.get(code))
 
 
 def _cancel(future: "asyncio.Future[LimitName]") -> None:

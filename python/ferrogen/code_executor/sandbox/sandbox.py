@@ -186,6 +186,7 @@ class Sandbox:
 
     def _write_code(self, name: str, code: str) -> Path:
         file = self.scratch.code / name
-        file.write_text(code, encoding="utf-8")
+        # A model may write half of a surrogate pair.
+        file.write_bytes(code.encode(errors="replace"))
         file.chmod(0o644)
         return file
