@@ -16,7 +16,8 @@ def is_installed() -> bool:
 
 def main() -> None:
     """Install it if it is missing and that is possible; never fail."""
-    if not is_installed() and os.geteuid() == 0 and shutil.which("apt-get"):
+    # The system's, too, if that is possible: other environments do not have the one from PyPI.
+    if shutil.which("bwrap") is None and os.geteuid() == 0 and shutil.which("apt-get"):
         print("installing bubblewrap")
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for command in (["apt-get", "update", "-qq"], APT):

@@ -7,15 +7,16 @@ PROGRAM = Path(__file__).with_name("sandboxed_code.py")
 
 
 def test_an_agent_and_a_tool_run_code_in_the_sandbox(run_program: Any) -> None:
-    assert run_program(PROGRAM, "ferrogen").splitlines() == [
+    lines = run_program(PROGRAM, "ferrogen").splitlines()
+    assert lines.pop(6) in {"False FileNotFoundError", "False PermissionError"}
+    assert lines == [
         "True",
         "The script ran, then exited with an error (POSIX exit code: 3)",
         "Its output was:",
-        "42 False",
+        "42",
         "done",
         "",
         "True 1024",
-        "False FileNotFoundError: [Errno 2] No such file or directory: '/etc/shadow'",
         "ferrogen.code_executor.SandboxCodeExecutor",
         "ferrogen.code_executor.SandboxCodeExecutor 20.0",
     ]
