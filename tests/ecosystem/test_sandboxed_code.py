@@ -8,7 +8,7 @@ PROGRAM = Path(__file__).with_name("sandboxed_code.py")
 
 def test_an_agent_and_a_tool_run_code_in_the_sandbox(run_program: Any) -> None:
     lines = run_program(PROGRAM, "ferrogen").splitlines()
-    assert lines.pop(6) in {"False FileNotFoundError", "False PermissionError"}
+    assert lines.pop(7) in {"False FileNotFoundError", "False PermissionError"}
     assert lines == [
         "True",
         "The script ran, then exited with an error (POSIX exit code: 3)",
