@@ -49,6 +49,7 @@ class BubblewrapIsolation(Isolation):
 
     async def start(self, launch: Launch) -> SandboxProcess:
         """Start a run."""
+        limits = await asyncio.to_thread(launch.limits.shell_prefix, launch.identity.uid)
         passed: list[int] = []
         try:
             status_read, status = _pipe()
@@ -57,7 +58,6 @@ class BubblewrapIsolation(Isolation):
             passed.append(_filled_pipe(filter_program()))
             arguments += ["--seccomp", str(passed[-1])]
             passed.append(_filled_pipe(b"".join(part.encode() + b"\0" for part in arguments)))
-            limits = launch.limits.shell_prefix(launch.identity.uid)
             process = SandboxProcess(
                 [
                     *(*launch.reach.prefix(), self._executable),

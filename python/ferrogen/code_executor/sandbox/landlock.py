@@ -4,6 +4,7 @@ It takes the kernel's scopes of signals and sockets (Linux 6.12, the sixth versi
 without them the code could signal the caller's other processes.
 """
 
+import asyncio
 import base64
 import ctypes
 import functools
@@ -48,13 +49,15 @@ class LandlockIsolation(Isolation):
         view, scratch = launch.view, launch.scratch
         readable = [*view.folders, *view.links, str(scratch.code)]
         readable += [f"/etc/{name}" for name in _READABLE]
+        identity = launch.identity
+        limits = await asyncio.to_thread(launch.limits.of_each_process, identity.uid)
         options = {
             "command": [*launch.command],
             "variables": {**self.paths(scratch, launch.temporary).variables(), **launch.variables},
             "folder": str(scratch.work),
             "readable": readable,
             "writable": [str(folder) for folder in scratch.writable],
-            "limits": launch.limits.of_each_process(launch.identity.uid),
+            "limits": limits,
             "filter": base64.b64encode(filter_program(namespaces=False)).decode(),
             "parent": os.getpid(),
         }
