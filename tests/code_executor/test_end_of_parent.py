@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -66,6 +68,37 @@ def test_code_ends_with_a_killed_program(user: str, isolation: str, number: int)
             if pipe is not None:
                 pipe.close()
         shutil.rmtree(folder)
+
+
+REAPER = """
+import asyncio, ctypes, os
+from ferrogen import CancellationToken
+from ferrogen.code_executor import CodeBlock, SandboxCodeExecutor
+
+# As the first process of a container: it becomes the parent of orphans.
+ctypes.CDLL(None).prctl(36, ctypes.c_ulong(1), None, None, None)
+
+async def main():
+    async with SandboxCodeExecutor(timeout=0.5, isolation="ISOLATION") as executor:
+        for code in ("echo 1", "sleep 60"):
+            await executor.execute_code_blocks([CodeBlock(code, "sh")], CancellationToken())
+
+asyncio.run(main())
+try:
+    print(os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT))
+except ChildProcessError:
+    print("no children")
+"""
+
+
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+def test_a_program_that_inherits_orphans_keeps_none(isolation: str, tmp_path: Path):
+    program = tmp_path / "program.py"
+    program.write_text(REAPER.replace("ISOLATION", isolation))
+    done = subprocess.run(
+        [sys.executable, str(program)], capture_output=True, text=True, timeout=50, check=True
+    )
+    assert done.stdout == "no children\n"
 
 
 def descendants(pid: int) -> list[int]:

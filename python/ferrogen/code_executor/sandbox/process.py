@@ -21,6 +21,7 @@ def ignore(stream: Stream, data: bytes) -> None:
     """Take output that is not wanted."""
 
 
+_P_PIDFD = 3
 _PIDFD_OPEN = 434  # the same on every architecture
 
 
@@ -121,6 +122,10 @@ class SandboxProcess:
 
     def close(self) -> None:
         """Release the descriptors, after the end."""
+        if self._innermost is not None:
+            # bubblewrap does not wait for it. Usually init does; in a container that may be us.
+            with suppress(ChildProcessError):
+                os.waitid(_P_PIDFD, self._innermost, os.WEXITED | os.WNOHANG)
         for descriptor in (self._outermost, self._innermost):
             if descriptor is not None:
                 os.close(descriptor)
