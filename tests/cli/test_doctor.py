@@ -8,7 +8,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from ferrogen.code_executor.sandbox import diagnosis
+from ferrogen.code_executor.sandbox import bubblewrap, diagnosis
 
 Call = Callable[..., CompletedProcess[str]]
 
@@ -42,7 +42,8 @@ def test_what_is_missing_is_named_with_what_to_do(
     ferrogen: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     monkeypatch.setenv("PATH", without_bubblewrap(tmp_path)["PATH"])
-    monkeypatch.setattr(diagnosis, "find_bubblewrap", lambda: None)
+    for module in (diagnosis, bubblewrap):
+        monkeypatch.setattr(module, "find_bubblewrap", lambda: None)
     done = ferrogen("doctor")
     lines = done.stdout.splitlines()
     place = lines.index("NO   bubblewrap: not installed")
