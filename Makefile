@@ -56,7 +56,7 @@ help: ## show this list
 # ---- what the other targets stand on
 
 .PHONY: setup
-setup: $(MADE)/development ## make .venv and install the locked development tools
+setup: $(MADE)/development ## make .venv, install the locked development tools, and bubblewrap where possible
 
 .PHONY: build
 build: $(MADE)/extension ## compile the Rust extension (release) and install the package in .venv
@@ -93,6 +93,7 @@ $(MADE)/build-tools: $(LOCKS)/build.txt $(MADE)/venv
 $(MADE)/development: $(LOCKS)/dev.txt $(MADE)/venv
 	@echo "installing what tests and lints need"
 	@$(call install,$(LOCKS)/dev.txt)
+	@"$(BIN)/python" tools/install_bubblewrap.py
 	@touch $@
 
 $(MADE)/extension: $(RUST_SOURCES) $(STARTUP_FILES) pyproject.toml $(MADE)/build-tools | check-rust

@@ -2,13 +2,14 @@
 
 First agents debate on Ferrogen. Then a writer and a critic, a team made with AgentChat, talk twice:
 on AutoGen's own runtime and, unchanged, on Ferrogen. Then an agent remembers in a second run of its
-program what it was told in the first one. At the end Ferrogen's own client asks the model.
+program what it was told in the first one, and the model writes code, which a sandbox runs. At the
+end Ferrogen's own client asks the model.
 
     python examples/demo.py ["A QUESTION" ...] [--port N] [--rounds N] ...
 
 With OPENAI_BASE_URL set (and OPENAI_API_KEY, MODEL) the agents think with that model instead.
 Options this program does not know go to examples/debate.py; examples/team.py is the team, and
-examples/remember.py the agent that remembers.
+examples/remember.py the agent that remembers; examples/analyze.py runs the code.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from local_model.process import LocalModelError, local_model
 
+ANALYZE = Path(__file__).resolve().with_name("analyze.py")
 DEBATE = Path(__file__).resolve().with_name("debate.py")
 TEAM = DEBATE.with_name("team.py")
 REMEMBER = DEBATE.with_name("remember.py")
@@ -108,6 +110,10 @@ def play(for_debate: list[str], environment: dict[str, str]) -> int:
             remember = [sys.executable, str(REMEMBER), words, "--memory", f"{folder}/memory.sqlite"]
             if status := run(remember, environment):
                 return status
+    print("\nCode that the model writes, run in a sandbox", flush=True)
+    if run([sys.executable, str(ANALYZE)], environment) == 1:
+        # Small models often write code that does not work, which is no fault of the demo.
+        print("no plot this time; a larger model draws one: set OPENAI_BASE_URL", flush=True)
     print("\nThe model, asked by Ferrogen's own client", flush=True)
     reached = {"MODEL": "gpt-4o-mini", **os.environ, **environment}
     chat = [sys.executable, "-m", "ferrogen", "chat", "--message", "What is a ferret?"]

@@ -69,6 +69,13 @@ The tree::
     ├── ToolStreamError                  (AssertionError, TypeError)  a tool's stream ends without
     │                                    a result, or with one of another type
     ├── FunctionSourceError              (ValueError)   source text does not make one function
+    ├── SandboxError                     (RuntimeError) a sandbox could not run a program
+    │   └── SandboxUnavailableError      nothing can isolate code on this machine
+    ├── SandboxOptionError               (ValueError)   an option of a code executor is invalid
+    ├── PackageInstallError              (RuntimeError) packages of a code executor cannot be
+    │                                    installed
+    ├── ArtifactError                    (OSError)      a file cannot be taken out of a sandbox, or
+    │                                    put into it
     ├── ComponentError                   a component cannot be dumped or loaded
     │   ├── ProviderError                (ValueError)  a provider string is wrong
     │   │   └── UntrustedProviderError   it names something outside the trusted namespaces
@@ -101,6 +108,7 @@ __all__ = [
     "AgentStoppedError",
     "AllClientsFailedError",
     "AlreadyImportedError",
+    "ArtifactError",
     "AttemptTimeoutError",
     "BudgetExceededError",
     "CacheStoreError",
@@ -146,6 +154,7 @@ __all__ = [
     "NoSubscriberError",
     "NotAccessibleError",
     "NotProvidedError",
+    "PackageInstallError",
     "ProviderError",
     "RecipientNotFoundError",
     "ReferenceNotFoundError",
@@ -153,6 +162,9 @@ __all__ = [
     "ReplayMismatchError",
     "ResponseTypeError",
     "RuntimeStoppedError",
+    "SandboxError",
+    "SandboxOptionError",
+    "SandboxUnavailableError",
     "SchemaConversionError",
     "SecretError",
     "SerializationError",
@@ -529,6 +541,26 @@ class ToolStreamError(FerrogenError, AssertionError, TypeError):
 
 class FunctionSourceError(FerrogenError, ValueError):
     """Source text does not run, or does not define exactly one function."""
+
+
+class SandboxError(FerrogenError, RuntimeError):
+    """A sandbox could not run a program."""
+
+
+class SandboxUnavailableError(SandboxError):
+    """Nothing can isolate code on this machine, so none is run."""
+
+
+class SandboxOptionError(FerrogenError, ValueError):
+    """An option of a code executor is invalid."""
+
+
+class PackageInstallError(FerrogenError, RuntimeError):
+    """The packages that a code executor is to offer cannot be installed."""
+
+
+class ArtifactError(FerrogenError, OSError):
+    """A file cannot be taken out of a sandbox, or put into it."""
 
 
 class ComponentError(FerrogenError):

@@ -127,6 +127,8 @@ def test_it_plays_its_acts_and_leaves_nothing_behind(stage: Stage) -> None:
         "you: What is my favorite drink?\n"
         '(recalled) you said: "My favorite drink is green tea."\nIt is 42.\n'
     )
+    assert "Code that the model writes, run in a sandbox\nthe model wrote:" in output, errors
+    assert "no plot this time" in output
     assert output.endswith("The model, asked by Ferrogen's own client\nIt is 42.\n")
     assert "Verdict: 42, said by 4 of 4" in output
     acts = re.findall(r"^A writer and a critic on (.*)$|^runtime +(\w+)$", output, re.MULTILINE)

@@ -9,6 +9,7 @@ import typer
 from ferrogen.cli.audit import audit
 from ferrogen.cli.chat import chat
 from ferrogen.cli.check_component import check_component
+from ferrogen.cli.doctor import doctor
 from ferrogen.cli.graph import graph
 from ferrogen.cli.mcp import mcp
 from ferrogen.cli.memory import memory
@@ -35,6 +36,7 @@ app.command()(top)
 app.add_typer(audit)
 app.add_typer(mcp)
 app.add_typer(memory)
+app.command()(doctor)
 
 
 @app.callback()

@@ -27,6 +27,18 @@ def build_python_functions_file(funcs: Sequence[Function]) -> str:
     return "\n\n".join(["\n".join(map(import_to_str, imports)), *map(to_code, funcs), ""])
 
 
+def packages_of(funcs: Sequence[Function]) -> list[str]:
+    """Return the packages that the functions require, each once."""
+    return [
+        *dict.fromkeys(
+            package
+            for func in funcs
+            if isinstance(func, _WITH_REQUIREMENTS)
+            for package in func.python_packages
+        )
+    ]
+
+
 def to_code(func: Function) -> str:
     """Return the source of a function, without the first decorator and without indentation.
 

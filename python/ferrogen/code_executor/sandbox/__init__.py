@@ -1,0 +1,1 @@
+"""Sandboxed execution of code that is not trusted."""

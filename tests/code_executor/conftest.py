@@ -1,0 +1,115 @@
+"""Sandboxes of root and of an ordinary user: each has a process that runs what a test asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ferrogen import CancellationToken
+from ferrogen.code_executor import CodeBlock, SandboxCodeExecutor
+from ferrogen.exceptions import SandboxUnavailableError
+
+from . import users
+
+SERVER = Path(__file__).with_name("sandbox_server.py")
+USERS = ("root", "ordinary") if os.geteuid() == 0 else ("ordinary",)
+ISOLATIONS = ("bubblewrap", "landlock")
+SECRET = "hunter2-of-the-host"
+
+
+async def trial(isolation: str) -> None:
+    async with SandboxCodeExecutor(isolation=isolation) as executor:
+        await executor.execute_code_blocks([CodeBlock("exit", "sh")], CancellationToken())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def isolations_work() -> None:
+    """Skip the tests where code cannot be isolated, such as in a chroot; fail them in CI."""
+    try:
+        for isolation in ISOLATIONS:
+            asyncio.run(trial(isolation))
+    except SandboxUnavailableError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
+class SandboxServer:
+    """Runs code in sandboxes, as a user."""
+
+    def __init__(self, user: str, isolation: str) -> None:
+        self.user, self.isolation = user, isolation
+        self.folder = Path(tempfile.mkdtemp(prefix="ferrogen-tests-"))
+        self.folder.chmod(0o755)
+        self.process = users.start(user, SERVER, self.folder, SANDBOX_SECRET=SECRET)
+
+    def run(
+        self,
+        code: str,
+        language: str = "python",
+        *,
+        inputs: dict[str, str] | None = None,
+        cancel_on: str = "",
+        blocks: list[tuple[str, str]] | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Run code with the options of an executor; `MARKER` in it is a unique word."""
+        marker = uuid.uuid4().hex
+        request = {
+            "blocks": [
+                [text.replace("MARKER", marker), name]
+                for text, name in blocks or [(code, language)]
+            ],
+            "options": {"timeout": 20, "isolation": self.isolation, **options},
+            "inputs": inputs or {},
+            "cancel_on": cancel_on,
+            "marker": marker,
+        }
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        response: dict[str, Any] = json.loads(self.process.stdout.readline())
+        assert "error" not in response, response["error"]
+        return response
+
+    def close(self) -> None:
+        """End the process, and remove its folder."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Callable[[str, str], SandboxServer]]:
+    """Start a server for each user and isolation, once."""
+    started: dict[tuple[str, str], SandboxServer] = {}
+
+    def server(user: str, isolation: str) -> SandboxServer:
+        key = (user, isolation)
+        if key not in started:
+            started[key] = SandboxServer(user, isolation)
+        return started[key]
+
+    yield server
+    for one in started.values():
+        one.close()
+
+
+@pytest.fixture(params=[f"{user}-{isolation}" for isolation in ISOLATIONS for user in USERS])
+def sandbox(request: pytest.FixtureRequest, servers: Any) -> SandboxServer:
+    """A sandbox of each user, by each isolation."""
+    server: SandboxServer = servers(*request.param.split("-"))
+    return server
