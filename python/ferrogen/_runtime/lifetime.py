@@ -6,11 +6,12 @@ import asyncio
 import logging
 import signal
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from typing_extensions import Self
 
+from ferrogen._core import Engine
 from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
 
 from .lifecycle import Lifecycle
@@ -26,15 +27,13 @@ _logger = logging.getLogger(ROOT_LOGGER_NAME)
 class Lifetime(AgentRuntime):
     """A runtime that can be a context manager, and that signals can end."""
 
+    _engine: Engine
+    _kept: set[asyncio.Task[None]]
     _lifecycle: Lifecycle
 
     @abstractmethod
     def start(self) -> None:
         """Start to process messages."""
-
-    @abstractmethod
-    async def stop(self, *, drain: bool = False, timeout: float | None = None) -> None:
-        """Stop at once, or when all accepted messages are handled."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -164,3 +163,74 @@ class Lifetime(AgentRuntime):
         else:
             draining.result()
         return received
+
+    # Stopping.
+
+    async def stop(self, *, drain: bool = False, timeout: float | None = None) -> None:
+        """Stop at once, or when all accepted messages are handled.
+
+        Messages that no handler has started become dead letters, and their senders get a
+        `RuntimeStoppedError`. Running handlers continue, and their senders get the responses.
+
+        Args:
+            drain: Whether to wait first until no message is queued and no handler runs, as
+                `stop_when_idle` does. Schedules end before that.
+            timeout: How many seconds to wait at most; the runtime is stopped at once then, and a
+                warning is logged. None for no limit.
+
+        Raises:
+            RuntimeError: If the runtime is not started, or a handler would wait for itself.
+            ValueError: If `timeout` is out of range, or is given without `drain`.
+            BaseException: The error of a handler of a published message, unless such errors are
+                ignored.
+        """
+        self._lifecycle.check_timeout(timeout)
+        if timeout is not None and not drain:
+            raise ValueError("timeout limits the draining: pass drain=True, or leave it out")
+        self._require_started()
+        if drain:
+            self._require_outside_of_handlers("stop(drain=True)")
+            await self._lifecycle.drain(timeout)
+        else:
+            await self._lifecycle.stop()
+
+    async def stop_when_idle(self) -> None:
+        """Stop as soon as no message is queued and no handler runs.
+
+        Raises:
+            RuntimeError: If the runtime is not started, or a handler would wait for itself.
+            BaseException: The error of a handler of a published message, unless such errors are
+                ignored.
+        """
+        self._require_started()
+        self._require_outside_of_handlers("stop_when_idle()")
+        await self._lifecycle.wait_until_idle()
+        if self._lifecycle.is_started:
+            await self._lifecycle.stop()
+
+    def _require_outside_of_handlers(self, call: str) -> None:
+        if self._engine.is_running or asyncio.current_task() in self._kept:
+            raise RuntimeError(
+                f"{call} inside a handler would wait for that handler; call stop(), or await it in "
+                "a separate task"
+            )
+
+    async def stop_when(self, condition: Callable[[], bool]) -> None:
+        """Stop as soon as a condition holds. It is checked twenty times a second.
+
+        Args:
+            condition: The condition.
+
+        Raises:
+            RuntimeError: If the runtime is not started.
+            BaseException: The error of a handler of a published message, unless such errors are
+                ignored.
+        """
+        self._require_started()
+        await self._lifecycle.stop_when(condition)
+
+    def _require_started(self) -> None:
+        self._lifecycle.enter_loop()
+        if not self._lifecycle.is_started:
+            # AutoGen's words, which programs match on.
+            raise RuntimeError("Runtime is not started")

@@ -1,0 +1,1 @@
+"""The exceptions of `ferrogen.exceptions`, by subject."""
