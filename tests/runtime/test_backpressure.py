@@ -253,6 +253,27 @@ async def test_a_message_that_an_intervention_handler_drops_does_not_keep_its_pu
     await runtime.close()
 
 
+@pytest.mark.parametrize("suspends", [False, True])
+async def test_intervention_handlers_publish_without_waiting(suspends):
+    class Copies(DefaultInterventionHandler):
+        async def on_publish(self, message, **how):
+            if suspends:
+                await asyncio.sleep(0)
+            if message == "original":
+                await runtime.publish_message("copy", ORDERS)
+                await asyncio.create_task(runtime.publish_message("copy", ORDERS))
+            return message
+
+    runtime = SingleThreadedAgentRuntime(intervention_handlers=[Copies()])
+    work, _ = await workshop(runtime, capacity=1)
+    for _ in range(9):
+        work.may_go_on.release()
+    for _ in range(3):
+        await asyncio.wait_for(runtime.publish_message("original", ORDERS), 5)
+    await runtime.stop_when_idle()
+    assert sorted(work.seen) == ["copy"] * 6 + ["original"] * 3
+
+
 async def test_a_topic_without_subscribers_does_not_keep_its_publisher(runtime):
     await workshop(runtime, capacity=1)
     await runtime.publish_message("x", TopicId("nobody", "1"))

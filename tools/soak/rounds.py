@@ -162,8 +162,8 @@ class Round:
             pump_task.cancel()
         if pumping:
             await asyncio.wait(pumping)
-        if closes:
-            await asyncio.sleep(0.1)  # tasks whose handlers were canceled get their ends
+        # Senders of what was drained, and tasks whose handlers were canceled, get their ends.
+        await asyncio.sleep(0.1)
         for home in self.homes:
             check_balance(home)
         self._every_turn()

@@ -104,9 +104,9 @@ impl Engine {
             // The sender of a delayed message does not wait.
             Some(event_loop)
                 if this.uses_backpressure.load(Ordering::Relaxed)
-                    && request.options.delay().is_none() =>
+                    && request.options.delay().is_none()
+                    && this.hold_publisher(send, &envelope, event_loop)? =>
             {
-                this.hold_publisher(send, &envelope, event_loop)?;
                 let deadline = chain.and_then(|chain| chain.get().deadline);
                 Self::suspend(engine, send, request, deadline, event_loop)?
             }

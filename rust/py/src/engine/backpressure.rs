@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use slotmap::SecondaryMap;
 
 use super::engine::Engine;
+use super::execution::Execution;
 use super::future::Outcome;
 use super::messages::Payload;
 use super::send::Send;
@@ -43,20 +44,31 @@ impl Publisher {
 }
 
 impl Engine {
-    /// Lets the publisher of a message wait.
+    /// Lets the publisher of a message wait. Returns whether it does.
+    ///
+    /// An intervention handler does not wait: no message is routed before it has ended. Its own tasks are not known
+    /// as such, so nobody but handlers waits while one is suspended.
     pub(super) fn hold_publisher(
         &self,
         send: &Bound<'_, Send>,
         envelope: &Bound<'_, PublishEnvelope>,
         event_loop: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
+    ) -> PyResult<bool> {
         let py = send.py();
         let task = current_task::get(event_loop)?;
         let caller = self.caller(task.as_ref());
+        if caller.is_none() {
+            let is_paused = self.books.with(py, |books| books.machine.is_paused());
+            let coroutine = task.and_then(|task| task.call_method0(intern!(py, "get_coro")).ok());
+            let intercepts = coroutine.is_some_and(|one| one.cast::<Execution>().is_ok());
+            if is_paused || intercepts {
+                return Ok(false);
+            }
+        }
         let send = send.clone().unbind();
         let publisher = Publisher { send, caller, blocked: Vec::new(), is_routed: false };
         envelope.get().set_publisher(py, publisher);
-        Ok(())
+        Ok(true)
     }
 
     /// What the sender of a message waits for.
