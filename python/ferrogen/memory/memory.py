@@ -22,28 +22,40 @@ class Memory(ABC, ComponentBase[BaseModel]):
     Example:
         ```python
         import asyncio
+        from typing import Any
 
+        from ferrogen import CancellationToken
         from ferrogen.memory import (
             Memory,
             MemoryContent,
             MemoryQueryResult,
             UpdateContextResult,
         )
-        from ferrogen.model_context import UnboundedChatCompletionContext
+        from ferrogen.model_context import ChatCompletionContext, UnboundedChatCompletionContext
         from ferrogen.models import SystemMessage
 
 
         class LatestOnly(Memory):
             latest = MemoryContent(content="nothing yet", mime_type="text/plain")
 
-            async def update_context(self, model_context) -> UpdateContextResult:
-                await model_context.add_message(SystemMessage(content=self.latest.content))
+            async def update_context(
+                self, model_context: ChatCompletionContext
+            ) -> UpdateContextResult:
+                text = str(self.latest.content)
+                await model_context.add_message(SystemMessage(content=text))
                 return UpdateContextResult(memories=await self.query(""))
 
-            async def query(self, query, cancellation_token=None, **kwargs):
+            async def query(
+                self,
+                query: str | MemoryContent,
+                cancellation_token: CancellationToken | None = None,
+                **kwargs: Any,
+            ) -> MemoryQueryResult:
                 return MemoryQueryResult(results=[self.latest])
 
-            async def add(self, content, cancellation_token=None) -> None:
+            async def add(
+                self, content: MemoryContent, cancellation_token: CancellationToken | None = None
+            ) -> None:
                 self.latest = content
 
             async def clear(self) -> None:

@@ -20,14 +20,18 @@ class Embedder(ABC, ComponentBase[BaseModel]):
     Example:
         ```python
         import asyncio
+        from collections.abc import Sequence
 
+        from ferrogen import CancellationToken
         from ferrogen.memory import Embedder
 
 
         class Lengths(Embedder):
             id = "lengths"
 
-            async def embed(self, texts, cancellation_token=None):
+            async def embed(
+                self, texts: Sequence[str], cancellation_token: CancellationToken | None = None
+            ) -> Sequence[Sequence[float]]:
                 return [[len(text), text.count(" ") + 1] for text in texts]
 
 

@@ -39,13 +39,14 @@ class HashingEmbedder(Embedder, Component[HashingEmbedderConfig]):
     Example:
         ```python
         import asyncio
+        from collections.abc import Sequence
 
         from ferrogen.memory import HashingEmbedder
 
         tea, teas, rust = asyncio.run(HashingEmbedder().embed(["green tea", "green teas", "rust"]))
 
 
-        def cosine(a, b):
+        def cosine(a: Sequence[float], b: Sequence[float]) -> float:
             return sum(x * y for x, y in zip(a, b))
 
 
