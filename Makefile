@@ -234,7 +234,7 @@ format: $(MADE)/development | check-rust ## format Rust and Python, and mend wha
 
 .PHONY: docs
 docs: $(DOCS)/.made/packages ## build the documentation site in target/site; broken links and missing docstrings fail
-	@"$(DOCS_PYTHON)" tools/docs_site/plots.py
+	@"$(DOCS_PYTHON)" tools/docs_site/plots.py $(if $(CI),--check)
 	@NO_MKDOCS_2_WARNING=1 "$(DOCS_PYTHON)" -m mkdocs build --strict --quiet
 	@echo "target/site/index.html: read it by make serve-docs"
 

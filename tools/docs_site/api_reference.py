@@ -32,6 +32,9 @@ REPEATED = {
 # The first is described by the guide on AutoGen programs, the second by `ferrogen --help`.
 OTHERWISE_DOCUMENTED = {"ferrogen.compat", "ferrogen.cli"}
 
+# In docs/api/index.md, in place of the table.
+TABLE = "<!-- the table of the modules -->"
+
 _IMPORT = re.compile(r"^\s*(?:from|import) (ferrogen(?:\.[a-z]\w*)+)", re.MULTILINE)
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _KINDS = (
@@ -126,20 +129,12 @@ def _page(module: griffe.Module, public: set[str]) -> str:
     return "\n".join(lines)
 
 
-def _index(modules: list[griffe.Module]) -> str:
-    lines = [
-        "# API reference",
-        "",
-        "Every public name, by the module to import it from. Names that start with an underscore, and modules that are not",
-        "listed here, can change in any release.",
-        "",
-        "| module | contains |",
-        "|---|---|",
-    ]
+def _table(modules: list[griffe.Module]) -> str:
+    lines = ["| module | contains |", "|---|---|"]
     for module in modules:
         summary = module.docstring.value.splitlines()[0] if module.docstring else ""
         lines.append(f"| [`{module.path}`]({module.path}.md) | {summary} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -160,7 +155,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
                 _log.warning("%s is public and has no docstring", path)
         uri = f"api/{module.path}.md"
         files.append(File.generated(config, uri, content=_page(module, public)))
-    files.append(File.generated(config, "api/index.md", content=_index(modules)))
+    index = files.src_uris["api/index.md"]
+    if TABLE not in index.content_string:
+        _log.warning("%s has no line %r", index.src_uri, TABLE)
+    content = index.content_string.replace(TABLE, _table(modules))
+    files.append(File.generated(config, index.src_uri, content=content))
 
     documented = {module.path for module in modules} | REPEATED | OTHERWISE_DOCUMENTED
     for file in files.documentation_pages():
