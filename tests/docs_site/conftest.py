@@ -1,4 +1,4 @@
-"""The built documentation site, and headless Chromium to look at it. `make test-docs` runs these tests."""
+"""The built documentation site, and headless Chromium. `make test-docs` runs these tests."""
 
 from __future__ import annotations
 

@@ -159,6 +159,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     if TABLE not in index.content_string:
         _log.warning("%s has no line %r", index.src_uri, TABLE)
     content = index.content_string.replace(TABLE, _table(modules))
+    files.remove(index)
     files.append(File.generated(config, index.src_uri, content=content))
 
     documented = {module.path for module in modules} | REPEATED | OTHERWISE_DOCUMENTED

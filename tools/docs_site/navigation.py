@@ -5,7 +5,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.plugins import event_priority
 from mkdocs.structure.files import Files
 
 _log = logging.getLogger("mkdocs.ferrogen.navigation")
@@ -39,10 +38,11 @@ def _all_expanded(entries: list[Any], pages: list[str], taken: set[str]) -> list
     return [one for entry in entries for one in _expanded(entry, pages, taken)]
 
 
-@event_priority(-100)  # after every hook that adds pages
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Replaces the patterns."""
-    pages = sorted(file.src_uri for file in files.documentation_pages())
+    uris = (file.src_uri for file in files.documentation_pages())
+    # A package comes before its modules.
+    pages = sorted(uris, key=lambda uri: uri.removesuffix(".md"))
     if config.nav is not None:
         taken = {name for name in _named(config.nav) if "*" not in name}
         config.nav = _all_expanded(config.nav, pages, taken)

@@ -164,7 +164,8 @@ def _drawn(plot: Plot, text: str) -> bytes:
     width = 0.8 / len(plot.columns)
     for number, column in enumerate(plot.columns):
         times = [_nanoseconds(by_name[name][column]) for name in plot.rows]
-        places = [place + (number - (len(plot.columns) - 1) / 2) * width for place in range(len(times))]
+        offset = (number - (len(plot.columns) - 1) / 2) * width
+        places = [place + offset for place in range(len(times))]
         bars = axes.barh(places, times, width * 0.9, color=COLORS[column], label=LABELS[column])
         axes.bar_label(bars, [by_name[name][column] for name in plot.rows], padding=3, fontsize=8)
     axes.set_yticks(range(len(plot.rows)), plot.rows)

@@ -82,13 +82,14 @@ def _rewritten(line: str, document: str, uri: str, root: Path) -> str:
         # What leads nowhere stays as it is: the build reports it.
         if target is None or not (root / target[0]).is_file():
             return match[0]
-        return match[2] + posixpath.relpath(_site_uri(target[0]), posixpath.dirname(uri)) + target[1]
+        path, place = target
+        return match[2] + posixpath.relpath(_site_uri(path), posixpath.dirname(uri)) + place
 
     return _LINK.sub(link, line)
 
 
 def _page_of_source(path: str, text: str) -> str:
-    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 3)
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
     language = LANGUAGES.get(posixpath.splitext(path)[1], "text")
     return f"# {path}\n\n{fence}{language}\n{text.rstrip()}\n{fence}\n"
 
