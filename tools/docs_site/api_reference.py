@@ -14,7 +14,8 @@ import griffe
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-# Public modules without `__all__`: their public names are those that they define.
+# Public modules without `__all__`, besides those that a package lists in its own: their public
+# names are the classes and functions that they define.
 WITHOUT_ALL = {
     "ferrogen.models.batch",
     "ferrogen.models.tokens",
@@ -50,7 +51,8 @@ def _modules(module: griffe.Module) -> Iterator[griffe.Module]:
     """Yields the public modules of a package, itself included."""
     if module.path in REPEATED | OTHERWISE_DOCUMENTED:
         return
-    if module.exports is not None or module.path in WITHOUT_ALL:
+    listed = module.parent is not None and module.name in map(str, module.parent.exports or ())
+    if module.exports is not None or listed or module.path in WITHOUT_ALL:
         yield module
     for name, inner in sorted(module.modules.items()):
         if not name.startswith("_") and not inner.is_alias:
