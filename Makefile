@@ -232,10 +232,11 @@ format: $(MADE)/development | check-rust ## format Rust and Python, and mend wha
 	"$(BIN)/ruff" check --quiet --fix-only
 	"$(BIN)/ruff" format --quiet
 
+# MkDocs counts no warnings when it is told to be quiet, so the output is held back here.
 .PHONY: docs
 docs: $(DOCS)/.made/packages ## build the documentation site in target/site; broken links and missing docstrings fail
 	@"$(DOCS_PYTHON)" tools/docs_site/plots.py $(if $(CI),--check)
-	@NO_MKDOCS_2_WARNING=1 "$(DOCS_PYTHON)" -m mkdocs build --strict --quiet
+	@$(call quietly,NO_MKDOCS_2_WARNING=1 "$(DOCS_PYTHON)" -m mkdocs build --strict,the site could not be built: the reasons are above)
 	@echo "target/site/index.html: read it by make serve-docs"
 
 .PHONY: serve-docs

@@ -15,6 +15,7 @@ HOOKS = Path(__file__).resolve().parents[2] / "tools" / "docs_site"
 pytest.importorskip("mkdocs", reason="mkdocs is not installed: make test-docs")
 
 from mkdocs.config.defaults import MkDocsConfig  # noqa: E402 - it may be missing
+from mkdocs.exceptions import PluginError  # noqa: E402
 from mkdocs.structure.files import File, Files  # noqa: E402
 
 
@@ -160,3 +161,11 @@ def test_a_page_that_imports_from_a_module_without_a_page_is_reported(repository
     with caplog.at_level(logging.WARNING, "mkdocs"):
         hook("api_reference").on_files(files, config)
     assert caplog.messages == ["a.md imports from ferrogen.other, which has no page"]
+
+
+def test_an_exported_name_that_is_not_defined_is_an_error(repository):
+    files, config = repository(
+        **{"python/ferrogen/__init__.py": '"""A package."""\n\n__all__ = ["missing"]\n'}
+    )
+    with pytest.raises(PluginError, match="ferrogen exports missing, whose source was not found"):
+        hook("api_reference").on_files(files, config)

@@ -81,6 +81,14 @@ def test_a_page_shows_its_title_and_its_diagrams(
     assert (visit.complaints, visit.hosts) == ([], {"127.0.0.1"})
 
 
+def test_every_diagram_is_rendered(visit: Visit, site: Path) -> None:
+    pages = [page.parent for page in site.rglob("index.html") if '"mermaid"' in page.read_text()]
+    assert len(pages) > 3
+    for page in pages:
+        visit.open(page.relative_to(site).as_posix(), "diagram.png")
+        assert (visit.complaints, visit.hosts) == ([], {"127.0.0.1"}), page
+
+
 def test_the_page_on_performance_shows_plots(visit: Visit) -> None:
     visit.open("performance/", "performance.png")
     assert visit.heading() == "Performance"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import griffe
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 # Public modules without `__all__`, besides those that a package lists in its own: their public
@@ -59,6 +60,15 @@ def _modules(module: griffe.Module) -> Iterator[griffe.Module]:
             yield from _modules(inner)
 
 
+def _found(module: griffe.Module, name: str) -> griffe.Object:
+    """Returns what a public name stands for, where it is defined."""
+    try:
+        member = module[name]
+        return member.final_target if isinstance(member, griffe.Alias) else member
+    except (KeyError, griffe.AliasResolutionError) as error:
+        raise PluginError(f"{module.path} exports {name}, whose source was not found") from error
+
+
 def _names(module: griffe.Module) -> list[str]:
     """Returns the public names of a module, modules excluded."""
     if module.exports is not None:
@@ -71,11 +81,7 @@ def _names(module: griffe.Module) -> list[str]:
             and not member.is_alias
             and (member.is_class or member.is_function)
         ]
-    return sorted((name for name in names if not module[name].is_module), key=str.lower)
-
-
-def _definition(found: griffe.Object | griffe.Alias) -> griffe.Object:
-    return found.final_target if isinstance(found, griffe.Alias) else found
+    return sorted((name for name in names if not _found(module, name).is_module), key=str.lower)
 
 
 def _own_bases(class_: griffe.Class) -> list[griffe.Class]:
@@ -83,8 +89,9 @@ def _own_bases(class_: griffe.Class) -> list[griffe.Class]:
     try:
         return list(class_.mro())
     except ValueError:  # no linear order is known without the bases of other packages
-        bases = [_definition(base) for base in class_.resolved_bases]
-        return [base for base in bases if isinstance(base, griffe.Class)]
+        bases = class_.resolved_bases
+        found = [base.final_target if isinstance(base, griffe.Alias) else base for base in bases]
+        return [base for base in found if isinstance(base, griffe.Class)]
 
 
 def _undocumented(path: str, found: griffe.Object) -> Iterator[str]:
@@ -112,7 +119,7 @@ def _page(module: griffe.Module, public: set[str]) -> str:
         of_kind = [
             name
             for name in names
-            if name not in shown and (kind is None or _definition(module[name]).kind is kind)
+            if name not in shown and (kind is None or _found(module, name).kind is kind)
         ]
         shown.update(of_kind)
         if not of_kind:
@@ -120,7 +127,7 @@ def _page(module: griffe.Module, public: set[str]) -> str:
         lines += [f"## {title}", ""]
         for name in of_kind:
             lines += [f"::: {module.path}.{name}", "    options:", "      heading_level: 3"]
-            found = _definition(module[name])
+            found = _found(module, name)
             private_bases = isinstance(found, griffe.Class) and any(
                 base.path not in public for base in _own_bases(found)
             )
@@ -147,13 +154,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     loader.resolve_aliases(implicit=False, external=False)
     assert isinstance(package, griffe.Module)
     modules = list(_modules(package))
-    public = {_definition(module[name]).path for module in modules for name in _names(module)}
+    public = {_found(module, name).path for module in modules for name in _names(module)}
 
     for module in modules:
         if not module.has_docstring:
             _log.warning("%s has no docstring", module.path)
         for name in _names(module):
-            for path in _undocumented(f"{module.path}.{name}", _definition(module[name])):
+            for path in _undocumented(f"{module.path}.{name}", _found(module, name)):
                 _log.warning("%s is public and has no docstring", path)
         uri = f"api/{module.path}.md"
         files.append(File.generated(config, uri, content=_page(module, public)))

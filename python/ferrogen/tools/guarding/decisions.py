@@ -57,6 +57,7 @@ class Decision:
 
 
 Rule = Callable[[ToolCall], Decision | Awaitable[Decision | None] | None]
+"""A function that decides on a call, or returns None to leave it to the next rule."""
 
 
 @dataclass(frozen=True)
