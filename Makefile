@@ -26,6 +26,9 @@ LOCKS := requirements
 # Packages on top of autogen_core have pins of their own, and so an environment of their own.
 ECOSYSTEM := $(if $(filter .venv,$(VENV)),.venvs/ecosystem,$(VENV)-ecosystem)
 export ECOSYSTEM_PYTHON := $(abspath $(ECOSYSTEM))/bin/python
+# So have the generator of the documentation site and the browser's driver.
+DOCS := $(if $(filter .venv,$(VENV)),.venvs/docs,$(VENV)-docs)
+DOCS_PYTHON := $(abspath $(DOCS))/bin/python
 
 # MCP servers by others, which tests talk to, are programs with pins of their own.
 MCP_PEERS := $(if $(filter .venv,$(VENV)),.venvs/mcp-peers,$(VENV)-mcp-peers)
@@ -44,6 +47,7 @@ install-with = $(call quietly,"$(1)" -m pip install --disable-pip-version-check 
 install = $(call install-with,$(BIN)/python,$(1))
 install-ecosystem = $(call install-with,$(ECOSYSTEM_PYTHON),$(1))
 install-mcp-peers = $(call install-with,$(MCP_PEERS_BIN)/python,$(1))
+install-docs = $(call install-with,$(DOCS_PYTHON),$(1))
 # maturin refuses to choose between two environments, and compiles for the one named here.
 MATURIN = env -u CONDA_PREFIX VIRTUAL_ENV="$(abspath $(VENV))" PATH="$(BIN):$$PATH" "$(BIN)/maturin"
 CARGO = PYO3_PYTHON="$(BIN)/python" cargo
@@ -129,6 +133,16 @@ $(ECOSYSTEM)/.made/packages: $(LOCKS)/ecosystem.txt $(LOCKS)/ecosystem-studio.tx
 	@$(call quietly,"$(BIN)/python" -m venv "$(ECOSYSTEM)",could not make $(ECOSYSTEM): the reason is above)
 	@$(call install-ecosystem,$(LOCKS)/ecosystem.txt)
 	@$(call install-ecosystem,$(LOCKS)/ecosystem-studio.txt --no-deps)
+	@touch $@
+
+# Needs no Rust: the reference is made of the sources.
+$(DOCS)/.made/packages: $(LOCKS)/docs.txt $(LOCKS)/docs-mermaid.txt | $(MADE)/venv
+	@echo "making $(DOCS)"
+	@mkdir -p $(@D)
+	@$(call quietly,"$(BIN)/python" -m venv "$(DOCS)",could not make $(DOCS): the reason is above)
+	@$(call install-docs,$(LOCKS)/docs.txt)
+	@rm -rf "$(DOCS)/mermaid"
+	@$(call install-docs,$(LOCKS)/docs-mermaid.txt --no-deps --target "$(DOCS)/mermaid")
 	@touch $@
 
 # Nothing is compiled again: both environments point at the same sources and the same extension.
@@ -217,6 +231,21 @@ format: $(MADE)/development | check-rust ## format Rust and Python, and mend wha
 	cargo fmt --all
 	"$(BIN)/ruff" check --quiet --fix-only
 	"$(BIN)/ruff" format --quiet
+
+# MkDocs counts no warnings when it is told to be quiet, so the output is held back here.
+.PHONY: docs
+docs: $(DOCS)/.made/packages ## build the documentation site in target/site; broken links and missing docstrings fail
+	@"$(DOCS_PYTHON)" tools/docs_site/plots.py $(if $(CI),--check)
+	@$(call quietly,NO_MKDOCS_2_WARNING=1 "$(DOCS_PYTHON)" -m mkdocs build --strict,the site could not be built: the reasons are above)
+	@echo "target/site/index.html: read it by make serve-docs"
+
+.PHONY: serve-docs
+serve-docs: docs ## show the documentation site at http://127.0.0.1:8000
+	@"$(DOCS_PYTHON)" -m http.server --bind 127.0.0.1 --directory target/site 8000
+
+.PHONY: test-docs
+test-docs: docs ## build the documentation site, and look at it in headless Chromium
+	"$(DOCS_PYTHON)" -m pytest tests/docs_site --confcutdir=tests/docs_site $(ARGS)
 
 .PHONY: bench
 bench: $(MADE)/development $(ECOSYSTEM)/.made/ferrogen ## measure: every file of benches/, or BENCH=runtime

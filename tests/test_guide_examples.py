@@ -1,4 +1,4 @@
-"""Every Python block of the guides is a program, and runs without an error or a warning."""
+"""Every Python block in docs/ is a program, and runs without an error or a warning."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-GUIDES = ROOT / "docs" / "guides"
+DOCS = ROOT / "docs"
+PAGES = [
+    page
+    for pattern in ("*.md", "concepts/*.md", "guides/*.md")
+    for page in sorted(DOCS.glob(pattern))
+]
+# These describe and compare, and have no program.
+WITHOUT_EXAMPLES = {"index.md", "concepts/index.md", "differences.md", "performance.md"}
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Imported once, for all examples: they take longer than most examples do.
 IMPORTED = (
@@ -15,12 +22,16 @@ IMPORTED = (
 )
 
 
+def name_of(page: Path) -> str:
+    return page.relative_to(DOCS).as_posix()
+
+
 def examples():
-    for guide in sorted(GUIDES.glob("*.md")):
+    for guide in PAGES:
         text = guide.read_text(encoding="utf-8")
         for number, block in enumerate(BLOCK.finditer(text), start=1):
             line = text.count("\n", 0, block.start(1)) + 1
-            yield pytest.param(guide, line, block[1], id=f"{guide.stem}-{number}")
+            yield pytest.param(guide, line, block[1], id=f"{name_of(guide)}-{number}")
 
 
 EXAMPLES = list(examples())
@@ -39,7 +50,6 @@ def test_the_example_runs(guide: Path, line: int, code: str, tmp_path: Path, for
         assert words not in done.stderr, f"{place} left something behind:\n{done.stderr}"
 
 
-def test_there_are_guides_with_examples():
-    assert {param.id.rpartition("-")[0] for param in EXAMPLES} == {
-        guide.stem for guide in GUIDES.glob("*.md")
-    }
+def test_every_guide_has_an_example():
+    with_example = {param.id.rpartition("-")[0] for param in EXAMPLES}
+    assert with_example == {name_of(page) for page in PAGES} - WITHOUT_EXAMPLES

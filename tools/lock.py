@@ -15,6 +15,8 @@ SOURCES = {
     "demo-model": ["requirements/demo-model.in", "--no-deps"],
     "embedder-model": ["requirements/embedder-model.in", "--no-deps"],
     "wheel": ["requirements/wheel.in"],
+    "docs": ["requirements/docs.in"],
+    "docs-mermaid": ["requirements/docs-mermaid.in", "--no-deps"],
     "ecosystem": ["pyproject.toml", "requirements/ecosystem.in"],
     "ecosystem-studio": ["requirements/ecosystem-studio.in", "--no-deps"],
     "mcp-peers": ["requirements/mcp-peers.in"],

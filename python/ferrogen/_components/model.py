@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 KnownComponentType = Literal["model", "agent", "tool", "termination", "token_provider", "workbench"]
 ComponentType = KnownComponentType | str
+"""The kind of a component: one that AutoGen has a word for, or any other."""
 
 
 class ComponentModel(BaseModel):

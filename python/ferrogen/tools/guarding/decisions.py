@@ -57,6 +57,7 @@ class Decision:
 
 
 Rule = Callable[[ToolCall], Decision | Awaitable[Decision | None] | None]
+"""A function that decides on a call, asynchronous or not; None is no decision."""
 
 
 @dataclass(frozen=True)
