@@ -6,17 +6,12 @@ import argparse
 import keyword
 import os
 import re
-import secrets
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.machinery import PathFinder
-from importlib.resources import files
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from importlib.abc import Traversable
+from ferrogen.cli.package_data import texts_below, write_folder
 
 _TEMPLATE = "project_template"
 _MODULE = "project_name"
@@ -38,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     given: str = _parser().parse_args(arguments).path
     try:
         folder, module = _checked(given)
-        _write(folder, module)
+        write_folder(folder, _texts(folder.name, module))
     except _RefusedError as error:
         print(f"ferrogen new: {error}", file=sys.stderr)
         return 2
@@ -115,49 +110,8 @@ def _is_importable(module: str) -> bool:
     return PathFinder.find_spec(module, folders) is not None
 
 
-def _write(folder: Path, module: str) -> None:
-    """Write the project beside its place and move it there, so that no half of it is ever seen."""
-    exists = folder.exists()
-    staging = (folder if exists else folder.parent) / f".{folder.name}-{secrets.token_hex(6)}"
-    moved: list[Path] = []
-    try:
-        staging.mkdir()
-        for path, text in _texts(folder.name, module):
-            target = staging / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8", newline="\n")
-        if exists:
-            moved.extend(entry.rename(folder / entry.name) for entry in sorted(staging.iterdir()))
-        else:
-            staging.rename(folder)
-    except BaseException:
-        for path in moved:
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-        raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
 def _texts(name: str, module: str) -> Iterator[tuple[PurePosixPath, str]]:
-    for path, file in _template_files(files("ferrogen.cli") / _TEMPLATE, PurePosixPath()):
+    for path, text in texts_below("ferrogen.cli", _TEMPLATE):
         place = str(path).replace(_MODULE, module)
-        text = file.read_text(encoding="utf-8")
-        yield (
-            PurePosixPath(_RENAMED.get(place, place)),
-            text.replace(_MODULE, module).replace(_DISTRIBUTION, name),
-        )
-
-
-def _template_files(
-    folder: Traversable, path: PurePosixPath
-) -> Iterator[tuple[PurePosixPath, Traversable]]:
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if entry.is_dir():
-            # pip compiles the template, too.
-            if entry.name != "__pycache__":
-                yield from _template_files(entry, path / entry.name)
-        else:
-            yield path / entry.name, entry
+        own = text.replace(_MODULE, module).replace(_DISTRIBUTION, name)
+        yield PurePosixPath(_RENAMED.get(place, place)), own
