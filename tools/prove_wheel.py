@@ -12,6 +12,7 @@ from pathlib import Path
 
 PROGRAM = Path(__file__).with_name("proof.py")
 EXPECTED = "Number(value=42) negative [21, -1, 7] ferrogen"
+PORTABLE = ("manylinux", "musllinux", "macosx", "win")
 NEEDED = (
     *("ferrogen/py.typed", "ferrogen/_core.pyi", "licenses/LICENSE", ".pth"),
     *("project_template/pyproject", "skills/migrate-from-autogen/SKILL.md"),
@@ -35,12 +36,12 @@ def check_contents(wheel: Path) -> None:
     """Looks into the wheel: one extension for this very Python, the types, the licence."""
     archive = zipfile.ZipFile(wheel)
     names = archive.namelist()
-    extensions = [name for name in names if name.endswith(".so")]
+    extensions = [name for name in names if name.endswith((".so", ".pyd"))]
     expected = f"ferrogen/_core{sysconfig.get_config_var('EXT_SUFFIX')}"
     require(extensions == [expected], f"its extensions are {extensions}, not [{expected!r}]")
     for needed in NEEDED:
         require(any(name.endswith(needed) for name in names), f"{needed} is missing")
-    strays = [name for name in names if "cache" in name or name.endswith(".pyc")]
+    strays = [name for name in names if "_cache/" in name or name.endswith(".pyc")]
     require(not strays, f"it contains {', '.join(strays)}")
     for folder in (Path.home(), Path.cwd()):
         # A short one, such as /, stands in any file without meaning the folder.
@@ -55,7 +56,7 @@ class EmptyEnvironment:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.programs = folder / "venv" / "bin"
+        self.programs = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
         venv.create(folder / "venv", with_pip=True)
         # PIP_ settings, proxies and the like belong to the machine and stay.
         dropped = ("PYTHON", "VIRTUAL_ENV", "CARGO", "RUST", "CONDA", "MAKE")
@@ -141,7 +142,8 @@ def main(distribution: Path) -> None:
         is_wheel = distribution.suffix == ".whl"
         wheel = distribution if is_wheel else build_wheel(distribution, folder)
         if is_wheel:
-            require("manylinux" in wheel.name, f"{wheel.name} is not a manylinux wheel")
+            portable = any(tag in wheel.name for tag in PORTABLE)
+            require(portable, f"{wheel.name} runs on this machine only")
             check_contents(wheel)
         environment = EmptyEnvironment(folder)
         environment.install(str(wheel))

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     return _become(command)
 
 
-def _become(command: Sequence[str]) -> int:
+def _become(command: list[str]) -> int:
     if sys.platform != "win32":
         os.execv(command[0], command)
     # On Windows, exec ends this process at once, and the shell does not wait for the program.
