@@ -210,8 +210,7 @@ lint-python: $(MADE)/development $(MADE)/extension
 	"$(BIN)/ruff" check --quiet
 	"$(BIN)/ruff" format --check --quiet
 	"$(BIN)/mypy"
-	"$(BIN)/mypy" --platform win32 python
-	"$(BIN)/mypy" --platform darwin python
+	"$(BIN)/python" tools/check_other_systems.py
 	"$(BIN)/python" -m mypy.stubtest ferrogen._core ferrogen._messaging.routes ferrogen._runtime.times ferrogen._serialization.native --concise --mypy-config-file pyproject.toml --allowlist tools/stubtest-allowlist.txt
 
 .PHONY: format

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import ferrogen
 
 UNIX_ONLY = (
     *("crypt", "fcntl", "grp", "nis", "ossaudiodev", "posix", "pty", "pwd", "readline"),
@@ -31,7 +34,8 @@ builtins.__import__ = refusing
 count = 0
 for package in map(importlib.import_module, OURS):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not module.name.endswith(".__main__"):
+        # The latter is a program that is run as a text, on Linux.
+        if not module.name.endswith((".__main__", ".landlock_program")):
             importlib.import_module(module.name)
             count += 1
 print(count)
@@ -46,6 +50,64 @@ def imported(*packages: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+# What Windows lacks in modules that it has, as far as modules of ours use it.
+UNIX_ATTRIBUTES = {
+    "os": {
+        *(
+            "chown",
+            "fchmod",
+            "fchown",
+            "fork",
+            "forkpty",
+            "getegid",
+            "geteuid",
+            "getgid",
+            "getpgid",
+        ),
+        *("getuid", "killpg", "mkfifo", "pidfd_open", "pipe2", "pwrite", "set_blocking", "setsid"),
+        *("sysconf", "uname", "wait", "waitid", "O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW", "O_PATH"),
+        "WNOHANG",
+    },
+    "signal": {"SIGALRM", "SIGCHLD", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGUSR1", "SIGUSR2"},
+    "socket": {"AF_UNIX"},
+    "select": {"epoll", "poll", "POLLIN"},
+}
+
+
+def used_at_import(source: str) -> list[str]:
+    """Return what a module takes of those outside functions, and so when it is imported."""
+    found = []
+    left: list[ast.AST] = [ast.parse(source)]
+    while left:
+        node = left.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            defaults = [default for default in node.args.kw_defaults if default is not None]
+            left += [*node.decorator_list, *node.args.defaults, *defaults]
+        elif isinstance(node, ast.Lambda):
+            continue
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.attr in UNIX_ATTRIBUTES.get(node.value.id, ()):
+                found.append(f"{node.value.id}.{node.attr}")
+        else:
+            left += ast.iter_child_nodes(node)
+    return found
+
+
+def test_no_module_uses_what_windows_lacks_when_it_is_imported():
+    folder = Path(ferrogen.__file__).parent
+    found = {
+        str(path): names
+        for path in folder.rglob("*.py")
+        if (names := used_at_import(path.read_text("utf-8")))
+    }
+    assert found == {}
+
+
+def test_what_is_used_at_import_is_found():
+    source = "import os\nA = os.O_PATH\ndef f(x=os.fork): return os.wait()\nclass C: y = os.uname()"
+    assert sorted(used_at_import(source)) == ["os.O_PATH", "os.fork", "os.uname"]
 
 
 def test_every_module_can_be_imported_without_them(tmp_path: Path):
