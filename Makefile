@@ -224,6 +224,7 @@ lint-python: $(MADE)/development $(MADE)/extension
 	"$(BIN)/ruff" check --quiet
 	"$(BIN)/ruff" format --check --quiet
 	"$(BIN)/mypy"
+	"$(BIN)/python" tools/check_other_systems.py
 	"$(BIN)/python" -m mypy.stubtest ferrogen._core ferrogen._messaging.routes ferrogen._runtime.times ferrogen._serialization.native --concise --mypy-config-file pyproject.toml --allowlist tools/stubtest-allowlist.txt
 
 .PHONY: format
@@ -278,6 +279,34 @@ dist/.proved/$(notdir $(VENV)): $(RUST_SOURCES) $(PYTHON_SOURCES) $(wildcard REA
 	@mkdir -p $(@D)
 	@mv $(MADE)/wheel/*.whl dist/
 	@touch $@
+
+# Built anew from what is in it, outside the repository: its crates come from Cargo's cache, nothing is downloaded.
+.PHONY: sdist
+sdist: $(MADE)/wheel-tools | check-rust ## build the source distribution and prove that it builds outside the repository, offline
+	@echo "building the source distribution"
+	@rm -rf $(MADE)/sdist
+	@$(call quietly,$(MATURIN) sdist --out $(MADE)/sdist,the source distribution could not be built: the reason is above)
+	@cargo fetch --locked --quiet
+	@PATH="$(BIN):$$PATH" "$(BIN)/python" tools/prove_wheel.py $(MADE)/sdist/*.tar.gz
+	@mkdir -p dist
+	@mv $(MADE)/sdist/*.tar.gz dist/
+	@printf '%s\n' dist/*.tar.gz
+
+.PHONY: wheels
+wheels: | check-python ## build and prove a wheel for each CPython found here, and the source distribution
+	@"$(PYTHON)" tools/on_every_python.py $(MAKE) --no-print-directory wheel
+	@$(MAKE) --no-print-directory sdist
+
+# Code for other systems is compiled as far as that needs no linker.
+CHECKED_TARGETS ?= x86_64-pc-windows-gnu aarch64-apple-darwin x86_64-unknown-linux-musl
+.PHONY: check-targets
+check-targets: | check-rust ## check the Rust code for Windows, macOS and musl, where their targets are installed
+	@for target in $(CHECKED_TARGETS); do \
+		if [ -d "$$(rustc --print sysroot)/lib/rustlib/$$target" ]; then \
+			echo "checking for $$target"; \
+			PYO3_CROSS_PYTHON_VERSION=3.11 cargo check --locked --quiet --workspace --lib --features pyo3/extension-module --target $$target || exit 1; \
+		else echo "not checked: $$target (rustup target add $$target)"; fi; \
+	done
 
 # ---- for those who work on it
 

@@ -1,4 +1,4 @@
-"""Proves a wheel: an empty environment without Rust installs it and runs programs on it."""
+"""Proves a wheel in an empty environment without Rust, and a source distribution by a build."""
 
 import os
 import shutil
@@ -12,6 +12,12 @@ from pathlib import Path
 
 PROGRAM = Path(__file__).with_name("proof.py")
 EXPECTED = "Number(value=42) negative [21, -1, 7] ferrogen"
+PORTABLE = ("manylinux", "musllinux", "macosx", "win")
+NEEDED = (
+    *("ferrogen/py.typed", "ferrogen/_core.pyi", "licenses/LICENSE", ".pth"),
+    *("project_template/pyproject", "skills/migrate-from-autogen/SKILL.md"),
+)
+WITHOUT_TYPER = "needs typer, which is not installed: pip install 'ferrogen[cli]'"
 WHERE = "import ferrogen._core; print(ferrogen._core.__file__)"
 
 
@@ -28,14 +34,15 @@ def named(folder: Path, contents: bytes) -> bool:
 
 def check_contents(wheel: Path) -> None:
     """Looks into the wheel: one extension for this very Python, the types, the licence."""
-    require("manylinux" in wheel.name, f"{wheel.name} is not a manylinux wheel")
     archive = zipfile.ZipFile(wheel)
     names = archive.namelist()
-    extensions = [name for name in names if name.endswith(".so")]
+    extensions = [name for name in names if name.endswith((".so", ".pyd"))]
     expected = f"ferrogen/_core{sysconfig.get_config_var('EXT_SUFFIX')}"
     require(extensions == [expected], f"its extensions are {extensions}, not [{expected!r}]")
-    for needed in ("ferrogen/py.typed", "ferrogen/_core.pyi", "licenses/LICENSE", ".pth"):
+    for needed in NEEDED:
         require(any(name.endswith(needed) for name in names), f"{needed} is missing")
+    strays = [name for name in names if "_cache/" in name or name.endswith(".pyc")]
+    require(not strays, f"it contains {', '.join(strays)}")
     for folder in (Path.home(), Path.cwd()):
         # A short one, such as /, stands in any file without meaning the folder.
         leaks = [
@@ -49,7 +56,7 @@ class EmptyEnvironment:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.programs = folder / "venv" / "bin"
+        self.programs = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
         venv.create(folder / "venv", with_pip=True)
         # PIP_ settings, proxies and the like belong to the machine and stay.
         dropped = ("PYTHON", "VIRTUAL_ENV", "CARGO", "RUST", "CONDA", "MAKE")
@@ -58,9 +65,21 @@ class EmptyEnvironment:
         for tool in ("cargo", "rustc", "zig"):
             require(shutil.which(tool, path=str(self.programs)) is None, f"{tool} is on the PATH")
 
+    def install(self, requirement: str) -> None:
+        """Installs a package with what it depends on."""
+        self.run("python", "-m", "pip", "install", "--quiet", "--no-input", requirement)
+
     def run(self, program: str, *arguments: str) -> str:
         """Runs one of the environment's programs and returns what it printed."""
-        done = subprocess.run(
+        done = self.call(program, *arguments)
+        if done.returncode != 0:
+            print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
+        require(done.returncode == 0, f"`{program} {' '.join(arguments)}` failed, see above")
+        return done.stdout.strip()
+
+    def call(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs one of the environment's programs, which may fail."""
+        return subprocess.run(
             [self.programs / program, *arguments],
             cwd=self.folder,
             env=self.variables,
@@ -69,34 +88,71 @@ class EmptyEnvironment:
             text=True,
             check=False,
         )
-        if done.returncode != 0:
-            print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
-        require(done.returncode == 0, f"`{program} {' '.join(arguments)}` failed, see above")
-        return done.stdout.strip()
 
 
-def main(wheel: Path) -> None:
-    """Proves one wheel."""
-    check_contents(wheel)
+def check_programs(environment: EmptyEnvironment) -> None:
+    """Runs programs under both names of the package, and by both names of the command."""
+    own = environment.folder / "own_names.py"
+    own.write_text(PROGRAM.read_text().replace("from autogen_core", "from ferrogen"))
+    borrowed = environment.folder / "autogen_names.py"
+    shutil.copy(PROGRAM, borrowed)
+    for command in (
+        ("python", str(own)),
+        ("ferrogen", "run", str(borrowed)),
+        ("python", "-m", "ferrogen", "run", str(borrowed)),
+    ):
+        said = environment.run(*command)
+        require(said.startswith(EXPECTED), f"`{' '.join(command)}` printed {said!r}")
+
+
+def check_extras(environment: EmptyEnvironment, wheel: Path) -> None:
+    """Makes and runs a project without the extra `cli`, and a command that needs it with it."""
+    refused = environment.call("ferrogen", "models")
+    require(WITHOUT_TYPER in refused.stderr, f"`ferrogen models` said {refused.stderr!r}")
+    environment.run("ferrogen", "new", "weather")
+    said = environment.run("python", "weather/run.py", "--offline")
+    require("18 degrees" in said, f"the project of `ferrogen new` printed {said!r}")
+    said = environment.run("ferrogen", "skill")
+    require("name: migrate-from-autogen" in said, f"`ferrogen skill` printed {said[:80]!r}")
+    environment.install(f"{wheel}[cli]")
+    require("MODEL" in environment.run("ferrogen", "models"), "`ferrogen models` lists nothing")
+
+
+def build_wheel(sdist: Path, folder: Path) -> Path:
+    """Builds a wheel of a source distribution with what is here: nothing may be downloaded."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--no-deps"),
+            *("--no-build-isolation", "--wheel-dir", str(folder), str(sdist)),
+        ],
+        cwd=folder,
+        env={**os.environ, "CARGO_NET_OFFLINE": "true"},
+        check=False,
+    )
+    require(done.returncode == 0, f"{sdist.name} could not be built, see above")
+    [wheel] = folder.glob("*.whl")
+    return wheel
+
+
+def main(distribution: Path) -> None:
+    """Proves one wheel, or one source distribution."""
     with tempfile.TemporaryDirectory(prefix="ferrogen-wheel-") as name:
         # Resolved, as pip would name it: the extension's path is compared with it.
-        environment = EmptyEnvironment(Path(name).resolve())
-        environment.run("python", "-m", "pip", "install", "--quiet", "--no-input", str(wheel))
+        folder = Path(name).resolve()
+        is_wheel = distribution.suffix == ".whl"
+        wheel = distribution if is_wheel else build_wheel(distribution, folder)
+        if is_wheel:
+            portable = any(tag in wheel.name for tag in PORTABLE)
+            require(portable, f"{wheel.name} runs on this machine only")
+            check_contents(wheel)
+        environment = EmptyEnvironment(folder)
+        environment.install(str(wheel))
         where = environment.run("python", "-c", WHERE)
-        require(where.startswith(f"{name}/"), f"ferrogen was imported from {where}")
-
-        own = environment.folder / "own_names.py"
-        own.write_text(PROGRAM.read_text().replace("from autogen_core", "from ferrogen"))
-        borrowed = environment.folder / "autogen_names.py"
-        shutil.copy(PROGRAM, borrowed)
-        for command in (
-            ("python", str(own)),
-            ("ferrogen", "run", str(borrowed)),
-            ("python", "-m", "ferrogen", "run", str(borrowed)),
-        ):
-            said = environment.run(*command)
-            require(said.startswith(EXPECTED), f"`{' '.join(command)}` printed {said!r}")
-    print(f"proved {wheel.name}: installed and run in an empty environment without Rust")
+        require(where.startswith(f"{folder}/"), f"ferrogen was imported from {where}")
+        check_programs(environment)
+        check_extras(environment, wheel)
+    how = "installed" if is_wheel else "built offline, outside the repository, installed"
+    print(f"proved {distribution.name}: {how} and run in an empty environment without Rust")
 
 
 if __name__ == "__main__":

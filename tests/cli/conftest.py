@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ferrogen.cli.main import app
+from ferrogen.cli.app import app
 from ferrogen.models.registry import lookup
 
 Done = subprocess.CompletedProcess[str]
@@ -50,7 +50,7 @@ def process(call: Callable[..., Done]) -> Callable[..., Done]:
 @pytest.fixture
 def fork(fork_server: Any, tmp_path: Path) -> Callable[..., Done]:
     """Call the command in a fork: for commands that change their process, as `install()` does."""
-    server = fork_server("ferrogen.cli.main", "ferrogen.memory")
+    server = fork_server("ferrogen.cli.app", "ferrogen.memory")
 
     def call_command(*arguments: str) -> Done:
         done: Done = server.run("-m", "ferrogen", *arguments, cwd=tmp_path)

@@ -55,7 +55,7 @@ def environment(**changes):
 
 @pytest.fixture
 def forks(fork_server):
-    return fork_server("ferrogen.cli.main", "ferrogen.models.anthropic")
+    return fork_server("ferrogen.cli.app", "ferrogen.models.anthropic")
 
 
 @pytest.fixture

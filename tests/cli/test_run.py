@@ -130,7 +130,7 @@ def test_without_the_startup_file_it_refuses_instead_of_running_on_upstream(
         from ferrogen.cli.main import main
         sys.argv = ["ferrogen", "run", {"program.py"!r}]
         with mock.patch("ferrogen.cli.run.children_are_hooked", return_value=False):
-            main()
+            sys.exit(main())
         """)
     ours = call(name)
     assert (ours.returncode, ours.stdout) == (1, "")

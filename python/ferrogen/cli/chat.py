@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from enum import Enum
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
@@ -105,18 +105,18 @@ class Conversation:
 
         asked = [*self._messages, UserMessage(content=question, source="user")]
         token = CancellationToken()
-        # Ctrl+C is for the response, not for the program, as long as there is one.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, token.cancel)
         said = ""
         status = 0
         try:
-            response = self._client.create_stream(
-                asked, extra_create_args=self._arguments, cancellation_token=token
-            )
-            async for piece in response:
-                if isinstance(piece, str):
-                    said += piece
-                    typer.echo(piece, nl=False)
+            # Ctrl+C is for the response, not for the program, as long as there is one.
+            with _called_by_interrupts(token.cancel):
+                response = self._client.create_stream(
+                    asked, extra_create_args=self._arguments, cancellation_token=token
+                )
+                async for piece in response:
+                    if isinstance(piece, str):
+                        said += piece
+                        typer.echo(piece, nl=False)
         except asyncio.CancelledError:
             if not token.is_cancelled():
                 raise
@@ -124,8 +124,6 @@ class Conversation:
         except FerrogenError as error:
             failure = error
             status = 1
-        finally:
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
         if said:
             typer.echo()
             self._messages = [*asked, AssistantMessage(content=said, source="model")]
@@ -144,6 +142,23 @@ class Conversation:
             f"prompt tokens: {used.prompt_tokens}{cached}, "
             f"completion tokens: {used.completion_tokens}, cost: {cost}"
         )
+
+
+@contextmanager
+def _called_by_interrupts(callback: Callable[[], object]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    if sys.platform == "win32":  # its event loops have no signal handlers
+        before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(callback))
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+    else:
+        loop.add_signal_handler(signal.SIGINT, callback)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
 
 
 def _client(provider: Provider, model: str, base_url: str | None) -> ChatCompletionClient:

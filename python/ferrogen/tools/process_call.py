@@ -8,6 +8,7 @@ import asyncio
 import os
 import pickle
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
@@ -90,7 +91,7 @@ class _Call:
                 self._process = process
                 if self._given_up:
                     _kill(process)
-            pickled = _received(receiver)
+            pickled = _received(receiver.recv_bytes)
         process.join()  # threads that the function left behind may take long: it can be killed yet
         with self._lock:
             self._process = None
@@ -108,9 +109,9 @@ class _Call:
                 _kill(self._process)
 
 
-def _received(receiver: "Connection[Any, Any]") -> bytes | None:
+def _received(receive: Callable[[], bytes]) -> bytes | None:
     try:
-        return receiver.recv_bytes()
+        return receive()
     except (EOFError, ConnectionError):
         return None
 
@@ -118,7 +119,7 @@ def _received(receiver: "Connection[Any, Any]") -> bytes | None:
 def _kill(process: "SpawnProcess") -> None:
     if process.exitcode is not None:
         return  # its id may be another's by now
-    if hasattr(os, "killpg") and process.pid is not None:
+    if sys.platform != "win32" and process.pid is not None:
         with suppress(ProcessLookupError, PermissionError):  # it leads no group yet, or has ended
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()

@@ -5,7 +5,6 @@ share, read-only. Source distributions are not built: that would run their code 
 """
 
 import asyncio
-import fcntl
 import hashlib
 import json
 import os
@@ -151,6 +150,8 @@ def _uv() -> str:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Let one process at a time make an environment."""
+    import fcntl  # only Unix has it
+
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

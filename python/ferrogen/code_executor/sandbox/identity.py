@@ -1,7 +1,6 @@
 """The user as whom sandboxed code runs, when the caller is root."""
 
 import os
-import pwd
 import random
 from collections.abc import Iterator
 from contextlib import suppress
@@ -63,6 +62,8 @@ def _users_of_processes() -> Iterator[int]:
 
 
 def _has_name(uid: int) -> bool:
+    import pwd  # only Unix has it
+
     try:
         pwd.getpwuid(uid)
     except KeyError:

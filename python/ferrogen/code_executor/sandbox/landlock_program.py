@@ -13,7 +13,6 @@ import base64
 import ctypes
 import json
 import os
-import resource
 import signal
 import stat
 import struct
@@ -87,6 +86,8 @@ def restrict(rules: list[tuple[str, int]] | None) -> None:
 
 def become_the_code(options: dict[str, Any]) -> None:
     """Enter the inner domain, and run the code in place of this process."""
+    import resource  # only Unix has it
+
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     os.chdir(options["folder"])

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _DEEPEST = 64
 _BLOCK = 512
 
@@ -88,7 +87,7 @@ def _cpu_time(pid: int) -> float:
     with suppress(OSError, IndexError):
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         # After the name, which may have spaces: own and waited-for children's time.
-        return sum(map(int, text.rpartition(")")[2].split()[11:15])) / _TICKS
+        return sum(map(int, text.rpartition(")")[2].split()[11:15])) / os.sysconf("SC_CLK_TCK")
     return 0.0
 
 

@@ -1,6 +1,5 @@
 """Audit logs: JSON lines that are chained by their hashes."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -201,6 +200,8 @@ class AuditLog:
 
     def _continue(self) -> dict[str, Any]:
         """Lock the file, and find the end of the chain; what a crash left behind is cut off."""
+        import fcntl  # only Unix has it
+
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -1,0 +1,1 @@
+"""An assistant that looks up the weather before it answers."""
