@@ -221,6 +221,7 @@ lint-rust: $(MADE)/venv | check-rust
 .PHONY: lint-python
 lint-python: $(MADE)/development $(MADE)/extension
 	"$(BIN)/python" tools/check_sizes.py
+	"$(BIN)/python" tools/check_words.py
 	"$(BIN)/ruff" check --quiet
 	"$(BIN)/ruff" format --check --quiet
 	"$(BIN)/mypy"

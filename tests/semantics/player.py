@@ -32,7 +32,7 @@ class Player(Steps):
         loop.set_exception_handler(lambda _, context: self.loop_errors.append(loop_error(context)))
         core, program = self.core, self.program
         options: dict[str, Any] = {}
-        if program.overseen:
+        if program.observed:
             options["intervention_handlers"] = [response_interceptor(core)]
         self.runtime = core.SingleThreadedAgentRuntime(**options)
         await self._set_up()

@@ -33,7 +33,7 @@ class Program:
     subscriptions: tuple[tuple[str, str, bool], ...] = ()
     built: bool = True
     logged: bool = False
-    overseen: bool = False
+    observed: bool = False
     restarted: bool = False
     by_hand: int = 0
     """How many messages are processed manually before the runtime is started."""
@@ -134,7 +134,7 @@ programs = st.builds(
     subscriptions=subscriptions,
     built=st.booleans(),
     logged=st.sampled_from([False, False, False, True]),
-    overseen=st.sampled_from([False, False, False, True]),
+    observed=st.sampled_from([False, False, False, True]),
     restarted=st.booleans(),
     by_hand=st.sampled_from([0, 0, 0, 2]),
 )

@@ -45,7 +45,7 @@ class DataclassCodec:
         type_name: The type name of the message, for errors.
         simplify: As for `JsonWriter`.
         read: Makes a message of its bytes.
-        mend: Called with the bytes that `read` could not read, and its exception; returns the
+        repair: Called with the bytes that `read` could not read, and its exception; returns the
             message, or raises.
     """
 
@@ -54,13 +54,13 @@ class DataclassCodec:
         type_name: str,
         simplify: Callable[[Any], object],
         read: Callable[[bytes], Any],
-        mend: Callable[[bytes, Exception], Any],
+        repair: Callable[[bytes, Exception], Any],
     ) -> Self: ...
     def encode(self, message: object) -> bytes:
         """Write a message; raises what `JsonWriter.write_dataclass` does."""
 
     def decode(self, payload: bytes) -> Any:
-        """Read a message; raises what `mend` does.
+        """Read a message; raises what `repair` does.
 
         That is given a `RecursionError` for bytes nested deeper than the thread's stack allows.
         """

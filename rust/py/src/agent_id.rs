@@ -189,7 +189,7 @@ impl AgentId {
         let (py, parts) = (slf.py(), &slf.get().parts);
         if parts.get(py).is_none() {
             let take = |name| added.as_any().call_method1("pop", (name, py.None()));
-            // Whoever is first counts, and what was made twice is the same.
+            // The first one counts; both are the same.
             let _ = parts.set(py, Parts::checked(&take("_type")?, &take("_key")?)?);
         }
         if !added.is_empty() {

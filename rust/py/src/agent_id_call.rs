@@ -15,7 +15,7 @@ use crate::grammar::is_plain_agent_type;
 use crate::interpreter::arguments::{addresses, arrange};
 use crate::interpreter::free_list::{FreeList, Recycled, Unreferenced};
 
-/// What `AgentId` began with: whoever gives it another `__init__` wants that one called.
+/// What `AgentId` began with: another `__init__` must be called.
 static INIT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 static NEW: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 

@@ -80,7 +80,7 @@ def verify_audit_log(
 
     Changed, inserted, removed and reordered records are found. Records that were cut off at the
     end are found by the file with the ending ``.head`` beside the log; if that was replaced, too,
-    by a hash that was kept elsewhere. Without a key, whoever can write the files can also write
+    by a hash that was kept elsewhere. Without a key, a writer of the files can also write
     another log.
 
     Args:

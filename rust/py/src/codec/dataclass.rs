@@ -14,14 +14,14 @@ use crate::stack;
 pub(crate) struct DataclassCodec {
     writer: JsonWriter,
     read: Py<PyAny>,
-    mend: Py<PyAny>,
+    repair: Py<PyAny>,
 }
 
 #[pymethods]
 impl DataclassCodec {
     #[new]
-    fn new(type_name: Py<PyString>, simplify: Py<PyAny>, read: Py<PyAny>, mend: Py<PyAny>) -> Self {
-        Self { writer: JsonWriter::new(type_name, simplify), read, mend }
+    fn new(type_name: Py<PyString>, simplify: Py<PyAny>, read: Py<PyAny>, repair: Py<PyAny>) -> Self {
+        Self { writer: JsonWriter::new(type_name, simplify), read, repair }
     }
 
     pub(super) fn encode<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
@@ -34,7 +34,7 @@ impl DataclassCodec {
         let fits = nesting::msgspec().check_payload(payload);
         match fits.and_then(|()| self.read.bind(py).call1((payload,))) {
             Err(error) if error.is_instance_of::<PyException>(py) => {
-                self.mend.bind(py).call1((payload, error))
+                self.repair.bind(py).call1((payload, error))
             }
             read => read,
         }
@@ -42,7 +42,7 @@ impl DataclassCodec {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.read)?;
-        visit.call(&self.mend)?;
+        visit.call(&self.repair)?;
         self.writer.__traverse__(visit)
     }
 }

@@ -99,7 +99,7 @@ impl EnvelopeCodec {
     }
 }
 
-/// Passes over an error, which will be met and explained again, unless the program is to end.
+/// Ignores an error, which will be met and explained again, unless it ends the program.
 fn tried<'py>(
     done: PyResult<Bound<'py, PyAny>>,
     py: Python<'py>,

@@ -46,8 +46,8 @@ impl Plan {
     }
 }
 
-/// The plans of the classes that one writer has met: a list that only grows, so that whoever reads
-/// it needs no lock. A lock and a counted reference would take a fifth of the time of a message.
+/// The plans of the classes that one writer has met: a list that only grows, so that reading it
+/// needs no lock. A lock and a counted reference would take a fifth of the time of a message.
 #[derive(Default)]
 pub(super) struct Plans {
     first: OnceLock<Box<Known>>,
@@ -62,7 +62,7 @@ pub(super) struct Known {
 }
 
 impl Plans {
-    /// Gives the plan of a value's class to whoever uses it; `None` if it is no dataclass.
+    /// Calls a function with the plan of a value's class; `None` if it is not a dataclass.
     pub(super) fn with<R>(
         &self,
         value: &Bound<'_, PyAny>,

@@ -61,7 +61,7 @@ pub(crate) fn call_with_keywords<'py>(
 pub(crate) fn send<'py>(coroutine: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> Sent<'py> {
     let py = coroutine.py();
     let mut result = std::ptr::null_mut();
-    // SAFETY: both are live references; on success the interpreter hands over a new reference.
+    // SAFETY: both are live references; on success the interpreter passes a new reference.
     unsafe {
         match ffi::PyIter_Send(coroutine.as_ptr(), value.as_ptr(), &raw mut result) {
             PySendResult::PYGEN_RETURN => Sent::Returned(Bound::from_owned_ptr(py, result)),
