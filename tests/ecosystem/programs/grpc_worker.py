@@ -49,7 +49,8 @@ class Scholar(RoutedAgent):
         if message.text == "impossible":
             raise ValueError("nobody knows")
         await self.publish_message(
-            News(f"{ctx.sender.type if ctx.sender else 'an unknown agent'} asked"), DefaultTopicId("news")
+            News(f"{ctx.sender.type if ctx.sender else 'an unknown agent'} asked"),
+            DefaultTopicId("news"),
         )
         words = message.text.split() * message.number
         return Answer(words=words, process=os.getpid(), package=PACKAGE)

@@ -20,7 +20,12 @@ pub(crate) struct DataclassCodec {
 #[pymethods]
 impl DataclassCodec {
     #[new]
-    fn new(type_name: Py<PyString>, simplify: Py<PyAny>, read: Py<PyAny>, repair: Py<PyAny>) -> Self {
+    fn new(
+        type_name: Py<PyString>,
+        simplify: Py<PyAny>,
+        read: Py<PyAny>,
+        repair: Py<PyAny>,
+    ) -> Self {
         Self { writer: JsonWriter::new(type_name, simplify), read, repair }
     }
 
