@@ -143,4 +143,5 @@ def main() -> None:
     os._exit(128 - exit_code if exit_code < 0 else exit_code)
 
 
-main()
+if __name__ == "__main__":
+    main()

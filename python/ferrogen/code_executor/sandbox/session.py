@@ -30,6 +30,7 @@ from ferrogen.exceptions import MissingDependencyError, SandboxError, SandboxUna
 
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST_MESSAGE = 1 << 26
 _START_TIMEOUT = 30
 _FOREVER = 10.0**9
 _LAUNCHER = (
@@ -214,9 +215,10 @@ class KernelSession:
 
         watcher = asyncio.ensure_future(watch(process.pid, launch.scratch, launch.limits, end))
         context = zmq.asyncio.Context()
-        # What the kernel sends is bounded: it could fill this process's memory.
-        context.setsockopt(zmq.MAXMSGSIZE, 4 * launch.limits.output + (1 << 20))
-        context.setsockopt(zmq.RCVHWM, 100)
+        # What the kernel sends is bounded: it could fill this process's memory. A kernel collects
+        # output for 0.2 s; a message that is too long is lost, and the limit of output with it.
+        context.setsockopt(zmq.MAXMSGSIZE, 4 * launch.limits.output + _LONGEST_MESSAGE)
+        context.setsockopt(zmq.RCVHWM, 4)
         client = AsyncKernelClient(context=context)
         reached: Any = {**connection, "ip": str(folder / "kernel")}
         client.load_connection_info(reached)
