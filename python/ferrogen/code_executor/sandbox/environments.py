@@ -60,7 +60,7 @@ class Requirements:
             if urlsplit(index).scheme not in {"https", "http", "file"}:
                 raise SandboxOptionError(
                     f"the index {index!r} is not an address: write for example"
-                    " 'https://pypi.org/simple'"
+                    " 'https://packages.example.org/simple'"
                 )
 
     def key(self, python: str) -> str:
