@@ -276,7 +276,7 @@ async def test_intervention_handlers_publish_without_waiting(suspends):
 
 async def test_a_topic_without_subscribers_does_not_keep_its_publisher(runtime):
     await workshop(runtime, capacity=1)
-    await runtime.publish_message("x", TopicId("nobody", "1"))
+    await runtime.publish_message("x", TopicId("unknown", "1"))
 
 
 async def test_gathered_publishers_wait_too(runtime):

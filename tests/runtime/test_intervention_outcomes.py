@@ -128,8 +128,8 @@ async def test_a_response_is_redirected_to_a_topic(start):
 
 
 async def test_a_redirection_to_an_unknown_agent_is_an_error_of_the_sender(start):
-    runtime, seen = await start("send", lambda message, how: Redirect(AgentId("nobody", "1")))
-    with pytest.raises(RecipientNotFoundError, match="nobody"):
+    runtime, seen = await start("send", lambda message, how: Redirect(AgentId("unknown", "1")))
+    with pytest.raises(RecipientNotFoundError, match="unknown"):
         await runtime.send_message("hello", OLD)
     [letter] = runtime.dead_letters
     assert letter.cause is DeadLetterCause.UNKNOWN_RECIPIENT

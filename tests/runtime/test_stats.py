@@ -147,7 +147,7 @@ async def test_a_message_to_a_type_that_is_not_registered_was_not_accepted(
     runtime: Runtime,
 ) -> None:
     with pytest.raises(RecipientNotFoundError):
-        await runtime.send_message("x", AgentId("nobody", "k"))
+        await runtime.send_message("x", AgentId("unknown", "k"))
     assert runtime.stats().accepted == 0
 
 

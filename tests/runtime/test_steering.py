@@ -106,7 +106,7 @@ async def test_the_callers_of_a_cancelled_agent_only_see_the_error(runtime):
 async def test_nothing_is_cancelled_where_nothing_runs(runtime):
     await tower(runtime, "send")
     assert runtime.cancel(AgentId("tower", "7")) == 0
-    assert runtime.cancel(AgentId("nobody", "1")) == 0
+    assert runtime.cancel(AgentId("unknown", "1")) == 0
     with pytest.raises(TypeError, match="cancel takes an AgentId or a Chain, not 'tower'"):
         runtime.cancel("tower")
 

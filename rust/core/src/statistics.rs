@@ -186,7 +186,7 @@ impl Statistics {
         match counted {
             Counted::Unrouted => {
                 self.unrouted.queued -= 1;
-                // It was handled by nobody if it had no recipient but its sender.
+                // It was not handled if its sender is its only recipient.
                 if !matches!(outcome, Outcome::Handled | Outcome::Responded) {
                     self.unrouted.ends.count(outcome);
                 }

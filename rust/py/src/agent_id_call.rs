@@ -151,7 +151,7 @@ impl Recycled for AgentId {
 
     fn clear(&self, unreferenced: Unreferenced<'_>) -> bool {
         let py = unreferenced.py();
-        // SAFETY: the caller's: nobody refers to the id, so nobody reads its parts.
+        // SAFETY: the caller's: the id is not referenced, and so its parts are not read.
         if let Some(parts) = unsafe { self.parts.take(py) } {
             parts.release(py);
         }

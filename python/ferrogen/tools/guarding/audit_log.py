@@ -47,7 +47,7 @@ class AuditLog:
         clear: Patterns of the names of tools whose arguments are written as they are.
         redact: Patterns of arguments whose values are never written, as tool and path:
             ``"login.password"``, ``"*.card.number"``, ``"order.items.*.price"``.
-        key: A key for the hashes. Without it nobody can write records that verify.
+        key: A key for the hashes. Only a holder of the key can write records that verify.
         sync: Whether each record is written to the disk before the call goes on, so that it
             survives a loss of power.
 

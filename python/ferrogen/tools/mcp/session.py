@@ -305,7 +305,7 @@ class McpSession:
             ready = self._ready = asyncio.get_running_loop().create_future()
         error.__cause__ = failure if failure is not error else None
         ready.set_exception(error)
-        ready.exception()  # retrieved, or it would be logged if nobody waits
+        ready.exception()  # retrieved, or it would be logged without a waiter
 
     @property
     def _name(self) -> str:

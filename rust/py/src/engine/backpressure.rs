@@ -47,7 +47,7 @@ impl Engine {
     /// Lets the publisher of a message wait. Returns whether it does.
     ///
     /// An intervention handler does not wait: no message is routed before it has ended. Its own tasks are not known
-    /// as such, so nobody but handlers waits while one is suspended.
+    /// as such, so only handlers wait while one is suspended.
     pub(super) fn hold_publisher(
         &self,
         send: &Bound<'_, Send>,

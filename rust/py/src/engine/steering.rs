@@ -238,7 +238,7 @@ impl Send {
         self.if_future(py, |future| future.is_withdrawn) == Some(true)
     }
 
-    /// Whether nobody waits for its response any more.
+    /// Whether its response is not awaited any more.
     fn is_over(&self, py: Python<'_>) -> bool {
         self.if_future(py, |future| matches!(future.phase, Phase::Done(_))).unwrap_or(true)
     }
