@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import sys
 from itertools import chain
 
 import _messaging_rows as rows
-from _measure import Result, announce, choose, measure, measure_by_itself, options, save
+from _measure import Result, announce, measure_chosen, options, save
 from _tables import duration, show_table, times
 
 
@@ -29,18 +27,8 @@ def as_cells(result: Result) -> list[str]:
 
 async def main() -> None:
     chosen = options(__doc__ or "")
-    rounds, seconds = (5, 0.01) if chosen.quick else (9, 0.05)
     announce()
-    gc.freeze()  # later collections do not scan what was imported
-    results = []
-    to_measure = choose(chain(rows.requests(), rows.loads()), chosen.only)
-    for row in to_measure:
-        if len(to_measure) == 1:
-            results.append(await measure(row, rounds=rounds, seconds=seconds))
-        else:
-            results.append(measure_by_itself(__file__, row, quick=chosen.quick))
-        print(".", end="", flush=True, file=sys.stderr)
-    print(file=sys.stderr)
+    results = await measure_chosen(__file__, chain(rows.requests(), rows.loads()), chosen)
     head = ["feature", "floor", "instead", "off", "on", "on / off", "instead / on", "spread"]
     show_table(head, map(as_cells, results))
     save(chosen.json, results)

@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import sys
 from itertools import chain
 
 import _runtime_rows as rows
-from _measure import (
-    Result,
-    announce,
-    choose,
-    measure,
-    measure_by_itself,
-    options,
-    save,
-)
+from _measure import Result, announce, measure_chosen, options, save
 from _tables import duration, show_bounds, show_table, times
 
 GROUPS = (
@@ -76,18 +66,10 @@ def show_implementations(result: Result) -> None:
 
 async def main() -> None:
     chosen = options(__doc__ or "")
-    rounds, seconds = (5, 0.01) if chosen.quick else (9, 0.05)
     announce()
-    gc.freeze()  # later collections do not scan what was imported
-    results = []
-    to_measure = choose(chain.from_iterable(group() for group in GROUPS), chosen.only)
-    for row in to_measure:
-        if len(to_measure) == 1:
-            results.append(await measure(row, rounds=rounds, seconds=seconds))
-        else:
-            results.append(measure_by_itself(__file__, row, quick=chosen.quick))
-        print(".", end="", flush=True, file=sys.stderr)
-    print(file=sys.stderr)
+    results = await measure_chosen(
+        __file__, chain.from_iterable(group() for group in GROUPS), chosen
+    )
     head = ["scenario", "floor", "upstream", "ours", "task mode"]
     show_table([*head, "x upstream", "x floor", "spread"], map(as_cells, results))
     show_bounds(results)
