@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::admission::InlineGuard;
-use super::agents::{Invocation, Start};
+use super::beginning::{Invocation, Start};
 use super::engine::Engine;
 use super::interception::Intercepted;
 use super::invoke::{Arguments, Delivered, Ran, Suspension};

@@ -7,7 +7,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use slotmap::{Key, KeyData, SecondaryMap};
 
-use super::agents::ContextSource;
+use super::beginning::ContextSource;
 use super::handlers::EntryPoint;
 use super::messages::Payload;
 use crate::agent_id::AgentId;

@@ -6,7 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::admission::InlineGuard;
-use super::agents::{Beginning, Invocation, Start};
+use super::beginning::{Beginning, Invocation, Start};
 use super::engine::Engine;
 use super::interception::Intercepted;
 use super::invoke::{Arguments, Ran, Suspension};

@@ -8,7 +8,7 @@ use pyo3::types::PyDict;
 
 use ferrogen_core::{AgentSlot, DeliveryId};
 
-use super::agents::{ContextSource, Invocation};
+use super::beginning::{ContextSource, Invocation};
 use super::engine::Engine;
 use super::execution::Execution;
 use super::handlers::{BoundEntryPoint, EntryPoint, Handler, Handlers};

@@ -9,7 +9,7 @@
 //! - [`routing`]: the recipients of its topic.
 //! - [`backpressure`]: publishers that wait for room.
 //! - [`pump`], [`batch`]: queued messages and due deliveries, in batches.
-//! - [`books`], [`agents`], [`handlers`]: the recipient, and the handler of the message.
+//! - [`books`], [`beginning`], [`agents`], [`handlers`]: the recipient, and the handler of the message.
 //! - [`invoke`], [`task_pool`]: the handler runs, in a task.
 //! - [`execution`], [`waiter`], [`suspension`]: it suspends, and is resumed.
 //! - [`chain`], [`delays`], [`deadlines`], [`cancellation`]: what messages inherit; messages that are queued later; they
@@ -26,6 +26,7 @@ mod admission;
 mod agents;
 mod backpressure;
 mod batch;
+mod beginning;
 mod books;
 #[expect(unsafe_code, reason = "the methods are called without the binding's parsing of arguments")]
 mod call;

@@ -8,8 +8,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::admission::InlineGuard;
-use super::agents::{Invocation, now};
+use super::agents::now;
 use super::batch::Batch;
+use super::beginning::Invocation;
 use super::engine::Engine;
 use super::execution::Execution;
 use super::future;
