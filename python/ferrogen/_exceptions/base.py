@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["FerrogenError"]
-
 
 class FerrogenError(Exception):
     """The base of every exception that Ferrogen defines."""

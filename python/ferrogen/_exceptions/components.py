@@ -4,20 +4,6 @@ from __future__ import annotations
 
 from .base import FerrogenError
 
-__all__ = [
-    "ComponentDefinitionError",
-    "ComponentError",
-    "ComponentFileError",
-    "ComponentTypeError",
-    "ComponentVersionError",
-    "FunctionDumpError",
-    "ProviderError",
-    "SecretError",
-    "SourceImportError",
-    "SourceTextRefusedError",
-    "UntrustedProviderError",
-]
-
 
 class ComponentError(FerrogenError):
     """A component cannot be dumped or loaded."""

@@ -6,17 +6,6 @@ from collections.abc import Sequence
 
 from .base import FerrogenError
 
-__all__ = [
-    "EmbedderError",
-    "EmbedderMismatchError",
-    "MemoryBusyError",
-    "MemoryContentError",
-    "MemoryQueryError",
-    "MemoryQuotaError",
-    "MemoryScopeError",
-    "MemoryStoreError",
-]
-
 
 class MemoryStoreError(FerrogenError, RuntimeError):
     """The file of a memory cannot be read or written, or is not one; or the memory is closed."""

@@ -7,32 +7,6 @@ from typing import Any
 
 from .base import FerrogenError
 
-__all__ = [
-    "AgentNotFoundError",
-    "AgentStoppedError",
-    "AttemptTimeoutError",
-    "CantHandleException",
-    "CircuitOpenError",
-    "DeadlineExceededError",
-    "DeadlockError",
-    "HopLimitError",
-    "MailboxFullError",
-    "MessageCancelledError",
-    "MessageDroppedException",
-    "NoSubscriberError",
-    "NotAccessibleError",
-    "RecipientNotFoundError",
-    "ReplayError",
-    "ResponseTypeError",
-    "RuntimeStoppedError",
-    "SignalsNotSupportedError",
-    "StateError",
-    "StateStoreError",
-    "StreamError",
-    "UndeliverableException",
-    "UnhandledMessageError",
-]
-
 
 class CantHandleException(FerrogenError):
     """An agent, a handler or a subscription cannot take what it was given."""

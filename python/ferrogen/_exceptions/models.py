@@ -6,25 +6,6 @@ from collections.abc import Sequence
 
 from .base import FerrogenError
 
-__all__ = [
-    "AllClientsFailedError",
-    "BudgetExceededError",
-    "CacheStoreError",
-    "CassetteError",
-    "ClientSetupError",
-    "ContextLimitError",
-    "ModelConnectionError",
-    "ModelError",
-    "ModelInfoError",
-    "ModelRateLimitError",
-    "ModelRequestError",
-    "ModelResponseError",
-    "ModelStatusError",
-    "ModelTimeoutError",
-    "ReplayMismatchError",
-    "UnknownArgumentError",
-]
-
 
 class ModelInfoError(FerrogenError, ValueError):
     """The description of a model lacks a required field."""

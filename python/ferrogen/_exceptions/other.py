@@ -4,20 +4,6 @@ from __future__ import annotations
 
 from .base import FerrogenError
 
-__all__ = [
-    "AlreadyImportedError",
-    "FormatNotSupportedError",
-    "ImageError",
-    "MessageVersionError",
-    "MissingDependencyError",
-    "NotProvidedError",
-    "ReferenceNotFoundError",
-    "SchemaConversionError",
-    "SerializationError",
-    "UnsupportedKeywordError",
-    "WrongLoopError",
-]
-
 
 class SerializationError(FerrogenError, ValueError):
     """A message cannot be turned into bytes, or bytes cannot be turned into a message."""

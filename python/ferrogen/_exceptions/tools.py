@@ -4,21 +4,6 @@ from __future__ import annotations
 
 from .base import FerrogenError
 
-__all__ = [
-    "ArtifactError",
-    "FunctionSourceError",
-    "PackageInstallError",
-    "SandboxError",
-    "SandboxOptionError",
-    "SandboxUnavailableError",
-    "ToolCancelledError",
-    "ToolNameError",
-    "ToolProcessError",
-    "ToolSchemaError",
-    "ToolStreamError",
-    "ToolTimeoutError",
-]
-
 
 class ToolSchemaError(FerrogenError, ValueError, KeyError, NameError):
     """A function or a tool cannot be described to a model."""

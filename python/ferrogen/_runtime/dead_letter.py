@@ -139,7 +139,8 @@ class DeadLetter:
             published and reached none.
         topic_id: The topic that it was published to; `None` if it was sent.
         attempts: How often a handler was called with it.
-        path: The agents that were waiting for each other, of a deadlock; otherwise empty.
+        path: The agents that were waiting for each other, of a deadlock; the agents that have sent
+            the messages of a chain that is too long, and the recipient; otherwise empty.
         time: When it became a dead letter.
 
     Example:
@@ -177,7 +178,7 @@ class DeadLetter:
     recipient: AgentId | None = None
     topic_id: TopicId | None = None
     attempts: int = 0
-    path: tuple[AgentId, ...] = ()
+    path: tuple[AgentId | TopicId, ...] = ()
     time: datetime = field(default_factory=_now)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ferrogen._core import AgentId, PublishEnvelope
 from ferrogen._messaging.message_context import MessageContext
 from ferrogen._messaging.topic import TopicId
-from ferrogen.exceptions import DeadlockError, MailboxFullError
+from ferrogen.exceptions import DeadlockError, HopLimitError, MailboxFullError
 
 from .dead_letter import DeadLetter, DeadLetterCause, cause_of, without_traceback
 from .dead_letters import DeadLetters
@@ -133,9 +133,17 @@ class DeadLetterRecorder:
             letter.message, DeadLetter
         ):
             return  # a letter that is stored, and whose publication was queued
-        error, is_deadlock = letter.reason, letter.cause is DeadLetterCause.DEADLOCK
-        path = error.cycle if is_deadlock and isinstance(error, DeadlockError) else ()
-        self._letters.add(replace(letter, reason=without_traceback(error), path=path))
+        reason = without_traceback(letter.reason)
+        self._letters.add(replace(letter, reason=reason, path=_path_of(letter)))
+
+
+def _path_of(letter: DeadLetter) -> tuple[AgentId | TopicId, ...]:
+    error = letter.reason
+    if letter.cause is DeadLetterCause.DEADLOCK and isinstance(error, DeadlockError):
+        return error.cycle
+    if letter.cause is DeadLetterCause.HOP_LIMIT and isinstance(error, HopLimitError):
+        return error.path
+    return ()
 
 
 def _recipient_of(error: Exception) -> AgentId | None:

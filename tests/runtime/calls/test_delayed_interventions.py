@@ -14,10 +14,7 @@ from ferrogen import (
 from ferrogen.exceptions import RuntimeStoppedError
 
 from ..function_agents import is_idle, register
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
+from .clock import now
 
 
 class Delays(DefaultInterventionHandler):

@@ -15,10 +15,7 @@ from ferrogen import (
 from ferrogen.exceptions import DeadlineExceededError, RuntimeStoppedError
 
 from ..function_agents import is_idle, register, until
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
+from .clock import now
 
 
 @pytest.fixture

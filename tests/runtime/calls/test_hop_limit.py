@@ -60,7 +60,8 @@ async def test_a_loop_of_sends_ends(how):
     ]
     assert "player/pong -> player/ping" in str(got.value)
     assert "max_hops" in str(got.value)
-    assert [letter.cause for letter in runtime.dead_letters] == [DeadLetterCause.HOP_LIMIT]
+    [letter] = runtime.dead_letters
+    assert (letter.cause, letter.path) == (DeadLetterCause.HOP_LIMIT, got.value.path)
     await runtime.close()
 
 

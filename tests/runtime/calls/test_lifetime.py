@@ -16,13 +16,10 @@ from ferrogen import MessageContext, SingleThreadedAgentRuntime, TopicId, TypeSu
 from ferrogen.exceptions import RuntimeStoppedError, SignalsNotSupportedError
 
 from ..function_agents import Doing, boom, is_idle, is_started, register
+from .clock import now
 
 Runtime = SingleThreadedAgentRuntime
 NEWS = TopicId("news", "one")
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 class Worker(Doing):

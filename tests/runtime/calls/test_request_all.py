@@ -20,15 +20,12 @@ from ferrogen import (
 from ferrogen.exceptions import NoSubscriberError, RecipientNotFoundError, ResponseTypeError
 
 from ..function_agents import Doing, boom, register
+from .clock import now
 from .messages import Question
 
 Runtime = SingleThreadedAgentRuntime
 POLL = TopicId("poll", "one")
 QUESTION = Question("?")
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 async def subscribe(runtime: Runtime, name: str, act: Any) -> AgentId:

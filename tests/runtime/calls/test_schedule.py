@@ -24,15 +24,12 @@ from ferrogen.exceptions import RuntimeStoppedError
 from ferrogen.testing import VirtualClock, VirtualTimeLoop
 
 from ..function_agents import Doing, boom, register
+from .clock import now
 from .messages import Question
 
 Runtime = SingleThreadedAgentRuntime
 TICK = Question("tick")
 START = datetime(2000, 1, 1, tzinfo=timezone.utc)  # a Saturday
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 class Record:

@@ -32,6 +32,7 @@ from ferrogen.exceptions import (
 )
 
 from ..function_agents import Doing, is_idle, register, tally
+from .clock import now
 from .messages import Question, Reply
 
 Runtime = SingleThreadedAgentRuntime
@@ -42,10 +43,6 @@ class CountTo:
     number: int
     pause: float = 0.0
     error: bool = False
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 class Counter(RoutedAgent):

@@ -6,7 +6,7 @@ use ferrogen_core as core;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::engine::Engine;
+use super::engine::{Engine, State};
 use crate::interpreter::threads::ThreadOfProcess;
 
 #[pymethods]
@@ -16,18 +16,7 @@ impl Engine {
         event_loop: Bound<'_, PyAny>,
         context: Py<PyAny>,
     ) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
-        let base = this.books.with(py, |books| books.set_base(context.clone_ref(py)));
-        let before = this.state.with(py, |state| {
-            state.is_by_hand = true;
-            let context = state.context.replace(context);
-            (state.event_loop.replace(event_loop.clone().unbind()), context)
-        });
-        let has_moved = before.0.as_ref().is_none_or(|one| !one.is(&event_loop));
-        drop((base, before));
-        if has_moved {
-            this.clock.follow(&event_loop)?;
-        }
+        slf.get().attach(&event_loop, context, |state| state.is_by_hand = true)?;
         // Messages with a delay may have been accepted before.
         Self::set_timer(slf)
     }
@@ -43,22 +32,16 @@ impl Engine {
         this.is_traced.store(is_traced, Ordering::Relaxed);
         this.idle_is_awaited.store(false, Ordering::Relaxed);
         this.cancel_timer(py)?;
-        let base = this.books.with(py, |books| books.set_base(context.clone_ref(py)));
         let thread = ThreadOfProcess::current();
-        let before = this.state.with(py, |state| {
+        let has_moved = this.attach(&event_loop, context, |state| {
             state.is_armed = false;
             state.is_checking = false;
             state.is_resuming = false;
             state.thread = thread;
             state.is_started = true;
             state.is_by_hand = false;
-            let context = state.context.replace(context);
-            (state.event_loop.replace(event_loop.clone().unbind()), context)
-        });
-        let has_moved = before.0.as_ref().is_none_or(|one| !one.is(&event_loop));
-        drop((base, before));
+        })?;
         if has_moved {
-            this.clock.follow(&event_loop)?;
             this.rest_all(&event_loop)?;
         }
         Self::set_timer(slf)?;
@@ -168,5 +151,30 @@ impl Engine {
         counts.set_item("expired", tally.expired)?;
         counts.set_item("dead_lettered", tally.dead_lettered)?;
         Ok(counts)
+    }
+}
+
+impl Engine {
+    /// Attaches the engine to an event loop and to the context of its handlers. Returns whether it was attached to
+    /// another one before.
+    fn attach(
+        &self,
+        event_loop: &Bound<'_, PyAny>,
+        context: Py<PyAny>,
+        change: impl FnOnce(&mut State),
+    ) -> PyResult<bool> {
+        let py = event_loop.py();
+        let base = self.books.with(py, |books| books.set_base(context.clone_ref(py)));
+        let before = self.state.with(py, |state| {
+            change(state);
+            let context = state.context.replace(context);
+            (state.event_loop.replace(event_loop.clone().unbind()), context)
+        });
+        let has_moved = before.0.as_ref().is_none_or(|one| !one.is(event_loop));
+        drop((base, before));
+        if has_moved {
+            self.clock.follow(event_loop)?;
+        }
+        Ok(has_moved)
     }
 }
