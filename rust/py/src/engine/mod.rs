@@ -5,7 +5,7 @@
 //! - [`call`], [`messages`], [`options`]: `send_message` and `publish_message` are called.
 //! - [`send`], [`future`], [`gather`]: the awaitable that they return, and its life as a future.
 //! - [`accept`], [`admission`], [`inline`]: the handler runs inline, or the message is queued.
-//! - [`interceptor_order`], [`interception`], [`diversion`]: intervention handlers revise it, or send it another way.
+//! - [`interceptor_order`], [`interception`], [`revision`], [`diversion`]: intervention handlers revise it, or send it another way.
 //! - [`routing`]: the recipients of its topic.
 //! - [`backpressure`]: publishers that wait for room.
 //! - [`pump`], [`batch`]: queued messages and due deliveries, in batches.
@@ -53,6 +53,7 @@ mod observer;
 mod options;
 mod passivation;
 mod pump;
+mod revision;
 mod routing;
 mod send;
 mod settlement;
