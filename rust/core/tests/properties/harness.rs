@@ -8,7 +8,6 @@ use ferrogen_core::{
     Step, Symbol, Ticket, Time, Undelivered,
 };
 
-use super::commands::Command;
 use super::model::{Agent, At, Expected, Model, Work, response};
 
 type Enter = fn(&mut Machine<u32>, Symbol, &str) -> Result<AgentSlot, CoreError>;
@@ -41,7 +40,7 @@ pub(crate) fn pick<T: Copy>(from: impl IntoIterator<Item = T>, number: usize) ->
     from.get(number.checked_rem(from.len())?).copied()
 }
 
-fn ticks(time: Time) -> u64 {
+pub(crate) fn ticks(time: Time) -> u64 {
     u64::try_from(time.as_millis()).expect("a short test")
 }
 
@@ -70,141 +69,6 @@ impl Harness {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "an arm for each command")]
-    pub(crate) fn perform(&mut self, command: &Command) {
-        self.machine.set_time(ticks(self.now));
-        self.model.now = ticks(self.now);
-        match *command {
-            Command::Accept => {
-                let payload = self.payload();
-                let ticket = self.machine.accept(payload, SchedulingClass::NORMAL);
-                self.accepted(ticket);
-                self.model.inbox.push_back(Arrival::Message(ticket, payload));
-            }
-            Command::Hold => {
-                self.hold();
-            }
-            Command::Address(number, agent_type) => {
-                let Some(ticket) = pick(self.tickets.iter().copied(), number) else { return };
-                self.machine.address(ticket, self.agent_types[agent_type]);
-                self.model.address(ticket, agent_type);
-            }
-            Command::Take => self.take(),
-            Command::Pause => {
-                self.machine.pause();
-                self.model.paused = true;
-            }
-            Command::Resume => {
-                self.machine.resume();
-                self.model.paused = false;
-            }
-            Command::Settle(number, outcome) => {
-                let Some(ticket) = pick(self.hand.iter().copied(), number) else { return };
-                self.settle(ticket, outcome);
-            }
-            Command::Start(number, caller) => {
-                let Some(slot) = pick(self.slots.iter().copied(), number) else { return };
-                self.start(slot, self.caller(caller));
-            }
-            Command::StartDelivery(number, ticket, caller) => {
-                let Some(ticket) = pick(self.hand.iter().copied(), ticket) else { return };
-                let Some(slot) = pick(self.slots.iter().copied(), number) else { return };
-                self.start_delivery(slot, ticket, self.caller(caller));
-            }
-            Command::Place(number, ticket, caller) => {
-                let Some(ticket) = pick(self.hand.iter().copied(), ticket) else { return };
-                self.place(number, ticket, Awaits::response(self.caller(caller)));
-            }
-            Command::Call(number, caller) => {
-                let ticket = self.hold();
-                self.place(number, ticket, Awaits::response(self.caller(caller)));
-                self.settle(ticket, Outcome::Handled);
-            }
-            Command::Publish(number, caller) => {
-                let ticket = self.hold();
-                let awaits = self.caller(caller).map_or(Awaits::Nothing, Awaits::Room);
-                self.place(number, ticket, awaits);
-                self.settle(ticket, Outcome::Handled);
-            }
-            Command::Withdraw(number) => {
-                let blocked = self.model.deliveries.iter().filter(|one| one.blocked);
-                let blocked: Vec<_> = blocked.map(|one| one.id).collect();
-                // Sometimes one that is not blocked.
-                let all = if number % 4 == 0 { &self.deliveries } else { &blocked };
-                let Some(delivery) = pick(all.iter().copied(), number / 4) else { return };
-                let expected = self.model.withdraw(delivery);
-                assert_eq!(self.machine.withdraw(delivery), expected);
-            }
-            Command::Step => {
-                self.step();
-            }
-            Command::Begun(number) => {
-                let Some(delivery) = pick(self.deliveries.iter().copied(), number) else { return };
-                self.begun(delivery);
-            }
-            Command::Respond(number) => self.respond(number),
-            Command::Release(number) => self.release(number),
-            Command::Finish(number, outcome) => {
-                let stages = [At::Running, At::Responding, At::Returned];
-                let Some(delivery) = self.pick_at(&stages, number) else { return };
-                self.finish(delivery, outcome);
-            }
-            Command::Abandon(number) => {
-                let Some(delivery) = pick(self.deliveries.iter().copied(), number) else { return };
-                self.machine.abandon(delivery);
-                self.model.abandon(delivery);
-            }
-            Command::Reject(number) => {
-                let Some(delivery) = pick(self.deliveries.iter().copied(), number) else { return };
-                self.machine.reject(delivery);
-                if let Some(delivery) = self.model.delivery_mut(delivery) {
-                    delivery.rejected = true;
-                }
-            }
-            Command::Drain => self.drain(),
-            Command::Configure(number, policy) => {
-                self.policies_changed = true;
-                self.machine.configure(self.agent_types[number], policy);
-                self.model.policies[number] = policy;
-                self.model.configured(number);
-            }
-            Command::Enter(number) => self.enter(number, Machine::enter, true),
-            Command::BeginBuild(number) => self.enter(number, Machine::begin_build, false),
-            Command::TakeBuild(number) => {
-                let Some(slot) = pick(self.slots.iter().copied(), number) else { return };
-                assert_eq!(self.machine.take_build(slot), self.model.take_build(slot));
-            }
-            Command::Built(number) => {
-                let building = self.model.agents.iter().filter(|agent| agent.building);
-                let Some(slot) = pick(building.map(|agent| agent.slot), number) else { return };
-                self.built(slot);
-            }
-            Command::Passivated(number) => {
-                let Some(slot) = self.pick_passivating(number) else { return };
-                assert_eq!(self.machine.passivated(slot), Ok(self.model.passivated(slot)));
-            }
-            Command::StayAwake(number, after) => {
-                let Some(slot) = self.pick_passivating(number) else { return };
-                let postponed = after.map(|after| self.now + after);
-                let rests = self.model.stay_awake(slot, postponed);
-                assert_eq!(self.machine.stay_awake(slot, postponed), Ok(rests));
-                self.rest_if(rests, slot);
-            }
-            Command::BuildFailed(number) => {
-                let building = self.model.agents.iter().filter(|agent| agent.building);
-                let Some(slot) = pick(building.map(|agent| agent.slot), number) else { return };
-                self.build_failed(slot);
-            }
-            Command::Wait(time) => self.now += time,
-            Command::Advance => self.advance(),
-            Command::Rest(number) => {
-                let Some(slot) = pick(self.slots.iter().copied(), number) else { return };
-                self.rest_if(true, slot);
-            }
-            Command::Wrong(number) => self.report_wrongly(number),
-        }
-    }
-
     pub(crate) fn payload(&mut self) -> u32 {
         self.payloads += 1;
         self.payloads
@@ -217,7 +81,7 @@ impl Harness {
     }
 
     /// A delivery in one of these stages whose response is not in the inbox.
-    fn pick_at(&self, stages: &[At], number: usize) -> Option<DeliveryId> {
+    pub(crate) fn pick_at(&self, stages: &[At], number: usize) -> Option<DeliveryId> {
         let in_inbox = |id| {
             let mut inbox = self.model.inbox.iter();
             inbox.any(|arrival| matches!(arrival, Arrival::Response(one, _) if *one == id))
@@ -228,7 +92,7 @@ impl Harness {
     }
 
     /// Mostly a running delivery, sometimes any other, or none.
-    fn caller(&self, number: usize) -> Option<DeliveryId> {
+    pub(crate) fn caller(&self, number: usize) -> Option<DeliveryId> {
         match number % 6 {
             0 => None,
             1 => pick(self.deliveries.iter().copied(), number / 6),
@@ -236,20 +100,20 @@ impl Harness {
         }
     }
 
-    fn accepted(&mut self, ticket: Ticket) {
+    pub(crate) fn accepted(&mut self, ticket: Ticket) {
         assert!(!self.tickets.contains(&ticket), "L1: tickets are unique");
         self.model.accept(Some(ticket));
         self.tickets.push(ticket);
     }
 
-    fn hold(&mut self) -> Ticket {
+    pub(crate) fn hold(&mut self) -> Ticket {
         let ticket = self.machine.hold();
         self.accepted(ticket);
         self.hand.push(ticket);
         ticket
     }
 
-    fn take(&mut self) {
+    pub(crate) fn take(&mut self) {
         let expected = if self.model.paused { None } else { self.model.inbox.pop_front() };
         let taken = self.machine.take();
         assert_eq!(taken, expected);
@@ -264,7 +128,7 @@ impl Harness {
         self.hand.retain(|one| *one != ticket);
     }
 
-    fn start(&mut self, slot: AgentSlot, caller: Option<DeliveryId>) {
+    pub(crate) fn start(&mut self, slot: AgentSlot, caller: Option<DeliveryId>) {
         let can_start = self.model.can_start(slot);
         let can_reenter = self.model.can_reenter(slot, caller);
         let expected = self.model.is_clear() && (can_start || can_reenter);
@@ -283,7 +147,12 @@ impl Harness {
         self.check_order(slot, delivery);
     }
 
-    fn start_delivery(&mut self, slot: AgentSlot, ticket: Ticket, caller: Option<DeliveryId>) {
+    pub(crate) fn start_delivery(
+        &mut self,
+        slot: AgentSlot,
+        ticket: Ticket,
+        caller: Option<DeliveryId>,
+    ) {
         let can_start = self.model.can_start(slot);
         let can_reenter = self.model.can_reenter(slot, caller);
         let expected = self.model.has_begun_everything() && (can_start || can_reenter);
@@ -302,7 +171,7 @@ impl Harness {
         self.check_order(slot, delivery);
     }
 
-    fn opened(
+    pub(crate) fn opened(
         &mut self,
         delivery: DeliveryId,
         place: (u64, AgentSlot, At),
@@ -314,7 +183,7 @@ impl Harness {
         self.model.open(delivery, place, caller, payload);
     }
 
-    fn place(&mut self, number: usize, ticket: Ticket, awaits: Awaits) {
+    pub(crate) fn place(&mut self, number: usize, ticket: Ticket, awaits: Awaits) {
         let caller = response(awaits);
         let address = address(number);
         let slot = self.model.find(&address).unwrap_or_else(|| {
@@ -375,7 +244,7 @@ impl Harness {
     }
 
     /// O1: the deliveries of an agent start in the order of placement.
-    fn check_order(&mut self, slot: AgentSlot, delivery: DeliveryId) {
+    pub(crate) fn check_order(&mut self, slot: AgentSlot, delivery: DeliveryId) {
         if self.reentered.contains(&delivery) {
             return;
         }
@@ -411,7 +280,7 @@ impl Harness {
         step.is_some()
     }
 
-    fn begun(&mut self, delivery: DeliveryId) {
+    pub(crate) fn begun(&mut self, delivery: DeliveryId) {
         self.machine.begun(delivery);
         self.model.begin(delivery);
     }
@@ -424,14 +293,20 @@ impl Harness {
     }
 
     /// Calls `rest` as a driver does, though not in each third millisecond.
-    fn rest_if(&mut self, rests: bool, slot: AgentSlot) {
+    pub(crate) fn rest_if(&mut self, rests: bool, slot: AgentSlot) {
         if rests && !self.now.as_millis().is_multiple_of(3) {
             self.machine.rest(slot, self.now);
             self.model.rest(slot, self.now);
         }
     }
 
-    fn entered(&mut self, slot: AgentSlot, address: (usize, String), ready: bool, building: bool) {
+    pub(crate) fn entered(
+        &mut self,
+        slot: AgentSlot,
+        address: (usize, String),
+        ready: bool,
+        building: bool,
+    ) {
         assert!(!self.slots.contains(&slot), "slots are unique");
         assert_eq!(self.model.find(&address), None, "A1: one agent per address");
         self.slots.push(slot);
@@ -450,7 +325,7 @@ impl Harness {
         });
     }
 
-    fn enter(&mut self, number: usize, enter: Enter, ready: bool) {
+    pub(crate) fn enter(&mut self, number: usize, enter: Enter, ready: bool) {
         let address = address(number);
         let entered = enter(&mut self.machine, self.agent_types[address.0], &address.1);
         if self.model.find(&address).is_some() {
@@ -464,7 +339,7 @@ impl Harness {
         }
     }
 
-    fn respond(&mut self, number: usize) {
+    pub(crate) fn respond(&mut self, number: usize) {
         let Some(delivery) = self.pick_at(&[At::Running], number) else { return };
         let payload = self.payload();
         let slot = self.model.delivery(delivery).expect("an open delivery").slot;
@@ -474,7 +349,7 @@ impl Harness {
         self.rest_if(rests, slot);
     }
 
-    fn release(&mut self, number: usize) {
+    pub(crate) fn release(&mut self, number: usize) {
         let Some(delivery) = self.pick_at(&[At::Running], number) else { return };
         let slot = self.model.delivery(delivery).expect("an open delivery").slot;
         let rests = self.model.release(delivery);
@@ -491,7 +366,7 @@ impl Harness {
         self.rest_if(rests, slot);
     }
 
-    fn build_failed(&mut self, slot: AgentSlot) {
+    pub(crate) fn build_failed(&mut self, slot: AgentSlot) {
         let waiting: Vec<_> =
             self.model.of(slot, At::Waiting).map(|one| (one.id, one.payload)).collect();
         assert_eq!(self.machine.build_failed(slot), Ok(waiting.clone()));
@@ -502,7 +377,7 @@ impl Harness {
         self.model.agents.retain(|agent| agent.slot != slot);
     }
 
-    fn advance(&mut self) {
+    pub(crate) fn advance(&mut self) {
         let next = self.machine.advance(self.now);
         self.model.advance(self.now);
         assert_eq!(next, self.model.next_wake());

@@ -8,6 +8,7 @@ mod machine;
 mod model;
 mod names;
 mod passivation;
+mod perform;
 mod queue;
 mod routes;
 mod statistics;
