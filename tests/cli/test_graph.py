@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from xml.etree import ElementTree
 
 import pytest
 
@@ -62,6 +63,12 @@ def program(tmp_path: Path) -> None:
 def test_the_topology_of_a_runtime_is_printed(fork: Call, options: tuple[str, ...], printed: str):
     done = fork("graph", "app:make", *options)
     assert (done.returncode, done.stdout, done.stderr) == (0, printed, "")
+
+
+def test_a_drawing_is_printed(fork: Call):
+    done = fork("graph", "app:make", "--format", "svg")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ElementTree.fromstring(done.stdout).tag == "{http://www.w3.org/2000/svg}svg"
 
 
 def test_subscriptions_for_direct_messages_are_printed_on_demand(fork: Call):

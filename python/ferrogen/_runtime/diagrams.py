@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .topology import SubscriptionInfo, Topology
 
-__all__ = ["dot", "mermaid"]
+__all__ = ["Graph", "dot", "mermaid", "topic_text"]
 
 # Mermaid may take any other character as markup.
 _PLAIN = frozenset(" _-.:=/()…")
@@ -16,9 +16,9 @@ _PLAIN = frozenset(" _-.:=/()…")
 def mermaid(topology: Topology, *, direct: bool) -> str:
     """Return a Mermaid flowchart, from topics to agent types."""
     lines = ["flowchart LR"]
-    graph = _Graph(topology, direct=direct)
+    graph = Graph(topology, direct=direct)
     for node, one in graph.topics.items():
-        topics = _mermaid_text(_topics(one))
+        topics = _mermaid_text(topic_text(one))
         lines.append(
             f"    {node}{{{{{topics}}}}}" if one.kind == "custom" else f"    {node}([{topics}])"
         )
@@ -31,17 +31,17 @@ def mermaid(topology: Topology, *, direct: bool) -> str:
 def dot(topology: Topology, *, direct: bool) -> str:
     """Return a Graphviz digraph, from topics to agent types."""
     lines = ["digraph topology {", "    rankdir=LR;"]
-    graph = _Graph(topology, direct=direct)
+    graph = Graph(topology, direct=direct)
     for node, one in graph.topics.items():
         shape = "hexagon" if one.kind == "custom" else "ellipse"
-        lines.append(f"    {node} [label={_dot_text(_topics(one))}, shape={shape}];")
+        lines.append(f"    {node} [label={_dot_text(topic_text(one))}, shape={shape}];")
     for node, text in graph.agent_types.items():
         lines.append(f"    {node} [label={_dot_text(text)}, shape=box];")
     lines.extend(f"    {topic} -> {agent_type};" for topic, agent_type in graph.edges)
     return "\n".join([*lines, "}"]) + "\n"
 
 
-class _Graph:
+class Graph:
     """The nodes by their names in a diagram, and the edges between them."""
 
     def __init__(self, topology: Topology, *, direct: bool) -> None:
@@ -66,7 +66,8 @@ class _Graph:
                 self.edges.append((node, agent_nodes[one.agent_type]))
 
 
-def _topics(one: SubscriptionInfo) -> str:
+def topic_text(one: SubscriptionInfo) -> str:
+    """How the topics of a subscription are shown."""
     return f"{one.topics}…" if one.kind == "prefix" else one.topics
 
 

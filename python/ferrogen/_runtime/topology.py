@@ -15,6 +15,7 @@ from ferrogen._messaging.type_subscription import TypeSubscription
 from ferrogen._messaging.wildcard_subscription import WildcardSubscription
 
 from .diagrams import dot, mermaid
+from .svg import svg
 
 if TYPE_CHECKING:
     from .agent_table import AgentTable
@@ -131,6 +132,14 @@ class Topology:
             direct: Whether to show the subscriptions for direct messages too.
         """
         return dot(self, direct=direct)
+
+    def to_svg(self, *, direct: bool = False) -> str:
+        """Return a drawing as SVG, from topics to agent types.
+
+        Args:
+            direct: Whether to show the subscriptions for direct messages too.
+        """
+        return svg(self, direct=direct)
 
 
 def describe(agents: AgentTable, subscriptions: Sequence[Subscription]) -> Topology:

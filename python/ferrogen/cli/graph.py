@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 
 class GraphFormat(str, Enum):
-    """A language of diagrams."""
+    """A format of diagrams."""
 
     MERMAID = "mermaid"
     DOT = "dot"
+    SVG = "svg"
 
 
 def graph(
@@ -33,7 +34,7 @@ def graph(
         ),
     ],
     format: Annotated[
-        GraphFormat, typer.Option("--format", "-f", help="The language of the diagram.")
+        GraphFormat, typer.Option("--format", "-f", help="The format of the diagram.")
     ] = GraphFormat.MERMAID,
     direct: Annotated[
         bool, typer.Option("--direct", help="Show the subscriptions for direct messages too.")
@@ -43,8 +44,12 @@ def graph(
     # Programs are often written for autogen_core; it has to be ferrogen's.
     install()
     topology = asyncio.run(_topology(target, _find(target)))
-    text = topology.to_dot if format is GraphFormat.DOT else topology.to_mermaid
-    typer.echo(text(direct=direct), nl=False)
+    texts = {
+        GraphFormat.MERMAID: topology.to_mermaid,
+        GraphFormat.DOT: topology.to_dot,
+        GraphFormat.SVG: topology.to_svg,
+    }
+    typer.echo(texts[format](direct=direct), nl=False)
 
 
 def _find(target: str) -> Any:
