@@ -222,8 +222,8 @@ for count in range(100):
     result = sandbox.run(code, processes=10)
     contained(result)
     assert result["exit_code"] == 0
-    # Outside of a user namespace the kernel counts the user's other processes. Those that have ended
-    # since the limit was set, here of other tests, make room for as many.
+    # Outside of a user namespace the kernel counts the user's other processes. Those that have
+    # ended since the limit was set, here of other tests, make room for as many.
     is_shared = sandbox.isolation == "landlock" and sandbox.user == "ordinary"
     assert int(result["stdout"]) <= (40 if is_shared else 10)
 
