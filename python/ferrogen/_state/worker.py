@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ferrogen._sqlite import enter_wal_mode
 from ferrogen.exceptions import StateStoreError
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ class _File:
             self._path, timeout=_SECONDS_FOR_LOCKS, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            enter_wal_mode(connection, timeout=_SECONDS_FOR_LOCKS)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(self._table)
         except sqlite3.Error:

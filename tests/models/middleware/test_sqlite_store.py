@@ -7,6 +7,7 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from tempfile import TemporaryDirectory
+from threading import Timer
 
 import pytest
 from hypothesis import given
@@ -51,6 +52,19 @@ def test_several_stores_may_use_one_file(store, tmp_path):
     store.set("way", "left")
     assert other.get("way") == "left"
     other.close()
+
+
+def test_a_new_file_that_another_connection_has_locked_is_waited_for(tmp_path):
+    path = tmp_path / "answers.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE letters (text)")
+        release = Timer(0.05, other.execute, ["COMMIT"])
+        release.start()
+        with closing(SqliteCacheStore(path)) as store:
+            store.set("way", "left")
+            assert store.get("way") == "left"
+        release.join()
 
 
 WRITE = """

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from ferrogen._sqlite import enter_wal_mode, is_locked, retry_while_locked
 from ferrogen.exceptions import MemoryBusyError, MemoryContentError, MemoryStoreError
 from ferrogen.memory.sqlite.schema import prepare
 
@@ -76,27 +76,11 @@ class Connector:
     def _set_up(self, connection: sqlite3.Connection) -> None:
         # Deleted content is overwritten. FULL: a commit is on disk before it is acknowledged.
         connection.execute("PRAGMA secure_delete = ON")
-        self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
+        enter_wal_mode(connection, timeout=self._busy_timeout)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA cache_size = -16000")
-        self._patiently(lambda: prepare(connection, self.path))
-
-    def _patiently(self, attempt: Callable[[], object]) -> None:
-        """Repeat what SQLite refuses at once, without its busy timeout, in a locked file."""
-        end = time.monotonic() + self._busy_timeout
-        while not self._succeeds(attempt, end):
-            time.sleep(0.01)
-
-    @staticmethod
-    def _succeeds(attempt: Callable[[], object], end: float) -> bool:
-        try:
-            attempt()
-        except sqlite3.OperationalError as error:
-            if not _is_busy(error) or time.monotonic() > end:
-                raise
-            return False
-        return True
+        retry_while_locked(lambda: prepare(connection, self.path), timeout=self._busy_timeout)
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -106,7 +90,7 @@ class Connector:
         except sqlite3.DataError as error:
             raise MemoryContentError(f"SQLite cannot store this: {error}") from error
         except sqlite3.Error as error:
-            if _is_busy(error):
+            if is_locked(error):
                 raise MemoryBusyError(
                     f"another process has locked {self.path} for more than "
                     f"{self._busy_timeout:g} seconds: try again, or use a longer busy_timeout"
@@ -116,13 +100,6 @@ class Connector:
             raise MemoryStoreError(f"the memory {self.path} cannot be used: {error}") from error
         except OverflowError as error:
             raise MemoryContentError(f"SQLite cannot store this: {error}") from error
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", None)  # CPython 3.11
-    if code is not None:
-        return code & 0xFF in {5, 6}  # SQLITE_BUSY, SQLITE_LOCKED
-    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
 
 def file_sizes(path: str) -> dict[str, int]:

@@ -13,9 +13,11 @@ from typing_extensions import Self
 
 from ferrogen._components.cache_store import CacheStore
 from ferrogen._components.component import Component
+from ferrogen._sqlite import enter_wal_mode
 from ferrogen.exceptions import CacheStoreError, SerializationError
 from ferrogen.models.middleware.settings import at_least
 
+_SECONDS_FOR_LOCKS = 30.0
 _TABLE = "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 _PUT = "INSERT OR REPLACE INTO entries VALUES (?, ?)"
 # Rows are in the order of their last use: a row that is written gets the next rowid, and so does
@@ -130,9 +132,11 @@ class SqliteCacheStore(CacheStore[str], Component[SqliteCacheStoreConfig]):
                 raise CacheStoreError(f"{self._path} cannot be used as a cache: {error}") from error
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, check_same_thread=False)
+        connection = sqlite3.connect(
+            self._path, timeout=_SECONDS_FOR_LOCKS, check_same_thread=False
+        )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            enter_wal_mode(connection, timeout=_SECONDS_FOR_LOCKS)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(_TABLE)
         except sqlite3.Error:
