@@ -21,7 +21,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 from pydantic import BaseModel
 
 import ferrogen
-from ferrogen._serialization.registry import SerializationRegistry
+from ferrogen.serialization.registry import SerializationRegistry
 
 
 @dataclass

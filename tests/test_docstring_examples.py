@@ -29,8 +29,8 @@ from ferrogen import (
     tools,
     utils,
 )
-from ferrogen._runtime import calls, lifetime
 from ferrogen.models import anthropic, batch, middleware, ollama, openai
+from ferrogen.runtime import calls, lifetime
 from ferrogen.tools import mcp
 
 ROOT = Path(__file__).parent.parent
@@ -71,7 +71,7 @@ def documented(owner: ModuleType) -> Iterator[tuple[str, str | None]]:
 
 def in_the_stub() -> Iterator[tuple[str, str | None]]:
     """Give the docstrings of the stubs, which Python never loads."""
-    for path in ("_core.pyi", "_messaging/routes.pyi", "_runtime/times.pyi"):
+    for path in ("_core.pyi", "messaging/routes.pyi", "runtime/times.pyi"):
         tree = ast.parse((ROOT / "python/ferrogen" / path).read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, (ast.ClassDef, ast.FunctionDef)):

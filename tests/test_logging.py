@@ -13,9 +13,6 @@ import pytest
 
 from ferrogen import logging as events
 from ferrogen._core import AgentId
-from ferrogen._messaging.handler_context import MessageHandlerContext
-from ferrogen._messaging.topic import TopicId
-from ferrogen._telemetry.lazy_facts import lazy_text
 from ferrogen.logging import (
     DeliveryStage,
     LLMCallEvent,
@@ -23,6 +20,9 @@ from ferrogen.logging import (
     MessageKind,
     ToolCallEvent,
 )
+from ferrogen.messaging.handler_context import MessageHandlerContext
+from ferrogen.messaging.topic import TopicId
+from ferrogen.telemetry.lazy_facts import lazy_text
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 FACTS: dict[str, dict[str, Any]] = {

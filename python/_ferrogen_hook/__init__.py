@@ -56,7 +56,6 @@ class RootLoader(AliasLoader):
         """
         module = super().create_module(spec)
         private_modules = import_module(f"{REAL}.compat.private_modules")
-        private_modules.extend_shared_packages()
         _finder.private_spec = private_modules.private_spec
         _backstop.refuse = import_module(f"{REAL}.compat.missing").refuse
         return module

@@ -1,7 +1,7 @@
 """The compiled half of Ferrogen: the engine, agent ids, routes and serializers.
 
 `AgentId`, `CancellationToken` and `MessageContext` are public. The other classes are the interface
-between the engine and `ferrogen._runtime`.
+between the engine and `ferrogen.runtime`.
 """
 
 import asyncio
@@ -11,20 +11,20 @@ from typing import Any, Final, final
 
 from typing_extensions import Self, disjoint_base
 
-from ferrogen._agents.agent import Agent
-from ferrogen._agents.agent_type import AgentType
-from ferrogen._agents.retry_policy import RetryPolicy
-from ferrogen._messaging.inbox import Inbox
-from ferrogen._messaging.routes import Routes as Routes
-from ferrogen._messaging.topic import TopicId
-from ferrogen._runtime.observation import Publication
-from ferrogen._runtime.stats import EngineStats
-from ferrogen._runtime.times import TimeHistogram as TimeHistogram
-from ferrogen._serialization.native import DataclassCodec as DataclassCodec
-from ferrogen._serialization.native import EnvelopeCodec as EnvelopeCodec
-from ferrogen._serialization.native import JsonWriter as JsonWriter
-from ferrogen._serialization.native import ModelCodec as ModelCodec
-from ferrogen._serialization.native import SerializerTable as SerializerTable
+from ferrogen.agents.agent import Agent
+from ferrogen.agents.agent_type import AgentType
+from ferrogen.agents.retry_policy import RetryPolicy
+from ferrogen.messaging.inbox import Inbox
+from ferrogen.messaging.routes import Routes as Routes
+from ferrogen.messaging.topic import TopicId
+from ferrogen.runtime.observation import Publication
+from ferrogen.runtime.stats import EngineStats
+from ferrogen.runtime.times import TimeHistogram as TimeHistogram
+from ferrogen.serialization.native import DataclassCodec as DataclassCodec
+from ferrogen.serialization.native import EnvelopeCodec as EnvelopeCodec
+from ferrogen.serialization.native import JsonWriter as JsonWriter
+from ferrogen.serialization.native import ModelCodec as ModelCodec
+from ferrogen.serialization.native import SerializerTable as SerializerTable
 
 @disjoint_base
 class AgentId:
@@ -292,7 +292,7 @@ class Handlers:
 
     Args:
         described: Each message type with the plans of its handlers, in the order in which they are
-            tried; see `ferrogen._agents.handler_building`.
+            tried; see `ferrogen.agents.handler_building`.
     """
 
     def __new__(cls, described: list[tuple[type[Any], list[Any]]]) -> Self: ...
@@ -338,7 +338,7 @@ class Engine:
     messages are delivered in batches, one batch in each iteration of the event loop.
 
     Args:
-        host: What the engine calls in Python; see `ferrogen._runtime.host.EngineHost`.
+        host: What the engine calls in Python; see `ferrogen.runtime.host.EngineHost`.
         routes: The subscriptions.
         loggers: The names of the loggers for messages and for events. Messages are observed while
             one of them is enabled for INFO.

@@ -12,7 +12,7 @@ from typing import Any
 
 from ferrogen.compat.missing import missing_attribute
 
-_COMPONENTS = "ferrogen._components"
+_COMPONENTS = "ferrogen.components"
 
 LAZY_IMPORTS = {
     "CacheStore": f"{_COMPONENTS}.cache_store",

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from ferrogen._agents.agent_type import AgentType
-from ferrogen._agents.instantiation import AgentInstantiationContext
 from ferrogen._core import AgentId, CancellationToken
-from ferrogen._messaging.message_context import MessageContext
+from ferrogen.agents.agent_type import AgentType
+from ferrogen.agents.instantiation import AgentInstantiationContext
+from ferrogen.messaging.message_context import MessageContext
 
 
 class PlainRuntime:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ferrogen._agents.handlers import message_handler
-from ferrogen._agents.routed import RoutedAgent
+from ferrogen.agents.handlers import message_handler
+from ferrogen.agents.routed import RoutedAgent
 
 if TYPE_CHECKING:
-    from ferrogen._messaging.message_context import MessageContext
+    from ferrogen.messaging.message_context import MessageContext
 
 
 def make_agent_class() -> tuple[type[RoutedAgent], list[type]]:

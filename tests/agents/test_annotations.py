@@ -5,7 +5,7 @@ from typing import Any, Optional, Union
 
 import pytest
 
-from ferrogen._agents.annotations import AnyType, get_types
+from ferrogen.agents.annotations import AnyType, get_types
 
 
 @pytest.mark.parametrize(

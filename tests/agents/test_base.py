@@ -6,16 +6,16 @@ from unittest import mock
 
 import pytest
 
-from ferrogen._agents.agent import Agent
-from ferrogen._agents.agent_type import AgentType
-from ferrogen._agents.base import BaseAgent, handles, subscription_factory
-from ferrogen._agents.instantiation import AgentInstantiationContext
-from ferrogen._agents.options import AgentOptions, agent_options
 from ferrogen._core import AgentId, CancellationToken
-from ferrogen._messaging.default_subscription import DefaultSubscription
-from ferrogen._messaging.topic import TopicId
-from ferrogen._messaging.type_prefix_subscription import TypePrefixSubscription
-from ferrogen._messaging.type_subscription import TypeSubscription
+from ferrogen.agents.agent import Agent
+from ferrogen.agents.agent_type import AgentType
+from ferrogen.agents.base import BaseAgent, handles, subscription_factory
+from ferrogen.agents.instantiation import AgentInstantiationContext
+from ferrogen.agents.options import AgentOptions, agent_options
+from ferrogen.messaging.default_subscription import DefaultSubscription
+from ferrogen.messaging.topic import TopicId
+from ferrogen.messaging.type_prefix_subscription import TypePrefixSubscription
+from ferrogen.messaging.type_subscription import TypeSubscription
 
 SHOP_7 = AgentId("clerk", "shop-7")
 DIRECT = TypePrefixSubscription("clerk:", "clerk")

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from ferrogen._agents.agent_type import AgentType
-from ferrogen._agents.closure import ClosureAgent
-from ferrogen._agents.subscribing import default_subscription
 from ferrogen._core import AgentId
-from ferrogen._messaging.default_subscription import DefaultSubscription
-from ferrogen._messaging.type_prefix_subscription import TypePrefixSubscription
-from ferrogen._messaging.type_subscription import TypeSubscription
+from ferrogen.agents.agent_type import AgentType
+from ferrogen.agents.closure import ClosureAgent
+from ferrogen.agents.subscribing import default_subscription
 from ferrogen.exceptions import CantHandleException
+from ferrogen.messaging.default_subscription import DefaultSubscription
+from ferrogen.messaging.type_prefix_subscription import TypePrefixSubscription
+from ferrogen.messaging.type_subscription import TypeSubscription
 
 EAR = AgentId("ear", "1")
 

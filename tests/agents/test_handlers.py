@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ferrogen._agents.handlers import MessageHandler, event, message_handler, rpc
+from ferrogen.agents.handlers import MessageHandler, event, message_handler, rpc
 from ferrogen.exceptions import CantHandleException
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ferrogen._agents.instantiation import AgentInstantiationContext
 from ferrogen._core import AgentId
+from ferrogen.agents.instantiation import AgentInstantiationContext
 
 
 def test_inside_a_build_runtime_and_id_are_known(runtime):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ferrogen._agents.options import AgentOptions, agent_options
+from ferrogen.agents.options import AgentOptions, agent_options
 
 
 @pytest.mark.parametrize(

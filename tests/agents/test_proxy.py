@@ -2,8 +2,8 @@
 
 from unittest.mock import AsyncMock
 
-from ferrogen._agents.proxy import AgentProxy
 from ferrogen._core import AgentId, CancellationToken
+from ferrogen.agents.proxy import AgentProxy
 
 CLERK, BOSS = AgentId("clerk", "1"), AgentId("boss", "1")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ferrogen._agents.base import handles
-from ferrogen._agents.handlers import event, message_handler, rpc
-from ferrogen._agents.routed import RoutedAgent
-from ferrogen._serialization.known import try_get_known_serializers_for_type
+from ferrogen.agents.base import handles
+from ferrogen.agents.handlers import event, message_handler, rpc
+from ferrogen.agents.routed import RoutedAgent
+from ferrogen.serialization.known import try_get_known_serializers_for_type
 
 
 @dataclass

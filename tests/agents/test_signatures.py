@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from ferrogen._agents.annotations import AnyType
-from ferrogen._agents.signatures import read_signature
+from ferrogen.agents.annotations import AnyType
+from ferrogen.agents.signatures import read_signature
 
 T = TypeVar("T")
 

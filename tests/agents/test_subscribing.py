@@ -2,14 +2,14 @@
 
 import pytest
 
-from ferrogen._agents.routed import RoutedAgent
-from ferrogen._agents.subscribing import (
+from ferrogen.agents.routed import RoutedAgent
+from ferrogen.agents.subscribing import (
     default_subscription,
     type_subscription,
     wildcard_subscription,
 )
-from ferrogen._messaging.type_subscription import TypeSubscription
-from ferrogen._messaging.wildcard_subscription import WildcardSubscription
+from ferrogen.messaging.type_subscription import TypeSubscription
+from ferrogen.messaging.wildcard_subscription import WildcardSubscription
 
 
 @pytest.mark.parametrize(

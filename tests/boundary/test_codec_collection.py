@@ -20,10 +20,10 @@ from ferrogen._core import (
     ModelCodec,
     SerializerTable,
 )
-from ferrogen._serialization.known import try_get_known_serializers_for_type
-from ferrogen._serialization.model_shape import model_shape
-from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen.exceptions import SerializationError
+from ferrogen.serialization.known import try_get_known_serializers_for_type
+from ferrogen.serialization.model_shape import model_shape
+from ferrogen.serialization.registry import SerializationRegistry
 
 JSON = "application/json"
 

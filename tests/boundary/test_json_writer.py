@@ -14,8 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ferrogen._core import JsonWriter
-from ferrogen._serialization.simplify import simplify
 from ferrogen.exceptions import SerializationError
+from ferrogen.serialization.simplify import simplify
 
 
 class Nickname(str):

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ferrogen._core import DataclassCodec, EnvelopeCodec, JsonWriter, ModelCodec, SerializerTable
-from ferrogen._serialization.known import try_get_known_serializers_for_type
-from ferrogen._serialization.model_shape import model_shape
-from ferrogen._serialization.registry import SerializationRegistry
+from ferrogen.serialization.known import try_get_known_serializers_for_type
+from ferrogen.serialization.model_shape import model_shape
+from ferrogen.serialization.registry import SerializationRegistry
 from ferrogen.exceptions import SerializationError
 
 @dataclass
@@ -191,7 +191,7 @@ def test_a_message_that_does_not_fit_into_memory_is_a_memory_error(run_program: 
         from pydantic import BaseModel
 
         from ferrogen._core import JsonWriter
-        from ferrogen._serialization.known import try_get_known_serializers_for_type
+        from ferrogen.serialization.known import try_get_known_serializers_for_type
 
         @dataclass
         class Crate:

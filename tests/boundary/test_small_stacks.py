@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ferrogen._core import JsonWriter, ModelCodec, SerializerTable
-from ferrogen._serialization.known import try_get_known_serializers_for_type
-from ferrogen._serialization.registry import SerializationRegistry
-from ferrogen._serialization.simplify import simplify
+from ferrogen.serialization.known import try_get_known_serializers_for_type
+from ferrogen.serialization.registry import SerializationRegistry
+from ferrogen.serialization.simplify import simplify
 from ferrogen.exceptions import SerializationError
 
 sys.setrecursionlimit(100_000)

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import ferrogen
-from ferrogen._serialization.registry import SerializationRegistry
+from ferrogen.serialization.registry import SerializationRegistry
 
 JSON = "application/json"
 TEXT = st.text(st.characters(exclude_categories=[]))

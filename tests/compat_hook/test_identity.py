@@ -62,7 +62,7 @@ def test_no_module_of_ferrogen_is_loaded_twice(run_program: RunProgram):
         ferrogen.install()
         import autogen_core
         found = [m.name for m in pkgutil.walk_packages(autogen_core.__path__, "autogen_core.")]
-        assert "autogen_core._messaging.topic" in found
+        assert "autogen_core.messaging.topic" in found
         for name in found:
             if not name.endswith("__main__"):
                 alias = importlib.import_module(name)

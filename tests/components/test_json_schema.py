@@ -14,8 +14,8 @@ from pydantic import BaseModel
 
 import ferrogen
 from ferrogen import Component, ComponentBase, InMemoryStore, is_component_class
-from ferrogen._components.providers import find_provider
 from ferrogen.components import EnvironmentSecret, check_component, component_json_schema
+from ferrogen.components.providers import find_provider
 from ferrogen.exceptions import ComponentDefinitionError, ComponentTypeError
 from ferrogen.memory import ListMemory, MemoryContent
 from ferrogen.model_context import BufferedChatCompletionContext, TokenLimitedChatCompletionContext

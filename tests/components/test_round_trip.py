@@ -60,7 +60,7 @@ def test_json_gives_back_what_was_written(model: ComponentModel):
 def test_pickle_gives_back_what_was_written(model: ComponentModel, protocol: int):
     written = pickle.dumps(model, protocol)
     assert pickle.loads(written) == model
-    assert b"_components" not in written
+    assert b"ferrogen.components" not in written
 
 
 @given(model=MODELS)

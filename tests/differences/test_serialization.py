@@ -14,11 +14,11 @@ from pydantic import BaseModel
 from tests.compat.harness import both
 
 import ferrogen
-from ferrogen._agents.base import handles
-from ferrogen._serialization.dataclass_json import DataclassJsonMessageSerializer as Ours
-from ferrogen._serialization.registry import SerializationRegistry
+from ferrogen.agents.base import handles
 from ferrogen.exceptions import SerializationError
 from ferrogen.serialization import message_version
+from ferrogen.serialization.dataclass_json import DataclassJsonMessageSerializer as Ours
+from ferrogen.serialization.registry import SerializationRegistry
 
 
 @dataclass

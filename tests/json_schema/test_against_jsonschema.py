@@ -8,8 +8,8 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ferrogen._json_schema.evaluation import Evaluation
 from ferrogen.exceptions import UnsupportedKeywordError
+from ferrogen.json_schema.evaluation import Evaluation
 from ferrogen.utils import schema_to_pydantic_model
 
 from ..random_examples import examples

@@ -5,9 +5,9 @@ from typing import List, Literal  # noqa: UP035 - as upstream has it
 import pytest
 from pydantic import ValidationError
 
-from ferrogen._json_schema.builder import SchemaModels
-from ferrogen._json_schema.types import FORMAT_MAPPING
 from ferrogen.exceptions import ReferenceNotFoundError, UnsupportedKeywordError
+from ferrogen.json_schema.builder import SchemaModels
+from ferrogen.json_schema.types import FORMAT_MAPPING
 from ferrogen.tools import FunctionTool
 from ferrogen.utils import schema_to_pydantic_model
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from ferrogen._agents.agent_type import AgentType
-from ferrogen._messaging.default_subscription import DefaultSubscription
-from ferrogen._messaging.subscription import SubscriptionInstantiationContext
-from ferrogen._messaging.topic import DefaultTopicId
-from ferrogen._messaging.type_subscription import TypeSubscription
+from ferrogen.agents.agent_type import AgentType
 from ferrogen.exceptions import CantHandleException
+from ferrogen.messaging.default_subscription import DefaultSubscription
+from ferrogen.messaging.subscription import SubscriptionInstantiationContext
+from ferrogen.messaging.topic import DefaultTopicId
+from ferrogen.messaging.type_subscription import TypeSubscription
 
 
 def test_it_matches_the_default_topic():

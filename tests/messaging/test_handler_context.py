@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 
 from ferrogen._core import AgentId
-from ferrogen._messaging.handler_context import MESSAGE_HANDLER_CONTEXT, MessageHandlerContext
+from ferrogen.messaging.handler_context import MESSAGE_HANDLER_CONTEXT, MessageHandlerContext
 
 
 def test_outside_a_handler_there_is_no_agent_id():

@@ -1,8 +1,8 @@
 """The default intervention handler: everything passes."""
 
 from ferrogen._core import AgentId, CancellationToken
-from ferrogen._messaging.intervention import DefaultInterventionHandler
-from ferrogen._messaging.message_context import MessageContext
+from ferrogen.messaging.intervention import DefaultInterventionHandler
+from ferrogen.messaging.message_context import MessageContext
 
 
 async def test_the_default_handler_hands_on_the_very_object():

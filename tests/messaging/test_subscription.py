@@ -2,9 +2,9 @@
 
 import pytest
 
-from ferrogen._agents.agent_type import AgentType
 from ferrogen._core import AgentId
-from ferrogen._messaging.subscription import Subscription, SubscriptionInstantiationContext
+from ferrogen.agents.agent_type import AgentType
+from ferrogen.messaging.subscription import Subscription, SubscriptionInstantiationContext
 
 
 class Named(Subscription):

@@ -6,8 +6,8 @@ import pickle
 import pytest
 
 from ferrogen._core import AgentId
-from ferrogen._messaging.handler_context import MessageHandlerContext
-from ferrogen._messaging.topic import DefaultTopicId, TopicId
+from ferrogen.messaging.handler_context import MessageHandlerContext
+from ferrogen.messaging.topic import DefaultTopicId, TopicId
 
 
 @pytest.mark.parametrize("type_", ["a", "orders.new", "a-b_c:d=e", "Ünïcode7"])

@@ -6,11 +6,11 @@ import uuid
 
 import pytest
 
-from ferrogen._agents.agent_type import AgentType
 from ferrogen._core import AgentId
-from ferrogen._messaging.topic import TopicId
-from ferrogen._messaging.type_subscription import TypeSubscription
+from ferrogen.agents.agent_type import AgentType
 from ferrogen.exceptions import CantHandleException
+from ferrogen.messaging.topic import TopicId
+from ferrogen.messaging.type_subscription import TypeSubscription
 
 
 def test_only_the_very_topic_type_matches():

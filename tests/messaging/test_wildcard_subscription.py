@@ -18,8 +18,8 @@ from ferrogen import (
     TypeSubscription,
     WildcardSubscription,
 )
-from ferrogen._agents.agent_type import AgentType
 from ferrogen._core import Routes
+from ferrogen.agents.agent_type import AgentType
 from ferrogen.exceptions import CantHandleException
 
 

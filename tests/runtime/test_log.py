@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ferrogen import EVENT_LOGGER_NAME, SingleThreadedAgentRuntime, TopicId, TypeSubscription
-from ferrogen._runtime.log import log, log_event
+from ferrogen.runtime.log import log, log_event
 
 from .function_agents import boom, register, tally
 

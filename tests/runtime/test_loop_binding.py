@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ferrogen import AgentId, SingleThreadedAgentRuntime, TopicId, TypeSubscription
-from ferrogen._runtime.loop_binding import LoopBinding
 from ferrogen.exceptions import FerrogenError, WrongLoopError
+from ferrogen.runtime.loop_binding import LoopBinding
 
 from .function_agents import Gate, instances, register, tally, until_idle
 

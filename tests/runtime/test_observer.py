@@ -97,7 +97,7 @@ async def test_nothing_is_encoded_without_a_listener(monkeypatch: pytest.MonkeyP
     """B2."""
     runtime = await started()
     monkeypatch.setattr(runtime._serialization, "serialize", _never)
-    monkeypatch.setattr("ferrogen._runtime.observation.link_to", _never)
+    monkeypatch.setattr("ferrogen.runtime.observation.link_to", _never)
     await runtime.send_message(Note("hello"), AgentId("a", "1"))
     await runtime.publish_message(Note("hello"), TopicId("news", "1"))
     await runtime.stop_when_idle()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ferrogen import AgentId, SingleThreadedAgentRuntime
-from ferrogen._runtime.state import VERSION_KEY
 from ferrogen.exceptions import AgentNotFoundError, StateError
+from ferrogen.runtime.state import VERSION_KEY
 
 from .function_agents import Doing, instances, register
 

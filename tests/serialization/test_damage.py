@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferrogen._serialization.serializer import type_name
 from ferrogen.exceptions import SerializationError
+from ferrogen.serialization.serializer import type_name
 
 from ..random_examples import examples
 from .test_round_trip import ALL, REGISTRY, messages_of

@@ -14,8 +14,8 @@ import pytest
 from pydantic import BaseModel
 
 from ferrogen._core import AgentId
-from ferrogen._serialization.dataclass_json import DataclassJsonMessageSerializer
 from ferrogen.exceptions import SerializationError
+from ferrogen.serialization.dataclass_json import DataclassJsonMessageSerializer
 
 
 class Colour(enum.Enum):

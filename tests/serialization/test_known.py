@@ -23,7 +23,7 @@ from ferrogen import (
     message_handler,
     try_get_known_serializers_for_type,
 )
-from ferrogen._agents.base import handles
+from ferrogen.agents.base import handles
 from ferrogen.exceptions import SerializationError
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from ferrogen._serialization.known import try_get_known_serializers_for_type
-from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen.exceptions import SerializationError
+from ferrogen.serialization.known import try_get_known_serializers_for_type
+from ferrogen.serialization.registry import SerializationRegistry
 
 JSON = "application/json"
 PLACE = re.compile(r"line \d+|byte \d+|position \d+|char \d+|at `\$|\$\.")

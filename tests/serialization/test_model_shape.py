@@ -25,8 +25,8 @@ from pydantic import (
     model_validator,
 )
 
-from ferrogen._serialization.model_shape import model_shape
-from ferrogen._serialization.pydantic_json import PydanticJsonMessageSerializer
+from ferrogen.serialization.model_shape import model_shape
+from ferrogen.serialization.pydantic_json import PydanticJsonMessageSerializer
 
 
 class Inner(BaseModel):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferrogen._serialization.protobuf import ProtobufMessageSerializer
-from ferrogen._serialization.serializer import type_name
 from ferrogen.exceptions import SerializationError
+from ferrogen.serialization.protobuf import ProtobufMessageSerializer
+from ferrogen.serialization.serializer import type_name
 
 wrappers = pytest.importorskip("google.protobuf.wrappers_pb2")
 any_pb2 = pytest.importorskip("google.protobuf.any_pb2")
@@ -109,14 +109,14 @@ def test_a_missing_required_field_is_reported() -> None:
 def test_protobuf_is_not_loaded_for_other_messages() -> None:
     program = (
         "import sys, dataclasses\n"
-        "from ferrogen._serialization.known import try_get_known_serializers_for_type\n"
-        "from ferrogen._serialization.registry import SerializationRegistry\n"
+        "from ferrogen.serialization.known import try_get_known_serializers_for_type\n"
+        "from ferrogen.serialization.registry import SerializationRegistry\n"
         "M = dataclasses.make_dataclass('M', [('n', int)])\n"
         "registry = SerializationRegistry()\n"
         "serializer = try_get_known_serializers_for_type(M)[0]\n"
         "registry.add_serializer(serializer)\n"
         "assert serializer.deserialize(serializer.serialize(M(1))) == M(1)\n"
-        "from ferrogen._serialization import protobuf, pydantic_json\n"
+        "from ferrogen.serialization import protobuf, pydantic_json\n"
         "assert 'google.protobuf.message' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

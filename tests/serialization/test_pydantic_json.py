@@ -3,8 +3,8 @@
 import pytest
 from pydantic import BaseModel, Field
 
-from ferrogen._serialization.pydantic_json import PydanticJsonMessageSerializer
 from ferrogen.exceptions import SerializationError
+from ferrogen.serialization.pydantic_json import PydanticJsonMessageSerializer
 
 
 class Inner(BaseModel):

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import pytest
 from pydantic import BaseModel
 
-from ferrogen._serialization.dataclass_json import DataclassJsonMessageSerializer
-from ferrogen._serialization.known import try_get_known_serializers_for_type
-from ferrogen._serialization.nesting import has_nested_base_model
-from ferrogen._serialization.pydantic_json import PydanticJsonMessageSerializer
-from ferrogen._serialization.registry import SerializationRegistry
-from ferrogen._serialization.serializer import JSON_DATA_CONTENT_TYPE, UnknownPayload
 from ferrogen.exceptions import SerializationError
+from ferrogen.serialization.dataclass_json import DataclassJsonMessageSerializer
+from ferrogen.serialization.known import try_get_known_serializers_for_type
+from ferrogen.serialization.nesting import has_nested_base_model
+from ferrogen.serialization.pydantic_json import PydanticJsonMessageSerializer
+from ferrogen.serialization.registry import SerializationRegistry
+from ferrogen.serialization.serializer import JSON_DATA_CONTENT_TYPE, UnknownPayload
 
 
 @dataclass

@@ -20,9 +20,9 @@ from typing_extensions import NotRequired
 
 import ferrogen
 from ferrogen import UnknownPayload
-from ferrogen._serialization.registry import SerializationRegistry
-from ferrogen._serialization.serializer import type_name
 from ferrogen.serialization import MSGPACK_DATA_CONTENT_TYPE, message_schema, message_version
+from ferrogen.serialization.registry import SerializationRegistry
+from ferrogen.serialization.serializer import type_name
 
 from ..random_examples import examples
 

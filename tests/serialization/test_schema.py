@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from ferrogen import AgentId
-from ferrogen._serialization.schema import message_schema
 from ferrogen.exceptions import SerializationError
 from ferrogen.serialization import message_version
+from ferrogen.serialization.schema import message_schema
 
 
 class Nickname(str):

@@ -11,10 +11,10 @@ import pytest
 from google.protobuf.struct_pb2 import Struct as ProtobufStruct
 from pydantic import BaseModel, ConfigDict, RootModel
 
-from ferrogen._serialization.known import try_get_known_serializers_for_type
-from ferrogen._serialization.registry import SerializationRegistry
 from ferrogen.exceptions import MessageVersionError, SerializationError
 from ferrogen.serialization import MSGPACK_DATA_CONTENT_TYPE, message_version, version_of
+from ferrogen.serialization.known import try_get_known_serializers_for_type
+from ferrogen.serialization.registry import SerializationRegistry
 
 JSON = "application/json"
 

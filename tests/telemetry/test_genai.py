@@ -16,7 +16,7 @@ from tests.compat.harness import Record, same
 from tests.compat.observers import RecordedSpans
 
 import ferrogen
-from ferrogen._telemetry import genai
+from ferrogen.telemetry import genai
 
 CASES = [
     ("trace_tool_span", {}),

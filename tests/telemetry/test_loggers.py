@@ -2,7 +2,7 @@
 
 import pytest
 
-from ferrogen._telemetry import constants, loggers
+from ferrogen.telemetry import constants, loggers
 
 
 def test_logger_names_are_those_of_upstream() -> None:

@@ -6,7 +6,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Span, get_current_span
 
-from ferrogen._telemetry.propagation import (
+from ferrogen.telemetry.propagation import (
     EnvelopeMetadata,
     TelemetryMetadataContainer,
     get_telemetry_context,

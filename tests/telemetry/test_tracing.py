@@ -18,10 +18,10 @@ from opentelemetry.trace import (
 )
 
 from ferrogen._core import AgentId
-from ferrogen._messaging.topic import TopicId
-from ferrogen._telemetry.propagation import EnvelopeMetadata, get_telemetry_links
-from ferrogen._telemetry.tracing import TraceHelper, fail_span
-from ferrogen._telemetry.tracing_config import MessageRuntimeTracingConfig
+from ferrogen.messaging.topic import TopicId
+from ferrogen.telemetry.propagation import EnvelopeMetadata, get_telemetry_links
+from ferrogen.telemetry.tracing import TraceHelper, fail_span
+from ferrogen.telemetry.tracing_config import MessageRuntimeTracingConfig
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -204,8 +204,8 @@ def test_a_provider_installed_globally_later_is_recorded_from_then_on() -> None:
     # In a process of its own: OpenTelemetry lets the global provider be set only once.
     program = """
 from opentelemetry import trace
-from ferrogen._telemetry.tracing import TraceHelper
-from ferrogen._telemetry.tracing_config import MessageRuntimeTracingConfig
+from ferrogen.telemetry.tracing import TraceHelper
+from ferrogen.telemetry.tracing_config import MessageRuntimeTracingConfig
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -233,7 +233,7 @@ assert len(exporter.get_finished_spans()) == 3
 def test_neither_the_sdk_nor_entry_points_are_loaded_by_importing_telemetry() -> None:
     program = """
 import sys
-import ferrogen._telemetry.tracing, ferrogen._telemetry.genai
+import ferrogen.telemetry.tracing, ferrogen.telemetry.genai
 assert not any(name.startswith("opentelemetry.sdk") for name in sys.modules)
 assert "opentelemetry.propagate" not in sys.modules
 """

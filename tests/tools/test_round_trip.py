@@ -11,9 +11,9 @@ from PIL import Image as PillowImage
 from pydantic import BaseModel
 
 import ferrogen.tools
-from ferrogen._components.model import ComponentModel
 from ferrogen._image import Image
 from ferrogen.code_executor import Alias, ImportFromModule
+from ferrogen.components.model import ComponentModel
 from ferrogen.tools.function_tool import FunctionToolConfig
 from ferrogen.tools.static_workbench import StaticWorkbenchConfig, StaticWorkbenchState
 

@@ -23,8 +23,8 @@ def check_component(
     """Find every fault of the components in files, without making them."""
     # Components are often built on autogen_core; it has to be ferrogen's.
     install()
-    from ferrogen._components.checking import check_component as faults_of
-    from ferrogen._components.files import read_data
+    from ferrogen.components.checking import check_component as faults_of
+    from ferrogen.components.files import read_data
     from ferrogen.exceptions import FerrogenError
 
     found: dict[str, list[dict[str, Any]]] = {}

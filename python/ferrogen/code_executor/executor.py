@@ -7,9 +7,9 @@ from typing import List  # noqa: UP035 - upstream's spelling
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import ComponentBase
 from ferrogen._core import CancellationToken
 from ferrogen.code_executor.execution import CodeBlock, CodeResult
+from ferrogen.components.component import ComponentBase
 
 # ruff: noqa: UP006 - annotations are part of the surface that is compared
 

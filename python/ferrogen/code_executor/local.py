@@ -18,7 +18,6 @@ from typing import ClassVar, List  # noqa: UP035 - upstream's spelling
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
 from ferrogen._core import CancellationToken
 from ferrogen.code_executor.execution import CodeBlock, CodeResult
 from ferrogen.code_executor.executor import CodeExecutor
@@ -30,6 +29,7 @@ from ferrogen.code_executor.functions_file import (
     to_stub,
 )
 from ferrogen.code_executor.requirements import FunctionWithRequirements
+from ferrogen.components.component import Component
 from ferrogen.exceptions import PackageInstallError, SandboxOptionError
 
 # ruff: noqa: UP006 - annotations are part of the surface that is compared

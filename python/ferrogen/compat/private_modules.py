@@ -1,22 +1,17 @@
 """Serves upstream's private module paths, as the table in `private_paths` lists them.
 
-A path that ferrogen has no module for becomes a small module made up here. A path that ferrogen
-has a package of its own for (``_serialization``, ``_telemetry``) stays that package, since
-``autogen_core._serialization`` and ``ferrogen._serialization`` are one attribute of one module;
-upstream's names are added to it.
+Each path becomes a small module that is created here and looks its names up when they are used.
 """
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
-from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
-from _ferrogen_hook import ALIAS, REAL
+from _ferrogen_hook import ALIAS
 from ferrogen.compat.private_paths import PRIVATE_PATHS
 from ferrogen.compat.upstream_names import not_provided
 
@@ -28,13 +23,6 @@ def private_spec(path: str) -> ModuleSpec | None:
     # As a package, since only from packages does an import of a missing name reach the backstop.
     loader = PrivatePathLoader(path)
     return ModuleSpec(f"{ALIAS}.{path}", loader, origin=__name__, is_package=True)
-
-
-def extend_shared_packages() -> None:
-    """Add upstream's names to the packages whose names upstream uses, too."""
-    own = {module.name for module in iter_modules(sys.modules[REAL].__path__)}
-    for path in own & PRIVATE_PATHS.keys():
-        _serve(import_module(f"{REAL}.{path}"), path)
 
 
 def resolve(home: str) -> Any:

@@ -20,14 +20,14 @@ _TOOL_AGENT = "ferrogen.tool_agent"
 _LOGGERS = _at(_PUBLIC, "EVENT_LOGGER_NAME", "ROOT_LOGGER_NAME", "TRACE_LOGGER_NAME")
 _GENAI = _at(_PUBLIC, "trace_create_agent_span", "trace_invoke_agent_span", "trace_tool_span")
 _PROPAGATION = _at(
-    "ferrogen._telemetry.propagation",
+    "ferrogen.telemetry.propagation",
     "EnvelopeMetadata",
     "TelemetryMetadataContainer",
     "get_telemetry_envelope_metadata",
     "get_telemetry_grpc_metadata",
 )
-_TRACING = _at("ferrogen._telemetry.tracing", "TraceHelper")
-_TRACING_CONFIG = _at("ferrogen._telemetry.tracing_config", "MessageRuntimeTracingConfig")
+_TRACING = _at("ferrogen.telemetry.tracing", "TraceHelper")
+_TRACING_CONFIG = _at("ferrogen.telemetry.tracing_config", "MessageRuntimeTracingConfig")
 
 PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
     "_agent": _at(_PUBLIC, "Agent"),
@@ -39,13 +39,13 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
     "_agent_type": _at(_PUBLIC, "AgentType"),
     "_base_agent": {
         **_at(_PUBLIC, "BaseAgent"),
-        **_at("ferrogen._agents.base", "handles", "subscription_factory"),
+        **_at("ferrogen.agents.base", "handles", "subscription_factory"),
     },
     "_cancellation_token": _at(_PUBLIC, "CancellationToken"),
     "_closure_agent": _at(_PUBLIC, "ClosureAgent", "ClosureContext"),
     "_cache_store": {
         **_at(_PUBLIC, "CacheStore", "InMemoryStore"),
-        **_at("ferrogen._components.cache_store", "InMemoryStoreConfig"),
+        **_at("ferrogen.components.cache_store", "InMemoryStoreConfig"),
     },
     "_component_config": {
         **_at(
@@ -61,8 +61,8 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
             "is_component_class",
             "is_component_instance",
         ),
-        **_at("ferrogen._components.providers", "WELL_KNOWN_PROVIDERS"),
-        "_type_to_provider_str": "ferrogen._components.providers:provider_of",
+        **_at("ferrogen.components.providers", "WELL_KNOWN_PROVIDERS"),
+        "_type_to_provider_str": "ferrogen.components.providers:provider_of",
     },
     "_constants": _LOGGERS,
     "_default_subscription": _at(
@@ -76,7 +76,7 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
     "_message_handler_context": _at(_PUBLIC, "MessageHandlerContext"),
     "_routed_agent": {
         **_at(_PUBLIC, "RoutedAgent", "event", "message_handler", "rpc"),
-        **_at("ferrogen._agents.handlers", "MessageHandler"),
+        **_at("ferrogen.agents.handlers", "MessageHandler"),
     },
     "_runtime_impl_helpers": {
         **_at("ferrogen.compat.subscriptions", "SubscriptionManager"),
@@ -91,35 +91,35 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
             "UnknownPayload",
             "try_get_known_serializers_for_type",
         ),
-        **_at("ferrogen._serialization.dataclass_json", "DataclassJsonMessageSerializer"),
-        **_at("ferrogen._serialization.nesting", "has_nested_base_model"),
-        **_at("ferrogen._serialization.protobuf", "ProtobufMessageSerializer"),
-        **_at("ferrogen._serialization.pydantic_json", "PydanticJsonMessageSerializer"),
-        **_at("ferrogen._serialization.registry", "SerializationRegistry"),
-        "_type_name": "ferrogen._serialization.serializer:type_name",
+        **_at("ferrogen.serialization.dataclass_json", "DataclassJsonMessageSerializer"),
+        **_at("ferrogen.serialization.nesting", "has_nested_base_model"),
+        **_at("ferrogen.serialization.protobuf", "ProtobufMessageSerializer"),
+        **_at("ferrogen.serialization.pydantic_json", "PydanticJsonMessageSerializer"),
+        **_at("ferrogen.serialization.registry", "SerializationRegistry"),
+        "_type_name": "ferrogen.serialization.serializer:type_name",
     },
     "_single_threaded_agent_runtime": _at(_PUBLIC, "SingleThreadedAgentRuntime"),
     "_subscription": {
         **_at(_PUBLIC, "Subscription"),
-        **_at("ferrogen._messaging.subscription", "UnboundSubscription"),
+        **_at("ferrogen.messaging.subscription", "UnboundSubscription"),
     },
     "_subscription_context": _at(_PUBLIC, "SubscriptionInstantiationContext"),
     "_telemetry": {**_GENAI, **_PROPAGATION, **_TRACING, **_TRACING_CONFIG},
-    "_telemetry._constants": _at("ferrogen._telemetry.constants", "NAMESPACE"),
+    "_telemetry._constants": _at("ferrogen.telemetry.constants", "NAMESPACE"),
     "_telemetry._genai": {
         **_GENAI,
-        **_at("ferrogen._telemetry.genai_conventions", "GenAiOperationNameValues"),
-        "GENAI_SYSTEM_AUTOGEN": "ferrogen._telemetry.genai_conventions:AUTOGEN",
+        **_at("ferrogen.telemetry.genai_conventions", "GenAiOperationNameValues"),
+        "GENAI_SYSTEM_AUTOGEN": "ferrogen.telemetry.genai_conventions:AUTOGEN",
     },
     "_telemetry._propagation": {
         **_PROPAGATION,
-        **_at("ferrogen._telemetry.propagation", "get_telemetry_context", "get_telemetry_links"),
+        **_at("ferrogen.telemetry.propagation", "get_telemetry_context", "get_telemetry_links"),
     },
     "_telemetry._tracing": _TRACING,
     "_telemetry._tracing_config": {
         **_TRACING_CONFIG,
         **_at(
-            "ferrogen._telemetry.tracing_config",
+            "ferrogen.telemetry.tracing_config",
             "ExtraMessageRuntimeAttributes",
             "MessagingDestination",
             "MessagingOperation",
@@ -127,7 +127,7 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
         ),
     },
     "_topic": _at(_PUBLIC, "TopicId"),
-    "_type_helpers": _at("ferrogen._agents.annotations", "AnyType", "get_types"),
+    "_type_helpers": _at("ferrogen.agents.annotations", "AnyType", "get_types"),
     "_type_prefix_subscription": _at(_PUBLIC, "TypePrefixSubscription"),
     "_type_subscription": _at(_PUBLIC, "TypeSubscription"),
     "_types": _at(_PUBLIC, "FunctionCall"),
@@ -139,9 +139,9 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
             "SchemaConversionError",
             "UnsupportedKeywordError",
         ),
-        **_at("ferrogen._json_schema.types", "FORMAT_MAPPING", "TYPE_MAPPING"),
+        **_at("ferrogen.json_schema.types", "FORMAT_MAPPING", "TYPE_MAPPING"),
         **_at("ferrogen.utils", "schema_to_pydantic_model"),
-        "_JSONSchemaToPydantic": "ferrogen._json_schema.builder:SchemaModels",
+        "_JSONSchemaToPydantic": "ferrogen.json_schema.builder:SchemaModels",
     },
     "memory._base_memory": {
         **_at(

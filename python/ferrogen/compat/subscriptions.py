@@ -9,8 +9,8 @@ from ferrogen._core import Routes
 
 if TYPE_CHECKING:
     from ferrogen._core import AgentId
-    from ferrogen._messaging.subscription import Subscription
-    from ferrogen._messaging.topic import TopicId
+    from ferrogen.messaging.subscription import Subscription
+    from ferrogen.messaging.topic import TopicId
 
 
 class SubscriptionManager:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ferrogen._messaging.handler_context import MessageHandlerContext
-from ferrogen._telemetry.lazy_facts import Event
+from ferrogen.messaging.handler_context import MessageHandlerContext
+from ferrogen.telemetry.lazy_facts import Event
 
 
 class _AnswerEvent(Event):

@@ -6,8 +6,8 @@ from enum import Enum
 from typing import Any
 
 from ferrogen._core import AgentId
-from ferrogen._messaging.topic import TopicId
-from ferrogen._telemetry.lazy_facts import LazyEvent, LazyFacts, as_json, quoted, resolve
+from ferrogen.messaging.topic import TopicId
+from ferrogen.telemetry.lazy_facts import LazyEvent, LazyFacts, as_json, quoted, resolve
 
 _FACTS_OF_A_MESSAGE = 6
 

@@ -5,8 +5,8 @@ from typing import Any, List  # noqa: UP035 - upstream's spelling
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, field_serializer
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
 from ferrogen._core import CancellationToken
+from ferrogen.components.component import Component
 from ferrogen.memory.content import MemoryContent, in_text
 from ferrogen.memory.memory import Memory
 from ferrogen.memory.results import MemoryQueryResult, UpdateContextResult

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ferrogen._components.component import ComponentBase
 from ferrogen._core import CancellationToken
+from ferrogen.components.component import ComponentBase
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.results import MemoryQueryResult, UpdateContextResult
 from ferrogen.model_context.context import ChatCompletionContext

@@ -5,7 +5,7 @@ from typing import List  # noqa: UP035 - upstream's spelling
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
+from ferrogen.components.component import Component
 from ferrogen.model_context.config_fields import config_of
 from ferrogen.model_context.context import ChatCompletionContext
 from ferrogen.model_context.exchanges import from_a_beginning

@@ -6,7 +6,7 @@ from typing import Any, List  # noqa: UP035 - upstream's spelling
 
 from pydantic import BaseModel, Field
 
-from ferrogen._components.component import ComponentBase
+from ferrogen.components.component import ComponentBase
 from ferrogen.models.messages import LLMMessage
 
 # ruff: noqa: UP006 - annotations are part of the surface that is compared

@@ -5,8 +5,8 @@ from typing import List  # noqa: UP035 - upstream's spelling
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
-from ferrogen._components.model import ComponentModel
+from ferrogen.components.component import Component
+from ferrogen.components.model import ComponentModel
 from ferrogen.model_context.config_fields import config_of
 from ferrogen.model_context.context import ChatCompletionContext
 from ferrogen.model_context.exchanges import exchange_at, from_a_beginning

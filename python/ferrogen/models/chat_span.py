@@ -9,8 +9,8 @@ from opentelemetry import trace
 from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider, Span, SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 
-from ferrogen._telemetry import genai_conventions as convention
 from ferrogen.models.results import CreateResult
+from ferrogen.telemetry import genai_conventions as convention
 
 REQUEST_MODEL = "gen_ai.request.model"
 RESPONSE_MODEL = "gen_ai.response.model"

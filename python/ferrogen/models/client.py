@@ -9,8 +9,8 @@ from typing import Any, Literal, Optional, Union, cast
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import ComponentBase
 from ferrogen._core import CancellationToken
+from ferrogen.components.component import ComponentBase
 from ferrogen.models.families import ModelFamily
 from ferrogen.models.messages import LLMMessage
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo

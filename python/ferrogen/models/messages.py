@@ -5,7 +5,7 @@ from typing import Annotated, List, Literal, Optional, Union  # noqa: UP035 - up
 from pydantic import BaseModel, Field
 
 from ferrogen._image import Image
-from ferrogen._messaging.function_call import FunctionCall
+from ferrogen.messaging.function_call import FunctionCall
 
 # ruff: noqa: UP006, UP007, UP045 - annotations are part of the surface that is compared
 

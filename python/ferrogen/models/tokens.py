@@ -9,7 +9,7 @@ from math import ceil
 from typing import Any
 
 from ferrogen._image import Image
-from ferrogen._messaging.function_call import FunctionCall
+from ferrogen.messaging.function_call import FunctionCall
 from ferrogen.models.messages import (
     AssistantMessage,
     FunctionExecutionResultMessage,

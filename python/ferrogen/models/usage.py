@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ferrogen._core import AgentId
-from ferrogen._messaging.handler_context import CONVERSATION, MESSAGE_HANDLER_CONTEXT
+from ferrogen.messaging.handler_context import CONVERSATION, MESSAGE_HANDLER_CONTEXT
 from ferrogen.models.results import RequestUsage
 
 

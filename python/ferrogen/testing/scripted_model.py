@@ -11,9 +11,9 @@ from typing import Any, TypeAlias, TypeGuard, cast
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
-from ferrogen._messaging.function_call import FunctionCall
+from ferrogen.components.component import Component
 from ferrogen.exceptions import ClientSetupError, ModelError
+from ferrogen.messaging.function_call import FunctionCall
 from ferrogen.models.families import ModelFamily
 from ferrogen.models.messages import FunctionExecutionResult, LLMMessage
 from ferrogen.models.middleware.clock import Clock, pause

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import List  # noqa: UP035 - upstream's spelling
 
-from ferrogen._agents.handlers import message_handler
-from ferrogen._agents.routed import RoutedAgent
-from ferrogen._messaging.function_call import FunctionCall
-from ferrogen._messaging.message_context import MessageContext
+from ferrogen.agents.handlers import message_handler
+from ferrogen.agents.routed import RoutedAgent
+from ferrogen.messaging.function_call import FunctionCall
+from ferrogen.messaging.message_context import MessageContext
 from ferrogen.models.messages import FunctionExecutionResult
 from ferrogen.tool_agent.exceptions import (
     InvalidToolArgumentsException,

@@ -5,15 +5,14 @@ import itertools
 from collections.abc import Sequence
 from typing import List  # noqa: UP035 - upstream's spelling
 
-from ferrogen._agents.base import BaseAgent
 from ferrogen._core import AgentId, CancellationToken
-from ferrogen._messaging.function_call import FunctionCall
-from ferrogen._runtime.protocol import AgentRuntime
+from ferrogen.agents.base import BaseAgent
 from ferrogen.exceptions import (
     CantHandleException,
     MessageDroppedException,
     UndeliverableException,
 )
+from ferrogen.messaging.function_call import FunctionCall
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.messages import (
     AssistantMessage,
@@ -22,6 +21,7 @@ from ferrogen.models.messages import (
     LLMMessage,
 )
 from ferrogen.models.results import CreateResult
+from ferrogen.runtime.protocol import AgentRuntime
 from ferrogen.tool_agent.exceptions import MaxTurnsExceededError, ToolException
 from ferrogen.tools.guarding import scopes
 from ferrogen.tools.protocol import Tool

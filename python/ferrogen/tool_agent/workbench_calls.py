@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ferrogen._core import CancellationToken
-from ferrogen._messaging.function_call import FunctionCall
+from ferrogen.messaging.function_call import FunctionCall
 from ferrogen.models.messages import FunctionExecutionResult
 from ferrogen.tools.cancellation import end_of
 from ferrogen.tools.results import ToolResult, failed

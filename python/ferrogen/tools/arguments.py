@@ -12,8 +12,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from ferrogen._core import CancellationToken
-from ferrogen._json_schema.fields import field_name, model_with_extras
 from ferrogen.exceptions import ToolSchemaError
+from ferrogen.json_schema.fields import field_name, model_with_extras
 from ferrogen.tools.context import ToolContext, is_context
 from ferrogen.tools.descriptions import annotated, split_description
 

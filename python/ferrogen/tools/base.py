@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from ferrogen._components.component import ComponentBase
 from ferrogen._core import CancellationToken
-from ferrogen._telemetry.genai import trace_tool_span
-from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME
+from ferrogen.components.component import ComponentBase
 from ferrogen.exceptions import ToolCancelledError
 from ferrogen.logging import ToolCallEvent
+from ferrogen.telemetry.genai import trace_tool_span
+from ferrogen.telemetry.loggers import EVENT_LOGGER_NAME
 from ferrogen.tools.argument_errors import validated
 from ferrogen.tools.cancellation import is_being_cancelled
 from ferrogen.tools.context import ToolContext, context_parameter

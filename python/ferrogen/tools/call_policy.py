@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary
 
 from typing_extensions import TypedDict
 
-from ferrogen._components.cache_store import CacheStore
 from ferrogen._core import CancellationToken
+from ferrogen.components.cache_store import CacheStore
 from ferrogen.exceptions import ToolCancelledError, ToolTimeoutError
 from ferrogen.tools.argument_errors import ToolArgumentsError
 from ferrogen.tools.cancellation import end_of, value_of

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.cache_store import CacheStore
-from ferrogen._components.component import Component
-from ferrogen._components.faults import Fault
-from ferrogen._components.model import ComponentModel
 from ferrogen._core import CancellationToken
 from ferrogen.code_executor.imports import Import
 from ferrogen.code_executor.requirements import FunctionWithRequirements
 from ferrogen.compat.handoffs import is_handoff
+from ferrogen.components.cache_store import CacheStore
+from ferrogen.components.component import Component
+from ferrogen.components.faults import Fault
+from ferrogen.components.model import ComponentModel
 from ferrogen.exceptions import ToolCancelledError, ToolProcessError, ToolSchemaError
 from ferrogen.tools.arguments import CANCELLATION, Arguments
 from ferrogen.tools.base import BaseTool

@@ -15,9 +15,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ferrogen._annotations import closed_over
-from ferrogen._components.faults import Fault
 from ferrogen.code_executor.imports import Import, import_to_str
 from ferrogen.code_executor.requirements import FunctionWithRequirements, with_requirements
+from ferrogen.components.faults import Fault
 from ferrogen.exceptions import (
     ComponentTypeError,
     FunctionDumpError,

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from ferrogen._components.component import ComponentBase
+from ferrogen.components.component import ComponentBase
 from ferrogen.tools.base import ArgsT, BaseTool, ReturnT
 
 StateT = TypeVar("StateT", bound=BaseModel)

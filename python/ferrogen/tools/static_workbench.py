@@ -7,9 +7,9 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
-from ferrogen._components.model import ComponentModel
 from ferrogen._core import CancellationToken
+from ferrogen.components.component import Component
+from ferrogen.components.model import ComponentModel
 from ferrogen.tools.base import BaseTool
 from ferrogen.tools.cancellation import result_of
 from ferrogen.tools.guarding.wrapping import run_tool

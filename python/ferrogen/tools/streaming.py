@@ -9,11 +9,11 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from ferrogen._components.component import ComponentBase
 from ferrogen._core import CancellationToken
-from ferrogen._telemetry.genai import trace_tool_span
-from ferrogen._telemetry.streams import traced_stream
+from ferrogen.components.component import ComponentBase
 from ferrogen.exceptions import ToolStreamError
+from ferrogen.telemetry.genai import trace_tool_span
+from ferrogen.telemetry.streams import traced_stream
 from ferrogen.tools.argument_errors import validated
 from ferrogen.tools.base import ArgsT, BaseTool, ReturnT
 from ferrogen.tools.context import ToolContext, context_parameter

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import ComponentBase
 from ferrogen._core import CancellationToken
+from ferrogen.components.component import ComponentBase
 from ferrogen.exceptions import ToolCancelledError
 from ferrogen.tools.cancellation import is_being_cancelled
 from ferrogen.tools.guarding.workbenches import guarded_call_tool, guarded_call_tool_stream

@@ -40,34 +40,34 @@ macro_rules! classes {
 }
 
 classes! {
-    agent_type: "ferrogen._agents.agent_type", "AgentType";
+    agent_type: "ferrogen.agents.agent_type", "AgentType";
     deadline_exceeded_error: "ferrogen.exceptions", "DeadlineExceededError";
     message_cancelled_error: "ferrogen.exceptions", "MessageCancelledError";
     serialization_error: "ferrogen.exceptions", "SerializationError";
-    unknown_payload: "ferrogen._serialization.serializer", "UnknownPayload";
-    default_intervention_handler: "ferrogen._messaging.intervention", "DefaultInterventionHandler";
-    delay: "ferrogen._messaging.intervention", "Delay";
-    redirect: "ferrogen._messaging.intervention", "Redirect";
-    reject: "ferrogen._messaging.intervention", "Reject";
-    drop_message: "ferrogen._messaging.intervention", "DropMessage";
-    topic_id: "ferrogen._messaging.topic", "TopicId";
-    default_topic_id: "ferrogen._messaging.topic", "DefaultTopicId";
-    type_subscription: "ferrogen._messaging.type_subscription", "TypeSubscription";
-    default_subscription: "ferrogen._messaging.default_subscription", "DefaultSubscription";
+    unknown_payload: "ferrogen.serialization.serializer", "UnknownPayload";
+    default_intervention_handler: "ferrogen.messaging.intervention", "DefaultInterventionHandler";
+    delay: "ferrogen.messaging.intervention", "Delay";
+    redirect: "ferrogen.messaging.intervention", "Redirect";
+    reject: "ferrogen.messaging.intervention", "Reject";
+    drop_message: "ferrogen.messaging.intervention", "DropMessage";
+    topic_id: "ferrogen.messaging.topic", "TopicId";
+    default_topic_id: "ferrogen.messaging.topic", "DefaultTopicId";
+    type_subscription: "ferrogen.messaging.type_subscription", "TypeSubscription";
+    default_subscription: "ferrogen.messaging.default_subscription", "DefaultSubscription";
     type_prefix_subscription:
-        "ferrogen._messaging.type_prefix_subscription", "TypePrefixSubscription";
+        "ferrogen.messaging.type_prefix_subscription", "TypePrefixSubscription";
     wildcard_subscription:
-        "ferrogen._messaging.wildcard_subscription", "WildcardSubscription";
+        "ferrogen.messaging.wildcard_subscription", "WildcardSubscription";
 }
 
-/// A context variable of `ferrogen._messaging.handler_context`.
+/// A context variable of `ferrogen.messaging.handler_context`.
 fn context_variable<'py>(
     py: Python<'py>,
     variable: &'static PyOnceLock<Py<PyAny>>,
     name: &str,
 ) -> PyResult<&'py Bound<'py, PyAny>> {
     let variable = variable.get_or_try_init(py, || {
-        let module = py.import("ferrogen._messaging.handler_context")?;
+        let module = py.import("ferrogen.messaging.handler_context")?;
         PyResult::Ok(module.getattr(name)?.unbind())
     })?;
     Ok(variable.bind(py))

@@ -8,7 +8,6 @@ from typing import List  # noqa: UP035 - upstream's spelling
 
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
 from ferrogen._core import CancellationToken
 from ferrogen.code_executor.execution import CodeBlock
 from ferrogen.code_executor.executor import CodeExecutor
@@ -29,6 +28,7 @@ from ferrogen.code_executor.sandbox.run import RunEnd
 from ferrogen.code_executor.sandbox.sandbox import Sandbox
 from ferrogen.code_executor.sandbox.selection import check_isolation
 from ferrogen.code_executor.sandbox.transcript import OnOutput, Transcript
+from ferrogen.components.component import Component
 from ferrogen.exceptions import SandboxOptionError
 
 # ruff: noqa: UP006 - annotations are part of the surface that is compared

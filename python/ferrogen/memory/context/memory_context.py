@@ -9,8 +9,8 @@ from typing import Any, List  # noqa: UP035 - upstream's spelling
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
-from ferrogen._components.model import ComponentModel
+from ferrogen.components.component import Component
+from ferrogen.components.model import ComponentModel
 from ferrogen.exceptions import ContextLimitError
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.context.compaction import INSTRUCTIONS, Compaction

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from ferrogen._components.component import ComponentBase
 from ferrogen._core import CancellationToken
+from ferrogen.components.component import ComponentBase
 
 
 class Embedder(ABC, ComponentBase[BaseModel]):

@@ -10,8 +10,8 @@ from math import sqrt
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
 from ferrogen._core import CancellationToken
+from ferrogen.components.component import Component
 from ferrogen.exceptions import EmbedderError
 from ferrogen.memory.embedders.embedder import Embedder
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
+from ferrogen.components.component import Component
 from ferrogen.exceptions import EmbedderError, MissingDependencyError
 from ferrogen.memory.embedders.fingerprint import fingerprint
 from ferrogen.memory.embedders.local import LocalEmbedder

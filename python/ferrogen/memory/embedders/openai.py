@@ -10,8 +10,8 @@ import msgspec
 from pydantic import BaseModel, SecretStr
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
 from ferrogen._core import CancellationToken
+from ferrogen.components.component import Component
 from ferrogen.exceptions import EmbedderError, ModelResponseError
 from ferrogen.memory.embedders.embedder import Embedder
 

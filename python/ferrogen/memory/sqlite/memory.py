@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
-from ferrogen._components.model import ComponentModel
 from ferrogen._core import CancellationToken
+from ferrogen.components.component import Component
+from ferrogen.components.model import ComponentModel
 from ferrogen.exceptions import MemoryContentError, MemoryQueryError, MemoryStoreError
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.embedders.embedder import Embedder

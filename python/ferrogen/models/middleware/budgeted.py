@@ -8,8 +8,8 @@ from functools import partial
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
-from ferrogen._components.model import ComponentModel
+from ferrogen.components.component import Component
+from ferrogen.components.model import ComponentModel
 from ferrogen.exceptions import ClientSetupError
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.middleware.budget import Budget, Spending

@@ -11,11 +11,10 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.cache_store import CacheStore, InMemoryStore
-from ferrogen._components.component import Component
-from ferrogen._components.model import ComponentModel
 from ferrogen._core import CancellationToken
-from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.components.cache_store import CacheStore, InMemoryStore
+from ferrogen.components.component import Component
+from ferrogen.components.model import ComponentModel
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.middleware.cache_entry import CacheEntry
 from ferrogen.models.middleware.clock import Clock
@@ -27,6 +26,7 @@ from ferrogen.models.middleware.request_form import fingerprint, written
 from ferrogen.models.middleware.settings import above_zero
 from ferrogen.models.results import CreateResult, RequestUsage
 from ferrogen.models.usage import DetailedUsage
+from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
 
 _LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
 

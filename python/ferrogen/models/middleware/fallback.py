@@ -10,9 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
-from ferrogen._components.model import ComponentModel
-from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.components.component import Component
+from ferrogen.components.model import ComponentModel
 from ferrogen.exceptions import AllClientsFailedError, ClientSetupError
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.messages import LLMMessage
@@ -28,6 +27,7 @@ from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.model_info import ModelInfo
 from ferrogen.models.results import RequestUsage
 from ferrogen.models.usage import DetailedUsage, detailed
+from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema
 

@@ -14,9 +14,8 @@ from typing import Any
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
-from ferrogen._components.model import ComponentModel
-from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.components.component import Component
+from ferrogen.components.model import ComponentModel
 from ferrogen.exceptions import ClientSetupError
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.middleware.cassette import add_exchange, begin_cassette
@@ -28,6 +27,7 @@ from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.request_form import written
 from ferrogen.models.middleware.result_form import written_result
 from ferrogen.models.results import CreateResult
+from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
 
 _LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
+from ferrogen.components.component import Component
 from ferrogen.exceptions import CassetteError, ReplayMismatchError
 from ferrogen.models.messages import LLMMessage
 from ferrogen.models.middleware.cassette import Exchange, read_cassette

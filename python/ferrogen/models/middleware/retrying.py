@@ -11,9 +11,8 @@ from itertools import count
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
-from ferrogen._components.model import ComponentModel
-from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.components.component import Component
+from ferrogen.components.model import ComponentModel
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.middleware.clock import Clock, pause
 from ferrogen.models.middleware.failures import (
@@ -27,6 +26,7 @@ from ferrogen.models.middleware.failures import (
 from ferrogen.models.middleware.middleware import Middleware
 from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.settings import above_zero, at_least
+from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
 
 _LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
 

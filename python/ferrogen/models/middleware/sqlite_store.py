@@ -11,9 +11,9 @@ from threading import Lock
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.cache_store import CacheStore
-from ferrogen._components.component import Component
 from ferrogen._sqlite import enter_wal_mode
+from ferrogen.components.cache_store import CacheStore
+from ferrogen.components.component import Component
 from ferrogen.exceptions import CacheStoreError, SerializationError
 from ferrogen.models.middleware.settings import at_least
 

@@ -9,9 +9,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from ferrogen._telemetry.loggers import EVENT_LOGGER_NAME
 from ferrogen.logging import LLMCallEvent, LLMStreamEndEvent, LLMStreamStartEvent
 from ferrogen.models.results import CreateResult
+from ferrogen.telemetry.loggers import EVENT_LOGGER_NAME
 
 _events = logging.getLogger(EVENT_LOGGER_NAME)
 

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ferrogen._messaging.function_call import FunctionCall
+from ferrogen.messaging.function_call import FunctionCall
 
 CAPACITY = 1024
 """How many responses a client remembers; data is needed while the calls are being executed."""

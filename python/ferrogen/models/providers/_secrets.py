@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from ferrogen._components.secrets import MASK, EnvironmentSecret
+from ferrogen.components.secrets import MASK, EnvironmentSecret
 from ferrogen.exceptions import ClientSetupError
 
 REMOVED = "***"

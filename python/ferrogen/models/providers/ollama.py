@@ -10,8 +10,8 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, SecretStr
 from typing_extensions import Required, Self, TypedDict, Unpack
 
-from ferrogen._components.component import Component
 from ferrogen._image import Image
+from ferrogen.components.component import Component
 from ferrogen.exceptions import ModelInfoError, ModelRequestError
 from ferrogen.models.messages import (
     AssistantMessage,

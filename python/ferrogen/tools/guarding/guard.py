@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from typing_extensions import Self
 
 from ferrogen._core import CancellationToken
-from ferrogen._messaging.handler_context import CONVERSATION
+from ferrogen.messaging.handler_context import CONVERSATION
 from ferrogen.tools.cancellation import value_of
 from ferrogen.tools.context import ProgressListener
 from ferrogen.tools.guarding import scopes

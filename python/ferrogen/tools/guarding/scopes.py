@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from ferrogen._messaging.handler_context import MESSAGE_HANDLER_CONTEXT
+from ferrogen.messaging.handler_context import MESSAGE_HANDLER_CONTEXT
 from ferrogen.tools.context import origin_of_call
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, TypeAdapter
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
-from ferrogen._components.model import ComponentModel
 from ferrogen._core import CancellationToken
+from ferrogen.components.component import Component
+from ferrogen.components.model import ComponentModel
 from ferrogen.tools.cancellation import result_of as awaited
 from ferrogen.tools.context import ToolContext
 from ferrogen.tools.mcp import sdk
@@ -172,7 +172,7 @@ class McpWorkbench(Workbench, Component[McpWorkbenchConfig]):
         Raises:
             asyncio.CancelledError: The caller was cancelled, and so was the call.
         """
-        from ferrogen._telemetry.genai import trace_tool_span
+        from ferrogen.telemetry.genai import trace_tool_span
 
         token = cancellation_token or CancellationToken()
         own_name = self._override_name_to_original.get(name, name)

@@ -1,6 +1,6 @@
 //! Messages as bytes: the serializers' part that runs for every message.
 //!
-//! Python chooses what serves a class (`ferrogen._serialization`), once, and hands it over; these
+//! Python chooses what serves a class (`ferrogen.serialization`), once, and hands it over; these
 //! files write and read. Nothing is locked or lent while Python runs (B1): attributes of messages
 //! may be properties that come back here. One file a native type, and what they stand on:
 //!

@@ -84,7 +84,7 @@ pub(super) struct Running {
 pub(crate) struct Engine {
     /// Identifies this engine in the slots that agent ids remember.
     pub(super) number: u64,
-    /// `ferrogen._runtime.host.EngineHost`: the part of the engine that is written in Python.
+    /// `ferrogen.runtime.host.EngineHost`: the part of the engine that is written in Python.
     pub(super) host: Py<PyAny>,
     pub(super) routes: Py<Routes>,
     pub(super) log_levels: LogLevels,

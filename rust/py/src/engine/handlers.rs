@@ -4,7 +4,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-/// One handler, as `ferrogen._agents.handler_building` describes it.
+/// One handler, as `ferrogen.agents.handler_building` describes it.
 #[pyclass(frozen, module = "ferrogen._core")]
 pub(super) struct Handler {
     /// The method as it was written, without the checks of its decorator.
@@ -73,7 +73,7 @@ pub(super) enum EntryPoint<H = Py<Handlers>, F = Py<PyAny>> {
 }
 
 impl EntryPoint {
-    /// Reads what `ferrogen._runtime.host.EngineHost.profile` returns.
+    /// Reads what `ferrogen.runtime.host.EngineHost.profile` returns.
     pub(super) fn of(entry_point: Bound<'_, PyAny>) -> Self {
         match entry_point.cast_into::<Handlers>() {
             Ok(handlers) => Self::Handlers(handlers.unbind()),

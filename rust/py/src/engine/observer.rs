@@ -15,7 +15,7 @@ use crate::message_context::MessageContext;
 use crate::publish_envelope::PublishEnvelope;
 
 /// The observer of a message that was sent, or of one delivery of a message that was published: an
-/// object of `ferrogen._runtime.observation`, or none.
+/// object of `ferrogen.runtime.observation`, or none.
 pub(super) struct Observation(Option<Py<PyAny>>);
 
 impl Observation {

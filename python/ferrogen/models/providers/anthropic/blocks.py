@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from ferrogen._image import Image
-from ferrogen._messaging.function_call import FunctionCall
+from ferrogen.messaging.function_call import FunctionCall
 from ferrogen.models.messages import FunctionExecutionResult
 
 Block: TypeAlias = dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import Self, Unpack
 
-from ferrogen._components.component import Component
+from ferrogen.components.component import Component
 from ferrogen.models.providers._abilities import stated_abilities
 from ferrogen.models.providers._call import Call, ModelRequest
 from ferrogen.models.providers._client import ProviderClient

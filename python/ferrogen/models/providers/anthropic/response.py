@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from ferrogen._messaging.function_call import FunctionCall
 from ferrogen.exceptions import ModelResponseError
+from ferrogen.messaging.function_call import FunctionCall
 from ferrogen.models.providers._call_ids import CallIds
 from ferrogen.models.providers._error_bodies import error_in, error_instead_of, parse_error
 from ferrogen.models.providers._errors import Failures

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ferrogen._messaging.function_call import FunctionCall
+from ferrogen.messaging.function_call import FunctionCall
 from ferrogen.models.providers._call_ids import CallIds
 from ferrogen.models.providers._names import WireNames, plain_name
 from ferrogen.models.providers._usage import part

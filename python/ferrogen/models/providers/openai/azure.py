@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import Self, Unpack
 
-from ferrogen._components.component import Component
+from ferrogen.components.component import Component
 from ferrogen.models.providers._config import writable
 from ferrogen.models.providers._secrets import loaded
 from ferrogen.models.providers.openai.arguments import AzureOpenAIClientConfiguration

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from ferrogen._components.model import ComponentModel
+from ferrogen.components.model import ComponentModel
 from ferrogen.models.model_info import ModelInfo
 
 

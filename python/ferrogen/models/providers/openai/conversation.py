@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from ferrogen._image import Image
-from ferrogen._messaging.function_call import FunctionCall
 from ferrogen.exceptions import ModelInfoError, ModelRequestError
+from ferrogen.messaging.function_call import FunctionCall
 from ferrogen.models.families import ModelFamily
 from ferrogen.models.messages import (
     AssistantMessage,

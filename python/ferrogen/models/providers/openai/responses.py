@@ -7,8 +7,8 @@ from typing import Any
 
 from typing_extensions import Self, Unpack
 
-from ferrogen._components.component import Component
 from ferrogen._image import Image
+from ferrogen.components.component import Component
 from ferrogen.exceptions import ModelInfoError, ModelRequestError
 from ferrogen.models.messages import (
     AssistantMessage,

@@ -1,1 +1,0 @@
-"""Components: objects that can be written down as a config, and made again from it."""

@@ -1,1 +1,0 @@
-"""The exceptions of `ferrogen.exceptions`, by subject."""
