@@ -226,7 +226,7 @@ lint-python: $(MADE)/development $(MADE)/extension
 	"$(BIN)/ruff" format --check --quiet
 	"$(BIN)/mypy"
 	"$(BIN)/python" tools/check_other_systems.py
-	"$(BIN)/python" -m mypy.stubtest ferrogen._core ferrogen.messaging.routes ferrogen.runtime.times ferrogen.serialization.native --concise --mypy-config-file pyproject.toml --allowlist tools/stubtest-allowlist.txt
+	"$(BIN)/python" -m mypy.stubtest ferrogen._core ferrogen.messaging.routes ferrogen.runtime.introspection.times ferrogen.serialization.native --concise --mypy-config-file pyproject.toml --allowlist tools/stubtest-allowlist.txt
 
 .PHONY: format
 format: $(MADE)/development | check-rust ## format Rust and Python, and mend what can be mended

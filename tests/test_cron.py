@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferrogen.runtime.cron import CronExpression
+from ferrogen.runtime.schedules.cron import CronExpression
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FORMAT = "%Y-%m-%d %H:%M"

@@ -71,7 +71,7 @@ def documented(owner: ModuleType) -> Iterator[tuple[str, str | None]]:
 
 def in_the_stub() -> Iterator[tuple[str, str | None]]:
     """Give the docstrings of the stubs, which Python never loads."""
-    for path in ("_core.pyi", "messaging/routes.pyi", "runtime/times.pyi"):
+    for path in ("_core.pyi", "messaging/routes.pyi", "runtime/introspection/times.pyi"):
         tree = ast.parse((ROOT / "python/ferrogen" / path).read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, (ast.ClassDef, ast.FunctionDef)):

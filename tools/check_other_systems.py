@@ -7,7 +7,7 @@ import sys
 # Features of Unix, or of Linux alone. Their modules can be imported anywhere, and work there.
 LINUX_ONLY = ("code_executor/sandbox/", "tools/mcp/keeper.py")
 UNIX_ONLY = (
-    *("runtime/stats_server.py", "cli/top.py", "code_executor/local.py"),
+    *("runtime/introspection/stats_server.py", "cli/top.py", "code_executor/local.py"),
     "tools/guarding/audit_log.py",
 )
 EXEMPT = {"win32": (*LINUX_ONLY, *UNIX_ONLY), "darwin": LINUX_ONLY}

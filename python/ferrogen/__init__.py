@@ -11,20 +11,24 @@ from . import exceptions as exceptions
 from . import logging as logging
 from ._core import AgentId, CancellationToken, Chain
 from ._core import __version__ as __version__
-from .agents.agent import Agent
 from .agents.agent_type import AgentType
 from .agents.base import BaseAgent
 from .agents.circuit_breaker import CircuitBreaker
+from .agents.class_decorators import (
+    agent_options,
+    default_subscription,
+    type_subscription,
+    wildcard_subscription,
+)
 from .agents.closure import ClosureAgent, ClosureContext
 from .agents.handlers import event, message_handler, rpc
 from .agents.instantiation import AgentInstantiationContext
 from .agents.metadata import AgentMetadata
-from .agents.options import AgentOptions, agent_options
+from .agents.options import AgentOptions
 from .agents.proxy import AgentProxy
 from .agents.retry_policy import RetryPolicy
 from .agents.routed import RoutedAgent
 from .agents.streaming import stream
-from .agents.subscribing import default_subscription, type_subscription, wildcard_subscription
 from .agents.supervision import Supervision
 from .compat.install import install
 from .messaging.default_subscription import DefaultSubscription
@@ -47,20 +51,20 @@ from .messaging.topic import DefaultTopicId, TopicId
 from .messaging.type_prefix_subscription import TypePrefixSubscription
 from .messaging.type_subscription import TypeSubscription
 from .messaging.wildcard_subscription import WildcardSubscription
-from .runtime.circuit import CircuitBreakerState
-from .runtime.dead_letter import DeadLetter, DeadLetterCause, ReplayReport
-from .runtime.dead_letter_topic import DEAD_LETTER_TOPIC
-from .runtime.dead_letters import DeadLetters
-from .runtime.gathering import GatheredResponses
-from .runtime.introspection import AgentInfo
-from .runtime.protocol import AgentRuntime
-from .runtime.scheduling import Schedule
+from .runtime.calls.gathering import GatheredResponses
+from .runtime.dead_letters.letter import DeadLetter, DeadLetterCause, ReplayReport
+from .runtime.dead_letters.store import DeadLetters
+from .runtime.dead_letters.topic import DEAD_LETTER_TOPIC
+from .runtime.failures.circuit import CircuitBreakerState
+from .runtime.introspection.introspection import AgentInfo
+from .runtime.introspection.stats import AgentTypeStats, MessageCounts, RuntimeStats
+from .runtime.introspection.stats_server import StatsServer
+from .runtime.introspection.times import TimeHistogram
+from .runtime.introspection.topology import AgentTypeInfo, SubscriptionInfo, Topology
+from .runtime.protocols import Agent, AgentRuntime
+from .runtime.schedules.schedule import Schedule
 from .runtime.single_threaded import SingleThreadedAgentRuntime
-from .runtime.stats import AgentTypeStats, MessageCounts, RuntimeStats
-from .runtime.stats_server import StatsServer
 from .runtime.subscription_handle import SubscriptionHandle
-from .runtime.times import TimeHistogram
-from .runtime.topology import AgentTypeInfo, SubscriptionInfo, Topology
 from .serialization.known import try_get_known_serializers_for_type
 from .serialization.serializer import (
     JSON_DATA_CONTENT_TYPE,

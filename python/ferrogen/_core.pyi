@@ -11,15 +11,15 @@ from typing import Any, Final, final
 
 from typing_extensions import Self, disjoint_base
 
-from ferrogen.agents.agent import Agent
 from ferrogen.agents.agent_type import AgentType
 from ferrogen.agents.retry_policy import RetryPolicy
 from ferrogen.messaging.inbox import Inbox
 from ferrogen.messaging.routes import Routes as Routes
 from ferrogen.messaging.topic import TopicId
+from ferrogen.runtime.introspection.stats import EngineStats
+from ferrogen.runtime.introspection.times import TimeHistogram as TimeHistogram
 from ferrogen.runtime.observation import Publication
-from ferrogen.runtime.stats import EngineStats
-from ferrogen.runtime.times import TimeHistogram as TimeHistogram
+from ferrogen.runtime.protocols import Agent
 from ferrogen.serialization.native import DataclassCodec as DataclassCodec
 from ferrogen.serialization.native import EnvelopeCodec as EnvelopeCodec
 from ferrogen.serialization.native import JsonWriter as JsonWriter

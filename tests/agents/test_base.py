@@ -7,15 +7,16 @@ from unittest import mock
 import pytest
 
 from ferrogen._core import AgentId, CancellationToken
-from ferrogen.agents.agent import Agent
 from ferrogen.agents.agent_type import AgentType
 from ferrogen.agents.base import BaseAgent, handles, subscription_factory
 from ferrogen.agents.instantiation import AgentInstantiationContext
-from ferrogen.agents.options import AgentOptions, agent_options
+from ferrogen.agents.class_decorators import agent_options
+from ferrogen.agents.options import AgentOptions
 from ferrogen.messaging.default_subscription import DefaultSubscription
 from ferrogen.messaging.topic import TopicId
 from ferrogen.messaging.type_prefix_subscription import TypePrefixSubscription
 from ferrogen.messaging.type_subscription import TypeSubscription
+from ferrogen.runtime.protocols import Agent
 
 SHOP_7 = AgentId("clerk", "shop-7")
 DIRECT = TypePrefixSubscription("clerk:", "clerk")

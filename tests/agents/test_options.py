@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from ferrogen.agents.options import AgentOptions, agent_options
+from ferrogen.agents.class_decorators import agent_options
+from ferrogen.agents.options import AgentOptions
 
 
 @pytest.mark.parametrize(

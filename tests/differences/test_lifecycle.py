@@ -163,7 +163,7 @@ def test_a_closed_runtime_refuses_messages(kind):
 
 
 def test_messages_in_a_runtime_that_was_never_started_are_reported(monkeypatch):
-    monkeypatch.setattr("ferrogen.runtime.lifecycle._NEVER_STARTED_SECONDS", 0.0)
+    monkeypatch.setattr("ferrogen.runtime.lifecycle.lifecycle._NEVER_STARTED_SECONDS", 0.0)
 
     async def scenario(core, record):
         async def work(agent, message): ...

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ferrogen import CircuitBreaker
-from ferrogen.runtime.circuit import Circuit
+from ferrogen.runtime.failures.circuit import Circuit
 
 
 class Model:

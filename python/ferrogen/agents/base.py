@@ -12,25 +12,24 @@ from typing import Any, ClassVar, TypeAlias, TypeVar, final, overload
 from typing_extensions import Self, Unpack
 
 from ferrogen._core import AgentId, CancellationToken
-from ferrogen.agents.agent import Agent
 from ferrogen.agents.agent_type import AgentType
 from ferrogen.agents.coroutine_function import is_coroutine_function
 from ferrogen.agents.instantiation import AgentInstantiationContext
 from ferrogen.agents.metadata import AgentMetadata
 from ferrogen.agents.options import AgentOptions
 from ferrogen.agents.registration import (
-    add_class_serializers,
-    add_class_subscriptions,
-    class_options_setter,
+    add_subscriptions,
     direct_messages_to,
+    options_setter,
 )
 from ferrogen.messaging.message_context import MessageContext
 from ferrogen.messaging.message_options import MessageOptions
 from ferrogen.messaging.subscription import UnboundSubscription
 from ferrogen.messaging.topic import TopicId
 from ferrogen.messaging.type_subscription import TypeSubscription
-from ferrogen.runtime.protocol import AgentRuntime
-from ferrogen.runtime.response_types import ResponseType
+from ferrogen.runtime.calls.response_types import ResponseType
+from ferrogen.runtime.calls.streaming import read_stream
+from ferrogen.runtime.protocols import Agent, AgentRuntime
 from ferrogen.serialization.known import try_get_known_serializers_for_type
 from ferrogen.serialization.serializer import MessageSerializer
 
@@ -337,8 +336,6 @@ class BaseAgent(ABC, Agent):
             An async iterator of the parts. The message is sent when the first part is asked for,
             and the generator of the handler is closed when the reader leaves.
         """
-        from ferrogen.runtime.streaming import read_stream  # which imports agents
-
         return read_stream(self.runtime, self.send_message, message, agent_id, **options)
 
     async def save_state(self) -> Mapping[str, Any]:
@@ -404,18 +401,21 @@ class BaseAgent(ABC, Agent):
             The id.
         """
         agent_class = self.__class__
-        set_options = class_options_setter(agent_class, runtime)
+        set_options = options_setter(agent_class, agent_class.internal_agent_options, runtime)
         agent_id = await runtime.register_agent_instance(self, agent_id)
         set_options(agent_id.type)
         with_class, with_direct = not skip_class_subscriptions, not skip_direct_message_subscription
         own_topic_type = TypeSubscription(agent_id.key, agent_id.type)
         await runtime.add_subscription(own_topic_type)
         if with_class:
-            await add_class_subscriptions(agent_class, runtime, AgentType(agent_id.type))
+            await add_subscriptions(
+                agent_class._unbound_subscriptions(), runtime, AgentType(agent_id.type)
+            )
         if with_direct:
             with suppress(ValueError):  # another instance of this type has subscribed already
                 await runtime.add_subscription(direct_messages_to(agent_id.type))
-        add_class_serializers(agent_class, runtime)
+        for _message_type, serializers in agent_class._handles_types():
+            runtime.add_message_serializer(serializers)
         return agent_id
 
     @classmethod
@@ -441,17 +441,18 @@ class BaseAgent(ABC, Agent):
         Returns:
             The agent type.
         """
-        set_options = class_options_setter(cls, runtime)
+        set_options = options_setter(cls, cls.internal_agent_options, runtime)
         agent_type = await runtime.register_factory(
             type=AgentType(type), agent_factory=factory, expected_class=cls
         )
         set_options(agent_type.type)
         with_class, with_direct = not skip_class_subscriptions, not skip_direct_message_subscription
         if with_class:
-            await add_class_subscriptions(cls, runtime, agent_type)
+            await add_subscriptions(cls._unbound_subscriptions(), runtime, agent_type)
         if with_direct:
             await runtime.add_subscription(direct_messages_to(agent_type.type))
-        add_class_serializers(cls, runtime)
+        for _message_type, serializers in cls._handles_types():
+            runtime.add_message_serializer(serializers)
         return agent_type
 
 

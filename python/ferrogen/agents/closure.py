@@ -17,7 +17,7 @@ from ferrogen.exceptions import CantHandleException
 from ferrogen.messaging.message_context import MessageContext
 from ferrogen.messaging.subscription import Subscription
 from ferrogen.messaging.topic import TopicId
-from ferrogen.runtime.protocol import AgentRuntime
+from ferrogen.runtime.protocols import AgentRuntime
 from ferrogen.serialization.known import serializers_of_handled_type
 
 ClosureMessageT = TypeVar("ClosureMessageT")

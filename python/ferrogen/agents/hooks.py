@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ferrogen.agents.agent import Agent
 from ferrogen.agents.base import BaseAgent
+from ferrogen.runtime.protocols import Agent
 
 __all__ = ["activate", "deactivate", "has_activation", "has_state", "restarted"]
 

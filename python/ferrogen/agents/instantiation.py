@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from ferrogen._core import AgentId
-from ferrogen.runtime.protocol import AgentRuntime
+from ferrogen.runtime.protocols import AgentRuntime
 
 AGENT_INSTANTIATION_CONTEXT: ContextVar[tuple[AgentRuntime, AgentId]] = ContextVar(
     "AGENT_INSTANTIATION_CONTEXT"

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import Literal, get_args
 
 from ferrogen.agents.circuit_breaker import CircuitBreaker
 from ferrogen.agents.option_checks import check_kind
 from ferrogen.agents.retry_policy import RetryPolicy
 from ferrogen.agents.supervision import Supervision
 
-if TYPE_CHECKING:
-    from ferrogen.agents.base import BaseAgent
-
 Order = Literal["concurrent", "sequential", "reentrant"]
 Overflow = Literal["reject", "wait", "drop_newest", "drop_oldest"]
-
-BaseAgentType = TypeVar("BaseAgentType", bound="BaseAgent")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,68 +102,3 @@ class AgentOptions:
         check_kind("retry", self.retry, RetryPolicy)
         check_kind("circuit_breaker", self.circuit_breaker, CircuitBreaker)
         check_kind("supervision", self.supervision, Supervision)
-
-
-def agent_options(
-    *,
-    order: Order = "concurrent",
-    concurrency: int | None = None,
-    capacity: int | None = None,
-    overflow: Overflow = "reject",
-    passivate_after: float | None = None,
-    max_active: int | None = None,
-    retry: RetryPolicy | None = None,
-    circuit_breaker: CircuitBreaker | None = None,
-    supervision: Supervision | None = None,
-) -> Callable[[type[BaseAgentType]], type[BaseAgentType]]:
-    """Declare the options of an agent class; subclasses inherit them.
-
-    The runtime gets them when the class is registered with ``register`` or ``register_instance``.
-
-    Example:
-        ```python
-        from ferrogen import RoutedAgent, agent_options
-
-
-        @agent_options(concurrency=1)
-        class Accountant(RoutedAgent):
-            '''Handles one message after the other.'''
-        ```
-
-    Args:
-        order: Whether one agent handles messages at the same time or one after the other; see
-            `AgentOptions.order`.
-        concurrency: How many messages one agent handles at the same time; None means no limit.
-        capacity: How many messages may be queued for one agent; None means no limit.
-        overflow: What happens when the mailbox is full; see `AgentOptions.overflow`.
-        passivate_after: After how many idle seconds an agent is closed and removed; None means
-            never.
-        max_active: How many agents of the type are kept in memory; None means no limit.
-        retry: How a handler that has failed is called again; None means never.
-        circuit_breaker: When messages are rejected at once, because handlers keep failing; None
-            means never.
-        supervision: What follows the failure of an agent; None means nothing.
-
-    Returns:
-        The class decorator.
-
-    Raises:
-        ValueError: An option has an invalid value.
-    """
-    options = AgentOptions(
-        order=order,
-        concurrency=concurrency,
-        capacity=capacity,
-        overflow=overflow,
-        passivate_after=passivate_after,
-        max_active=max_active,
-        retry=retry,
-        circuit_breaker=circuit_breaker,
-        supervision=supervision,
-    )
-
-    def declare(cls: type[BaseAgentType]) -> type[BaseAgentType]:
-        cls.internal_agent_options = options
-        return cls
-
-    return declare

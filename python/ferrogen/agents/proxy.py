@@ -9,7 +9,7 @@ from ferrogen._core import AgentId, CancellationToken
 from ferrogen.agents.metadata import AgentMetadata
 
 if TYPE_CHECKING:
-    from ferrogen.runtime.protocol import AgentRuntime
+    from ferrogen.runtime.protocols import AgentRuntime
 
 
 class AgentProxy:

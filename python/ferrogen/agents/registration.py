@@ -15,8 +15,8 @@ from ferrogen.messaging.subscription import (
 from ferrogen.messaging.type_prefix_subscription import TypePrefixSubscription
 
 if TYPE_CHECKING:
-    from ferrogen.agents.base import BaseAgent
-    from ferrogen.runtime.protocol import AgentRuntime
+    from ferrogen.agents.options import AgentOptions
+    from ferrogen.runtime.protocols import AgentRuntime
 
 
 async def bind_subscriptions(
@@ -31,21 +31,17 @@ async def bind_subscriptions(
     return subscriptions
 
 
-async def add_class_subscriptions(
-    cls: type[BaseAgent], runtime: AgentRuntime, agent_type: AgentType
+async def add_subscriptions(
+    factories: Iterable[UnboundSubscription], runtime: AgentRuntime, agent_type: AgentType
 ) -> None:
     """Add the subscriptions that are declared on an agent class."""
-    for subscription in await bind_subscriptions(agent_type, cls._unbound_subscriptions()):
+    for subscription in await bind_subscriptions(agent_type, factories):
         await runtime.add_subscription(subscription)
 
 
-def add_class_serializers(cls: type[BaseAgent], runtime: AgentRuntime) -> None:
-    """Add the serializers of the message types that an agent class handles."""
-    for _message_type, serializers in cls._handles_types():
-        runtime.add_message_serializer(serializers)
-
-
-def class_options_setter(cls: type[BaseAgent], runtime: AgentRuntime) -> Callable[[str], None]:
+def options_setter(
+    cls: type[object], options: AgentOptions | None, runtime: AgentRuntime
+) -> Callable[[str], None]:
     """Return a function that sets the options of an agent class on a runtime.
 
     Call this before anything is registered: it rejects a runtime without support for options.
@@ -53,7 +49,6 @@ def class_options_setter(cls: type[BaseAgent], runtime: AgentRuntime) -> Callabl
     Raises:
         TypeError: The class has options, and the runtime does not support them.
     """
-    options = cls.internal_agent_options
     if options is None:
         return lambda agent_type: None
     setter = getattr(runtime, "set_agent_options", None)

@@ -73,10 +73,7 @@ class RoutedAgent(BaseAgent):
 
         Do not override it: add handlers instead.
         """
-        table = self._handler_table
-        if table is None:
-            table = self._make_handler_table()
-        for handler in table.get(type(message), ()):
+        for handler in self._handlers_of(type(message)):
             if handler.router(message, ctx):
                 return await handler(self, message, ctx)
         return await self.on_unhandled_message(message, ctx)  # type: ignore[func-returns-value]
@@ -95,6 +92,13 @@ class RoutedAgent(BaseAgent):
         report = getattr(getattr(self, "_runtime", None), "_report_unhandled", None)
         if report is not None:
             report(self, message, ctx)
+
+    @classmethod
+    def _handlers_of(cls, message_type: type[Any]) -> Sequence[MessageHandler[Any, Any, Any]]:
+        table = cls._handler_table
+        if table is None:
+            table = cls._make_handler_table()
+        return table.get(message_type, ())
 
     @classmethod
     def _make_handler_table(cls) -> HandlerTable:

@@ -12,10 +12,10 @@ from ferrogen.cli.chat import chat
 from ferrogen.cli.check_component import check_component
 from ferrogen.cli.doctor import doctor
 from ferrogen.cli.graph import graph
-from ferrogen.cli.main import print_version, run_plain
 from ferrogen.cli.mcp import mcp
 from ferrogen.cli.memory import memory
 from ferrogen.cli.models import models
+from ferrogen.cli.plain import print_version, run_plain
 from ferrogen.cli.top import top
 
 app = typer.Typer(

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from importlib.util import find_spec
 
-# Each has a `main` that takes its arguments and returns the exit status, and works without the
-# `cli` extra: they are what people start with.
-PLAIN_COMMANDS = {
-    "run": "ferrogen.cli.run",
-    "new": "ferrogen.cli.new",
-    "skill": "ferrogen.cli.skill",
-}
+from ferrogen.cli.plain import PLAIN_COMMANDS, print_version, run_plain
 
 _WITHOUT_TYPER = """\
 usage: ferrogen run PROGRAM [ARGS]...     run a program written for AutoGen on Ferrogen
@@ -46,19 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     app(given)
     return 0
-
-
-def run_plain(name: str, arguments: Sequence[str]) -> int:
-    """Run a command that needs only Python; return its exit status."""
-    status: int = import_module(PLAIN_COMMANDS[name]).main(arguments)
-    return status
-
-
-def print_version() -> None:
-    """Print the version of Ferrogen."""
-    from ferrogen._core import __version__
-
-    print(f"ferrogen {__version__}")
 
 
 def _without_typer(given: Sequence[str]) -> int:

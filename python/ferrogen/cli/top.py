@@ -89,7 +89,7 @@ def _try_to_read(path: Path, *, is_certain: bool) -> dict[str, Any] | None:
 
 def _paths(target: str | None) -> tuple[list[Path], bool]:
     """Return the sockets that are meant, and whether each must be there."""
-    from ferrogen.runtime.stats_server import stats_folder
+    from ferrogen.runtime.introspection.stats_server import stats_folder
 
     if target is not None and not target.isdecimal():
         return [Path(target)], True

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ferrogen._core import AgentId
 
 if TYPE_CHECKING:
-    from ferrogen.agents.agent import Agent
     from ferrogen.agents.agent_type import AgentType
+    from ferrogen.runtime.protocols import Agent
 
 
 async def get_impl(

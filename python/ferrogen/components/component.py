@@ -13,9 +13,7 @@ from ferrogen.components.config import (
     ComponentToConfig,
     ConfigT,
 )
-from ferrogen.components.loader import ComponentLoader
-
-_PARTS = (ComponentFromConfig, ComponentToConfig, ComponentSchemaType, ComponentLoader)
+from ferrogen.components.loader import COMPONENT_PARTS, ComponentLoader, has_component_parts
 
 
 class ComponentBase(ComponentToConfig[ConfigT], ComponentLoader, Generic[ConfigT]):
@@ -87,7 +85,7 @@ if TYPE_CHECKING:
 
 def is_component_instance(cls: Any) -> TypeGuard[_ConcreteComponent[BaseModel]]:
     """Return whether an object is one that can be dumped and loaded."""
-    return all(isinstance(cls, part) for part in _PARTS)
+    return all(isinstance(cls, part) for part in COMPONENT_PARTS)
 
 
 def is_component_class(cls: type) -> TypeGuard[type[_ConcreteComponent[BaseModel]]]:
@@ -95,5 +93,4 @@ def is_component_class(cls: type) -> TypeGuard[type[_ConcreteComponent[BaseModel
 
     A value that is not a class is not one either.
     """
-    asked: object = cls
-    return isinstance(asked, type) and all(issubclass(asked, part) for part in _PARTS)
+    return has_component_parts(cls)

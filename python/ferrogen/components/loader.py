@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast, overload
 
 from typing_extensions import Self
 
+from ferrogen.components.config import ComponentFromConfig, ComponentSchemaType, ComponentToConfig
 from ferrogen.components.model import ComponentModel
 from ferrogen.components.providers import find_provider
 from ferrogen.components.secrets import remember, require, take_references
@@ -89,6 +90,15 @@ def _make(model: ComponentModel) -> object:
     return made
 
 
+COMPONENT_PARTS = (ComponentFromConfig, ComponentToConfig, ComponentSchemaType, ComponentLoader)
+"""The bases of component classes."""
+
+
+def has_component_parts(cls: object) -> bool:
+    """Return whether a value is a class with all the bases of a component."""
+    return isinstance(cls, type) and all(issubclass(cls, part) for part in COMPONENT_PARTS)
+
+
 def component_class_of(model: ComponentModel) -> Any:
     """Import the component class that a provider names.
 
@@ -99,10 +109,8 @@ def component_class_of(model: ComponentModel) -> Any:
         ComponentTypeError: It is not a component class.
         ComponentDefinitionError: It lacks a class variable.
     """
-    from ferrogen.components.component import is_component_class
-
     component_class: Any = find_provider(model.provider)
-    if not is_component_class(component_class):
+    if not has_component_parts(component_class):
         raise ComponentTypeError(
             f"Invalid component class {model.provider!r}: it has to be a class of both "
             "ComponentBase and Component; if it is built on autogen_core, call "

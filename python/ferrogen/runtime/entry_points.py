@@ -7,10 +7,10 @@ from types import FunctionType
 from typing import Any, TypeAlias
 
 from ferrogen._core import Handlers
-from ferrogen.agents.agent import Agent
 from ferrogen.agents.base import BaseAgent
 from ferrogen.agents.routed import RoutedAgent
 from ferrogen.messaging.message_context import MessageContext
+from ferrogen.runtime.protocols import Agent
 
 __all__ = ["EntryPoint", "Invoke", "entry_point_of", "invoked_by"]
 

@@ -10,7 +10,6 @@ from typing import Any, Literal
 from opentelemetry import context as telemetry
 
 from ferrogen._core import AgentId, PublishEnvelope, Send
-from ferrogen.agents.agent import Agent
 from ferrogen.agents.routed import RoutedAgent
 from ferrogen.exceptions import (
     AgentStoppedError,
@@ -28,19 +27,19 @@ from ferrogen.exceptions import (
 from ferrogen.logging import MessageKind
 from ferrogen.messaging.message_context import MessageContext
 from ferrogen.messaging.topic import TopicId
+from ferrogen.runtime.dead_letters.letter import DeadLetterCause
+from ferrogen.runtime.dead_letters.recorder import DeadLetterRecorder
+from ferrogen.runtime.entry_points import EntryPoint, Invoke, entry_point_of
+from ferrogen.runtime.failures.guards import Guards
+from ferrogen.runtime.instances.agent_table import AgentTable, not_registered
+from ferrogen.runtime.instances.building import Builder
+from ferrogen.runtime.instances.passivation import Passivator
+from ferrogen.runtime.lifecycle.lifecycle import Lifecycle
+from ferrogen.runtime.log import log
+from ferrogen.runtime.observation import DeliveryObservation, Publication, SendObservation
+from ferrogen.runtime.observer import Observer
+from ferrogen.runtime.protocols import Agent
 from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
-
-from .agent_table import AgentTable, not_registered
-from .building import Builder
-from .dead_letter import DeadLetterCause
-from .dead_letter_recorder import DeadLetterRecorder
-from .entry_points import EntryPoint, Invoke, entry_point_of
-from .guards import Guards
-from .lifecycle import Lifecycle
-from .log import log
-from .observation import DeliveryObservation, Publication, SendObservation
-from .observer import Observer
-from .passivation import Passivator
 
 __all__ = ["EngineHost"]
 

@@ -16,10 +16,9 @@ from opentelemetry.trace import Link, Span, set_span_in_context, use_span
 from ferrogen._core import AgentId, MessageContext, PublishEnvelope
 from ferrogen.logging import DeliveryStage
 from ferrogen.messaging.topic import TopicId
+from ferrogen.runtime.observer import Observer
 from ferrogen.telemetry.propagation import link_to
 from ferrogen.telemetry.tracing import fail_span
-
-from .observer import Observer
 
 __all__ = ["DeliveryObservation", "Publication", "SendObservation"]
 

@@ -15,7 +15,6 @@ from typing import Any
 from opentelemetry.util.types import AttributeValue
 
 from ferrogen._core import AgentId
-from ferrogen.agents.agent import Agent
 from ferrogen.logging import (
     DeliveryStage,
     MessageDroppedEvent,
@@ -24,14 +23,14 @@ from ferrogen.logging import (
     MessageKind,
 )
 from ferrogen.messaging.topic import TopicId
+from ferrogen.runtime.log import log, log_event
+from ferrogen.runtime.protocols import Agent
 from ferrogen.serialization.registry import SerializationRegistry
 from ferrogen.serialization.serializer import JSON_DATA_CONTENT_TYPE
 from ferrogen.telemetry.lazy_facts import lazy_text, quoted
 from ferrogen.telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen.telemetry.tracing import TraceHelper
 from ferrogen.telemetry.tracing_config import MESSAGE_TYPE
-
-from .log import log, log_event
 
 __all__ = ["Observer"]
 

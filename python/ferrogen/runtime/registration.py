@@ -6,22 +6,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ferrogen._core import AgentId, is_valid_agent_type
-from ferrogen.agents.agent import Agent
 from ferrogen.agents.agent_type import AgentType
 from ferrogen.agents.options import AgentOptions
 from ferrogen.messaging.subscription import Subscription
+from ferrogen.runtime.failures.circuit import CircuitBreakerState
+from ferrogen.runtime.protocols import Agent, AgentRuntime
+from ferrogen.runtime.subscription_handle import SubscriptionHandle
 from ferrogen.serialization.serializer import MessageSerializer
-
-from .circuit import CircuitBreakerState
-from .protocol import AgentRuntime
-from .subscription_handle import SubscriptionHandle
 
 if TYPE_CHECKING:
     from ferrogen._core import Routes
+    from ferrogen.runtime.failures.guards import Guards
+    from ferrogen.runtime.instances.agent_table import AgentTable
     from ferrogen.serialization.registry import SerializationRegistry
-
-    from .agent_table import AgentTable
-    from .guards import Guards
 
 __all__ = ["Registration"]
 

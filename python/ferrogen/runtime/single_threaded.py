@@ -17,33 +17,32 @@ from ferrogen.agents.routed import RoutedAgent
 from ferrogen.messaging.intervention import InterventionHandler
 from ferrogen.messaging.message_context import MessageContext
 from ferrogen.messaging.topic import TopicId
+from ferrogen.runtime.calls.calls import Calls
+from ferrogen.runtime.calls.steering import Inboxes, Steering
+from ferrogen.runtime.dead_letters.recorder import DeadLetterRecorder
+from ferrogen.runtime.dead_letters.replaying import Replayer
+from ferrogen.runtime.dead_letters.store import DeadLetters
+from ferrogen.runtime.dead_letters.topic import DeadLetterPublisher
+from ferrogen.runtime.failures.guards import Guards
+from ferrogen.runtime.failures.supervisor import Supervisor
+from ferrogen.runtime.host import EngineHost
+from ferrogen.runtime.instances.agent_access import AgentAccess
+from ferrogen.runtime.instances.agent_states import AgentStates, checked_store
+from ferrogen.runtime.instances.agent_table import AgentTable
+from ferrogen.runtime.instances.building import Builder
+from ferrogen.runtime.instances.passivation import Passivator
+from ferrogen.runtime.introspection.introspection import Introspection
+from ferrogen.runtime.introspection.stats_server import STATS, serve_by_environment
+from ferrogen.runtime.lifecycle.lifecycle import Lifecycle
+from ferrogen.runtime.lifecycle.lifetime import Lifetime
+from ferrogen.runtime.observer import Observer
+from ferrogen.runtime.registration import Registration
+from ferrogen.runtime.schedules.schedule import Scheduler
 from ferrogen.serialization.registry import SerializationRegistry
 from ferrogen.state.store import StateStore
 from ferrogen.telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen.telemetry.tracing import TraceHelper
 from ferrogen.telemetry.tracing_config import MessageRuntimeTracingConfig
-
-from .agent_access import AgentAccess
-from .agent_states import AgentStates, checked_store
-from .agent_table import AgentTable
-from .building import Builder
-from .calls import Calls
-from .dead_letter_recorder import DeadLetterRecorder
-from .dead_letter_topic import DeadLetterPublisher
-from .dead_letters import DeadLetters
-from .guards import Guards
-from .host import EngineHost
-from .introspection import Introspection
-from .lifecycle import Lifecycle
-from .lifetime import Lifetime
-from .observer import Observer
-from .passivation import Passivator
-from .registration import Registration
-from .replaying import Replayer
-from .scheduling import Scheduler
-from .stats_server import STATS, serve_by_environment
-from .steering import Inboxes, Steering
-from .supervisor import Supervisor
 
 if TYPE_CHECKING:
     from ferrogen.tools.guarding.guard import Guard
@@ -177,7 +176,7 @@ class SingleThreadedAgentRuntime(
         self._agents.guards = self._guards
         self._builder = Builder(self._agents, observer, kept, supervisor, self._states)
         self._builder.passivator = self._passivator
-        self._passivator.builder = self._builder
+        self._passivator.rebuild = self._builder.start
         # The caller's list itself: a handler that is added to it later is used too.
         given: Sequence[InterventionHandler] = ()
         if intervention_handlers is not None:
@@ -373,7 +372,7 @@ class SingleThreadedAgentRuntime(
         self._lifecycle.start()
         where = os.environ.get(STATS)
         if where:
-            serve_by_environment(self, where)
+            serve_by_environment(self.serve_stats, where)
 
     async def process_next(self) -> None:
         """Process one message manually, waiting for one if there is none, and start its handlers.

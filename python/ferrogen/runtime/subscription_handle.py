@@ -12,8 +12,7 @@ from ferrogen.messaging.subscription import Subscription
 
 if TYPE_CHECKING:
     from ferrogen._core import Routes
-
-    from .protocol import AgentRuntime
+    from ferrogen.runtime.protocols import AgentRuntime
 
 __all__ = ["SubscriptionHandle"]
 

@@ -21,7 +21,7 @@ from ferrogen.models.messages import (
     LLMMessage,
 )
 from ferrogen.models.results import CreateResult
-from ferrogen.runtime.protocol import AgentRuntime
+from ferrogen.runtime.protocols import AgentRuntime
 from ferrogen.tool_agent.exceptions import MaxTurnsExceededError, ToolException
 from ferrogen.tools.guarding import scopes
 from ferrogen.tools.protocol import Tool

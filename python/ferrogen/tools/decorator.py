@@ -8,6 +8,7 @@ from typing_extensions import Unpack
 from ferrogen.code_executor.imports import Import
 from ferrogen.tools.call_policy import CallOptions
 from ferrogen.tools.function_tool import FunctionTool
+from ferrogen.tools.source_text import leave_out_of_source
 
 
 @overload
@@ -86,3 +87,6 @@ def tool(
         return FunctionTool(function, description, name, list(global_imports), strict, **limits)
 
     return make if func is None else make(func)
+
+
+leave_out_of_source(tool)

@@ -188,8 +188,6 @@ def _written(function: Callable[..., Any]) -> str:
 
 def _packs_up(decorator: ast.expr, function: Callable[..., Any]) -> bool:
     """Whether a decorator makes the tool, or lists requirements, which the config does, too."""
-    from ferrogen.tools.decorator import tool  # it needs this module
-
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
     path: list[str] = []
     while isinstance(called, ast.Attribute):
@@ -200,7 +198,15 @@ def _packs_up(decorator: ast.expr, function: Callable[..., Any]) -> bool:
     found = getattr(function, "__globals__", {}).get(called.id)
     for name in path:
         found = getattr(found, name, None)
-    return found is tool or found is with_requirements
+    return any(found is one for one in _written_in_config)
+
+
+_written_in_config: list[Callable[..., Any]] = [with_requirements]
+
+
+def leave_out_of_source(decorator: Callable[..., Any]) -> None:
+    """Leave a decorator out of source texts: the config says the same."""
+    _written_in_config.append(decorator)
 
 
 def _is_allowed() -> bool:

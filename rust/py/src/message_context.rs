@@ -249,7 +249,7 @@ impl MessageContext {
     #[getter]
     #[expect(clippy::unused_self, reason = "it is that of the handler that runs")]
     fn inbox<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let steering = py.import(intern!(py, "ferrogen.runtime.steering"))?;
+        let steering = py.import(intern!(py, "ferrogen.runtime.calls.steering"))?;
         steering.call_method0(intern!(py, "current_inbox"))
     }
 

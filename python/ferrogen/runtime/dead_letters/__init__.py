@@ -1,0 +1,1 @@
+"""Dead letters: messages that were not handled, their store, topic and replay."""

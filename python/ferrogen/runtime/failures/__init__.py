@@ -1,0 +1,1 @@
+"""What follows a failed handler: retries, circuit breakers and supervision."""

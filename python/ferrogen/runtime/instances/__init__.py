@@ -1,0 +1,1 @@
+"""The agents of a runtime: their types, construction, states and passivation."""

@@ -1,0 +1,1 @@
+"""Introspection: agents, subscriptions, topology and statistics of a runtime."""
