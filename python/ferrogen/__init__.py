@@ -11,7 +11,7 @@ from . import exceptions as exceptions
 from . import logging as logging
 from ._core import AgentId, CancellationToken, Chain
 from ._core import __version__ as __version__
-from .agents.agent_type import AgentType
+from .agents.agent_type import AgentMetadata, AgentType
 from .agents.base import BaseAgent
 from .agents.circuit_breaker import CircuitBreaker
 from .agents.class_decorators import (
@@ -23,7 +23,6 @@ from .agents.class_decorators import (
 from .agents.closure import ClosureAgent, ClosureContext
 from .agents.handlers import event, message_handler, rpc
 from .agents.instantiation import AgentInstantiationContext
-from .agents.metadata import AgentMetadata
 from .agents.options import AgentOptions
 from .agents.proxy import AgentProxy
 from .agents.retry_policy import RetryPolicy
@@ -44,8 +43,7 @@ from .messaging.intervention import (
     Reject,
 )
 from .messaging.message_context import MessageContext
-from .messaging.message_options import MessageOptions
-from .messaging.priority import Priority
+from .messaging.message_options import MessageOptions, Priority
 from .messaging.subscription import Subscription, SubscriptionInstantiationContext
 from .messaging.topic import DefaultTopicId, TopicId
 from .messaging.type_prefix_subscription import TypePrefixSubscription

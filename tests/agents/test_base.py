@@ -9,8 +9,8 @@ import pytest
 from ferrogen._core import AgentId, CancellationToken
 from ferrogen.agents.agent_type import AgentType
 from ferrogen.agents.base import BaseAgent, handles, subscription_factory
-from ferrogen.agents.instantiation import AgentInstantiationContext
 from ferrogen.agents.class_decorators import agent_options
+from ferrogen.agents.instantiation import AgentInstantiationContext
 from ferrogen.agents.options import AgentOptions
 from ferrogen.messaging.default_subscription import DefaultSubscription
 from ferrogen.messaging.topic import TopicId

@@ -1,12 +1,12 @@
 """The class decorators that subscribe."""
 
 import pytest
+
 from ferrogen.agents.class_decorators import (
     default_subscription,
     type_subscription,
     wildcard_subscription,
 )
-
 from ferrogen.agents.routed import RoutedAgent
 from ferrogen.messaging.type_subscription import TypeSubscription
 from ferrogen.messaging.wildcard_subscription import WildcardSubscription

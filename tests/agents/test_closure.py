@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from ferrogen.agents.class_decorators import default_subscription
 
 from ferrogen._core import AgentId
 from ferrogen.agents.agent_type import AgentType
+from ferrogen.agents.class_decorators import default_subscription
 from ferrogen.agents.closure import ClosureAgent
 from ferrogen.exceptions import CantHandleException
 from ferrogen.messaging.default_subscription import DefaultSubscription

@@ -1,6 +1,7 @@
-"""The agent type: the name that a factory is registered under."""
+"""The agent type, under which a factory is registered, and the metadata of agents."""
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 
 @dataclass(eq=True, frozen=True)
@@ -20,3 +21,19 @@ class AgentType:
 
     type: str
     """The name itself."""
+
+
+class AgentMetadata(TypedDict):
+    """The type, key and description of an agent.
+
+    Example:
+        ```python
+        from ferrogen import AgentMetadata
+
+        metadata = AgentMetadata(type="clerk", key="shop-7", description="takes orders")
+        ```
+    """
+
+    type: str
+    key: str
+    description: str

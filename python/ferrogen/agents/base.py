@@ -12,10 +12,9 @@ from typing import Any, ClassVar, TypeAlias, TypeVar, final, overload
 from typing_extensions import Self, Unpack
 
 from ferrogen._core import AgentId, CancellationToken
-from ferrogen.agents.agent_type import AgentType
+from ferrogen.agents.agent_type import AgentMetadata, AgentType
 from ferrogen.agents.coroutine_function import is_coroutine_function
 from ferrogen.agents.instantiation import AgentInstantiationContext
-from ferrogen.agents.metadata import AgentMetadata
 from ferrogen.agents.options import AgentOptions
 from ferrogen.agents.registration import (
     add_subscriptions,

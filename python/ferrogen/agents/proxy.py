@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ferrogen._core import AgentId, CancellationToken
-from ferrogen.agents.metadata import AgentMetadata
+from ferrogen.agents.agent_type import AgentMetadata
 
 if TYPE_CHECKING:
     from ferrogen.runtime.protocols import AgentRuntime

@@ -92,7 +92,7 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
             "try_get_known_serializers_for_type",
         ),
         **_at("ferrogen.serialization.dataclass_json", "DataclassJsonMessageSerializer"),
-        **_at("ferrogen.serialization.nesting", "has_nested_base_model"),
+        **_at("ferrogen.serialization.kinds", "has_nested_base_model"),
         **_at("ferrogen.serialization.protobuf", "ProtobufMessageSerializer"),
         **_at("ferrogen.serialization.pydantic_json", "PydanticJsonMessageSerializer"),
         **_at("ferrogen.serialization.registry", "SerializationRegistry"),

@@ -16,8 +16,7 @@ from ferrogen.json_schema.choices import ExactChoices, chooses_numbers, one_of_v
 from ferrogen.json_schema.constraints import constrained
 from ferrogen.json_schema.evaluation import Evaluation
 from ferrogen.json_schema.fields import field_name, model_config, model_with_extras
-from ferrogen.json_schema.flattening import flatten
-from ferrogen.json_schema.merging import ALSO, ANNOTATIONS
+from ferrogen.json_schema.merging import ALSO, ANNOTATIONS, flatten
 from ferrogen.json_schema.references import Schema, look_up, with_absolute_references
 from ferrogen.json_schema.shapes import (
     ASSERTED,

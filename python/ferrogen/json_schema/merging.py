@@ -8,8 +8,9 @@ from fractions import Fraction
 from typing import Any
 
 from ferrogen.exceptions import UnsupportedKeywordError
+from ferrogen.json_schema.dialects import modern
 from ferrogen.json_schema.evaluation import canonical
-from ferrogen.json_schema.references import Schema
+from ferrogen.json_schema.references import Schema, look_up
 
 ANNOTATIONS = frozenset(
     [
@@ -150,3 +151,27 @@ _BOTH: Mapping[str, Callable[[Any, Any], Any]] = {
     **dict.fromkeys(["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"], max),
     **dict.fromkeys(["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"], min),
 }
+
+
+def flatten(schema: Any, root: Schema, via: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Write out the reference and the allOf of a schema.
+
+    Raises:
+        UnsupportedKeywordError: If a reference leads to nothing but itself (``via`` has those that
+            led here), or if its parts contradict each other.
+    """
+    if isinstance(schema, bool):
+        return {} if schema else {"not": {}}
+    reference = schema.get("$ref")
+    if reference in via:
+        raise UnsupportedKeywordError(
+            f"reference {reference!r} leads back to itself by way of $ref and allOf alone; "
+            "put a property or items in between"
+        )
+    flat: dict[str, Any] = {}
+    if reference is not None:
+        flat = merge(flat, flatten(look_up(reference, root), root, (*via, reference)))
+    for part in schema.get("allOf", ()):
+        flat = merge(flat, flatten(part, root, via))
+    own = {key: schema[key] for key in schema if key not in ("$ref", "allOf")}
+    return merge(flat, modern(own))

@@ -1,7 +1,8 @@
-"""The options of a message, besides its address."""
+"""The options of a message, besides its address, and its priority."""
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TypedDict
 
 from ferrogen.agents.retry_policy import RetryPolicy
@@ -34,3 +35,26 @@ class MessageOptions(TypedDict, total=False):
     max_hops: int | None
     """How many messages its chain has at most, from this one on: a handler that sends one too many
     gets a `HopLimitError`."""
+
+
+class Priority(IntEnum):
+    """The priority of a message among those that are queued.
+
+    Messages of one priority are handled in their order. A message is overtaken by messages of
+    higher priorities at most 16 times in a row, so that those of low priority make progress, too.
+
+    Example:
+        ```python
+        from ferrogen import AgentId, Priority, SingleThreadedAgentRuntime
+
+
+        async def alert(runtime: SingleThreadedAgentRuntime) -> None:
+            await runtime.send_message("fire", AgentId("guard", "1"), priority=Priority.HIGHEST)
+        ```
+    """
+
+    LOWEST = -2
+    LOW = -1
+    NORMAL = 0
+    HIGH = 1
+    HIGHEST = 2

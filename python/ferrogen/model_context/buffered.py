@@ -6,10 +6,9 @@ from pydantic import BaseModel
 from typing_extensions import Self
 
 from ferrogen.components.component import Component
-from ferrogen.model_context.config_fields import config_of
 from ferrogen.model_context.context import ChatCompletionContext
 from ferrogen.model_context.exchanges import from_a_beginning
-from ferrogen.model_context.limits import checked_limit
+from ferrogen.model_context.limits import checked_limit, config_of
 from ferrogen.models.messages import LLMMessage
 
 # ruff: noqa: UP006 - annotations are part of the surface that is compared

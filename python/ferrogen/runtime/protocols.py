@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, overload, runtime_checkable
 
 from ferrogen._core import AgentId, CancellationToken
-from ferrogen.agents.agent_type import AgentType
-from ferrogen.agents.metadata import AgentMetadata
+from ferrogen.agents.agent_type import AgentMetadata, AgentType
 from ferrogen.messaging.message_context import MessageContext
 from ferrogen.messaging.subscription import Subscription
 from ferrogen.messaging.topic import TopicId

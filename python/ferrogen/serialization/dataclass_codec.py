@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from ferrogen.exceptions import SerializationError
-from ferrogen.serialization.codec import Codec
 from ferrogen.serialization.mentioned_types import is_validated, reads_every_type
 from ferrogen.serialization.msgspec_codec import msgspec_codec
 from ferrogen.serialization.native import JsonWriter
-from ferrogen.serialization.serializer import type_name
+from ferrogen.serialization.serializer import Codec, type_name
 from ferrogen.serialization.simplify import simplify
 from ferrogen.serialization.structure import mentions_attrs
 

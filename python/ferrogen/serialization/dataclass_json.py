@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from ferrogen.serialization.codec import Codec
 from ferrogen.serialization.dataclass_codec import codec_for
 from ferrogen.serialization.json_serializer import JsonMessageSerializer
+from ferrogen.serialization.serializer import Codec
 
 DataclassT = TypeVar("DataclassT")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
-from ferrogen.serialization.codec import Codec
-from ferrogen.serialization.serializer import JSON_DATA_CONTENT_TYPE, type_name
+from ferrogen.serialization.serializer import JSON_DATA_CONTENT_TYPE, Codec, type_name
 
 T = TypeVar("T")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
-from typing import Any
+from typing import Any, get_args
 
 from typing_extensions import is_typeddict
 
@@ -72,3 +73,24 @@ def _descends(cls: type[Any], module_name: str, base_name: str) -> bool:
     # Nothing can descend from a class whose module has not been loaded.
     base = getattr(sys.modules.get(module_name), base_name, None)
     return base is not None and issubclass(cls, base)
+
+
+def has_nested_base_model(cls: type[Any]) -> bool:
+    """Return whether a dataclass has fields that hold pydantic models, at any depth of generics.
+
+    Ferrogen itself does not ask this, since it serializes such dataclasses; extensions do.
+
+    Args:
+        cls: The dataclass.
+
+    Returns:
+        True when a field's annotation mentions a model class.
+    """
+    return any(_mentions_model(field.type) for field in dataclasses.fields(cls))
+
+
+def _mentions_model(annotation: Any) -> bool:
+    arguments = get_args(annotation)
+    if arguments:
+        return any(map(_mentions_model, arguments))
+    return isinstance(annotation, type) and is_model(annotation)

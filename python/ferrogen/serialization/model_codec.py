@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ferrogen.exceptions import SerializationError
-from ferrogen.serialization.codec import Codec
 from ferrogen.serialization.model_shape import model_shape
 from ferrogen.serialization.native import ModelCodec
-from ferrogen.serialization.serializer import type_name
+from ferrogen.serialization.serializer import Codec, type_name
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError

@@ -5,8 +5,7 @@ from typing import Any, NoReturn, final
 
 from typing_extensions import Self, disjoint_base
 
-from ferrogen.serialization.codec import Codec
-from ferrogen.serialization.serializer import MessageSerializer
+from ferrogen.serialization.serializer import Codec, MessageSerializer
 
 __all__ = ["DataclassCodec", "EnvelopeCodec", "JsonWriter", "ModelCodec", "SerializerTable"]
 

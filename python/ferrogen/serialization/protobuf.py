@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ferrogen.serialization.codec import Codec
 from ferrogen.serialization.envelope_codec import envelope_codec
-from ferrogen.serialization.serializer import PROTOBUF_DATA_CONTENT_TYPE, type_name
+from ferrogen.serialization.serializer import PROTOBUF_DATA_CONTENT_TYPE, Codec, type_name
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

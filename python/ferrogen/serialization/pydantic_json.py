@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from ferrogen.serialization.codec import Codec
 from ferrogen.serialization.json_serializer import JsonMessageSerializer
 from ferrogen.serialization.model_codec import model_codec
+from ferrogen.serialization.serializer import Codec
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

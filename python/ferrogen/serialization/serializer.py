@@ -1,4 +1,4 @@
-"""The protocol of message serializers, type names, and unknown payloads."""
+"""The protocols of serializers and of their codecs, type names, and unknown payloads."""
 
 from __future__ import annotations
 
@@ -117,3 +117,15 @@ def type_name(message_or_class: Any) -> str:
     if is_protobuf(cls):
         return cast(str, cls.DESCRIPTOR.full_name)  # type: ignore[attr-defined]
     return cls.__name__
+
+
+class Codec(Protocol):
+    """Reads and writes one message class."""
+
+    def encode(self, message: Any) -> bytes:
+        """Write a message, or raise `SerializationError`."""
+        ...
+
+    def decode(self, payload: bytes) -> Any:
+        """Read a message, or raise `SerializationError`."""
+        ...

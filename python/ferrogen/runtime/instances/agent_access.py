@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ferrogen._core import AgentId
-from ferrogen.agents.agent_type import AgentType
-from ferrogen.agents.metadata import AgentMetadata
+from ferrogen.agents.agent_type import AgentMetadata, AgentType
 from ferrogen.runtime.instances.agent_table import not_registered
 from ferrogen.runtime.protocols import Agent, AgentRuntime
 from ferrogen.runtime.state import load_state
