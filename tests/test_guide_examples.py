@@ -13,7 +13,9 @@ PAGES = [
     for page in sorted(DOCS.glob(pattern))
 ]
 # These describe and compare, and have no program.
-WITHOUT_EXAMPLES = {"index.md", "concepts/index.md", "differences.md", "performance.md"}
+WITHOUT_EXAMPLES = {
+    *("index.md", "concepts/index.md", "differences.md", "guides/demo.md", "performance.md"),
+}
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Imported once, for all examples: they take longer than most examples do.
 IMPORTED = (
