@@ -13,6 +13,7 @@ DOCUMENTS = [
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
 # A path from the root, in backticks; a word alone is the name of a file that the text has placed.
 PATH = re.compile(r"`((?:docs|examples|python|rust|startup|tests|tools)/[\w./-]+)`")
+ROW = re.compile(r"^\|(.+)\|$", re.MULTILINE)
 by_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
 
@@ -36,3 +37,26 @@ def test_decisions_are_numbered_without_a_gap_and_say_what_they_must():
         assert text.startswith(f"# {page.name[:4]} "), page.name
         for part in ("## Context", "## Decision", "## Consequences"):
             assert part in text, f"{page.name} has no {part}"
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of the tables of a text."""
+    return [[cell.strip() for cell in row.split("|")] for row in ROW.findall(text)]
+
+
+def section(document: str, heading: str) -> str:
+    text = (ROOT / document).read_text(encoding="utf-8").partition(f"\n{heading}\n")[2]
+    return re.split(r"^#", text, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def test_the_costs_in_the_readme_are_those_of_the_bench():
+    measured = {
+        (floor, upstream, ours, ratio)
+        for _, floor, upstream, ours, _, ratio, *_ in filter(
+            lambda row: len(row) == 8,
+            rows(section("benches/README.md", "### `make bench BENCH=runtime`")),
+        )
+    }
+    costs = [tuple(row[1:]) for row in rows(section("README.md", "## Cost of a message"))[2:]]
+    assert len(costs) > 5
+    assert [row for row in costs if row not in measured] == []
