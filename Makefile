@@ -294,8 +294,10 @@ sdist: $(MADE)/wheel-tools | check-rust ## build the source distribution and pro
 	@printf '%s\n' dist/*.tar.gz
 
 .PHONY: wheels
-wheels: | check-python ## build and prove a wheel for each CPython found here, and the source distribution
+wheels: | check-python ## build and prove a wheel for each CPython found here, for Debian testing's 3.14, and the sdist
 	@"$(PYTHON)" tools/on_every_python.py $(MAKE) --no-print-directory wheel
+	@command -v python3.14 >/dev/null || "$(PYTHON)" tools/python_from_debian.py $(if $(DEBIAN_ROOT),--root "$(DEBIAN_ROOT)") --version 3.14 --fetch 'dist/*-cp314-*.whl' \
+		make --no-print-directory wheel
 	@$(MAKE) --no-print-directory sdist
 
 # Code for other systems is compiled as far as that needs no linker.

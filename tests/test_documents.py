@@ -60,3 +60,32 @@ def test_the_costs_in_the_readme_are_those_of_the_bench():
     costs = [tuple(row[1:]) for row in rows(section("README.md", "## Cost of a message"))[2:]]
     assert len(costs) > 5
     assert [row for row in costs if row not in measured] == []
+
+
+# In backticks, or as a line of a block of commands.
+MAKE = re.compile(r"(?:`|^    (?:[A-Z_]+=\S+ )*)make ([a-z][a-z-]*)", re.MULTILINE)
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+@by_document
+def test_targets_of_make_exist(document: Path):
+    named = MAKE.findall(document.read_text(encoding="utf-8"))
+    targets = set(re.findall(r"^([a-z-]+):(?!=)", MAKEFILE, re.MULTILINE))
+    assert [target for target in named if target not in targets] == []
+
+
+def test_only_the_metadata_of_the_package_names_the_assumed_address():
+    sources = [
+        *(path for path in ROOT.glob("*") if path.is_file()),
+        *(
+            path
+            for folder in (".github", "benches", "docs", "examples", "python", "rust", "tools")
+            for path in (ROOT / folder).rglob("*.*")
+            if path.suffix in {".md", ".py", ".pyi", ".rs", ".toml", ".yml"}
+            and "target" not in path.parts
+        ),
+    ]
+    assert {path.name for path in sources if b"github.com/ferrogen" in path.read_bytes()} == {
+        "CONTRIBUTING.md",
+        "pyproject.toml",
+    }

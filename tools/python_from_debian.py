@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 VERSIONS = ("3.14", "3.15")
@@ -169,10 +170,10 @@ def copy_repository(root: Path) -> None:
         shutil.copy2(name, target)
 
 
-def run(root: Path, command: list[str]) -> dict[str, str]:
+def run(root: Path, command: list[str], versions: Sequence[str]) -> dict[str, str]:
     """Runs the command on each Python of the root; returns how each went."""
-    outcomes = dict.fromkeys(VERSIONS, f"skipped, Debian {SUITE} does not have it")
-    for version in VERSIONS:
+    outcomes = dict.fromkeys(versions, f"skipped, Debian {SUITE} does not have it")
+    for version in versions:
         path = f"usr/bin/python{version}"
         if (root / path).exists():
             print(f"== Python {version} of Debian {SUITE}, in {root}", flush=True)
@@ -182,23 +183,38 @@ def run(root: Path, command: list[str]) -> dict[str, str]:
     return outcomes
 
 
+def fetch(root: Path, pattern: str) -> None:
+    """Copies what the command made in the copy of the repository to the same places here."""
+    copy = root / COPY
+    for made in sorted(copy.glob(pattern)):
+        target = made.relative_to(copy)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(made, target)
+        print(target)
+
+
 def main() -> int:
     """Returns 0 unless the command failed on a Python."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     default = Path(tempfile.gettempdir()) / f"ferrogen-debian-{SUITE}"
     parser.add_argument("--root", type=Path, default=default, help=f"the scratch root ({default})")
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="for example: make test-library")
+    parser.add_argument("--version", choices=VERSIONS, help="only this Python, instead of all")
+    parser.add_argument("--fetch", metavar="PATTERN", help="files to copy back, such as dist/*.whl")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="for example: make test-python")
     arguments = parser.parse_args()
     root = arguments.root.absolute()
+    versions = [arguments.version] if arguments.version else VERSIONS
     try:
         check_machine()
         make_root(root)
         check_cargo(root)
     except UnavailableError as reason:
-        outcomes = dict.fromkeys(VERSIONS, f"skipped: {reason}")
+        outcomes = dict.fromkeys(versions, f"skipped: {reason}")
     else:
         copy_repository(root)
-        outcomes = run(root, arguments.command)
+        outcomes = run(root, arguments.command, versions)
+        if arguments.fetch and "failed" not in outcomes.values():
+            fetch(root, arguments.fetch)
     for version, outcome in outcomes.items():
         print(f"Python {version}: {outcome}")
     return int("failed" in outcomes.values())
