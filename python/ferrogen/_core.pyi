@@ -253,7 +253,7 @@ class PublishEnvelope:
 
 @final
 class Chain:
-    """What messages inherit from the handlers that send them: a deadline, a limit of hops.
+    """Options that messages inherit from the handlers that send them: deadline, limit of hops.
 
     `runtime.chain()` makes one, and `runtime.cancel` cancels all its messages.
 
@@ -338,7 +338,7 @@ class Engine:
     messages are delivered in batches, one batch in each iteration of the event loop.
 
     Args:
-        host: What the engine calls in Python; see `ferrogen.runtime.host.EngineHost`.
+        host: The Python side of the engine; see `ferrogen.runtime.host.EngineHost`.
         routes: The subscriptions.
         loggers: The names of the loggers for messages and for events. Messages are observed while
             one of them is enabled for INFO.

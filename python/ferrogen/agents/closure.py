@@ -113,7 +113,7 @@ class ClosureAgent(BaseAgent, ClosureContext):
     Args:
         description: A short description of the agent.
         closure: Takes the agent, the message and its context.
-        unknown_type_policy: What to do with a message of another type than the closure is
+        unknown_type_policy: The treatment of a message of another type than the closure is
             annotated to take: raise, warn and return None, or call the closure anyway.
 
     Raises:
@@ -186,7 +186,7 @@ class ClosureAgent(BaseAgent, ClosureContext):
             type: The agent type.
             closure: Takes the agent, the message and its context. The annotation of the message
                 says which types it takes; ``Any`` takes every message.
-            unknown_type_policy: What to do with a message of another type: raise, warn and return
+            unknown_type_policy: The treatment of a message of another type: raise, warn and return
                 None, or call the closure anyway.
             skip_direct_message_subscription: Do not subscribe to topic types that start with the
                 agent type and a colon.

@@ -27,7 +27,7 @@ _WANTS_RPC: dict[HandlerKind, bool | None] = {
 
 
 class HandlerPlan(NamedTuple):
-    """What a decorated handler does, in the parts that the extension carries out itself."""
+    """The parts of a decorated handler that the extension carries out itself."""
 
     function: Callable[[Any, Any, MessageContext], Coroutine[Any, Any, Any]]
     """The method as it was written."""

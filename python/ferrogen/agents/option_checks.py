@@ -1,4 +1,4 @@
-"""Validation of options: each error names the option, its value, and what is allowed."""
+"""Validation of options: each error names the option, its value, and the allowed values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["check_count", "check_exceptions", "check_kind", "check_number", "is_
 
 
 def check_count(name: str, value: object) -> None:
-    """Reject what is not a whole number of at least 1.
+    """Reject a value that is not a whole number of at least 1.
 
     Raises:
         ValueError: It is not.
@@ -22,13 +22,13 @@ def check_count(name: str, value: object) -> None:
 
 
 def check_number(name: str, value: object, *, least: float, allowed: str) -> None:
-    """Reject what is not a finite number, or too low.
+    """Reject a value that is not a finite number, or too low.
 
     Args:
         name: The name of the option.
         value: Its value.
         least: The lowest value; 0 with `allowed` "greater than 0" excludes 0 itself.
-        allowed: What is allowed, for the error.
+        allowed: The allowed values, in words, for the error.
 
     Raises:
         ValueError: It is not such a number.
@@ -59,7 +59,7 @@ def check_exceptions(name: str, value: Any) -> tuple[type[Exception], ...]:
 
 
 def check_kind(name: str, value: object, kind: type[Any]) -> None:
-    """Reject what is neither None nor of a class.
+    """Reject a value that is neither None nor of a class.
 
     Raises:
         ValueError: It is not.

@@ -1,4 +1,4 @@
-"""Agent options: concurrency, mailbox, passivation, and what failures lead to."""
+"""Agent options: concurrency, mailbox, passivation, and consequences of failures."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class AgentOptions:
     limit."""
 
     overflow: Overflow = "reject"
-    """What happens when the mailbox is full. The new message is rejected or dropped, or the oldest
+    """The rule for a full mailbox. The new message is rejected or dropped, or the oldest
     queued message of the lowest priority is dropped: these are dead letters, and the sender of a
     request gets a `MailboxFullError`. With `"wait"` the sender waits until there is room, and who
     came first is served first: `publish_message` ends when the message has its place in the
@@ -66,8 +66,8 @@ class AgentOptions:
     """When messages are rejected at once, because handlers keep failing. None means never."""
 
     supervision: Supervision | None = None
-    """What follows the failure of an agent: it is restarted, stopped, or halts the runtime. None
-    means nothing."""
+    """The consequence of a failure of the agent: it is restarted, stopped, or halts the runtime.
+    With None there is none."""
 
     def __post_init__(self) -> None:
         if self.order not in get_args(Order):

@@ -29,7 +29,7 @@ def read_signature(
 
     Args:
         func: The handler or closure.
-        kind: What to call it in errors, as in "message handler".
+        kind: Its name in errors, as in "message handler".
         in_class_body: Whether the class it belongs to is being defined by a caller, so that
             names local to that class or to the functions around it can be seen.
         is_stream: Whether it must be an async generator.

@@ -12,7 +12,7 @@ __all__ = ["Supervision"]
 
 @dataclass(frozen=True, kw_only=True)
 class Supervision:
-    """What happens when an agent of a type fails.
+    """The consequence of a failure of an agent, an option of its type.
 
     An agent fails when its handler raises, in its last attempt, or when it cannot be built. Its
     sender gets the error in any case. Cancellation, `CantHandleException` and messages that a

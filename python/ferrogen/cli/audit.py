@@ -33,7 +33,7 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Check that an audit log is what was written: exit code 1 if it is not."""
+    """Check that an audit log is unchanged: exit code 1 if it is not."""
     from ferrogen.tools.guarding.audit_chain import verify_audit_log
 
     try:

@@ -80,7 +80,7 @@ def chat(
 
 
 class Conversation:
-    """What was said so far.
+    """The conversation so far.
 
     Args:
         client: The client of the model.

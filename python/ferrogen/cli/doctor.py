@@ -1,4 +1,4 @@
-"""``ferrogen doctor``: which layers of the sandbox work here, and what to do about the others."""
+"""``ferrogen doctor``: the layers of the sandbox that work here, and advice about the others."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        arguments: What stands behind ``ferrogen``; by default those of the process.
+        arguments: The arguments after ``ferrogen``; by default those of the process.
 
     Returns:
         The exit status.

@@ -25,7 +25,7 @@ _TAKEN = {"run", "tests", "conftest"}
 
 
 class _RefusedError(Exception):
-    """The project cannot be made; the text says why, and what to do."""
+    """The project cannot be made; the text has the reason and the remedy."""
 
 
 def main(arguments: Sequence[str]) -> int:

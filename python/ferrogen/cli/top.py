@@ -54,7 +54,7 @@ def top(
 
 @dataclass(frozen=True)
 class _Reading:
-    """What a runtime has sent."""
+    """The statistics that a runtime has sent."""
 
     path: Path
     document: dict[str, Any]

@@ -22,7 +22,7 @@ class CodeBlock:
     """The code itself."""
 
     language: str
-    """What it is written in, as the fence of a Markdown block names it."""
+    """The language, as the fence of a Markdown block names it."""
 
 
 @dataclass
@@ -44,4 +44,4 @@ class CodeResult:
     """0 if all went well."""
 
     output: str
-    """What the code wrote."""
+    """The output of the code."""

@@ -66,11 +66,11 @@ class CodeExecutor(ABC, ComponentBase[BaseModel]):
         """Run the blocks one after the other, until one fails.
 
         Args:
-            code_blocks: What to run.
+            code_blocks: The code to run.
             cancellation_token: Ends the run when it is cancelled.
 
         Returns:
-            The exit code of the last block that ran, and what all of them wrote.
+            The exit code of the last block that ran, and the output of all of them.
 
         Raises:
             ValueError: A block cannot be run here, for instance because of its language.

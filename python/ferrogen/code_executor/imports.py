@@ -20,10 +20,10 @@ class Alias:
     __module__ = "ferrogen.code_executor"
 
     name: str
-    """What is imported."""
+    """The imported module or name."""
 
     alias: str
-    """What the code calls it."""
+    """The name in the code."""
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ class ComponentToConfig(Generic[ToConfigT]):
     """
 
     component_type: ClassVar[ComponentType]
-    """What kind of thing it is, such as ``"tool"``."""
+    """The kind of component, such as ``"tool"``."""
     component_version: ClassVar[int] = 1
     """The version of the config; raise it when the schema changes incompatibly."""
     component_provider_override: ClassVar[str | None] = None

@@ -25,12 +25,12 @@ class Fault:
     """Where it is, such as ``config.participants[0].config.name``; empty for the whole."""
 
     kind: FaultKind
-    """What is wrong: the ``shape`` of the whole (it is not a dumped component), the ``provider``
+    """The kind: the ``shape`` of the whole (it is not a dumped component), the ``provider``
     (it does not lead to a component class), its namespace or code (``untrusted``), the ``type`` or
     the ``version`` of the component, its ``config``, or a ``secret``."""
 
     message: str
-    """What is wrong, in words."""
+    """The fault, in words."""
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}" if self.place else self.message

@@ -27,7 +27,7 @@ def read_component(path: str | Path) -> ComponentModel:
         path: The file; YAML needs ``pip install "ferrogen[yaml]"``.
 
     Returns:
-        What to call `ComponentLoader.load_component` with.
+        The argument for `ComponentLoader.load_component`.
 
     Raises:
         OSError: The file cannot be read.
@@ -38,7 +38,7 @@ def read_component(path: str | Path) -> ComponentModel:
 
 
 def read_data(path: str | Path) -> Any:
-    """Read what is in a file of a component, whatever it is.
+    """Read the contents of a component file, valid or not.
 
     Raises:
         OSError: The file cannot be read.
@@ -59,7 +59,7 @@ def write_component(component: ComponentToConfig[Any] | ComponentModel, path: st
     """Write a component to a ``.json``, ``.yaml``, ``.yml`` or ``.toml`` file.
 
     Args:
-        component: The component, or what was dumped of it.
+        component: The component, or its dump.
         path: The file; one that is there is replaced. YAML needs ``pip install "ferrogen[yaml]"``,
             TOML ``pip install "ferrogen[toml]"``.
 

@@ -73,7 +73,7 @@ def component_json_schema(
 
 
 def _dumped_model(component_class: Any) -> type[BaseModel]:
-    """Make the model of what is dumped of a class."""
+    """Make the model of the dumps of a class."""
     if not is_component_class(component_class):
         raise ComponentTypeError(f"{component_class!r} is not a component class")
     own: Any = component_class
@@ -97,7 +97,7 @@ def _dumped_model(component_class: Any) -> type[BaseModel]:
 
 
 class _Generator(GenerateJsonSchema):
-    """Lets a reference stand wherever a secret does."""
+    """Allows a reference in the place of any secret."""
 
     def generate_inner(self, schema: Any) -> JsonSchemaValue:
         described = super().generate_inner(schema)

@@ -20,7 +20,7 @@ ExpectedType = TypeVar("ExpectedType")
 
 
 class ComponentLoader:
-    """What loads components: of its own class, or of any class that is asked for.
+    """Loader of components: of its own class, or of any requested class.
 
     Example:
         ```python

@@ -10,7 +10,7 @@ ComponentType = KnownComponentType | str
 
 
 class ComponentModel(BaseModel):
-    """What it takes to make a component again: which class, and its config.
+    """The dump of a component: its class and its config, by which it can be created again.
 
     Example:
         ```python
@@ -30,7 +30,7 @@ class ComponentModel(BaseModel):
     """The dotted path of the class, or one of the well-known short names."""
 
     component_type: ComponentType | None = None
-    """What kind of thing it is; by default what its class says."""
+    """The kind of component; by default that of its class."""
 
     version: int | None = None
     """The version of this model's own layout."""
@@ -39,7 +39,7 @@ class ComponentModel(BaseModel):
     """The version of ``config``; by default the one that the class has now."""
 
     description: str | None = None
-    """What the component is for, in words."""
+    """A description of the component."""
 
     label: str | None = None
     """A name to show; by default that of the class."""

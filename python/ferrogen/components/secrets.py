@@ -19,7 +19,7 @@ from ferrogen.exceptions import SecretError
 
 KEY = "$env"
 MASK = "**********"
-"""What pydantic writes in the place of a secret."""
+"""The text that pydantic writes in the place of a secret."""
 
 _REMEMBERED = "_secret_references"
 
@@ -27,7 +27,7 @@ _REMEMBERED = "_secret_references"
 class EnvironmentSecret(SecretStr):
     """A secret that is kept in an environment variable, and read there whenever it is used.
 
-    It fits wherever pydantic's ``SecretStr`` does. What is written of it, in configs, pickles and
+    It can be used like pydantic's ``SecretStr``. What is written of it, in configs, pickles and
     representations, is the name of the variable and never its value.
 
     Args:

@@ -39,7 +39,7 @@ class EmbedderMismatchError(EmbedderError):
     """The stored vectors were computed by another embedder, and cannot be compared with new ones.
 
     Args:
-        message: What happened.
+        message: The text of the error.
         stored: The ids of the embedders of the stored vectors.
     """
 

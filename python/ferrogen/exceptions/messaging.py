@@ -24,7 +24,7 @@ class MailboxFullError(UndeliverableException):
     """The recipient's bounded mailbox has no room for another message.
 
     Args:
-        message: What happened.
+        message: The text of the error.
         recipient: The id of the recipient.
     """
 
@@ -45,7 +45,7 @@ class HopLimitError(UndeliverableException, RuntimeError):
     """Too many messages led to this one: agents send to each other in a loop.
 
     Args:
-        message: What happened.
+        message: The text of the error.
         path: The ids of the agents that have sent the messages of the chain, then the recipient.
         max_hops: The limit.
     """
@@ -60,7 +60,7 @@ class DeadlockError(UndeliverableException, RuntimeError):
     """A message would wait forever: its recipient awaits, directly or through others, its sender.
 
     Args:
-        message: What happened.
+        message: The text of the error.
         cycle: The ids of the agents, each of which awaits a response of the next one.
     """
 
@@ -85,7 +85,7 @@ class CircuitOpenError(UndeliverableException):
     """The circuit breaker of the recipient's agent type is open: its handlers keep failing.
 
     Args:
-        message: What happened.
+        message: The text of the error.
         agent_type: The agent type.
         failures: How many failed calls have opened the circuit breaker.
         retry_after: The seconds until messages are let through again; 0 if that depends on calls
@@ -145,7 +145,7 @@ class StateStoreError(FerrogenError, RuntimeError):
     """The state of an agent cannot be loaded from its store, or saved there.
 
     Args:
-        message: What happened. The cause is `__cause__`.
+        message: The text of the error. The cause is `__cause__`.
         agent_id: The agent, if it was the state of one.
     """
 

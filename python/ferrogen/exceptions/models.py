@@ -27,7 +27,7 @@ class ModelStatusError(ModelError):
     """The service of a model responded with an error status.
 
     Args:
-        message: What happened.
+        message: The text of the error.
         status: The HTTP status; 0 if it is not known.
         retry_after: The seconds to wait before the next request, if the service has named them.
     """
@@ -44,7 +44,7 @@ class ModelRateLimitError(ModelStatusError):
     """The service of a model limits the rate of requests.
 
     Args:
-        message: What happened.
+        message: The text of the error.
         status: The HTTP status.
         retry_after: The seconds to wait before the next request, if the service has named them.
     """
@@ -63,8 +63,8 @@ class AllClientsFailedError(ModelError):
     """Every client of a fallback failed.
 
     Args:
-        message: What happened.
-        errors: What each client raised, in the order of the calls.
+        message: The text of the error.
+        errors: The error of each client, in the order of the calls.
     """
 
     def __init__(self, message: str, *, errors: Sequence[Exception] = ()) -> None:

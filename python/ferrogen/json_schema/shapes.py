@@ -1,4 +1,4 @@
-"""What a schema describes, by the keywords that it has."""
+"""The shape that a schema describes, by its keywords."""
 
 from __future__ import annotations
 

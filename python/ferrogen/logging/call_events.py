@@ -28,7 +28,7 @@ class LLMCallEvent(_AnswerEvent):
     """One finished call to a language model, logged by model clients.
 
     Args:
-        messages: What was sent to the model.
+        messages: The messages that were sent to the model.
         response: The model's response.
         prompt_tokens: Number of tokens in the prompt.
         completion_tokens: Number of tokens in the response.
@@ -78,7 +78,7 @@ class LLMStreamStartEvent(Event):
     """A streamed call to a language model begins, logged by model clients.
 
     Args:
-        messages: What was sent to the model.
+        messages: The messages that were sent to the model.
         **kwargs: Further fields to log.
 
     Example:
@@ -152,7 +152,7 @@ class ToolCallEvent(Event):
 
     Args:
         tool_name: The tool that ran.
-        arguments: What it was called with.
+        arguments: Its arguments.
         result: Its result, as text.
 
     Example:

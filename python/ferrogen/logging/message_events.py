@@ -150,7 +150,7 @@ class MessageHandlerExceptionEvent(LazyEvent):
     Args:
         payload: The message as text.
         handling_agent: The agent whose handler raised.
-        exception: What it raised.
+        exception: The exception that it raised.
         **kwargs: Further fields to log.
 
     Example:
@@ -194,7 +194,7 @@ class AgentConstructionExceptionEvent(LazyEvent):
 
     Args:
         agent_id: The id of the agent.
-        exception: What its factory raised.
+        exception: The exception of its factory.
         **kwargs: Further fields to log.
 
     Example:

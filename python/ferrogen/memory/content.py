@@ -26,7 +26,7 @@ _DATA_URL = "data:application/octet-stream;base64,"
 
 
 class MemoryContent(BaseModel):
-    """One thing to remember: text, bytes, a dict or an image, and what kind of content it is.
+    """One thing to remember: text, bytes, a dict or an image, with the kind of content.
 
     In JSON, bytes are written as the text that they are in UTF-8, and read as a string; bytes that
     are not such text are written as a ``data:`` URL, and read as bytes. An image is read as one if
@@ -50,13 +50,13 @@ class MemoryContent(BaseModel):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     content: ContentType
-    """What is remembered."""
+    """The content."""
 
     mime_type: MemoryMimeType | str
-    """What kind of content it is."""
+    """The kind of content."""
 
     metadata: Dict[str, Any] | None = None
-    """What else is known about it: its source, its score, whatever the memory makes use of."""
+    """Further data, such as its source or its score, as the memory uses it."""
 
     @field_serializer("mime_type")
     def serialize_mime_type(self, mime_type: MemoryMimeType | str) -> str:

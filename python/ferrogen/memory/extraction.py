@@ -53,7 +53,7 @@ class Fact(BaseModel):
     attribute: str = Field(min_length=1)
     """Which property."""
     value: str = Field(min_length=1)
-    """What is said about it."""
+    """The statement about it."""
     statement: str = Field(min_length=1)
     """All of it as a sentence."""
     importance: float = Field(default=0.5, ge=0, le=1)
@@ -66,7 +66,7 @@ class _Facts(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Extraction:
-    """What an extraction has changed.
+    """The changes of an extraction.
 
     Args:
         added: The ids of new items.

@@ -12,7 +12,7 @@ from ferrogen.exceptions import MemoryContentError, MemoryQueryError
 from ferrogen.memory.items import MemoryItem, storable_text
 
 Value: TypeAlias = str | int | float | bool | datetime | None
-"""What a field is compared with."""
+"""A value to compare a field with."""
 Operator: TypeAlias = Literal["==", "<", "<=", ">", ">=", "in", "prefix", "contains", "exists"]
 Kind: TypeAlias = Literal["text", "number", "time", "json"]
 

@@ -84,7 +84,7 @@ class NewItem:
     Args:
         content: The content.
         id: Its id; by default a new one.
-        text: What searches look at; by default the text of the content, the texts in a JSON
+        text: The text to search; by default the text of the content, the texts in a JSON
             content, or the description of an image in its metadata.
         scope: Its namespace, in that of the memory.
         source: The author: a user, an agent, a program.

@@ -36,7 +36,7 @@ class ListMemoryConfig(BaseModel):
 class ListMemory(Memory, Component[ListMemoryConfig]):
     """A memory in a list, for a few contents that a model always gets.
 
-    It does not search: `query` finds everything, whatever is asked, and every `update_context`
+    It does not search: every `query` returns all contents, and every `update_context`
     adds a message with everything, also if an earlier one is still there. For more than fits into
     a prompt, use a memory that searches.
 

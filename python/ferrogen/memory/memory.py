@@ -13,11 +13,11 @@ from ferrogen.model_context.context import ChatCompletionContext
 
 
 class Memory(ABC, ComponentBase[BaseModel]):
-    """What an agent keeps beyond a conversation, and how it comes back into one.
+    """Contents that an agent keeps beyond a conversation, and their recall.
 
     Before an agent asks its model, it lets each of its memories add to the context what the
     memory holds to be of use there (`update_context`). A memory may keep its contents in a list,
-    a database or a service, and find them by whatever means.
+    a database or a service, and search them in any way.
 
     Example:
         ```python
@@ -84,7 +84,7 @@ class Memory(ABC, ComponentBase[BaseModel]):
         """Add relevant contents to a context.
 
         Args:
-            model_context: What the model is about to be sent; it is changed.
+            model_context: The context to add the recalled contents to.
 
         Returns:
             The contents that were added to the context.
@@ -100,9 +100,9 @@ class Memory(ABC, ComponentBase[BaseModel]):
         """Find contents.
 
         Args:
-            query: What they should have to do with.
+            query: The subject.
             cancellation_token: Ends the search when it is cancelled.
-            **kwargs: What else the memory understands, such as how many to find.
+            **kwargs: Further options of the memory, such as the number of results.
         """
 
     @abstractmethod
@@ -112,7 +112,7 @@ class Memory(ABC, ComponentBase[BaseModel]):
         """Remember a content.
 
         Args:
-            content: What to remember.
+            content: The content to keep.
             cancellation_token: Gives the attempt up when it is cancelled.
         """
 

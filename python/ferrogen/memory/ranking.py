@@ -62,7 +62,7 @@ def weighted(
     """Multiply parts of the scores by recency and importance.
 
     Args:
-        candidates: What was found.
+        candidates: The items found.
         options: The half-life and the weights.
         facts: The time of creation and the importance of each row.
         now: The present.
@@ -97,7 +97,7 @@ def diversified(
     """Choose candidates by maximal marginal relevance.
 
     Args:
-        candidates: What was found, the best first.
+        candidates: The items found, the best first.
         trade_off: From 0 (diversity only) to 1 (relevance only).
         limit: How many to choose.
         similarity: The cosine of the vectors of two rows.

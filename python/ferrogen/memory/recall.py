@@ -84,7 +84,7 @@ def as_message(
     """Return a message with contents that a conversation does not have yet, and those contents.
 
     Args:
-        contents: What was recalled.
+        contents: The recalled contents.
         messages: The conversation, whose system messages may have some of it already.
         template: The text of the message.
     """

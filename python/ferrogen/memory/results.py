@@ -10,7 +10,7 @@ from ferrogen.memory.content import MemoryContent
 
 
 class MemoryQueryResult(BaseModel):
-    """What a memory found.
+    """The results of a query.
 
     Example:
         ```python
@@ -30,7 +30,7 @@ class MemoryQueryResult(BaseModel):
 
 
 class UpdateContextResult(BaseModel):
-    """What a memory brought into a model's context.
+    """The contents that a memory added to a model's context.
 
     Example:
         ```python

@@ -25,7 +25,7 @@ class Quota:
         max_bytes: The most bytes of content, metadata and vectors, of all versions.
         policy: ``"reject"`` raises a `MemoryQuotaError`; the others evict items: the oldest, or
             the least important, and of those the oldest.
-        per: What the limits apply to: each user, agent or conversation, or the whole memory.
+        per: The scope of the limits: each user, agent or conversation, or the whole memory.
 
     Raises:
         MemoryContentError: An argument is invalid.

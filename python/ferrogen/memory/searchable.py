@@ -131,7 +131,7 @@ class SearchableMemory(Memory):
     async def update_context(self, model_context: ChatCompletionContext) -> UpdateContextResult:
         """Add a system message with what the newest messages recall.
 
-        What a system message of the context says already is not repeated.
+        A content that a system message of the context has already is not repeated.
         """
         messages = await model_context.get_messages()
         text = query_of(messages, self._recall_messages)

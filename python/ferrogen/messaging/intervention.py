@@ -48,7 +48,7 @@ class Redirect:
 
     Args:
         to: The agent or the topic.
-        message: What is sent there; None for what was intercepted.
+        message: The message to send there; None for the intercepted one.
 
     Raises:
         TypeError: `to` is neither an `AgentId` nor a `TopicId`.
@@ -85,7 +85,7 @@ class Delay:
 
     Args:
         seconds: How much later; at least 0.
-        message: What is delivered; None for what was intercepted.
+        message: The message to deliver; None for the intercepted one.
 
     Raises:
         ValueError: `seconds` is not a finite number of at least 0.

@@ -11,7 +11,7 @@ from ferrogen._core import AgentId
 __all__ = ["END", "StreamChannel", "announce", "take", "withdraw"]
 
 END: Final = object()
-"""What a reader gets after the last part."""
+"""The mark after the last part."""
 
 
 class StreamChannel:

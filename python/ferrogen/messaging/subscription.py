@@ -48,7 +48,7 @@ class Subscription(Protocol):  # noqa: PLW1641 - equal by id or by content: no h
         """Whether two subscriptions have the same id.
 
         Args:
-            other: What to compare with.
+            other: The object to compare with.
 
         Returns:
             True if the other is a subscription with the same id.

@@ -51,7 +51,7 @@ class BufferedChatCompletionContext(
 
         Args:
             buffer_size: The most that are sent; all are remembered.
-            initial_messages: What is there from the beginning.
+            initial_messages: The messages at the beginning.
 
         Raises:
             ContextLimitError: The size is not above zero.

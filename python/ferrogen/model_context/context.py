@@ -13,7 +13,7 @@ from ferrogen.models.messages import LLMMessage
 
 
 class ChatCompletionContext(ABC, ComponentBase[BaseModel]):
-    """What an agent remembers of a conversation with a model.
+    """The messages that an agent keeps of a conversation with a model.
 
     A context of one's own says in `get_messages` what the model is sent.
 
@@ -49,7 +49,7 @@ class ChatCompletionContext(ABC, ComponentBase[BaseModel]):
         """Start with messages.
 
         Args:
-            initial_messages: What is there from the beginning; it is part of the config.
+            initial_messages: The messages at the beginning; they are part of the config.
         """
         self._messages: List[LLMMessage] = list(initial_messages or ())
         self._initial_messages = initial_messages
@@ -82,7 +82,7 @@ class ChatCompletionContext(ABC, ComponentBase[BaseModel]):
 
 
 class ChatCompletionContextState(BaseModel):
-    """What a context saves: its messages.
+    """The saved state of a context: its messages.
 
     Example:
         ```python

@@ -57,7 +57,7 @@ class HeadAndTailChatCompletionContext(
         Args:
             head_size: The most that are sent from the start.
             tail_size: The most that are sent from the end.
-            initial_messages: What is there from the beginning.
+            initial_messages: The messages at the beginning.
 
         Raises:
             ContextLimitError: A size is not above zero.

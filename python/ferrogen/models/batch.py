@@ -21,7 +21,7 @@ from ferrogen.tools.schema import ToolSchema
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one request of a batch: a result, or the error that the client raised.
+    """The outcome of one request of a batch: a result, or the error that the client raised.
 
     Example:
         ```python
@@ -42,7 +42,7 @@ class Outcome:
     """The response, unless it failed."""
 
     error: Exception | None = None
-    """What the client raised, if it failed."""
+    """The error of the client, if it failed."""
 
     def unwrap(self) -> CreateResult:
         """Return the result, or raise the error."""

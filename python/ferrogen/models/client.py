@@ -115,12 +115,12 @@ class ChatCompletionClient(ComponentBase[BaseModel], ABC):
 
         Args:
             messages: The conversation so far, the oldest message first.
-            tools: What the model may ask to have run.
+            tools: The tools that the model may call.
             tool_choice: A tool that it has to call, or whether it may call any (``"auto"``), has
                 to call one (``"required"``) or must not (``"none"``).
-            json_output: A model class that the response has to fit; ``True`` for JSON of whatever
+            json_output: A model class that the response has to fit; ``True`` for JSON of any
                 shape, which the messages should then ask for.
-            extra_create_args: What is passed on to the service behind the client as it is.
+            extra_create_args: Arguments that are passed on to the service unchanged.
             cancellation_token: Ends the request when it is cancelled.
         """
 
@@ -178,12 +178,12 @@ class ChatCompletionClient(ComponentBase[BaseModel], ABC):
     @property
     @abstractmethod
     def capabilities(self) -> ModelCapabilities:
-        """What the model can do, as it was said before there was `model_info`."""
+        """The abilities of the model, in the form before `model_info`."""
 
     @property
     @abstractmethod
     def model_info(self) -> ModelInfo:
-        """What the model can do.
+        """The abilities of the model.
 
         A client that leaves it to this class gets its `capabilities`, of an unknown family, and
         a warning.

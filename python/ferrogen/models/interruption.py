@@ -16,13 +16,13 @@ _Value = TypeVar("_Value")
 
 
 class Interruption:
-    """Ends what is awaited through it when a token is cancelled.
+    """Ends an await when a token is cancelled.
 
     Unlike a task for each thing that is waited for, it costs next to nothing for each chunk of a
     stream. A token that is cancelled between two waits ends the next.
 
     Args:
-        token: What may be cancelled; without one nothing is ever interrupted.
+        token: The token; without one nothing is ever interrupted.
 
     Example:
         ```python
@@ -86,7 +86,7 @@ class Interruption:
             work: A coroutine or anything else that can be awaited.
 
         Returns:
-            What it returns.
+            Its return value.
 
         Raises:
             asyncio.CancelledError: The token was cancelled.

@@ -30,7 +30,7 @@ class SystemMessage(BaseModel):
 
 
 class UserMessage(BaseModel):
-    """What people and other agents say to the model, in words and pictures.
+    """A message of a person or another agent to the model: text and images.
 
     Example:
         ```python
@@ -53,7 +53,7 @@ class UserMessage(BaseModel):
 
 
 class AssistantMessage(BaseModel):
-    """What the model said: words, or calls of functions.
+    """A message of the model: text, or calls of functions.
 
     Example:
         ```python
@@ -80,7 +80,7 @@ class AssistantMessage(BaseModel):
 
 
 class FunctionExecutionResult(BaseModel):
-    """What came of one function call.
+    """The result of one function call.
 
     Example:
         ```python
@@ -94,7 +94,7 @@ class FunctionExecutionResult(BaseModel):
     __module__ = "ferrogen.models"
 
     content: str
-    """What the function gave back, as text."""
+    """The return value, as text."""
 
     name: str
     """The function."""
@@ -107,7 +107,7 @@ class FunctionExecutionResult(BaseModel):
 
 
 class FunctionExecutionResultMessage(BaseModel):
-    """What came of the function calls in the assistant's message before.
+    """The results of the function calls in the assistant's message before.
 
     Example:
         ```python

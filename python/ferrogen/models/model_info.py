@@ -20,7 +20,7 @@ _REQUIRED = ("vision", "function_calling", "json_output", "family")
 
 @deprecated("ModelCapabilities is deprecated: use ModelInfo.")
 class ModelCapabilities(TypedDict, total=False):
-    """What clients said of their models before there was `ModelInfo`."""
+    """The abilities of a model, in the form before `ModelInfo`."""
 
     vision: Required[bool]
     """Whether it sees pictures."""
@@ -33,7 +33,7 @@ class ModelCapabilities(TypedDict, total=False):
 
 
 class ModelInfo(TypedDict, total=False):
-    """What a model can do, as a client says it in its ``model_info``.
+    """The abilities of a model: the ``model_info`` of a client.
 
     Example:
         ```python
@@ -57,7 +57,7 @@ class ModelInfo(TypedDict, total=False):
     """Whether it calls functions."""
 
     json_output: Required[bool]
-    """Whether it can be held to JSON, of whatever shape."""
+    """Whether it can be made to respond with JSON, of any shape."""
 
     family: Required[Union[ModelFamily.ANY, str]]
     """A name of `ModelFamily`, or any text for another family."""
@@ -75,7 +75,7 @@ def validate_model_info(model_info: ModelInfo) -> None:
     A missing ``structured_output`` is a `UserWarning` only.
 
     Args:
-        model_info: What a client says of its model.
+        model_info: The abilities of the model of a client.
 
     Raises:
         ModelInfoError: A field is missing.

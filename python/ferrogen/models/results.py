@@ -29,7 +29,7 @@ class RequestUsage:
     __module__ = "ferrogen.models"
 
     prompt_tokens: int
-    """Tokens of what was asked."""
+    """Tokens of the request."""
 
     completion_tokens: int
     """Tokens of the response."""
@@ -59,7 +59,7 @@ class TopLogprob:
 
 
 class ChatCompletionTokenLogprob(BaseModel):
-    """A token of a response, how likely it was, and what else might have stood there.
+    """A token of a response, its log probability, and the alternatives.
 
     Example:
         ```python
@@ -110,7 +110,7 @@ class CreateResult(BaseModel):
     """Text, or the functions that the model wants to be called."""
 
     usage: RequestUsage
-    """What the request took."""
+    """The usage of the request."""
 
     cached: bool
     """Whether the response came from a cache."""

@@ -61,8 +61,8 @@ def count_tokens(
     No tokenizer is asked, because those of most models have to be downloaded.
 
     Args:
-        messages: What is asked.
-        tools: What the model may call.
+        messages: The messages of the request.
+        tools: The tools that the model may call.
         model: Who is asked; pictures take more room in some models than in others.
 
     Returns:

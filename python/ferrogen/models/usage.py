@@ -14,7 +14,7 @@ from ferrogen.models.results import RequestUsage
 
 @dataclass
 class DetailedUsage(RequestUsage):
-    """What a request used, as far as the service reported it; usages can be added.
+    """The usage of a request, as far as the service reported it; usages can be added.
 
     Example:
         ```python
@@ -76,7 +76,7 @@ def detailed(usage: RequestUsage) -> DetailedUsage:
 
 @contextmanager
 def conversation(name: str) -> Iterator[None]:
-    """Record what is asked inside a ``with`` block under this conversation.
+    """Record the requests inside a ``with`` block under this conversation.
 
     Args:
         name: The conversation. Inside a message handler it is the agent's key by default.
@@ -99,7 +99,7 @@ def conversation(name: str) -> Iterator[None]:
 
 
 class UsageLedger:
-    """What was used in all, by each agent, and in each conversation.
+    """The usage in total, by agent, and by conversation.
 
     Each model client has one; give several clients the same one to have their sums together. The
     agent is the one whose message handler asks. The conversation is its key, or what
@@ -140,12 +140,12 @@ class UsageLedger:
 
     @property
     def agents(self) -> dict[str, DetailedUsage]:
-        """What each agent used, by its id as text; the one that asked last stands last."""
+        """The usage by agent id as text; the agent with the newest request is the last."""
         return dict(self._agents)
 
     @property
     def conversations(self) -> dict[str, DetailedUsage]:
-        """What each conversation used; the one that was asked in last stands last."""
+        """The usage by conversation; the one with the newest request is the last."""
         return dict(self._conversations)
 
     def of_agent(self, agent: AgentId | str) -> DetailedUsage:
@@ -166,7 +166,7 @@ class UsageLedger:
         """Add what a request took.
 
         Args:
-            usage: What it took.
+            usage: The usage.
             cached: Whether it is a cache hit, which counts for the total only.
             agent: The agent that sent the request; by default the one whose handler runs.
         """

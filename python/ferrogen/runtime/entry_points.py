@@ -1,4 +1,4 @@
-"""Entry points: what is called with the messages of an agent."""
+"""Entry points: the callables that handle the messages of an agent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Invoke: TypeAlias = Callable[[Any, Any, MessageContext], Awaitable[Any]]
 
 
 def entry_point_of(agent: Agent) -> EntryPoint:
-    """What is called with the messages of an agent."""
+    """The callables that handle the messages of an agent."""
     cls: type[Any] = type(agent)
     if getattr(cls, "on_message", None) is not BaseAgent.on_message:
         return None

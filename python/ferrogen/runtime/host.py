@@ -1,4 +1,4 @@
-"""The host of the engine: what the engine calls in Python."""
+"""The host of the engine: its Python side."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _KINDS = {
 
 
 class EngineHost:
-    """What the engine calls in Python.
+    """The Python side of the engine.
 
     Args:
         agents: The factories and options by agent type.
@@ -113,7 +113,7 @@ class EngineHost:
         return self._agents.is_registered(agent_id.type)
 
     def entry_point(self, agent: Agent) -> EntryPoint | Invoke:
-        """What is called with the messages of an agent. It is asked once for each agent."""
+        """Return the entry point of an agent. Called once for each agent."""
         found = entry_point_of(agent)
         # An agent may have an `id` of its own; the one it is bound to is another attribute.
         agent_id = getattr(agent, "_id", None) or getattr(agent, "id", None)

@@ -23,8 +23,8 @@ class SubscriptionHandle:
     Made by `SingleThreadedAgentRuntime.subscription`. As an async context manager, it adds the
     subscription and removes it at the end of the block, in whatever way the block ends, and also
     if the runtime was stopped or closed meanwhile. A message is routed when the runtime takes it
-    from its queue, not when it is published: what is still queued at the end of the block is not
-    delivered through the subscription.
+    from its queue, not when it is published: messages that are still queued at
+    the end of the block are not delivered through the subscription.
 
     Example:
         ```python

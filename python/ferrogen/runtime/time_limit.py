@@ -13,7 +13,7 @@ class TimeLimit:
 
     Args:
         seconds: The limit.
-        error: What is raised when the block has exceeded it.
+        error: The error to raise when the block has exceeded it.
     """
 
     def __init__(self, seconds: float, error: Exception) -> None:

@@ -16,7 +16,7 @@ def read_custom(cls: type[Any], value: Any) -> Any:
 
     Args:
         cls: The type.
-        value: What stands in the message.
+        value: The value in the message.
 
     Returns:
         The value.
@@ -68,7 +68,7 @@ def is_known_custom(cls: Any) -> bool:
     """Return whether the hooks above serve a type.
 
     Args:
-        cls: What an annotation mentions, be it a class or not.
+        cls: A part of an annotation, a class or not.
 
     Returns:
         True when they do.

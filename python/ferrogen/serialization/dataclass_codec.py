@@ -23,7 +23,7 @@ def codec_for(cls: type[Any]) -> Codec:
         cls: The dataclass.
 
     Returns:
-        The fastest codec that gives back what was written.
+        The fastest codec whose output it can read back unchanged.
     """
     if is_validated(cls):
         return _pydantic_codec(cls, check=False)

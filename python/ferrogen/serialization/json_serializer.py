@@ -1,4 +1,4 @@
-"""What the serializers of all kinds of classes for JSON have in common."""
+"""The common part of the JSON serializers of all kinds of classes."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def serializers_of_handled_type(cls: type[Any]) -> list[MessageSerializer[Any]]:
     """Make the serializers of a class whose messages a handler is to be chosen for.
 
     Args:
-        cls: What the handler's message is annotated with.
+        cls: The annotation of the handler's message.
 
     Returns:
         As `try_get_known_serializers_for_type`.

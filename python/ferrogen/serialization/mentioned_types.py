@@ -52,7 +52,7 @@ def mentioned(cls: type[Any]) -> Iterator[inspect.Type]:
         cls: A class that msgspec knows.
 
     Yields:
-        What msgspec says of the type.
+        The type in msgspec's terms.
 
     Raises:
         TypeError: When msgspec refuses the class.

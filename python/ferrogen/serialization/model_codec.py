@@ -83,7 +83,7 @@ def describe(error: ValidationError) -> str:
     """Put what pydantic found wrong, and where, into one line.
 
     Args:
-        error: What pydantic raised.
+        error: The error of pydantic.
 
     Returns:
         Each complaint with its path from the message's root, as ``$.cargo.0.weight``.

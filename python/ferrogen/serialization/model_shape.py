@@ -26,7 +26,7 @@ _PLAIN = {
 }
 
 _SEE_THROUGH = {"default", "function-before", "function-after", "function-wrap"}
-"""They change what is read, and nothing of what is written."""
+"""Settings that change how messages are read, and not how they are written."""
 
 _SILENT_SETTINGS = {
     "title",
@@ -52,7 +52,7 @@ _SILENT_SETTINGS = {
     "regex_engine",
     "cache_strings",
 }
-"""Settings that do not change what is written."""
+"""Settings that do not change the output."""
 
 _SILENT_OF_FIELD = {"type", "schema", "metadata", "validation_alias", "frozen"}
 _SILENT_OF_FIELDS = {"type", "fields", "model_name", "computed_fields", "strict", "metadata", "ref"}

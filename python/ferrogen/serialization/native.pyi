@@ -29,7 +29,7 @@ class JsonWriter:
         Raises:
             SerializationError: If it has no JSON form, or is nested more than 1,000 deep or deeper
                 than the stack of the thread allows.
-            Exception: What an attribute of the message raised, if it is not a `TypeError`,
+            Exception: Raised by an attribute of the message, if it is not a `TypeError`,
                 `ValueError`, `OverflowError` or `RecursionError`.
         """
 
@@ -97,7 +97,7 @@ class EnvelopeCodec:
 
     Args:
         message_class: The message class.
-        type_url: What stands in the envelopes of its messages.
+        type_url: The type URL in the envelopes of its messages.
         read: Makes a message of its own bytes.
         write_any: Writes a message that is not exactly of the class, or says why it cannot.
         read_any: Reads an envelope that is not exactly as written here, or says why it cannot.

@@ -1,4 +1,4 @@
-"""What the types that a class mentions mean for its bytes."""
+"""How the types in the annotations of a class affect its bytes."""
 
 from __future__ import annotations
 

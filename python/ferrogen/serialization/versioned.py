@@ -25,7 +25,7 @@ class VersionedMessageSerializer(Generic[T]):
 
     Args:
         inner: The serializer of the class, for JSON or MessagePack.
-        history: What the class declares.
+        history: The versions that the class declares.
     """
 
     def __init__(self, inner: MessageSerializer[T], history: History) -> None:
@@ -108,7 +108,7 @@ class VersionedMessageSerializer(Generic[T]):
         return values
 
     def _as_in_json(self, values: dict[Any, Any]) -> dict[str, Any]:
-        """Give upgrades the values that JSON has, whatever the message came as."""
+        """Pass JSON values to upgrades, from any format of the message."""
         try:
             plain: dict[str, Any] = msgspec.to_builtins(values, str_keys=True)
         except TypeError as error:

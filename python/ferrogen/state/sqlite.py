@@ -39,7 +39,7 @@ class SqliteStateStore:
 
     States are written as JSON: what JSON cannot hold is an error, and tuples and numbers as keys
     come back as lists and strings. A thread of the store's own has the one connection, and writes
-    what was saved at the same time in one transaction. The file is in WAL mode, so that other
+    the states that are saved together in one transaction. The file is in WAL mode, so that other
     processes can read it meanwhile. After `close` it opens the file again when it is next used.
 
     Args:
@@ -134,7 +134,7 @@ class SqliteStateStore:
             last = page[-1][:2]
 
     async def close(self) -> None:
-        """Write what was saved, and close the file."""
+        """Write all pending states, and close the file."""
         await self._worker.close()
 
     async def __aenter__(self) -> Self:

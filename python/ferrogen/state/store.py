@@ -69,7 +69,7 @@ class StateStore(Protocol):
 
         Args:
             agent_id: The agent.
-            state: What its `save_state` has returned.
+            state: The return value of its `save_state`.
         """
         ...
 

@@ -26,7 +26,7 @@ _SECONDS_FOR_LOCKS = 30.0
 class SqliteWorker:
     """Calls functions with a connection, in a thread, in the order in which they are given.
 
-    What is waiting together becomes one transaction.
+    Jobs that wait at the same time become one transaction.
 
     Args:
         path: The file; made if there is none.
@@ -107,7 +107,7 @@ class _Batch:
 
 
 class _File:
-    """The connection, and what is to be done with it. Its methods are called in the one thread."""
+    """The connection, and the operations on it. Its methods are called in the one thread."""
 
     def __init__(self, path: str, table: str) -> None:
         self._path = path

@@ -30,7 +30,7 @@ def trace_tool_span(
         tool_name: The tool that runs.
         tracer: Where the span goes, OpenTelemetry's global tracer if not given.
         parent: The span this one belongs under, the current one if not given.
-        tool_description: What the tool does.
+        tool_description: The description of the tool.
         tool_call_id: The id that the model gave to the call.
 
     Yields:
@@ -76,7 +76,7 @@ def trace_create_agent_span(
         tracer: Where the span goes, OpenTelemetry's global tracer if not given.
         parent: The span this one belongs under, the current one if not given.
         agent_id: The agent's id. Inside an agent factory it is found if not given.
-        agent_description: What the agent is for.
+        agent_description: The description of the agent.
 
     Yields:
         The span. An exception that leaves the block is recorded in it and raised on.
@@ -121,7 +121,7 @@ def trace_invoke_agent_span(
         tracer: Where the span goes, OpenTelemetry's global tracer if not given.
         parent: The span this one belongs under, the current one if not given.
         agent_id: The agent's id.
-        agent_description: What the agent is for.
+        agent_description: The description of the agent.
 
     Yields:
         The span. An exception that leaves the block is recorded in it and raised on.
@@ -156,7 +156,7 @@ def _genai_span(
     parent: Span | None,
     details: dict[str, str | None],
 ) -> Generator[Span, Any, None]:
-    if tracer is None and parent is None and _nobody_looks():
+    if tracer is None and parent is None and _is_unobserved():
         yield trace.get_current_span()
         return
     latest = convention.wants_latest()
@@ -178,7 +178,7 @@ def _genai_span(
             raise
 
 
-def _nobody_looks() -> bool:
+def _is_unobserved() -> bool:
     """Return whether a span in the current context would be a stand-in for that around it (B2)."""
     provider = trace.get_tracer_provider()
     without_sdk = isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)

@@ -60,7 +60,7 @@ def kind_of(operation: GenAiOperationNameValues, *, latest: bool) -> SpanKind:
     """Return which kind of span an operation is.
 
     Args:
-        operation: What is done.
+        operation: The operation.
         latest: Whether to use the latest conventions, which distinguish agents in this process
             from those behind a service.
 
@@ -77,7 +77,7 @@ def common_attributes(operation: GenAiOperationNameValues, *, latest: bool) -> d
     """Build the attributes that every span of an operation has.
 
     Args:
-        operation: What is done.
+        operation: The operation.
         latest: Whether the latest conventions are wanted.
 
     Returns:

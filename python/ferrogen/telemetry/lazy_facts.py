@@ -35,7 +35,7 @@ class LazyFacts:
         return facts
 
     def show(self, name: str, given: dict[str, Any]) -> Any:
-        """Make one fact from what was given."""
+        """Make one fact from the arguments."""
         value = resolve(name, given)
         return str(value) if name in self._shown and value is not None else value
 
@@ -106,7 +106,7 @@ def resolve(name: str, given: dict[str, Any]) -> Any:
 
     Args:
         name: The name of the fact.
-        given: What was given to an event.
+        given: The arguments of an event.
 
     Returns:
         The value.

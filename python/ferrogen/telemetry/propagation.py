@@ -93,7 +93,7 @@ def link_to(span: Span) -> Link:
         span: The span that the message comes from.
 
     Returns:
-        What `get_telemetry_links` makes of metadata that was written in the span.
+        The links that `get_telemetry_links` makes of metadata written in the span.
     """
     trace_id, span_id, _, flags, state, _ = span.get_span_context()
     return Link(SpanContext(trace_id, span_id, True, flags, state))

@@ -42,7 +42,7 @@ class TraceHelper(Generic[Operation, Destination, ExtraAttributes]):
         instrumentation_builder_config: How spans are named.
 
     When the environment variable ``AUTOGEN_DISABLE_RUNTIME_TRACING`` is ``true`` at construction,
-    nothing is recorded whatever the provider.
+    nothing is recorded by any provider.
     """
 
     def __init__(
@@ -99,9 +99,9 @@ class TraceHelper(Generic[Operation, Destination, ExtraAttributes]):
         """Open a span that is neither made the current one nor ended by a block.
 
         Args:
-            operation: What is done.
+            operation: The operation.
             destination: With whom or what.
-            facts: What more the span is to say. The configuration's attributes are put in.
+            facts: Further attributes of the span. The configuration's attributes are put in.
             link: Where the message comes from.
             context: Where the parent of the span is found, if not in the current context.
 
@@ -124,9 +124,9 @@ class TraceHelper(Generic[Operation, Destination, ExtraAttributes]):
         """Open a span for a block, at less cost than `trace_block` and with fewer choices.
 
         Args:
-            operation: What is done.
+            operation: The operation.
             destination: With whom or what.
-            facts: What more the span is to say. The configuration's attributes are put in.
+            facts: Further attributes of the span. The configuration's attributes are put in.
             link: Where the message comes from.
 
         Returns:
@@ -152,11 +152,11 @@ class TraceHelper(Generic[Operation, Destination, ExtraAttributes]):
         """Open a span around a block and make it the current one.
 
         Args:
-            operation: What is done.
+            operation: The operation.
             destination: With whom or what.
             parent: The trace the message came with. The span is linked to it; its parent is
                 whichever span is current.
-            extraAttributes: What more is known, given to the tracing configuration.
+            extraAttributes: Further attributes, given to the tracing configuration.
             kind: The kind of span, when it is not the operation's usual one.
             attributes: Further attributes, written as they are.
             start_time: When the span began, in nanoseconds, if not now.
@@ -217,7 +217,7 @@ def fail_span(span: Span, error: BaseException) -> None:
 
     Args:
         span: The span.
-        error: What went wrong. Only an `Exception` is written into the span.
+        error: The error. Only an `Exception` is written into the span.
     """
     if isinstance(error, Exception) and span.is_recording():
         span.record_exception(error)

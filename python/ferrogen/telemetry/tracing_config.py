@@ -26,11 +26,11 @@ MessagingDestination: TypeAlias = AgentId | TopicId | str | None
 MessagingOperation: TypeAlias = Literal[
     "create", "send", "publish", "receive", "intercept", "process", "ack"
 ]
-"""What is done with a message."""
+"""The operation on a message."""
 
 
 class ExtraMessageRuntimeAttributes(TypedDict):
-    """What more a span may say about its message."""
+    """Further attributes of the span of a message."""
 
     message_size: NotRequired[int]
     message_type: NotRequired[str]
@@ -42,7 +42,7 @@ class TracingConfig(ABC, Generic[Operation, Destination, ExtraAttributes]):
     @property
     @abstractmethod
     def name(self) -> str:
-        """The name of what is instrumented; the tracer's name is made from it."""
+        """The name of the instrumented part; the tracer's name is made from it."""
 
     @abstractmethod
     def build_attributes(
@@ -54,9 +54,9 @@ class TracingConfig(ABC, Generic[Operation, Destination, ExtraAttributes]):
         """Build the attributes of a span.
 
         Args:
-            operation: What is done.
+            operation: The operation.
             destination: With whom or what.
-            extraAttributes: What more is known.
+            extraAttributes: Further attributes.
 
         Returns:
             The attributes, by name.
@@ -67,7 +67,7 @@ class TracingConfig(ABC, Generic[Operation, Destination, ExtraAttributes]):
         """Name a span.
 
         Args:
-            operation: What is done.
+            operation: The operation.
             destination: With whom or what.
 
         Returns:
@@ -79,7 +79,7 @@ class TracingConfig(ABC, Generic[Operation, Destination, ExtraAttributes]):
         """Return which kind of span the operation is.
 
         Args:
-            operation: What is done.
+            operation: The operation.
 
         Returns:
             The kind.
@@ -112,7 +112,7 @@ class MessageRuntimeTracingConfig(
         """Build the attributes of a message span.
 
         Args:
-            operation: What is done with the message.
+            operation: The operation on the message.
             destination: Where the message goes.
             extraAttributes: The message's size and type, where known.
 
@@ -138,7 +138,7 @@ class MessageRuntimeTracingConfig(
         """Name a message span.
 
         Args:
-            operation: What is done with the message.
+            operation: The operation on the message.
             destination: Where the message goes.
 
         Returns:
@@ -151,7 +151,7 @@ class MessageRuntimeTracingConfig(
         """Return which kind of span the operation is.
 
         Args:
-            operation: What is done with the message.
+            operation: The operation on the message.
 
         Returns:
             Producer on the sender's side, consumer on the recipient's, client for anything else.

@@ -60,7 +60,7 @@ class ScriptedModel(AnsweringClient, Component[ScriptedModelConfig]):
 
     Args:
         lines: The responses, one for each request; or a function that returns every response.
-        model_info: What it says of its model; by default that it can do everything.
+        model_info: The abilities of its model; by default all of them.
         context_length: The tokens that a request may have.
 
     Example:

@@ -93,7 +93,7 @@ class VirtualClock:
             main: The coroutine.
 
         Returns:
-            What it returns.
+            Its return value.
 
         Raises:
             RuntimeError: An event loop is running in this thread.
@@ -129,7 +129,7 @@ def run(main: Coroutine[Any, Any, T], *, start: datetime = START) -> T:
         start: The date and time at the beginning.
 
     Returns:
-        What it returns.
+        Its return value.
 
     Raises:
         RuntimeError: An event loop is running in this thread.

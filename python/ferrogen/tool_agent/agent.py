@@ -27,7 +27,7 @@ class ToolAgent(RoutedAgent):
     """Runs tools: its response to a `FunctionCall` is a `FunctionExecutionResult`.
 
     Args:
-        description: What the agent is for.
+        description: The description of the agent.
         tools: The tools that it runs.
 
     Example:

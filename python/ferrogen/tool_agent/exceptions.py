@@ -80,7 +80,7 @@ class MaxTurnsExceededError(FerrogenError, RuntimeError):
     """The model still called tools in the last turn that a caller loop permits.
 
     Args:
-        message: What happened.
+        message: The text of the error.
         messages: The messages that the loop added. The last one has the calls of the last turn,
             which were not made.
     """

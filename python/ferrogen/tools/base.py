@@ -175,7 +175,7 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
             call_id: The id that the model gave to the call, for the span.
 
         Returns:
-            What `run` returned.
+            The return value of `run`.
 
         Raises:
             ToolArgumentsError: The arguments do not fit (it is a ``pydantic.ValidationError``).

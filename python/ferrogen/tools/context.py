@@ -201,7 +201,7 @@ class ToolContext:
         Args:
             done: How much is done.
             total: How much there is to do, if that is known.
-            message: What is being done.
+            message: The current activity.
         """
         if not self._listeners:
             return

@@ -36,7 +36,7 @@ def read_docstring(docstring: str) -> tuple[str, dict[str, str]]:
 
 
 def _sections(lines: list[str]) -> Iterator[tuple[str | None, list[str]]]:
-    """Split a docstring at its headings; what is before the first has none."""
+    """Split a docstring at its headings; the text before the first has none."""
     heading: str | None = None
     content: list[str] = []
     for number, line in enumerate(lines):

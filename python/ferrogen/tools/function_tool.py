@@ -106,7 +106,7 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
             return f"{city} will be sunny for {days} days."
 
 
-        tool = FunctionTool(weather, "Tells the weather.")
+        tool = FunctionTool(weather, "Look up the weather.")
         parameters = tool.schema["parameters"]
         assert parameters["properties"]["city"]["description"] == "In English."
         assert parameters["required"] == ["city"]
@@ -178,7 +178,7 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
             call_id: The id that the model gave to the call, for the `ToolContext`.
 
         Returns:
-            What the function returned.
+            The return value of the function.
 
         Raises:
             asyncio.CancelledError: The token or the caller was cancelled.

@@ -19,7 +19,7 @@ Definitions = Mapping[str, Any]
 def inlined_definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Write out the references of a schema that pydantic created.
 
-    What stands beside a reference, such as a description or a default, overrides the definition.
+    Keywords beside a reference, such as a description or a default, override the definition.
 
     Raises:
         ToolSchemaError: A definition contains itself, or a reference leads nowhere.

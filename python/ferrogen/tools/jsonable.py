@@ -1,4 +1,4 @@
-"""Arguments of calls in the form that JSON has, whatever they are."""
+"""Arguments of calls as JSON values."""
 
 import json
 from collections.abc import Mapping, Set

@@ -27,7 +27,7 @@ async def run_in_process(function: Callable[[], Any], token: CancellationToken) 
     """Run a function in a process of its own.
 
     Args:
-        function: What to run; it and its result have to be picklable.
+        function: The function to run; it and its result have to be picklable.
         token: Frees the caller when it is cancelled, and kills the process.
 
     Raises:

@@ -59,7 +59,7 @@ class ToolResult(BaseModel):
         """Write the parts as lines of text.
 
         Args:
-            replace_image: What stands for an image; if not given, the image in base64.
+            replace_image: The text in place of an image; if not given, the image in base64.
         """
         return "\n".join(_text(part, replace_image) for part in self.result)
 

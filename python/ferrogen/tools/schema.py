@@ -40,7 +40,7 @@ class ToolSchema(TypedDict):
         ```python
         from ferrogen.tools import ToolSchema
 
-        weather = ToolSchema(name="weather", description="Tells the weather of a city.")
+        weather = ToolSchema(name="weather", description="Look up the weather of a city.")
         assert "parameters" not in weather
         ```
     """

@@ -23,7 +23,7 @@ def missing_names(
 
     Args:
         source: The text; all of it runs, and so do the functions it defines.
-        imports: What is imported before it.
+        imports: The imports before it.
         module_names: The names of the module that the text comes from. A built-in name that the
             module has given another meaning is missing, too.
 

@@ -95,7 +95,7 @@ def source_of(function: Callable[..., Any], imports: Sequence[Import] = ()) -> s
 
     Args:
         function: The function.
-        imports: What is imported before the text runs.
+        imports: The imports before the text.
 
     Raises:
         FunctionDumpError: It has no source text that would make it again, or the text needs names
@@ -133,13 +133,13 @@ def function_from_source(source: str, imports: Sequence[Import]) -> Callable[...
 
     Args:
         source: Python text with a function at its top level.
-        imports: What is imported before it.
+        imports: The imports before it.
 
     Raises:
         SourceTextRefusedError: The caller did not allow source text; nothing was run.
         SourceImportError: One of the imports failed.
         FunctionSourceError: The text does not run, or defines no function.
-        ComponentTypeError: What it defines cannot be called.
+        ComponentTypeError: The object that it defines cannot be called.
     """
     if not _is_allowed():
         raise SourceTextRefusedError(_REFUSAL)

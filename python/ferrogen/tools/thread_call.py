@@ -65,7 +65,7 @@ async def run_in_thread(
     """Run a function in a thread, in a copy of the current context.
 
     Args:
-        function: What to run.
+        function: The function to run.
         token: Frees the caller when it is cancelled, and raises the flag.
         takes_token: The function has the token itself and ends as it sees fit, so the caller
             waits for what it makes of that.

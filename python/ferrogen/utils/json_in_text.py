@@ -16,7 +16,7 @@ def extract_json_from_str(content: str) -> List[Dict[str, Any]]:  # noqa: UP006 
         content: JSON, or text with blocks between triple backticks, marked ``json`` or unmarked.
 
     Returns:
-        What each of them holds, in order.
+        Their contents, in order.
 
     Raises:
         json.JSONDecodeError: A block, or the text, is not JSON.

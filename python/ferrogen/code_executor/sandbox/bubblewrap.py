@@ -115,7 +115,7 @@ class BubblewrapIsolation(Isolation):
 
 
 class _Report:
-    """What bubblewrap writes about the run."""
+    """The status that bubblewrap writes about the run."""
 
     def __init__(self) -> None:
         self.pid = 0

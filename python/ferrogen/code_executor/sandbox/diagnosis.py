@@ -22,8 +22,8 @@ class Finding:
     Args:
         layer: Its name.
         works: Whether it works; None if it is only a fact.
-        detail: What was found.
-        advice: What to do if it does not work.
+        detail: The finding.
+        advice: The remedy if it does not work.
     """
 
     layer: str

@@ -28,7 +28,7 @@ _NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[^\]]*\])?\s*([=<>!~;(].*)
 
 @dataclass(frozen=True)
 class Requirements:
-    """What an environment has, and where it comes from.
+    """The contents and the origin of an environment.
 
     Args:
         packages: Requirements by name, with ``--hash=...`` if hashes are required.
@@ -73,7 +73,7 @@ async def make_environment(requirements: Requirements, python: str) -> Path:
     """Return the folder of an environment, which is made if it does not exist.
 
     Args:
-        requirements: What it has.
+        requirements: The installed requirements.
         python: The interpreter that it is made from.
 
     Raises:

@@ -200,7 +200,7 @@ class SandboxCodeExecutor(CodeExecutor, Component[SandboxCodeExecutorConfig]):
         """Run the blocks one after the other, until one fails.
 
         Args:
-            code_blocks: What to run.
+            code_blocks: The code to run.
             cancellation_token: Kills the run when it is cancelled.
             on_output: Called on the event loop with each part of the output, as it is written.
             artifacts: Further files that the result contains, beside those of the constructor.

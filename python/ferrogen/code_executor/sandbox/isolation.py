@@ -1,4 +1,4 @@
-"""What a run is started with, whatever isolates it."""
+"""The parameters of a run, for every kind of isolation."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ class Scratch:
 
     Args:
         root: The folder that has the others.
-        work: What the code sees as its work folder, and writes to.
+        work: The work folder of the code, which it can write to.
     """
 
     root: Path
@@ -51,7 +51,7 @@ class Scratch:
 
     @property
     def writable(self) -> tuple[Path, ...]:
-        """What the code can write to."""
+        """The folders that the code can write to."""
         return (self.work, self.temporary, self.shared_memory)
 
 
@@ -87,10 +87,10 @@ class Launch:
         command: The program and its arguments, as the code sees them.
         variables: The environment of the program, without the variables that name folders.
         scratch: The folders of the executor.
-        view: What is visible of the host.
+        view: The visible part of the host.
         identity: The host's user that runs it.
         reach: Starts programs of that user.
-        limits: What it may use.
+        limits: Its limits.
         temporary: The folder for temporary files of this run.
         on_data: Called with output.
         sockets: A folder that the code and the host share for sockets, if there is one.

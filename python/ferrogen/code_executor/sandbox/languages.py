@@ -18,7 +18,7 @@ class Languages:
     """The languages of a started sandbox.
 
     Args:
-        view: What the sandbox sees.
+        view: The visible part of the host.
         allowed: The interpreters that the user allows, by language: a command, to which the path of
             the code is added.
 

@@ -35,7 +35,7 @@ _SIZE = TypeAdapter(ByteSize)
 
 @dataclass(frozen=True)
 class SandboxLimits:
-    """What a run may use.
+    """The limits of a run.
 
     Args:
         timeout: Seconds for each block of code.

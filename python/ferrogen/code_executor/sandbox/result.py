@@ -49,10 +49,10 @@ class SandboxResult(CodeResult):
     __module__ = "ferrogen.code_executor"
 
     stdout: str = ""
-    """What was written on stdout."""
+    """The output on stdout."""
 
     stderr: str = ""
-    """What was written on stderr."""
+    """The output on stderr."""
 
     limit: LimitName | None = None
     """The limit that ended the run, if one did."""

@@ -137,7 +137,7 @@ async def _uninterrupted(starting: "asyncio.Task[SandboxProcess]") -> SandboxPro
 
 
 async def end_of(process: SandboxProcess, ending: "asyncio.Future[int]") -> None:
-    """Kill what is left, and wait for its end even if the caller is cancelled again."""
+    """Kill the remaining processes; wait for their end even if the caller is cancelled again."""
     cancelled = False
     if not ending.done():
         process.kill()

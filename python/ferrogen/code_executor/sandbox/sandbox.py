@@ -33,7 +33,7 @@ class Sandbox:
         scratch: The folders; they are removed when the sandbox is closed or garbage-collected.
         identity: The user that runs the code.
         reach: Starts programs of that user.
-        view: What the code sees of the host.
+        view: The visible part of the host.
         config: The options.
         limits: The limits of a run.
     """

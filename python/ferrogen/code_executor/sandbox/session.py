@@ -55,7 +55,7 @@ class KernelSession:
 
     Args:
         isolation: Isolates it; it must have namespaces.
-        launch: What a run is started with.
+        launch: The parameters of the run.
         python: The interpreter, which can import ipykernel.
         uid: The user that the folder of the sockets is given to, or None.
 

@@ -14,7 +14,7 @@ class Transcript:
     """Collects stdout and stderr, and calls back when they exceed their limit.
 
     Args:
-        most_bytes: What is kept of both together.
+        most_bytes: The most that is kept of both together.
         on_output: Called with each part, if it is not None.
     """
 
@@ -42,7 +42,7 @@ class Transcript:
         self._notes = f"{before}[{line}]\n"
 
     def texts(self) -> tuple[str, str, str]:
-        """Return everything, what is on stdout, and what is on stderr."""
+        """Return the whole output, that on stdout, and that on stderr."""
         self._end_of_streams()
         return (
             "".join(part.text for part in self._parts) + self._notes,

@@ -13,7 +13,7 @@ _BLOCK = 512
 
 @dataclass(frozen=True)
 class TreeUsage:
-    """What a process and its descendants use.
+    """The resources that a process and its descendants use.
 
     Args:
         memory: Bytes of private and shared memory, shared pages counted once if it matters.
@@ -104,7 +104,7 @@ def _files_without_name(pid: int) -> dict[tuple[int, int], int]:
 
 @dataclass
 class FolderUsage:
-    """What the files of a folder use.
+    """The space that the files of a folder use.
 
     Args:
         size: Bytes on disk.

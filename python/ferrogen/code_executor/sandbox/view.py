@@ -1,4 +1,4 @@
-"""What sandboxed code sees of the host: system folders, interpreters, an ``/etc`` of its own."""
+"""The visible part of the host: system folders, interpreters, an ``/etc`` of the sandbox."""
 
 import os
 import shutil
@@ -74,7 +74,7 @@ class SystemView:
 def system_view(
     read_only: tuple[str, ...] = (), environment: Path | None = None, *, site_packages: bool = False
 ) -> SystemView:
-    """Choose what is visible.
+    """Choose the visible part of the host.
 
     Args:
         read_only: Folders of the user's.

@@ -48,7 +48,7 @@ def make_scratch(identity: Identity, work_dir: Path | None) -> Scratch:
 
 
 def _make_readable(folder: Path) -> None:
-    """Let every user read a folder, whatever the umask is."""
+    """Let every user read a folder, independently of the umask."""
     folder.chmod(0o755)
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
@@ -63,7 +63,7 @@ def remove_scratch(scratch: Scratch) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove everything in a folder, however deeply nested and whatever its permissions."""
+    """Remove everything in a folder, at any depth and with any permissions."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         _clear(descriptor)

@@ -227,7 +227,7 @@ class MemoryContext(ChatCompletionContext, Component[MemoryContextConfig]):
         self._has_adopted = True
 
     async def _show(self) -> None:
-        """Let the inner context have what is visible; if it is cancelled, the next call does."""
+        """Copy the visible messages to the inner context; if cancelled, the next call does."""
         self._is_shown = False
         await self._context.clear()
         for message in self._transcript.visible():

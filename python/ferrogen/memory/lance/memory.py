@@ -158,7 +158,7 @@ class LanceMemory(SearchableMemory, Component[LanceMemoryConfig]):
 
         Args:
             query: The text to search for; an empty one finds the newest items.
-            where: What the items have to fulfill before they are ranked.
+            where: The condition that items have to meet before they are ranked.
             cancellation_token: Ends the computation of the vector of the query.
             **options: Fields of `SearchOptions`, in place of those of this memory.
 
@@ -261,7 +261,7 @@ class LanceMemory(SearchableMemory, Component[LanceMemoryConfig]):
         return len(ids)
 
     async def optimize(self) -> None:
-        """Merge files, index new texts, and remove what was deleted; now and then."""
+        """Merge files, index new texts, and remove deleted items; now and then."""
         with self._table.errors():
             table = await self._table.opened()
             if table is not None:

@@ -22,7 +22,7 @@ _TEXTS = ("id", "user", "agent", "conversation", "source", "message_id", "embedd
 _MORE_TEXTS = ("kind", "mime_type", "metadata", "text")
 _NUMBERS = ("version", "importance", "created_at", "expires_at")
 COLUMNS = (*_TEXTS, *_MORE_TEXTS, *_NUMBERS, "content")
-"""What `item_of` reads: all but the vector."""
+"""The columns that `item_of` reads: all but the vector."""
 
 
 class LanceTable:

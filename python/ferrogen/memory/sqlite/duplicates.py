@@ -27,7 +27,7 @@ class DuplicateFinder:
     transaction among those that were added since.
 
     Args:
-        rules: What counts as a duplicate.
+        rules: The rules for duplicates.
         vectors: The vectors in memory.
         now: The present.
     """

@@ -46,7 +46,7 @@ class VectorStore:
     Args:
         database: The file.
         embedder: The embedder.
-        change: What is done about vectors of other embedders.
+        change: The treatment of vectors of other embedders.
     """
 
     def __init__(self, database: Database, embedder: Embedder, change: EmbedderChange) -> None:

@@ -23,7 +23,7 @@ ITEM_COLUMNS = (
     "items.valid_until, items.expires_at, items.embedder, items.kind, items.mime_type, "
     "items.metadata, items.content"
 )
-"""What `item_of` reads."""
+"""The columns that `item_of` reads."""
 
 _DEEPEST = 100
 # Text properties that may describe a picture.
@@ -50,7 +50,7 @@ class EncodedContent:
         mime_type: The kind of content.
         content: The content as SQLite stores it.
         metadata: The metadata as JSON.
-        text: What searches look at, and embedders embed.
+        text: The text to search and to embed.
         hash: Equal for equal contents.
     """
 
@@ -80,7 +80,7 @@ def encode(content: MemoryContent, text: str | None = None) -> EncodedContent:
 
     Args:
         content: The content.
-        text: What searches look at, if that is not the content itself.
+        text: The text to search, if that is not the content itself.
 
     Raises:
         MemoryContentError: It cannot be stored.

@@ -18,7 +18,7 @@ _UNFINISHED = "erasure_unfinished"
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryStats:
-    """What a memory contains.
+    """The numbers of items of a memory.
 
     Args:
         items: The current items.
@@ -103,7 +103,7 @@ def statistics(connection: sqlite3.Connection, scope: Scope, path: str, now: flo
 
 
 def rebuild(connection: sqlite3.Connection) -> list[str]:
-    """Build the full-text index anew; return what is wrong with the file afterwards."""
+    """Build the full-text index anew; return the faults of the file afterwards."""
     connection.execute("INSERT INTO items_text (items_text) VALUES ('rebuild')")
     return check_integrity(connection)
 

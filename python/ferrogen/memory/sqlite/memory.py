@@ -70,7 +70,7 @@ class SqliteMemory(SearchableMemory, Component[SqliteMemoryConfig]):
         name: A name for it.
         scope: The namespace: items of others are neither found nor changed.
         embedder: Computes vectors; without one, searches are by text.
-        embedder_change: What to do if the file has vectors of another embedder: ``"refuse"``
+        embedder_change: The treatment of vectors of another embedder: ``"refuse"``
             raises an `EmbedderMismatchError`, ``"reembed"`` replaces them in the background.
         search: How to search, if a search says nothing else.
         deduplication: Which new items are duplicates; by default none.
@@ -212,8 +212,8 @@ class SqliteMemory(SearchableMemory, Component[SqliteMemoryConfig]):
 
         Args:
             query: The text to search for; an empty one finds the newest items.
-            where: What the items have to fulfill before they are ranked.
-            at: Search what was known at this time.
+            where: The condition that items have to meet before they are ranked.
+            at: Search the versions that were valid at this time.
             cancellation_token: Ends the search when it is cancelled.
             **options: Fields of `SearchOptions`, in place of those of this memory.
 
@@ -248,7 +248,7 @@ class SqliteMemory(SearchableMemory, Component[SqliteMemoryConfig]):
             where: The filter.
             limit: The most items; None for all.
             offset: How many to skip.
-            at: Return what was known at this time.
+            at: Return the version that was valid at this time.
         """
         if (limit is not None and limit < 0) or offset < 0:
             raise MemoryQueryError(f"limit and offset are not negative: {limit}, {offset}")
@@ -261,7 +261,7 @@ class SqliteMemory(SearchableMemory, Component[SqliteMemoryConfig]):
 
         Args:
             id: The id.
-            at: Return what was known at this time.
+            at: Return the version that was valid at this time.
         """
         found = await self.items(ID.equals(id), limit=1, at=at)
         return found[0] if found else None
@@ -289,7 +289,7 @@ class SqliteMemory(SearchableMemory, Component[SqliteMemoryConfig]):
         Args:
             which: The id of an item, or a filter.
             content: The new content; its metadata replaces the former one, if it has any.
-            text: What searches look at.
+            text: The text to search.
             metadata: Keys to set; those that are None are removed.
             importance: The new importance.
             ttl: The new lifetime, from now on.

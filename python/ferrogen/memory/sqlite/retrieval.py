@@ -31,7 +31,7 @@ class Retrieval:
 
     Args:
         connection: The connection, in a transaction.
-        search: What is searched, and how.
+        search: The terms and the kind of the search.
         scope: The namespace.
         now: The present.
         query_vector: The packed vector of the query, if vectors are searched.
@@ -92,7 +92,7 @@ class Retrieval:
 
     @property
     def condition(self) -> Condition:
-        """What versions of items have to fulfill before they are ranked."""
+        """The condition that versions of items have to meet before they are ranked."""
         time = None if self.search.at is None else self._time
         known = in_scope(self.scope) & known_at(time, self.now)
         return known & compile_filter(self.search.where)

@@ -37,7 +37,7 @@ class Storage:
     Args:
         database: The file.
         embedder: Computes vectors, if there are to be any.
-        change: What is done about vectors of other embedders.
+        change: The treatment of vectors of other embedders.
         deduplication: Which items are duplicates.
         quota: How much is kept.
         ttl: The lifetime of items that have none of their own, in seconds.

@@ -51,7 +51,7 @@ class VectorCache:
         return self._index.memory if self._index is not None else 0
 
     def synchronize(self, connection: sqlite3.Connection) -> None:
-        """Read what was changed in the file; inside a transaction."""
+        """Read the changes of the file; inside a transaction."""
         change = last_change(connection)
         if change == self._seen:
             return
@@ -106,7 +106,7 @@ class VectorCache:
             query: The packed vector of the query.
             limit: How many to return.
             scope: The namespace of the items.
-            condition: What the items have to fulfill besides.
+            condition: A further condition on the items.
             now: The present.
             exact_scope: Whether the items must have the levels of the namespace and no others.
 

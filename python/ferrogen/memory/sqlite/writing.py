@@ -43,11 +43,11 @@ class PreparedItem:
 
 @dataclass(frozen=True)
 class Changes:
-    """What an update changes; None leaves as it is.
+    """The changes of an update; None leaves a field as it is.
 
     Args:
         content: The new content.
-        text: What searches look at.
+        text: The text to search.
         metadata: Keys of the metadata to set; those that are None are removed.
         importance: The new importance.
         ttl: The new lifetime in seconds, from now on.
@@ -180,7 +180,7 @@ def update(
     Args:
         connection: The connection, in a transaction.
         condition: Which items, of those that are current.
-        changes: What is changed.
+        changes: The changes.
         vector_of: Returns the vector of a text and the id of its embedder.
         now: The present.
 

@@ -45,7 +45,7 @@ class Spending:
 
 
 class Reservation:
-    """What a call that is under way may spend; it ends once."""
+    """The amount that a call in flight may spend; it ends once."""
 
     def __init__(self, budget: Budget, most: Spending) -> None:
         self.most = most
@@ -57,7 +57,7 @@ class Reservation:
 
 
 class Budget:
-    """So much may be spent on models, by all clients that share it, in whatever threads.
+    """A limit of spending on models, for all clients that share it, in all threads.
 
     Calls that are under way count with what they may spend.
 
@@ -120,12 +120,12 @@ class Budget:
 
     @property
     def spent(self) -> Spending:
-        """What was spent, without the calls that are under way."""
+        """The amount spent, without the calls in flight."""
         return self._spent
 
     @property
     def reserved(self) -> Spending:
-        """What the calls that are under way may spend."""
+        """The amount that the calls in flight may spend."""
         return sum((each.most for each in self._reservations), Spending())
 
     def reserve(self, most: Spending) -> Reservation:
@@ -159,12 +159,12 @@ class Budget:
                 self._spent += spent
 
     def save_state(self) -> Mapping[str, Any]:
-        """Write down what was spent, as JSON values; calls under way are left out."""
+        """Return the amount spent, as JSON values, without the calls in flight."""
         spent = self._spent
         return {"calls": spent.calls, "tokens": spent.tokens, "cost": spent.cost}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take what `save_state` wrote for what was spent so far.
+        """Replace the amount spent by that of `save_state`.
 
         Raises:
             StateError: It did not write this.

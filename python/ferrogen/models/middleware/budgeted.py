@@ -35,7 +35,7 @@ class BudgetedConfig(BaseModel):
 
 
 class Budgeted(Middleware, Component[BudgetedConfig]):
-    """Rejects calls that could exceed what is left of a budget.
+    """Budget middleware: rejects calls that could exceed the rest of a budget.
 
     What a call may take is estimated before it and corrected by the usage in its response. So the
     budget holds for sure if requests limit their responses (``max_tokens`` or the like among the
@@ -45,7 +45,7 @@ class Budgeted(Middleware, Component[BudgetedConfig]):
 
     Args:
         client: The client that is asked.
-        budget: What may be spent. Give several clients the same one to have them share it; for
+        budget: The budget. Give several clients the same one to have them share it; for
             a budget that is still shared after dumping and loading, use `Budget.named`. What was
             spent is not part of the config: see `Budget.save_state`.
         model: The model in the registry by whose prices costs are estimated; needed for a budget
@@ -100,7 +100,7 @@ class Budgeted(Middleware, Component[BudgetedConfig]):
 
     @property
     def budget(self) -> Budget:
-        """What may be spent, and was."""
+        """The budget, with the amount spent."""
         return self._budget
 
     async def _respond(self, request: Request) -> ResponseStream:

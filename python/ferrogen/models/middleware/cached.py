@@ -53,11 +53,12 @@ class Cached(Middleware, Component[CachedConfig]):
     the model is asked.
 
     Args:
-        client: The client that is asked what is not remembered.
+        client: The client for requests that are not in the cache.
         store: Keeps the responses, as text; by default in this process. It is asked in a thread
             unless it is an `InMemoryStore`.
         ttl_seconds: How long a response holds; ``None`` for no limit.
-        model: What stands for the model; by default the config of the client, without its keys.
+        model: The name of the model in the cache; by default the config of the client,
+            without its keys.
         clock: The source of time.
 
     Raises:

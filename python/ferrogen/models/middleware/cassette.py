@@ -36,7 +36,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Cassette:
-    """What a file says: of which client, and the exchanges in the order they were begun in."""
+    """The contents of a file: the client, and the exchanges in the order of their beginning."""
 
     model_info: ModelInfo
     context_length: int | None

@@ -31,7 +31,7 @@ def written_failure(error: Exception, now: float) -> dict[str, Any] | None:
     Errors of an SDK, and of a client on one, are written as the error of ours that means the same.
 
     Args:
-        error: What the client raised.
+        error: The error of the client.
         now: Seconds since 1970.
     """
     kind = _KINDS.get(kind_of(error))

@@ -27,7 +27,7 @@ FailureKind = Literal[
 connection; an unreadable response; a permanent error status, such as 401; a budget is spent."""
 
 TRANSIENT: tuple[FailureKind, ...] = ("rate_limit", "server", "timeout", "connection")
-"""What may be gone a moment later."""
+"""Transient failures."""
 
 _CLASSES: tuple[tuple[str, str, FailureKind], ...] = (
     ("openai", "APITimeoutError", "timeout"),  # each before the class it is a kind of
@@ -95,7 +95,7 @@ def retry_after(error: BaseException, now: float) -> float | None:
     """Return after how many seconds the service said to ask again, if it did.
 
     Args:
-        error: What a client raised. Of several together, the soonest counts.
+        error: The error of a client. Of several together, the soonest counts.
         now: Seconds since 1970.
     """
     if isinstance(error, AllClientsFailedError):

@@ -149,14 +149,14 @@ class Fallback(Middleware, Component[FallbackConfig]):
 
     @property
     def model_info(self) -> ModelInfo:
-        """What each of the models can do."""
+        """The abilities that all of the models have."""
         infos: list[dict[str, Any]] = [dict(client.model_info) for client in self._clients]
         shared = {name: all(info.get(name) for info in infos) for name in infos[0]}
         return ModelInfo(**{**shared, "family": infos[0]["family"]})  # type: ignore[typeddict-item]
 
     @property
     def capabilities(self) -> ModelInfo:
-        """What each of the models can do, under its older name."""
+        """The abilities that all of the models have, under the older name."""
         return self.model_info
 
     def _to_config(self) -> FallbackConfig:

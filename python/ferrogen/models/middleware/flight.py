@@ -11,7 +11,7 @@ from ferrogen.models.results import CreateResult
 
 
 class Flight:
-    """A request in flight, and what was received so far.
+    """A request in flight, with the parts received so far.
 
     It continues as long as it has followers, also without the first one. When the last one
     leaves, it is cancelled.

@@ -110,10 +110,10 @@ class Middleware(AnsweringClient):
 
     @property
     def capabilities(self) -> ModelCapabilities:
-        """What the model can do, as it was said before there was `model_info`."""
+        """The abilities of the model, in the form before `model_info`."""
         return self._client.capabilities
 
     @property
     def model_info(self) -> ModelInfo:
-        """What the model can do."""
+        """The abilities of the model."""
         return self._client.model_info

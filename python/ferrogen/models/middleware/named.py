@@ -10,7 +10,7 @@ from ferrogen.exceptions import ClientSetupError
 
 
 class Limited(Protocol):
-    """What has a name, and limits that can be compared."""
+    """An object with a name, and limits that can be compared."""
 
     name: str | None
 

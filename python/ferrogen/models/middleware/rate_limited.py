@@ -79,7 +79,7 @@ class RateLimited(Middleware, Component[RateLimitedConfig]):
 
     @property
     def limiter(self) -> RateLimiter:
-        """What says when the client may ask."""
+        """The limiter of the client."""
         return self._limiter
 
     async def _respond(self, request: Request) -> ResponseStream:

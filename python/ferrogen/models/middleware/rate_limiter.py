@@ -26,7 +26,7 @@ class Passage:
 
 
 class RateLimiter:
-    """Lets through so many requests and tokens, and no more, in whatever minute one looks at.
+    """Limits requests and tokens in any period of a minute.
 
     Requests start in the order of arrival: a small one does not overtake a large one. A
     request of more tokens than a minute has waits until nothing of the last minute counts.
@@ -105,11 +105,11 @@ class RateLimiter:
         """Wait for a turn, and take it.
 
         Args:
-            tokens: What the request will take, by an estimate.
+            tokens: The estimated tokens of the request.
             token: Ends the wait when it is cancelled.
 
         Returns:
-            What to give to `correct` when it is known.
+            The argument for `correct` when the usage is known.
 
         Raises:
             asyncio.CancelledError: The token was cancelled.

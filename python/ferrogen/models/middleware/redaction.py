@@ -35,7 +35,7 @@ class Redaction:
 
     Args:
         patterns: Regular expressions of more that has to go.
-        secrets: Texts that have to go wherever they stand.
+        secrets: Texts to remove everywhere.
     """
 
     def __init__(self, patterns: Iterable[str] = (), secrets: Iterable[str] = ()) -> None:
@@ -43,7 +43,7 @@ class Redaction:
         self._pattern = re.compile("|".join([*map(re.escape, texts), *_SHAPES, *patterns]))
 
     def __call__(self, value: Any) -> Any:
-        """Return a value without what is a secret by its text."""
+        """Return a value without the secrets among its texts."""
         if isinstance(value, str):
             return "".join(self.pieces([value]))
         if isinstance(value, dict):

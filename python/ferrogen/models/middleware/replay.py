@@ -46,7 +46,7 @@ class Replay(AnsweringClient, Component[ReplayConfig]):
         path: The file.
         order: Whether requests have to come in the order in which they were recorded
             (``"strict"``), or in any (``"any"``).
-        redact: What the recorder was given.
+        redact: The argument of the recorder.
 
     Raises:
         CassetteError: The file is not a cassette.
@@ -165,12 +165,12 @@ class Replay(AnsweringClient, Component[ReplayConfig]):
 
     @property
     def capabilities(self) -> ModelCapabilities:
-        """What the recorded client said of its model."""
+        """The abilities of the recorded model."""
         return self.model_info
 
     @property
     def model_info(self) -> ModelInfo:
-        """What the recorded client said of its model."""
+        """The abilities of the recorded model."""
         return self._cassette.model_info
 
     def _to_config(self) -> ReplayConfig:

@@ -16,7 +16,7 @@ from ferrogen.tools.schema import ToolSchema
 
 
 def written(request: Request) -> dict[str, Any]:
-    """Write a request as JSON values; what is as it is by default is left out.
+    """Write a request as JSON values, without the defaults.
 
     Whether it is streamed is left out too: it does not change the response.
 

@@ -11,7 +11,7 @@ from ferrogen.models.usage import DetailedUsage
 
 
 def written_result(result: CreateResult) -> dict[str, Any]:
-    """Write a result as JSON values; what is as it is by default is left out."""
+    """Write a result as JSON values, without the defaults."""
     # The field is declared as RequestUsage, so pydantic would leave out the details.
     form = result.model_dump(mode="json", exclude={"usage"}, exclude_none=True)
     usage = result.usage

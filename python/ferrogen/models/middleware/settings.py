@@ -13,7 +13,7 @@ def at_least(least: Number, **settings: Number | None) -> None:
     """Check numbers; ``None`` stands for no limit.
 
     Args:
-        least: What each has to reach.
+        least: The smallest allowed value of each.
         settings: The numbers under the names that the user knows them by.
 
     Raises:

@@ -1,1 +1,1 @@
-"""Providers: the clients for each API, and what they share."""
+"""Providers: the clients for each API, and their common parts."""

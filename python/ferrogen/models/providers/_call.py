@@ -42,7 +42,7 @@ class Reader(Protocol):
 
     @property
     def usage(self) -> ReportedUsage:
-        """What the service reported so far."""
+        """The usage reported so far."""
 
     @property
     def complete(self) -> bool:
@@ -67,19 +67,19 @@ class Reader(Protocol):
 
 @dataclass
 class Call:
-    """One request, as it is sent, and what reads its response."""
+    """One request, as it is sent, with the reader of its response."""
 
     path: str
     """The path of the method."""
 
     body: dict[str, Any]
-    """What the service is sent."""
+    """The body of the request."""
 
     reader: Reader
     """Reads the response."""
 
     options: dict[str, Any] = field(default_factory=dict)
-    """What is set beside the body: headers, query, timeout."""
+    """The options beside the body: headers, query, timeout."""
 
     wrapper: str | None = None
     """The property of the object that had to be put around the structured output."""

@@ -43,7 +43,7 @@ class ProviderClient(ChatCompletionClient):
 
     Args:
         arguments: The arguments of the client, its secrets protected.
-        model_info: What the model can do.
+        model_info: The abilities of the model.
         connections: The connections to the service.
         failures: Types its errors.
         ledger: Where usage is recorded; its own by default.
@@ -73,7 +73,7 @@ class ProviderClient(ChatCompletionClient):
 
         Raises:
             ModelRequestError: Arguments contradict each other, or are not known.
-            ModelInfoError: The model cannot do what is asked.
+            ModelInfoError: The model lacks an ability that the request needs.
             ToolSchemaError: A tool cannot be described to the service.
         """
 
@@ -91,7 +91,7 @@ class ProviderClient(ChatCompletionClient):
 
         Args:
             messages: The conversation so far, the oldest message first.
-            tools: What the model may ask to have run.
+            tools: The tools that the model may call.
             tool_choice: A tool that it has to call, or whether it may call any (``"auto"``), has
                 to call one (``"required"``) or must not (``"none"``).
             json_output: A model class or a JSON Schema that the response has to fit; ``True`` for
@@ -104,7 +104,7 @@ class ProviderClient(ChatCompletionClient):
 
         Raises:
             ModelRequestError: Arguments contradict each other, or are not known.
-            ModelInfoError: The model cannot do what is asked.
+            ModelInfoError: The model lacks an ability that the request needs.
             ModelError: There is no response; its subclasses say why. If an SDK is used, also the
                 SDK's own exceptions.
             asyncio.CancelledError: The token was cancelled.
@@ -238,11 +238,11 @@ class ProviderClient(ChatCompletionClient):
         return self._ledger
 
     def actual_usage(self) -> DetailedUsage:
-        """Return what was used; nothing here comes from a cache."""
+        """Return the total usage; nothing here comes from a cache."""
         return replace(self._ledger.actual)
 
     def total_usage(self) -> DetailedUsage:
-        """Return what was used."""
+        """Return the total usage."""
         return replace(self._ledger.total)
 
     def count_tokens(
@@ -269,7 +269,7 @@ class ProviderClient(ChatCompletionClient):
 
     @property
     def capabilities(self) -> ModelCapabilities:
-        """What the model can do; deprecated in favor of `model_info`."""
+        """The abilities of the model; deprecated in favor of `model_info`."""
         warnings.warn(
             "capabilities is deprecated, use model_info instead", DeprecationWarning, stacklevel=2
         )
@@ -277,7 +277,7 @@ class ProviderClient(ChatCompletionClient):
 
     @property
     def model_info(self) -> ModelInfo:
-        """What the model can do."""
+        """The abilities of the model."""
         return self._model_info
 
     def __repr__(self) -> str:

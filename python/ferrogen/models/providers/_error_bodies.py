@@ -93,7 +93,7 @@ def parse_error(error: Any, around: Mapping[str, Any] | None = None) -> Reported
     """Parse an error that a service reports.
 
     Args:
-        error: What the service reports: an object, or anything else.
+        error: The error in the response: an object, or anything else.
         around: The object that it stands in, which may have the status.
     """
     if not isinstance(error, dict):

@@ -12,7 +12,7 @@ from ferrogen.components.secrets import MASK, EnvironmentSecret
 from ferrogen.exceptions import ClientSetupError
 
 REMOVED = "***"
-"""What an error has in place of a secret."""
+"""The text in place of a secret."""
 
 _SECRET_NAME = re.compile(
     r"authoriz|(^|[-_])auth([-_]|$)|cookie|password|passwd|secret|credential"

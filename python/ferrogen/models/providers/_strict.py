@@ -51,7 +51,7 @@ def strict_output(
     Args:
         schema: The schema of a pydantic class.
         owner: The class.
-        mode: What the service accepts.
+        mode: The strict mode of the service.
 
     Returns:
         The schema, and the property of the object that was put around it, if its root is not an

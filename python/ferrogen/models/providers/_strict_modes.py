@@ -1,4 +1,4 @@
-"""What the strict modes of services accept of JSON Schema."""
+"""The parts of JSON Schema that the strict modes of services accept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StrictMode:
-    """What the strict mode of a service accepts."""
+    """The strict mode of a service: the parts of JSON Schema that it accepts."""
 
     name: str
     """The service, as errors name it."""

@@ -16,7 +16,7 @@ from ferrogen.models.providers._strict import strict_output
 from ferrogen.models.providers._strict_modes import OPENAI, StrictMode
 
 JsonOutput: TypeAlias = bool | type[BaseModel] | Mapping[str, Any] | None
-"""What a response has to fit: a class, a JSON Schema, JSON of any shape, text, or anything."""
+"""The required form of a response: a class, a JSON Schema, JSON of any shape, text, or anything."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class ReportedUsage:
     def resolved(
         self, prompt_estimate: int, text: str, model: str, responding: str | None
     ) -> DetailedUsage:
-        """Return the usage; what was not reported is estimated.
+        """Return the usage; missing numbers are estimated.
 
         Args:
             prompt_estimate: The estimated tokens of the prompt.
@@ -74,7 +74,7 @@ class ReportedUsage:
 
 
 def count(value: Any) -> int:
-    """Return a number of tokens, whatever a service writes; 0 if it is not one."""
+    """Return a number of tokens; 0 if the service sent something else."""
     if isinstance(value, str):
         try:
             value = float(value)

@@ -91,7 +91,7 @@ class OllamaChatCompletionClient(ProviderClient, Component[OllamaClientConfigura
     ``pip install "ferrogen[ollama]"``. Failures are not retried; put a `Retrying` around it.
 
     Args:
-        **arguments: What follows, each by its name.
+        **arguments: The following, each by its name.
         model: The model, such as ``qwen3:8b``.
         base_url: The address; by default ``OLLAMA_HOST``, or ``http://localhost:11434``.
         api_key: The key of a hosted service.
@@ -101,7 +101,7 @@ class OllamaChatCompletionClient(ProviderClient, Component[OllamaClientConfigura
         options: Options of the model, such as ``temperature`` and ``num_ctx``.
         think: Whether, or how much, the model thinks.
         keep_alive: How long the model stays loaded.
-        model_info: What the model can do; by default what the registry has.
+        model_info: The abilities of the model; by default those in the registry.
         ledger: Where usage is recorded; its own by default.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What is known of models by their name: family, abilities, context length, prices."""
+"""The registry of known models: family, abilities, context length, prices."""
 
 from ferrogen.models.registry.entry import ModelEntry, Price
 from ferrogen.models.registry.lookup import (

@@ -21,7 +21,7 @@ Ability: TypeAlias = Literal[
 
 
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a million tokens cost, in US dollars.
+    """The price of a million tokens, in US dollars.
 
     Example:
         ```python
@@ -48,7 +48,7 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known of one model.
+    """The entry of one model in the registry.
 
     Example:
         ```python
@@ -69,7 +69,7 @@ class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The name under which clients treat similar models alike; see `ModelFamily`."""
 
     abilities: tuple[Ability, ...] = ()
-    """What it can do."""
+    """Its abilities."""
 
     context_length: int | None = None
     """How many tokens prompt and response may have together."""
@@ -78,7 +78,7 @@ class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many tokens a response may have."""
 
     prices: tuple[Price, ...] = ()
-    """What it costs; nothing is said of models that everybody may run."""
+    """Its price; None for models with open weights."""
 
     as_of: str = ""
     """The month in which this was true, such as ``"2025-08"``."""
@@ -91,7 +91,7 @@ class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def info(self) -> ModelInfo:
-        """What it can do, as a client says it; a new object each time."""
+        """Its abilities, as the ``model_info`` of a client; a new object each time."""
         return ModelInfo(
             vision="vision" in self.abilities,
             function_calling="function_calling" in self.abilities,

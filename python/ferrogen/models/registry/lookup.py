@@ -59,7 +59,7 @@ _warned: set[str] = set()
 
 
 def known_model(name: str) -> ModelEntry | None:
-    """Find what is known of a model.
+    """Find the entry of a model.
 
     The name may have a path in front of it (``openai/gpt-4o``), a date, a tag or ``-latest``
     behind it, and capitals.
@@ -68,7 +68,7 @@ def known_model(name: str) -> ModelEntry | None:
         name: The model, as a service calls it.
 
     Returns:
-        What is known, or ``None``. What was registered goes before what comes with Ferrogen.
+        The entry, or ``None``. Registered entries precede those that come with Ferrogen.
     """
     plain = name.lower()
     while True:
@@ -83,7 +83,7 @@ def known_model(name: str) -> ModelEntry | None:
 
 
 def known_models() -> dict[str, ModelEntry]:
-    """List what is known, by the names of the models, without their aliases."""
+    """List the entries by the names of the models, without their aliases."""
     entries = {**_shipped(), **_added}
     return {name: entry for name, entry in entries.items() if name not in entry.aliases}
 
@@ -98,7 +98,7 @@ def model_info(name: str) -> ModelInfo:
         name: The model, as a service calls it.
 
     Returns:
-        What it can do; a new object each time.
+        Its abilities; a new object each time.
     """
     entry = known_model(name)
     if entry is not None:

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Calls(AgentRuntime):
-    """What a runtime offers on top of `send_message` and `publish_message`."""
+    """The calls of a runtime on top of `send_message` and `publish_message`."""
 
     _host: EngineHost
     _lifecycle: Lifecycle

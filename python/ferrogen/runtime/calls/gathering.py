@@ -1,4 +1,4 @@
-"""Requests to all subscribers of a topic, and what came of them."""
+"""Requests to all subscribers of a topic, and their outcomes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class GatheredResponses(Generic[T]):
-    """What `request_all` received: each recipient is in exactly one of the three.
+    """The outcomes of `request_all`: each recipient is in exactly one of the three.
 
     Args:
         responses: The responses by agent, in the order of their arrival.
@@ -91,7 +91,7 @@ async def gather_responses(
     Args:
         send: Sends the request to one agent, with a token, and returns the response.
         recipients: The agents, each once.
-        timeout: After how many seconds to return what is there.
+        timeout: After how many seconds to return the responses received so far.
         quorum: After how many responses to return.
         cancellation_token: Cancels the call, and all requests.
 

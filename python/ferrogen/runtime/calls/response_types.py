@@ -68,7 +68,7 @@ class ResponseType:
         """Return a response that has this type.
 
         Args:
-            response: What the agent responded with.
+            response: The response of the agent.
             agent_id: The agent.
             message: The message that was sent.
 

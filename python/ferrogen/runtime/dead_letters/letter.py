@@ -184,7 +184,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayReport:
-    """What has become of dead letters that were replayed together.
+    """The outcome of dead letters that were replayed together.
 
     Example:
         ```python

@@ -1,4 +1,4 @@
-"""Recording of dead letters: what is known about a message, its error and its recipient."""
+"""Recording of dead letters: the message, its error, its recipient and its history."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class DeadLetters(Sequence[DeadLetter]):
             letters: One letter, or several, such as what `filter` returns.
 
         Returns:
-            Of one letter, the response. Of several, what has become of each; they are replayed one
+            Of one letter, the response. Of several, the outcome of each; they are replayed one
             after the other.
 
         Raises:

@@ -100,13 +100,13 @@ class Guards:
     # Entry points.
 
     def guard(self, agent_type: str) -> Invoke | None:
-        """Return what is called with the messages of a type that has, or had, a guard."""
+        """Return the entry point of a type that has, or had, a guard."""
         if is_guarded(self._options(agent_type)):
             self._guarded.add(agent_type)
         return self._handle if agent_type in self._guarded else None
 
     def retrying(self, policy: Any) -> Invoke:
-        """Return what is called with a message that has a retry policy of its own.
+        """Return the entry point for a message that has a retry policy of its own.
 
         Raises:
             TypeError: It is not a `RetryPolicy`.

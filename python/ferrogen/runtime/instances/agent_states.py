@@ -20,7 +20,7 @@ _logger = logging.getLogger(ROOT_LOGGER_NAME)
 
 
 def checked_store(store: object) -> StateStore | None:
-    """Return what was given as the store of a runtime.
+    """Validate the store of a runtime, and return it.
 
     Raises:
         ValueError: It is not one.

@@ -129,7 +129,7 @@ class AgentTable:
 
         Args:
             agent_id: The agent.
-            begun: What `call_factory_for` returned, if it was called already.
+            begun: The return value of `call_factory_for`, if it was called already.
 
         Raises:
             AgentNotFoundError: If nothing is registered under the type.

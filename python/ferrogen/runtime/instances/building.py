@@ -88,7 +88,7 @@ class Builder:
     def build_inline(self, agent_id: AgentId) -> bool:
         """Build an agent synchronously, if neither its factory nor its activation suspends.
 
-        What the factory returned is kept for the build that the queued message will start.
+        The return value of the factory is kept for the build that the queued message will start.
 
         Returns:
             Whether the agent exists now.

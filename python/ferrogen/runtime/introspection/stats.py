@@ -25,7 +25,7 @@ ended; the waiting and handling times of all."""
 
 @dataclass(frozen=True, kw_only=True)
 class MessageCounts:
-    """How many messages were accepted, and what has become of them.
+    """How many messages were accepted, and their outcomes.
 
     A message that was sent counts once. A message that was published counts once for each
     recipient. At any time, `accepted` is the sum of the seven numbers from `queued` to `dropped`.

@@ -25,7 +25,7 @@ class Schedule:
     To be used in the thread of the event loop, inside handlers or outside.
 
     Args:
-        name: What is sent to whom, for logs.
+        name: Message type and recipient, for logs.
         send: Sends or publishes the message.
         times: When.
         count: How many times, or None for no limit.

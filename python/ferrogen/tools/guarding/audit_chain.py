@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 START = "0" * 64
-"""What the first record has for the hash of the one before."""
+"""The hash before the first record."""
 
 
 @dataclass
 class AuditReport:
-    """What the verification of an audit log found.
+    """The result of the verification of an audit log.
 
     Example:
         ```python
@@ -37,7 +37,7 @@ class AuditReport:
     """Whether the last record says that the log was closed."""
 
     faults: list[str] = field(default_factory=list)
-    """What is wrong; empty if the log is intact."""
+    """The fault; empty if the log is intact."""
 
     @property
     def is_intact(self) -> bool:
@@ -76,7 +76,7 @@ def head_text(records: int, last: str, key: bytes | None) -> str:
 def verify_audit_log(
     path: str | Path, *, key: str | bytes | None = None, head: str | None = None
 ) -> AuditReport:
-    """Check that an audit log is what was written.
+    """Check that an audit log is unchanged.
 
     Changed, inserted, removed and reordered records are found. Records that were cut off at the
     end are found by the file with the ending ``.head`` beside the log; if that was replaced, too,

@@ -132,7 +132,7 @@ class AuditLog:
         """Write a record, from any thread.
 
         Args:
-            event: What happened.
+            event: The kind of event.
             **details: Values that JSON can hold.
 
         Raises:

@@ -14,7 +14,7 @@ Costs = Mapping[str, float] | Callable[[ToolCall], float]
 
 @dataclass
 class Spent:
-    """What the calls of a guard have taken so far.
+    """The amounts that the calls of a guard have spent so far.
 
     Example:
         ```python
@@ -34,7 +34,7 @@ class Spent:
 
 
 class Budget:
-    """The budgets of a guard, and what is spent of them.
+    """The budgets of a guard, with the amounts spent.
 
     Args:
         guard: The name of the guard, for errors.
@@ -72,7 +72,7 @@ class Budget:
 
     @property
     def spent(self) -> Spent:
-        """What is spent so far."""
+        """The amounts spent so far."""
         with self._lock:
             return Spent(self._spent.calls, self._seconds(), self._spent.cost)
 
@@ -134,12 +134,12 @@ class Budget:
         return self._error(tool, "seconds", f"{self._max_seconds:g} seconds", was_ended=True)
 
     def save(self) -> dict[str, Any]:
-        """Return what is spent in a form that JSON can hold."""
+        """Return the amounts spent, as JSON values."""
         spent = self.spent
         return {"calls": spent.calls, "seconds": spent.seconds, "cost": spent.cost}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Replace what is spent."""
+        """Replace the amounts spent."""
         with self._lock:
             self._spent = Spent(int(state["calls"]), float(state["seconds"]), float(state["cost"]))
             self._since = time.monotonic()

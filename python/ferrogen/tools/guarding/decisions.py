@@ -1,4 +1,4 @@
-"""Calls as the rules of a guard see them, and what rules decide."""
+"""Calls as the rules of a guard see them, and the decisions of rules."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class ToolCall:
 
 
 class Decision:
-    """What a rule decides about a call: `Allow`, `Deny`, `Change` or `Ask`."""
+    """The decision of a rule about a call: `Allow`, `Deny`, `Change` or `Ask`."""
 
     __module__ = "ferrogen.tools"
 

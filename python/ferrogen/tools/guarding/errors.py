@@ -128,6 +128,6 @@ class ApprovalError(FerrogenError, LookupError):
 
 
 class AuditError(FerrogenError, RuntimeError):
-    """An audit log cannot be written, is in use, or is not what was written."""
+    """An audit log cannot be written, is in use, or was changed."""
 
     __module__ = "ferrogen.tools"

@@ -58,7 +58,7 @@ class Guard:
     Args:
         *rules: Functions of a `ToolCall`, also asynchronous ones; None is no decision.
         name: The name, for errors, ids of approvals and the audit log.
-        default: What holds for a call about which no rule decides.
+        default: The decision about a call for which no rule decides.
         max_calls: The most calls.
         max_seconds: The most seconds during which calls run; those that run then are ended.
         max_cost: The highest cost.
@@ -185,7 +185,7 @@ class Guard:
             CONVERSATION.reset(token)
 
     def protect(self, guarded: _GuardedT) -> _GuardedT:
-        """Attach the guard to a tool or a workbench, wherever it is called from.
+        """Attach the guard to a tool or a workbench, for all its callers.
 
         Args:
             guarded: A `BaseTool` or a `Workbench`.
@@ -257,7 +257,7 @@ class Guard:
 
     @property
     def spent(self) -> Spent:
-        """What the calls have taken of the budgets."""
+        """The amounts that the calls have spent of the budgets."""
         return self._budget.spent
 
     async def save_state(self) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What servers ask of their client: questions for a person, a model's response, log records."""
+"""Requests of servers to their client: elicitation, sampling, log records."""
 
 import logging
 import time
@@ -61,7 +61,7 @@ class McpLogRecord:
     level: str
     """``debug``, ``info``, ``notice``, ``warning``, ``error``, ``critical`` and so on."""
     data: Any
-    """What was logged: a text, or what JSON can hold."""
+    """The logged data: a text, or JSON values."""
     logger: str | None = None
 
 

@@ -72,7 +72,7 @@ class McpServer:
     async def serve_stdio(self) -> None:
         """Serve one client over standard input and output, until it closes the input.
 
-        What the tools print goes to the standard error.
+        Output that the tools print goes to the standard error.
 
         Raises:
             MissingDependencyError: The package mcp is not installed.

@@ -28,7 +28,7 @@ class Connection:
         self.session = session
         self._on_end = on_end
         self.result = result
-        """What the server said about itself, in the form of the wire."""
+        """The server's description of itself, in the form of the wire."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.is_doubtful = False
         """Whether a request has failed in a way that a dead connection does."""

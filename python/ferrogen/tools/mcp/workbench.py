@@ -134,7 +134,7 @@ class McpWorkbench(Workbench, Component[McpWorkbenchConfig]):
 
     @property
     def initialize_result(self) -> Any:
-        """What the server said about itself, as the SDK has it; None without a connection."""
+        """The server's description of itself, by the SDK; None without a connection."""
         connection = self._session.connection
         if connection is None:
             return None

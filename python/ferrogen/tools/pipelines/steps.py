@@ -40,7 +40,7 @@ class Output:
     Args:
         step: The name of the step.
         *path: The names of fields, the keys, or the positions that lead to the part.
-        default: What is taken if the step was skipped; without it the step that needs the result
+        default: The value if the step was skipped; without it the step that needs the result
             is skipped, too.
 
     Example:

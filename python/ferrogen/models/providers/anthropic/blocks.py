@@ -47,7 +47,7 @@ def tool_use_block(call: FunctionCall, wire_id: str, name: str) -> Block:
 
 
 def tool_input(arguments: str) -> dict[str, Any]:
-    """Read the arguments of a call; what is not a JSON object is sent back as text.
+    """Read the arguments of a call; anything but a JSON object is sent back as text.
 
     The API takes nothing but an object, and the model should see what it wrote.
     """

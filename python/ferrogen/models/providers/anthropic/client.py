@@ -43,7 +43,7 @@ class AnthropicChatCompletionClient(
     Needs the SDK: ``pip install "ferrogen[anthropic]"``.
 
     Args:
-        **kwargs: What follows, each by its name.
+        **kwargs: The following, each by its name.
         model: The model, by the service's name for it.
         api_key: The key; else the SDK finds one, for instance in ``ANTHROPIC_API_KEY``.
         auth_token: A bearer token, in the place of a key.
@@ -54,7 +54,7 @@ class AnthropicChatCompletionClient(
             so for ``top_p`` and ``top_k``.
         stop_sequences: Texts at which the response ends.
         thinking: How the model thinks before it responds, as the API has it.
-        response_format: What responses look like if ``json_output`` does not say: ``{"type":
+        response_format: The form of responses without ``json_output``: ``{"type":
             "json_schema", "json_schema": {"schema": ...}}``, or ``{"type": "json_object"}``.
         prompt_cache: How long the service is to remember the beginning of a conversation, which
             makes the next request cheaper: ``"5m"`` or ``"1h"``.
@@ -68,7 +68,7 @@ class AnthropicChatCompletionClient(
         http_client: The SDK's HTTP client, such as one with a proxy; then the client
             cannot be dumped.
         ledger: Where usage is summed up, to be shared by clients; its own by default.
-        model_info: What the model can do; by default what is known of it by its name.
+        model_info: The abilities of the model; by default those in the registry.
         model_capabilities: The same as it was said before there was ``model_info``.
 
     Example:

@@ -37,7 +37,7 @@ OPENING = "Begin."
 
 
 class Conversation:
-    """Takes messages one after the other, and collects what is sent.
+    """Converts messages one after the other to the form that is sent.
 
     Args:
         data: The signed thoughts of earlier responses.
@@ -47,7 +47,7 @@ class Conversation:
 
     def __init__(self, data: ProviderData, offered: OfferedTools, names: WireNames) -> None:
         self.system: list[str] = []
-        """The system messages, wherever they stood."""
+        """The system messages, from any position."""
         self.messages: list[dict[str, Any]] = []
         """The other messages, in alternating roles."""
         self.tools: list[Block] = []

@@ -45,7 +45,7 @@ _OURS = ("response_format", "prompt_cache")
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent, and how the response is to be read."""
+    """The body of the request, and the form of the response."""
 
     body: dict[str, Any]
     options: dict[str, Any]
@@ -74,9 +74,9 @@ def request_of(
 
     Args:
         messages: The conversation so far.
-        tools: What the model may call.
+        tools: The tools that the model may call.
         tool_choice: Which of them.
-        json_output: What the response has to look like.
+        json_output: The required form of the response.
         arguments: Further fields of the request.
         model_info: The abilities of the model.
         data: The signed thoughts of earlier responses.
@@ -84,7 +84,7 @@ def request_of(
 
     Raises:
         ModelInfoError: The model lacks an ability that is asked for.
-        ModelRequestError: What is asked for does not exist, or cannot be combined.
+        ModelRequestError: An option does not exist, or options cannot be combined.
         ToolSchemaError: A tool cannot be described to the API.
     """
     for name in _NOT_ARGUMENTS & arguments.keys():

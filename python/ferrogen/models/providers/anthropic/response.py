@@ -93,7 +93,7 @@ class MessageResponse:
 
     @property
     def usage(self) -> ReportedUsage:
-        """What the service reported; before the end it has not counted the response."""
+        """The reported usage; before the end it lacks the tokens of the response."""
         counts = self._counts
         cached, written = counts["cache_read_input_tokens"], counts["cache_creation_input_tokens"]
         prompt = counts.get("input_tokens")
@@ -157,7 +157,7 @@ class MessageResponse:
         """Make the result.
 
         Args:
-            usage: What the request took.
+            usage: The usage of the request.
 
         Raises:
             ModelResponseError: There is no complete response.
@@ -244,7 +244,7 @@ class MessageResponse:
         return [self._blocks[index] for index in sorted(self._blocks)]
 
     def _kept(self, blocks: list[Block]) -> list[Block]:
-        """Return what is sent back: no blank text, and of calls their places only."""
+        """Return the blocks to send back: no blank text, and of calls their places only."""
         kept: list[Block] = []
         for block in blocks:
             if block["type"] == "tool_use":

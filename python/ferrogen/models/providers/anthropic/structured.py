@@ -26,10 +26,10 @@ ANSWER_TOOL = "final_answer"
 
 @dataclass(frozen=True)
 class Structure:
-    """What the response has to look like."""
+    """The required form of the response."""
 
     schema: dict[str, Any]
-    """As JSON Schema; ``{"type": "object"}`` for an object of whatever shape."""
+    """As JSON Schema; ``{"type": "object"}`` for an object of any shape."""
 
     native: bool
     """Whether the model can be held to it as its output format."""
@@ -63,7 +63,7 @@ def structure_of(
     Args:
         json_output: As `ChatCompletionClient.create` takes it.
         response_format: The same in OpenAI's form; used if ``json_output`` is None.
-        model_info: What the model is said to know.
+        model_info: The abilities of the model.
 
     Raises:
         ModelInfoError: The model has no ability by which it could be held to that.

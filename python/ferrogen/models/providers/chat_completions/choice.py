@@ -23,7 +23,7 @@ class Choice:
         data: Fields of the message that the service may require back.
         finish_reason: Why it ends, in the words of the service.
         shown: The pieces of text for a reader, reasoning between its marks included.
-        text: What the model says.
+        text: The text of the model.
         thought: The reasoning that is separate from it.
         refusal: Why the model refuses.
     """

@@ -21,7 +21,7 @@ _KNOWN_PARTS = (
 
 
 class Content(NamedTuple):
-    """What a message, or a piece of one, says."""
+    """The content of a message, or of a piece of one."""
 
     thought: str
     text: str

@@ -21,7 +21,7 @@ class ReasoningMarks:
         return OPENING + piece
 
     def end(self) -> str:
-        """Give what is shown when the reasoning is over; nothing, if there was none."""
+        """Return the text to show when the reasoning ends; none, if there was none."""
         was_inside, self._inside = self._inside, False
         return CLOSING if was_inside else ""
 
@@ -30,7 +30,7 @@ def without_reasoning(text: str, family: str) -> tuple[str | None, str]:
     """Take the reasoning off the beginning of a text.
 
     Args:
-        text: What a model said.
+        text: The text of the model.
         family: Its family. The templates of R1 open the reasoning themselves, so that only its
             end is in the text.
 

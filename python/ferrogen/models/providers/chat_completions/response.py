@@ -40,7 +40,7 @@ class ChatResponse:
         begun: Whether a part of a response arrived.
         complete: Always false: what ends a response is the end of its events.
         model: The model that responds, as the service reports it.
-        usage: What the service reported so far.
+        usage: The usage reported so far.
     """
 
     complete = False
@@ -104,7 +104,7 @@ class ChatResponse:
         """Make the result.
 
         Args:
-            usage: What the request took.
+            usage: The usage of the request.
 
         Raises:
             ModelResponseError: There is no response.

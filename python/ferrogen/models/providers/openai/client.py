@@ -133,9 +133,9 @@ class ChatApiClient(OpenAIClient):
 
         Args:
             messages: The conversation so far.
-            tools: What the model may call.
+            tools: The tools that the model may call.
             tool_choice: Which tool it has to call.
-            json_output: What the response has to fit.
+            json_output: The required form of the response.
             extra_create_args: Further arguments of the service.
             cancellation_token: Closes the connection when it is cancelled.
             include_usage: Whether the service is asked to report the usage at the end, as it is

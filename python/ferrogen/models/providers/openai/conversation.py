@@ -28,10 +28,10 @@ class Conversation(msgspec.Struct, frozen=True):
     """How messages are written for one client."""
 
     info: ModelInfo
-    """What the model can do."""
+    """The abilities of the model."""
 
     data: ProviderData
-    """What the service requires back."""
+    """The data that the service requires back."""
 
     model: str
     """The model."""

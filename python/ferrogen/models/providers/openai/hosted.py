@@ -25,7 +25,7 @@ class OpenAIChatCompletionClient(ChatApiClient, Component[OpenAIClientConfigurat
             environment variable ``OPENAI_API_KEY``. It is never written into configs, logs or
             errors.
         base_url: Where the service is; by default ``OPENAI_BASE_URL``, or else OpenAI.
-        model_info: What the model can do; by default what is known of it.
+        model_info: The abilities of the model; by default those in the registry.
         max_retries: How often the SDK asks again after a failure, by default twice. Say 0 under a
             `Retrying` client, so that failures are not counted twice.
         ledger: Where usage is recorded, if several clients are to share one.

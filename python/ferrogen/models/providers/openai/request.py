@@ -36,10 +36,10 @@ class WireRequest(msgspec.Struct, frozen=True):
     """A request as it is sent."""
 
     body: dict[str, Any]
-    """What the service is sent."""
+    """The body of the request."""
 
     options: dict[str, Any]
-    """What the SDK is set beside it."""
+    """The options of the SDK beside the body."""
 
     names: WireNames
     """The names of the tools."""
@@ -82,7 +82,7 @@ def wire_request(
 
     Raises:
         ModelRequestError: Arguments contradict each other, or are not known.
-        ModelInfoError: The model cannot do what is asked.
+        ModelInfoError: The model lacks an ability that the request needs.
         ToolSchemaError: A tool cannot be described to a service.
     """
     json_output = request.json_output
@@ -136,7 +136,7 @@ def streamed(request: WireRequest, include_usage: bool | None) -> WireRequest:
 
 
 def options_among(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Remove from arguments what is set beside the body, and return it as the SDK names it."""
+    """Remove the options beside the body from the arguments; return them by the SDK's names."""
     return {
         name: arguments.pop(given)
         for given, name in (

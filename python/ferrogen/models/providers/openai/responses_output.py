@@ -27,7 +27,7 @@ _ENDS = ("response.completed", "response.incomplete", "response.failed", "respon
 
 
 class ResponsesOutput:
-    """Collects a response: from its deltas what is shown, from its last event the result.
+    """Collects a response: the text to show from its deltas, the result from its last event.
 
     Args:
         names: The names of the tools of the request.
@@ -39,7 +39,7 @@ class ResponsesOutput:
         complete: Whether it has come to its end.
         ended: Always false: only its last event ends a response.
         model: The model that responds, as the service reports it.
-        usage: What the service reported.
+        usage: The reported usage.
     """
 
     ended = False
@@ -95,7 +95,7 @@ class ResponsesOutput:
         """Make the result.
 
         Args:
-            usage: What the request took.
+            usage: The usage of the request.
 
         Raises:
             ModelResponseError: There is no complete response.

@@ -16,7 +16,7 @@ def response_format(
     Args:
         json_output: A class or a JSON Schema that the response has to fit, ``True`` for JSON of any
             shape, ``False`` for text, ``None`` to leave it open.
-        info: What the model can do.
+        info: The abilities of the model.
 
     Raises:
         ModelInfoError: The model cannot do that.
