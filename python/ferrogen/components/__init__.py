@@ -1,4 +1,4 @@
-"""What can be done with components as data: files, JSON Schema, dry runs, and secrets."""
+"""Components as data: files, JSON Schema, dry runs, and secrets."""
 
 from .checking import check_component
 from .faults import Fault
