@@ -14,7 +14,8 @@ PAGES = [
 ]
 # These describe and compare, and have no program.
 WITHOUT_EXAMPLES = {
-    *("index.md", "concepts/index.md", "differences.md", "guides/demo.md", "performance.md"),
+    *("index.md", "concepts/index.md", "differences.md", "performance.md"),
+    *("guides/command-line.md", "guides/demo.md"),
 }
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Imported once, for all examples: they take longer than most examples do.
