@@ -5,7 +5,9 @@ from __future__ import annotations
 import builtins
 import copy
 import pickle
+import pkgutil
 import re
+from importlib import import_module
 
 import pytest
 
@@ -52,6 +54,20 @@ def test_every_exception_of_the_module_is_public() -> None:
         if isinstance(value, type) and value.__module__ == exceptions.__name__
     }
     assert sorted(defined) == exceptions.__all__
+
+
+def test_every_exception_of_the_package_is_public():
+    modules = [
+        import_module(f"{exceptions.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(exceptions.__path__)
+    ]
+    defined = {
+        name
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Exception)
+    }
+    assert defined <= set(exceptions.__all__)
 
 
 @pytest.mark.parametrize("name", exceptions.__all__)

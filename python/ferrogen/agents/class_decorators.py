@@ -147,14 +147,14 @@ def agent_options(
             `AgentOptions.order`.
         concurrency: How many messages one agent handles at the same time; None means no limit.
         capacity: How many messages may be queued for one agent; None means no limit.
-        overflow: What happens when the mailbox is full; see `AgentOptions.overflow`.
+        overflow: The rule for a full mailbox; see `AgentOptions.overflow`.
         passivate_after: After how many idle seconds an agent is closed and removed; None means
             never.
         max_active: How many agents of the type are kept in memory; None means no limit.
         retry: How a handler that has failed is called again; None means never.
         circuit_breaker: When messages are rejected at once, because handlers keep failing; None
             means never.
-        supervision: What follows the failure of an agent; None means nothing.
+        supervision: The consequence of a failure of the agent; by default there is none.
 
     Returns:
         The class decorator.
