@@ -11,7 +11,7 @@ DEBIAN_ROOT ?=
 # One bench of benches/, without its ending; all of them when empty.
 BENCH ?=
 
-# Handed on through the environment and as written, so that neither make nor the shell reads a $ or a quote in them.
+# Passed through the environment unexpanded, so that neither make nor the shell interprets a $ or a quote in them.
 override QUESTIONS := $(value QUESTIONS)
 export QUESTIONS
 
@@ -57,7 +57,7 @@ help: ## show this list
 	@echo "make <target> [PYTHON=python3.12] [VENV=.venvs/3.12]"; echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-# ---- what the other targets stand on
+# ---- prerequisites of the other targets
 
 .PHONY: setup
 setup: $(MADE)/development ## make .venv, install the locked development tools, and bubblewrap where possible
@@ -82,7 +82,7 @@ check-python:
 check-rust:
 	@command -v cargo >/dev/null || { echo "there is no cargo on the PATH: install a Rust toolchain (stable) and try again" >&2; exit 1; }
 
-# The interpreter is looked at again only when somebody names one.
+# The interpreter is checked again only when the caller names one.
 $(MADE)/venv: | $(if $(and $(filter file,$(origin PYTHON)),$(wildcard $(MADE)/venv)),,check-python)
 	@echo "making $(VENV)"
 	@mkdir -p $(MADE)
@@ -159,7 +159,7 @@ $(MCP_PEERS)/.made/packages: $(LOCKS)/mcp-peers.txt | $(MADE)/venv
 	@$(call install-mcp-peers,$(LOCKS)/mcp-peers.txt)
 	@touch $@
 
-# ---- what people run
+# ---- targets for users
 
 .PHONY: demo
 # A model named by the caller needs none of ours.
@@ -229,7 +229,7 @@ lint-python: $(MADE)/development $(MADE)/extension
 	"$(BIN)/python" -m mypy.stubtest ferrogen._core ferrogen.messaging.routes ferrogen.runtime.introspection.times ferrogen.serialization.native --concise --mypy-config-file pyproject.toml --allowlist tools/stubtest-allowlist.txt
 
 .PHONY: format
-format: $(MADE)/development | check-rust ## format Rust and Python, and mend what can be mended
+format: $(MADE)/development | check-rust ## format Rust and Python, and fix lint errors where possible
 	cargo fmt --all
 	"$(BIN)/ruff" check --quiet --fix-only
 	"$(BIN)/ruff" format --quiet
@@ -311,7 +311,7 @@ check-targets: | check-rust ## check the Rust code for Windows, macOS and musl, 
 		else echo "not checked: $$target (rustup target add $$target)"; fi; \
 	done
 
-# ---- for those who work on it
+# ---- maintenance
 
 .PHONY: lock
 lock: $(MADE)/venv ## resolve the locked dependencies anew (UPGRADE=1 takes newer ones)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 INSTEAD = {
@@ -16,7 +17,10 @@ INSTEAD = {
     r"over(see|sees|seer|seen)": "observe, observer",
     r"sees to": "does, or a verb that says what is done",
     r"whoever": "caller, sender, user",
-    r"somebody": "caller, sender, user",
+    r"(some|every|no)body": "caller, sender, user, no caller",
+    r"heeds?": "honor, validate, handle",
+    r"hears?|heard": "is notified, receives",
+    r"overtaken by none": "in order",
     r"headroom": "stack limit",
     r"untold": "still to be delivered",
     r"(fall )?asleep": "passivated, idle",
@@ -30,11 +34,52 @@ INSTEAD = {
 }
 """A word, and what to say."""
 
-ALLOWED = {"tests/models/test_tokens.py"}
-"""Files whose texts are data: here, texts whose tokens were counted."""
+INSTEAD_IN_DOCUMENTS = {
+    r"(?<!there )(is|are|was|were) no (?!longer\b|more\b)\w+": "is not a ...",
+    r"on (its|their) way": "pending, in flight",
+    r"tells?": "reports, notifies",
+    r"told": "notified",
+    r"what is more": "also",
+}
+"""A phrase, and what to say in its place, in Markdown."""
+
+ALLOWED = {
+    # Texts whose tokens were counted.
+    "tests/models/test_tokens.py",
+    # The name of a user of Unix.
+    "python/ferrogen/code_executor/sandbox/view.py",
+    "tests/code_executor/test_attacks.py",
+}
+"""Files in which such a word is data."""
 
 SELF = Path(__file__).resolve()
-CHECKED = re.compile(r"\.(py|pyi|rs|md)$")
+CHECKED = re.compile(r"\.(py|pyi|rs|md|toml|yml|in)$|^Makefile$")
+BLOCK = re.compile(r"^ *```")
+
+
+def joined(words: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern for any of the words."""
+    return re.compile(rf"\b(?:{'|'.join(f'(?:{word})' for word in words)})\b", re.IGNORECASE)
+
+
+EVERYWHERE = joined(INSTEAD)
+IN_DOCUMENTS = joined([*INSTEAD, *INSTEAD_IN_DOCUMENTS])
+
+
+def uses(text: str, *, is_document: bool) -> Iterator[tuple[int, str, str]]:
+    """Yield the words to replace: line, word, and what to say."""
+    in_block = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if BLOCK.match(line):
+            in_block = not in_block
+        pattern = IN_DOCUMENTS if is_document and not in_block else EVERYWHERE
+        for match in pattern.finditer(line):
+            better = next(
+                better
+                for word, better in {**INSTEAD, **INSTEAD_IN_DOCUMENTS}.items()
+                if re.compile(word, re.IGNORECASE).match(line, match.start())
+            )
+            yield number, match.group(), better
 
 
 def main() -> int:
@@ -43,20 +88,15 @@ def main() -> int:
     listed = subprocess.run(
         ["git", "ls-files"], cwd=root, stdout=subprocess.PIPE, text=True, check=True
     )
-    pattern = re.compile(rf"\b({'|'.join(f'({one})' for one in INSTEAD)})\b", re.IGNORECASE)
     found = 0
     for name in filter(CHECKED.search, listed.stdout.splitlines()):
         path = root / name
         if path == SELF or name in ALLOWED or not path.is_file():
             continue
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            for match in pattern.finditer(line):
-                found += 1
-                word = match.group()
-                better = next(
-                    text for one, text in INSTEAD.items() if re.fullmatch(one, word, re.IGNORECASE)
-                )
-                print(f'{name}:{number}: "{word}": say {better}')
+        text = path.read_text(encoding="utf-8")
+        for number, word, better in uses(text, is_document=path.suffix == ".md"):
+            found += 1
+            print(f'{name}:{number}: "{word}": say {better}')
     return 1 if found else 0
 
 

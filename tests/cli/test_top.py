@@ -168,7 +168,7 @@ def test_a_socket_of_another_program_is_refused(process: Call, tmp_path: Path) -
             connection.close()
             _, errors = ended.communicate()
     assert ended.returncode == 1
-    assert "what it sends are no statistics of Ferrogen" in errors
+    assert "it does not send statistics of Ferrogen" in errors
 
 
 def test_a_folder_that_others_may_enter_is_refused(process: Call, folder: Path) -> None:

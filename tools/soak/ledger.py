@@ -212,7 +212,7 @@ class Ledger:
         if isinstance(error, MessageDroppedException):
             is_reply = entry.returned > 0 and entry.reply_verdict == "dropped"
             return is_reply or (not entry.starts and entry.verdict == "dropped")
-        # A publisher that waits for room in one mailbox may have been heard in another one.
+        # A publisher that waits for room in one mailbox may have been delivered to another one.
         if entry.starts and entry.is_direct:
             return False
         if isinstance(error, RuntimeStoppedError):

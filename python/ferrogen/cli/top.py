@@ -109,7 +109,7 @@ def _read(path: Path) -> dict[str, Any]:
             parts.append(part)
     document = json.loads(b"".join(parts))
     if not isinstance(document, dict) or "stats" not in document:
-        raise ValueError("what it sends are no statistics of Ferrogen")
+        raise ValueError("it does not send statistics of Ferrogen")
     return document
 
 

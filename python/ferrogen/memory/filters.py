@@ -266,7 +266,7 @@ def metadata(*path: str) -> Field:
 
 
 def _is_storable_number(value: Value) -> bool:
-    """Return whether SQLite can hold a number; what is not a number is no problem here."""
+    """Return whether SQLite can hold a value, if it is a number; True for others."""
     if isinstance(value, float):
         return math.isfinite(value)
     return not isinstance(value, int) or -(2**63) <= value < 2**63

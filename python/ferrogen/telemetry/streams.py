@@ -20,7 +20,7 @@ PartT = TypeVar("PartT")
 async def traced_stream(
     opening: AbstractContextManager[Span], parts: AsyncGenerator[PartT, None]
 ) -> AsyncGenerator[PartT, None]:
-    """Hand on what a generator yields, its steps inside a span.
+    """Yield the items of a generator, its steps inside a span.
 
     Args:
         opening: Opens the span, for the whole stream; an error of the generator ends it.

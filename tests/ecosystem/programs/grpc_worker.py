@@ -47,7 +47,7 @@ class Scholar(RoutedAgent):
     @rpc
     async def on_question(self, message: Question, ctx: MessageContext) -> Answer:
         if message.text == "impossible":
-            raise ValueError("nobody knows")
+            raise ValueError("unknown")
         await self.publish_message(
             News(f"{ctx.sender.type if ctx.sender else 'an unknown agent'} asked"),
             DefaultTopicId("news"),

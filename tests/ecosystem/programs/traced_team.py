@@ -34,7 +34,7 @@ def without_identity(text: object) -> str:
 
 
 def describe(span: ReadableSpan, names: dict[int, str]) -> str:
-    parent = names[span.parent.span_id] if span.parent else "nobody"
+    parent = names[span.parent.span_id] if span.parent else "none"
     attributes = sorted((span.attributes or {}).items() - {("gen_ai.provider.name", "autogen")})
     kind = f"{span.kind.name} {span.status.status_code.name}"
     return without_identity(f"{span.name} | below {parent} | {kind} | {attributes}")

@@ -1,4 +1,4 @@
-"""A request that failed for a reason that may pass is put again, up to a limit."""
+"""Transient failures are retried, up to a limit."""
 
 import asyncio
 import logging

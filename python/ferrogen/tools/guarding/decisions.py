@@ -57,7 +57,7 @@ class Decision:
 
 
 Rule = Callable[[ToolCall], Decision | Awaitable[Decision | None] | None]
-"""A function that decides on a call, asynchronous or not; None is no decision."""
+"""A function that decides on a call, asynchronous or not; None leaves it to the next rule."""
 
 
 @dataclass(frozen=True)

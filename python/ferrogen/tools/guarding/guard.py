@@ -56,7 +56,7 @@ class Guard:
     noted, and the next rule is asked. A rule that fails denies.
 
     Args:
-        *rules: Functions of a `ToolCall`, also asynchronous ones; None is no decision.
+        *rules: Functions of a `ToolCall`, also asynchronous ones; None leaves it to the next rule.
         name: The name, for errors, ids of approvals and the audit log.
         default: The decision about a call for which no rule decides.
         max_calls: The most calls.
