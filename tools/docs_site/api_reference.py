@@ -34,6 +34,17 @@ REPEATED = {
 # The first is described by the guide on AutoGen programs, the second by `ferrogen --help`.
 OTHERWISE_DOCUMENTED = {"ferrogen.compat", "ferrogen.cli"}
 
+# Their names are exported by other modules, most of them by `ferrogen`.
+INTERNAL = {
+    "ferrogen.agents",
+    "ferrogen.json_schema",
+    "ferrogen.messaging",
+    "ferrogen.runtime",
+    "ferrogen.serialization.native",
+    "ferrogen.state",
+    "ferrogen.telemetry",
+}
+
 # In docs/api/index.md, in place of the table.
 TABLE = "<!-- the table of the modules -->"
 
@@ -50,7 +61,7 @@ _log = logging.getLogger("mkdocs.ferrogen.api_reference")
 
 def _modules(module: griffe.Module) -> Iterator[griffe.Module]:
     """Yields the public modules of a package, itself included."""
-    if module.path in REPEATED | OTHERWISE_DOCUMENTED:
+    if module.path in REPEATED | OTHERWISE_DOCUMENTED | INTERNAL:
         return
     listed = module.parent is not None and module.name in map(str, module.parent.exports or ())
     if module.exports is not None or listed or module.path in WITHOUT_ALL:
