@@ -300,14 +300,19 @@ wheels: | check-python ## build and prove a wheel for each CPython found here, f
 		make --no-print-directory wheel
 	@$(MAKE) --no-print-directory sdist
 
-# Code for other systems is compiled as far as that needs no linker.
+# Code for other systems is compiled as far as that needs no linker. Extensions for musl are linked dynamically.
 CHECKED_TARGETS ?= x86_64-pc-windows-gnu aarch64-apple-darwin x86_64-unknown-linux-musl
+.PHONY: list-targets
+list-targets:
+	@echo $(CHECKED_TARGETS)
+
 .PHONY: check-targets
 check-targets: | check-rust ## check the Rust code for Windows, macOS and musl, where their targets are installed
 	@for target in $(CHECKED_TARGETS); do \
 		if [ -d "$$(rustc --print sysroot)/lib/rustlib/$$target" ]; then \
 			echo "checking for $$target"; \
-			PYO3_CROSS_PYTHON_VERSION=3.11 cargo check --locked --quiet --workspace --lib --features pyo3/extension-module --target $$target || exit 1; \
+			case $$target in *-musl) flags="$$RUSTFLAGS -C target-feature=-crt-static";; *) flags=$$RUSTFLAGS;; esac; \
+			RUSTFLAGS="$$flags" PYO3_CROSS_PYTHON_VERSION=3.11 cargo check --locked --quiet --workspace --lib --features pyo3/extension-module --target $$target || exit 1; \
 		else echo "not checked: $$target (rustup target add $$target)"; fi; \
 	done
 
