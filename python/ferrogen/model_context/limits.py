@@ -30,7 +30,7 @@ def config_of(context: object, schema: type[ConfigT], **written: Any) -> ConfigT
 
     Args:
         context: The context, with an attribute ``_x`` for each field ``x``.
-        schema: What the config is an instance of.
+        schema: The class of the config.
         **written: Fields whose attributes are not data, in the form that the config has them in.
     """
     plain = schema.model_fields.keys() - written.keys()
