@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -63,12 +64,12 @@ async def register(
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    """Run the event loop until the condition holds."""
-    for _ in range(100_000):
-        if condition():
-            return
+    """Run the event loop until the condition holds, or fail after a minute."""
+    end = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("the condition never held")
         await asyncio.sleep(0)
-    raise TimeoutError("the condition never held")
 
 
 async def until_idle(runtime: SingleThreadedAgentRuntime) -> None:

@@ -293,6 +293,6 @@ async def test_a_sender_that_cannot_be_compared_fails_its_message_and_no_more(
     await register(runtime, "a", swallow)
     await runtime.add_subscription(TypeSubscription("news", "a"))
     await runtime.publish_message("odd", NEWS, sender=Odd("b", "c"))
-    await asyncio.wait_for(runtime.stop_when_idle(), 5)
+    await asyncio.wait_for(runtime.stop_when_idle(), 50)
     counts = tally(runtime)
     assert (counts["accepted"], counts["failed"]) == (1, 1)

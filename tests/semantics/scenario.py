@@ -5,6 +5,7 @@ import functools
 import importlib
 import inspect
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from types import ModuleType
 from typing import Any
@@ -65,7 +66,7 @@ class Scenario:
     async def idle(self) -> None:
         """Stop when idle, within a few seconds."""
         self.is_started = False
-        await asyncio.wait_for(self.runtime.stop_when_idle(), 5)
+        await asyncio.wait_for(self.runtime.stop_when_idle(), 50)
 
     def agent_class(self, handler: Handler, *, routed: bool = True) -> Any:
         """Create an agent class with one handler, with arguments self, message and context."""
@@ -129,13 +130,15 @@ async def yield_to_loop(count: int = 20) -> None:
         await asyncio.sleep(0)
 
 
-async def until(condition: Callable[[], Any], most: int = 10_000) -> None:
-    """Run the event loop until a condition holds."""
-    for _ in range(most):
-        if condition():
-            return
+async def until(condition: Callable[[], Any]) -> None:
+    """Run the event loop until a condition holds, or fail after a minute.
+
+    Iterations are not counted: the condition may depend on a timer or a thread.
+    """
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "the condition never held"
         await asyncio.sleep(0)
-    raise AssertionError("the condition never held")
 
 
 def words(error: BaseException) -> Any:

@@ -30,7 +30,7 @@ def test_a_sleep_takes_its_time_and_no_real_one() -> None:
 
     before = time.monotonic()
     assert testing.run(main()) == 365 * DAY
-    assert time.monotonic() - before < 10
+    assert time.monotonic() - before < 50
 
 
 def test_timers_fire_in_order_and_at_their_times() -> None:

@@ -1,9 +1,11 @@
 """Budgets: calls, wall time and cost, also of calls that run side by side."""
 
 import asyncio
+import time
 
 import pytest
 
+from ferrogen.testing import VirtualClock
 from ferrogen.tools import (
     Ask,
     FunctionTool,
@@ -80,45 +82,61 @@ async def never() -> None:
     await asyncio.Event().wait()
 
 
-async def test_a_call_ends_when_time_runs_out():
+@pytest.fixture
+def clock(monkeypatch):
+    """Simulated time, also for what reads the monotonic clock."""
+    clock = VirtualClock()
+    monkeypatch.setattr(time, "monotonic", clock.time)
+    return clock
+
+
+def test_a_call_ends_when_time_runs_out(clock):
     seen = []
 
     async def work(context: ToolContext) -> None:
         seen.append(context.remaining)
         await never()
 
-    tool = FunctionTool(work, "d")
-    with Guard(max_seconds=0.05) as guard:
-        assert await budget_of(tool.run_json({})) == "seconds"
-        assert await budget_of(tool.run_json({})) == "seconds"
-    assert len(seen) == 1
-    assert 0 < seen[0] <= 0.05
-    assert guard.spent.seconds >= 0.05
+    async def main() -> None:
+        tool = FunctionTool(work, "d")
+        with Guard(max_seconds=5) as guard:
+            assert await budget_of(tool.run_json({})) == "seconds"
+            assert await budget_of(tool.run_json({})) == "seconds"
+        assert guard.spent.seconds == 5
+
+    clock.run(main())
+    assert seen == [5]
 
 
-async def test_a_stream_ends_when_time_runs_out(paying):
+def test_a_stream_ends_when_time_runs_out(clock, paying):
     class Endless(StreamingTool):
         async def run_stream(self, args, cancellation_token):
             yield args
             await never()
 
-    with Guard(max_seconds=0.05):
-        stream = Endless(paying).run_json_stream({"amount": 1})
-        assert (await anext(stream)).amount == 1
-        assert await budget_of(anext(stream)) == "seconds"
-        workbench = StaticStreamWorkbench([Endless(paying)])
-        parts = [part async for part in workbench.call_tool_stream("pay", {"amount": 1})]
-        assert parts[-1].is_error
+    async def main() -> None:
+        with Guard(max_seconds=5):
+            stream = Endless(paying).run_json_stream({"amount": 1})
+            assert (await anext(stream)).amount == 1
+            assert await budget_of(anext(stream)) == "seconds"
+            workbench = StaticStreamWorkbench([Endless(paying)])
+            parts = [part async for part in workbench.call_tool_stream("pay", {"amount": 1})]
+            assert parts[-1].is_error
+
+    clock.run(main())
 
 
-async def test_time_counts_once_for_calls_side_by_side():
+def test_time_counts_once_for_calls_side_by_side(clock):
     async def work(started: int) -> None:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(5)
 
-    tool = FunctionTool(work, "d")
-    with Guard() as guard:
-        await asyncio.gather(*(tool.run_json({"started": n}) for n in range(10)))
-    assert 0.04 <= guard.spent.seconds < 0.4
+    async def main() -> None:
+        tool = FunctionTool(work, "d")
+        with Guard() as guard:
+            await asyncio.gather(*(tool.run_json({"started": n}) for n in range(10)))
+        assert guard.spent.seconds == 5
+
+    clock.run(main())
 
 
 async def test_a_person_is_not_asked_about_a_call_without_a_budget(tool):

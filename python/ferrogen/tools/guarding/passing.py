@@ -5,12 +5,12 @@ Calls of tools and of workbenches come here. A workbench that calls a tool makes
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, ExitStack, aclosing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
-from time import monotonic
 from typing import Any, TypeVar
 
 from ferrogen._core import CancellationToken
@@ -159,7 +159,7 @@ class GuardedCall:
             tokens.append((CHARGE, CHARGE.set(self._charge)))
         seconds = _soonest(admissions)
         if seconds is not None:
-            own = monotonic() + seconds
+            own = time.monotonic() + seconds
             outer = DEADLINE.get()
             tokens.append((DEADLINE, DEADLINE.set(own if outer is None else min(own, outer))))
         listeners = [guard.on_progress for guard, _ in admissions if guard.on_progress is not None]
