@@ -38,7 +38,7 @@ IN_BOTH_MODES = [HERE / name for name in ("agents", "compat", "differences", "ru
 
 
 # In seconds. pytest-timeout interrupts a test once: a fixture that then waits would block all.
-TEARDOWN_TIMEOUT = 60
+TEARDOWN_TIMEOUT = 180
 
 
 @pytest.hookimpl(wrapper=True)

@@ -84,7 +84,7 @@ class ForkServer:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         text: str = "",
-        timeout: float = 50,
+        timeout: float = 150,
     ) -> subprocess.CompletedProcess[str]:
         """Run `PROGRAM ARGUMENTS...` or `-m MODULE ARGUMENTS...` to its end."""
         with (
@@ -126,7 +126,7 @@ class ForkedProgram:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    def wait(self, timeout: float = 50) -> int:
+    def wait(self, timeout: float = 150) -> int:
         """Wait until it has ended; return its exit status.
 
         Raises:

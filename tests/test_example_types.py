@@ -25,7 +25,7 @@ def examples() -> Iterator[tuple[str, str]]:
         yield str(parameter.id), parameter.values[2]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_examples_are_typed(tmp_path: Path) -> None:
     names = {}
     for name, code in examples():

@@ -27,7 +27,7 @@ def run_program() -> RunProgram:
             [sys.executable, "-W", "error", "-X", "faulthandler", "-c", dedent(program)],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=150,
             check=False,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )

@@ -232,7 +232,7 @@ def test_a_coroutine_of_one_thread_may_be_dropped_in_another() -> None:
             send.send(None)
         await asyncio.to_thread(sends.clear)
         gate.set()
-        await asyncio.wait_for(runtime.stop_when_idle(), 50)
+        await asyncio.wait_for(runtime.stop_when_idle(), 150)
 
     asyncio.run(main())
 

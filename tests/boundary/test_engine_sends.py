@@ -55,7 +55,7 @@ async def test_a_send_can_be_closed_and_thrown_into_at_every_stage() -> None:
                 with pytest.raises(RuntimeError):
                     send.send(None)
     gate.set()
-    await asyncio.wait_for(runtime.stop_when_idle(), 50)
+    await asyncio.wait_for(runtime.stop_when_idle(), 150)
 
 
 @pytest.mark.parametrize(

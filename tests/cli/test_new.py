@@ -44,7 +44,7 @@ def run_in(folder, *arguments):
     )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["weather", "My-Weather_Desk2", "n" * 50])
 def test_the_project_is_typed_and_green(new, tmp_path, name):
     assert new(name)[0] == 0

@@ -69,7 +69,7 @@ class SandboxServer:
                 [text.replace("MARKER", marker), name]
                 for text, name in blocks or [(code, language)]
             ],
-            "options": {"timeout": 20, "isolation": self.isolation, **options},
+            "options": {"timeout": 60, "isolation": self.isolation, **options},
             "inputs": inputs or {},
             "cancel_on": cancel_on,
             "marker": marker,

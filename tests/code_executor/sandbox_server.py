@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +38,16 @@ async def run(request: dict[str, Any]) -> dict[str, Any]:
         token = CancellationToken()
 
         def on_output(part: Any) -> None:
-            if request["cancel_on"] and request["cancel_on"] in part.text:
-                token.cancel()
             if "LOOK" in part.text:
                 host_uids.update(uids_of(request["marker"]))
+            if request["cancel_on"] and request["cancel_on"] in part.text:
+                token.cancel()
 
-        began = time.perf_counter()
         try:
             result = await executor.execute_code_blocks(blocks, token, on_output=on_output)
         except asyncio.CancelledError:
-            return {"cancelled": True, "left": left_over(request["marker"])}
-        seconds = time.perf_counter() - began
+            left = left_over(request["marker"])
+            return {"cancelled": True, "left": left, "host_uids": sorted(host_uids)}
         left = left_over(request["marker"])
     return {
         "exit_code": result.exit_code,
@@ -59,7 +57,6 @@ async def run(request: dict[str, Any]) -> dict[str, Any]:
         "limit": result.limit,
         "artifacts": {one.path: [one.media_type, one.size] for one in result.artifacts},
         "refused": {one.path: one.reason for one in result.refused_artifacts},
-        "seconds": seconds,
         "left": left,
         "host_uids": sorted(host_uids),
     }

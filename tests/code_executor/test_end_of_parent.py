@@ -28,7 +28,7 @@ while :; do sleep 0.1; done
 '''
 
 async def main():
-    async with SandboxCodeExecutor(timeout=60, isolation="ISOLATION") as executor:
+    async with SandboxCodeExecutor(timeout=600, isolation="ISOLATION") as executor:
         block = CodeBlock(CODE, "sh")
         print(os.getpid(), flush=True)
         await executor.execute_code_blocks(
@@ -57,7 +57,7 @@ def test_code_ends_with_a_killed_program(user: str, isolation: str, number: int)
         assert len(running) >= 3
         os.kill(pid, number)
         process.wait()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 150
         while any(map(is_running, running)) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert [pid for pid in running if is_running(pid)] == []
@@ -96,7 +96,7 @@ def test_a_program_that_inherits_orphans_keeps_none(isolation: str, tmp_path: Pa
     program = tmp_path / "program.py"
     program.write_text(REAPER.replace("ISOLATION", isolation))
     done = subprocess.run(
-        [sys.executable, str(program)], capture_output=True, text=True, timeout=50, check=True
+        [sys.executable, str(program)], capture_output=True, text=True, timeout=150, check=True
     )
     assert done.stdout == "no children\n"
 

@@ -49,7 +49,7 @@ async def test_stdout_and_stderr_are_told_apart_and_streamed_in_order():
 async def test_output_arrives_while_the_code_runs():
     token = CancellationToken()
     async with SandboxCodeExecutor() as executor:
-        code = "import time\nprint('now')\ntime.sleep(60)"
+        code = "import time\nprint('now')\ntime.sleep(600)"
         with pytest.raises(asyncio.CancelledError):
             await run(executor, (code, "python"), token=token, on_output=lambda _: token.cancel())
 
@@ -60,7 +60,7 @@ async def test_an_error_of_the_callback_ends_the_run_and_is_raised():
 
     async with SandboxCodeExecutor() as executor:
         with pytest.raises(LookupError, match="now"):
-            await run(executor, ("echo now; sleep 60", "sh"), on_output=fail)
+            await run(executor, ("echo now; sleep 600", "sh"), on_output=fail)
 
 
 async def test_code_that_is_not_unicode_runs():

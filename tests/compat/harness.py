@@ -92,14 +92,14 @@ def plain(value: Any) -> Any:
 
 
 def play(core: ModuleType, scenario: Scenario) -> Record:
-    """Run a scenario on one package, in an event loop of its own, for a minute at most."""
+    """Run a scenario on one package, in an event loop of its own, for minutes at most."""
     record = Record()
 
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(
             lambda _loop, context: record.stray_errors.append(context.get("message"))
         )
-        await asyncio.wait_for(scenario(core, record), 60)
+        await asyncio.wait_for(scenario(core, record), 150)
 
     with muted_logs(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -142,7 +142,7 @@ def test_idle_agents_can_be_passivated():
         runtime.start()
         await runtime.send_message("x", core.AgentId("agent", "k"))
         passivated = asyncio.create_task(closed.wait())
-        await asyncio.wait({passivated}, timeout=50 if core is ferrogen else 0.2)
+        await asyncio.wait({passivated}, timeout=150 if core is ferrogen else 0.2)
         record("closed", closed.is_set())
         passivated.cancel()
         await runtime.send_message("x", core.AgentId("agent", "k"))

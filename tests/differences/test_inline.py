@@ -61,21 +61,19 @@ class LoopIterations:
 def test_a_send_need_not_yield_to_the_event_loop():
     async def scenario(core, record):
         runtime, agent, _ = await started(core, echo)
-        most = 0
+        passed = []
         async with LoopIterations() as iterations:
-            before = iterations.count
-            await runtime.send_message("x", agent)
-            record("one message yields", iterations.count > before)
             for _ in range(1000):
                 before = iterations.count
                 await runtime.send_message("x", agent)
-                most = max(most, iterations.count - before)
-        record("some of 1000 do", most > 0)
+                passed.append(iterations.count - before)
+        record("each message yields", min(passed) > 0)
+        record("some of 1000 do", max(passed) > 0)
         await runtime.stop_when_idle()
 
     upstream, ours = both(scenario)
-    assert upstream == [["one message yields", True], ["some of 1000 do", True]]
-    assert ours == [["one message yields", False], ["some of 1000 do", True]]
+    assert upstream == [["each message yields", True], ["some of 1000 do", True]]
+    assert ours == [["each message yields", False], ["some of 1000 do", True]]
 
 
 def test_a_handler_has_the_head_room_that_its_sender_leaves():

@@ -59,7 +59,7 @@ def run_program(interpreter: str, fork_server: Callable[..., ForkServer], tmp_pa
                 cwd=tmp_path,
                 capture_output=True,
                 text=True,
-                timeout=50,
+                timeout=150,
                 check=False,
             )
         else:

@@ -48,7 +48,7 @@ def few(call: ToolCall) -> Deny | None:
 
 async def show(label: str, runnable: Any) -> None:
     paid.clear()
-    result = await asyncio.wait_for(runnable.run(task="?"), 50)
+    result = await asyncio.wait_for(runnable.run(task="?"), 150)
     results = [
         f"{each.content} (error: {each.is_error})"
         for message in result.messages

@@ -95,7 +95,7 @@ class Stage:
 
     def run(self, behaviour: str, *arguments: str, **changes: str) -> tuple[int, str, str]:
         process = self.start(behaviour, *arguments, **changes)
-        output, errors = process.communicate(timeout=50)
+        output, errors = process.communicate(timeout=150)
         return process.returncode, output, errors
 
     def wait_until_the_model_is_gone(self) -> None:
@@ -218,7 +218,7 @@ def test_the_model_is_stopped_however_the_demo_ends(
         os.killpg(process.pid, number)
     else:
         process.send_signal(number)
-    _, errors = process.communicate(timeout=50)
+    _, errors = process.communicate(timeout=150)
     assert process.returncode == status
     assert "Traceback" not in errors
     stage.wait_until_the_model_is_gone()

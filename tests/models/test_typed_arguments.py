@@ -30,7 +30,7 @@ OpenAIChatCompletionClient(temperature=0)  # wrong
 """
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_wrong_argument_of_a_client_is_found_by_mypy(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
     done = subprocess.run(

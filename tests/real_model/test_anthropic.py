@@ -112,7 +112,7 @@ def test_one_can_chat_with_it_on_the_command_line(address):
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=150,
     )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split()) > 1

@@ -20,7 +20,7 @@ async def runtime() -> AsyncIterator[SingleThreadedAgentRuntime]:
     runtime.start()
     yield runtime
     if is_started(runtime):
-        await asyncio.wait_for(runtime.stop_when_idle(), 50)
+        await asyncio.wait_for(runtime.stop_when_idle(), 150)
     await runtime.close()
 
 

@@ -64,8 +64,8 @@ async def register(
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    """Run the event loop until the condition holds, or fail after a minute."""
-    end = time.monotonic() + 60
+    """Run the event loop until the condition holds, or fail after minutes."""
+    end = time.monotonic() + 150
     while not condition():
         if time.monotonic() > end:
             raise TimeoutError("the condition never held")

@@ -269,7 +269,7 @@ async def test_intervention_handlers_publish_without_waiting(suspends):
     for _ in range(9):
         work.may_go_on.release()
     for _ in range(3):
-        await asyncio.wait_for(runtime.publish_message("original", ORDERS), 50)
+        await asyncio.wait_for(runtime.publish_message("original", ORDERS), 150)
     await runtime.stop_when_idle()
     assert sorted(work.seen) == ["copy"] * 6 + ["original"] * 3
 

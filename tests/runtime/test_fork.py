@@ -122,7 +122,7 @@ def test_a_child_starts_with_new_state_and_the_parent_continues(program: str) ->
         [sys.executable, "-c", dedent(COMMON) + dedent(program)],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -296,7 +296,7 @@ asyncio.run(main())
     if not Path("/proc/self/statm").exists():
         pytest.skip("how much memory a process has is read from /proc")
     done = subprocess.run(
-        [sys.executable, str(program)], capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, str(program)], capture_output=True, text=True, timeout=150, check=False
     )
     assert done.returncode == 0, done.stderr
     # 12,000 messages: a hundred bytes kept for each would be more than this.

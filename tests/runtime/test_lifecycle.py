@@ -233,7 +233,7 @@ async def test_all_who_wait_for_idleness_continue_when_the_last_message_is_settl
         await asyncio.sleep(0)
     assert not any(one.done() for one in waiting)
     gate.open.set()
-    await asyncio.wait_for(asyncio.gather(*waiting), 50)
+    await asyncio.wait_for(asyncio.gather(*waiting), 150)
     assert await asyncio.gather(*asking) == [0, 1]
 
 
@@ -250,7 +250,7 @@ async def test_a_cancelled_wait_for_idleness_leaves_the_runtime_running(runtime:
     assert is_started(runtime)
     gate.open.set()
     assert await asking == "x"
-    await asyncio.wait_for(runtime.stop_when_idle(), 50)
+    await asyncio.wait_for(runtime.stop_when_idle(), 150)
 
 
 async def test_a_sender_that_sends_again_keeps_the_runtime_from_being_idle(
@@ -267,5 +267,5 @@ async def test_a_sender_that_sends_again_keeps_the_runtime_from_being_idle(
     waiting = asyncio.ensure_future(runtime.stop_when_idle())
     await asyncio.sleep(0)
     gate.open.set()
-    assert await asyncio.wait_for(asking, 50) == [0, 1]
-    await asyncio.wait_for(waiting, 50)
+    assert await asyncio.wait_for(asking, 150) == [0, 1]
+    await asyncio.wait_for(waiting, 150)

@@ -152,7 +152,7 @@ async def test_a_log_handler_that_raises_changes_nothing(listen: Any, capsys: An
     runtime.start()
     listen(Unruly(RuntimeError("the disk is full")))
     assert await runtime.send_message(Note("x"), A) == Note("X")
-    await asyncio.wait_for(runtime.stop_when_idle(), 50)
+    await asyncio.wait_for(runtime.stop_when_idle(), 150)
     assert "the disk is full" in capsys.readouterr().err
 
 

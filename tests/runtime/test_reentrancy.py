@@ -275,7 +275,7 @@ def test_a_runtime_works_while_everything_is_collected_all_the_time() -> None:
         [sys.executable, "-W", "error", "-c", dedent(program)],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         check=False,
     )
     assert (done.stdout, done.stderr) == ("done\n", "")
@@ -293,6 +293,6 @@ async def test_a_sender_that_cannot_be_compared_fails_its_message_and_no_more(
     await register(runtime, "a", swallow)
     await runtime.add_subscription(TypeSubscription("news", "a"))
     await runtime.publish_message("odd", NEWS, sender=Odd("b", "c"))
-    await asyncio.wait_for(runtime.stop_when_idle(), 50)
+    await asyncio.wait_for(runtime.stop_when_idle(), 150)
     counts = tally(runtime)
     assert (counts["accepted"], counts["failed"]) == (1, 1)

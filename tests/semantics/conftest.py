@@ -39,5 +39,5 @@ async def scenario(core: ModuleType, mode: str) -> AsyncIterator[Scenario]:
     yield scenario
     if not scenario.is_upstream:
         if scenario.is_started and not scenario.is_left_busy:
-            await asyncio.wait_for(scenario.runtime.stop_when_idle(), 50)
+            await asyncio.wait_for(scenario.runtime.stop_when_idle(), 150)
         assert scenario.loop_errors == []

@@ -66,7 +66,7 @@ class Scenario:
     async def idle(self) -> None:
         """Stop when idle, within a few seconds."""
         self.is_started = False
-        await asyncio.wait_for(self.runtime.stop_when_idle(), 50)
+        await asyncio.wait_for(self.runtime.stop_when_idle(), 150)
 
     def agent_class(self, handler: Handler, *, routed: bool = True) -> Any:
         """Create an agent class with one handler, with arguments self, message and context."""
@@ -131,11 +131,11 @@ async def yield_to_loop(count: int = 20) -> None:
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    """Run the event loop until a condition holds, or fail after a minute.
+    """Run the event loop until a condition holds, or fail after minutes.
 
     Iterations are not counted: the condition may depend on a timer or a thread.
     """
-    end = time.monotonic() + 60
+    end = time.monotonic() + 150
     while not condition():
         assert time.monotonic() < end, "the condition never held"
         await asyncio.sleep(0)

@@ -49,7 +49,7 @@ class ProbeRun:
             await until(lambda: self.tasks)
             await yield_to_loop(3)
             await outside(self)
-        outcome = await asyncio.wait_for(sender, 50)
+        outcome = await asyncio.wait_for(sender, 150)
         await yield_to_loop(5)
         self.gate.set()
         await scenario.idle()

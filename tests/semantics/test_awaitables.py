@@ -221,7 +221,7 @@ async def test_two_tasks_that_await_one_send_both_end(scenario):
     both = [asyncio.create_task(sending) for _ in range(2)]
     await yield_to_loop()
     gate.set()
-    done, _ = await asyncio.wait(both, timeout=50)
+    done, _ = await asyncio.wait(both, timeout=150)
     assert done == set(both)
     # Which of them gets the response, if any, is undefined.
     errors = [one.exception() for one in both if one.exception() is not None]

@@ -79,7 +79,7 @@ async def test_a_token_that_is_cancelled_already_frees_its_sender_at_once(scenar
     token = scenario.core.CancellationToken()
     token.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(scenario.ask("a", cancellation_token=token), 50)
+        await asyncio.wait_for(scenario.ask("a", cancellation_token=token), 150)
     gate.set()
     await yield_to_loop()
     assert ended in ([], [True])

@@ -169,7 +169,7 @@ asyncio.run(main())
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=150,
     )
     assert ended.returncode == 0, ended.stderr
     assert "never awaited" not in ended.stderr

@@ -199,5 +199,5 @@ async def test_a_factory_that_raises_stop_iteration_fails_like_any_other(scenari
     scenario.start()
     for asking in (scenario.ask("a"), asyncio.create_task(scenario.ask("a"))):
         with pytest.raises(RuntimeError, match="StopIteration") as caught:
-            await asyncio.wait_for(asking, 50)
+            await asyncio.wait_for(asking, 150)
         assert isinstance(caught.value.__cause__, StopIteration)

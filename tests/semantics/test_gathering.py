@@ -157,7 +157,7 @@ async def test_handlers_that_gather_may_be_gathered(scenario):
     await scenario.agent("a", handler, keys=range(3))
     scenario.start()
     gathered = asyncio.gather(scenario.ask("a", (3, 3)), scenario.ask("a", (2, 2)))
-    assert await asyncio.wait_for(gathered, 50) == [27, 4]
+    assert await asyncio.wait_for(gathered, 150) == [27, 4]
 
 
 async def test_a_loop_that_makes_its_own_tasks_makes_them_for_a_gather(scenario):

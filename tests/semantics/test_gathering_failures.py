@@ -120,7 +120,7 @@ async def test_what_is_gathered_when_the_runtime_stops_is_refused(scenario):
     scenario.start()
     gathered = asyncio.gather(*(scenario.ask("a", n) for n in range(3)), return_exceptions=True)
     await scenario.stop()
-    refusals = await asyncio.wait_for(gathered, 50)
+    refusals = await asyncio.wait_for(gathered, 150)
     assert [type(one) for one in refusals] == [scenario.exceptions.RuntimeStoppedError] * 3
 
 
@@ -187,7 +187,7 @@ async def test_a_cancelled_gather_ends_even_if_some_sends_are_done(scenario, fir
     gathered = asyncio.gather(*(scenario.ask("a", one) for one in values), return_exceptions=True)
     await yield_to_loop()
     assert gathered.cancel()
-    done, _ = await asyncio.wait({gathered}, timeout=50)
+    done, _ = await asyncio.wait({gathered}, timeout=150)
     assert done == {gathered}
     with pytest.raises(asyncio.CancelledError):
         await gathered

@@ -88,7 +88,7 @@ async def test_httpx_requests_a_server(scenario, server):
     async def handler(self, message, ctx):
         async with httpx.AsyncClient(trust_env=False) as client:
             task = asyncio.current_task()
-            response = await client.get(f"{server}/{message.value}", timeout=30)
+            response = await client.get(f"{server}/{message.value}", timeout=150)
             assert asyncio.current_task() is task
             return response.text
 
@@ -107,7 +107,7 @@ async def test_a_client_shared_by_handlers_and_a_request_that_is_cancelled(scena
                 return await self.send_message(Ask("inner"), scenario.id("a", "inner"))
             if message.value == "cancelled":
                 asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
-            return (await client.get(f"{server}/{message.value}", timeout=30)).text
+            return (await client.get(f"{server}/{message.value}", timeout=150)).text
 
         await scenario.agent("a", handler, keys=["default", "inner"])
         scenario.start()

@@ -115,7 +115,7 @@ interpreters.destroy(number)
 print("the end")
 """
     command = [sys.executable, "-W", "ignore", "-c", program]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines()[-1] == "the end"
     if core.__name__ == "ferrogen" and ended.stdout.startswith("refused"):
@@ -167,6 +167,6 @@ def test_a_program_that_ends_while_agents_wait_ends_without_a_panic(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(LEAVES_A_HANDLER_WAITING)
     command = [sys.executable, program]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
     assert ended.returncode == 0, ended.stderr
     assert "anic" not in ended.stderr

@@ -64,7 +64,7 @@ async def test_idle_waits_for_the_sibling_of_a_failed_handler(scenario):
     else:
         assert not stopping.done()
         gate.set()
-        await asyncio.wait_for(stopping, 50)
+        await asyncio.wait_for(stopping, 150)
     await until(lambda: "ended" in seen)
 
 
@@ -76,7 +76,7 @@ async def test_an_error_that_is_not_ignored_is_raised_where_the_runtime_is_stopp
     await yield_to_loop()
     scenario.is_started = False
     with pytest.raises(Mine, match="after a suspension"):
-        await asyncio.wait_for(scenario.runtime.stop_when_idle(), 50)
+        await asyncio.wait_for(scenario.runtime.stop_when_idle(), 150)
 
 
 async def test_an_error_that_is_not_ignored_is_raised_by_process_next(scenario):
@@ -91,7 +91,7 @@ async def test_an_error_that_is_not_ignored_is_raised_by_process_next(scenario):
     await scenario.runtime.process_next()
     await yield_to_loop()
     with pytest.raises(Mine):
-        await asyncio.wait_for(scenario.runtime.process_next(), 50)
+        await asyncio.wait_for(scenario.runtime.process_next(), 150)
 
 
 async def test_an_error_of_a_sent_message_never_halts_the_runtime(scenario):

@@ -9,7 +9,7 @@ from .scenario import Ask, until, yield_to_loop
 
 async def process(scenario, count):
     for _ in range(count):
-        await asyncio.wait_for(scenario.runtime.process_next(), 50)
+        await asyncio.wait_for(scenario.runtime.process_next(), 150)
 
 
 async def test_each_step_processes_one_message_or_one_response(scenario):
@@ -88,7 +88,7 @@ async def test_process_next_waits_for_a_message(scenario):
     await yield_to_loop()
     assert not processing.done()
     asked = asyncio.ensure_future(scenario.ask("a"))
-    await asyncio.wait_for(processing, 50)
+    await asyncio.wait_for(processing, 150)
     await process(scenario, 1)
     await asked
 
@@ -120,7 +120,7 @@ async def test_an_error_after_a_suspension_reaches_the_sender_without_a_second_s
     await yield_to_loop()
     await process(scenario, 1)
     with pytest.raises(ValueError, match="direct"):
-        await asyncio.wait_for(asked, 50)
+        await asyncio.wait_for(asked, 150)
 
 
 async def test_a_runtime_can_be_started_after_some_manual_steps(scenario):

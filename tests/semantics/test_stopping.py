@@ -74,7 +74,7 @@ async def test_senders_of_queued_messages_get_an_error_at_the_stop(scenario):
             sender.cancel()
         return
     assert await first == "running"
-    outcomes = await asyncio.wait_for(asyncio.gather(*left, return_exceptions=True), 50)
+    outcomes = await asyncio.wait_for(asyncio.gather(*left, return_exceptions=True), 150)
     assert {type(one) for one in outcomes} == {scenario.exceptions.RuntimeStoppedError}
 
 
@@ -101,7 +101,7 @@ async def test_a_stopped_runtime_starts_again_and_new_messages_are_handled(scena
     if scenario.is_upstream:
         # The old response is still queued, and is delivered now.
         await yield_to_loop()
-    assert await asyncio.wait_for(old, 50) == "old"
+    assert await asyncio.wait_for(old, 150) == "old"
 
 
 async def test_stop_when_idle_waits_for_suspended_handlers(scenario):
@@ -112,7 +112,7 @@ async def test_stop_when_idle_waits_for_suspended_handlers(scenario):
     await yield_to_loop(50)
     assert not stopping.done()
     gate.set()
-    await asyncio.wait_for(stopping, 50)
+    await asyncio.wait_for(stopping, 150)
     scenario.is_started = False
     assert sorted(ended) == ["nested", "published"]
     assert await asked == "nested"
@@ -143,7 +143,7 @@ async def test_close_ends_suspended_handlers_or_leaves_them(scenario):
     asked = asyncio.ensure_future(scenario.ask("waits", "running"))
     await yield_to_loop()
     scenario.is_started = False
-    await asyncio.wait_for(scenario.runtime.close(), 50)
+    await asyncio.wait_for(scenario.runtime.close(), 150)
     await yield_to_loop()
     if scenario.is_upstream:
         assert not asked.done()

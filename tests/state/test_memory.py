@@ -101,7 +101,7 @@ async def test_no_object_stays_in_memory(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the resident memory is read from /proc")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("cls", "keys"), [(Plain, 50_000), (Stateful, 20_000)])
 async def test_the_process_does_not_grow(cls: type[Plain], keys: int, tmp_path: Path) -> None:
     options = AgentOptions(max_active=ACTIVE, passivate_after=3600)

@@ -76,4 +76,4 @@ async def test_a_token_that_is_cancelled_already_starts_no_work():
 async def test_stop_iteration_reaches_the_caller_as_a_runtime_error():
     call = run_in_thread(partial(next, iter(())), CancellationToken(), takes_token=False)
     with pytest.raises(RuntimeError, match="the tool raised StopIteration"):
-        await asyncio.wait_for(call, 50)
+        await asyncio.wait_for(call, 150)

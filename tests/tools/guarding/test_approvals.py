@@ -319,7 +319,7 @@ def test_approvals_in_a_file_survive_a_killed_process(tmp_path):
     def run(answer):
         path = tmp_path / "approvals.jsonl"
         command = [sys.executable, "-c", PROGRAM, str(path), answer]
-        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
         assert ended.returncode == -9, ended.stderr
         return ended.stdout.strip()
 

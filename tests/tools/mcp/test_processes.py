@@ -75,20 +75,20 @@ def keep(*command, parent=None, **options):
 
 def test_the_keeper_passes_input_output_and_exit_code_on():
     program = keep("sh", "-c", "cat; exit 7", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    output, _ = program.communicate(b"hello", timeout=30)
+    output, _ = program.communicate(b"hello", timeout=150)
     assert (output, program.returncode) == (b"hello", 7)
 
 
 def test_the_keeper_reports_a_command_that_cannot_run():
     program = keep("/no/such/program", stderr=subprocess.PIPE)
-    _, errors = program.communicate(timeout=30)
+    _, errors = program.communicate(timeout=150)
     assert program.returncode == 127
     assert errors == b"/no/such/program: No such file or directory\n"
 
 
 def test_the_keeper_reports_a_command_that_a_signal_ended():
     program = keep("sh", "-c", "kill -9 $$")
-    assert program.wait(timeout=30) == 128 + signal.SIGKILL
+    assert program.wait(timeout=150) == 128 + signal.SIGKILL
 
 
 def test_the_keeper_kills_what_ignores_its_end(tmp_path: Path):
@@ -98,12 +98,12 @@ def test_the_keeper_kills_what_ignores_its_end(tmp_path: Path):
     assert program.stdout is not None
     child = program.stdout.readline().strip().decode()
     program.terminate()
-    program.wait(timeout=30)
+    program.wait(timeout=150)
     program.stdout.close()
     assert not is_alive(child)
 
 
 def test_the_keeper_does_not_outlive_a_parent_that_has_ended_already():
     ended = subprocess.Popen(["true"])
-    ended.wait(timeout=30)
-    assert keep("sleep", "600", parent=ended.pid).wait(timeout=30) == 1
+    ended.wait(timeout=150)
+    assert keep("sleep", "600", parent=ended.pid).wait(timeout=150) == 1
