@@ -26,7 +26,7 @@ echo done; exit 3
 
 async def main() -> None:
     token = CancellationToken()
-    executor = SandboxCodeExecutor(timeout=20)
+    executor = SandboxCodeExecutor(timeout=60)
     print(isinstance(executor, CodeExecutor))
     async with executor:
         agent = CodeExecutorAgent("runner", executor)

@@ -58,7 +58,7 @@ async def outcome(response, ask):
             base_url=server.url,
             model_info=INFO,
             max_retries=0,
-            http_client=anthropic.DefaultAsyncHttpxClient(limits=one_connection, timeout=10),
+            http_client=anthropic.DefaultAsyncHttpxClient(limits=one_connection, timeout=60),
         )
         result = held = None
         try:

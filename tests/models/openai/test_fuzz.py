@@ -144,4 +144,4 @@ async def _ask(response: list[Step], streaming: bool) -> None:
 @examples(20)
 @given(response=responses(), streaming=st.booleans())
 def test_any_bytes_are_a_response_or_a_typed_error(response: list[Step], streaming: bool) -> None:
-    asyncio.run(asyncio.wait_for(_ask(response, streaming), 15))
+    asyncio.run(asyncio.wait_for(_ask(response, streaming), 60))

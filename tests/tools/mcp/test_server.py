@@ -170,7 +170,7 @@ async def test_progress_and_cancelling_pass_through_http():
 
 async def test_a_restarted_http_server_is_reached_again():
     async with served(McpServer([add])) as url:
-        params = StreamableHttpServerParams(url=url, timeout=10)
+        params = StreamableHttpServerParams(url=url, timeout=60)
         workbench = McpWorkbench(params, restart_delay=0.01)
         assert (await workbench.call_tool("add", {"a": 1})).to_text() == "2"
     assert (await workbench.call_tool("add", {"a": 1})).is_error
