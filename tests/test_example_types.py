@@ -1,4 +1,4 @@
-"""Every example in docstrings and guides passes mypy in strict mode, as a program of a user."""
+"""Types as users see them: examples pass mypy in strict mode, and wrong arguments do not."""
 
 from __future__ import annotations
 
@@ -25,18 +25,41 @@ def examples() -> Iterator[tuple[str, str]]:
         yield str(parameter.id), parameter.values[2]
 
 
+# A misspelled or mistyped argument of a client is an error.
+MISTAKES = """
+from ferrogen.models.anthropic import AnthropicChatCompletionClient
+from ferrogen.models.ollama import OllamaChatCompletionClient
+from ferrogen.models.openai import (
+    AzureOpenAIChatCompletionClient,
+    OpenAIChatCompletionClient,
+    OpenAIResponsesClient,
+)
+
+OpenAIChatCompletionClient(model="m", temperature=0, base_url="http://localhost")
+OpenAIChatCompletionClient(model="m", temprature=0)  # wrong
+AzureOpenAIChatCompletionClient(model="m", temprature=0)  # wrong
+OpenAIResponsesClient(model="m", temprature=0)  # wrong
+AnthropicChatCompletionClient(model="m", temprature=0)  # wrong
+OllamaChatCompletionClient(model="m", option={})  # wrong
+OpenAIChatCompletionClient(model="m", temperature="hot")  # wrong
+OpenAIChatCompletionClient(temperature=0)  # wrong
+"""
+
+
 @pytest.mark.timeout(900)
-def test_the_examples_are_typed(tmp_path: Path) -> None:
+def test_the_examples_are_typed_and_wrong_arguments_are_found(tmp_path: Path) -> None:
+    """In one run: most of its time is for what the programs import."""
     names = {}
     for name, code in examples():
         path = tmp_path / f"example_{re.sub(r'[^a-zA-Z0-9]', '_', name)}.py"
         assert path.name not in names, "two examples have one name"
         names[path.name] = name
         path.write_text(HOOKED + code if "install()" in code else code, encoding="utf-8")
+    (tmp_path / "mistakes.py").write_text(MISTAKES, encoding="utf-8")
     command = (
         *(sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml")),
         *("--cache-dir", str(ROOT / ".mypy_cache"), "--no-explicit-package-bases"),
-        *("--no-error-summary", *sorted(names)),
+        *("--no-error-summary", "mistakes.py", *sorted(names)),
     )
     done = subprocess.run(
         command,
@@ -46,10 +69,14 @@ def test_the_examples_are_typed(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    found = [
-        line.replace(file, names[file], 1)
-        for line in done.stdout.splitlines()
-        for file in names
-        if line.startswith(f"{file}:")
-    ]
-    assert done.returncode == 0, "\n".join([*found, done.stderr]) or done.stdout
+    wrong, others = set(), []
+    for line in done.stdout.splitlines():
+        if found := re.match(r"mistakes\.py:(\d+): error", line):
+            wrong.add(int(found[1]))
+        elif not line.startswith("mistakes.py:"):
+            file, colon, rest = line.partition(":")
+            others.append(f"{names.get(file, file)}{colon}{rest}")
+    assert others == [], "\n".join([*others, done.stderr])
+    lines = enumerate(MISTAKES.splitlines(), start=1)
+    assert wrong == {number for number, line in lines if "# wrong" in line}, done.stdout
+    assert done.returncode == 1, done.stderr
