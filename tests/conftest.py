@@ -19,6 +19,9 @@ from .random_examples import examples
 settings.register_profile("suite", examples(30))
 settings.load_profile("suite")
 
+# What is made while the tests are collected stays: to traverse it again and again takes seconds.
+gc.disable()
+
 # Servers of tests speak no TLS: a client need not read the certificates of all authorities first.
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
@@ -65,6 +68,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if any(folder in metafunc.definition.path.parents for folder in IN_BOTH_MODES):
         ids = [pytest.HIDDEN_PARAM, "tasks"]
         metafunc.parametrize("_task_mode", [False, True], ids=ids, indirect=True)
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, when the tests run."""
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -259,7 +259,7 @@ def test_a_nested_shape_is_read_and_dropped_or_refused(run_program: RunProgram) 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets the limit take effect")
 def test_the_limit_of_the_main_thread_counts_also_when_it_is_raised(
-    run_program: RunProgram,
+    run_interpreter: RunProgram,
 ) -> None:
     program = """
         import os, resource
@@ -279,4 +279,4 @@ def test_the_limit_of_the_main_thread_counts_also_when_it_is_raised(
         resource.setrlimit(resource.RLIMIT_STACK, (4 << 20, hard))
         print(at_first, is_written())
     """
-    assert run_program(with_prelude(program)) == "False True\n"
+    assert run_interpreter(with_prelude(program)) == "False True\n"
