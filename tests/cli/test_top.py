@@ -81,9 +81,9 @@ def program(where: str = "1", runtimes: int = 1) -> Iterator[subprocess.Popen[st
             running.kill()
 
 
-def test_it_shows_a_table_of_a_process(process: Call, folder: Path) -> None:
+def test_it_shows_a_table_of_a_process(fork: Call, folder: Path) -> None:
     with program() as running:
-        ended = process("top", str(running.pid), "--once")
+        ended = fork("top", str(running.pid), "--once")
     assert ended.returncode == 0, ended.stderr
     lines = [line.split() for line in ended.stdout.splitlines() if line.strip()]
     assert f"process {running.pid}, runtime 1" in ended.stdout
@@ -91,10 +91,10 @@ def test_it_shows_a_table_of_a_process(process: Call, folder: Path) -> None:
     assert rows["clerk"] == rows["all"] == ["-", "-", "3", "-", "-"]
 
 
-def test_it_prints_json_of_all_processes(process: Call, folder: Path) -> None:
+def test_it_prints_json_of_all_processes(fork: Call, folder: Path) -> None:
     with program() as one, program(runtimes=2) as two:
-        ended = process("top", "--json")
-        own = process("top", str(two.pid), "--json")
+        ended = fork("top", "--json")
+        own = fork("top", str(two.pid), "--json")
     found = json.loads(ended.stdout)["runtimes"]
     assert sorted((each["pid"], each["runtime"]) for each in found) == sorted(
         [(one.pid, 1), (two.pid, 1), (two.pid, 2)]
@@ -104,14 +104,14 @@ def test_it_prints_json_of_all_processes(process: Call, folder: Path) -> None:
 
 
 def test_the_socket_has_a_given_path_and_is_removed_when_the_runtime_stops(
-    process: Call, folder: Path, tmp_path: Path
+    fork: Call, folder: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "stats.sock"
     with program(str(path), runtimes=2) as running:
         other = path.with_name("stats.sock.2")
         assert [one.stat().st_mode & 0o777 for one in (path, other)] == [0o600, 0o600]
         for one in (path, other):
-            assert process("top", str(one), "--json").returncode == 0
+            assert fork("top", str(one), "--json").returncode == 0
         out, _ = running.communicate("")
         assert out == "stopped\n"
         assert not path.exists()
@@ -120,40 +120,40 @@ def test_the_socket_has_a_given_path_and_is_removed_when_the_runtime_stops(
 
 
 def test_the_socket_of_a_killed_process_is_replaced(
-    process: Call, folder: Path, tmp_path: Path
+    fork: Call, folder: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "stats.sock"
     with program(str(path)) as running:
         running.send_signal(signal.SIGKILL)
         running.wait()
     assert path.exists()
-    ended = process("top", str(path))
+    ended = fork("top", str(path))
     assert (ended.returncode, ended.stdout) == (1, "")
     assert f"nothing listens at {path} (Connection refused)" in ended.stderr
     with program(str(path)) as again:
-        found = json.loads(process("top", str(path), "--json").stdout)["runtimes"]
+        found = json.loads(fork("top", str(path), "--json").stdout)["runtimes"]
         assert [one["pid"] for one in found] == [again.pid]
 
 
-def test_sockets_of_killed_processes_are_skipped_in_the_list(process: Call, folder: Path) -> None:
+def test_sockets_of_killed_processes_are_skipped_in_the_list(fork: Call, folder: Path) -> None:
     with program() as killed:
         pass
     assert killed.returncode == -signal.SIGKILL
     assert list(folder.iterdir())
-    ended = process("top")
+    ended = fork("top")
     assert ended.returncode == 1
     assert "no program serves any: start the program with FERROGEN_STATS=1" in ended.stderr
 
 
 @pytest.mark.parametrize("target", ["4194304", "nowhere.sock"])
-def test_without_a_server_it_says_what_to_do(process: Call, folder: Path, target: str) -> None:
-    ended = process("top", target)
+def test_without_a_server_it_says_what_to_do(fork: Call, folder: Path, target: str) -> None:
+    ended = fork("top", target)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("ferrogen top: ")
     assert "Traceback" not in ended.stderr
 
 
-def test_a_socket_of_another_program_is_refused(process: Call, tmp_path: Path) -> None:
+def test_a_socket_of_another_program_is_refused(fork: Call, tmp_path: Path) -> None:
     path = tmp_path / "other.sock"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
@@ -171,9 +171,9 @@ def test_a_socket_of_another_program_is_refused(process: Call, tmp_path: Path) -
     assert "it does not send statistics of Ferrogen" in errors
 
 
-def test_a_folder_that_others_may_enter_is_refused(process: Call, folder: Path) -> None:
+def test_a_folder_that_others_may_enter_is_refused(fork: Call, folder: Path) -> None:
     folder.mkdir(mode=0o755)
     folder.chmod(0o755)
-    ended = process("top")
+    ended = fork("top")
     assert ended.returncode == 1
     assert "it must be a folder of this user, closed to others" in ended.stderr

@@ -26,9 +26,11 @@ sys.exit(main())
 
 
 @pytest.fixture
-def without(call, tmp_path):
-    (tmp_path / "without.py").write_text(WITHOUT)
-    return lambda *arguments: call("without.py", *arguments)
+def without(fork_server, tmp_path):
+    program = tmp_path / "without.py"
+    program.write_text(WITHOUT)
+    server = fork_server("ferrogen")
+    return lambda *arguments: server.run(str(program), *arguments, cwd=tmp_path)
 
 
 def test_programs_run_with_arguments_and_exit_codes(without, tmp_path):

@@ -32,6 +32,8 @@ from ferrogen import (
 from ferrogen.exceptions import AgentStoppedError, FerrogenError, StateStoreError
 from ferrogen.testing import run
 
+from ..random_examples import IN_SOAK
+
 KEYS = 6
 
 
@@ -210,8 +212,9 @@ OPTIONS = {
 }
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", list(OPTIONS))
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(20 if IN_SOAK else 2))
 def test_nothing_is_lost_and_nothing_is_handled_twice(name: str, seed: int) -> None:
     run(program(seed, OPTIONS[name]))
 

@@ -23,6 +23,8 @@ from ferrogen import (
     rpc,
 )
 
+from ..random_examples import IN_SOAK
+
 ACTIVE = 100
 TOGETHER = 100
 
@@ -68,7 +70,7 @@ async def growth(
         await cls.register(runtime, "visited", cls)
         runtime.set_agent_options("visited", options)
         runtime.start()
-        warm = 30 * TOGETHER
+        warm = 20 * TOGETHER
         await visit(runtime, range(warm))
         gc.collect()
         before = measure()
@@ -85,13 +87,14 @@ async def growth(
     return after - before
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("cls", [Plain, Stateful])
 @pytest.mark.parametrize("passivate_after", [None, 3600])
 async def test_no_object_stays_in_memory(
     cls: type[Plain], passivate_after: float | None, tmp_path: Path
 ) -> None:
     options = AgentOptions(max_active=ACTIVE, passivate_after=passivate_after)
-    keys = 4000
+    keys = 4000 if IN_SOAK else 2000
     tracemalloc.start()
     try:
         more = await growth(cls, options, tmp_path, keys, traced)
@@ -102,12 +105,14 @@ async def test_no_object_stays_in_memory(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the resident memory is read from /proc")
 @pytest.mark.timeout(900)
+@pytest.mark.soak
 @pytest.mark.parametrize(("cls", "keys"), [(Plain, 50_000), (Stateful, 20_000)])
 async def test_the_process_does_not_grow(cls: type[Plain], keys: int, tmp_path: Path) -> None:
+    keys = keys if IN_SOAK else keys // 4
     options = AgentOptions(max_active=ACTIVE, passivate_after=3600)
     more = await growth(cls, options, tmp_path, keys, resident)
     # A million keys may take 50 MB, beside what memory allocators keep.
-    assert more < 50 * keys + 3_000_000, f"{more / keys} bytes a key"
+    assert more < 50 * keys + (3_000_000 if IN_SOAK else 1_000_000), f"{more / keys} bytes a key"
 
 
 def traced() -> int:
