@@ -13,6 +13,7 @@ import pytest
 from ferrogen.exceptions import MemoryBusyError
 from ferrogen.memory import HashingEmbedder, SqliteMemory
 
+from ..random_examples import IN_SOAK
 from .conftest import text
 
 WRITER = """
@@ -37,9 +38,10 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 """
 
 
+@pytest.mark.soak
 def test_every_acknowledged_item_survives_kill_9(tmp_path: Path):
     path, acknowledged = tmp_path / "memory.sqlite", set[str]()
-    for round_number in range(8):
+    for round_number in range(8 if IN_SOAK else 3):
         command = [sys.executable, "-c", WRITER, str(path), str(round_number * 100_000)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
             # Killed while it works, at another place in each round.
