@@ -91,7 +91,7 @@ import asyncio, sys
 from ferrogen.memory import SqliteMemory
 
 async def main(path):
-    memory = SqliteMemory(path)
+    memory = SqliteMemory(path, busy_timeout=100)
     seen = 0
     while seen < 60:
         found = len(await memory.search("tea", limit=1000))
@@ -107,7 +107,7 @@ def test_many_processes_read_while_one_writes(tmp_path: Path):
     path = tmp_path / "memory.sqlite"
 
     async def write() -> None:
-        memory = SqliteMemory(path)
+        memory = SqliteMemory(path, busy_timeout=100)
         await memory.add_many([text("tea"), text("tea")])
         readers = [
             await asyncio.create_subprocess_exec(
@@ -143,7 +143,7 @@ async def test_many_processes_create_the_same_file(tmp_path):
     program = (
         "import asyncio, sys\n"
         "from ferrogen.memory import MemoryContent, SqliteMemory\n"
-        "memory = SqliteMemory(sys.argv[1], busy_timeout=30)\n"
+        "memory = SqliteMemory(sys.argv[1], busy_timeout=100)\n"
         "content = MemoryContent(content='tea', mime_type='text/plain')\n"
         "asyncio.run(memory.add(content))\n"
         "asyncio.run(memory.close())\n"
