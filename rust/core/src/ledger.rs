@@ -134,6 +134,15 @@ struct Message {
     since: Ticks,
 }
 
+impl Message {
+    /// Adds an outcome. Returns that of the message if nothing else is to come.
+    #[inline]
+    fn complete(&mut self, outcome: Outcome) -> Option<Outcome> {
+        self.outcome = self.outcome.max(outcome);
+        (!self.held && self.deliveries == 0).then_some(self.outcome)
+    }
+}
+
 /// The open tickets and the open deliveries.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -203,9 +212,10 @@ impl Ledger {
             since = message.since;
             self.statistics.route(&mut message.counted);
         }
-        self.statistics.of(agent_type).accepted += 1;
         if stage == DeliveryStage::Running {
-            since = self.statistics.start(agent_type, since);
+            since = self.statistics.start(agent_type, since, 1);
+        } else {
+            self.statistics.of(agent_type).accepted += 1;
         }
         self.insert(Some(ticket), (agent, agent_type), stage, caller, since)
     }
@@ -266,7 +276,7 @@ impl Ledger {
             return false;
         };
         delivery.unbegun = false;
-        delivery.since = self.statistics.start(delivery.agent_type, delivery.since);
+        delivery.since = self.statistics.start(delivery.agent_type, delivery.since, 0);
         true
     }
 
@@ -295,7 +305,9 @@ impl Ledger {
     /// Closes an open delivery. Returns the outcome of its message if that is settled now.
     #[inline(always)]
     pub(crate) fn close(&mut self, delivery: DeliveryId, outcome: Outcome) -> Option<Outcome> {
-        let closed = self.deliveries.remove(delivery)?;
+        // The fields are read in their place: to move them out would cost more.
+        let closed = self.deliveries.get(delivery)?;
+        let (ticket, caller) = (closed.ticket, closed.caller);
         match closed.stage {
             DeliveryStage::Running if !closed.unbegun => {
                 let outcome = if closed.is_rejected && outcome > Outcome::Responded {
@@ -308,15 +320,18 @@ impl Ledger {
             DeliveryStage::Responding => {}
             _ => self.statistics.end_in_queue(closed.agent_type, outcome),
         }
-        if let Some(caller) = closed.caller {
+        self.deliveries.remove(delivery);
+        if let Some(caller) = caller {
             self.stop_awaiting(caller, delivery);
         }
-        let Some(ticket) = closed.ticket else {
+        let Some(ticket) = ticket else {
             self.count_settled(outcome);
             return Some(outcome);
         };
-        self.messages.get_mut(ticket)?.deliveries -= 1;
-        self.settle_if_complete(ticket, outcome)
+        let message = self.messages.get_mut(ticket)?;
+        message.deliveries -= 1;
+        let settled = message.complete(outcome)?;
+        Some(self.forget(ticket, settled))
     }
 
     /// Ends the hold of a ticket. Returns the outcome of its message if that is settled now.
@@ -329,20 +344,16 @@ impl Ledger {
         let message = message.ok_or(CoreError::TicketNotOpen)?;
         message.held = false;
         self.statistics.end_routing(message.counted, outcome);
-        Ok(self.settle_if_complete(ticket, outcome))
+        let settled = message.complete(outcome);
+        Ok(settled.map(|settled| self.forget(ticket, settled)))
     }
 
+    /// A message is settled.
     #[inline]
-    fn settle_if_complete(&mut self, ticket: Ticket, outcome: Outcome) -> Option<Outcome> {
-        let message = self.messages.get_mut(ticket)?;
-        message.outcome = message.outcome.max(outcome);
-        if message.held || message.deliveries > 0 {
-            return None;
-        }
-        let settled = message.outcome;
+    fn forget(&mut self, ticket: Ticket, settled: Outcome) -> Outcome {
         self.messages.remove(ticket);
         self.count_settled(settled);
-        Some(settled)
+        settled
     }
 
     fn count_accepted(&mut self) {

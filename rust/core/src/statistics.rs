@@ -108,13 +108,19 @@ pub(crate) enum Counted {
     Routed,
 }
 
+/// The statistics of one agent type.
+#[derive(Debug, Default)]
+struct OfType {
+    counts: TypeCounts,
+    /// A waiting time of 0 is not recorded, and follows from the counts. `None` if it is not tracked.
+    times: Option<Box<TypeTimes>>,
+}
+
 /// The statistics of one runtime.
 #[derive(Debug, Default)]
 pub struct Statistics {
     /// By agent type; those of which none is tracked stay at 0.
-    counts: Vec<TypeCounts>,
-    /// By agent type. A waiting time of 0 is not recorded, and follows from the counts.
-    times: Vec<Option<Box<TypeTimes>>>,
+    types: Vec<OfType>,
     /// Messages without a recipient.
     pub(crate) unrouted: Unrouted,
     /// The time of the reports that follow.
@@ -128,29 +134,24 @@ impl Statistics {
     /// symbol of the type must not be released.
     pub(crate) fn track(&mut self, agent_type: Symbol) -> bool {
         let index = agent_type.index();
-        if self.times.len() <= index {
-            self.counts.resize_with(index + 1, TypeCounts::default);
-            self.times.resize_with(index + 1, || None);
+        if self.types.len() <= index {
+            self.types.resize_with(index + 1, OfType::default);
         }
-        let is_new = self.times[index].is_none();
-        self.times[index].get_or_insert_default();
+        let times = &mut self.types[index].times;
+        let is_new = times.is_none();
+        times.get_or_insert_default();
         is_new
     }
 
     /// The counts of a type that is tracked.
     #[inline(always)]
     pub(crate) fn of(&mut self, agent_type: Symbol) -> &mut TypeCounts {
-        &mut self.counts[agent_type.index()]
-    }
-
-    #[inline(always)]
-    fn times_of(&mut self, agent_type: Symbol) -> &mut TypeTimes {
-        self.times[agent_type.index()].as_mut().expect("an agent's type is tracked")
+        &mut self.types[agent_type.index()].counts
     }
 
     /// The types that have statistics, by the index of their symbol.
     pub(crate) fn types(&self) -> impl Iterator<Item = (usize, TypeCounts, TypeTimes)> {
-        self.times.iter().zip(&self.counts).enumerate().filter_map(|(index, (times, counts))| {
+        self.types.iter().enumerate().filter_map(|(index, OfType { counts, times })| {
             let mut times = TypeTimes::clone(times.as_deref()?);
             if self.is_timed {
                 times.waiting.record_zeros(counts.started - times.waiting.count());
@@ -202,13 +203,18 @@ impl Statistics {
 
     // Deliveries.
 
-    /// A handler begins whose message was queued. Returns the time.
+    /// A handler begins whose message was queued, and which is counted as `accepted` more deliveries. Returns the
+    /// time.
     #[inline(always)]
-    pub(crate) fn start(&mut self, agent_type: Symbol, since: Ticks) -> Ticks {
-        self.of(agent_type).started += 1;
+    pub(crate) fn start(&mut self, agent_type: Symbol, since: Ticks, accepted: u64) -> Ticks {
         let now = self.now;
-        if self.is_timed {
-            self.times_of(agent_type).waiting.record(now.saturating_sub(since));
+        let OfType { counts, times } = &mut self.types[agent_type.index()];
+        counts.accepted += accepted;
+        counts.started += 1;
+        if self.is_timed
+            && let Some(times) = times
+        {
+            times.waiting.record(now.saturating_sub(since));
         }
         now
     }
@@ -216,10 +222,12 @@ impl Statistics {
     /// A handler has ended.
     #[inline(always)]
     pub(crate) fn end(&mut self, agent_type: Symbol, since: Ticks, outcome: Outcome) {
-        self.of(agent_type).ends.count(outcome);
-        if self.is_timed {
-            let handled = self.now.saturating_sub(since);
-            self.times_of(agent_type).handling.record(handled);
+        let OfType { counts, times } = &mut self.types[agent_type.index()];
+        counts.ends.count(outcome);
+        if self.is_timed
+            && let Some(times) = times
+        {
+            times.handling.record(self.now.saturating_sub(since));
         }
     }
 

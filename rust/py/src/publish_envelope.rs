@@ -112,6 +112,12 @@ impl PublishEnvelope {
         self.fields.with(py, |fields| look(filled(fields)))
     }
 
+    /// Whether it has an observer.
+    #[inline]
+    pub(crate) fn is_observed(&self, py: Python<'_>) -> bool {
+        self.with(py, |fields| fields.observer.is_some())
+    }
+
     /// What the publisher has set besides.
     pub(crate) fn options<R>(&self, py: Python<'_>, read: impl FnOnce(&MessageOptions) -> R) -> R {
         self.with(py, |fields| read(&fields.options))

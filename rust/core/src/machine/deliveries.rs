@@ -245,16 +245,12 @@ impl<P> Machine<P> {
     }
 
     /// A running delivery has ended: the next ones become due. Returns whether the agent rests.
-    #[inline]
+    #[inline(always)]
     fn vacate(&mut self, slot: AgentSlot, listed: Option<usize>) -> bool {
         let Ok(agent) = self.directory.agent_mut(slot) else { return false };
         agent.running -= 1;
         if let Some(index) = listed {
-            agent.listed.swap_remove(index);
-            let moved = agent.listed.get(index).copied();
-            if let Some(moved) = moved.and_then(|moved| self.ledger.deliveries.get_mut(moved)) {
-                moved.listed = listed;
-            }
+            unlist(agent, &mut self.ledger, index);
         }
         let policy = policy_of(&self.policies, agent.agent_type);
         if !agent.mailbox.is_empty() {
@@ -288,6 +284,15 @@ fn occupy<P>(agent: &mut Agent<P>, policy: &Policy, ledger: &mut Ledger, deliver
             delivery.listed = Some(agent.listed.len());
         }
         agent.listed.push(delivery);
+    }
+}
+
+/// Removes a delivery from the running ones of an agent with limited concurrency.
+fn unlist<P>(agent: &mut Agent<P>, ledger: &mut Ledger, index: usize) {
+    agent.listed.swap_remove(index);
+    let moved = agent.listed.get(index).copied();
+    if let Some(moved) = moved.and_then(|moved| ledger.deliveries.get_mut(moved)) {
+        moved.listed = Some(index);
     }
 }
 

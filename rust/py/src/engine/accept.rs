@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use super::chain::Chain;
 use super::engine::Engine;
 use super::execution::Execution;
+use super::invoke::Handled;
 use super::messages::{DirectMessage, Payload, Request};
 use super::observer::Observation;
 use super::send::{Send, is_cancelled};
@@ -21,7 +22,7 @@ use crate::python;
 /// The result of the first step of a send.
 pub(super) enum First<'py> {
     /// The handler ended.
-    Ended(PyResult<Bound<'py, PyAny>>),
+    Ended(Handled<'py>),
     /// The handler has yielded to the event loop, and takes the next turn of the sender.
     Turn(Py<Execution>),
     /// The message is queued or its handler suspended. The send has become a future.

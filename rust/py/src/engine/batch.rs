@@ -11,7 +11,7 @@ use super::admission::InlineGuard;
 use super::beginning::{Invocation, Start};
 use super::engine::Engine;
 use super::interception::Intercepted;
-use super::invoke::{Arguments, Delivered, Ran, Suspension};
+use super::invoke::{Arguments, Delivered, Handled, Ran, Suspension};
 use super::messages::{DirectMessage, Payload, Taken};
 use super::observer::Observation;
 use super::options::MessageOptions;
@@ -36,6 +36,14 @@ pub(super) struct Batch<'a, 'py> {
     pooled: Option<Box<PooledTask>>,
     began: Instant,
     deliveries: usize,
+}
+
+/// A published message that is being delivered.
+struct Publication<'a, 'py> {
+    ticket: Ticket,
+    envelope: &'a Bound<'py, PublishEnvelope>,
+    is_observed: bool,
+    has_options: bool,
 }
 
 /// How far a delivery of the batch has come.
@@ -172,10 +180,16 @@ impl<'a, 'py> Batch<'a, 'py> {
         let mut refused = Vec::new();
         let mut result = Ok(true);
         this.remaining.begin(py, &recipients);
+        let publication = Publication {
+            ticket,
+            envelope,
+            is_observed: envelope.get().is_observed(py),
+            has_options: envelope.get().options(py, MessageOptions::is_some),
+        };
         for (index, recipient) in recipients.iter().enumerate() {
             let recipient = recipient.bind(py);
             this.remaining.set_count(recipients.len() - index - 1);
-            match self.publish_to(recipient, ticket, envelope) {
+            match self.publish_to(recipient, &publication) {
                 Ok(Progress::Ended) => {}
                 Ok(Progress::Suspended) => result = result.map(|_| false),
                 Ok(Progress::Refused) => refused.push(recipient),
@@ -195,7 +209,7 @@ impl<'a, 'py> Batch<'a, 'py> {
             }
             result = result.map(|_| false);
         }
-        if envelope.get().observer(py).is_some() {
+        if publication.is_observed {
             self.leave();
             Engine::end_routing(engine, ticket, envelope, Outcome::Handled)?;
         } else {
@@ -215,15 +229,16 @@ impl<'a, 'py> Batch<'a, 'py> {
     }
 
     /// Runs one recipient's handler, unless something is ahead of the message.
+    #[inline(always)]
     fn publish_to(
         &mut self,
         recipient: &Bound<'py, AgentId>,
-        ticket: Ticket,
-        envelope: &Bound<'py, PublishEnvelope>,
+        publication: &Publication<'_, 'py>,
     ) -> PyResult<Progress> {
         let (py, this) = (self.py(), self.engine().get());
+        let &Publication { ticket, envelope, is_observed, has_options } = publication;
         let mut observation = Observation::NONE;
-        if envelope.get().observer(py).is_some() {
+        if is_observed {
             if !this.books.lock(py).contains(recipient)? {
                 return Ok(Progress::Refused); // the observer is made with the delivery
             }
@@ -233,22 +248,23 @@ impl<'a, 'py> Batch<'a, 'py> {
         let mut place = None;
         let start = Start::Recipient { ticket, caller: None };
         this.begin(recipient, start, &mut place)?;
-        let Some(mut invocation) = place else { return Ok(Progress::Refused) };
-        invocation.apply(
-            this,
-            envelope.get().options(py, |options| options.of_handler(py, options.chain())),
-        );
-        if envelope.get().observer(py).is_some() {
+        let Some(invocation) = &mut place else { return Ok(Progress::Refused) };
+        if has_options {
+            let options =
+                envelope.get().options(py, |options| options.of_handler(py, options.chain()));
+            invocation.apply(this, options);
+        }
+        if is_observed {
             self.leave();
             Engine::count_delivery(envelope, true)?;
             match this.delivery_observation(recipient, envelope) {
                 Ok(observed) => observation = observed,
                 Err(error) => {
-                    return self.end_publication(&invocation, envelope, Err(error), None);
+                    return self.end_publication(invocation, envelope, Err(Box::new(error)), None);
                 }
             }
         }
-        self.run_published(&mut invocation, envelope, observation)
+        self.run_published(invocation, envelope, observation)
     }
 
     fn run_published(
@@ -265,13 +281,14 @@ impl<'a, 'py> Batch<'a, 'py> {
         let message = &envelope.get().message(py).into_bound(py);
         let context = match context {
             Ok(context) => context,
-            Err(error) => return self.end_publication(invocation, envelope, Err(error), None),
+            Err(error) => {
+                return self.end_publication(invocation, envelope, Err(Box::new(error)), None);
+            }
         };
         let arguments = Arguments { message, context: &context, is_rpc: false };
         match this.run(invocation, source, pooled, &arguments, &observation) {
             Ran::Ended(result) => {
                 let own = pooled.leave(py);
-                pooled.execution.get().end_inline(py);
                 pooled.keep_context_of_recipient(context);
                 if observation.is_some() || result.is_err() {
                     self.leave();
@@ -287,16 +304,17 @@ impl<'a, 'py> Batch<'a, 'py> {
         }
     }
 
+    #[inline]
     fn end_publication(
         &mut self,
         invocation: &Invocation<'py>,
         envelope: &Bound<'py, PublishEnvelope>,
-        result: PyResult<Bound<'py, PyAny>>,
+        result: Handled<'py>,
         own: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Progress> {
         let (py, engine) = (self.py(), self.engine());
         let (slot, delivery) = (invocation.slot, invocation.delivery);
-        if result.is_ok() && envelope.get().observer(py).is_none() {
+        if result.is_ok() && !envelope.get().is_observed(py) {
             let after = engine.get().finish(py, slot, delivery, Outcome::Handled, own)?;
             if engine.get().has_work(after) {
                 self.leave();
@@ -308,6 +326,7 @@ impl<'a, 'py> Batch<'a, 'py> {
         }
         self.leave();
         let agent_id = &invocation.agent_id;
+        let result = result.map_err(|error| *error);
         Engine::end_publication(engine, slot, delivery, agent_id, envelope, result, own)?;
         Ok(Progress::Ended)
     }
@@ -339,7 +358,9 @@ impl<'a, 'py> Batch<'a, 'py> {
                         self.clear_context();
                         progress
                     }
-                    Err(error) => self.end_publication(&invocation, envelope, Err(error), None),
+                    Err(error) => {
+                        self.end_publication(&invocation, envelope, Err(Box::new(error)), None)
+                    }
                 }
             }
             Payload::Response(_) => unreachable!("a response is not delivered to an agent"),
@@ -355,21 +376,19 @@ impl<'a, 'py> Batch<'a, 'py> {
         let source = invocation.context.take();
         let invocation = &*invocation;
         let message = direct.request.message.bind(py).clone();
-        let fields = direct.request.context(py);
         let pooled = self.task()?;
-        let context = pooled.message_context(py, fields).and_then(|context| {
+        let context = pooled.message_context(py, &direct.request).and_then(|context| {
             direct.link(&context)?;
             Ok(context)
         });
         let context = match context {
             Ok(context) => context,
-            Err(error) => return self.end_send(invocation, *direct, Err(error)),
+            Err(error) => return self.end_send(invocation, *direct, Err(Box::new(error))),
         };
         let arguments = Arguments { message: &message, context: &context, is_rpc: true };
         match this.run(invocation, source, pooled, &arguments, &direct.observation) {
             Ran::Ended(result) => {
                 drop(pooled.leave(py));
-                pooled.execution.get().end_inline(py);
                 pooled.keep_context(py, context);
                 self.leave();
                 self.end_send(invocation, *direct, result)
@@ -385,12 +404,12 @@ impl<'a, 'py> Batch<'a, 'py> {
         &mut self,
         invocation: &Invocation<'py>,
         direct: DirectMessage,
-        result: PyResult<Bound<'py, PyAny>>,
+        result: Handled<'py>,
     ) -> PyResult<Progress> {
         self.leave();
         let (py, engine) = (self.py(), self.engine());
         let DirectMessage { request, send, observation, .. } = direct;
-        let result = observation.end(py, result);
+        let result = observation.end(py, result).map_err(|error| *error);
         let to = Destination { send, observation, recipient: request.sender };
         let (slot, delivery) = (invocation.slot, invocation.delivery);
         Engine::end_send(engine, slot, delivery, invocation.agent_id.clone(), to, result)?;
@@ -435,7 +454,7 @@ impl<'a, 'py> Batch<'a, 'py> {
     // The current task.
 
     /// The task for the next handler, idle and the current one.
-    #[inline]
+    #[inline(always)]
     fn task(&mut self) -> PyResult<&mut PooledTask> {
         let py = self.py();
         // asyncio refers to its current task.
@@ -446,15 +465,20 @@ impl<'a, 'py> Batch<'a, 'py> {
     }
 
     /// The same where no handler has run since it was checked.
-    #[inline]
+    #[inline(always)]
     fn unchecked_task(&mut self) -> PyResult<&mut PooledTask> {
-        let py = self.py();
         if self.pooled.is_none() {
-            let pooled = self.engine().get().borrow_task(&self.guard.event_loop)?;
-            self.current.enter(Some(pooled.task.bind(py)))?;
-            self.pooled = Some(pooled);
+            self.borrow_task()?;
         }
         Ok(self.pooled.as_mut().expect("it was put there"))
+    }
+
+    #[cold]
+    fn borrow_task(&mut self) -> PyResult<()> {
+        let pooled = self.engine().get().borrow_task(&self.guard.event_loop)?;
+        self.current.enter(Some(pooled.task.bind(self.py())))?;
+        self.pooled = Some(pooled);
+        Ok(())
     }
 
     /// Takes the task out, for a handler that has suspended in it.

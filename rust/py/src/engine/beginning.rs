@@ -68,8 +68,15 @@ impl Invocation<'_> {
 
 impl<'py> ContextSource<'py> {
     /// Makes the context and enters it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn enter(self, agent_id: &Bound<'py, AgentId>) -> PyResult<Entered<'py>> {
+        match self {
+            Self::Reused(context) => Entered::enter(context),
+            other => other.make_and_enter(agent_id),
+        }
+    }
+
+    fn make_and_enter(self, agent_id: &Bound<'py, AgentId>) -> PyResult<Entered<'py>> {
         match self {
             Self::Reused(context) => Entered::enter(context),
             Self::Template(template) => Entered::enter(Entered::copy(&template)?),
@@ -112,6 +119,8 @@ pub(super) enum Beginning {
 enum Attempt<'py> {
     Refused,
     Missing,
+    /// The id has remembered an agent that does not exist any more: to be tried again.
+    Forgotten,
     NoEntryPoint(AgentSlot, Bound<'py, PyAny>),
     Begun,
 }
@@ -132,6 +141,7 @@ impl Engine {
                 Attempt::Refused => return Ok(Beginning::Refused),
                 Attempt::Missing => return Ok(Beginning::Missing),
                 Attempt::Begun => return Ok(Beginning::Begun),
+                Attempt::Forgotten => {}
                 Attempt::NoEntryPoint(slot, agent) => self.make_entry_point(slot, &agent)?,
             }
         }
@@ -150,11 +160,22 @@ impl Engine {
         }
         let mut guard = self.books.lock(py);
         let books = &mut *guard;
-        let Some(slot) = books.find_remembered(py, recipient, self.number)? else {
+        let remembered = books.remembered(recipient, self.number);
+        let slot = match remembered {
+            Some(slot) => Some(slot),
+            None => books.find_anew(py, recipient, self.number)?,
+        };
+        let Some((slot, record)) =
+            slot.and_then(|slot| books.records.get_mut(slot).map(|record| (slot, record)))
+        else {
+            // The id remembers an agent that has left, or there is none.
+            if remembered.is_some() {
+                recipient.remember_slot(0, 0);
+                return Ok(Attempt::Forgotten);
+            }
             let may_be_built = matches!(start, Start::Message { .. }) && books.machine.is_clear();
             return Ok(if may_be_built { Attempt::Missing } else { Attempt::Refused });
         };
-        let record = &books.records[slot];
         let Some(agent) = &record.instance else { return Ok(Attempt::Refused) };
         let (agent_id, agent) = (record.id.bind(py).clone(), agent.bind(py).clone());
         let Some(entry_point) = &record.entry_point else {
@@ -168,11 +189,15 @@ impl Engine {
             }
         };
         let Some(delivery) = started else { return Ok(Attempt::Refused) };
-        let context = books.context_source(py, slot);
-        drop(guard);
-        let context = match context {
+        let context = match record.context(py, books.generation) {
             Some(context) => context,
-            None => self.make_context(slot, &agent_id)?,
+            None => match books.other_context(py) {
+                Some(context) => context,
+                None => {
+                    drop(guard);
+                    self.make_context(slot, &agent_id)?
+                }
+            },
         };
         let context = Some(context);
         *place = Some(Invocation { slot, delivery, agent_id, agent, entry_point, context });
@@ -198,7 +223,9 @@ impl Engine {
                 continue;
             };
             let entry_point = entry_point.bind(py);
-            let context = books.context_source(py, slot);
+            let generation = books.generation;
+            let own = books.records[slot].context(py, generation);
+            let context = own.or_else(|| books.other_context(py));
             drop(books);
             let context = match context {
                 Some(context) => context,

@@ -33,6 +33,22 @@ pub(super) struct Record {
     pub(super) context: Option<Box<AgentContext>>,
 }
 
+impl Record {
+    /// The context of the next handler, if the agent has one.
+    #[inline(always)]
+    pub(super) fn context<'py>(
+        &mut self,
+        py: Python<'py>,
+        generation: u32,
+    ) -> Option<ContextSource<'py>> {
+        let context = self.context.as_mut().filter(|context| context.generation == generation)?;
+        Some(match context.copy.take() {
+            Some(copy) => ContextSource::Reused(copy.into_bound(py)),
+            None => ContextSource::Template(context.template.bind(py).clone()),
+        })
+    }
+}
+
 /// The context of an agent's handlers.
 pub(super) struct AgentContext {
     /// Each handler gets a copy of it.
@@ -99,17 +115,20 @@ impl Books {
         Ok(self.machine.find(agent_type, id.key_str(py)?))
     }
 
-    /// Finds an agent by the slot that its id remembers; otherwise lets the id remember it.
-    pub(super) fn find_remembered(
+    /// The slot that an id remembers. Its agent may have left.
+    #[inline(always)]
+    pub(super) fn remembered(&self, id: &AgentId, engine: u64) -> Option<AgentSlot> {
+        id.remembered_slot(engine).map(|slot| AgentSlot::from(KeyData::from_ffi(slot)))
+    }
+
+    /// Finds an agent, and lets its id remember the slot.
+    #[cold]
+    pub(super) fn find_anew(
         &self,
         py: Python<'_>,
         id: &AgentId,
         engine: u64,
     ) -> PyResult<Option<AgentSlot>> {
-        let slot = id.remembered_slot(engine).map(|slot| AgentSlot::from(KeyData::from_ffi(slot)));
-        if let Some(slot) = slot.filter(|slot| self.records.contains_key(*slot)) {
-            return Ok(Some(slot));
-        }
         let found = self.find(py, id)?;
         if let Some(slot) = found {
             id.remember_slot(engine, slot.data().as_ffi());
@@ -165,22 +184,10 @@ impl Books {
         self.base.replace(base)
     }
 
-    /// The context of the next handler of an agent; `None` if one is to be made for the agent.
-    #[inline]
-    pub(super) fn context_source<'py>(
-        &mut self,
-        py: Python<'py>,
-        slot: AgentSlot,
-    ) -> Option<ContextSource<'py>> {
-        let record = &mut self.records[slot];
-        if let Some(context) = &mut record.context
-            && context.generation == self.generation
-        {
-            return Some(match context.copy.take() {
-                Some(copy) => ContextSource::Reused(copy.into_bound(py)),
-                None => ContextSource::Template(context.template.bind(py).clone()),
-            });
-        }
+    /// The context of the next handler of an agent without one of its own; `None` if one is to be made for the
+    /// agent.
+    #[cold]
+    pub(super) fn other_context<'py>(&mut self, py: Python<'py>) -> Option<ContextSource<'py>> {
         // With more agents in turn than contexts, a context would seldom meet its agent again.
         self.misses += 1;
         if self.with_context.len() < MOST_CONTEXTS || self.misses >= MISSES {

@@ -124,7 +124,7 @@ fn is_monotonic(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
 
 impl Engine {
     /// The time of the statistics. It may run Python, and so no lock is held.
-    #[inline]
+    #[inline(always)]
     pub(super) fn time(&self, py: Python<'_>) -> Ticks {
         match self.clock.source.load(Ordering::Relaxed) {
             source::NATIVE => {

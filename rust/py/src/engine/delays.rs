@@ -17,12 +17,17 @@ impl Engine {
         payload: Payload,
         options: &MessageOptions,
     ) -> PyResult<Ticket> {
-        engine.get().set_time(engine.py());
+        let (py, this) = (engine.py(), engine.get());
+        let now = this.time(py);
         if let Some(delay) = options.delay() {
+            this.books.with(py, |books| books.machine.set_time(now));
             return Self::queue_after(engine, payload, delay);
         }
         let class = options.class();
-        Ok(engine.get().books.with(engine.py(), |books| books.machine.accept(payload, class)))
+        Ok(this.books.with(py, |books| {
+            books.machine.set_time(now);
+            books.machine.accept(payload, class)
+        }))
     }
 
     #[cold]

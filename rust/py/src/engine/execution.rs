@@ -17,6 +17,7 @@ use super::task_pool::PooledTask;
 use super::waiter::Waiter;
 use crate::interpreter::GilMutex;
 use crate::interpreter::coroutine::{as_method, coroutine_methods};
+use crate::interpreter::release::release;
 
 mod steps;
 
@@ -24,8 +25,8 @@ mod steps;
 pub(super) enum Stage {
     /// No handler has suspended in the task.
     Idle,
-    /// A handler runs in the task, inside its caller: this coroutine, once it has been called.
-    Inline(Option<Py<PyAny>>),
+    /// A handler is resumed in the task, or an intervention handler runs in it, inside its caller.
+    Inline,
     /// The handler of a task in task mode has not begun.
     Unstarted(Box<Unstarted>),
     /// The handler has yielded to the event loop, and is resumed in the next step of its sender.
@@ -52,19 +53,6 @@ impl Yielded {
     }
 }
 
-/// Drops the stage of an inline handler; faster than the general way, which checks for the interpreter's lock.
-#[inline]
-fn drop_stage(py: Python<'_>, stage: Stage) {
-    match stage {
-        Stage::Inline(Some(coroutine)) => drop(coroutine.into_bound(py)),
-        Stage::Idle | Stage::Inline(None) => {}
-        other => drop_other_stage(other),
-    }
-}
-
-#[cold]
-fn drop_other_stage(_stage: Stage) {}
-
 struct Inner {
     stage: Stage,
     completion: Option<Completion>,
@@ -80,6 +68,8 @@ struct Inner {
 #[pyclass(frozen, weakref, module = "ferrogen._core")]
 pub(crate) struct Execution {
     event_loop: Py<PyAny>,
+    /// The coroutine of the handler that is being stepped inside its caller.
+    running: GilMutex<Option<Py<PyAny>>>,
     inner: GilMutex<Inner>,
 }
 
@@ -97,7 +87,8 @@ impl Execution {
     fn new(event_loop: &Bound<'_, PyAny>, stage: Stage) -> Self {
         let (completion, pooled, outcome, waiter, awaited) = (None, None, None, None, None);
         let inner = Inner { stage, completion, pooled, outcome, waiter, awaited };
-        Self { event_loop: event_loop.clone().unbind(), inner: GilMutex::new(inner) }
+        let (running, inner) = (GilMutex::new(None), GilMutex::new(inner));
+        Self { event_loop: event_loop.clone().unbind(), running, inner }
     }
 
     pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
@@ -126,19 +117,27 @@ impl Execution {
 
     #[inline]
     pub(super) fn begin(&self, py: Python<'_>) {
-        self.put_stage(py, Stage::Inline(None));
+        self.put_stage(py, Stage::Inline);
     }
 
-    /// The coroutine of the handler that runs inline is about to be stepped.
-    #[inline]
-    pub(super) fn runs(&self, coroutine: &Bound<'_, PyAny>) {
+    /// Makes a step of a handler that runs inline: what looks at the task meanwhile sees its coroutine.
+    #[inline(always)]
+    pub(super) fn run<R>(&self, coroutine: &Bound<'_, PyAny>, step: impl FnOnce() -> R) -> R {
         let py = coroutine.py();
-        drop_stage(py, self.take_stage(py, Stage::Inline(Some(coroutine.clone().unbind()))));
+        let own = Some(coroutine.clone().unbind());
+        let before = self.running.with(py, |place| std::mem::replace(place, own));
+        let result = step();
+        let own = self.running.with(py, |place| std::mem::replace(place, before));
+        release(py, own);
+        result
     }
 
-    #[inline]
+    fn is_running(&self, py: Python<'_>) -> bool {
+        self.running.with(py, |running| running.is_some())
+    }
+
     pub(super) fn end_inline(&self, py: Python<'_>) {
-        drop_stage(py, self.take_stage(py, Stage::Idle));
+        self.put_stage(py, Stage::Idle);
     }
 
     /// Drops what is left of the last handler.
@@ -252,7 +251,7 @@ impl Execution {
 
     /// The coroutine and task of a handler that is to be resumed inline.
     pub(super) fn resume_inline(&self, py: Python<'_>) -> Option<(Py<PyAny>, Box<PooledTask>)> {
-        let (found, send) = match self.take_stage(py, Stage::Inline(None)) {
+        let (found, send) = match self.take_stage(py, Stage::Inline) {
             Stage::Turn(coroutine, pooled) => (Some((coroutine, pooled)), None),
             Stage::Parked(coroutine, pooled, send) => (Some((coroutine, pooled)), Some(send)),
             stage => {
@@ -304,11 +303,14 @@ impl Execution {
     }
 
     fn coroutine<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let running = self.running.with(py, |one| one.as_ref().map(|one| one.bind(py).clone()));
+        if running.is_some() {
+            return running;
+        }
         self.inner.with(py, |inner| match &inner.stage {
             Stage::Turn(coroutine, _)
             | Stage::Parked(coroutine, ..)
             | Stage::Pending(coroutine, _)
-            | Stage::Inline(Some(coroutine))
             | Stage::Waiting(coroutine) => Some(coroutine.bind(py).clone()),
             _ => None,
         })
@@ -339,6 +341,10 @@ impl Execution {
 
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, execution) = (slf.py(), slf.get());
+        let is_running = || PyRuntimeError::new_err("the handler is running");
+        if execution.is_running(py) {
+            return Err(is_running());
+        }
         let coroutine = match execution.take_stage(py, Stage::Ended) {
             Stage::Turn(coroutine, _)
             | Stage::Parked(coroutine, ..)
@@ -347,9 +353,9 @@ impl Execution {
             Stage::Unstarted(handler) => {
                 return (*handler).fail(py, pyo3::exceptions::asyncio::CancelledError::new_err(()));
             }
-            stage @ Stage::Inline(_) => {
+            stage @ Stage::Inline => {
                 execution.put_stage(py, stage);
-                return Err(PyRuntimeError::new_err("the handler is running"));
+                return Err(is_running());
             }
             Stage::Idle | Stage::Ended => return Ok(()),
         };
@@ -388,10 +394,10 @@ impl Execution {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;
+        self.running.visit(|running| visit.call(running))?;
         self.inner.visit(|inner| {
             match &inner.stage {
-                Stage::Idle | Stage::Ended => {}
-                Stage::Inline(coroutine) => visit.call(coroutine)?,
+                Stage::Idle | Stage::Inline | Stage::Ended => {}
                 Stage::Unstarted(handler) => handler.visit(&visit)?,
                 Stage::Turn(coroutine, pooled) => {
                     visit.call(coroutine)?;

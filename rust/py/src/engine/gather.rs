@@ -113,7 +113,7 @@ impl Engine {
             }
             Ok(First::Ended(result)) => {
                 request.release(py);
-                conclude(send, result)
+                conclude(send, result.map_err(|error| *error))
             }
             Err(error) => {
                 request.release(py);

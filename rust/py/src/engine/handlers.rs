@@ -21,7 +21,7 @@ pub(super) struct Handler {
 
 impl Handler {
     /// Whether it takes a message that was sent (`is_rpc`) or published.
-    #[inline]
+    #[inline(always)]
     fn wants(
         &self,
         message: &Bound<'_, PyAny>,
@@ -31,20 +31,32 @@ impl Handler {
         if self.wants_rpc == Some(!is_rpc) {
             return Ok(false);
         }
-        match &self.matches {
-            Some(matches) => matches.bind(message.py()).call1((message, context))?.is_truthy(),
-            None => Ok(true),
-        }
+        if self.matches.is_none() { Ok(true) } else { self.is_matched(message, context) }
+    }
+
+    #[cold]
+    fn is_matched(
+        &self,
+        message: &Bound<'_, PyAny>,
+        context: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        let Some(matches) = &self.matches else { return Ok(true) };
+        matches.bind(message.py()).call1((message, context))?.is_truthy()
     }
 
     /// Checks a return value against the declared types.
-    #[inline]
+    #[inline(always)]
     pub(super) fn check<'py>(&self, value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let Some(types) = &self.returns else { return Ok(value) };
         let class = value.get_type_ptr().cast();
         if types.iter().any(|declared| declared.as_ptr() == class) {
             return Ok(value);
         }
+        self.check_other(value)
+    }
+
+    #[cold]
+    fn check_other<'py>(&self, value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.check_return.bind(value.py()).call1((value,))
     }
 }
@@ -124,7 +136,7 @@ pub(crate) struct Handlers {
 
 impl Handlers {
     /// The handler of a message: the first of its type that wants it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(
         &self,
         message: &Bound<'_, PyAny>,

@@ -9,7 +9,7 @@ use super::admission::InlineGuard;
 use super::beginning::{Beginning, Invocation, Start};
 use super::engine::Engine;
 use super::interception::Intercepted;
-use super::invoke::{Arguments, Ran, Suspension};
+use super::invoke::{Arguments, Handled, Ran, Suspension};
 use super::messages::{DirectMessage, Response, Taken};
 use super::observer::Observation;
 use super::send::{Send, is_cancelled};
@@ -92,7 +92,7 @@ impl<'py> Sending<'_, 'py> {
                     observation
                 }
                 Err(error) => {
-                    let settled = self.settle(invocation, Err(error), None);
+                    let settled = self.settle(invocation, Err(Box::new(error)), None);
                     engine.return_task(py, pooled);
                     return Ok(Some(First::Ended(settled)));
                 }
@@ -101,12 +101,12 @@ impl<'py> Sending<'_, 'py> {
             Observation::NONE
         };
         let message = self.request.message.bind(py);
-        let fields = self.request.context(py);
-        let context = match pooled.message_context(py, fields) {
+        let context = match pooled.message_context(py, self.request) {
             Ok(context) => context,
             Err(error) => {
                 current.leave();
-                return Ok(Some(First::Ended(self.settle(invocation, Err(error), None))));
+                let settled = self.settle(invocation, Err(Box::new(error)), None);
+                return Ok(Some(First::Ended(settled)));
             }
         };
         self.invoke(guard, invocation, pooled, current, (message, context), observation).map(Some)
@@ -152,7 +152,7 @@ impl<'py> Sending<'_, 'py> {
             Intercepted::Failed(taken, error) => (Outcome::Failed, observed(py, &taken, error)),
         };
         Engine::settle(self.engine, ticket, outcome)?;
-        Ok(Some(First::Ended(Err(error))))
+        Ok(Some(First::Ended(Err(Box::new(error)))))
     }
 
     /// Runs the handler of a revised message inline, or queues the message.
@@ -183,7 +183,7 @@ impl<'py> Sending<'_, 'py> {
         let settled = engine.books.with(py, |books| books.machine.settle(ticket, Outcome::Handled));
         settled.map_err(raised)?;
         let DirectMessage { request, observation, .. } = *direct;
-        let context = pooled.message_context(py, request.context(py))?;
+        let context = pooled.message_context(py, &request)?;
         let message = request.message.bind(py);
         self.invoke(guard, invocation, pooled, current, (message, context), observation)
     }
@@ -209,7 +209,6 @@ impl<'py> Sending<'_, 'py> {
             Ran::Ended(result) => {
                 let own = pooled.leave(py);
                 current.leave();
-                pooled.execution.get().end_inline(py);
                 let token = context.get().token_if_any(py);
                 pooled.keep_context(py, context);
                 engine.return_task(py, pooled);
@@ -219,7 +218,7 @@ impl<'py> Sending<'_, 'py> {
                 }
                 let result = self.settle(invocation, result, own);
                 if token.is_some() && result.is_ok() && is_cancelled(py, token.as_ref())? {
-                    return Ok(First::Ended(Err(CancelledError::new_err(()))));
+                    return Ok(First::Ended(Err(Box::new(CancelledError::new_err(())))));
                 }
                 Ok(First::Ended(result))
             }
@@ -241,18 +240,18 @@ impl<'py> Sending<'_, 'py> {
                 suspended.or_else(|error| {
                     // The handler cannot go on: its coroutine is dropped.
                     self.send.get().give_up(py);
-                    Ok(First::Ended(self.settle(invocation, Err(error), None)))
+                    Ok(First::Ended(self.settle(invocation, Err(Box::new(error)), None)))
                 })
             }
         }
     }
 
     /// Lets observers and intervention handlers see a response. `None` if the sender gets the result at once.
-    #[inline]
+    #[inline(always)]
     fn respond(
         &self,
         invocation: &Invocation<'py>,
-        result: &PyResult<Bound<'py, PyAny>>,
+        result: &Handled<'py>,
         observation: &Observation,
         guard: &InlineGuard<'py>,
     ) -> PyResult<Option<First<'py>>> {
@@ -309,7 +308,7 @@ impl<'py> Sending<'_, 'py> {
         };
         let after = engine.get().finish(py, slot, delivery, outcome, None)?;
         Engine::follow_up(engine, slot, after)?;
-        Ok(First::Ended(result))
+        Ok(First::Ended(result.map_err(Box::new)))
     }
 
     /// Leaves a handler suspended.
@@ -365,9 +364,9 @@ impl<'py> Sending<'_, 'py> {
     fn settle(
         &self,
         invocation: &Invocation<'py>,
-        result: PyResult<Bound<'py, PyAny>>,
+        result: Handled<'py>,
         context: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> Handled<'py> {
         let (slot, delivery) = (invocation.slot, invocation.delivery);
         Engine::settle_inline(self.engine, slot, delivery, result, context)
     }

@@ -17,7 +17,7 @@ use super::revision::{Interception, Verdict, is_inherited, method_of};
 use super::settlement::{Completion, Ended, Work};
 use super::task_pool::PooledTask;
 use crate::interpreter::context::Entered;
-use crate::interpreter::coroutine::{Sent, send};
+use crate::interpreter::coroutine::{Sent, send_none};
 use crate::interpreter::current_task::CurrentTask;
 use crate::interpreter::exception_state::{CleanExceptionState, Item};
 
@@ -151,7 +151,7 @@ impl Engine {
                 return other.map(|_| None);
             }
         };
-        let sent = send(&coroutine, py.None().bind(py));
+        let sent = send_none(&coroutine);
         if matches!(sent, Sent::Yielded(_)) {
             pooled.coroutine = Some(coroutine.unbind());
         } else {

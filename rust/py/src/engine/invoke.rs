@@ -17,16 +17,19 @@ use super::observer::Observation;
 use super::settlement::{Completion, HandlerWork, Reply, Work};
 use super::task_pool::PooledTask;
 use crate::agent_id::AgentId;
-use crate::interpreter::coroutine::{Sent, as_raised, awaited, call, send};
+use crate::interpreter::coroutine::{Sent, as_raised, awaited, call, send_none};
 use crate::interpreter::current_task;
 use crate::interpreter::exception_state::{CleanExceptionState, Item};
 use crate::message_context::MessageContext;
 use crate::publish_envelope::PublishEnvelope;
 
+/// The result of a handler that has ended. With the error in a box it moves in two registers.
+pub(super) type Handled<'py> = Result<Bound<'py, PyAny>, Box<PyErr>>;
+
 /// The result of running a handler inline.
 pub(super) enum Ran<'i, 'py> {
     /// It ended, with a value or an error.
-    Ended(PyResult<Bound<'py, PyAny>>),
+    Ended(Handled<'py>),
     /// It suspended.
     Suspended(Suspension<'i, 'py>),
 }
@@ -62,7 +65,7 @@ impl Engine {
         let source = source.expect("an invocation runs once");
         let entered = match source.enter(&invocation.agent_id) {
             Ok(entered) => entered,
-            Err(error) => return Ran::Ended(Err(error)),
+            Err(error) => return Ran::Ended(Err(Box::new(error))),
         };
         pooled.enter(entered.context().clone());
         let mut item = Item::NEW;
@@ -73,15 +76,15 @@ impl Engine {
             .and_then(|()| call_handler(&invocation.agent, &invocation.entry_point, arguments));
         let (coroutine, handler) = match called {
             Ok(called) => called,
-            Err(error) => return Ran::Ended(Err(as_raised(py, error))),
+            Err(error) => return Ran::Ended(Err(Box::new(as_raised(py, error)))),
         };
-        pooled.execution.get().runs(&coroutine);
-        match send(&coroutine, py.None().bind(py)) {
+        let step = || send_none(&coroutine);
+        match pooled.execution.get().run(&coroutine, step) {
             Sent::Returned(value) => Ran::Ended(match handler {
-                Some(handler) => handler.get().check(value),
+                Some(handler) => handler.get().check(value).map_err(Box::new),
                 None => Ok(value),
             }),
-            Sent::Raised(error) => Ran::Ended(Err(error)),
+            Sent::Raised(error) => Ran::Ended(Err(Box::new(error))),
             Sent::Yielded(yielded) => Ran::Suspended(Suspension { coroutine, yielded, handler }),
         }
     }

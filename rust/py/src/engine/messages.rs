@@ -76,6 +76,12 @@ impl Request {
         }
     }
 
+    /// Whether nothing is known of its context.
+    #[inline]
+    pub(super) fn has_blank_context(&self) -> bool {
+        self.sender.is_none() && self.cancellation_token.is_none() && self.message_id.is_none()
+    }
+
     /// The context of a message that was sent.
     #[inline]
     pub(super) fn context(&self, py: Python<'_>) -> ContextFields {

@@ -9,6 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::invoke::Handled;
 use super::messages::Request;
 use crate::agent_id::AgentId;
 use crate::message_context::MessageContext;
@@ -63,8 +64,13 @@ impl Observation {
     }
 
     /// Reports that the handler is about to begin. Called in its context.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin(&self, context: &Bound<'_, MessageContext>) -> PyResult<()> {
+        if self.0.is_none() { Ok(()) } else { self.report_begin(context) }
+    }
+
+    #[cold]
+    fn report_begin(&self, context: &Bound<'_, MessageContext>) -> PyResult<()> {
         let Some(observer) = &self.0 else { return Ok(()) };
         observer.bind(context.py()).call_method1(intern!(context.py(), "begin"), (context,))?;
         Ok(())
@@ -101,8 +107,8 @@ impl Observation {
     pub(super) fn end<'py>(
         &self,
         py: Python<'py>,
-        result: PyResult<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+        result: Handled<'py>,
+    ) -> Handled<'py> {
         if self.0.is_none() { result } else { self.report_end(py, result) }
     }
 
@@ -110,11 +116,11 @@ impl Observation {
     fn report_end<'py>(
         &self,
         py: Python<'py>,
-        result: PyResult<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+        result: Handled<'py>,
+    ) -> Handled<'py> {
         match result {
-            Ok(value) => self.handled(&value).map(|()| value),
-            Err(error) => Err(self.failed(py, error)),
+            Ok(value) => self.handled(&value).map(|()| value).map_err(Box::new),
+            Err(error) => Err(Box::new(self.failed(py, *error))),
         }
     }
 
@@ -153,6 +159,7 @@ impl LogLevels {
     }
 
     /// Whether both loggers are disabled for INFO.
+    #[inline]
     pub(super) fn are_disabled(&self, py: Python<'_>) -> PyResult<bool> {
         for one in &self.loggers {
             let version = version(&one.cache);

@@ -105,6 +105,12 @@ impl MessageOptions {
         Self(Some(Box::new(Values { class, timeout, delay, max_hops, retry, chain })))
     }
 
+    /// Whether any is set or inherited.
+    #[inline]
+    pub(super) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// How the core orders the message among others.
     #[inline]
     pub(crate) fn class(&self) -> SchedulingClass {

@@ -79,7 +79,7 @@ impl Send {
                 request.release(py);
                 match result {
                     Ok(value) => Sent::Returned(value),
-                    Err(error) => Sent::Raised(raised_here(py, error)),
+                    Err(error) => Sent::Raised(raised_here(py, *error)),
                 }
             }
             Err(error) => {
@@ -330,10 +330,12 @@ pub(super) fn normalized<'py>(
     Ok(error)
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn is_cancelled(py: Python<'_>, token: Option<&Py<PyAny>>) -> PyResult<bool> {
-    match token {
-        Some(token) => token.bind(py).call_method0(intern!(py, "is_cancelled"))?.is_truthy(),
-        None => Ok(false),
-    }
+    token.map_or(Ok(false), |token| is_token_cancelled(token.bind(py)))
+}
+
+#[cold]
+fn is_token_cancelled(token: &Bound<'_, PyAny>) -> PyResult<bool> {
+    token.call_method0(intern!(token.py(), "is_cancelled"))?.is_truthy()
 }

@@ -9,6 +9,7 @@ use super::engine::Engine;
 use super::future::{self, ends_program};
 use super::handlers::Handler;
 use super::interception::Intercepted;
+use super::invoke::Handled;
 use super::messages::{DirectMessage, Payload, Response, Taken};
 use super::observer::Observation;
 use super::revision::Interception;
@@ -75,15 +76,17 @@ impl Completion {
                     Some(handler) => handler.get().check(value),
                     None => Ok(value),
                 });
+                let result = result.map_err(Box::new);
                 let agent_id = agent_id.into_bound(py);
                 match reply {
                     Reply::Sender { send, observation, recipient } => {
                         let result = observation.end(py, result);
                         let to = Destination { send, observation, recipient };
+                        let result = result.map_err(|error| *error);
                         Engine::end_send(engine, slot, delivery, agent_id, to, result)?;
                     }
                     Reply::Publication { envelope, observation } => {
-                        let result = observation.end(py, result);
+                        let result = observation.end(py, result).map_err(|error| *error);
                         let envelope = envelope.bind(py);
                         Engine::end_publication(
                             engine, slot, delivery, &agent_id, envelope, result, None,
@@ -91,6 +94,7 @@ impl Completion {
                     }
                     Reply::Turn(_) => {
                         let result = Engine::settle_inline(engine, slot, delivery, result, None);
+                        let result = result.map_err(|error| *error);
                         return Ok(Ended::Outcome(future::Outcome::of(py, result)));
                     }
                 }
@@ -163,16 +167,17 @@ impl Engine {
         engine: &Bound<'py, Self>,
         slot: AgentSlot,
         delivery: DeliveryId,
-        result: PyResult<Bound<'py, PyAny>>,
+        result: Handled<'py>,
         context: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> Handled<'py> {
         let outcome = match &result {
             Ok(_) => Outcome::Responded,
             Err(error) => engine.get().outcome_of(engine.py(), delivery, error),
         };
-        let after = engine.get().finish(engine.py(), slot, delivery, outcome, context)?;
+        let after = engine.get().finish(engine.py(), slot, delivery, outcome, context);
+        let after = after.map_err(Box::new)?;
         if engine.get().has_work(after) {
-            Self::follow_up(engine, slot, after)?;
+            Self::follow_up(engine, slot, after).map_err(Box::new)?;
         }
         result
     }

@@ -22,7 +22,7 @@ use super::send::{REUSED, Send, Stage, is_cancelled};
 use super::settlement::{Completion, HandlerWork, Reply, Work};
 use super::task_pool::{PooledTask, step_task};
 use crate::interpreter::context::Entered;
-use crate::interpreter::coroutine::{Sent, send};
+use crate::interpreter::coroutine::{Sent, send_none};
 use crate::interpreter::current_task::CurrentTask;
 use crate::interpreter::exception_state::{CleanExceptionState, Item, raised_here};
 use crate::message_context::MessageContext;
@@ -265,7 +265,6 @@ fn step<'py>(
 ) -> PyResult<Sent<'py>> {
     let py = execution.py();
     let task = pooled.task.bind(py);
-    execution.get().runs(coroutine);
     let mut current = CurrentTask::new(&guard.event_loop)?;
     current.enter(Some(task))?;
     let _entered = Entered::enter(pooled.context(py)?)?;
@@ -275,7 +274,7 @@ fn step<'py>(
     let _running = running
         .as_ref()
         .map(|(engine, delivery, task)| engine.get().enter_handler(*delivery, task));
-    Ok(send(coroutine, py.None().bind(py)))
+    Ok(execution.get().run(coroutine, || send_none(coroutine)))
 }
 
 impl Send {
@@ -376,7 +375,9 @@ impl Send {
             token = context.get().token_if_any(py);
             pooled.keep_context(py, context);
         }
-        let value = Engine::settle_inline(engine, slot, delivery, result, own)?;
+        let result = result.map_err(Box::new);
+        let value = Engine::settle_inline(engine, slot, delivery, result, own);
+        let value = value.map_err(|error| *error)?;
         if is_cancelled(py, token.as_ref())? {
             return Err(CancelledError::new_err(()));
         }

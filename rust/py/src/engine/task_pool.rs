@@ -15,6 +15,7 @@ use pyo3::types::{PyDict, PyString};
 
 use super::engine::Engine;
 use super::execution::Execution;
+use super::messages::Request;
 use crate::interpreter::GilMutex;
 use crate::interpreter::context::Entered;
 use crate::interpreter::current_task::CurrentTask;
@@ -127,7 +128,7 @@ impl PooledTask {
     }
 
     /// Gives the task the state of a running one, with this context.
-    #[inline]
+    #[inline(always)]
     pub(super) fn enter(&mut self, context: Bound<'_, PyAny>) {
         let task = self.task.bind(context.py());
         self.other_context = Some(context.unbind());
@@ -138,7 +139,7 @@ impl PooledTask {
     }
 
     /// Gives the task the state of an idle one again, if it has been entered. Returns the context of the handler.
-    #[inline]
+    #[inline(always)]
     pub(super) fn leave<'py>(&mut self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.other_context.as_ref()?;
         let task = self.task.bind(py);
@@ -201,7 +202,7 @@ impl PooledTask {
     }
 
     /// Whether the idle task is as it was, and there are no references to it but `more` than then.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_untouched(&self, py: Python<'_>, more: isize) -> bool {
         let task = self.task.bind(py);
         references_to(task) <= self.references + more && self.idle.matches(task)
@@ -264,20 +265,31 @@ pub(super) fn step_task(
     })
 }
 
+/// Fills an empty context, or makes one.
+fn fill(
+    py: Python<'_>,
+    context: Option<Py<MessageContext>>,
+    fields: ContextFields,
+) -> PyResult<Bound<'_, MessageContext>> {
+    let Some(context) = context else { return Bound::new(py, MessageContext::of(fields)) };
+    let context = context.into_bound(py);
+    context.get().renew(py, fields);
+    Ok(context)
+}
+
 /// The context of a message, reused.
 impl PooledTask {
-    #[inline]
+    /// The context of a message that was sent.
+    #[inline(always)]
     pub(super) fn message_context<'py>(
         &mut self,
         py: Python<'py>,
-        fields: ContextFields,
+        request: &Request,
     ) -> PyResult<Bound<'py, MessageContext>> {
-        let Some(context) = self.message_context.take() else {
-            return Bound::new(py, MessageContext::of(fields));
-        };
-        let context = context.into_bound(py);
-        context.get().renew(py, fields);
-        Ok(context)
+        match self.message_context.take() {
+            Some(context) if request.has_blank_context() => Ok(context.into_bound(py)),
+            context => fill(py, context, request.context(py)),
+        }
     }
 
     /// The context for one more recipient of a message: that of the last one, if it is unmodified.
@@ -292,7 +304,10 @@ impl PooledTask {
                 let context = self.message_context.take().expect("it was looked at");
                 Ok(context.into_bound(py))
             }
-            _ => self.message_context(py, PublishEnvelope::context_of_recipient(envelope)),
+            _ => {
+                let context = self.message_context.take();
+                fill(py, context, PublishEnvelope::context_of_recipient(envelope))
+            }
         }
     }
 

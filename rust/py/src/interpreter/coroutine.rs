@@ -8,7 +8,7 @@ use pyo3::ffi::{self, PySendResult};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyNone, PyTuple};
 
 /// What came of a step.
 pub(crate) enum Sent<'py> {
@@ -18,7 +18,7 @@ pub(crate) enum Sent<'py> {
 }
 
 /// Calls a function with three arguments.
-#[inline]
+#[inline(always)]
 pub(crate) fn call<'py>(
     function: &Bound<'py, PyAny>,
     arguments: [&Bound<'py, PyAny>; 3],
@@ -57,7 +57,15 @@ pub(crate) fn call_with_keywords<'py>(
     }
 }
 
+/// Steps a coroutine or an iterator with `None`.
+#[inline(always)]
+pub(crate) fn send_none<'py>(coroutine: &Bound<'py, PyAny>) -> Sent<'py> {
+    // An owned `None` would be dropped, which first looks up whether it may.
+    send(coroutine, PyNone::get(coroutine.py()).as_any())
+}
+
 /// Steps a coroutine or an iterator.
+#[inline(always)]
 pub(crate) fn send<'py>(coroutine: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> Sent<'py> {
     let py = coroutine.py();
     let mut result = std::ptr::null_mut();
@@ -282,21 +290,24 @@ unsafe extern "C" fn iternext<T: Step>(this: *mut ffi::PyObject) -> *mut ffi::Py
 }
 
 /// What `await` would step: the coroutine itself, or the iterator that its `__await__` returns.
-#[inline]
+#[inline(always)]
 pub(crate) fn awaited(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     // SAFETY: a live reference is compared with a static type.
-    let (is_coroutine, is_generator) = unsafe {
-        let raw = awaitable.as_ptr();
-        (ffi::PyCoro_CheckExact(raw) != 0, ffi::PyGen_CheckExact(raw) != 0)
-    };
-    if is_coroutine || is_generator && is_generator_based_coroutine(&awaitable)? {
+    let is_coroutine = unsafe { ffi::PyCoro_CheckExact(awaitable.as_ptr()) != 0 };
+    if is_coroutine { Ok(awaitable) } else { awaited_by_iterating(awaitable) }
+}
+
+#[cold]
+fn awaited_by_iterating(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: a live reference is compared with a static type.
+    let is_generator = unsafe { ffi::PyGen_CheckExact(awaitable.as_ptr()) != 0 };
+    if is_generator && is_generator_based_coroutine(&awaitable)? {
         return Ok(awaitable);
     }
     iterator_of(awaitable)
 }
 
 /// The iterator that the `__await__` of an awaitable returns.
-#[cold]
 fn iterator_of(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     let py = awaitable.py();
     match awaitable.getattr_opt(intern!(py, "__await__"))? {

@@ -28,11 +28,15 @@ impl<'a, 'py> CurrentTask<'a, 'py> {
     }
 
     /// Restores the current task.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn leave(&mut self) {
-        if !std::mem::replace(&mut self.is_entered, false) {
-            return;
+        if self.is_entered {
+            self.restore();
         }
+    }
+
+    fn restore(&mut self) {
+        self.is_entered = false;
         if let Err(error) = self.slot.restore(self.before.take().as_ref()) {
             error.write_unraisable(self.slot.event_loop.py(), None);
         }
@@ -40,6 +44,7 @@ impl<'a, 'py> CurrentTask<'a, 'py> {
 }
 
 impl Drop for CurrentTask<'_, '_> {
+    #[inline(always)]
     fn drop(&mut self) {
         self.leave();
     }

@@ -39,6 +39,7 @@ impl<T> GilMutex<T> {
 
     /// Holds the content while a closure runs, under the same condition. Should the closure panic, the
     /// content is held forever.
+    #[inline(always)]
     pub(crate) fn with<R>(&self, _py: Python<'_>, use_it: impl FnOnce(&mut T) -> R) -> R {
         if self.is_held.replace(true) {
             refuse();

@@ -11,7 +11,7 @@ use super::{Execution, Stage, Yielded};
 use crate::engine::engine::Engine;
 use crate::engine::settlement::Ended;
 use crate::engine::waiter::Waiter;
-use crate::interpreter::coroutine::{Sent, Step, send, throw};
+use crate::interpreter::coroutine::{Sent, Step, send, send_none, throw};
 
 /// Steps of the task.
 impl Execution {
@@ -96,7 +96,7 @@ impl Execution {
                 // The next coroutine to run in this task.
                 Ok(Some(coroutine)) => {
                     self.put_stage(py, Stage::Waiting(coroutine.clone().unbind()));
-                    sent = send(&coroutine, py.None().bind(py));
+                    sent = send_none(&coroutine);
                 }
                 Err(error) => return Sent::Raised(error),
             }
@@ -146,9 +146,12 @@ impl Execution {
     pub(super) fn throw_in<'py>(this: &Bound<'py, Self>, error: &Bound<'py, PyAny>) -> Sent<'py> {
         let (py, execution) = (this.py(), this.get());
         let raised = || Sent::Raised(PyErr::from_value(error.clone()));
+        if execution.is_running(py) {
+            return Self::wait_idle(this);
+        }
         match execution.take_stage(py, Stage::Ended) {
             Stage::Idle | Stage::Ended => raised(),
-            stage @ Stage::Inline(_) => {
+            stage @ Stage::Inline => {
                 execution.put_stage(py, stage);
                 Self::wait_idle(this)
             }
