@@ -178,6 +178,7 @@ impl<P> Machine<P> {
     /// # Errors
     ///
     /// [`CoreError::DeliveryNotOpen`] (L1), or [`CoreError::WrongStage`] if it is due or waiting.
+    #[inline(always)]
     pub fn finish(
         &mut self,
         delivery: DeliveryId,

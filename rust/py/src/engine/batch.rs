@@ -260,13 +260,14 @@ impl<'a, 'py> Batch<'a, 'py> {
             match this.delivery_observation(recipient, envelope) {
                 Ok(observed) => observation = observed,
                 Err(error) => {
-                    return self.end_publication(invocation, envelope, Err(Box::new(error)), None);
+                    return self.fail_publication(invocation, envelope, error);
                 }
             }
         }
         self.run_published(invocation, envelope, observation)
     }
 
+    #[inline(always)]
     fn run_published(
         &mut self,
         invocation: &mut Invocation<'py>,
@@ -281,9 +282,7 @@ impl<'a, 'py> Batch<'a, 'py> {
         let message = &envelope.get().message(py).into_bound(py);
         let context = match context {
             Ok(context) => context,
-            Err(error) => {
-                return self.end_publication(invocation, envelope, Err(Box::new(error)), None);
-            }
+            Err(error) => return self.fail_publication(invocation, envelope, error),
         };
         let arguments = Arguments { message, context: &context, is_rpc: false };
         match this.run(invocation, source, pooled, &arguments, &observation) {
@@ -304,7 +303,19 @@ impl<'a, 'py> Batch<'a, 'py> {
         }
     }
 
-    #[inline]
+    /// Settles a delivery whose handler has not begun.
+    #[cold]
+    #[inline(never)]
+    fn fail_publication(
+        &mut self,
+        invocation: &Invocation<'py>,
+        envelope: &Bound<'py, PublishEnvelope>,
+        error: PyErr,
+    ) -> PyResult<Progress> {
+        self.end_publication(invocation, envelope, Err(Box::new(error)), None)
+    }
+
+    #[inline(always)]
     fn end_publication(
         &mut self,
         invocation: &Invocation<'py>,
@@ -358,9 +369,7 @@ impl<'a, 'py> Batch<'a, 'py> {
                         self.clear_context();
                         progress
                     }
-                    Err(error) => {
-                        self.end_publication(&invocation, envelope, Err(Box::new(error)), None)
-                    }
+                    Err(error) => self.fail_publication(&invocation, envelope, error),
                 }
             }
             Payload::Response(_) => unreachable!("a response is not delivered to an agent"),

@@ -128,7 +128,7 @@ enum Attempt<'py> {
 impl Engine {
     /// Begins a delivery unless something is ahead of it, and puts it into its place: to move an
     /// invocation would cost more than to make it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin<'py>(
         &self,
         recipient: &Bound<'py, AgentId>,
@@ -136,18 +136,47 @@ impl Engine {
         place: &mut Option<Invocation<'py>>,
     ) -> PyResult<Beginning> {
         let py = recipient.py();
+        match self.try_begin(py, recipient.get(), start, place)? {
+            Attempt::Begun => Ok(Beginning::Begun),
+            attempt => self.begin_again(recipient, start, place, attempt),
+        }
+    }
+
+    /// The same, for code that is seldom run.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn begin_outlined<'py>(
+        &self,
+        recipient: &Bound<'py, AgentId>,
+        start: Start,
+        place: &mut Option<Invocation<'py>>,
+    ) -> PyResult<Beginning> {
+        self.begin(recipient, start, place)
+    }
+
+    /// The same after an attempt that has failed.
+    #[cold]
+    #[inline(never)]
+    fn begin_again<'py>(
+        &self,
+        recipient: &Bound<'py, AgentId>,
+        start: Start,
+        place: &mut Option<Invocation<'py>>,
+        mut attempt: Attempt<'py>,
+    ) -> PyResult<Beginning> {
         loop {
-            match self.try_begin(py, recipient.get(), start, place)? {
+            match attempt {
                 Attempt::Refused => return Ok(Beginning::Refused),
                 Attempt::Missing => return Ok(Beginning::Missing),
                 Attempt::Begun => return Ok(Beginning::Begun),
                 Attempt::Forgotten => {}
                 Attempt::NoEntryPoint(slot, agent) => self.make_entry_point(slot, &agent)?,
             }
+            attempt = self.try_begin(recipient.py(), recipient.get(), start, place)?;
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_begin<'py>(
         &self,
         py: Python<'py>,
@@ -155,7 +184,10 @@ impl Engine {
         start: Start,
         place: &mut Option<Invocation<'py>>,
     ) -> PyResult<Attempt<'py>> {
-        if !self.clock.is_set.swap(false, Ordering::Relaxed) {
+        // No exchange: that would lock the bus.
+        if self.clock.is_set.load(Ordering::Relaxed) {
+            self.clock.is_set.store(false, Ordering::Relaxed);
+        } else {
             self.set_time(py);
         }
         let mut guard = self.books.lock(py);

@@ -180,15 +180,21 @@ impl Engine {
     }
 
     /// Makes a message that was taken too late a dead letter. Returns any other.
-    #[inline]
+    #[inline(always)]
     pub(super) fn drop_if_expired(
         engine: &Bound<'_, Self>,
         taken: Taken,
     ) -> PyResult<Option<Taken>> {
-        let (py, this) = (engine.py(), engine.get());
-        if !this.uses_chains.load(Ordering::Relaxed) {
-            return Ok(Some(taken));
+        if engine.get().uses_chains.load(Ordering::Relaxed) {
+            Self::drop_expired(engine, taken)
+        } else {
+            Ok(Some(taken))
         }
+    }
+
+    #[cold]
+    fn drop_expired(engine: &Bound<'_, Self>, taken: Taken) -> PyResult<Option<Taken>> {
+        let (py, this) = (engine.py(), engine.get());
         let (ticket, payload) = match taken.into_payload() {
             Ok(message) => message,
             Err(response) => return Ok(Some(response)),

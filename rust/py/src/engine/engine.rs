@@ -370,7 +370,7 @@ impl Engine {
     }
 
     /// Whether messages are logged or traced.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_observed(&self, py: Python<'_>) -> PyResult<bool> {
         Ok(self.is_traced.load(Ordering::Relaxed) || !self.log_levels.are_disabled(py)?)
     }

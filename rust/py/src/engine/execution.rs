@@ -16,7 +16,7 @@ use super::settlement::Completion;
 use super::task_pool::PooledTask;
 use super::waiter::Waiter;
 use crate::interpreter::GilMutex;
-use crate::interpreter::coroutine::{as_method, coroutine_methods};
+use crate::interpreter::coroutine::{Sent, as_method, coroutine_methods, send_none};
 use crate::interpreter::release::release;
 
 mod steps;
@@ -122,14 +122,14 @@ impl Execution {
 
     /// Makes a step of a handler that runs inline: what looks at the task meanwhile sees its coroutine.
     #[inline(always)]
-    pub(super) fn run<R>(&self, coroutine: &Bound<'_, PyAny>, step: impl FnOnce() -> R) -> R {
+    pub(super) fn run<'py>(&self, coroutine: &Bound<'py, PyAny>) -> Sent<'py> {
         let py = coroutine.py();
         let own = Some(coroutine.clone().unbind());
         let before = self.running.with(py, |place| std::mem::replace(place, own));
-        let result = step();
+        let sent = send_none(coroutine);
         let own = self.running.with(py, |place| std::mem::replace(place, before));
         release(py, own);
-        result
+        sent
     }
 
     fn is_running(&self, py: Python<'_>) -> bool {

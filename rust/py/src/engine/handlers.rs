@@ -144,10 +144,16 @@ impl Handlers {
         is_rpc: bool,
     ) -> PyResult<Option<&Py<Handler>>> {
         let sought = message.get_type_ptr().cast();
-        let Ok(place) = self.entries.binary_search_by_key(&sought, |(one, _)| one.as_ptr()) else {
-            return Ok(None);
+        // Classes with one message type are the most frequent.
+        let entry = match self.entries.as_slice() {
+            [entry] => Some(entry).filter(|(one, _)| one.as_ptr() == sought),
+            entries => {
+                let found = entries.binary_search_by_key(&sought, |(one, _)| one.as_ptr());
+                found.ok().map(|place| &entries[place])
+            }
         };
-        for handler in &self.entries[place].1 {
+        let Some((_, handlers)) = entry else { return Ok(None) };
+        for handler in handlers {
             if handler.get().wants(message, context, is_rpc)? {
                 return Ok(Some(handler));
             }

@@ -92,7 +92,7 @@ impl<'py> Sending<'_, 'py> {
                     observation
                 }
                 Err(error) => {
-                    let settled = self.settle(invocation, Err(Box::new(error)), None);
+                    let settled = self.fail(invocation, error);
                     engine.return_task(py, pooled);
                     return Ok(Some(First::Ended(settled)));
                 }
@@ -105,8 +105,7 @@ impl<'py> Sending<'_, 'py> {
             Ok(context) => context,
             Err(error) => {
                 current.leave();
-                let settled = self.settle(invocation, Err(Box::new(error)), None);
-                return Ok(Some(First::Ended(settled)));
+                return Ok(Some(First::Ended(self.fail(invocation, error))));
             }
         };
         self.invoke(guard, invocation, pooled, current, (message, context), observation).map(Some)
@@ -169,7 +168,7 @@ impl<'py> Sending<'_, 'py> {
         current.enter(Some(pooled.task.bind(py)))?;
         let mut place = None;
         let start = Start::Recipient { ticket, caller };
-        let begun = engine.begin(self.recipient, start, &mut place);
+        let begun = engine.begin_outlined(self.recipient, start, &mut place);
         let Some(invocation) = place.as_mut().filter(|_| matches!(begun, Ok(Beginning::Begun)))
         else {
             current.leave();
@@ -240,7 +239,7 @@ impl<'py> Sending<'_, 'py> {
                 suspended.or_else(|error| {
                     // The handler cannot go on: its coroutine is dropped.
                     self.send.get().give_up(py);
-                    Ok(First::Ended(self.settle(invocation, Err(Box::new(error)), None)))
+                    Ok(First::Ended(self.fail(invocation, error)))
                 })
             }
         }
@@ -357,6 +356,13 @@ impl<'py> Sending<'_, 'py> {
             Send::cancel_with(self.send, error.bind(py))?;
         }
         Ok(First::Suspended)
+    }
+
+    /// Settles a message whose handler has not begun, or cannot go on.
+    #[cold]
+    #[inline(never)]
+    fn fail(&self, invocation: &Invocation<'py>, error: PyErr) -> Handled<'py> {
+        self.settle(invocation, Err(Box::new(error)), None)
     }
 
     /// Settles a message whose handler ended in its first step.

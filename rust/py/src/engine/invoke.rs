@@ -17,7 +17,7 @@ use super::observer::Observation;
 use super::settlement::{Completion, HandlerWork, Reply, Work};
 use super::task_pool::PooledTask;
 use crate::agent_id::AgentId;
-use crate::interpreter::coroutine::{Sent, as_raised, awaited, call, send_none};
+use crate::interpreter::coroutine::{Sent, as_raised, awaited, call};
 use crate::interpreter::current_task;
 use crate::interpreter::exception_state::{CleanExceptionState, Item};
 use crate::message_context::MessageContext;
@@ -78,8 +78,7 @@ impl Engine {
             Ok(called) => called,
             Err(error) => return Ran::Ended(Err(Box::new(as_raised(py, error)))),
         };
-        let step = || send_none(&coroutine);
-        match pooled.execution.get().run(&coroutine, step) {
+        match pooled.execution.get().run(&coroutine) {
             Sent::Returned(value) => Ran::Ended(match handler {
                 Some(handler) => handler.get().check(value).map_err(Box::new),
                 None => Ok(value),

@@ -91,11 +91,13 @@ impl MessageOptions {
     }
 
     /// The options of a message that was sent, with its chain.
-    #[inline]
+    #[inline(always)]
     pub(super) fn sent(&self, py: Python<'_>, chain: Option<&Py<Chain>>) -> Self {
-        if self.0.is_none() && chain.is_none() {
-            return Self(None);
-        }
+        if self.0.is_none() && chain.is_none() { Self(None) } else { self.with_chain(py, chain) }
+    }
+
+    #[cold]
+    fn with_chain(&self, py: Python<'_>, chain: Option<&Py<Chain>>) -> Self {
         let chain = chain.map(|chain| chain.clone_ref(py));
         let Some(values) = &self.0 else {
             return Self(Some(Box::new(Values { chain, ..Values::default() })));

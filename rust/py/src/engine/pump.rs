@@ -42,8 +42,10 @@ impl Engine {
     /// Schedules the pump, or wakes the code that takes messages by hand.
     pub(super) fn continue_soon(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
-        if this.state.with(py, |state| state.is_open_here()) {
-            return Self::arm(engine);
+        let (is_open, is_armed) =
+            this.state.with(py, |state| (state.is_open_here(), state.is_armed));
+        if is_open {
+            return if is_armed { Ok(()) } else { Self::arm(engine) };
         }
         // Deliveries begin also while no messages are taken.
         Self::run_steps_in_tasks(engine)?;

@@ -22,7 +22,7 @@ use super::send::{REUSED, Send, Stage, is_cancelled};
 use super::settlement::{Completion, HandlerWork, Reply, Work};
 use super::task_pool::{PooledTask, step_task};
 use crate::interpreter::context::Entered;
-use crate::interpreter::coroutine::{Sent, send_none};
+use crate::interpreter::coroutine::Sent;
 use crate::interpreter::current_task::CurrentTask;
 use crate::interpreter::exception_state::{CleanExceptionState, Item, raised_here};
 use crate::message_context::MessageContext;
@@ -274,7 +274,7 @@ fn step<'py>(
     let _running = running
         .as_ref()
         .map(|(engine, delivery, task)| engine.get().enter_handler(*delivery, task));
-    Ok(execution.get().run(coroutine, || send_none(coroutine)))
+    Ok(execution.get().run(coroutine))
 }
 
 impl Send {

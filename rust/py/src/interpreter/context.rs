@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 pub(crate) struct Entered<'py>(Bound<'py, PyAny>);
 
 impl<'py> Entered<'py> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter(context: Bound<'py, PyAny>) -> PyResult<Self> {
         // SAFETY: a live reference; anything but a context is refused with an exception.
         match unsafe { ffi::PyContext_Enter(context.as_ptr()) } {

@@ -20,7 +20,7 @@ impl<'a, 'py> CurrentTask<'a, 'py> {
     }
 
     /// Sets the current task.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter(&mut self, task: Option<&Bound<'py, PyAny>>) -> PyResult<()> {
         self.before = self.slot.exchange(task)?;
         self.is_entered = true;

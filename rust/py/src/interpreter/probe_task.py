@@ -106,18 +106,20 @@ def find(words):
     if flags[log_flag].bit_count() != 1:
         raise RuntimeError("the flag _log_destroy_pending is not one bit")
     task._log_destroy_pending = False
-    # Some versions keep tasks in a linked list: the words of its links change with other tasks.
-    asyncio.tasks._register_task(task)
-    del before, after
-    another = make_task(loop)
-    asyncio.tasks._register_task(another[0])
+    # From 3.14 on tasks are in a linked list: the words of its links change with the neighbors.
+    all_three = (before[0], task, after[0])
+    for one in all_three:
+        asyncio.tasks._register_task(one)
+    between = words(task)
+    for one in (before[0], after[0]):
+        asyncio.tasks._unregister_task(one)
+    alone = words(task)
     asyncio.tasks._unregister_task(task)
-    now = words(task)
-    links = [i for i, word in enumerate(seen) if word != now[i]]
+    links = [i for i, word in enumerate(between) if word != alone[i]]
     if {waiter, context, event_loop} & set(links):
         raise RuntimeError("the links of a task are not told from its state")
     check_changes(words, loop, links)
-    for one in (task, another[0]):
+    for one in all_three:
         one._log_destroy_pending = False
     return waiter, context, event_loop, log_flag, flags[log_flag], links
 

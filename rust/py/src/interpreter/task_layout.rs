@@ -81,12 +81,12 @@ impl Snapshot {
     }
 
     /// Whether the task is as it was.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn matches(&self, task: &Bound<'_, PyAny>) -> bool {
-        let mut next = 0;
+        let mut rest = self.0.as_slice();
         layout(task.py()).ranges.iter().all(|&(first, count)| {
-            let before = &self.0[next..next + count];
-            next += count;
+            let Some((before, after)) = rest.split_at_checked(count) else { return false };
+            rest = after;
             before == slice_of(task, first, count)
         })
     }
