@@ -12,6 +12,7 @@ from ferrogen import (
     CancellationToken,
     DeadLetterCause,
     DefaultInterventionHandler,
+    Delay,
     DropMessage,
     SingleThreadedAgentRuntime,
     TopicId,
@@ -323,3 +324,39 @@ async def test_agents_of_one_type_have_mailboxes_of_their_own(runtime):
     for _ in range(6):
         work.may_go_on.release()
     await runtime.stop_when_idle()
+
+
+async def test_a_publisher_goes_on_when_its_delayed_message_is_drained():
+    class Delays(DefaultInterventionHandler):
+        async def on_publish(self, message, **how):
+            return Delay(3600)
+
+    runtime = SingleThreadedAgentRuntime(intervention_handlers=[Delays()])
+    await workshop(runtime)
+    publishing = asyncio.create_task(runtime.publish_message(1, ORDERS))
+    await asyncio.sleep(0)
+    await asyncio.wait_for(runtime.stop(), 5)
+    await asyncio.wait_for(publishing, 5)
+    assert [letter.cause for letter in runtime.dead_letters] == [DeadLetterCause.RUNTIME_STOPPED]
+    await runtime.close()
+
+
+async def test_publishers_go_on_when_a_recipient_cannot_be_built(runtime):
+    may_fail = asyncio.Event()
+
+    async def build():
+        await may_fail.wait()
+        raise LookupError("no database")
+
+    await runtime.register_factory("workshop", build)
+    runtime.set_agent_options("workshop", AgentOptions(capacity=1, overflow="wait"))
+    await runtime.add_subscription(TypeSubscription("orders", "workshop"))
+    runtime.start()
+    publishing = [asyncio.create_task(runtime.publish_message(n, ORDERS)) for n in range(3)]
+    await until(lambda: publishing[0].done())
+    assert not publishing[1].done()
+    may_fail.set()
+    await asyncio.wait_for(asyncio.gather(*publishing), 5)
+    await runtime.stop_when_idle()
+    causes = [letter.cause for letter in runtime.dead_letters]
+    assert causes == [DeadLetterCause.BUILD_FAILED] * 3

@@ -309,7 +309,11 @@ async def test_an_agent_that_can_never_be_built_is_stopped(shop: Shop, runtime: 
     await runtime.publish_message("z", T)
     await until_idle(runtime)
     assert shop.built == 3
-    assert [one.cause.value for one in runtime.dead_letters] == ["agent_stopped"]
+    assert [(one.message, one.cause.value) for one in runtime.dead_letters] == [
+        ("y", "agent_stopped"),
+        ("z", "agent_stopped"),
+    ]
+    assert runtime.stats().dropped == 2
 
 
 async def test_a_restart_that_fails_is_repeated(shop: Shop) -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ferrogen import (
     AgentInstantiationContext,
+    AgentOptions,
     BaseAgent,
+    CircuitBreaker,
     MessageContext,
+    RetryPolicy,
     RoutedAgent,
+    Supervision,
     message_handler,
+    stream,
 )
 
-from .messages import FactoryError, Job, Reply, Work
+from .messages import FactoryError, Flow, HandlerError, Job, Reply, Work
 
 if TYPE_CHECKING:
     from .ledger import Run
@@ -37,6 +42,40 @@ class AgentKind:
     overflow: Literal["reject", "drop_newest", "drop_oldest", "wait"] = "reject"
     passivate_after: float | None = None
     max_active: int | None = None
+    order: Literal["concurrent", "sequential", "reentrant"] = "concurrent"
+    retry: RetryPolicy | None = None
+    circuit_breaker: CircuitBreaker | None = None
+    supervision: Supervision | None = None
+
+    @property
+    def limit(self) -> int | None:
+        """How many messages an agent handles at a time."""
+        return self.concurrency if self.order == "concurrent" else 1
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether handlers are called again, or not at all, after failures."""
+        return bool(self.retry or self.circuit_breaker or self.supervision)
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether instances are closed because they fail."""
+        one = self.supervision
+        return one is not None and one.on_failure in ("restart", "stop")
+
+    def options(self) -> AgentOptions:
+        """What the agent type is registered with."""
+        return AgentOptions(
+            order=self.order,
+            concurrency=self.concurrency,
+            capacity=self.capacity,
+            overflow=self.overflow,
+            passivate_after=self.passivate_after,
+            max_active=self.max_active,
+            retry=self.retry,
+            circuit_breaker=self.circuit_breaker,
+            supervision=self.supervision,
+        )
 
 
 class Worker:
@@ -115,6 +154,27 @@ class RoutedWorker(Worker, RoutedAgent):
     async def on_job(self, message: Job, ctx: MessageContext) -> Reply:
         """Handle a message of the other class."""
         return await self.handle(message, ctx)
+
+    @stream
+    async def on_flow(self, message: Flow, ctx: MessageContext) -> AsyncIterator[Reply]:
+        """Respond in parts, and sometimes fail after some of them."""
+        ledger = self.home.ledger
+        run = ledger.start(self, message, ctx)
+        self.home.count(self)
+        try:
+            for part in range(message.serial % 5):
+                if self.home.random.random() < 0.3:
+                    await asyncio.sleep(self.home.random.choice((0, 0.001, 0.003)))
+                if self.home.random.random() < 0.05:
+                    raise HandlerError
+                yield Reply(message.serial, part)
+        except BaseException as error:
+            if isinstance(error, GeneratorExit):
+                ledger.finish(run)
+            else:
+                ledger.finish(run, error)
+            raise
+        ledger.finish(run)
 
 
 def factory_of(home: TrackedRuntime, kind: AgentKind) -> Callable[[], Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ferrogen import TopicId
+from ferrogen.exceptions import AgentStoppedError, HopLimitError, MessageCancelledError
 
 from .ledger import Entry
 from .subscriptions import BROKEN
@@ -32,7 +33,7 @@ def check_balance(home: TrackedRuntime) -> None:
     engine = home.runtime._engine
     if home.runtime.unprocessed_messages_count or not engine.idle:
         ledger.violate("L2: not idle after the end", None, engine.tally())
-    _check_tally(home, (_outcomes(entry) for entry in mine))
+    _check_tally(home, (one for entry in mine for one in _all_outcomes(entry)))
     stats = home.runtime.stats()
     if stats.queued or stats.running or stats.waiting_time.count != stats.handling_time.count:
         ledger.violate("L1: the statistics are not balanced", None, stats.to_dict())
@@ -71,17 +72,62 @@ def _check_tally(home: TrackedRuntime, outcomes: Iterable[Outcomes]) -> None:
                 home.ledger.violate(f"tally: {name} {count}, not {least} to {most}", None, now)
 
 
+_ENDS = frozenset({"responded", "failed", "dead_lettered", "dropped"})
+_MANY = frozenset({_NONE, *_ENDS})
+
+
+def _all_outcomes(entry: Entry) -> Iterator[Outcomes]:
+    """The outcomes that the messages of an entry may have had."""
+    if not entry.is_several or not entry.begun:
+        yield _outcomes(entry)
+        return
+    known = Counter[str]()
+    if entry.kind == "request_all" and entry.end == "response":
+        known = entry.ends
+    for outcome, count in known.items():
+        for _ in range(count):
+            yield frozenset({outcome})
+    for _ in range(entry.copies - known.total()):
+        yield _MANY
+
+
 def _outcomes(entry: Entry) -> Outcomes:
     """The outcomes that a message may have had."""
     if not entry.begun:
         return frozenset({_NONE})
     if entry.verdict is not None:
         return frozenset({entry.verdict})
-    return _of_send(entry) if entry.is_direct else _of_publish(entry)
+    found = _of_send(entry) if entry.is_direct else _of_publish(entry)
+    return found | _by_features(entry)
+
+
+def _by_features(entry: Entry) -> Outcomes:
+    """Further outcomes, of a message that something has ended early or kept from its handler."""
+    good = "responded" if entry.is_direct else "handled"
+    found: set[str] = set()
+    if isinstance(entry.end_error, MessageCancelledError | HopLimitError):
+        found |= {_NONE, "failed"}
+    if isinstance(entry.end_error, AgentStoppedError) and not entry.starts:
+        found |= {_NONE, "failed", "dropped"}
+    if entry.was_cancelled():
+        found |= {"failed", "dead_lettered"}
+    if entry.deadline is not None and (entry.failed_runs or entry.end_error or entry.causes):
+        # At its deadline a handler may return all the same.
+        found |= {"dead_lettered", "failed"} | ({good} if entry.returned else set())
+    if entry.causes["circuit_open"] or entry.causes["agent_stopped"]:
+        found |= {"dropped", "failed", "dead_lettered"}
+    if entry.kind == "stream" or entry.origin is not None:
+        found |= _ENDS if entry.is_direct else {good, "failed", "dead_lettered"}
+    if entry.kind == "send" and not entry.is_direct:
+        # It was redirected to a topic, and its sender may have left before.
+        found |= {"handled", "failed", "dead_lettered"}
+    return frozenset(found)
 
 
 def _of_send(entry: Entry) -> Outcomes:
     home = entry.home
+    if isinstance(entry.end_error, HopLimitError | MessageCancelledError) and not entry.starts:
+        return frozenset({_NONE})
     if entry.returned:
         return frozenset({entry.reply_verdict or "responded"})
     if entry.failed_runs:
@@ -113,7 +159,8 @@ def _of_publish(entry: Entry) -> Outcomes:
     unbuilt = {key for key in missing if home.failures.get(key, 0) > entry.clock}
     lost = sum(count for key, count in missing.items() if key not in unbuilt)
     is_stopped = entry.dead > 0 and home.stops > entry.stops
-    if lost > entry.dead and not (is_stopped or home.is_closing or maybe):
+    rejected = entry.causes["circuit_open"] + entry.causes["agent_stopped"]
+    if lost > entry.dead + rejected and not (is_stopped or home.is_closing or maybe):
         ledger.violate(f"L1: {missing} did not get a published message", entry)
     if entry.dead:
         return frozenset({"dead_lettered"})

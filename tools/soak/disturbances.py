@@ -8,7 +8,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ferrogen import Subscription, TypePrefixSubscription, TypeSubscription, WildcardSubscription
-from ferrogen.exceptions import RuntimeStoppedError
+from ferrogen.exceptions import (
+    AttemptTimeoutError,
+    DeadlineExceededError,
+    MessageCancelledError,
+    RuntimeStoppedError,
+)
 
 from .ledger import EXPECTED
 from .messages import RoutingError
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Disturber"]
 
 TAKE_BESIDE = 0.1
+# What the runtime makes of the cancellation of a handler.
+_OF_RUNTIME = (AttemptTimeoutError, DeadlineExceededError, MessageCancelledError)
 
 
 class Disturber:
@@ -45,6 +52,8 @@ class Disturber:
         for home in self._round.homes:
             if plan.is_disturbed:
                 yield self._change_subscriptions(home)
+            if plan.features:
+                yield self._cancel_handlers(home)
             if is_started and (plan.is_disturbed or plan.raise_unhandled):
                 yield self._restart(home)
             if is_started and self._random.random() < TAKE_BESIDE:
@@ -88,6 +97,28 @@ class Disturber:
             home.used["stop_when"] += 1
             return home.runtime.stop_when(lambda: self._round.loop.time() >= deadline)
         return home.runtime.stop()
+
+    async def _cancel_handlers(self, home: TrackedRuntime) -> None:
+        ledger, random = home.ledger, self._random
+        while self._goes_on:
+            await asyncio.sleep(random.choice((0.003, 0.02)))
+            agent_id = random.choice(home.ids)
+            key = str(agent_id)
+            runs = ledger.runs_of(home, key)
+            if random.random() < 0.5 and not runs:
+                continue
+            for entry in ledger.entries.values():
+                is_here = str(entry.to) == key or key in entry.starts or key in entry.fan
+                if entry.home is home and (is_here or not entry.is_direct):
+                    entry.is_cancelled |= entry.end is None or entry.running > 0
+            for run in runs:
+                run.entry.is_cancelled = True
+                run.cancelled_at = self._round.loop.time()
+            count = home.runtime.cancel(agent_id)
+            home.used["cancel: agents"] += 1
+            home.used["cancel: running handlers of agents"] += count
+            if count < len(runs):
+                ledger.violate(f"cancel: {count} handlers instead of {len(runs)}", None, key)
 
     async def _change_log_level(self) -> None:
         while self._goes_on:
@@ -162,4 +193,6 @@ class Disturber:
 
 def is_known(home: TrackedRuntime, error: BaseException) -> bool:
     """Whether an error is one that may halt the runtime."""
+    if home.raise_unhandled and isinstance(error, _OF_RUNTIME):
+        return True
     return isinstance(error, RoutingError) or any(error is one for one in home.unhandled)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ferrogen import AgentId, MessageContext
 
+from .calling import CALLING
 from .ledger import EXPECTED, Run
 from .messages import HandlerError, Work
 from .sending import PUBLISHING, SENDING, Sender, within
@@ -188,6 +189,11 @@ ACTIONS: dict[str, tuple[Action, float]] = {
     "other runtime": (other_runtime, 1),
     **{name: (_sending(way), weight) for name, (way, weight) in SENDING.items()},
     **{name: (_sending(way), weight) for name, (way, weight) in PUBLISHING.items()},
+    **{
+        name: (_sending(way), weight / 4)
+        for name, (way, weight) in CALLING.items()
+        if name != "call: schedule"
+    },
 }
 """Actions that send, and how often they are chosen."""
 

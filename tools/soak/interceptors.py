@@ -12,12 +12,15 @@ from ferrogen import (
     Delay,
     DropMessage,
     MessageContext,
+    Redirect,
     Reject,
+    TopicId,
 )
 
 from .ledger import Entry
 from .messages import InterceptorError, Reply, Work
 from .sending import SECONDS, Sender
+from .subscriptions import BROKEN
 
 if TYPE_CHECKING:
     from .rounds import Round
@@ -43,9 +46,13 @@ class Interceptor:
 
     async def revise(self, message: Any, kind: str) -> Any:
         """Revise a message or a response."""
+        if message is None:
+            return message  # the response of a stream, or of what went to a topic
         entry = self.home.ledger.entries.get(message.serial)
         if entry is None:
             self.home.ledger.violate(f"intervention: {kind} after the end", None, message)
+            return message
+        if entry.is_several:
             return message
         self._check(entry, message, kind)
         self.home.used[f"intervention: {kind}"] += 1
@@ -91,6 +98,10 @@ class Interceptor:
             used["intervention: delays"] += 1
             entry.is_unordered = True
             return Delay(self.random.choice(SECONDS))
+        if choice() < self.round.plan.features:
+            redirected = self._redirect(entry, kind)
+            if redirected is not None:
+                return redirected
         if choice() < 0.02:
             return None  # leaves the message as it is
         if choice() < 0.01:
@@ -105,6 +116,48 @@ class Interceptor:
                 entry.revision += 1
             return replace(message, revision=message.revision + 1)
         return message
+
+    def _redirect(self, entry: Entry, kind: str) -> Redirect | None:
+        home, choose = self.home, self.random.choice
+        to: AgentId | TopicId = choose(home.ids)
+        if self.random.random() < 0.5:
+            to = choose([one for one in home.topics if one.type != BROKEN])
+        if entry.kind == "stream" or entry.origin is not None or home.waits:
+            return None
+        is_topic = isinstance(to, TopicId)
+        if kind == "on_response":
+            return self._redirect_response(entry, to)
+        home.used[f"redirect: {kind}, {'topic' if is_topic else 'agent'}"] += 1
+        entry.is_unordered = True
+        if is_topic:
+            entry.is_direct, entry.to, entry.only = False, to, None
+            entry.version = home.version
+        elif entry.is_direct:
+            entry.to = to
+        else:
+            entry.only = str(to)
+        return Redirect(to)
+
+    def _redirect_response(self, entry: Entry, to: AgentId | TopicId) -> Redirect | None:
+        if entry.parent is not None:
+            return None  # a deadlock is not detected: it has no caller
+        home = self.home
+        is_topic = isinstance(to, TopicId)
+        home.used[f"redirect: on_response, {'topic' if is_topic else 'agent'}"] += 1
+        sender = Sender(self.round, home, entry.sender, None, 0)
+        forward = sender.entry(to)
+        forward.message_id = None
+        forward.origin = entry
+        home.ledger.begin_send(forward, is_ordered=False)
+        if is_topic:
+            entry.is_to_topic = True
+            forward.end = "response"
+            entry.forward = forward
+        else:
+            entry.forward = forward
+            if entry.end is not None:
+                forward.end, forward.end_error = entry.end, entry.end_error
+        return Redirect(to, forward.work)
 
     @staticmethod
     def _enter_verdict(entry: Entry, kind: str, verdict: str) -> None:

@@ -8,10 +8,16 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from ferrogen import AgentId, MessageContext, TopicId
+from ferrogen import AgentId, MessageContext, MessageHandlerContext, RetryPolicy, TopicId
 from ferrogen.exceptions import (
+    AgentStoppedError,
+    AttemptTimeoutError,
+    CircuitOpenError,
+    DeadlineExceededError,
     DeadlockError,
+    HopLimitError,
     MailboxFullError,
+    MessageCancelledError,
     MessageDroppedException,
     RecipientNotFoundError,
     RuntimeStoppedError,
@@ -23,10 +29,12 @@ if TYPE_CHECKING:
     from .agents import Worker
     from .tracked import TrackedRuntime
 
-__all__ = ["EXPECTED", "HANDLING", "Entry", "Ledger", "Run", "ViolationError"]
+__all__ = ["EXPECTED", "HANDLING", "SCOPE", "Entry", "Ledger", "Run", "Scope", "ViolationError"]
 
 HANDLING: ContextVar[int | None] = ContextVar("HANDLING", default=None)
 """The serial number of the message that is being handled."""
+SCOPE: ContextVar[Scope | None] = ContextVar("SCOPE", default=None)
+"""The chain in which messages are sent outside of handlers."""
 
 EXPECTED = (
     HandlerError,
@@ -38,11 +46,18 @@ EXPECTED = (
     MessageDroppedException,
     RecipientNotFoundError,
     RuntimeStoppedError,
+    AgentStoppedError,
+    AttemptTimeoutError,
+    CircuitOpenError,
+    DeadlineExceededError,
+    HopLimitError,
+    MessageCancelledError,
     asyncio.CancelledError,
 )
 """What a send or a handler may raise. Anything else is a defect."""
 
 _TRACE = 300
+_ROUNDING = 1e-6
 
 
 class ViolationError(Exception):
@@ -53,10 +68,12 @@ class Entry:
     """One message."""
 
     __slots__ = (
-        "begun", "clock", "dead", "end", "error", "failed_runs", "home", "is_direct",
-        "is_unordered", "may_cancel", "message_id", "order", "order_key", "reply_revision",
-        "reply_verdict", "returned", "revision", "running", "sender", "serial", "starts", "stops",
-        "to", "verdict", "version", "work",
+        "attempts", "begun", "causes", "clock", "copies", "dead", "deadline", "end", "end_error",
+        "ends", "error", "failed_runs", "fan", "forward", "has_hop_limit", "home", "is_cancelled",
+        "is_direct", "is_to_topic", "is_unordered", "kind", "may_cancel", "message_id", "only",
+        "order", "order_key", "origin", "parent", "policy", "reply_revision", "reply_verdict",
+        "returned", "revision", "running", "scope", "sender", "serial", "starts", "stops", "to",
+        "verdict", "version", "work",
     )  # fmt: skip
 
     def __init__(
@@ -91,26 +108,118 @@ class Entry:
         self.revision = 0
         self.reply_revision = 0
         self.dead = 0
+        self.causes: Counter[str] = Counter()
+        """Why it became a dead letter."""
         self.end: str | None = None
+        self.end_error: BaseException | None = None
+        self.kind = "send" if self.is_direct else "publish"
+        """How it is sent: "send", "publish", "request_all", "stream" or "schedule"."""
+        self.fan: frozenset[str] = frozenset()
+        """The agents of a message that may have several responses."""
+        self.ends: Counter[str] = Counter()
+        """How many responses and failures its sender got."""
+        self.copies = 1
+        """How many responses that may be."""
+        self.parent: Entry | None = None
+        """The message whose handler has sent it."""
+        self.scope: Scope | None = None
+        """The chain that it was sent in."""
+        self.deadline: float | None = None
+        """When it expires, by its own timeout or an inherited one."""
+        self.has_hop_limit = False
+        self.is_cancelled = False
+        """Whether `runtime.cancel` has met it."""
+        self.policy: RetryPolicy | None = None
+        """Its own retry policy."""
+        self.attempts: dict[int, tuple[int, BaseException | None, MessageContext]] = {}
+        """The last attempt of each delivery, and its error, by the identity of its context."""
+        self.only: str | None = None
+        """The one agent that an intervention handler has redirected a published message to."""
+        self.forward: Entry | None = None
+        """What its response was redirected as."""
+        self.origin: Entry | None = None
+        """The message whose response it is, redirected."""
+        self.is_to_topic = False
+        """Whether it, or its response, was redirected to a topic: its sender gets None."""
+
+    @property
+    def is_several(self) -> bool:
+        """Whether several handlers may respond to it."""
+        return self.kind in ("request_all", "schedule")
+
+    @property
+    def attempts_failed(self) -> bool:
+        """Whether a handler has failed, and may have been followed by a rejection."""
+        return any(error is not None for _, error, _ in self.attempts.values())
+
+    def was_cancelled(self) -> bool:
+        """Whether it, or what it follows from, was cancelled by `runtime.cancel`."""
+        one: Entry | None = self
+        while one is not None:
+            if one.is_cancelled or (one.scope is not None and one.scope.is_cancelled):
+                return True
+            one = one.parent or one.origin
+        return False
+
+    def is_in_cancelled_chain(self) -> bool:
+        """Whether it belongs to a chain that was cancelled."""
+        one: Entry | None = self
+        while one is not None:
+            if one.scope is not None and one.scope.is_cancelled:
+                return True
+            one = one.parent
+        return False
+
+    def is_late(self, now: float) -> bool:
+        """Whether its deadline has passed, or passes now."""
+        return self.deadline is not None and now >= self.deadline - _ROUNDING
+
+    def may_time_out(self) -> bool:
+        """Whether its attempts have a time limit."""
+        if self.policy is not None:
+            return self.policy.attempt_timeout is not None
+        kinds = self.home.types.values()
+        return any(kind.retry and kind.retry.attempt_timeout is not None for kind in kinds)
 
     def __repr__(self) -> str:
-        kind = "send" if self.is_direct else "publish"
         state = {
             name: getattr(self, name)
-            for name in ("end", "begun", "starts", "running", "returned", "verdict", "dead")
+            for name in ("end", "end_error", "deadline", "begun", "starts", "running", "returned", "verdict", "dead")
         }
-        return f"{kind} #{self.serial} {self.work.action} {self.sender} -> {self.to} {state}"
+        return f"{self.kind} #{self.serial} {self.work.action} {self.sender} -> {self.to} {state}"
+
+
+class Scope:
+    """A chain of messages that can be cancelled together."""
+
+    def __init__(self) -> None:
+        self.is_cancelled = False
 
 
 class Run:
     """One invocation of a handler."""
 
-    __slots__ = ("entry", "is_cancelled", "task", "worker")
+    __slots__ = (
+        "cancelled_at", "context", "entry", "is_cancelled", "notes", "read", "task", "worker",
+    )  # fmt: skip
 
-    def __init__(self, entry: Entry, worker: Worker, task: asyncio.Task[Any] | None) -> None:
+    def __init__(
+        self,
+        entry: Entry,
+        worker: Worker,
+        task: asyncio.Task[Any] | None,
+        context: MessageContext,
+    ) -> None:
         self.entry = entry
         self.worker = worker
         self.task = task
+        self.context = context
+        self.notes: list[object] = []
+        """What `runtime.steer` has sent to it."""
+        self.read: list[object] = []
+        """What it has found in its inbox so far."""
+        self.cancelled_at: float | None = None
+        """When `runtime.cancel` has met it."""
         self.is_cancelled = False
         """Whether it has cancelled itself, or has met a cancellation."""
 
@@ -134,6 +243,8 @@ class Ledger:
         """The number of events so far."""
         self._runs: dict[int, Run] = {}
         self._serial = 0
+        self.notes: dict[object, int] = {}
+        """How many handlers a message that steers may still reach."""
 
     # Events.
 
@@ -158,10 +269,29 @@ class Ledger:
         self._serial += 1
         return self._serial
 
+    def steered(self, runs: list[Run], note: int, count: int) -> None:
+        """A message was put into the inboxes of so many handlers, these among them."""
+        self.notes[note] = count
+        if count < len(runs):
+            self.violate(f"steer: {count} handlers instead of {len(runs)}", None, runs)
+        for run in runs:
+            run.notes.append(note)
+
     def enter(self, entry: Entry) -> Entry:
         """Add a message that is about to be sent."""
         self.entries[entry.serial] = entry
+        self.follow(entry)
         return entry
+
+    def follow(self, entry: Entry) -> None:
+        """Let a message inherit from the handler that sends it."""
+        entry.scope = SCOPE.get()
+        serial = HANDLING.get()
+        parent = None if serial is None else self.entries.get(serial)
+        if parent is not None:
+            entry.parent = parent
+            entry.deadline = parent.deadline
+            entry.has_hop_limit = parent.has_hop_limit
 
     def begin_send(self, entry: Entry, *, is_ordered: bool = True) -> None:
         """The runtime is given a message now."""
@@ -177,8 +307,12 @@ class Ledger:
 
     def end_value(self, entry: Entry, value: Any) -> None:
         """A send has returned."""
+        if entry.forward is not None and not entry.is_to_topic:
+            self._end(entry, "response")
+            self.end_value(entry.forward, value)
+            return
         self._end(entry, "response")
-        if not entry.is_direct:
+        if not entry.is_direct or entry.is_to_topic:
             if value is not None:
                 self.violate("a publish returned a value", entry, value)
         elif len(entry.starts) != 1 or entry.returned != 1:
@@ -188,11 +322,30 @@ class Ledger:
         elif value.revision != entry.reply_revision:
             self.violate("intervention: not the response that was revised last", entry, value)
 
+    def end_stream(self, entry: Entry, parts: int, *, is_left: bool) -> None:
+        """A stream has ended, or its reader has left it."""
+        self._end(entry, "left" if is_left else "response")
+        if len(entry.starts) != 1 or entry.running:
+            self.violate("stream: its handler has not run, or still runs", entry)
+        if not is_left and (entry.returned != 1 or parts != entry.serial % 5):
+            self.violate("stream: ends early", entry, parts)
+
+    def leave(self, entry: Entry) -> None:
+        """The sender of several requests waits for none of them any more."""
+        self._end(entry, "left")
+
     def end_error(self, entry: Entry, error: BaseException) -> None:
         """A send has raised."""
         kind = "cancelled" if isinstance(error, asyncio.CancelledError) else "error"
         self._end(entry, kind)
+        entry.end_error = error
         self.used[f"end: {type(error).__name__}"] += 1
+        if entry.forward is not None:
+            if not entry.is_to_topic:
+                self._end(entry.forward, kind)
+                entry.forward.end_error = error
+            if self._explains(entry.forward, error):
+                return
         if not self._explains(entry, error):
             self.violate("an end that nothing explains", entry, error)
 
@@ -208,7 +361,11 @@ class Ledger:
         home = entry.home
         if isinstance(error, asyncio.CancelledError):
             by_handler = any(isinstance(one, asyncio.CancelledError) for one in entry.failed_runs)
-            return entry.may_cancel or by_handler or home.is_closing
+            may_cancel = entry.may_cancel or entry.was_cancelled()
+            return may_cancel or by_handler or home.is_closing or self._is_handler_limited(entry)
+        special = self._explains_special(entry, error)
+        if special is not None:
+            return special
         if isinstance(error, MessageDroppedException):
             is_reply = entry.returned > 0 and entry.reply_verdict == "dropped"
             return is_reply or (not entry.starts and entry.verdict == "dropped")
@@ -233,7 +390,34 @@ class Ledger:
             return kind.capacity is not None
         return isinstance(error, DeadlockError) and kind.concurrency is not None
 
+    def _is_handler_limited(self, entry: Entry) -> bool:
+        """Whether the handler that has sent a message may have been cancelled for its time."""
+        parent = entry.parent
+        return parent is not None and (parent.is_late(self.time()) or parent.may_time_out())
+
+    def _explains_special(self, entry: Entry, error: BaseException) -> bool | None:
+        if isinstance(error, DeadlineExceededError):
+            return entry.is_late(self.time())
+        if isinstance(error, MessageCancelledError):
+            return entry.was_cancelled()
+        if isinstance(error, HopLimitError):
+            return entry.has_hop_limit
+        if isinstance(error, AttemptTimeoutError):
+            return entry.may_time_out()
+        kind = entry.home.types.get(getattr(entry.to, "type", ""))
+        if isinstance(error, CircuitOpenError):
+            return kind is not None and kind.circuit_breaker is not None
+        if isinstance(error, AgentStoppedError):
+            return kind is not None and kind.is_replaced
+        return None
+
     # Handlers.
+
+    def runs_of(self, home: TrackedRuntime, key: str) -> list[Run]:
+        """The handlers that run in an agent."""
+        return [
+            run for run in self._runs.values() if run.worker.key == key and run.worker.home is home
+        ]
 
     def start(self, worker: Worker, message: Work, context: MessageContext) -> Run:
         """A handler has begun."""
@@ -245,30 +429,67 @@ class Ledger:
         self._check_message(entry, worker, message, context)
         self._check_agent(entry, worker)
         self._check_order(entry, worker)
-        if HANDLING.get() is not None:
+        if HANDLING.get() != (entry.serial if MessageHandlerContext.attempt() > 1 else None):
             self.violate("C1: context of another handler", entry, HANDLING.get())
         HANDLING.set(entry.serial)
-        run = Run(entry, worker, task)
+        run = Run(entry, worker, task, context)
         if task is None or task.done() or id(task) in self._runs:
             text = "C1: the current task is none, done, or that of another handler"
             self.violate(text, entry, task)
         self._runs[id(task)] = run
-        entry.starts.append(worker.key)
+        if not self._is_retry(entry, worker, context):
+            entry.starts.append(worker.key)
         entry.running += 1
         worker.running += 1
         return run
+
+    def _is_retry(self, entry: Entry, worker: Worker, context: MessageContext) -> bool:
+        attempt = MessageHandlerContext.attempt()
+        before, error, _ = entry.attempts.get(id(context), (0, None, context))
+        if self._has_retries(entry, worker):
+            entry.attempts[id(context)] = (attempt, None, context)
+        if attempt == 1:
+            return False
+        if attempt != before + 1 or error is None:
+            self.violate(f"retries: attempt {attempt} after {before}, {error!r}", entry)
+        policy = self._has_retries(entry, worker)
+        if policy is None or attempt > policy.attempts:
+            self.violate(f"retries: attempt {attempt} of {policy}", entry, worker.key)
+        if error is not None:
+            # It is not how the message ends.
+            entry.failed_runs = [one for one in entry.failed_runs if one is not error]
+            if not entry.is_direct:
+                unhandled = worker.home.unhandled
+                unhandled[:] = [one for one in unhandled if one is not error]
+        return True
+
+    @staticmethod
+    def _has_retries(entry: Entry, worker: Worker) -> RetryPolicy | None:
+        return entry.policy or worker.home.types[worker.type_name].retry
 
     def _check_message(
         self, entry: Entry, worker: Worker, message: Work, context: MessageContext
     ) -> None:
         if entry.home is not worker.home:
             self.violate("a message of another runtime", entry, worker.key)
-        if entry.is_direct:
+        now = self.time()
+        if entry.is_late(now - 2 * _ROUNDING):
+            self.violate("deadline: a handler starts after it", entry, now)
+        if entry.is_in_cancelled_chain():
+            self.violate("cancel: a handler starts after its chain was cancelled", entry)
+        if MessageHandlerContext.attempt() > 1:
+            pass  # checked before the first attempt
+        elif entry.is_several:
+            if worker.key not in entry.fan or len(entry.starts) >= entry.copies:
+                self.violate("L1: handled too often, or elsewhere", entry, worker.key)
+            if entry.kind == "request_all" and worker.key in entry.starts:
+                self.violate("L1: handled twice", entry, worker.key)
+        elif entry.is_direct:
             if entry.starts:
                 self.violate("L1: handled twice", entry, worker.key)
             if str(entry.to) != worker.key:
                 self.violate("the handler of another agent", entry, worker.key)
-            if entry.end == "error" or entry.dead:
+            if (entry.end == "error" and entry.origin is None) or entry.dead:
                 self.violate("L1: handled after its end", entry)
         elif not worker.home.may_receive(entry, worker.key):
             self.violate("L1: handled more often than subscribed", entry, worker.key)
@@ -277,7 +498,8 @@ class Ledger:
         if message.revision != entry.revision:
             self.violate("intervention: not the message that was revised last", entry, message)
         topic = None if entry.is_direct else entry.to
-        if context.sender != entry.sender or context.topic_id != topic:
+        is_same_topic = context.topic_id == topic or entry.only is not None
+        if context.sender != entry.sender or not is_same_topic:
             self.violate("the context of another message", entry, context)
         if context.is_rpc is not entry.is_direct:
             self.violate("is_rpc is wrong", entry)
@@ -292,13 +514,25 @@ class Ledger:
             self.violate("A1: two instances of one agent", entry, worker.key)
         if home.is_closed:
             self.violate("a handler starts after close() returned", entry, worker.key)
-        limit = home.types[worker.type_name].concurrency
-        if limit is not None and worker.running >= limit:
+        kind = home.types[worker.type_name]
+        limit = kind.limit
+        if limit is None or worker.running < limit:
+            return
+        if kind.order != "reentrant":
             self.violate(f"concurrency: more than {limit} handlers", entry, worker.key)
+            return
+        inside = {run.entry for run in self.runs_of(home, worker.key)}
+        one = entry.parent
+        while one is not None and one not in inside:
+            one = one.parent
+        if one is None:
+            self.violate("reentrant: a message of no chain of its own", entry, worker.key)
 
     def _check_order(self, entry: Entry, worker: Worker) -> None:
-        if entry.order is None or entry.is_unordered:
+        if entry.order is None or entry.is_unordered or MessageHandlerContext.attempt() > 1:
             return
+        if worker.running and worker.home.types[worker.type_name].order == "reentrant":
+            return  # a call along its own chain does not wait for those before it
         key = (entry.order_key, worker.key)
         last = worker.home.last_started.get(key, 0)
         if last > entry.order:
@@ -317,14 +551,35 @@ class Ledger:
             self.violate("C1: the current task has changed", entry, worker.key)
         if HANDLING.get() != entry.serial:
             self.violate("C1: the context has changed", entry, HANDLING.get())
+        self._check_inbox(run)
+        if run.cancelled_at is not None and entry.work.action == "sleep":
+            is_cancelled = isinstance(error, asyncio.CancelledError)
+            if not is_cancelled or self.time() > run.cancelled_at:
+                self.violate("cancel: a handler that sleeps was not cancelled", entry, error)
         if error is None:
             entry.returned += 1
             return
         entry.failed_runs.append(error)
+        if id(run.context) in entry.attempts:
+            attempt, *_ = entry.attempts[id(run.context)]
+            entry.attempts[id(run.context)] = (attempt, error, run.context)
         is_cancelled = isinstance(error, asyncio.CancelledError)
         if is_cancelled and not (run.is_cancelled or worker.home.is_closing):
-            self.violate("a handler is cancelled that neither it nor close() cancelled", entry)
+            by_limit = entry.is_late(self.time()) or entry.may_time_out() or entry.was_cancelled()
+            is_left = entry.kind in ("stream", "request_all") or entry.origin is not None
+            if not (by_limit or is_left):
+                self.violate("a handler is cancelled that neither it nor close() cancelled", entry)
         if not isinstance(error, EXPECTED):
             self.violate("an error that no handler raises", entry, error)
-        if not entry.is_direct:
+        if not entry.is_direct or worker.home.escalates(worker.type_name):
             worker.home.unhandled.append(error)
+
+    def _check_inbox(self, run: Run) -> None:
+        run.read += run.context.inbox
+        missing = [note for note in run.notes if note not in run.read]
+        if missing:
+            self.violate(f"steer: {missing} did not reach the handler", run.entry, run.read)
+        for note in run.read:
+            self.notes[note] -= 1
+            if self.notes[note] < 0:
+                self.violate(f"steer: {note} reached too many handlers", run.entry)

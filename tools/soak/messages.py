@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "FactoryError",
+    "Flow",
     "HandlerError",
     "InterceptorError",
     "Job",
@@ -28,6 +29,11 @@ class Work:
 @dataclass
 class Job(Work):
     """A message of another class, for another handler."""
+
+
+@dataclass
+class Flow(Work):
+    """A message of a class whose handler streams."""
 
 
 @dataclass

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
+from ferrogen import CircuitBreaker, Supervision
+
 from .agents import AgentKind
+from .sending import random_policy
 
 __all__ = ["PROFILES", "Plan", "plan_of"]
 
@@ -38,6 +41,8 @@ class Plan:
     """How messages are taken, part by part."""
     kinds: list[AgentKind] = field(default_factory=list)
     keys: int = 4
+    features: float = 0.0
+    """How often messages use features that end them early or elsewhere."""
 
 
 def plan_of(profile: str, seed: int, number: int) -> Plan:
@@ -72,7 +77,37 @@ def plan_of(profile: str, seed: int, number: int) -> Plan:
     plan.kinds = [
         random.choice(makers)(random, f"a{number}") for number in range(random.randint(2, 6))
     ]
+    if chance() < 0.6:
+        plan.features = random.choice((0.02, 0.05, 0.2))
+        for kind in plan.kinds:
+            _guard(random, kind)
     return plan
+
+
+def _guard(random: Random, kind: AgentKind) -> None:
+    chance = random.random
+    if kind.concurrency == 1 and chance() < 0.6:
+        kind.order = random.choice(("sequential", "reentrant"))
+    if chance() < 0.3:
+        kind.retry = random_policy(random)
+    if chance() < 0.3:
+        kind.circuit_breaker = CircuitBreaker(
+            failures=random.randint(1, 5),
+            window=random.choice((0.01, 0.1)),
+            reset_after=random.choice((0.002, 0.01)),
+            half_open_calls=random.randint(1, 2),
+        )
+    if kind.factory == "instance" or chance() < 0.6:
+        return
+    if chance() < 0.2:
+        kind.supervision = Supervision(on_failure=random.choice(("stop", "escalate")))
+    else:
+        kind.supervision = Supervision(
+            on_failure="restart",
+            max_restarts=random.choice((3, 100)),
+            within=random.choice((0.01, 1.0)),
+            keep_state=chance() < 0.5,
+        )
 
 
 def _unlimited(random: Random, name: str) -> AgentKind:

@@ -11,7 +11,6 @@ from typing import Any
 
 from ferrogen import (
     AgentId,
-    AgentOptions,
     SingleThreadedAgentRuntime,
     Subscription,
     TopicId,
@@ -20,6 +19,7 @@ from ferrogen import (
 
 from .agents import AgentKind, PlainWorker, RoutedWorker, factory_of
 from .balance import check_balance
+from .calling import CALLING
 from .disturbances import Disturber
 from .handlers import ACTIONS, LEAVES, act
 from .interceptors import INTERCEPTORS, Interceptor
@@ -40,9 +40,9 @@ _ACTIONS = (
     [weight for _, weight in LEAVES.values()] + [weight / 2 for _, weight in ACTIONS.values()],
 )
 _WAYS = (
-    [way for way, _ in (*SENDING.values(), *PUBLISHING.values())],
-    [weight for _, weight in (*SENDING.values(), *PUBLISHING.values())],
-    [*SENDING, *PUBLISHING],
+    [way for way, _ in (*SENDING.values(), *PUBLISHING.values(), *CALLING.values())],
+    [weight for _, weight in (*SENDING.values(), *PUBLISHING.values(), *CALLING.values())],
+    [*SENDING, *PUBLISHING, *CALLING],
 )
 
 _LONGEST_WAIT = 30
@@ -221,8 +221,16 @@ class Round:
             ignore_unhandled_exceptions=not plan.raise_unhandled,
             task_mode=plan.is_task_mode or None,
         )
+        escalates = any(
+            kind.supervision is not None and kind.supervision.on_failure == "escalate"
+            for kind in plan.kinds
+        )
         home = TrackedRuntime(
-            runtime, self.ledger, random, partial(act, self), raise_unhandled=plan.raise_unhandled
+            runtime,
+            self.ledger,
+            random,
+            partial(act, self),
+            raise_unhandled=plan.raise_unhandled or escalates,
         )
         for one in interceptors:
             if isinstance(one, Interceptor):
@@ -244,14 +252,12 @@ class Round:
         self.used[f"option: concurrency {kind.concurrency}"] += 1
         if kind.capacity is not None:
             self.used[f"option: overflow {kind.overflow}"] += 1
-        options = AgentOptions(
-            concurrency=kind.concurrency,
-            capacity=kind.capacity,
-            overflow=kind.overflow,
-            passivate_after=kind.passivate_after,
-            max_active=kind.max_active,
-        )
-        runtime.set_agent_options(kind.name, options)
+        self.used[f"option: order {kind.order}"] += 1
+        self.used["option: agents with retry"] += kind.retry is not None
+        self.used["option: agents with circuit_breaker"] += kind.circuit_breaker is not None
+        if kind.supervision is not None:
+            self.used[f"option: supervision {kind.supervision.on_failure}"] += 1
+        runtime.set_agent_options(kind.name, kind.options())
         if kind.factory != "instance":
             await runtime.register_factory(kind.name, factory_of(home, kind))
             return

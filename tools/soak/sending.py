@@ -5,19 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ferrogen import AgentId, CancellationToken, RetryPolicy, TopicId
 
 from .ledger import Entry, Run
-from .messages import Job, Work
+from .messages import Job, Reply, Work
 from .subscriptions import BROKEN
 
 if TYPE_CHECKING:
     from .rounds import Round
     from .tracked import TrackedRuntime
 
-__all__ = ["PUBLISHING", "SECONDS", "SENDING", "Sender", "within"]
+__all__ = [
+    "PUBLISHING",
+    "SECONDS",
+    "SENDING",
+    "Sender",
+    "Way",
+    "end_task",
+    "random_policy",
+    "start",
+    "within",
+]
 
 DISTANT = 1e6
 """A deadline, in seconds, that no message exceeds."""
@@ -54,11 +65,16 @@ class Sender:
 
     # Messages.
 
-    def entry(self, to: AgentId | TopicId | None = None, action: str | None = None) -> Entry:
+    def entry(
+        self,
+        to: AgentId | TopicId | None = None,
+        action: str | None = None,
+        message: type[Work] | None = None,
+    ) -> Entry:
         """A message to an agent; by default a random message to a random agent."""
         to = self.random.choice(self.home.ids) if to is None else to
         action = action or self.round.choose_action(self.depth)
-        message = Work if self.random.random() < 0.5 else Job
+        message = message or (Work if self.random.random() < 0.5 else Job)
         work = message(self.ledger.next_serial(), action, self.depth)
         entry = Entry(self.home, self.agent_id, to, work)
         if self.random.random() < 0.05:
@@ -85,6 +101,13 @@ class Sender:
             return self.home.runtime.publish_message(
                 entry.work, entry.to, sender=self.agent_id, **more
             )
+        if self.random.random() < 0.05:
+            self.home.used["send: ask"] += 1
+            entry.is_unordered = True  # a coroutine, which begins in a task of its own
+            asks = run.worker if run is not None and is_own else self.home.runtime
+            if asks is self.home.runtime:
+                more["sender"] = self.agent_id
+            return asks.ask(entry.to, entry.work, Reply | None, **more)  # type: ignore[attr-defined,no-any-return]
         if run is not None and is_own:
             return run.worker.send_message(entry.work, entry.to, **more)  # type: ignore[attr-defined,no-any-return]
         return self.home.runtime.send_message(entry.work, entry.to, sender=self.agent_id, **more)
@@ -95,11 +118,18 @@ class Sender:
         choice = self.random.random
         if choice() < 0.05:
             options["timeout"] = DISTANT
+        elif choice() < self.round.plan.features and entry.kind != "stream":
+            options["timeout"] = self.seconds()
+            self.home.used["option: timeout, short"] += 1
+            deadline = self.round.loop.time() + options["timeout"]
+            entry.deadline = min(deadline, entry.deadline or deadline)
         if choice() < 0.05:
-            options["max_hops"] = 100
-        if choice() < 0.05:
-            options["retry"] = RetryPolicy(attempts=1)
-        if choice() < 0.05:
+            is_short = choice() < 5 * self.round.plan.features
+            options["max_hops"] = self.random.randint(1, 3) if is_short else 100
+            entry.has_hop_limit |= is_short
+        if choice() < 0.05 and entry.kind != "stream":
+            options["retry"] = entry.policy = self.policy()
+        if choice() < 0.05 and "timeout" not in options:
             options["delay"] = self.seconds()
         if choice() < 0.05:
             options["priority"] = self.random.randint(-2, 2)
@@ -110,6 +140,12 @@ class Sender:
         if options.keys() & {"delay", "priority", "fairness_key"}:
             entry.is_unordered = True
         return options
+
+    def policy(self) -> RetryPolicy:
+        """A random retry policy."""
+        if not self.round.plan.features:
+            return RetryPolicy(attempts=1)
+        return random_policy(self.random)
 
     async def send(self, entry: Entry, token: CancellationToken | None = None) -> Any:
         """Send a message, await its end, and enter it into the ledger."""
@@ -150,6 +186,17 @@ class Sender:
         )
         to = self.random.choice(self.home.ids) if self.random.random() < 0.5 else None
         return [self.entry(to) for _ in range(count)]
+
+
+def random_policy(random: Random) -> RetryPolicy:
+    """A random retry policy with short delays."""
+    return RetryPolicy(
+        attempts=random.randint(1, 4),
+        initial_delay=random.choice((0.0, 0.001)),
+        max_delay=0.004,
+        jitter=random.choice(("full", "none")),
+        attempt_timeout=random.choice((None, None, None, 0.004)),
+    )
 
 
 # Inside a handler everything but a plain await has a timeout: the runtime detects no deadlock

@@ -32,6 +32,10 @@ _FAILED = {
     DeadLetterCause.REJECTED,
 }
 
+# A handler may have been called with the messages of these dead letters, in an earlier attempt.
+_NOT_ACCEPTED = {DeadLetterCause.NO_SUBSCRIBER, DeadLetterCause.UNKNOWN_RECIPIENT}
+_REJECTED = {DeadLetterCause.CIRCUIT_OPEN, DeadLetterCause.AGENT_STOPPED}
+
 Act = Callable[[Worker, Run, Work, MessageContext], Awaitable[None]]
 
 
@@ -65,6 +69,8 @@ class TrackedRuntime:
         self.ids: list[AgentId] = []
         self.topics: list[TopicId] = []
         self.live: dict[str, Worker] = {}
+        self.replaced: set[Worker] = set()
+        """Instances that have a successor, and are closed when their handlers have ended."""
         self.totals: Counter[str] = Counter()
         """How many handlers of an agent have begun, in all its instances."""
         self.last_started: dict[tuple[object, str], int] = {}
@@ -105,7 +111,10 @@ class TrackedRuntime:
         self.ledger.note("built", 0, worker.key)
         before = self.live.get(worker.key)
         if before is not None:
-            self.ledger.violate("A1: built while another instance is alive", None, worker.key)
+            if not (before.running and self.types[worker.type_name].is_replaced):
+                self.ledger.violate("A1: built while another instance is alive", None, worker.key)
+            self.replaced.add(before)
+            self.used["agent: replaced while its handlers run"] += 1
         self.live[worker.key] = worker
 
     def factory_failed(self, key: str, error: FactoryError) -> FactoryError:
@@ -125,6 +134,8 @@ class TrackedRuntime:
         worker.is_closing = True
         if self.live.get(worker.key) is worker:
             del self.live[worker.key]
+        elif worker in self.replaced:
+            self.replaced.discard(worker)
         else:
             ledger.violate("A1: two instances of one agent", None, worker.key)
         if self.is_closing:
@@ -132,20 +143,35 @@ class TrackedRuntime:
         self.used["agent: passivated"] += 1
         if worker.running:
             ledger.violate("A1: passivated while a handler runs", None, worker.key)
+        if kind.is_replaced:
+            return
         idle = ledger.time() - worker.last_active
         if kind.max_active is not None:
             return
         if kind.passivate_after is None or idle < kind.passivate_after - 1e-6:
             ledger.violate(f"passivated after {idle} idle seconds", None, worker.key)
 
+    def escalates(self, agent_type: str) -> bool:
+        """Whether a failure of an agent halts the runtime."""
+        supervision = self.types[agent_type].supervision
+        return supervision is not None and supervision.on_failure == "escalate"
+
     def count(self, worker: Worker) -> None:
         """A handler begins. With a store, an agent has counted those of earlier instances, too."""
         worker.total += 1
         self.totals[worker.key] += 1
-        if self.runtime.state_store is not None and worker.total != self.totals[worker.key]:
+        is_kept = self.runtime.state_store is not None
+        if self.types[worker.type_name].is_replaced:
+            return  # a new instance may begin anew
+        if is_kept and worker.total != self.totals[worker.key]:
             self.ledger.violate("the state of an agent is lost", None, worker.key)
 
     # Topics.
+
+    @property
+    def waits(self) -> bool:
+        """Whether publishers wait for room."""
+        return any(kind.overflow == "wait" for kind in self.types.values())
 
     def add(self, one: TrackedSubscription) -> None:
         """A subscription was added."""
@@ -159,6 +185,9 @@ class TrackedRuntime:
             certain: Only those that were subscribed during all of that time.
         """
         found: Counter[str] = Counter()
+        if entry.only is not None:
+            found[entry.only] = 1
+            return found
         if not isinstance(entry.to, TopicId):
             return found
         for one in self.subscriptions:
@@ -188,14 +217,22 @@ class TrackedRuntime:
         self._dead_letters = letters.total
         for letter in letters:
             self.used[f"dead letter: {letter.cause.value}"] += 1
+            entry = self.ledger.entries.get(letter.message.serial)
+            if entry is not None:
+                entry.causes[letter.cause.value] += 1
             if letter.cause in _FAILED:
                 continue  # the ledger knows what has failed
-            entry = self.ledger.entries.get(letter.message.serial)
             if entry is None:
                 self.ledger.violate("L1: a dead letter of a settled message", None, letter)
+            elif entry.is_several:
+                entry.dead += letter.cause not in _NOT_ACCEPTED
+                if entry.dead + len(entry.starts) > entry.copies and not entry.attempts_failed:
+                    self.ledger.violate("L1: more dead letters than messages", entry)
+            elif letter.cause is DeadLetterCause.HOP_LIMIT:
+                pass  # it was not accepted
             elif entry.is_direct:
                 entry.dead += 1
-                if entry.dead > 1 or entry.starts:
+                if entry.dead > 1 or (entry.starts and letter.cause not in _REJECTED):
                     self.ledger.violate("L1: a dead letter of a message that had its end", entry)
             elif isinstance(letter.receiver, TopicId):
                 entry.dead += 1  # not the dead letters of agent types that are not registered

@@ -12,7 +12,6 @@ from opentelemetry import context as telemetry
 from ferrogen._core import AgentId, PublishEnvelope, Send
 from ferrogen.agents.routed import RoutedAgent
 from ferrogen.exceptions import (
-    AgentStoppedError,
     DeadlineExceededError,
     DeadlockError,
     HopLimitError,
@@ -297,10 +296,7 @@ class EngineHost:
             self._dead_letters.handler_failed(envelope, agent_id, error, is_late=is_late)
 
     def delivery_failed(self, envelope: PublishEnvelope, error: BaseException) -> None:
-        """Report that a recipient could not be built, which has been logged, or was stopped."""
-        if isinstance(error, AgentStoppedError):
-            self._dead_letters.published(envelope, error)
-            return
+        """Report that a recipient could not be built, which has been logged."""
         self._unhandled(error)
         self._lose(envelope, error, DeadLetterCause.BUILD_FAILED)
 

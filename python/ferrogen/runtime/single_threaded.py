@@ -400,12 +400,9 @@ class SingleThreadedAgentRuntime(
             BaseException: The first error that an agent's `close` raised.
         """
         self._lifecycle.enter_loop()
-        errors: list[BaseException] = []
-        try:
-            await self._lifecycle.close()
-        except Exception as error:  # noqa: BLE001 - raised below, if it is the first
-            errors.append(error)
-        self._builder.discard()
+        halted = await self._lifecycle.close()
+        errors: list[BaseException] = [] if halted is None else [halted]
+        await self._builder.discard()
         others = self._kept - {asyncio.current_task()}
         for task in others:
             task.cancel()

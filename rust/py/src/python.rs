@@ -40,6 +40,7 @@ macro_rules! classes {
 }
 
 classes! {
+    agent_stopped_error: "ferrogen.exceptions", "AgentStoppedError";
     agent_type: "ferrogen.agents.agent_type", "AgentType";
     deadline_exceeded_error: "ferrogen.exceptions", "DeadlineExceededError";
     message_cancelled_error: "ferrogen.exceptions", "MessageCancelledError";

@@ -103,6 +103,19 @@ async def test_a_message_that_expires_in_a_queue_is_never_started(runtime):
     assert isinstance(letter.reason, DeadlineExceededError)
 
 
+async def test_a_handler_keeps_its_deadline_when_its_sender_is_cancelled(runtime):
+    call = runtime.send_message(Wait(), AgentId("waiter", "a"), timeout=SHORT)
+    sending = asyncio.create_task(call)
+    await asyncio.sleep(SHORT / 2)
+    sending.cancel()
+    await asyncio.wait([sending])
+    agent = await waiter(runtime)
+    assert agent.seen == ["began"]
+    await asyncio.sleep(SHORT / 2 + 1)
+    assert agent.seen == ["began", "cancelled"]
+    assert runtime.stats().expired == 1
+
+
 async def test_what_a_handler_sends_inherits_its_deadline(runtime):
     with pytest.raises(DeadlineExceededError):
         await runtime.send_message(Wait(to="b"), AgentId("waiter", "a"), timeout=SHORT)

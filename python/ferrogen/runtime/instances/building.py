@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Generator
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
 
 from ferrogen._core import AgentId, Engine
 from ferrogen.agents.hooks import has_activation
+from ferrogen.exceptions import RuntimeStoppedError
 from ferrogen.runtime.failures.supervisor import Supervisor
 from ferrogen.runtime.instances.agent_states import AgentStates
-from ferrogen.runtime.instances.agent_table import AgentTable, not_registered
+from ferrogen.runtime.instances.agent_table import AgentTable, close_logged, not_registered
 from ferrogen.runtime.instances.passivation import Passivator
 from ferrogen.runtime.observer import Observer
 from ferrogen.runtime.protocols import Agent
@@ -58,6 +59,7 @@ class Builder:
         Raises:
             AgentNotFoundError: Its type is not registered.
             AgentStoppedError: It has failed, and was stopped.
+            RuntimeStoppedError: It does not exist, and the runtime is closed.
             BaseException: Whatever its factory raises.
         """
         with self.passivator.hold(agent_id):
@@ -71,6 +73,11 @@ class Builder:
         if not self._agents.is_registered(agent_id.type):
             raise not_registered(agent_id)
         build = self._builds.get(agent_id)
+        if build is None and self.passivator.is_closed():
+            raise RuntimeStoppedError(
+                f"agent {agent_id} cannot be built, because the runtime is closed: make a new one, "
+                "or start it again"
+            )
         if build is None:
             self.engine.build(agent_id)
             build = self._start(agent_id, copy_context())
@@ -106,7 +113,7 @@ class Builder:
             made = context.run(self._agents.call_factory_for, agent_id)
             agent = None if inspect.isawaitable(made) else self._agents.check(agent_id, made)
             if agent is not None and (has_activation(agent) or self._states.keeps(agent)):
-                made, agent = _return(agent), None
+                made, agent = _Made(agent), None
         except BaseException as error:
             self._agents.log_failure(agent_id, error)
             self._supervisor.build_failed(agent_id, error)
@@ -119,12 +126,14 @@ class Builder:
         self.engine.built(agent_id, agent)
         return True
 
-    def discard(self) -> None:
-        """Close the coroutines of factories that no build will await."""
-        for begun in self._begun.values():
-            if inspect.iscoroutine(begun):
+    async def discard(self) -> None:
+        """Close what factories have returned inline that no build will use."""
+        while self._begun:
+            agent_id, begun = self._begun.popitem()
+            if isinstance(begun, _Made):
+                await close_logged(agent_id, begun.agent, was_active=False)
+            elif inspect.iscoroutine(begun):
                 begun.close()
-        self._begun.clear()
 
     def _start(self, agent_id: AgentId, context: Context) -> asyncio.Future[Agent]:
         loop = asyncio.get_running_loop()
@@ -168,5 +177,12 @@ class Builder:
         self.engine.built(agent_id, agent)
 
 
-async def _return(agent: Agent) -> Agent:
-    return agent
+class _Made:
+    """An agent that was made inline, and is to be activated by a build."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+
+    def __await__(self) -> Generator[Any, None, Agent]:
+        yield from ()
+        return self.agent

@@ -54,7 +54,7 @@ class Passivator:
         self._states = states
         self._supervisor = supervisor
         self._context = context
-        self._is_closed = is_closed
+        self.is_closed = is_closed
         self._tasks: dict[AgentId, asyncio.Task[None]] = {}
         self._held: Counter[AgentId] = Counter()
         # How often in succession an agent in memory could not be saved.
@@ -62,7 +62,7 @@ class Passivator:
 
     def begin(self, agent_id: AgentId, agent: Agent) -> None:
         """Passivate an agent, of which the engine has had this instance."""
-        if self._is_closed():
+        if self.is_closed():
             self.engine.stay_awake(agent_id, agent, retry_after=None)
             return
         if agent_id in self._held:

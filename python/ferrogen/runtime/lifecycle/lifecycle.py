@@ -143,6 +143,10 @@ class Lifecycle:
         Raises:
             BaseException: The error that halted the runtime.
         """
+        await self._stop()
+        self.raise_error()
+
+    async def _stop(self) -> None:
         was_started = self.is_started
         self._end()
         self.engine.shut()
@@ -158,7 +162,6 @@ class Lifecycle:
         self.engine.drain("the runtime was stopped before the message was handled")
         while self.stop_callbacks:
             self.stop_callbacks.pop()()
-        self.raise_error()
 
     async def drain(self, timeout: float | None) -> None:
         """Wait until the runtime is idle, at most for a time, and then stop it.
@@ -208,14 +211,15 @@ class Lifecycle:
             callback()
         self._wake(self._end_waiters)
 
-    async def close(self) -> None:
+    async def close(self) -> BaseException | None:
         """Stop, and reject messages from now on.
 
-        Raises:
-            BaseException: The error that halted the runtime.
+        Returns:
+            The error that halted the runtime.
         """
         self.is_closed = True
-        await self.stop()
+        await self._stop()
+        return self._take_error()
 
     # Errors that are not awaited.
 
@@ -247,9 +251,13 @@ class Lifecycle:
         Raises:
             BaseException: That error.
         """
-        error, self._error = self._error, None
+        error = self._take_error()
         if error is not None:
             raise error
+
+    def _take_error(self) -> BaseException | None:
+        error, self._error = self._error, None
+        return error
 
     # Manual processing.
 

@@ -120,6 +120,15 @@ impl Engine {
         Self::end_publisher(envelope, Outcome::Error(error.unbind()))
     }
 
+    /// A delivery will have no place, and no error either: it has failed where no publisher looks. Its publisher goes
+    /// on as if there had been room.
+    pub(super) fn leave_queue(engine: &Bound<'_, Self>, delivery: DeliveryId) -> PyResult<()> {
+        if !engine.get().uses_backpressure.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Self::admitted(engine, delivery)
+    }
+
     fn take_blocked(&self, py: Python<'_>, delivery: DeliveryId) -> Option<Py<PublishEnvelope>> {
         let envelope = self.blocked.with(py, |blocked| blocked.remove(delivery))?;
         envelope.get().publisher(py, |publisher| publisher.blocked.retain(|one| *one != delivery));

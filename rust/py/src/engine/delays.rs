@@ -77,6 +77,9 @@ impl Engine {
                 Ok((ticket, payload)) => {
                     let error = this.stopped(py, reason)?;
                     this.dead_letter(py, &payload, &error)?;
+                    if let Payload::Published(envelope) = &payload {
+                        Self::routed(engine, envelope.bind(py))?;
+                    }
                     Self::settle(engine, ticket, Outcome::DeadLettered)?;
                 }
                 Err(response) => Self::dispatch(engine, response)?,

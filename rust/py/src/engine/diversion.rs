@@ -31,6 +31,11 @@ pub(super) struct Diversion {
 }
 
 impl Diversion {
+    /// The observation of a message that was redirected to a topic.
+    pub(super) fn observation(&self) -> Option<&Observation> {
+        self.left.as_ref().map(|(_, observation)| observation)
+    }
+
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some((send, observation)) = &self.left else { return Ok(()) };
         visit.call(send)?;
@@ -101,6 +106,38 @@ impl Interception {
 }
 
 impl Engine {
+    /// A message that was diverted is dropped, or a later intervention handler has raised: its first sender gets the
+    /// error.
+    pub(super) fn refuse_diverted(
+        engine: &Bound<'_, Self>,
+        diversion: Option<Diversion>,
+        error: &PyErr,
+    ) -> PyResult<()> {
+        let py = engine.py();
+        let Some(diversion) = diversion else { return Ok(()) };
+        if let Some((send, observation)) = diversion.left {
+            let error = observation.failed(py, error.clone_ref(py));
+            Send::end(send.bind(py), future::Outcome::of(py, Err(error)))?;
+        }
+        match diversion.responded {
+            Some(delivery) => Self::settle_delivery(engine, delivery, Outcome::Responded),
+            None => Ok(()),
+        }
+    }
+
+    /// Settles what an inline response was redirected as, which goes no further. Returns the outcome of the message
+    /// that it responded to.
+    pub(super) fn settle_redirected(
+        engine: &Bound<'_, Self>,
+        taken: &Taken,
+        outcome: Outcome,
+    ) -> PyResult<Outcome> {
+        match taken.ticket() {
+            Some(ticket) => Self::settle(engine, ticket, outcome).map(|()| Outcome::Responded),
+            None => Ok(outcome),
+        }
+    }
+
     /// Goes on with a message that was diverted, now or after its delay.
     pub(super) fn divert(
         engine: &Bound<'_, Self>,

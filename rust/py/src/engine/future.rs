@@ -119,6 +119,15 @@ impl Future {
         self.event_loop.bind(py).clone()
     }
 
+    /// Its outcome, if its sender was cancelled while a handler runs that has a deadline: the handler keeps it.
+    pub(super) fn leave_with_deadline(&mut self, py: Python<'_>) -> Option<Outcome> {
+        let (Some(_), Some(_)) = (&self.handler, &self.deadline) else { return None };
+        let Phase::Done(outcome @ Outcome::Cancelled(_)) = &self.phase else { return None };
+        let outcome = outcome.clone_ref(py);
+        self.waiting = Waiting::Nothing;
+        Some(outcome)
+    }
+
     /// Its outcome, if it is done.
     pub(super) fn into_outcome(self: Box<Self>) -> Result<Outcome, Box<Self>> {
         if !matches!(self.phase, Phase::Done(_)) {

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use super::admission::InlineGuard;
 use super::beginning::{Beginning, Invocation, Start};
+use super::diversion::Diversion;
 use super::engine::Engine;
 use super::interception::Intercepted;
 use super::invoke::{Arguments, Handled, Ran, Suspension};
@@ -144,11 +145,13 @@ impl<'py> Sending<'_, 'py> {
                 Engine::divert(self.engine, taken, diversion)?;
                 return Ok(Some(suspended));
             }
-            Intercepted::Dropped(taken, error) => {
+            Intercepted::Dropped(taken, error, diversion) => {
                 let error = Engine::dropped_error(self.engine, &taken, error)?;
-                (Outcome::Dropped, observed(py, &taken, error))
+                (Outcome::Dropped, observed(py, &taken, diversion.as_ref(), error))
             }
-            Intercepted::Failed(taken, error) => (Outcome::Failed, observed(py, &taken, error)),
+            Intercepted::Failed(taken, error, diversion) => {
+                (Outcome::Failed, observed(py, &taken, diversion.as_ref(), error))
+            }
         };
         Engine::settle(self.engine, ticket, outcome)?;
         Ok(Some(First::Ended(Err(Box::new(error)))))
@@ -297,12 +300,14 @@ impl<'py> Sending<'_, 'py> {
                 Engine::divert(engine, taken, diversion)?;
                 return Ok(suspended);
             }
-            Intercepted::Dropped(taken, error) => {
+            Intercepted::Dropped(taken, error, diversion) => {
                 let error = Engine::dropped_error(engine, &taken, error)?;
-                (Outcome::Dropped, Err(observed(py, &taken, error)))
+                let error = observed(py, &taken, diversion.as_ref(), error);
+                (Engine::settle_redirected(engine, &taken, Outcome::Dropped)?, Err(error))
             }
-            Intercepted::Failed(taken, error) => {
-                (Outcome::Failed, Err(observed(py, &taken, error)))
+            Intercepted::Failed(taken, error, diversion) => {
+                let error = observed(py, &taken, diversion.as_ref(), error);
+                (Engine::settle_redirected(engine, &taken, Outcome::Failed)?, Err(error))
             }
         };
         let after = engine.get().finish(py, slot, delivery, outcome, None)?;
@@ -379,10 +384,18 @@ impl<'py> Sending<'_, 'py> {
 }
 
 /// An error that the sender gets, after its observer.
-fn observed(py: Python<'_>, taken: &Taken, error: PyErr) -> PyErr {
+fn observed(
+    py: Python<'_>,
+    taken: &Taken,
+    diversion: Option<&Diversion>,
+    error: PyErr,
+) -> PyErr {
     match taken {
         Taken::Direct(_, direct) => direct.observation.failed(py, error),
         Taken::Response(_, response) => response.observation.failed(py, error),
-        Taken::Published(..) => error,
+        Taken::Published(..) => match diversion.and_then(Diversion::observation) {
+            Some(observation) => observation.failed(py, error),
+            None => error,
+        },
     }
 }

@@ -26,9 +26,10 @@ pub(super) enum Intercepted {
     Passed(Taken),
     /// It goes another way, or later.
     Diverted(Taken, Diversion),
-    /// With the error that the sender gets, if an intervention handler has given one.
-    Dropped(Taken, Option<PyErr>),
-    Failed(Taken, PyErr),
+    /// With the error that the sender gets, if an intervention handler has given one. It may have been diverted
+    /// before.
+    Dropped(Taken, Option<PyErr>, Option<Diversion>),
+    Failed(Taken, PyErr, Option<Diversion>),
     /// An intervention handler has suspended.
     Suspended,
 }
@@ -38,8 +39,8 @@ impl Intercepted {
         match self {
             Self::Passed(taken)
             | Self::Diverted(taken, _)
-            | Self::Dropped(taken, _)
-            | Self::Failed(taken, _) => taken.ticket(),
+            | Self::Dropped(taken, ..)
+            | Self::Failed(taken, ..) => taken.ticket(),
             Self::Suspended => None,
         }
     }
@@ -99,20 +100,16 @@ impl Engine {
                 Ok(None) => interception.into_passed(py),
                 Ok(Some(Sent::Returned(revised))) => match interception.apply(engine, &revised) {
                     Ok(Verdict::Pass) => continue,
-                    Ok(Verdict::Drop) => Intercepted::Dropped(interception.taken, None),
-                    Ok(Verdict::Reject(error)) => {
-                        Intercepted::Dropped(interception.taken, Some(error))
-                    }
-                    Err(error) => Intercepted::Failed(interception.taken, error),
+                    Ok(Verdict::Drop) => interception.into_dropped(None),
+                    Ok(Verdict::Reject(error)) => interception.into_dropped(Some(error)),
+                    Err(error) => interception.into_failed(error),
                 },
                 Ok(Some(Sent::Yielded(yielded))) => {
                     current.leave();
                     Self::suspend_interception(engine, interception, pooled, yielded)?;
                     return Ok(Intercepted::Suspended);
                 }
-                Ok(Some(Sent::Raised(error))) | Err(error) => {
-                    Intercepted::Failed(interception.taken, error)
-                }
+                Ok(Some(Sent::Raised(error))) | Err(error) => interception.into_failed(error),
             };
             current.leave();
             this.return_task(py, pooled);
@@ -188,12 +185,14 @@ impl Engine {
         match intercepted {
             Intercepted::Passed(taken) => Self::dispatch(engine, taken),
             Intercepted::Diverted(taken, diversion) => Self::divert(engine, taken, diversion),
-            Intercepted::Dropped(taken, error) => {
+            Intercepted::Dropped(taken, error, diversion) => {
                 let error = Self::dropped_error(engine, &taken, error)?;
+                Self::refuse_diverted(engine, diversion, &error)?;
                 Self::refuse(engine, taken, error, Outcome::Dropped)
             }
-            Intercepted::Failed(taken, error) => {
+            Intercepted::Failed(taken, error, diversion) => {
                 let py = engine.py();
+                Self::refuse_diverted(engine, diversion, &error)?;
                 if let Taken::Published(_, envelope) = &taken {
                     let about = (envelope, error.value(py));
                     let name = intern!(py, "interception_failed");
@@ -281,11 +280,11 @@ impl Interception {
                     return Ok(Ended::Next(completion, coroutine));
                 }
                 Ok(None) => self.into_passed(py),
-                Err(error) => Intercepted::Failed(self.taken, error),
+                Err(error) => self.into_failed(error),
             },
-            Ok(Verdict::Drop) => Intercepted::Dropped(self.taken, None),
-            Ok(Verdict::Reject(error)) => Intercepted::Dropped(self.taken, Some(error)),
-            Err(error) => Intercepted::Failed(self.taken, error),
+            Ok(Verdict::Drop) => self.into_dropped(None),
+            Ok(Verdict::Reject(error)) => self.into_dropped(Some(error)),
+            Err(error) => self.into_failed(error),
         };
         this.books.with(py, |books| books.machine.resume());
         let ticket = intercepted.ticket();

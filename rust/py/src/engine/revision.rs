@@ -93,8 +93,16 @@ impl Interception {
         match (self.into_taken(py), diversion) {
             (Ok(taken), None) => Intercepted::Passed(taken),
             (Ok(taken), Some(diversion)) => Intercepted::Diverted(taken, diversion),
-            (Err((taken, error)), _) => Intercepted::Failed(taken, error),
+            (Err((taken, error)), diversion) => Intercepted::Failed(taken, error, diversion),
         }
+    }
+
+    pub(super) fn into_dropped(self, error: Option<PyErr>) -> Intercepted {
+        Intercepted::Dropped(self.taken, error, self.diversion)
+    }
+
+    pub(super) fn into_failed(self, error: PyErr) -> Intercepted {
+        Intercepted::Failed(self.taken, error, self.diversion)
     }
 
     /// Replaces the message or the response.

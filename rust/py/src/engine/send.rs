@@ -129,10 +129,16 @@ impl Step for Send {
                 this.get().put(py, Stage::Future(future));
                 Sent::Raised(PyRuntimeError::new_err(REUSED))
             }
-            Stage::Future(future) => match future.into_outcome() {
-                Ok(outcome) => outcome.into_sent(py),
-                Err(future) => Self::stepped_by_another(this, future),
-            },
+            Stage::Future(mut future) => {
+                if let Some(outcome) = future.leave_with_deadline(py) {
+                    this.get().put(py, Stage::Future(future));
+                    return outcome.into_sent(py);
+                }
+                match future.into_outcome() {
+                    Ok(outcome) => outcome.into_sent(py),
+                    Err(future) => Self::stepped_by_another(this, future),
+                }
+            }
             Stage::Turn(execution) => Self::resume_turn(this, execution.into_bound(py)),
             Stage::Taken => Sent::Raised(PyRuntimeError::new_err(REUSED)),
         }

@@ -19,6 +19,7 @@ use crate::agent_id::AgentId;
 use crate::errors::raised;
 use crate::message_context::MessageContext;
 use crate::publish_envelope::PublishEnvelope;
+use crate::python;
 
 /// What a task completes when its coroutine ends.
 pub(super) struct Completion {
@@ -335,7 +336,7 @@ impl Engine {
         processed
     }
 
-    /// An agent could not be built: its messages fail.
+    /// An agent could not be built: its messages fail. Those of an agent that was stopped are dead letters.
     pub(super) fn fail_undelivered(
         engine: &Bound<'_, Self>,
         delivery: DeliveryId,
@@ -343,6 +344,15 @@ impl Engine {
         error: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
+        if error.is_instance(python::agent_stopped_error(py)?)? {
+            let done = this.dead_letter(py, &payload, error);
+            if let Payload::Published(envelope) = &payload {
+                Self::count_delivery(envelope.bind(py), false)?;
+            }
+            Self::settle_delivery(engine, delivery, Outcome::DeadLettered)?;
+            Self::leave_queue(engine, delivery)?;
+            return done;
+        }
         let done = match &payload {
             Payload::Direct(direct) => {
                 let error = direct.observation.failed(py, PyErr::from_value(error.clone()));
@@ -356,6 +366,9 @@ impl Engine {
             Payload::Response(_) => Ok(()),
         };
         Self::settle_delivery(engine, delivery, Outcome::Failed)?;
+        if matches!(payload, Payload::Published(_)) {
+            Self::leave_queue(engine, delivery)?;
+        }
         done
     }
 
