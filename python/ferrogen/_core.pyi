@@ -427,6 +427,12 @@ class Engine:
     def current_delivery(self) -> int | None:
         """The number of the delivery whose handler runs in the current task."""
 
+    def await_tasks(self, tasks: list[asyncio.Task[Any]]) -> None:
+        """Tell that the handler that runs in the current task awaits these tasks next.
+
+        Deadlocks through what they send are found until the handler goes on.
+        """
+
     # Life cycle.
 
     def bind(self, event_loop: asyncio.AbstractEventLoop, context: Context) -> None:

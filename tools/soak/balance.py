@@ -159,6 +159,8 @@ def _of_publish(entry: Entry) -> Outcomes:
     unbuilt = {key for key in missing if home.failures.get(key, 0) > entry.clock}
     lost = sum(count for key, count in missing.items() if key not in unbuilt)
     is_stopped = entry.dead > 0 and home.stops > entry.stops
+    # It has expired, or was cancelled, before it had recipients.
+    is_stopped |= bool(entry.causes["expired"] or entry.causes["cancelled"])
     rejected = entry.causes["circuit_open"] + entry.causes["agent_stopped"]
     if lost > entry.dead + rejected and not (is_stopped or home.is_closing or maybe):
         ledger.violate(f"L1: {missing} did not get a published message", entry)

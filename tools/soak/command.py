@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import gc
+import json
 import os
 import signal
 import sys
@@ -18,12 +19,13 @@ from typing import NoReturn
 
 from .observing import install_log_handlers, set_log_level
 from .plans import PROFILES, plan_of
+from .processes import RESULT, run_processes
 from .rounds import Round
 from .virtual_loop import StuckError
 
 __all__ = ["main"]
 
-_SUMMARY_EVERY = 100_000
+_SUMMARY_EVERY = 20_000
 _SECONDS_OF_A_ROUND = 120
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -31,6 +33,8 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 def main(arguments: list[str] | None = None) -> int:
     """Run the soak program; 0 only if everything balances."""
     options = _options(arguments)
+    if options.processes > 1:
+        return 0 if all(run_processes(options)) else 1
     used: Counter[str] = Counter()
     lost: list[str] = []
     install_log_handlers(used, lost)
@@ -70,6 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     seconds = time.perf_counter() - began
     _print_table(used)
     print(f"{done} messages in {seconds:.0f} s, digest {digest & 0xFFFFFFFF:08x}")
+    print(RESULT + json.dumps({"messages": done, "seconds": seconds, "used": used}))
     return watch.verdict(options.growth)
 
 
@@ -79,6 +84,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="the choices")
     parser.add_argument("--profile", choices=PROFILES, default="mixed", help="what is exercised")
     parser.add_argument("--round", type=int, help="run only this round of the seed")
+    parser.add_argument("--processes", type=int, default=1, help="with one seed each")
     parser.add_argument("--growth", type=float, default=16.0, help="MiB that RSS may grow by")
     return parser.parse_args(arguments)
 

@@ -162,11 +162,11 @@ class Entry:
         return False
 
     def is_in_cancelled_chain(self) -> bool:
-        """Whether it belongs to a chain that was cancelled."""
+        """Whether it belongs to a chain that was cancelled: the innermost one."""
         one: Entry | None = self
         while one is not None:
-            if one.scope is not None and one.scope.is_cancelled:
-                return True
+            if one.scope is not None:
+                return one.scope.is_cancelled
             one = one.parent
         return False
 
@@ -521,6 +521,8 @@ class Ledger:
         if kind.order != "reentrant":
             self.violate(f"concurrency: more than {limit} handlers", entry, worker.key)
             return
+        if MessageHandlerContext.attempt() > 1:
+            return  # what its earlier attempts have called may run
         inside = {run.entry for run in self.runs_of(home, worker.key)}
         one = entry.parent
         while one is not None and one not in inside:

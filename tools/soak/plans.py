@@ -62,7 +62,7 @@ def plan_of(profile: str, seed: int, number: int) -> Plan:
         plan.kinds = [_passivating(random, f"a{n}") for n in range(random.randint(1, 4))]
         plan.parts = random.choice((("started",), ("started", "by hand")))
         return plan
-    plan.is_traced = chance() < 0.15
+    plan.is_traced = chance() < 0.04
     plan.is_logged = chance() < 0.2
     plan.raise_unhandled = chance() < 0.15
     plan.runtimes = 2 if chance() < 0.15 else 1

@@ -68,6 +68,8 @@ class TrackedRuntime:
         self.types: dict[str, AgentKind] = {}
         self.ids: list[AgentId] = []
         self.topics: list[TopicId] = []
+        self._recipients: dict[object, Counter[str]] = {}
+        self._recipients_version = 0
         self.live: dict[str, Worker] = {}
         self.replaced: set[Worker] = set()
         """Instances that have a successor, and are closed when their handlers have ended."""
@@ -111,7 +113,9 @@ class TrackedRuntime:
         self.ledger.note("built", 0, worker.key)
         before = self.live.get(worker.key)
         if before is not None:
-            if not (before.running and self.types[worker.type_name].is_replaced):
+            # The handler of a stream runs before it gets to the code of its agent.
+            kind = self.types[worker.type_name]
+            if not (kind.is_replaced and (before.running or kind.is_routed)):
                 self.ledger.violate("A1: built while another instance is alive", None, worker.key)
             self.replaced.add(before)
             self.used["agent: replaced while its handlers run"] += 1
@@ -190,6 +194,13 @@ class TrackedRuntime:
             return found
         if not isinstance(entry.to, TopicId):
             return found
+        asked = (entry.to, str(entry.sender), entry.version, certain)
+        if self._recipients_version != self.version:
+            self._recipients_version = self.version
+            self._recipients.clear()
+        if (known := self._recipients.get(asked)) is not None:
+            return known
+        self._recipients[asked] = found
         for one in self.subscriptions:
             if one.removed is not None and (certain or one.removed <= entry.version):
                 continue

@@ -4,7 +4,7 @@
 //! recipient. It is settled when the hold of its ticket has ended and all its deliveries have
 //! finished. Each id carries a version, so a repeated report is recognized and refused (L1).
 
-use slotmap::{SlotMap, new_key_type};
+use slotmap::{SecondaryMap, SlotMap, new_key_type};
 
 use crate::directory::AgentSlot;
 use crate::error::CoreError;
@@ -148,6 +148,8 @@ impl Message {
 pub(crate) struct Ledger {
     messages: SlotMap<Ticket, Message>,
     pub(crate) deliveries: SlotMap<DeliveryId, Delivery>,
+    /// The deliveries that a running one waits for besides its newest one: it awaits several tasks.
+    pub(crate) joined: SecondaryMap<DeliveryId, Vec<DeliveryId>>,
     /// The number of messages that are not settled.
     unsettled: usize,
     tally: Tally,
@@ -243,10 +245,48 @@ impl Ledger {
             caller,
             awaiting: None,
         });
-        if let Some(caller) = caller.and_then(|caller| self.deliveries.get_mut(caller)) {
-            caller.awaiting = Some(delivery);
+        if let Some(caller) = caller {
+            self.wait_for(caller, delivery);
         }
         delivery
+    }
+
+    fn wait_for(&mut self, caller: DeliveryId, delivery: DeliveryId) {
+        let Some(waiting) = self.deliveries.get_mut(caller) else { return };
+        let before = waiting.awaiting.replace(delivery);
+        if let (Some(before), Some(others)) = (before, self.joined.get_mut(caller)) {
+            others.push(before);
+        }
+    }
+
+    /// A running delivery waits for tasks, each of which may wait for a delivery.
+    pub(crate) fn begin_join(&mut self, caller: DeliveryId) {
+        if self.deliveries.contains_key(caller) {
+            self.joined.insert(caller, Vec::new());
+        }
+    }
+
+    /// One of the tasks waits for this delivery. Returns whether it is open, and was awaited by no delivery.
+    pub(crate) fn join(&mut self, caller: DeliveryId, delivery: DeliveryId) -> bool {
+        let Some(child) = self.deliveries.get_mut(delivery) else { return false };
+        if child.caller.is_some() || delivery == caller {
+            return false;
+        }
+        child.caller = Some(caller);
+        self.wait_for(caller, delivery);
+        true
+    }
+
+    /// A running delivery does not wait for tasks any more.
+    pub(crate) fn end_join(&mut self, caller: DeliveryId) {
+        let Some(mut all) = self.joined.remove(caller) else { return };
+        let newest = self.deliveries.get_mut(caller).and_then(|one| one.awaiting.take());
+        all.extend(newest);
+        for delivery in all {
+            if let Some(child) = self.deliveries.get_mut(delivery) {
+                child.caller = None;
+            }
+        }
     }
 
     pub(crate) fn is_blocked(&self, delivery: DeliveryId) -> bool {
@@ -321,6 +361,9 @@ impl Ledger {
             _ => self.statistics.end_in_queue(closed.agent_type, outcome),
         }
         self.deliveries.remove(delivery);
+        if !self.joined.is_empty() {
+            self.joined.remove(delivery);
+        }
         if let Some(caller) = caller {
             self.stop_awaiting(caller, delivery);
         }
@@ -390,10 +433,14 @@ impl Ledger {
     }
 
     fn stop_awaiting(&mut self, caller: DeliveryId, delivery: DeliveryId) {
-        if let Some(caller) = self.deliveries.get_mut(caller)
-            && caller.awaiting == Some(delivery)
-        {
-            caller.awaiting = None;
+        let Some(waiting) = self.deliveries.get_mut(caller) else { return };
+        if waiting.awaiting == Some(delivery) {
+            waiting.awaiting = None;
+            if !self.joined.is_empty() {
+                waiting.awaiting = self.joined.get_mut(caller).and_then(Vec::pop);
+            }
+        } else if let Some(others) = self.joined.get_mut(caller) {
+            others.retain(|one| *one != delivery);
         }
     }
 

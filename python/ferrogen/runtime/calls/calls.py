@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from datetime import timezone, tzinfo
 from functools import partial
@@ -274,7 +275,12 @@ class Calls(AgentRuntime):
             timeout=timeout,
             quorum=quorum,
             cancellation_token=cancellation_token,
+            await_tasks=self._await_tasks,
         )
+
+    def _await_tasks(self, tasks: list[asyncio.Task[Any]]) -> None:
+        """The caller awaits these tasks next. If it is a handler, a deadlock through them is found."""
+        self._lifecycle.engine.await_tasks(tasks)
 
     def schedule(
         self,

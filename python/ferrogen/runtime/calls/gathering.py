@@ -85,6 +85,7 @@ async def gather_responses(
     timeout: float | None,
     quorum: int | None,
     cancellation_token: CancellationToken | None,
+    await_tasks: Callable[[list[asyncio.Task[Any]]], None],
 ) -> GatheredResponses[Any]:
     """Send a request to each agent, until enough have responded.
 
@@ -94,6 +95,7 @@ async def gather_responses(
         timeout: After how many seconds to return the responses received so far.
         quorum: After how many responses to return.
         cancellation_token: Cancels the call, and all requests.
+        await_tasks: Is called with the tasks that all have to end before the call returns.
 
     Raises:
         asyncio.CancelledError: The call or its token was cancelled; so are the requests.
@@ -107,6 +109,8 @@ async def gather_responses(
         task = asyncio.ensure_future(_awaited(send, agent_id, token))
         task.add_done_callback(partial(requests.ended, agent_id))
         tasks[task] = token
+    if quorum is None:
+        await_tasks(list(tasks))
     try:
         _ = await asyncio.wait({requests.enough}, timeout=timeout)
         if requests.enough.cancelled():

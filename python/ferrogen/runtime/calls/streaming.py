@@ -53,8 +53,14 @@ async def read_stream(
     sending = asyncio.ensure_future(
         send(message, agent_id, cancellation_token=token, message_id=name, **options)
     )
+    # A reader that leaves does not look at the error of a message that is not handled.
+    sending.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await_tasks = getattr(runtime, "_await_tasks", _ignore)
     try:
-        while (part := await channel.next(sending)) is not END:
+        while True:
+            await_tasks([sending])
+            if (part := await channel.next(sending)) is END:
+                break
             yield part
         if not channel.is_served:
             raise _no_stream(agent_id, message, "no @stream handler has handled it")
@@ -65,6 +71,10 @@ async def read_stream(
         # After a cancellation by its token, a message can end before its handler.
         if not sending.done() or channel.is_being_served:
             await _leave(channel, sending, token, f"{type(message).__name__} to {agent_id}")
+
+
+def _ignore(_: object) -> None:
+    """A runtime of another kind finds no deadlocks."""
 
 
 async def _require_stream(runtime: AgentRuntime, message: Any, agent_id: AgentId) -> None:

@@ -11,14 +11,30 @@ use super::Machine;
 use crate::directory::AgentSlot;
 use crate::ledger::{DeliveryId, DeliveryStage};
 
+/// How many of several deliveries are tried.
+const MOST_TRIED: usize = 16;
+
 impl<P> Machine<P> {
     /// Whether a delivery from `caller` to an agent that cannot start it now never starts. Returns
     /// the agents of the cycle, as in [`Placement::Deadlock`](super::Placement::Deadlock).
     pub(super) fn deadlock(&self, slot: AgentSlot, caller: DeliveryId) -> Option<Vec<AgentSlot>> {
+        // One that waits for several ends when all have ended: it is stuck if one of them is.
+        let most = self.ledger.joined.values().map(Vec::len).max().unwrap_or(0);
+        (0..=most.min(MOST_TRIED)).find_map(|tried| self.search(slot, caller, tried))
+    }
+
+    /// The same, where each delivery that waits for several is looked at as waiting for one: the newest, or one of
+    /// the others.
+    fn search(
+        &self,
+        slot: AgentSlot,
+        caller: DeliveryId,
+        tried: usize,
+    ) -> Option<Vec<AgentSlot>> {
         let sender = self.agent_of(caller)?;
         let first = self.directory.agent(slot).ok()?.occupants()?;
         // The usual case, without allocation: a handler of the recipient waits for nothing.
-        if first.iter().any(|one| *one != caller && self.blockers(*one).is_none()) {
+        if first.iter().any(|one| *one != caller && self.blockers(*one, tried).is_none()) {
             return None;
         }
         // Each delivery that must end, with the index of the one that waits for it.
@@ -41,7 +57,7 @@ impl<P> Machine<P> {
                 ring = parent;
                 blockers = &[];
             } else {
-                blockers = self.blockers(*delivery)?;
+                blockers = self.blockers(*delivery, tried)?;
             }
         }
         let mut cycle = vec![sender];
@@ -50,14 +66,14 @@ impl<P> Machine<P> {
             cycle.extend(path.filter_map(|index| self.agent_of(found[index].0)));
             cycle[1..].reverse();
         } else {
-            self.follow(first, &mut cycle);
+            self.follow(first, &mut cycle, tried);
         }
         Some(cycle)
     }
 
     /// Appends the agents of a cycle that does not contain the caller: from the recipient to the
     /// first delivery that is met again.
-    fn follow(&self, first: &[DeliveryId], cycle: &mut Vec<AgentSlot>) {
+    fn follow(&self, first: &[DeliveryId], cycle: &mut Vec<AgentSlot>, tried: usize) {
         let mut seen = HashSet::new();
         let mut next = first.first();
         while let Some(delivery) = next {
@@ -65,17 +81,20 @@ impl<P> Machine<P> {
             if !seen.insert(*delivery) {
                 break;
             }
-            next = self.blockers(*delivery).and_then(<[_]>::first);
+            next = self.blockers(*delivery, tried).and_then(<[_]>::first);
         }
     }
 
     /// The deliveries that a running delivery waits for, directly or for their place in an agent;
     /// `None` if it can go on without them.
-    fn blockers(&self, delivery: DeliveryId) -> Option<&[DeliveryId]> {
-        let awaiting = &self.ledger.deliveries.get(delivery)?.awaiting;
-        let child = self.ledger.deliveries.get((*awaiting)?)?;
+    fn blockers(&self, delivery: DeliveryId, tried: usize) -> Option<&[DeliveryId]> {
+        let newest = self.ledger.deliveries.get(delivery)?.awaiting.as_slice();
+        let others = self.ledger.joined.get(delivery).map_or(&[][..], Vec::as_slice);
+        let other = tried.checked_sub(1).and_then(|index| others.get(index));
+        let awaiting = other.map_or(newest, std::slice::from_ref);
+        let child = self.ledger.deliveries.get(*awaiting.first()?)?;
         match child.stage {
-            DeliveryStage::Running => Some(awaiting.as_slice()),
+            DeliveryStage::Running => Some(awaiting),
             DeliveryStage::Waiting => self.directory.agent(child.agent).ok()?.occupants(),
             DeliveryStage::Due | DeliveryStage::Responding | DeliveryStage::Returned => None,
         }

@@ -102,6 +102,40 @@ impl<P> Machine<P> {
         self.deadlock(found.agent, found.caller?)
     }
 
+    /// The handler of a delivery awaits tasks from now on; see [`Machine::join`].
+    pub fn begin_join(&mut self, caller: DeliveryId) {
+        self.ledger.begin_join(caller);
+    }
+
+    /// One of the tasks that a handler awaits waits for this delivery. Returns the agents of the cycle and the
+    /// payload of the delivery, which is undelivered, if it is queued and will never start.
+    pub fn join(
+        &mut self,
+        caller: DeliveryId,
+        delivery: DeliveryId,
+    ) -> Option<(Vec<AgentSlot>, P)> {
+        if !self.ledger.join(caller, delivery) {
+            return None;
+        }
+        let found = self.ledger.deliveries.get(delivery)?;
+        if found.stage != DeliveryStage::Waiting {
+            return None;
+        }
+        let slot = found.agent;
+        let cycle = self.deadlock(slot, caller)?;
+        let agent = self.directory.agent_mut(slot).ok()?;
+        let (_, payload) = agent.mailbox.remove(|(id, _)| *id == delivery)?;
+        self.left_mailbox(slot, delivery);
+        self.in_mailboxes -= 1;
+        self.ledger.set_stage(delivery, DeliveryStage::Returned);
+        Some((cycle, payload))
+    }
+
+    /// The handler of a delivery goes on: it does not await tasks any more.
+    pub fn end_join(&mut self, caller: DeliveryId) {
+        self.ledger.end_join(caller);
+    }
+
     /// A delivery has left the mailbox in another way than as a step.
     fn left_mailbox(&mut self, slot: AgentSlot, delivery: DeliveryId) {
         if self.ledger.unblock(delivery)

@@ -61,7 +61,12 @@ impl Engine {
         let is_observed = this.is_observed(py)?;
         let chain = this.chain(py, request)?;
         let sending = Sending { engine, send, request, recipient, is_awaited, is_observed, chain };
+        let is_late = match &sending.chain {
+            Some(chain) => this.has_passed(py, chain.get().deadline)?,
+            None => false,
+        };
         if request.options.delay().is_none()
+            && !is_late
             && !this.remaining.contains(recipient)
             && !is_cancelled(py, request.cancellation_token.as_ref())?
             && let Some(guard) = Self::admit(engine)

@@ -3,6 +3,7 @@
 //! The `await` of the publisher ends when the message has its place in the mailboxes of all recipients. A sender
 //! awaits the response in any case, and so needs nothing of this but a place that is taken back when it leaves.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use ferrogen_core::{Awaits, DeliveryId};
@@ -21,6 +22,9 @@ use crate::publish_envelope::PublishEnvelope;
 
 /// The published messages whose deliveries wait for room.
 pub(super) type BlockedMessages = SecondaryMap<DeliveryId, Py<PublishEnvelope>>;
+
+/// The published messages whose publishers wait outside of handlers and that have no recipients yet, by their address.
+pub(super) type UnroutedMessages = HashMap<usize, Py<PublishEnvelope>>;
 
 /// Who waits until a published message has its places.
 pub(crate) struct Publisher {
@@ -47,7 +51,7 @@ impl Engine {
     /// Lets the publisher of a message wait. Returns whether it does.
     ///
     /// An intervention handler does not wait: no message is routed before it has ended. Its own tasks are not known
-    /// as such, so only handlers wait while one is suspended.
+    /// as such, so only handlers wait while one is suspended; see also [`Engine::release_unrouted`].
     pub(super) fn hold_publisher(
         &self,
         send: &Bound<'_, Send>,
@@ -68,7 +72,24 @@ impl Engine {
         let send = send.clone().unbind();
         let publisher = Publisher { send, caller, blocked: Vec::new(), is_routed: false };
         envelope.get().set_publisher(py, publisher);
+        if caller.is_none() {
+            let (address, envelope) = (envelope.as_ptr() as usize, envelope.clone().unbind());
+            let before = self.unrouted.with(py, |unrouted| unrouted.insert(address, envelope));
+            drop(before);
+        }
         Ok(true)
+    }
+
+    /// An intervention handler has suspended. Publishers whose messages are not routed go on, unless they are handlers:
+    /// it may wait for one of them, and no message is routed before it has ended.
+    pub(super) fn release_unrouted(&self, py: Python<'_>) -> PyResult<()> {
+        if !self.uses_backpressure.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        for envelope in self.unrouted.with(py, std::mem::take).into_values() {
+            Self::end_publisher(envelope.bind(py), Outcome::Response(py.None()))?;
+        }
+        Ok(())
     }
 
     /// What the sender of a message waits for.
@@ -145,6 +166,9 @@ impl Engine {
             return Ok(());
         }
         envelope.get().publisher(py, |publisher| publisher.is_routed = true);
+        let address = envelope.as_ptr() as usize;
+        let unrouted = engine.get().unrouted.with(py, |unrouted| unrouted.remove(&address));
+        drop(unrouted);
         Self::release_publisher(engine, envelope)
     }
 

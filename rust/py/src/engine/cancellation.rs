@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use super::deadlines::DeadlineKey;
 use super::engine::Engine;
 use super::execution::Execution;
-use super::future::{Outcome, Phase};
+use super::future::{Future, Outcome, Phase};
 use super::send::Send;
 use super::steering::is_cancelling_all;
 
@@ -85,6 +85,17 @@ impl Send {
         } else {
             Ok(())
         }
+    }
+
+    /// The delivery of its message, once it is placed.
+    pub(super) fn delivery<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> Option<(Bound<'py, Engine>, DeliveryId)> {
+        let found = |one: &mut Future| {
+            one.delivery.as_ref().map(|(engine, delivery)| (engine.bind(py).clone(), *delivery))
+        };
+        self.if_future(py, found).flatten()
     }
 
     /// Its sender does not wait for the delivery any more.

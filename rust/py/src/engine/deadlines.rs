@@ -172,7 +172,8 @@ impl Engine {
     }
 
     /// Whether a deadline has passed.
-    fn has_passed(&self, py: Python<'_>, deadline: Option<Time>) -> PyResult<bool> {
+    #[inline]
+    pub(super) fn has_passed(&self, py: Python<'_>, deadline: Option<Time>) -> PyResult<bool> {
         match (deadline, self.bound_loop(py)) {
             (Some(deadline), Some(event_loop)) => Ok(now(&event_loop)? >= deadline),
             _ => Ok(false),

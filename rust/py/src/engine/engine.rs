@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PySet};
 
 use super::admission::BUDGET;
-use super::backpressure::BlockedMessages;
+use super::backpressure::{BlockedMessages, UnroutedMessages};
 use super::books::Books;
 use super::clock::Clock;
 use super::deadlines::Deadlines;
@@ -22,6 +22,7 @@ use super::options::MessageOptions;
 use super::pump::Timer;
 use super::routing::{RecipientCache, RemainingRecipients};
 use super::send::Send;
+use super::joins::Joins;
 use super::steering::Steering;
 use super::task_pool::PooledTask;
 use crate::interpreter::GilMutex;
@@ -99,7 +100,9 @@ pub(crate) struct Engine {
     pub(super) running: GilMutex<Option<Running>>,
     pub(super) deadlines: GilMutex<Deadlines>,
     pub(super) blocked: GilMutex<BlockedMessages>,
+    pub(super) unrouted: GilMutex<UnroutedMessages>,
     pub(super) steering: GilMutex<Steering>,
+    pub(super) joins: GilMutex<Joins>,
     pub(super) clock: Clock,
     // Read with each message, and so not in the state.
     /// How many handlers run inside one another.
@@ -110,6 +113,10 @@ pub(crate) struct Engine {
     pub(super) uses_chains: AtomicBool,
     /// Whether handlers have ever been cancelled with all that they have called.
     pub(super) is_steered: AtomicBool,
+    /// Whether handlers have ever awaited tasks.
+    pub(super) uses_joins: AtomicBool,
+    /// The handler that awaits the gathered sends that begin now; 0 if there is none.
+    pub(super) gathered_by: AtomicU64,
     /// Whether agents of some type let their senders wait for room.
     pub(super) uses_backpressure: AtomicBool,
     /// How many messages a chain has at most, unless its first message says so.
@@ -165,13 +172,17 @@ impl Engine {
             running: GilMutex::new(None),
             deadlines: GilMutex::new(Deadlines::default()),
             blocked: GilMutex::new(BlockedMessages::new()),
+            unrouted: GilMutex::default(),
             steering: GilMutex::default(),
+            joins: GilMutex::default(),
             clock: Clock::new(timed),
             depth: AtomicU32::new(0),
             is_traced: AtomicBool::new(false),
             idle_is_awaited: AtomicBool::new(false),
             uses_chains: AtomicBool::new(max_hops.is_some()),
             is_steered: AtomicBool::new(false),
+            uses_joins: AtomicBool::new(false),
+            gathered_by: AtomicU64::new(0),
             uses_backpressure: AtomicBool::new(false),
             max_hops,
             remaining: RemainingRecipients::none(),
@@ -309,6 +320,8 @@ impl Engine {
         self.deadlines.visit(|deadlines| deadlines.visit(&visit))?;
         self.blocked
             .visit(|blocked| blocked.values().try_for_each(|envelope| visit.call(envelope)))?;
+        self.unrouted.visit(|unrouted| unrouted.values().try_for_each(|one| visit.call(one)))?;
+        self.joins.visit(|joins| joins.visit(&visit))?;
         self.state.visit(|state| {
             visit.call(&state.event_loop)?;
             visit.call(&state.context)?;
@@ -345,7 +358,9 @@ impl Engine {
         let books = self.books.with(py, std::mem::take);
         let deadlines = self.deadlines.with(py, std::mem::take);
         let blocked = self.blocked.with(py, std::mem::take);
-        drop((cleared, books, deadlines, blocked));
+        let unrouted = self.unrouted.with(py, std::mem::take);
+        let joins = self.joins.with(py, std::mem::take);
+        drop((cleared, books, deadlines, blocked, unrouted, joins));
     }
 }
 
@@ -375,8 +390,20 @@ impl Engine {
         Ok(self.is_traced.load(Ordering::Relaxed) || !self.log_levels.are_disabled(py)?)
     }
 
-    /// The delivery whose handler runs in a task, if it is the innermost one.
+    /// The delivery whose handler sends from a task, or awaits that task.
     pub(super) fn caller(&self, task: Option<&Bound<'_, PyAny>>) -> Option<DeliveryId> {
+        let running = self.running_in_task(task);
+        if running.is_some() || !self.uses_joins.load(Ordering::Relaxed) {
+            return running;
+        }
+        match task {
+            Some(task) => self.joined_by(task),
+            None => self.gathering_caller(),
+        }
+    }
+
+    /// The delivery whose handler runs in a task, if it is the innermost one.
+    pub(super) fn running_in_task(&self, task: Option<&Bound<'_, PyAny>>) -> Option<DeliveryId> {
         let task = task?;
         let running = self.running.with(task.py(), |running| *running)?;
         (running.task == task.as_ptr() as usize).then_some(running.delivery)

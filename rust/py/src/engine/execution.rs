@@ -9,8 +9,10 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use super::engine::Engine;
 use super::future::Outcome;
 use super::invoke::Unstarted;
+use super::joins::is_joined;
 use super::send::Send;
 use super::settlement::Completion;
 use super::task_pool::PooledTask;
@@ -271,6 +273,20 @@ impl Execution {
         let py = yielded.py();
         let before = self.inner.with(py, |inner| std::mem::replace(&mut inner.awaited, send));
         drop(before);
+        if is_joined(yielded) {
+            self.await_tasks(yielded);
+        }
+    }
+
+    /// Its handler awaits a task or a gather.
+    #[cold]
+    fn await_tasks(&self, yielded: &Bound<'_, PyAny>) {
+        let py = yielded.py();
+        let running = self.with_completion(py, |completion| completion.running(py)).flatten();
+        let Some((engine, delivery, _)) = running else { return };
+        if let Err(error) = Engine::await_all(&engine, delivery, std::slice::from_ref(yielded)) {
+            error.write_unraisable(py, Some(yielded));
+        }
     }
 
     /// The send that its handler awaits.

@@ -420,6 +420,9 @@ impl Send {
             return Ok(());
         }
         if matches!(future.phase, Phase::Done(_)) {
+            if future.leave_with_deadline(this.py()).is_some() {
+                this.get().put(this.py(), Stage::Future(future));
+            }
             return Ok(());
         }
         future.waiting = Waiting::Nothing;

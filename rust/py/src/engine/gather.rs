@@ -101,10 +101,10 @@ impl Engine {
         let _entered = context.map(Entered::enter).transpose()?;
         let running = Phase::Running { cancelled: None };
         let Some(request) = send.get().take_gathered(py, running) else { return Ok(()) };
-        let first = match request.kind {
+        let first = engine.get().begin_joined(send, || match request.kind {
             Kind::Send => Self::send(engine, send, &request, false),
             Kind::Publish => Self::publish(engine, send, &request),
-        };
+        });
         match first {
             Ok(First::Turn(_)) => unreachable!("only an awaited send takes turns"),
             Ok(First::Suspended) => {

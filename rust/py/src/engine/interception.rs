@@ -169,6 +169,7 @@ impl Engine {
         let (py, this) = (engine.py(), engine.get());
         let coroutine = pooled.coroutine.take().expect("it has just suspended").into_bound(py);
         this.books.with(py, |books| books.machine.pause());
+        this.release_unrouted(py)?;
         let completion = Completion {
             engine: engine.clone().unbind(),
             task: pooled.task.clone_ref(py),

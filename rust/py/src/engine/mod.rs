@@ -14,6 +14,7 @@
 //! - [`execution`], [`waiter`], [`suspension`]: it suspends, and is resumed.
 //! - [`chain`], [`delays`], [`deadlines`], [`cancellation`]: what messages inherit; messages that are queued later; they
 //!   are not handled in time, or cancelled.
+//! - [`joins`]: handlers that await tasks, which await responses.
 //! - [`steering`]: running handlers and chains are cancelled from outside.
 //! - [`settlement`], [`observer`]: it ends; the sender gets the response, and observers see it.
 //! - [`clock`], [`statistics`]: how long that took, and what Python reads of it.
@@ -46,6 +47,7 @@ mod inline;
 mod interception;
 mod interceptor_order;
 mod invoke;
+mod joins;
 mod lifecycle;
 mod messages;
 #[expect(unsafe_code, reason = "the version of a dict is read")]

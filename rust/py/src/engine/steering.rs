@@ -228,7 +228,7 @@ impl Engine {
     fn current_delivery(&self, py: Python<'_>) -> PyResult<Option<u64>> {
         let Some(event_loop) = self.bound_loop(py) else { return Ok(None) };
         let task = current_task::get(&event_loop)?;
-        Ok(self.caller(task.as_ref()).map(|delivery| delivery.data().as_ffi()))
+        Ok(self.running_in_task(task.as_ref()).map(|delivery| delivery.data().as_ffi()))
     }
 }
 

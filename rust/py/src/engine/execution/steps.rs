@@ -1,5 +1,7 @@
 //! The steps of a task: from the yield of its own future to the end of the handler that runs in it.
 
+use std::sync::atomic::Ordering;
+
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::intern;
@@ -73,6 +75,9 @@ impl Execution {
         let entered = self.with_completion(py, |completion| completion.running(py)).flatten();
         let mut sent = match &entered {
             Some((engine, delivery, task)) => {
+                if engine.get().uses_joins.load(Ordering::Relaxed) {
+                    engine.get().end_join(py, *delivery);
+                }
                 let _running = engine.get().enter_handler(*delivery, task);
                 step(&coroutine)
             }
