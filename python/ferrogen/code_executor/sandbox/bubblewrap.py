@@ -4,15 +4,16 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
 from ferrogen.code_executor.sandbox.isolation import Isolation, Launch, Paths, Scratch
-from ferrogen.code_executor.sandbox.process import PipeReader, SandboxProcess, read_pipe
+from ferrogen.code_executor.sandbox.limits import counts_processes_of_users, processes_of
+from ferrogen.code_executor.sandbox.process import PipeReader, SandboxProcess
 from ferrogen.code_executor.sandbox.seccomp import filter_program
-from ferrogen.code_executor.sandbox.view import WORK
+from ferrogen.code_executor.sandbox.view import WORK, SystemView
 from ferrogen.exceptions import SandboxError, SandboxUnavailableError
 
 CODE = "/code"
@@ -42,6 +43,7 @@ class BubblewrapIsolation(Isolation):
                 ' `dnf install bubblewrap` (Fedora), or `pip install "ferrogen[sandbox]"`'
             )
         self._executable = found
+        self._fixed: tuple[SystemView, bytes, bytes] | None = None
 
     def paths(self, scratch: Scratch, temporary: Path) -> Paths:
         """Return the folders as the code sees them."""
@@ -49,19 +51,23 @@ class BubblewrapIsolation(Isolation):
 
     async def start(self, launch: Launch) -> SandboxProcess:
         """Start a run."""
-        limits = await asyncio.to_thread(launch.limits.shell_prefix, launch.identity.uid)
+        limits = launch.limits
+        if counts_processes_of_users():
+            counted = await asyncio.to_thread(processes_of, launch.identity.uid)
+        else:
+            counted = 0
         passed: list[int] = []
         try:
             status_read, status = _pipe()
             passed.append(status)
-            arguments = [*self._arguments(launch), "--json-status-fd", str(status)]
             passed.append(_filled_pipe(filter_program()))
-            arguments += ["--seccomp", str(passed[-1])]
-            passed.append(_filled_pipe(b"".join(part.encode() + b"\0" for part in arguments)))
+            numbers = ["--json-status-fd", str(status), "--seccomp", str(passed[-1])]
+            passed.append(_filled_pipe(self._arguments(launch) + _packed(numbers)))
             process = SandboxProcess(
                 [
                     *(*launch.reach.prefix(), self._executable),
-                    *("--args", str(passed[-1]), "--", *limits, *launch.command),
+                    *("--args", str(passed[-1]), "--"),
+                    *(*limits.shell_prefix(counted), *launch.command),
                 ],
                 [*passed, *launch.reach.descriptors],
                 launch.reach.popen_options(),
@@ -84,34 +90,51 @@ class BubblewrapIsolation(Isolation):
             process.follow_innermost(report.pid)
         return process
 
-    def _arguments(self, launch: Launch) -> Iterator[str]:
-        for namespace in ("user", "ipc", "pid", "net", "uts", "cgroup"):
-            yield f"--unshare-{namespace}"
-        yield from ("--uid", _UID, "--gid", _UID, "--hostname", "sandbox")
-        yield from ("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv")
-        view, scratch = launch.view, launch.scratch
-        yield from ("--proc", "/proc", "--dev", "/dev")
-        for name in _MASKED:
-            if Path("/proc", name).exists():
-                yield from ("--ro-bind", "/dev/null", f"/proc/{name}")
-        writable = [(scratch.work, WORK), (scratch.shared_memory, SHARED_MEMORY)]
+    def _arguments(self, launch: Launch) -> bytes:
+        if self._fixed is None or self._fixed[0] is not launch.view:
+            first, last = _packed(_first_arguments()), _packed(_last_arguments(launch))
+            self._fixed = (launch.view, first, last)
+        writable = [(launch.scratch.work, WORK), (launch.scratch.shared_memory, SHARED_MEMORY)]
         writable += [(launch.temporary, TEMPORARY)]
         if launch.sockets is not None:
             writable.append((launch.sockets, SOCKETS))
-        for source, target in writable:
-            yield from ("--bind", str(source), target)
-        # Some may be below /tmp, which is empty and has no links yet that code could have made.
-        readable = [*((Path(folder), folder) for folder in view.folders)]
-        readable += [(scratch.empty, folder) for folder in view.hidden]
-        readable += [(scratch.etc, "/etc"), (scratch.code, CODE)]
-        for source, target in readable:
-            yield from ("--ro-bind", str(source), target)
-        for folder, path in view.links.items():
-            yield from ("--symlink", path, folder)
-        yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK)
-        variables = {**self.paths(scratch, launch.temporary).variables(), **launch.variables}
+        own = [part for source, target in writable for part in ("--bind", str(source), target)]
+        variables = {**self.paths(launch.scratch, launch.temporary).variables(), **launch.variables}
         for name, value in variables.items():
-            yield from ("--setenv", name, value)
+            own += ("--setenv", name, value)
+        _, first, last = self._fixed
+        return first + _packed(own) + last
+
+
+def _first_arguments() -> Iterator[str]:
+    for namespace in ("user", "ipc", "pid", "net", "uts", "cgroup"):
+        yield f"--unshare-{namespace}"
+    yield from ("--uid", _UID, "--gid", _UID, "--hostname", "sandbox")
+    yield from ("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv")
+    yield from ("--proc", "/proc", "--dev", "/dev")
+    for name in _MASKED:
+        if Path("/proc", name).exists():
+            yield from ("--ro-bind", "/dev/null", f"/proc/{name}")
+
+
+def _last_arguments(launch: Launch) -> Iterator[str]:
+    """Return what comes after the writable folders.
+
+    Some folders may be below /tmp, which is empty and has no links yet that code could have made.
+    """
+    view, scratch = launch.view, launch.scratch
+    readable = [*((Path(folder), folder) for folder in view.folders)]
+    readable += [(scratch.empty, folder) for folder in view.hidden]
+    readable += [(scratch.etc, "/etc"), (scratch.code, CODE)]
+    for source, target in readable:
+        yield from ("--ro-bind", str(source), target)
+    for folder, path in view.links.items():
+        yield from ("--symlink", path, folder)
+    yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK)
+
+
+def _packed(arguments: Iterable[str]) -> bytes:
+    return b"".join(part.encode() + b"\0" for part in arguments)
 
 
 class _Report:
@@ -133,8 +156,8 @@ class _Report:
             if not self.pid or len(errors) < _MOST_ERRORS:
                 errors.extend(data)
 
-        await process.read_output(on_output)
-        reader: PipeReader = await read_pipe(descriptor, self._add)
+        process.read_output(on_output)
+        reader = PipeReader(descriptor, self._add)
         await asyncio.wait({self._known, reader.ended}, return_when=asyncio.FIRST_COMPLETED)
         if self.pid:
             return None

@@ -1,7 +1,7 @@
 """The executor of code in a sandbox."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import List  # noqa: UP035 - upstream's spelling
@@ -23,7 +23,8 @@ from ferrogen.code_executor.sandbox.artifacts import (
 from ferrogen.code_executor.sandbox.languages import Interpreters
 from ferrogen.code_executor.sandbox.limits import LIMIT_WORDS, SandboxLimits, Size
 from ferrogen.code_executor.sandbox.options import SandboxCodeExecutorConfig
-from ferrogen.code_executor.sandbox.result import SandboxResult
+from ferrogen.code_executor.sandbox.output_stream import OutputStream
+from ferrogen.code_executor.sandbox.result import OutputPart, SandboxResult
 from ferrogen.code_executor.sandbox.run import RunEnd
 from ferrogen.code_executor.sandbox.sandbox import Sandbox
 from ferrogen.code_executor.sandbox.selection import check_isolation
@@ -212,7 +213,7 @@ class SandboxCodeExecutor(CodeExecutor, Component[SandboxCodeExecutorConfig]):
         """
         sandbox = await self._started()
         rules = replace(self._rules, patterns=(*self._rules.patterns, *artifacts))
-        transcript = Transcript(self._limits.output, on_output)
+        transcript = Transcript(self._limits.output, on_output, rules)
         end = RunEnd(0, None)
         for block in code_blocks:
             end = await sandbox.run_block(block, cancellation_token, transcript)
@@ -226,7 +227,46 @@ class SandboxCodeExecutor(CodeExecutor, Component[SandboxCodeExecutorConfig]):
         if rules.patterns:
             found, refused = await asyncio.to_thread(collect, sandbox.scratch.work, rules)
         found += transcript.displayed
+        refused += transcript.refused
         return SandboxResult(end.exit_code, output, stdout, stderr, end.limit, found, refused)
+
+    async def execute_code_blocks_stream(
+        self,
+        code_blocks: List[CodeBlock],
+        cancellation_token: CancellationToken,
+        *,
+        artifacts: Sequence[str] = (),
+    ) -> AsyncGenerator[OutputPart | SandboxResult, None]:
+        """Run the blocks one after the other, and yield their output as it is written.
+
+        The last item is the result. A reader that closes the iterator, or is cancelled, kills the
+        run. The code does not wait for a slow reader: output that is not read yet is kept, up to
+        the limit of output.
+
+        Args:
+            code_blocks: What to run.
+            cancellation_token: Kills the run when it is cancelled.
+            artifacts: Further files that the result contains, beside those of the constructor.
+
+        Raises:
+            asyncio.CancelledError: The token was cancelled, or the executor was stopped.
+            SandboxUnavailableError: No isolation works on this machine.
+            SandboxError: A run could not be started.
+        """
+        stream = OutputStream()
+        running = asyncio.ensure_future(
+            self.execute_code_blocks(
+                code_blocks, cancellation_token, on_output=stream.add, artifacts=artifacts
+            )
+        )
+        running.add_done_callback(lambda _: stream.end())
+        try:
+            while (part := await stream.take()) is not None:
+                yield part
+            yield await running
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
 
     async def write_file(self, path: str, data: bytes | str) -> None:
         """Write a file that the code can read and change.

@@ -68,11 +68,7 @@ class LandlockIsolation(Isolation):
             launch.reach.popen_options(),
         )
         process.ends_when_asked = True
-        try:
-            await process.read_output(launch.on_data)
-        except BaseException:
-            process.kill()
-            raise
+        process.read_output(launch.on_data)
         return process
 
 

@@ -85,7 +85,7 @@ class SandboxLimits:
             }  # type: ignore[arg-type]
         )
 
-    def shell_prefix(self, uid: int) -> list[str]:
+    def shell_prefix(self, counted: int) -> list[str]:
         """Return a command that sets the limits of each process, and runs its arguments.
 
         They are set inside of the sandbox: outside, RLIMIT_NPROC would count all processes of the
@@ -95,16 +95,16 @@ class SandboxLimits:
         count what is only reserved, too: many gigabytes in some interpreters.
 
         Args:
-            uid: The user whose processes are counted by old kernels.
+            counted: The processes outside of the sandbox that the kernel counts, too.
         """
         # The watch over all processes, which knows the limit by its name, comes a second earlier.
         # bubblewrap's own process is counted.
-        processes = self.processes + 1 + _counted_outside(uid)
+        processes = self.processes + 1 + counted
         limits = (
             f"ulimit -c 0 && ulimit -t {math.ceil(self.cpu_time) + 1}"
             f" && ulimit -d {self.memory >> 10}"
             f" && ulimit -f {max(1, self.file_size // 512)} && ulimit -n {self.open_files}"
-            f" && ulimit -l 64 && ulimit {_processes_option()} {processes}"
+            f" && ulimit -l 64 && ulimit {processes_option()} {processes}"
         )
         return [SHELL, "-c", f'{limits} && exec "$@"', "sandbox"]
 
@@ -122,7 +122,7 @@ class SandboxLimits:
 
 
 @functools.cache
-def _processes_option() -> str:
+def processes_option() -> str:
     """Return what ``ulimit`` calls the number of processes: shells do not agree."""
     for option in ("-u", "-p"):
         # Both are built into the shell: it must not fork, since the user may have more processes.
@@ -146,11 +146,12 @@ def processes_of(uid: int) -> int:
     return count
 
 
-def _counted_outside(uid: int) -> int:
-    """Before Linux 5.14, RLIMIT_NPROC counts what the user runs outside of the sandbox, too."""
+@functools.cache
+def counts_processes_of_users() -> bool:
+    """Whether RLIMIT_NPROC counts what the user runs outside of the sandbox: until Linux 5.13."""
     major, minor = os.uname().release.split(".")[:2]
     number = "".join(filter(str.isdigit, minor)) or "0"
-    return 0 if (int(major), int(number)) >= (5, 14) else processes_of(uid)
+    return (int(major), int(number)) < (5, 14)
 
 
 def parse_size(name: str, value: float | str) -> int:

@@ -22,37 +22,41 @@ def ignore(stream: Stream, data: bytes) -> None:
 
 
 _P_PIDFD = 3
+_READ_SIZE = 1 << 16
 _PIDFD_OPEN = 434  # the same on every architecture
 
 
-class PipeReader(asyncio.Protocol):
-    """Passes on what arrives, and knows the end.
+class PipeReader:
+    """Passes on what arrives in a pipe, on the event loop, and knows the end.
 
     Args:
+        descriptor: The reading end, which is closed at the end.
         on_data: Called with each part.
     """
 
-    def __init__(self, on_data: Callable[[bytes], None]) -> None:
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._on_data = on_data
+    def __init__(self, descriptor: int, on_data: Callable[[bytes], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self._descriptor, self._on_data = descriptor, on_data
+        os.set_blocking(descriptor, False)
+        self._loop.add_reader(descriptor, self._read)
 
-    def data_received(self, data: bytes) -> None:
-        """Pass on a part."""
-        self._on_data(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Note the end."""
+    def close(self) -> None:
+        """Stop reading."""
         if not self.ended.done():
+            self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
             self.ended.set_result(None)
 
-
-async def read_pipe(descriptor: int, on_data: Callable[[bytes], None]) -> PipeReader:
-    """Read a pipe in the event loop, and close it at its end."""
-    loop = asyncio.get_running_loop()
-    _, reader = await loop.connect_read_pipe(
-        lambda: PipeReader(on_data), os.fdopen(descriptor, "rb", 0)
-    )
-    return reader
+    def _read(self) -> None:
+        try:
+            data = os.read(self._descriptor, _READ_SIZE)
+        except BlockingIOError:
+            return
+        if data:
+            self._on_data(data)
+        else:
+            self.close()
 
 
 class SandboxProcess:
@@ -82,11 +86,11 @@ class SandboxProcess:
             pass_fds=pass_fds,
             **options,
         )
-        self.pid = self._popen.pid
+        self.pid = self.tree = self._popen.pid
         self._readers: list[PipeReader] = []
         self._outermost = self._follow(self.pid)
 
-    async def read_output(self, on_data: OnData) -> None:
+    def read_output(self, on_data: OnData) -> None:
         """Read stdout and stderr in the event loop."""
 
         def stdout(data: bytes) -> None:
@@ -97,12 +101,13 @@ class SandboxProcess:
 
         for pipe, sink in ((self._popen.stdout, stdout), (self._popen.stderr, stderr)):
             assert pipe is not None
-            self._readers.append(await read_pipe(os.dup(pipe.fileno()), sink))
+            self._readers.append(PipeReader(os.dup(pipe.fileno()), sink))
             pipe.close()
 
     def follow_innermost(self, pid: int) -> None:
         """Regard another process, with whose end all of its namespace end, as a part of this."""
         self._innermost = self._follow(pid)
+        self.tree = pid
 
     def kill(self) -> None:
         """End everything.

@@ -55,8 +55,7 @@ class Reach:
         """Return the command that runs its arguments as the user."""
         if self._namespace is None:
             return []
-        nsenter, *others = self._prefix
-        return [nsenter, f"--mount=/proc/self/fd/{self._namespace}", "--", *others]
+        return [*self._prefix, f"--mount=/proc/self/fd/{self._namespace}", "--"]
 
     def popen_options(self) -> dict[str, object]:
         """Return the arguments by which ``subprocess`` starts the command."""
@@ -69,14 +68,14 @@ class Reach:
 
 
 def _commands(identity: Identity, closed: set[Path], bubblewrap: str | None) -> list[str]:
-    nsenter, setpriv = shutil.which("nsenter"), shutil.which("setpriv")
-    if nsenter is None or setpriv is None or bubblewrap is None or Path("/") in closed:
+    nsenter = shutil.which("nsenter")
+    if nsenter is None or bubblewrap is None or Path("/") in closed:
         raise SandboxError(
             f"the sandbox's user cannot enter {', '.join(map(str, sorted(closed)))}: install"
-            " bubblewrap and util-linux (nsenter, setpriv), or let every user enter it"
+            " bubblewrap and util-linux (nsenter), or let every user enter it"
         )
-    ids = ["--reuid", str(identity.uid), "--regid", str(identity.gid)]
-    return [nsenter, setpriv, *ids, "--clear-groups", "--"]
+    # With --setgid, nsenter drops the other groups, too.
+    return [nsenter, "--setuid", str(identity.uid), "--setgid", str(identity.gid)]
 
 
 def _mount_namespace(binds: list[str], bubblewrap: str) -> int:

@@ -10,7 +10,7 @@ from ferrogen._core import CancellationToken
 from ferrogen.code_executor.sandbox.isolation import Isolation, Launch
 from ferrogen.code_executor.sandbox.limits import LimitName
 from ferrogen.code_executor.sandbox.process import SandboxProcess, Stream
-from ferrogen.code_executor.sandbox.watch import watch
+from ferrogen.code_executor.sandbox.watch import Meter, watch
 from ferrogen.exceptions import SandboxError
 
 _TIMEOUT_CODE, _KILLED_CODE = 124, 137
@@ -84,7 +84,8 @@ async def run(
         forget()
         raise
     timer = loop.call_later(launch.limits.timeout, end, "timeout")
-    watcher = loop.create_task(watch(process.pid, launch.scratch, launch.limits, end))
+    meter = Meter(process.tree, launch.scratch, launch.limits)
+    watcher = loop.create_task(watch(meter, end))
     ending = loop.create_task(process.wait())
     try:
         # The watch ends by itself only with a limit, or by an error.

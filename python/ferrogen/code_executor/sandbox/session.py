@@ -7,32 +7,36 @@ little trusted as its output: it is only read as text and pictures.
 import asyncio
 import base64
 import binascii
-import json
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ferrogen._core import CancellationToken
-from ferrogen.code_executor.sandbox.artifacts import Artifact, media_type
 from ferrogen.code_executor.sandbox.bubblewrap import SOCKETS
 from ferrogen.code_executor.sandbox.isolation import Isolation, Launch
-from ferrogen.code_executor.sandbox.limits import LimitName
+from ferrogen.code_executor.sandbox.kernel_connection import (
+    KernelConnection,
+    connection_file,
+    write_connection_file,
+)
+from ferrogen.code_executor.sandbox.limits import LIMIT_WORDS, LimitName
 from ferrogen.code_executor.sandbox.process import SandboxProcess, Stream
 from ferrogen.code_executor.sandbox.run import RunEnd, end_of, end_of_limit
 from ferrogen.code_executor.sandbox.transcript import Transcript
-from ferrogen.code_executor.sandbox.watch import watch
+from ferrogen.code_executor.sandbox.watch import Meter, watch
 from ferrogen.exceptions import MissingDependencyError, SandboxError, SandboxUnavailableError
 
-_CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST_MESSAGE = 1 << 26
 _START_TIMEOUT = 30
 _FOREVER = 10.0**9
+_ASK_AGAIN = 0.5
+_LAST_WORDS = 2
 _LAUNCHER = (
     *("-m", "ipykernel_launcher", "-f", f"{SOCKETS}/connection.json"),
     "--HistoryManager.enabled=False",
@@ -43,11 +47,12 @@ _PICTURES = {"image/png": "png", "image/jpeg": "jpg"}
 @dataclass
 class _Kernel:
     process: SandboxProcess
-    client: Any
+    connection: KernelConnection
     folder: Path
     ending: "asyncio.Future[int]"
     watcher: "asyncio.Task[None]"
-    limit: list[LimitName] = field(default_factory=list[LimitName])
+    meter: Meter
+    limit: list[LimitName]
 
 
 class KernelSession:
@@ -76,6 +81,8 @@ class KernelSession:
         self._turn = asyncio.Lock()
         self._transcript: Transcript | None = None
         self._number = 0
+        self._ignored = 0
+        self._errors = b""
 
     async def run(self, code: str, token: CancellationToken, transcript: Transcript) -> RunEnd:
         """Run code in the kernel.
@@ -88,6 +95,9 @@ class KernelSession:
             raise asyncio.CancelledError
         async with self._turn:
             if self._kernel is not None and self._kernel.ending.done():
+                limit = self._kernel.limit
+                why = f": it reached the limit of {LIMIT_WORDS[limit[0]]}" if limit else ""
+                transcript.note(f"the session had ended{why}; this one has none of its variables")
                 await self.close()
             if self._kernel is None:
                 self._kernel = await self._start()
@@ -95,7 +105,7 @@ class KernelSession:
             try:
                 return await self._run(self._kernel, code, token, transcript)
             finally:
-                self._transcript = None
+                self._transcript, self._ignored = None, 0
 
     async def close(self) -> None:
         """End the kernel."""
@@ -104,8 +114,7 @@ class KernelSession:
             return
         kernel.watcher.cancel()
         await end_of(kernel.process, kernel.ending)
-        kernel.client.stop_channels()
-        kernel.client.context.destroy(linger=0)
+        kernel.connection.close()
         kernel.process.close()
         await asyncio.to_thread(shutil.rmtree, kernel.folder, ignore_errors=True)
 
@@ -120,20 +129,19 @@ class KernelSession:
             if not stopped.done():
                 stopped.set_result(limit)
 
-        limits = self._launch.limits
-        timer = loop.call_later(limits.timeout, end, "timeout")
-        watcher = loop.create_task(
-            watch(kernel.process.pid, self._launch.scratch, limits, end, relative=True)
-        )
-        executing = loop.create_task(self._execute(kernel.client, code, transcript, end))
+        kernel.meter.begin()
+        timer = loop.call_later(self._launch.limits.timeout, end, "timeout")
+        executing = loop.create_task(self._execute(kernel.connection, code, transcript, end))
         either: list[asyncio.Future[Any]] = [stopped, executing, kernel.ending]
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
-            watcher.cancel()
             finished = executing.done() and not stopped.done()
-            if not finished:
+            if finished:
+                kernel.connection.pause()
+                kernel.meter.begin()
+            else:
                 executing.cancel()
                 await self.close()
         if stopped.cancelled():
@@ -149,36 +157,43 @@ class KernelSession:
 
     async def _execute(
         self,
-        client: Any,
+        connection: KernelConnection,
         code: str,
         transcript: Transcript,
         end: Callable[[LimitName], None],
     ) -> int:
-        request = client.execute(code, allow_stdin=False)
+        # A model may write half of a surrogate pair.
+        text = code.encode(errors="replace").decode()
+        request = connection.send("execute_request", {"code": text, "allow_stdin": False})
 
         def add(stream: Stream, text: str) -> None:
             if not transcript.add(stream, text.encode(errors="replace")):
                 end("output")
 
-        failed = False
-        while True:
-            message = await client.get_iopub_msg()
-            kind, content = message["msg_type"], message["content"]
+        failed, patience = False, None
+        while (message := await connection.receive(patience)) is not None:
+            kind, content = message.kind, message.content
             if kind == "stream":
-                add("stderr" if content.get("name") == "stderr" else "stdout", str(content["text"]))
-            if message["parent_header"].get("msg_id") != request:
+                stream: Stream = "stderr" if content.get("name") == "stderr" else "stdout"
+                add(stream, str(content.get("text", "")))
+            if message.parent != request:
                 continue
             if kind in {"execute_result", "display_data"}:
-                self._show(content.get("data", {}), transcript, add)
+                self._show(content.get("data"), transcript, add)
             elif kind == "error":
                 failed = True
-                add("stderr", _COLORS.sub("", "\n".join(map(str, content["traceback"]))) + "\n")
+                add("stderr", _COLORS.sub("", _traceback(content)) + "\n")
+            elif kind == "execute_reply":
+                # The state comes by another way, on which messages are lost if there are too many.
+                failed = failed or content.get("status") == "error"
+                patience = _LAST_WORDS
             elif kind == "status" and content.get("execution_state") == "idle":
-                return 1 if failed else 0
+                break
+        return 1 if failed else 0
 
-    def _show(
-        self, data: dict[str, Any], transcript: Transcript, add: Callable[[Stream, str], None]
-    ) -> None:
+    def _show(self, data: Any, transcript: Transcript, add: Callable[[Stream, str], None]) -> None:
+        if not isinstance(data, dict):
+            return
         for kind, suffix in _PICTURES.items():
             if kind in data:
                 try:
@@ -186,21 +201,18 @@ class KernelSession:
                 except (binascii.Error, ValueError):
                     continue
                 self._number += 1
-                name = f"displayed_{self._number}.{suffix}"
-                transcript.displayed.append(Artifact(name, media_type(name, picture), picture))
+                transcript.display(f"displayed_{self._number}.{suffix}", picture)
                 return
         if "text/plain" in data:
             add("stdout", f"{data['text/plain']}\n")
 
     async def _start(self) -> _Kernel:
-        import zmq.asyncio
-        from jupyter_client.asynchronous.client import AsyncKernelClient
-
-        folder, connection = await asyncio.to_thread(self._make_folder)
+        folder, key = await asyncio.to_thread(self._make_folder)
         launch = replace(
             self._launch,
             command=[self._python, *_LAUNCHER],
             variables={**self._launch.variables, "IPYTHONDIR": "/tmp/ipython"},
+            # The kernel would count it over all calls; the watch counts it for each.
             limits=replace(self._launch.limits, cpu_time=_FOREVER),
             sockets=folder,
             on_data=self._on_data,
@@ -213,61 +225,73 @@ class KernelSession:
             limit.append(reached)
             process.kill()
 
-        watcher = asyncio.ensure_future(watch(process.pid, launch.scratch, launch.limits, end))
-        context = zmq.asyncio.Context()
-        # What the kernel sends is bounded: it could fill this process's memory. A kernel collects
-        # output for 0.2 s; a message that is too long is lost, and the limit of output with it.
-        context.setsockopt(zmq.MAXMSGSIZE, 4 * launch.limits.output + _LONGEST_MESSAGE)
-        context.setsockopt(zmq.RCVHWM, 4)
-        client = AsyncKernelClient(context=context)
-        reached: Any = {**connection, "ip": str(folder / "kernel")}
-        client.load_connection_info(reached)
-        kernel = _Kernel(process, client, folder, ending, watcher, limit)
+        meter = Meter(process.tree, launch.scratch, self._launch.limits, counts=False)
+        watcher = asyncio.ensure_future(watch(meter, end))
+        # A kernel collects output for 0.2 s.
+        most_bytes = 4 * launch.limits.output + _LONGEST_MESSAGE
+        connection = KernelConnection(folder, key, most_bytes)
+        kernel = _Kernel(process, connection, folder, ending, watcher, meter, limit)
         try:
-            client.start_channels(stdin=False, hb=False, control=False)
-            ready = asyncio.ensure_future(client.wait_for_ready(timeout=_START_TIMEOUT))
+            ready = asyncio.ensure_future(_wait_until_ready(connection))
             either: list[asyncio.Future[Any]] = [ready, ending]
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not ready.done():
-                ready.cancel()
-                raise SandboxError(
-                    f"the Jupyter kernel ended with exit code {ending.result()} before it was"
-                    f" ready: {self._errors[-2000:].decode(errors='replace').strip()}"
+            try:
+                await asyncio.wait(
+                    either, return_when=asyncio.FIRST_COMPLETED, timeout=_START_TIMEOUT
                 )
-            if (error := ready.exception()) is not None:
-                raise SandboxError(f"the Jupyter kernel did not become ready: {error}") from error
+            finally:
+                ready.cancel()
+            if ready.done():
+                ready.result()
+            else:
+                words = self._errors[-2000:].decode(errors="replace").strip()
+                how = (
+                    f"ended with exit code {ending.result()} before it was ready"
+                    if ending.done()
+                    else f"was not ready after {_START_TIMEOUT} seconds"
+                )
+                raise SandboxError(f"the Jupyter kernel {how}: {words}")
         except BaseException:
             self._kernel = kernel
             await self.close()
             raise
         return kernel
 
-    _errors = b""
-
     def _on_data(self, stream: Stream, data: bytes) -> None:
         """Take what processes of the code write on the kernel's own stdout and stderr."""
         if self._transcript is not None:
-            self._transcript.add(stream, data)
-        elif stream == "stderr":
-            self._errors = (self._errors + data)[-4000:]
+            fits = self._transcript.add(stream, data)
+        else:
+            if stream == "stderr":
+                self._errors = (self._errors + data)[-4000:]
+            self._ignored += len(data)
+            fits = self._ignored <= self._launch.limits.output
+        if not fits and self._kernel is not None and not self._kernel.limit:
+            self._kernel.limit.append("output")
+            self._kernel.process.kill()
 
-    def _make_folder(self) -> tuple[Path, dict[str, Any]]:
+    def _make_folder(self) -> tuple[Path, str]:
         folder = self._launch.scratch.root / f"s{secrets.token_hex(4)}"
         folder.mkdir(mode=0o700)
-        ports = {f"{name}_port": number for number, name in enumerate(_CHANNELS, start=1)}
-        connection: dict[str, Any] = {
-            "transport": "ipc",
-            "ip": f"{SOCKETS}/kernel",
-            "key": secrets.token_hex(16),
-            "signature_scheme": "hmac-sha256",
-            **ports,
-        }
-        file = folder / "connection.json"
-        file.write_text(json.dumps(connection), encoding="ascii")
+        connection = connection_file(SOCKETS)
+        file = write_connection_file(folder, connection)
         if self._uid is not None:
             for path in (folder, file):
                 os.chown(path, self._uid, self._uid)
-        return folder, connection
+        return folder, str(connection["key"])
+
+
+async def _wait_until_ready(connection: KernelConnection) -> None:
+    """Ask until an answer comes on both channels, of which one loses what comes too early."""
+    arrived: set[bool] = set()
+    while len(arrived) < 2:
+        connection.send("kernel_info_request", {})
+        while (message := await connection.receive(_ASK_AGAIN)) is not None:
+            arrived.add(message.kind == "kernel_info_reply")
+
+
+def _traceback(content: dict[str, Any]) -> str:
+    lines = content.get("traceback")
+    return "\n".join(map(str, lines)) if isinstance(lines, list) else str(content.get("evalue"))
 
 
 def check_jupyter() -> None:

@@ -2,8 +2,14 @@
 
 import codecs
 from collections.abc import Callable
+from io import StringIO
 
-from ferrogen.code_executor.sandbox.artifacts import Artifact
+from ferrogen.code_executor.sandbox.artifacts import (
+    Artifact,
+    ArtifactRules,
+    RefusedArtifact,
+    media_type,
+)
 from ferrogen.code_executor.sandbox.process import Stream
 from ferrogen.code_executor.sandbox.result import OutputPart
 
@@ -11,21 +17,25 @@ OnOutput = Callable[[OutputPart], object]
 
 
 class Transcript:
-    """Collects stdout and stderr, and calls back when they exceed their limit.
+    """Collects stdout and stderr until they exceed their limit, and pictures.
 
     Args:
-        most_bytes: The most that is kept of both together.
+        most_bytes: What is kept of both streams together.
         on_output: Called with each part, if it is not None.
+        rules: The limits of pictures: those of artifacts.
     """
 
-    def __init__(self, most_bytes: int, on_output: OnOutput | None) -> None:
+    def __init__(self, most_bytes: int, on_output: OnOutput | None, rules: ArtifactRules) -> None:
         self.displayed: list[Artifact] = []
-        self._left = most_bytes
+        self.refused: list[RefusedArtifact] = []
+        self._left, self._pictures_left = most_bytes, rules.most_bytes
+        self._most_pictures = rules.most_files
         self._on_output = on_output
-        self._parts: list[OutputPart] = []
-        self._decoders = {
-            stream: codecs.getincrementaldecoder("utf-8")("replace")
-            for stream in ("stdout", "stderr")
+        self._everything = StringIO()
+        self._texts: dict[Stream, StringIO] = {"stdout": StringIO(), "stderr": StringIO()}
+        self._at_line_start = True
+        self._decoders: dict[Stream, codecs.IncrementalDecoder] = {
+            stream: codecs.getincrementaldecoder("utf-8")("replace") for stream in self._texts
         }
 
     def add(self, stream: Stream, data: bytes) -> bool:
@@ -35,30 +45,39 @@ class Transcript:
         self._append(stream, self._decoders[stream].decode(kept))
         return len(kept) == len(data)
 
+    def display(self, path: str, picture: bytes) -> None:
+        """Add a picture, or refuse it if there are too many or they are too large."""
+        if len(self.displayed) >= self._most_pictures:
+            reason = f"there are more than {self._most_pictures} pictures"
+        elif len(picture) > self._pictures_left:
+            reason = f"its {len(picture)} bytes are more than the {self._pictures_left} left"
+        else:
+            self._pictures_left -= len(picture)
+            self.displayed.append(Artifact(path, media_type(path, picture), picture))
+            return
+        if len(self.refused) < self._most_pictures:
+            self.refused.append(RefusedArtifact(path, reason))
+
     def note(self, line: str) -> None:
         """Add a line about the run to the output, and to neither stream."""
         self._end_of_streams()
-        before = "" if not self._parts or self._parts[-1].text.endswith("\n") else "\n"
-        self._notes = f"{before}[{line}]\n"
+        self._everything.write(f"{'' if self._at_line_start else chr(10)}[{line}]\n")
+        self._at_line_start = True
 
     def texts(self) -> tuple[str, str, str]:
         """Return the whole output, that on stdout, and that on stderr."""
         self._end_of_streams()
-        return (
-            "".join(part.text for part in self._parts) + self._notes,
-            "".join(part.text for part in self._parts if part.stream == "stdout"),
-            "".join(part.text for part in self._parts if part.stream == "stderr"),
-        )
-
-    _notes = ""
+        stdout, stderr = self._texts["stdout"], self._texts["stderr"]
+        return self._everything.getvalue(), stdout.getvalue(), stderr.getvalue()
 
     def _end_of_streams(self) -> None:
-        self._append("stdout", self._decoders["stdout"].decode(b"", final=True))
-        self._append("stderr", self._decoders["stderr"].decode(b"", final=True))
+        for stream, decoder in self._decoders.items():
+            self._append(stream, decoder.decode(b"", final=True))
 
     def _append(self, stream: Stream, text: str) -> None:
         if text:
-            part = OutputPart(stream, text)
-            self._parts.append(part)
+            self._everything.write(text)
+            self._texts[stream].write(text)
+            self._at_line_start = text.endswith("\n")
             if self._on_output is not None:
-                self._on_output(part)
+                self._on_output(OutputPart(stream, text))

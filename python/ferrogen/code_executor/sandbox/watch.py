@@ -1,6 +1,7 @@
 """The watch over a run: ends it when all its processes together exceed a limit."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
@@ -13,41 +14,29 @@ _PERIOD = 0.025
 _SHARE = 0.1
 
 
-async def watch(
-    pid: int,
-    scratch: Scratch,
-    limits: SandboxLimits,
-    end: Callable[[LimitName], None],
-    *,
-    relative: bool = False,
-) -> None:
-    """Measure until a limit is exceeded, or this is cancelled.
+class Meter:
+    """Measures a run, and compares it with its limits.
 
     Args:
-        pid: The outermost process.
+        pid: The process that is measured with its descendants.
         scratch: The folders that the code can write to.
         limits: The limits.
-        end: Called with the limit that was exceeded.
-        relative: Whether processor time counts from now on, and not from the start of the process.
+        counts: Whether processor time counts from the start, or only from `begin` on.
     """
-    meter, pause = _Meter(pid, scratch, limits, relative), _PERIOD
-    while True:
-        await asyncio.sleep(pause)
-        began = time.perf_counter()
-        exceeded = await asyncio.to_thread(meter.exceeded)
-        if exceeded is not None:
-            end(exceeded)
-            return
-        pause = max(_PERIOD, (time.perf_counter() - began) * (1 / _SHARE - 1))
 
-
-class _Meter:
-    def __init__(self, pid: int, scratch: Scratch, limits: SandboxLimits, relative: bool) -> None:
+    def __init__(
+        self, pid: int, scratch: Scratch, limits: SandboxLimits, *, counts: bool = True
+    ) -> None:
         self._pid, self._scratch, self._limits = pid, scratch, limits
         self._most_disk: int | None = None
-        self._cpu_before = None if relative else 0.0
+        self._cpu_before: float | None = 0.0 if counts else math.inf
+
+    def begin(self) -> None:
+        """Count processor time from now on, and not from the start of the process."""
+        self._cpu_before = None
 
     def exceeded(self) -> LimitName | None:
+        """Return a limit that is exceeded."""
         limits = self._limits
         tree = tree_usage(self._pid, limits.memory)
         if tree.memory > limits.memory:
@@ -64,3 +53,21 @@ class _Meter:
         if size > self._most_disk or folders.files > limits.files or folders.too_deep:
             return "disk"
         return None
+
+
+async def watch(meter: Meter, end: Callable[[LimitName], None]) -> None:
+    """Measure until a limit is exceeded, or this is cancelled.
+
+    Args:
+        meter: What is measured.
+        end: Called with the limit that was exceeded.
+    """
+    pause = _PERIOD
+    while True:
+        await asyncio.sleep(pause)
+        began = time.perf_counter()
+        exceeded = await asyncio.to_thread(meter.exceeded)
+        if exceeded is not None:
+            end(exceeded)
+            return
+        pause = max(_PERIOD, (time.perf_counter() - began) * (1 / _SHARE - 1))
