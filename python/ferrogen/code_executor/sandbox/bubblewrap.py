@@ -24,6 +24,8 @@ _UID = "1000"
 _MOST_ERRORS = 2000
 # Files of /proc that say something about the host or its kernel; some kernels lack some.
 _MASKED = ("keys", "key-users", "timer_list")
+# It has no limits, and code of the same user could write into its memory.
+_FIRST_PROCESS = "/proc/1"
 
 
 class BubblewrapIsolation(Isolation):
@@ -125,7 +127,7 @@ def _last_arguments(launch: Launch) -> Iterator[str]:
     view, scratch = launch.view, launch.scratch
     readable = [*((Path(folder), folder) for folder in view.folders)]
     readable += [(scratch.empty, folder) for folder in view.hidden]
-    readable += [(scratch.etc, "/etc"), (scratch.code, CODE)]
+    readable += [(scratch.etc, "/etc"), (scratch.code, CODE), (scratch.empty, _FIRST_PROCESS)]
     for source, target in readable:
         yield from ("--ro-bind", str(source), target)
     for folder, path in view.links.items():

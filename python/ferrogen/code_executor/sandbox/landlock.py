@@ -56,7 +56,7 @@ class LandlockIsolation(Isolation):
             "variables": {**self.paths(scratch, launch.temporary).variables(), **launch.variables},
             "folder": str(scratch.work),
             "readable": readable,
-            "writable": [str(folder) for folder in scratch.writable],
+            "writable": [str(scratch.work), str(launch.temporary), str(scratch.shared_memory)],
             "limits": limits,
             "filter": base64.b64encode(filter_program(namespaces=False)).decode(),
             "parent": os.getpid(),

@@ -134,7 +134,9 @@ def main() -> None:
     code = os.fork()
     if code == 0:
         become_the_code(options)
-    _, status = os.waitpid(code, 0)
+    ended, status = os.waitpid(-1, 0)
+    while ended != code:  # an orphan
+        ended, status = os.waitpid(-1, 0)
     with suppress(ChildProcessError):
         while True:
             kill_all()

@@ -72,7 +72,7 @@ class SandboxProcess:
         self, command: Sequence[str], pass_fds: Sequence[int], options: Mapping[str, Any]
     ) -> None:
         self.setup_errors: Callable[[int], str | None] = _no_errors
-        self.ends_when_asked = False
+        self.ends_when_asked = self.own_network = False
         self._innermost: int | None = None
         self._gone: list[asyncio.Future[None]] = []
         self._popen = subprocess.Popen(
@@ -105,9 +105,9 @@ class SandboxProcess:
             pipe.close()
 
     def follow_innermost(self, pid: int) -> None:
-        """Regard another process, with whose end all of its namespace end, as a part of this."""
+        """Regard another process, with whose end all of its namespaces end, as a part of this."""
         self._innermost = self._follow(pid)
-        self.tree = pid
+        self.tree, self.own_network = pid, True
 
     def kill(self) -> None:
         """End everything.

@@ -84,7 +84,7 @@ async def run(
         forget()
         raise
     timer = loop.call_later(launch.limits.timeout, end, "timeout")
-    meter = Meter(process.tree, launch.scratch, launch.limits)
+    meter = Meter(process, launch.scratch, launch.limits)
     watcher = loop.create_task(watch(meter, end))
     ending = loop.create_task(process.wait())
     try:

@@ -23,7 +23,12 @@ from ferrogen.code_executor.sandbox.selection import choose_isolation
 from ferrogen.code_executor.sandbox.session import KernelSession
 from ferrogen.code_executor.sandbox.transcript import Transcript
 from ferrogen.code_executor.sandbox.view import SystemView, base_python, system_view
-from ferrogen.code_executor.sandbox.work_folder import clear, make_scratch, remove_scratch
+from ferrogen.code_executor.sandbox.work_folder import (
+    clear,
+    make_scratch,
+    open_folder,
+    remove_scratch,
+)
 
 
 class Sandbox:
@@ -167,6 +172,7 @@ class Sandbox:
         return forget
 
     def _prepare(self, number: int, name: str, code: str) -> Path:
+        open_folder(self.scratch.work)
         self._write_code(name, code)
         return self._make_temporary(number)
 
@@ -181,6 +187,7 @@ class Sandbox:
     def _clean(self, name: str, temporary: Path) -> None:
         (self.scratch.code / name).unlink(missing_ok=True)
         with suppress(FileNotFoundError):  # the executor was stopped
+            open_folder(self.scratch.work)
             clear(temporary)
             temporary.rmdir()
 

@@ -20,11 +20,16 @@ _X32_BIT = 0x40000000
 _NEWEST = 467
 
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
+_AND = 0x54
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 
 # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}
 _NAMESPACES = 0x7E020000
+_CLONE_THREAD, _CLONE_FILES = 0x10000, 0x400
+_CLOSE_RANGE_UNSHARE = 2
+# SO_SNDBUF, SO_RCVBUF, SO_SNDBUFFORCE and SO_RCVBUFFORCE of SOL_SOCKET
+_SOCKET_LEVEL, _BUFFERS = 1, (7, 8, 32, 33)
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK; some others, such as AF_VSOCK, have no namespaces.
 _FAMILIES = (1, 2, 10, 16)
@@ -112,9 +117,10 @@ def _instructions(column: int, constant: int, namespaces: bool) -> Iterator[_Ins
         for name in names:
             if SYSCALLS[name][column] is not None:
                 yield from _if_called(name, column, [_error(number)])
-    yield from _if_called(
-        "clone", column, _argument(0, [(_JUMP_ANY_BIT, _NAMESPACES)], errno.EPERM)
-    )
+    yield from _if_called("clone", column, _CLONE)
+    unshare = [(_JUMP_ANY_BIT, _CLOSE_RANGE_UNSHARE)]
+    yield from _if_called("close_range", column, _argument(2, unshare, errno.EPERM))
+    yield from _if_called("setsockopt", column, _SETSOCKOPT)
     terminal = [(_JUMP_EQUAL, _TIOCSTI), (_JUMP_EQUAL, _TIOCLINUX)]
     yield from _if_called("ioctl", column, _argument(1, terminal, errno.EPERM))
     if namespaces:
@@ -156,5 +162,32 @@ def _unless(index: int, tests: list[tuple[int, int]], number: int) -> list[_Inst
     ]
 
 
+def _and_if(index: int, value: int, then: list[_Instruction]) -> list[_Instruction]:
+    """Go on with more tests if an argument is equal to a value, and allow the call otherwise."""
+    return [
+        (_LOAD, 0, 0, _ARGUMENTS + 8 * index),
+        (_JUMP_EQUAL, 1, 0, value),
+        (_RETURN, 0, 0, _ALLOW),
+        *then,
+    ]
+
+
 def _error(number: int) -> _Instruction:
     return (_RETURN, 0, 0, _ERROR | number)
+
+
+# No namespaces, and no threads that have files of their own, which the watch would not find.
+_CLONE = [
+    (_LOAD, 0, 0, _ARGUMENTS),
+    (_JUMP_ANY_BIT, 2, 0, _NAMESPACES),
+    (_AND, 0, 0, _CLONE_THREAD | _CLONE_FILES),
+    (_JUMP_EQUAL, 0, 1, _CLONE_THREAD),
+    _error(errno.EPERM),
+    (_RETURN, 0, 0, _ALLOW),
+]
+# No larger buffers of sockets: they are memory of the kernel, which the watch only estimates.
+_SETSOCKOPT = _and_if(
+    1,
+    _SOCKET_LEVEL,
+    _argument(2, [(_JUMP_EQUAL, buffer) for buffer in _BUFFERS], errno.EPERM),
+)

@@ -225,7 +225,7 @@ class KernelSession:
             limit.append(reached)
             process.kill()
 
-        meter = Meter(process.tree, launch.scratch, self._launch.limits, counts=False)
+        meter = Meter(process, launch.scratch, self._launch.limits, counts=False)
         watcher = asyncio.ensure_future(watch(meter, end))
         # A kernel collects output for 0.2 s.
         most_bytes = 4 * launch.limits.output + _LONGEST_MESSAGE

@@ -1,58 +1,119 @@
-"""Measured use of memory, processor time and disk by the processes and files of a run."""
+"""Measured use of memory, processor time and disk by the processes of a run.
 
+What is measured is what hostile code cannot hide: the first thread of a process may have ended, and
+pages and files may be used by nothing but a mapping.
+"""
+
+import ctypes
+import functools
+import mmap
 import os
+import platform
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-_DEEPEST = 64
+from ferrogen.code_executor.sandbox.syscall_numbers import SYSCALLS
+
 _BLOCK = 512
+_KCMP_VM = 1
+_Inode = tuple[str, int]
 
 
-@dataclass(frozen=True)
+@dataclass
 class TreeUsage:
     """The resources that a process and its descendants use.
 
     Args:
         memory: Bytes of private and shared memory, shared pages counted once if it matters.
         cpu_time: Seconds of processor time, with those of processes that have ended.
-        hidden: Bytes of files that are open and have no name any more, by device and inode.
+        hidden: Bytes of files that are open or mapped and have no name any more, by inode.
+        sockets: The inodes of open sockets.
     """
 
-    memory: int
-    cpu_time: float
-    hidden: dict[tuple[int, int], int]
+    memory: int = 0
+    cpu_time: float = 0
+    hidden: dict[_Inode, int] = field(default_factory=dict[_Inode, int])
+    sockets: set[int] = field(default_factory=set[int])
 
 
-def tree_usage(root: int, memory_limit: int) -> TreeUsage:
+@dataclass
+class _Memory:
+    """Bytes of one process: of its own, of shared pages that it has mapped, and of page tables."""
+
+    own: int = 0
+    shared: int = 0
+    tables: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.own + self.shared + self.tables
+
+
+@dataclass
+class _Process:
+    folder: str
+    memory: _Memory
+    parent: int
+
+
+def tree_usage(root: int, memory_limit: int, file_size: int) -> TreeUsage:
     """Measure a process and its descendants.
 
     Args:
         root: The id of the process.
         memory_limit: Up to this many bytes, the quicker and less exact count is enough.
+        file_size: The most bytes of a file: the size of those whose size is not known.
     """
-    pids = [root, *_descendants(root)]
-    memory = sum(map(_resident, pids))
-    if memory > memory_limit:
-        # Forked processes share pages, which the quick count has several times.
-        memory = sum(map(_proportional, pids))
-    hidden: dict[tuple[int, int], int] = {}
-    for pid in pids:
-        hidden.update(_files_without_name(pid))
-    return TreeUsage(memory, sum(map(_cpu_time, pids)), hidden)
+    usage = TreeUsage()
+    processes: list[_Process] = []
+    shared: dict[_Inode, int] = {}
+    for pid, parent in _tree(root):
+        usage.cpu_time += _cpu_time(pid)
+        processes.append(_Process(*_living_thread(pid), parent))
+    usage.memory = _memory_of_all(processes, 0, memory_limit)
+    if usage.memory > memory_limit:
+        return usage  # the rest would take its time
+    for process in processes:
+        _measure_descriptors(process.folder, usage)
+    for process in processes:
+        _measure_mappings(process.folder, file_size, usage.hidden, shared)
+    # Shared pages stay in use when they are mapped and no process has touched them lately.
+    usage.memory = _memory_of_all(processes, sum(shared.values()), memory_limit)
+    return usage
 
 
-def _descendants(pid: int) -> Iterator[int]:
-    waiting, seen = [pid], {pid}
+def _memory_of_all(processes: list[_Process], mapped: int, memory_limit: int) -> int:
+    own = sum(process.memory.own + process.memory.tables for process in processes)
+    quick = own + max(mapped, sum(process.memory.shared for process in processes))
+    if quick <= memory_limit:
+        return quick
+    # Forked processes share pages, and vforked ones everything.
+    own, shared = 0, 0
+    for process in processes:
+        if not _shares_memory(process):
+            memory = _proportional(process)
+            own, shared = own + memory.own + memory.tables, shared + memory.shared
+            if own + max(mapped, shared) > memory_limit:
+                break
+    # One that has ended meanwhile has left what it had to a child.
+    largest = max((process.memory.total for process in processes), default=0)
+    return max(own + max(mapped, shared), largest)
+
+
+def _tree(root: int) -> Iterator[tuple[int, int]]:
+    """Return a process and its descendants, each with its parent."""
+    yield root, 0
+    waiting, seen = [root], {root}
     while waiting:
         parent = waiting.pop()
         for child in _children(parent):
             if child not in seen:
                 seen.add(child)
                 waiting.append(child)
-                yield child
+                yield child, parent
 
 
 def _children(pid: int) -> Iterator[int]:
@@ -63,24 +124,52 @@ def _children(pid: int) -> Iterator[int]:
                 yield from map(int, text.split())
 
 
-def _resident(pid: int) -> int:
-    return _kilobytes(pid, "status", ("RssAnon:", "RssShmem:", "VmPTE:")) << 10
+def _living_thread(pid: int) -> tuple[str, _Memory]:
+    """Return the folder in /proc of a thread that has not ended, and the memory of its process.
+
+    All threads have the same memory and files: the seccomp filter sees to that.
+    """
+    folder = f"/proc/{pid}"
+    memory = _memory(folder)
+    if memory is None:
+        with suppress(OSError):
+            for thread in os.scandir(f"/proc/{pid}/task"):
+                if (found := _memory(thread.path)) is not None:
+                    return thread.path, found
+    return folder, memory or _Memory()
 
 
-def _proportional(pid: int) -> int:
+def _memory(folder: str) -> _Memory | None:
+    found = _kilobytes(f"{folder}/status", ("RssAnon:", "RssShmem:", "VmPTE:"))
+    if "RssAnon:" not in found:
+        return None  # it has ended
+    return _Memory(found["RssAnon:"], found.get("RssShmem:", 0), found.get("VmPTE:", 0))
+
+
+def _shares_memory(process: _Process) -> bool:
+    """Whether a process was vforked, and has the memory of its parent until it runs a program."""
+    thread = int(process.folder.rpartition("/")[2])
+    number = SYSCALLS["kcmp"][0 if platform.machine() == "x86_64" else 1]
+    libc = ctypes.CDLL(None)
+    return process.parent > 0 and libc.syscall(number, thread, process.parent, _KCMP_VM, 0, 0) == 0
+
+
+def _proportional(process: _Process) -> _Memory:
     try:
-        return _kilobytes(pid, "smaps_rollup", ("Pss_Anon:", "Pss_Shmem:")) << 10
+        found = _kilobytes(f"{process.folder}/smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
     except PermissionError:
-        return _resident(pid)  # a container's root may not read it
+        return process.memory  # a container's root may not read it
+    return _Memory(found.get("Pss_Anon:", 0), found.get("Pss_Shmem:", 0), process.memory.tables)
 
 
-def _kilobytes(pid: int, file: str, names: tuple[str, ...]) -> int:
+def _kilobytes(file: str, names: tuple[str, ...]) -> dict[str, int]:
+    """Return the bytes of lines such as ``RssAnon: 12 kB``."""
     try:
-        text = Path(f"/proc/{pid}/{file}").read_text(encoding="utf-8", errors="replace")
+        text = Path(file).read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
-        return 0  # it has ended
+        return {}  # it has ended
     lines = (line.split() for line in text.splitlines() if line.startswith(names))
-    return sum(int(line[1]) for line in lines)
+    return {line[0]: int(line[1]) << 10 for line in lines}
 
 
 def _cpu_time(pid: int) -> float:
@@ -91,56 +180,62 @@ def _cpu_time(pid: int) -> float:
     return 0.0
 
 
-def _files_without_name(pid: int) -> dict[tuple[int, int], int]:
-    found: dict[tuple[int, int], int] = {}
+def _measure_descriptors(folder: str, usage: TreeUsage) -> None:
     with suppress(OSError):
-        for entry in os.scandir(f"/proc/{pid}/fd"):
+        for entry in os.scandir(f"{folder}/fd"):
             with suppress(OSError):
                 file = entry.stat()
-                if stat.S_ISREG(file.st_mode) and file.st_nlink == 0:
-                    found[file.st_dev, file.st_ino] = file.st_blocks * _BLOCK
-    return found
+                if stat.S_ISSOCK(file.st_mode):
+                    usage.sockets.add(file.st_ino)
+                elif stat.S_ISREG(file.st_mode) and file.st_nlink == 0:
+                    usage.hidden[_inode(file)] = file.st_blocks * _BLOCK
 
 
-@dataclass
-class FolderUsage:
-    """The space that the files of a folder use.
-
-    Args:
-        size: Bytes on disk.
-        files: Files and folders.
-        too_deep: Whether folders are nested more than 64 deep, in which the count stops.
-    """
-
-    size: int = 0
-    files: int = 0
-    too_deep: bool = False
-
-
-def folder_usage(folders: tuple[Path, ...], most_files: int) -> FolderUsage:
-    """Measure folders, without following links, until there are too many files to go on."""
-    usage = FolderUsage()
-    for folder in folders:
-        with suppress(OSError):
-            _measure(os.open(folder, os.O_RDONLY | os.O_DIRECTORY), 0, most_files, usage)
-    return usage
-
-
-def _measure(descriptor: int, depth: int, most_files: int, usage: FolderUsage) -> None:
+def _measure_mappings(
+    folder: str, file_size: int, hidden: dict[_Inode, int], shared: dict[_Inode, int]
+) -> None:
+    """Add what is mapped and has no name: files, and shared memory in full."""
     try:
-        for entry in os.scandir(descriptor):
-            usage.files += 1
-            if usage.files > most_files:
-                return
-            with suppress(OSError):
-                file = entry.stat(follow_symlinks=False)
-                usage.size += file.st_blocks * _BLOCK
-                if stat.S_ISDIR(file.st_mode):
-                    if depth == _DEEPEST:
-                        usage.too_deep = True
-                        return
-                    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-                    inner = os.open(entry.name, flags, dir_fd=descriptor)
-                    _measure(inner, depth + 1, most_files, usage)
-    finally:
-        os.close(descriptor)
+        text = Path(f"{folder}/maps").read_bytes()
+    except OSError:
+        return
+    if b"(deleted)" not in text:
+        return
+    for line in text.splitlines():
+        # 7f00-7f10 rw-s 00000000 00:01 1042 /dev/zero (deleted)
+        if line.endswith(b"(deleted)"):
+            addresses, _, offset, device, number, *_ = line.split(maxsplit=5)
+            if device == _device_of_shared_memory():
+                start, _, end = addresses.partition(b"-")
+                size = int(offset, 16) + int(end, 16) - int(start, 16)
+                inode = (device.decode(), int(number))
+                shared[inode] = max(size, shared.get(inode, 0))
+                continue
+            inode, size = _mapped_file(folder, addresses, device, int(number), file_size)
+            hidden.setdefault(inode, size)
+
+
+def _mapped_file(
+    folder: str, addresses: bytes, device: bytes, number: int, file_size: int
+) -> tuple[_Inode, int]:
+    """Return a mapped file and its size, which is the kernel's secret for an ordinary user."""
+    try:
+        file = os.stat(os.path.join(folder, "map_files", addresses.decode()))  # noqa: PTH116, PTH118
+    except OSError:
+        major, _, minor = device.partition(b":")
+        return (f"{os.makedev(int(major, 16), int(minor, 16))}", number), file_size
+    return _inode(file), file.st_blocks * _BLOCK
+
+
+def _inode(file: os.stat_result) -> _Inode:
+    return f"{file.st_dev}", file.st_ino
+
+
+@functools.cache
+def _device_of_shared_memory() -> bytes:
+    """Return the device of shared memory that is not of a file, as /proc/PID/maps names it."""
+    with mmap.mmap(-1, mmap.PAGESIZE):
+        for line in Path("/proc/self/maps").read_bytes().splitlines():
+            if b"/dev/zero (deleted)" in line:
+                return line.split()[3]
+    return b""

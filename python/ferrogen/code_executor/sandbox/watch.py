@@ -5,9 +5,12 @@ import math
 import time
 from collections.abc import Callable
 
+from ferrogen.code_executor.sandbox.folder_usage import folder_usage
 from ferrogen.code_executor.sandbox.isolation import Scratch
 from ferrogen.code_executor.sandbox.limits import LimitName, SandboxLimits
-from ferrogen.code_executor.sandbox.usage import folder_usage, tree_usage
+from ferrogen.code_executor.sandbox.process import SandboxProcess
+from ferrogen.code_executor.sandbox.socket_usage import socket_usage
+from ferrogen.code_executor.sandbox.usage import TreeUsage, tree_usage
 
 _PERIOD = 0.025
 # Of the time, measuring takes this part at most.
@@ -18,16 +21,22 @@ class Meter:
     """Measures a run, and compares it with its limits.
 
     Args:
-        pid: The process that is measured with its descendants.
+        process: What is measured.
         scratch: The folders that the code can write to.
         limits: The limits.
         counts: Whether processor time counts from the start, or only from `begin` on.
     """
 
     def __init__(
-        self, pid: int, scratch: Scratch, limits: SandboxLimits, *, counts: bool = True
+        self,
+        process: SandboxProcess,
+        scratch: Scratch,
+        limits: SandboxLimits,
+        *,
+        counts: bool = True,
     ) -> None:
-        self._pid, self._scratch, self._limits = pid, scratch, limits
+        self._pid, self._scratch, self._limits = process.tree, scratch, limits
+        self._own_network = process.own_network
         self._most_disk: int | None = None
         self._cpu_before: float | None = 0.0 if counts else math.inf
 
@@ -38,8 +47,8 @@ class Meter:
     def exceeded(self) -> LimitName | None:
         """Return a limit that is exceeded."""
         limits = self._limits
-        tree = tree_usage(self._pid, limits.memory)
-        if tree.memory > limits.memory:
+        tree, memory = self._measure()
+        if memory > limits.memory:
             return "memory"
         if self._cpu_before is None:
             self._cpu_before = tree.cpu_time
@@ -53,6 +62,11 @@ class Meter:
         if size > self._most_disk or folders.files > limits.files or folders.too_deep:
             return "disk"
         return None
+
+    def _measure(self) -> tuple[TreeUsage, int]:
+        tree = tree_usage(self._pid, self._limits.memory, self._limits.file_size)
+        sockets = socket_usage(self._pid, len(tree.sockets), own_network=self._own_network)
+        return tree, tree.memory + sockets
 
 
 async def watch(meter: Meter, end: Callable[[LimitName], None]) -> None:

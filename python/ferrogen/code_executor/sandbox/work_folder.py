@@ -62,8 +62,19 @@ def remove_scratch(scratch: Scratch) -> None:
     remove_tree(scratch.root)
 
 
+def open_folder(folder: Path) -> None:
+    """Let the user of a folder enter, read and change it, which the code may have forbidden.
+
+    It is a folder of ours or the caller's, and cannot have been replaced.
+    """
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & stat.S_IRWXU != stat.S_IRWXU:
+        folder.chmod(mode | stat.S_IRWXU)
+
+
 def clear(folder: Path) -> None:
-    """Remove everything in a folder, at any depth and with any permissions."""
+    """Remove everything in a folder, however deeply nested and whatever its permissions."""
+    open_folder(folder)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         _clear(descriptor)
