@@ -30,6 +30,8 @@ def decision(machine: str, number: int, *arguments: int, architecture: int | Non
         at += 1
         if code == 0x20:
             accumulator = struct.unpack_from("=I", data, operand)[0]
+        elif code == 0x54:
+            accumulator &= operand
         elif code == 0x06:
             return int(operand)
         else:
@@ -107,3 +109,29 @@ def test_no_two_calls_of_an_architecture_have_one_number():
 def test_other_architectures_are_refused():
     with pytest.raises(SandboxUnavailableError, match="riscv64"):
         filter_program(machine="riscv64")
+
+
+THREAD, FILES, MEMORY = 0x10000, 0x400, 0x100
+SEND_BUFFER, KEEP_ALIVE = 7, 9
+
+
+@each
+def test_threads_have_the_files_of_their_process(machine: str):
+    clone, close = number_of("clone", machine), number_of("close_range", machine)
+    assert clone is not None
+    assert close is not None
+    assert decision(machine, clone, THREAD | MEMORY) == ERROR | errno.EPERM
+    assert decision(machine, clone, THREAD | MEMORY | FILES) == ALLOWED
+    assert decision(machine, clone, CHILD_SIGNAL) == ALLOWED
+    assert decision(machine, close, 3, 100, 2) == ERROR | errno.EPERM
+    assert decision(machine, close, 3, 100, 0) == ALLOWED
+
+
+@each
+def test_buffers_of_sockets_cannot_be_enlarged(machine: str):
+    setsockopt = number_of("setsockopt", machine)
+    assert setsockopt is not None
+    for option in (SEND_BUFFER, 8, 32, 33):
+        assert decision(machine, setsockopt, 3, 1, option) == ERROR | errno.EPERM
+    assert decision(machine, setsockopt, 3, 1, KEEP_ALIVE) == ALLOWED
+    assert decision(machine, setsockopt, 3, 6, SEND_BUFFER) == ALLOWED

@@ -14,9 +14,10 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from ferrogen._annotations import signature_of
 from ferrogen._core import AgentId, CancellationToken
-from ferrogen.messaging.handler_context import CONVERSATION, MESSAGE_HANDLER_CONTEXT
-from ferrogen.messaging.topic import TopicId
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen._messaging.handler_context import CONVERSATION, MESSAGE_HANDLER_CONTEXT
+from ferrogen._messaging.topic import TopicId
+from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.tools.call_log import LOG_SINK, LogSink, SinkLogger
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,7 @@ class ToolContext:
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
     _listeners: tuple[ProgressListener, ...] = field(default=(), init=False, repr=False)
     _charge: Callable[[float], None] | None = field(default=None, init=False, repr=False)
+    _sink: LogSink | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def of_call(
@@ -169,7 +171,7 @@ class ToolContext:
         )
         context._loop = asyncio.get_running_loop()
         context._listeners = _LISTENERS.get()
-        context._charge = CHARGE.get()
+        context._charge, context._sink = CHARGE.get(), LOG_SINK.get()
         return context
 
     @property
@@ -191,9 +193,10 @@ class ToolContext:
             "caller": None if self.caller is None else str(self.caller),
             "conversation": self.conversation,
         }
-        return logging.LoggerAdapter(
-            logging.getLogger(f"{ROOT_LOGGER_NAME}.tools.{self.tool}"), fields
-        )
+        logger = logging.getLogger(f"{ROOT_LOGGER_NAME}.tools.{self.tool}")
+        if self._sink is not None:
+            return SinkLogger(logger, fields, self._sink, self._loop)
+        return logging.LoggerAdapter(logger, fields)
 
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Report progress to the listeners of `tool_progress`, from any thread.

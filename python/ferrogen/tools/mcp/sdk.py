@@ -6,6 +6,7 @@ Everything that crosses here is in the form of the wire, as dictionaries: it is 
 import asyncio
 import os
 import sys
+import warnings
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -170,6 +171,17 @@ async def list_all(session: Any, method: str, field: str) -> list[Any]:
         if not cursor or cursor in seen:  # a server that goes in a circle
             return items
         seen.add(cursor)
+
+
+def without_warnings(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function without its warnings: that only newer clients do without it."""
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function(*arguments, **options)
+
+    return call
 
 
 def uri(value: str) -> Any:

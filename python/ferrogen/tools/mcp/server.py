@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ferrogen._core import CancellationToken
+from ferrogen.tools.call_log import LogSink
 from ferrogen.tools.context import ToolProgress, tool_progress
 from ferrogen.tools.function_tool import FunctionTool
 from ferrogen.tools.guarding.wrapping import run_tool
 from ferrogen.tools.mcp import sdk
+from ferrogen.tools.mcp.log_levels import LogLevels, level_name, log_sink
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.results import ImageResultContent, ToolResult, failed
 from ferrogen.tools.schema import ToolSchema
@@ -22,8 +24,9 @@ Served = Workbench | Sequence[Tool | Callable[..., Any]]
 class McpServer:
     """Serves tools to MCP clients; needs the extra ``mcp``.
 
-    Calls pass the guards, as all calls do. Progress that a tool reports goes to the client, and a
-    client that cancels a call cancels the tool.
+    Calls pass the guards, as all calls do. Progress that a tool reports goes to the client, as does
+    what it logs by ``ToolContext.logger``, from the level on that the client has set, by default
+    ``info``. A client that cancels a call cancels the tool.
 
     Args:
         tools: Tools, functions with docstrings, or a workbench, which is started and stopped.
@@ -68,6 +71,7 @@ class McpServer:
         if len(self._tools) != len(listed):
             raise ValueError(f"two tools have one name: {sorted(tool.name for tool in listed)}")
         self._name, self._version, self._instructions = name, version, instructions
+        self._log_levels = LogLevels()
 
     async def serve_stdio(self) -> None:
         """Serve one client over standard input and output, until it closes the input.
@@ -142,15 +146,23 @@ class McpServer:
         return [_described(schema) for schema in schemas]
 
     async def _call(
-        self, name: str, arguments: Mapping[str, Any], report: Callable[[ToolProgress], Any]
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        report: Callable[[ToolProgress], Any],
+        log_level: int,
+        send_log: Callable[[str, str, str], Any],
     ) -> dict[str, Any]:
-        """Call a tool; reports of its progress are sent before the result."""
+        """Call a tool; reports of its progress and log records are sent before the result."""
         token, reports = CancellationToken(), set[asyncio.Future[Any]]()
 
         def listen(progress: ToolProgress) -> None:
             reports.add(asyncio.ensure_future(report(progress)))
 
-        with tool_progress(listen):
+        def log(level: int, text: str) -> None:
+            reports.add(asyncio.ensure_future(send_log(level_name(level), text, name)))
+
+        with tool_progress(listen), log_sink(LogSink(log_level, log)):
             try:
                 if self._workbench is not None:
                     result = await self._workbench.call_tool(name, arguments, token)
@@ -189,15 +201,27 @@ class McpServer:
                     progress.done, progress.total, progress.message or None
                 )
 
-            result = await self._call(params.name, params.arguments or {}, report)
+            result = await self._call(
+                params.name,
+                params.arguments or {},
+                report,
+                self._log_levels.of_request(context.request, context.meta),
+                sdk.without_warnings(context.session.send_log_message),
+            )
             return sdk.of_wire("CallToolResult", result)
 
-        return kind(
+        async def set_level(context: Any, params: Any) -> Any:
+            self._log_levels.set(context.request, params.level)
+            return sdk.of_wire("EmptyResult", {})
+
+        # Newer clients say it with each request.
+        return sdk.without_warnings(kind)(
             self._name,
             version=self._version,
             instructions=self._instructions,
             on_list_tools=list_tools,
             on_call_tool=call_tool,
+            on_set_logging_level=set_level,
         )
 
     def _server_of_first_major(self, kind: Any) -> Any:
@@ -220,8 +244,18 @@ class McpServer:
                         str(context.request_id),
                     )
 
-            return sdk.of_wire("CallToolResult", await self._call(name, arguments, report))
+            async def send_log(level: str, text: str, logger: str) -> None:
+                request = str(context.request_id)
+                await context.session.send_log_message(level, text, logger, request)
 
+            level = self._log_levels.of_request(context.request, None)
+            result = await self._call(name, arguments, report, level, send_log)
+            return sdk.of_wire("CallToolResult", result)
+
+        async def set_level(level: str) -> None:
+            self._log_levels.set(server.request_context.request, level)
+
+        server.set_logging_level()(set_level)
         server.list_tools()(list_tools)
         server.call_tool(validate_input=False)(call_tool)
         return server
