@@ -1,7 +1,10 @@
 """Measures runs of code in a sandbox: what a run takes, and where the time goes.
 
 Two runs are made at the same time, as two cores allow. `processor` is the time of all processes of
-a run, with this one's; the runs of a second are bounded by it.
+a run, `program` that of the program that starts them, and `bound` the runs of a second that two
+cores can make at most if they do nothing else. The rows with `bwrap` have the same namespaces and
+folders as a run, without Ferrogen. Times of calls in a session are medians, since they come one
+after the other.
 """
 
 from __future__ import annotations
@@ -14,34 +17,57 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from importlib.util import find_spec
+from statistics import median
+from typing import NamedTuple
 
 from _tables import duration, show_table
 
 from ferrogen import CancellationToken
 from ferrogen.code_executor import CodeBlock, SandboxCodeExecutor
-from ferrogen.code_executor.sandbox.view import base_python
+from ferrogen.code_executor.sandbox.bubblewrap import find_bubblewrap
+from ferrogen.code_executor.sandbox.view import base_python, system_view
 
 _CHILD_SUBREAPER = 36
 QUICK = "--quick" in sys.argv
 RUNS = 30 if QUICK else 200
 TOGETHER = 2
+CORES = 2
 Run = Callable[[], Awaitable[None]]
 
 
-async def measure(run: Run, runs: int = RUNS, together: int = TOGETHER) -> tuple[float, float]:
-    """Return the seconds of a run, and those of a processor for this process and its children."""
+class Measured(NamedTuple):
+    """Seconds of a run, and of processors for its processes and for this one."""
+
+    time: float
+    processes: float
+    program: float
+
+
+async def measure(run: Run, runs: int = RUNS, together: int = TOGETHER) -> Measured:
+    """Return what a run takes; the time is the median if there is one at a time."""
     await run()
     left = iter(range(runs))
+    times: list[float] = []
 
     async def worker() -> None:
         for _ in left:
+            began = time.perf_counter()
             await run()
+            times.append(time.perf_counter() - began)
 
     before, began = os.times(), time.perf_counter()
     await asyncio.gather(*(worker() for _ in range(together)))
-    seconds, after = time.perf_counter() - began, os.times()
-    return seconds / runs, sum(after[:4]) / runs - sum(before[:4]) / runs
+    seconds = time.perf_counter() - began
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue  # the innermost processes of bubblewrap
+    after = os.times()
+    program, processes = (
+        (sum(after[part]) - sum(before[part])) / runs for part in (slice(0, 2), slice(2, 4))
+    )
+    return Measured(seconds / runs if together > 1 else median(times), processes, program)
 
 
 def process(*command: str) -> Run:
@@ -52,6 +78,16 @@ def process(*command: str) -> Run:
         await started.wait()
 
     return run
+
+
+def bubblewrapped(*command: str) -> Run:
+    """Return a run of a program by bubblewrap alone."""
+    view = system_view()
+    shown = [part for folder in view.folders for part in ("--ro-bind", folder, folder)]
+    links = [part for link, path in view.links.items() for part in ("--symlink", path, link)]
+    namespaces = ["--unshare-all", "--cap-drop", "ALL", "--new-session", "--die-with-parent"]
+    folders = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/work"]
+    return process(str(find_bubblewrap()), *namespaces, *folders, *shown, *links, "--", *command)
 
 
 def block(executor: SandboxCodeExecutor, code: str, language: str) -> Run:
@@ -69,10 +105,11 @@ def block(executor: SandboxCodeExecutor, code: str, language: str) -> Run:
 async def main() -> None:
     """Print a table."""
     python = base_python()
-    rows: list[tuple[str, tuple[float, float]]] = [
+    rows: list[tuple[str, Measured]] = [
         ("a process: /bin/true", await measure(process("/bin/true"))),
         ("a process: python -I -S", await measure(process(python, "-I", "-S", "-c", "print(1)"))),
-        ("a process: python", await measure(process(python, "-c", "print(1)"))),
+        ("bwrap: /bin/true", await measure(bubblewrapped("/bin/true"))),
+        ("bwrap: python -I -S", await measure(bubblewrapped(python, "-I", "-S", "-c", "print(1)"))),
     ]
     for isolation in ("bubblewrap", "landlock"):
         async with SandboxCodeExecutor(isolation=isolation) as executor:
@@ -84,10 +121,17 @@ async def main() -> None:
             measured = await measure(block(executor, "x = 1", "python"), together=1)
             rows.append(("a call in a session", measured))
     show_table(
-        ("run", "time", "runs/s", "processor"),
+        ("run", "time", "runs/s", "processor", "of it, program", "bound"),
         [
-            (name, duration(each), f"{1 / each:,.0f}", duration(processor))
-            for name, (each, processor) in rows
+            (
+                name,
+                duration(each.time),
+                f"{1 / each.time:,.0f}",
+                duration(each.processes + each.program),
+                duration(each.program),
+                f"{CORES / (each.processes + each.program):,.0f}",
+            )
+            for name, each in rows
         ],
     )
 
