@@ -60,14 +60,19 @@ async def measure(run: Run, runs: int = RUNS, together: int = TOGETHER) -> Measu
     before, began = os.times(), time.perf_counter()
     await asyncio.gather(*(worker() for _ in range(together)))
     seconds = time.perf_counter() - began
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            continue  # the innermost processes of bubblewrap
+    take_orphans()
     after = os.times()
     program, processes = (
         (sum(after[part]) - sum(before[part])) / runs for part in (slice(0, 2), slice(2, 4))
     )
     return Measured(seconds / runs if together > 1 else median(times), processes, program)
+
+
+def take_orphans() -> None:
+    """Wait for the innermost processes of bubblewrap, so that their time counts."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue
 
 
 def process(*command: str) -> Run:

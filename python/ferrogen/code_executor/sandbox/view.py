@@ -61,6 +61,7 @@ class SystemView:
             "LANG": "C.UTF-8",
             "MPLBACKEND": "Agg",
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONNOUSERSITE": "1",
             "PYTHONUNBUFFERED": "1",
             "OPENBLAS_NUM_THREADS": "2",
             "OMP_NUM_THREADS": "2",
