@@ -14,7 +14,7 @@ import pytest
 from ferrogen import CancellationToken
 from ferrogen.code_executor import ImportFromModule
 from ferrogen.exceptions import ToolProcessError
-from ferrogen.tools import FunctionTool, KillableFunctionTool, allow_source_text
+from ferrogen.tools import FunctionTool, KillableFunctionTool, allow_source_text, tool
 
 
 @dataclass
@@ -192,3 +192,53 @@ async def test_isolation_says_where_a_function_runs():
     here = await FunctionTool(os.getpid, "d").run_json({})
     elsewhere = await FunctionTool(os.getpid, "d", isolation="process").run_json({})
     assert here == os.getpid() != elsewhere
+
+
+@tool(isolation="process")
+def decorated(factor: int) -> int:
+    """Return the id of the process."""
+    return os.getpid() * factor
+
+
+async def test_a_decorated_function_runs_in_a_process_of_its_own():
+    assert (await decorated.run_json({"factor": 0})) == 0
+    assert (await decorated.run_json({"factor": 1})) != os.getpid()
+
+
+def test_a_decorated_function_of_the_program_itself_is_killed_at_its_timeout(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import asyncio\n"
+        "from ferrogen.exceptions import ToolTimeoutError\n"
+        "from ferrogen.tools import tool\n"
+        "@tool(isolation='process', timeout=1)\n"
+        "def hang() -> None:\n"
+        "    'Hang.'\n"
+        "    while True: pass\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n"
+        "        asyncio.run(hang.run_json({}))\n"
+        "    except ToolTimeoutError:\n"
+        "        print('killed')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(program)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "killed\n"
+
+
+def renamed() -> None:
+    """Do nothing."""
+
+
+first = renamed
+
+
+def renamed() -> int:
+    """Return a number."""
+    return 1
+
+
+async def test_a_function_whose_name_is_another_one_is_refused():
+    with pytest.raises(ToolProcessError, match="is not what renamed is in the module"):
+        await FunctionTool(first, "d", isolation="process").run_json({})

@@ -32,7 +32,7 @@ from ferrogen.tools.function_signature import (
     waits,
 )
 from ferrogen.tools.jsonable import jsonable
-from ferrogen.tools.process_call import check_picklable, run_in_process
+from ferrogen.tools.process_call import run_in_process, sendable
 from ferrogen.tools.source_text import faults_of_source, function_from_source, source_of, text_of
 from ferrogen.tools.thread_call import run_in_thread
 
@@ -157,7 +157,7 @@ class FunctionTool(BaseTool[BaseModel, BaseModel], Component[FunctionToolConfig]
             self._check_for_process(own_name)
         self._in_process = text_of(func) or func
         if isolation == "process":
-            check_picklable(self._in_process)
+            self._in_process = sendable(self._in_process)
         super().__init__(
             self._arguments.model,
             self._signature.return_annotation,

@@ -11,6 +11,8 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
+from inspect import isfunction
 from threading import Lock
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any
@@ -49,8 +51,8 @@ async def run_in_process(function: Callable[[], Any], token: CancellationToken) 
     return value
 
 
-def check_picklable(function: Callable[..., Any]) -> None:
-    """Make sure that another process will find a function.
+def sendable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function in a form in which another process will find it.
 
     Raises:
         ToolProcessError: It will not.
@@ -58,10 +60,40 @@ def check_picklable(function: Callable[..., Any]) -> None:
     try:
         pickle.dumps(function)
     except Exception as error:
+        if isfunction(function) and function.__qualname__.isidentifier():
+            # The function of a decorator: its name will stand for a tool when it is sent.
+            return _NamedFunction(function)
         raise ToolProcessError(
             f"{function!r} cannot be sent to a process of its own: {error}; define it at the top of"
             " a module"
         ) from error
+    return function
+
+
+class _NamedFunction:
+    """A function of a module, by the name that it has there or that its tool has there."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self._function(*arguments, **named)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        module, name = self._function.__module__, self._function.__qualname__
+        if _function_named(module, name) is not self._function:
+            raise ToolProcessError(
+                f"{self._function!r} is not what {name} is in the module {module}: define it at the"
+                " top of a module, and give its name to nothing else"
+            )
+        return _function_named, (module, name)
+
+
+def _function_named(module: str, name: str) -> Any:
+    from ferrogen.tools.function_tool import FunctionTool  # which imports this module
+
+    found = getattr(import_module(module), name, None)
+    return found._func if isinstance(found, FunctionTool) else found
 
 
 class _Call:
