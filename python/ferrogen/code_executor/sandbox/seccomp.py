@@ -65,7 +65,7 @@ _DENIED = (
     *("clock_settime", "clock_adjtime", "adjtimex", "settimeofday"),
     # memory that no limit of a process counts
     *("shmget", "shmat", "shmctl", "shmdt", "msgget", "msgsnd", "msgrcv", "msgctl"),
-    *("semget", "semop", "semctl", "semtimedop", "mq_open"),
+    *("semget", "semop", "semctl", "semtimedop", "mq_open", "mq_unlink"),
 )
 
 # Without namespaces: sockets, and what Landlock does not control.
@@ -74,6 +74,7 @@ _DENIED_WITHOUT_NAMESPACES = (
     *("sched_setparam", "sched_setattr", "ioprio_set"),
     *("chmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchownat", "utime", "utimes"),
     *("futimesat", "utimensat", "setxattr", "lsetxattr", "removexattr", "lremovexattr"),
+    *("setxattrat", "removexattrat", "inotify_add_watch"),
 )
 
 
@@ -126,6 +127,8 @@ def _instructions(column: int, constant: int, namespaces: bool) -> Iterator[_Ins
     if namespaces:
         families = [(_JUMP_EQUAL, family) for family in _FAMILIES]
         yield from _if_called("socket", column, _unless(0, families, errno.EAFNOSUPPORT))
+    else:
+        yield from _if_called("socketpair", column, _SOCKETPAIR)
     allowed = [(_JUMP_EQUAL, _LINUX_PERSONALITY), (_JUMP_EQUAL, _ASK_PERSONALITY)]
     yield from _if_called("personality", column, _unless(0, allowed, errno.EPERM))
     yield (_RETURN, 0, 0, _ALLOW)
@@ -191,3 +194,12 @@ _SETSOCKOPT = _and_if(
     _SOCKET_LEVEL,
     _argument(2, [(_JUMP_EQUAL, buffer) for buffer in _BUFFERS], errno.EPERM),
 )
+# No pairs of datagram sockets, which could send to others, too: only SOCK_STREAM, SOCK_SEQPACKET.
+_SOCKETPAIR = [
+    (_LOAD, 0, 0, _ARGUMENTS + 8),
+    (_AND, 0, 0, 0xF),
+    (_JUMP_EQUAL, 2, 0, 1),
+    (_JUMP_EQUAL, 1, 0, 5),
+    _error(errno.EPERM),
+    (_RETURN, 0, 0, _ALLOW),
+]
