@@ -209,6 +209,14 @@ async def test_folders_can_be_made_readable(tmp_path):
     assert result.exit_code == 1
 
 
+@pytest.mark.parametrize("isolation", ["bubblewrap", "landlock"])
+async def test_environment_variables_can_be_long(isolation):
+    variables = {f"LONG_{number}": "x" * 100_000 for number in range(3)}
+    async with SandboxCodeExecutor(environment=variables, isolation=isolation) as executor:
+        result = await run(executor, ("echo ${#LONG_2}", "sh"))
+    assert result.output == "100000\n"
+
+
 async def test_environment_variables_can_be_added():
     async with SandboxCodeExecutor(environment={"COLOR": "red"}) as executor:
         assert (await run(executor, ("echo $COLOR", "sh"))).output == "red\n"

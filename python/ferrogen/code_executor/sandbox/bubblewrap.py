@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ferrogen.code_executor.sandbox.isolation import Isolation, Launch, Paths, Scratch
 from ferrogen.code_executor.sandbox.limits import counts_processes_of_users, processes_of
-from ferrogen.code_executor.sandbox.process import PipeReader, SandboxProcess
+from ferrogen.code_executor.sandbox.process import PipeReader, SandboxProcess, readable
 from ferrogen.code_executor.sandbox.seccomp import filter_program
 from ferrogen.code_executor.sandbox.view import WORK, SystemView
 from ferrogen.exceptions import SandboxError, SandboxUnavailableError
@@ -60,11 +60,11 @@ class BubblewrapIsolation(Isolation):
             counted = 0
         passed: list[int] = []
         try:
-            status_read, status = _pipe()
+            status_read, status = os.pipe2(os.O_CLOEXEC)
             passed.append(status)
-            passed.append(_filled_pipe(filter_program()))
+            passed.append(readable(filter_program()))
             numbers = ["--json-status-fd", str(status), "--seccomp", str(passed[-1])]
-            passed.append(_filled_pipe(self._arguments(launch) + _packed(numbers)))
+            passed.append(readable(self._arguments(launch) + _packed(numbers)))
             process = SandboxProcess(
                 [
                     *(*launch.reach.prefix(), self._executable),
@@ -125,10 +125,10 @@ def _last_arguments(launch: Launch) -> Iterator[str]:
     Some folders may be below /tmp, which is empty and has no links yet that code could have made.
     """
     view, scratch = launch.view, launch.scratch
-    readable = [*((Path(folder), folder) for folder in view.folders)]
-    readable += [(scratch.empty, folder) for folder in view.hidden]
-    readable += [(scratch.etc, "/etc"), (scratch.code, CODE), (scratch.empty, _FIRST_PROCESS)]
-    for source, target in readable:
+    visible = [*((Path(folder), folder) for folder in view.folders)]
+    visible += [(scratch.empty, folder) for folder in view.hidden]
+    visible += [(scratch.etc, "/etc"), (scratch.code, CODE), (scratch.empty, _FIRST_PROCESS)]
+    for source, target in visible:
         yield from ("--ro-bind", str(source), target)
     for folder, path in view.links.items():
         yield from ("--symlink", path, folder)
@@ -194,15 +194,3 @@ def folders_of(program: str) -> list[Path]:
     """Return the folders that bubblewrap is in: the one from PyPI has libraries beside it."""
     folder = Path(program).resolve().parent
     return [folder.parents[1]] if folder.name == "_bin" else [folder]
-
-
-def _pipe() -> tuple[int, int]:
-    return os.pipe2(os.O_CLOEXEC)
-
-
-def _filled_pipe(data: bytes) -> int:
-    """Return a pipe that has some kilobytes in it, which is less than a pipe can hold."""
-    reading, writing = _pipe()
-    os.write(writing, data)
-    os.close(writing)
-    return reading

@@ -5,15 +5,14 @@ without them the code could signal the caller's other processes.
 """
 
 import asyncio
-import base64
 import ctypes
 import functools
-import json
+import marshal
 import os
 from pathlib import Path
 
 from ferrogen.code_executor.sandbox.isolation import Isolation, Launch, Paths, Scratch
-from ferrogen.code_executor.sandbox.process import SandboxProcess
+from ferrogen.code_executor.sandbox.process import SandboxProcess, readable
 from ferrogen.code_executor.sandbox.seccomp import filter_program
 from ferrogen.exceptions import SandboxUnavailableError
 
@@ -47,26 +46,31 @@ class LandlockIsolation(Isolation):
     async def start(self, launch: Launch) -> SandboxProcess:
         """Start a run."""
         view, scratch = launch.view, launch.scratch
-        readable = [*view.folders, *view.links, str(scratch.code)]
-        readable += [f"/etc/{name}" for name in _READABLE]
+        visible = [*view.folders, *view.links, str(scratch.code)]
+        visible += [f"/etc/{name}" for name in _READABLE]
         identity = launch.identity
         limits = await asyncio.to_thread(launch.limits.of_each_process, identity.uid)
         options = {
             "command": [*launch.command],
             "variables": {**self.paths(scratch, launch.temporary).variables(), **launch.variables},
             "folder": str(scratch.work),
-            "readable": readable,
+            "readable": visible,
             "writable": [str(scratch.work), str(launch.temporary), str(scratch.shared_memory)],
             "limits": limits,
-            "filter": base64.b64encode(filter_program(namespaces=False)).decode(),
+            "filter": filter_program(namespaces=False),
             "parent": os.getpid(),
         }
         python = [launch.view.base_python, "-I", "-S", "-c", _program()]
-        process = SandboxProcess(
-            [*launch.reach.prefix(), *python, json.dumps(options)],
-            launch.reach.descriptors,
-            launch.reach.popen_options(),
-        )
+        # Not as arguments: those of a process can be read by every user.
+        passed = readable(marshal.dumps(options))
+        try:
+            process = SandboxProcess(
+                [*launch.reach.prefix(), *python, str(passed)],
+                [*launch.reach.descriptors, passed],
+                launch.reach.popen_options(),
+            )
+        finally:
+            os.close(passed)
         process.ends_when_asked = True
         process.read_output(launch.on_data)
         return process

@@ -1,7 +1,8 @@
 """The program that isolates code by Landlock and seccomp, for machines without user namespaces.
 
-It is run as a text by a Python of its own, as ``python -I -S -c TEXT OPTIONS``, and imports only
-the standard library. OPTIONS are JSON.
+It is run as a text by a Python of its own, as ``python -I -S -c TEXT DESCRIPTOR``, and imports only
+modules that Python loads fast: each run waits for them. It reads its options from the descriptor,
+as ``marshal`` writes them.
 
 Three processes: this one restricts itself to a Landlock domain that cannot signal anything outside.
 Its child enters an inner domain, which cannot signal this one, and becomes the code. When the code
@@ -9,16 +10,18 @@ has ended, or this process is asked to end, it kills everything in its domain: n
 code can leave that, and all become its children.
 """
 
-import base64
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found] # signal itself imports much
 import ctypes
-import json
+import marshal
 import os
-import signal
 import stat
-import struct
 import sys
-from contextlib import suppress
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 PDEATHSIG, NO_NEW_PRIVS, SECCOMP, CHILD_SUBREAPER, FILTER = 1, 38, 22, 36, 2
@@ -77,7 +80,8 @@ def restrict(rules: list[tuple[str, int]] | None) -> None:
             continue
         is_folder = stat.S_ISDIR(os.fstat(opened).st_mode)
         # struct landlock_path_beneath_attr, which is packed
-        rule = struct.pack("=Qi", allowed if is_folder else allowed & ON_FILES, opened)
+        access = allowed if is_folder else allowed & ON_FILES
+        rule = access.to_bytes(8, sys.byteorder) + opened.to_bytes(4, sys.byteorder)
         checked(libc.syscall(ADD_RULE, ruleset, 1, rule, 0), "landlock_add_rule")
         os.close(opened)
     checked(libc.syscall(RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
@@ -88,8 +92,8 @@ def become_the_code(options: dict[str, Any]) -> None:
     """Enter the inner domain, and run the code in place of this process."""
     import resource  # only Unix has it
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
+    for number in (_signal.SIGTERM, _signal.SIGINT, _signal.SIGPIPE):
+        _signal.signal(number, _signal.SIG_DFL)
     os.chdir(options["folder"])
     for name, value in options["limits"].items():
         which = getattr(resource, name)
@@ -101,7 +105,7 @@ def become_the_code(options: dict[str, Any]) -> None:
     write = [(path, WRITE) for path in options["writable"]]
     devices = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"]
     restrict([*read, *write, *((path, DEVICE) for path in devices)])
-    instructions = base64.b64decode(options["filter"])
+    instructions: bytes = options["filter"]
     program = Program(len(instructions) // 8, instructions)
     os.closerange(3, 1 << 16)
     prctl(SECCOMP, FILTER, ctypes.byref(program))
@@ -115,32 +119,37 @@ def become_the_code(options: dict[str, Any]) -> None:
 
 def kill_all(*_: object) -> None:
     """Kill every process of the domain but this one."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.kill(-1, signal.SIGKILL)
+    try:
+        os.kill(-1, _signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
 
 
 def main() -> None:
     """Run the code and end with its exit code."""
-    options = json.loads(sys.argv[1])
+    with os.fdopen(int(sys.argv[1]), "rb") as file:
+        options = marshal.load(file)
     os.setsid()
     prctl(CHILD_SUBREAPER, 1)
-    prctl(PDEATHSIG, signal.SIGTERM)
+    prctl(PDEATHSIG, _signal.SIGTERM)
     if os.getppid() != options["parent"]:
         sys.exit("sandbox: the program that started it has ended")
     prctl(NO_NEW_PRIVS, 1)
     restrict(None)
     # From here on, kill_all reaches this domain only.
-    signal.signal(signal.SIGTERM, kill_all)
+    _signal.signal(_signal.SIGTERM, kill_all)
     code = os.fork()
     if code == 0:
         become_the_code(options)
     ended, status = os.waitpid(-1, 0)
     while ended != code:  # an orphan
         ended, status = os.waitpid(-1, 0)
-    with suppress(ChildProcessError):
+    try:
         while True:
             kill_all()
             os.waitpid(-1, 0)
+    except ChildProcessError:
+        pass  # there is none left
     exit_code = os.waitstatus_to_exitcode(status)
     os._exit(128 - exit_code if exit_code < 0 else exit_code)
 

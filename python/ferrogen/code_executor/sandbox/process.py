@@ -11,6 +11,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from tempfile import TemporaryFile
 from typing import Any, Literal
 
 Stream = Literal["stdout", "stderr"]
@@ -23,6 +24,7 @@ def ignore(stream: Stream, data: bytes) -> None:
 
 _P_PIDFD = 3
 _READ_SIZE = 1 << 16
+_LEAST_PIPE = 1 << 12  # a pipe holds that much even if the user has many
 _PIDFD_OPEN = 434  # the same on every architecture
 
 
@@ -148,6 +150,19 @@ class SandboxProcess:
         loop.add_reader(descriptor, ended)
         self._gone.append(gone)
         return descriptor
+
+
+def readable(data: bytes) -> int:
+    """Return a descriptor from which a program reads some bytes."""
+    if len(data) > _LEAST_PIPE:
+        with TemporaryFile() as file:
+            file.write(data)
+            file.seek(0)
+            return os.dup(file.fileno())
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    os.write(writing, data)
+    os.close(writing)
+    return reading
 
 
 def _no_errors(exit_code: int) -> None:
