@@ -87,7 +87,8 @@ def test_processes_of_the_host_are_not_there(sandbox):
     code = f"""{READ}
 from pathlib import Path
 for pid in filter(str.isdigit, os.listdir("/proc")) if can_read("/proc") else []:
-    print(pid, Path("/proc", pid, "cmdline").read_bytes())
+    if can_read(f"/proc/{{pid}}/cmdline"):
+        print(pid, Path("/proc", pid, "cmdline").read_bytes())
 for pid in range(1, 100_000):
     try:
         os.kill(pid, 0)
@@ -123,7 +124,7 @@ except OSError as error:
     contained(result)
     words = ["ptrace EPERM", "process_vm_readv EPERM", "pidfd_getfd EPERM"]
     assert result["stdout"].splitlines()[:3] == words
-    assert result["stdout"].splitlines()[3] in {"mem EACCES", "mem EPERM", "mem EIO"}
+    assert result["stdout"].splitlines()[3] in {"mem EACCES", "mem EPERM", "mem ENOENT"}
 
 
 def test_nothing_outside_of_the_work_folder_can_be_written(sandbox, secret_file):
@@ -233,7 +234,7 @@ for count in range(100):
         "kept = bytearray(1 << 30)",
         "kept = []\nwhile True: kept.append(bytearray(1 << 20))",
         "import mmap\nkept = mmap.mmap(-1, 1 << 30)\nfor at in range(1 << 18): kept[at << 12] = 1",
-        "import os, time\nfor _ in range(4): os.fork()\nkept = bytearray(40 << 20)\ntime.sleep(60)",
+        "import os, time\nfor _ in range(5): os.fork()\nkept = bytearray(40 << 20)\ntime.sleep(60)",
     ],
     ids=["at once", "step by step", "shared", "many processes"],
 )
@@ -242,6 +243,7 @@ def test_a_memory_bomb_is_limited(sandbox, code):
     contained(result)
     assert result["exit_code"] != 0
     assert result["limit"] == "memory" or "MemoryError" in result["stderr"]
+    assert result["seconds"] < 30
 
 
 @pytest.mark.parametrize(

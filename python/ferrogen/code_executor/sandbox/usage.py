@@ -51,6 +51,15 @@ class _Memory:
     def total(self) -> int:
         return self.own + self.shared + self.tables
 
+    def add(self, other: "_Memory") -> None:
+        self.own += other.own
+        self.shared += other.shared
+        self.tables += other.tables
+
+    def with_mapped(self, mapped: int) -> int:
+        """Return all of it, with shared memory that is mapped and not counted."""
+        return self.own + self.tables + max(self.shared, mapped)
+
 
 @dataclass
 class _Process:
@@ -67,40 +76,60 @@ def tree_usage(root: int, memory_limit: int, file_size: int) -> TreeUsage:
         memory_limit: Up to this many bytes, the quicker and less exact count is enough.
         file_size: The most bytes of a file: the size of those whose size is not known.
     """
-    usage = TreeUsage()
-    processes: list[_Process] = []
+    usage, memory = TreeUsage(), _MemoryOfAll(memory_limit)
     shared: dict[_Inode, int] = {}
     for pid, parent in _tree(root):
         usage.cpu_time += _cpu_time(pid)
-        processes.append(_Process(*_living_thread(pid), parent))
-    usage.memory = _memory_of_all(processes, 0, memory_limit)
-    if usage.memory > memory_limit:
-        return usage  # the rest would take its time
-    for process in processes:
-        _measure_descriptors(process.folder, usage)
-    for process in processes:
-        _measure_mappings(process.folder, file_size, usage.hidden, shared)
-    # Shared pages stay in use when they are mapped and no process has touched them lately.
-    usage.memory = _memory_of_all(processes, sum(shared.values()), memory_limit)
+        memory.add(_Process(*_living_thread(pid), parent))
+        if memory.exceeds(0):
+            break  # the others would take their time, in which they can use more
+    else:
+        for process in memory.processes:
+            _measure_descriptors(process.folder, usage)
+        for process in memory.processes:
+            _measure_mappings(process.folder, file_size, usage.hidden, shared)
+        # Shared pages stay in use when they are mapped and no process has touched them lately.
+        memory.exceeds(sum(shared.values()))
+    usage.memory = memory.total
     return usage
 
 
-def _memory_of_all(processes: list[_Process], mapped: int, memory_limit: int) -> int:
-    own = sum(process.memory.own + process.memory.tables for process in processes)
-    quick = own + max(mapped, sum(process.memory.shared for process in processes))
-    if quick <= memory_limit:
-        return quick
-    # Forked processes share pages, and vforked ones everything.
-    own, shared = 0, 0
-    for process in processes:
-        if not _shares_memory(process):
-            memory = _proportional(process)
-            own, shared = own + memory.own + memory.tables, shared + memory.shared
-            if own + max(mapped, shared) > memory_limit:
-                break
-    # One that has ended meanwhile has left what it had to a child.
-    largest = max((process.memory.total for process in processes), default=0)
-    return max(own + max(mapped, shared), largest)
+class _MemoryOfAll:
+    """The memory of processes: by the quick count, and only if that exceeds the limit, exactly.
+
+    Forked processes share pages, which the quick count has several times, and vforked ones share
+    everything.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.processes: list[_Process] = []
+        self.total = 0
+        self._limit = limit
+        self._quick, self._exact = _Memory(), _Memory()
+        self._measured = self._largest = 0
+
+    def add(self, process: _Process) -> None:
+        self.processes.append(process)
+        self._quick.add(process.memory)
+        # One that ends before it is measured exactly has left what it had to a child.
+        self._largest = max(self._largest, process.memory.total)
+
+    def exceeds(self, mapped: int) -> bool:
+        """Whether the limit is exceeded.
+
+        Args:
+            mapped: The bytes of shared memory that is mapped.
+        """
+        self.total = self._quick.with_mapped(mapped)
+        if self.total <= self._limit:
+            return False
+        while self._measured < len(self.processes):
+            process = self.processes[self._measured]
+            self._measured += 1
+            if not _shares_memory(process):
+                self._exact.add(_proportional(process))
+        self.total = max(self._exact.with_mapped(mapped), self._largest)
+        return self.total > self._limit
 
 
 def _tree(root: int) -> Iterator[tuple[int, int]]:
