@@ -14,9 +14,9 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from ferrogen._annotations import signature_of
 from ferrogen._core import AgentId, CancellationToken
-from ferrogen._messaging.handler_context import CONVERSATION, MESSAGE_HANDLER_CONTEXT
-from ferrogen._messaging.topic import TopicId
-from ferrogen._telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.messaging.handler_context import CONVERSATION, MESSAGE_HANDLER_CONTEXT
+from ferrogen.messaging.topic import TopicId
+from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
 from ferrogen.tools.call_log import LOG_SINK, LogSink, SinkLogger
 
 
