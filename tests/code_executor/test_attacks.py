@@ -243,7 +243,6 @@ def test_a_memory_bomb_is_limited(sandbox, code):
     contained(result)
     assert result["exit_code"] != 0
     assert result["limit"] == "memory" or "MemoryError" in result["stderr"]
-    assert result["seconds"] < 30
 
 
 @pytest.mark.parametrize(
