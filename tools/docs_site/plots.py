@@ -20,8 +20,20 @@ FOLDER = ROOT / "docs" / "plots"
 
 # One gray that can be read on light and on dark pages.
 GRAY = "#808080"
-COLORS = {"floor": "#9aa5ab", "upstream": "#5c7cba", "ours": "#e0662f"}
-LABELS = {"floor": "bare asyncio or library", "upstream": "autogen-core", "ours": "Ferrogen"}
+COLORS = {
+    "floor": "#9aa5ab",
+    "upstream": "#5c7cba",
+    "ours": "#e0662f",
+    "off": "#5c7cba",
+    "on": "#e0662f",
+}
+LABELS = {
+    "floor": "bare asyncio or library",
+    "upstream": "autogen-core",
+    "ours": "Ferrogen",
+    "off": "without the feature",
+    "on": "with the feature",
+}
 _NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 _FIGURE = re.compile(r"([\d,.]+) (ns|us|ms|s)$")
 
@@ -73,6 +85,21 @@ PLOTS = (
         "Time of a request while something listens",
         "make bench BENCH=runtime",
         ("RPC, sequential", "RPC, INFO event log on", "RPC, recording tracer"),
+    ),
+    Plot(
+        "features",
+        "Time of a request with a feature of messaging",
+        "make bench BENCH=messaging",
+        (
+            "priority=1",
+            "timeout=60",
+            "max_hops=10",
+            "retry of the agent type",
+            "order='sequential'",
+            "capacity=100, overflow='wait'",
+            "an intervention handler with a priority",
+        ),
+        ("floor", "off", "on"),
     ),
     Plot(
         "routing",
