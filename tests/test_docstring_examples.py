@@ -30,7 +30,8 @@ from ferrogen import (
     utils,
 )
 from ferrogen.models import anthropic, batch, middleware, ollama, openai
-from ferrogen.runtime import calls, lifetime
+from ferrogen.runtime.calls import calls
+from ferrogen.runtime.lifecycle import lifetime
 from ferrogen.tools import mcp
 
 ROOT = Path(__file__).parent.parent
