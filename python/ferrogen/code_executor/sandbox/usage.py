@@ -156,7 +156,7 @@ def _children(pid: int) -> Iterator[int]:
 def _living_thread(pid: int) -> tuple[str, _Memory]:
     """Return the folder in /proc of a thread that has not ended, and the memory of its process.
 
-    All threads have the same memory and files: the seccomp filter sees to that.
+    All threads have the same memory and files: the seccomp filter allows no others.
     """
     folder = f"/proc/{pid}"
     memory = _memory(folder)
