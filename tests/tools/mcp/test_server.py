@@ -12,7 +12,6 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from ferrogen import CancellationToken
-from ferrogen.cli.main import main
 from ferrogen.tools import (
     Deny,
     Guard,
@@ -207,11 +206,8 @@ def test_what_cannot_be_served_is_refused():
         ("os:sep", "is not a tool"),
     ],
 )
-def test_the_command_refuses_what_it_cannot_serve(path, words, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "path", [*sys.path])  # the command adds the current folder
-    with pytest.raises(SystemExit) as ended:
-        main(["mcp", "serve", path])
-    assert ended.value.code == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert words in printed.err
+def test_the_command_refuses_what_it_cannot_serve(path, words, fork_server):
+    """In a fork: the command installs Ferrogen in its process."""
+    done = fork_server("ferrogen.cli.app", "mcp").run("-m", "ferrogen", "mcp", "serve", path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
