@@ -186,6 +186,20 @@ async def test_runtimes_that_are_dropped_without_a_word_are_collected() -> None:
     assert grown(before, objects(), least=5) == {}
 
 
+@pytest.mark.parametrize("stop", ["stop", "stop_when_idle"])
+async def test_idle_agents_do_not_keep_a_stopped_runtime_until_their_timer_fires(
+    stop: str,
+) -> None:
+    runtime = await prepared()
+    runtime.set_agent_options("a", AgentOptions(passivate_after=3600))
+    await runtime.send_message(Note(), AgentId("a", "1"))
+    await getattr(runtime, stop)()
+    dropped = weakref.ref(runtime)
+    del runtime
+    gc.collect()
+    assert dropped() is None
+
+
 async def test_a_cycle_of_runtime_agent_message_and_subscription_is_collected() -> None:
     runtime = await prepared()
     rule, message, waiting = Rule(runtime), Note("wait"), Note()

@@ -163,6 +163,23 @@ async def test_tasks_of_handlers_that_have_suspended_are_reused(scenario):
     assert len(set(names)) <= 2
 
 
+async def test_tasks_of_handlers_are_reused_beside_tasks_of_others(scenario):
+    if scenario.mode != "inline":
+        pytest.skip("only inline handlers have pooled tasks")
+    names = set()
+
+    async def handler(self, message, ctx):
+        names.add(asyncio.current_task().get_name())
+
+    await scenario.agent("a", handler)
+    scenario.start()
+    for _ in range(20):
+        # A new neighbor in the list of tasks that asyncio keeps from 3.14 on.
+        await asyncio.create_task(asyncio.sleep(0))
+        await scenario.ask("a")
+    assert len(names) == 1
+
+
 @pytest.mark.parametrize("yields", range(1, 5))
 async def test_a_response_that_its_sender_did_not_take_is_not_the_next_response(scenario, yields):
     async def handler(self, message, ctx):

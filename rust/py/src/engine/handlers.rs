@@ -35,11 +35,7 @@ impl Handler {
     }
 
     #[cold]
-    fn is_matched(
-        &self,
-        message: &Bound<'_, PyAny>,
-        context: &Bound<'_, PyAny>,
-    ) -> PyResult<bool> {
+    fn is_matched(&self, message: &Bound<'_, PyAny>, context: &Bound<'_, PyAny>) -> PyResult<bool> {
         let Some(matches) = &self.matches else { return Ok(true) };
         matches.bind(message.py()).call1((message, context))?.is_truthy()
     }

@@ -104,20 +104,12 @@ impl Observation {
 
     /// Reports how the handler has ended, and returns that.
     #[inline]
-    pub(super) fn end<'py>(
-        &self,
-        py: Python<'py>,
-        result: Handled<'py>,
-    ) -> Handled<'py> {
+    pub(super) fn end<'py>(&self, py: Python<'py>, result: Handled<'py>) -> Handled<'py> {
         if self.0.is_none() { result } else { self.report_end(py, result) }
     }
 
     #[cold]
-    fn report_end<'py>(
-        &self,
-        py: Python<'py>,
-        result: Handled<'py>,
-    ) -> Handled<'py> {
+    fn report_end<'py>(&self, py: Python<'py>, result: Handled<'py>) -> Handled<'py> {
         match result {
             Ok(value) => self.handled(&value).map(|()| value).map_err(Box::new),
             Err(error) => Err(Box::new(self.failed(py, *error))),
