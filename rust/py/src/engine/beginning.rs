@@ -6,7 +6,7 @@ use ferrogen_core::{AgentSlot, DeliveryId, Ticket};
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::books::{AgentContext, MOST_CONTEXTS};
+use super::books::{AgentContext, Books, MOST_CONTEXTS};
 use super::chain::Chain;
 use super::engine::Engine;
 use super::handlers::{BoundEntryPoint, EntryPoint};
@@ -192,7 +192,7 @@ impl Engine {
         }
         let mut guard = self.books.lock(py);
         let books = &mut *guard;
-        let remembered = books.remembered(recipient, self.number);
+        let remembered = Books::remembered(recipient, self.number);
         let slot = match remembered {
             Some(slot) => Some(slot),
             None => books.find_anew(py, recipient, self.number)?,
@@ -221,15 +221,12 @@ impl Engine {
             }
         };
         let Some(delivery) = started else { return Ok(Attempt::Refused) };
-        let context = match record.context(py, books.generation) {
-            Some(context) => context,
-            None => match books.other_context(py) {
-                Some(context) => context,
-                None => {
-                    drop(guard);
-                    self.make_context(slot, &agent_id)?
-                }
-            },
+        let own = record.context(py, books.generation);
+        let context = if let Some(context) = own.or_else(|| books.other_context(py)) {
+            context
+        } else {
+            drop(guard);
+            self.make_context(slot, &agent_id)?
         };
         let context = Some(context);
         *place = Some(Invocation { slot, delivery, agent_id, agent, entry_point, context });

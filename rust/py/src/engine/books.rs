@@ -117,7 +117,7 @@ impl Books {
 
     /// The slot that an id remembers. Its agent may have left.
     #[inline(always)]
-    pub(super) fn remembered(&self, id: &AgentId, engine: u64) -> Option<AgentSlot> {
+    pub(super) fn remembered(id: &AgentId, engine: u64) -> Option<AgentSlot> {
         id.remembered_slot(engine).map(|slot| AgentSlot::from(KeyData::from_ffi(slot)))
     }
 
