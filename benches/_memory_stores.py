@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import random
-import statistics
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _measure import resident
 
 from ferrogen.memory import (
     Embedder,
+    LanceMemory,
     MemoryContent,
     NewItem,
     SqliteMemory,
@@ -24,12 +19,8 @@ from ferrogen.memory import (
 )
 
 DIMENSIONS = 384
-STORES = {"SqliteMemory": None, "chromadb": "chromadb", "lancedb": "lancedb"}
-"""The package that each store needs."""
-
-_BATCH = 1000
-_WORDS = [f"word{number}" for number in range(20_000)]
-Figures = dict[str, float]
+FOUND = 10
+Search = Callable[[str], Awaitable[object]]
 
 
 class RandomEmbedder(Embedder):
@@ -47,189 +38,171 @@ def vector_of(text: str) -> Any:
     return vector / np.linalg.norm(vector)
 
 
-def texts_of(count: int, seed: int) -> list[str]:
-    """Returns texts of 12 words, whose frequencies are those of a language."""
-    chance = random.Random(seed)
-    ranks = [1 / (rank + 3) for rank in range(len(_WORDS))]
-    words = chance.choices(_WORDS, ranks, k=12 * count)
-    return [" ".join(words[12 * n : 12 * n + 12]) for n in range(count)]
+class Store:
+    """A store in a folder; one item in ten is of each group."""
+
+    package = "ferrogen"
+    """The package that it needs."""
+
+    async def open(self, folder: Path) -> None:
+        raise NotImplementedError
+
+    async def add_many(self, texts: Sequence[str], first: int) -> None:
+        """Adds items, numbered from the first one."""
+        raise NotImplementedError
+
+    async def add(self, text: str) -> None:
+        raise NotImplementedError
+
+    async def optimize(self) -> None:
+        """Does what users are told to do after many additions."""
+
+    async def prepare(self, questions: Sequence[str]) -> None:
+        """Computes the vectors of questions, which is not measured."""
+
+    def searches(self) -> dict[str, Search]:
+        """Returns the kinds of search; `search` is by vector, `filtered` lets a tenth through."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Releases the folder."""
 
 
-def measured(store: str, size: int, folder: Path, queries: int) -> Figures:
-    """Fills a store and searches in it; returns the figures."""
-    measure = {"SqliteMemory": of_memory, "chromadb": of_chroma, "lancedb": of_lance}[store]
-    return asyncio.run(measure(size, folder, queries))
+class OfMemory(Store):
+    """A memory of Ferrogen."""
 
+    memory: Any
 
-async def times(work: Callable[[str], Awaitable[object]], texts: Sequence[str]) -> list[float]:
-    found = []
-    for text in texts:
-        start = time.perf_counter()
-        await work(text)
-        found.append((time.perf_counter() - start) * 1000)
-    return found
-
-
-def p99(values: Sequence[float]) -> float:
-    return sorted(values)[int(len(values) * 0.99)]
-
-
-def on_disk(folder: Path) -> float:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 2**20
-
-
-async def of_memory(size: int, folder: Path, queries: int) -> Figures:
-    texts, questions = texts_of(size, 1), texts_of(queries, 2)
-    figures: Figures = {}
-    gc.collect()
-    before = resident()
-    async with SqliteMemory(folder / "memory.sqlite", embedder=RandomEmbedder()) as memory:
-        start = time.perf_counter()
-        for begin in range(0, size, _BATCH):
-            await memory.add_many(
-                [
-                    NewItem(
-                        content=MemoryContent(
-                            content=text, mime_type="text/plain", metadata={"group": number % 10}
-                        )
-                    )
-                    for number, text in enumerate(texts[begin : begin + _BATCH], start=begin)
-                ]
-            )
-        figures["bulk"] = size / (time.perf_counter() - start)
-
-        async def add(text: str) -> None:
-            await memory.add(MemoryContent(content=text, mime_type="text/plain"))
-
-        added = await times(add, texts_of(100, 3))
-        figures |= {"add": statistics.median(added), "add p99": p99(added)}
-        start = time.perf_counter()
-        await memory.search(questions[0], mode="vector")  # reads the vectors into memory
-        figures["first"] = time.perf_counter() - start
-        third = filters.metadata("group").equals(3)
-        for name, options in {
-            "search": {"mode": "vector"},
-            "filtered": {"mode": "vector", "where": third},
-            "text": {"mode": "text"},
-            "hybrid": {},
-        }.items():
-            # Vectors of questions are computed beforehand, as for the other stores.
-            for question in questions:
-                await memory._storage.vectors.vectorizer.query(question)
-            some = questions if name in {"search", "text"} else questions[: max(20, queries // 4)]
-            found = await times(
-                lambda text, use=options: memory.search(text, limit=10, **use), some
-            )
-            figures[name] = statistics.median(found)
-            if name == "search":
-                figures["search p99"] = p99(found)
-        gc.collect()
-        figures["memory"] = (resident() - before) / 2**20
-    figures["disk"] = on_disk(folder)
-    return figures
-
-
-async def of_chroma(size: int, folder: Path, queries: int) -> Figures:
-    import chromadb
-
-    texts, questions = texts_of(size, 1), texts_of(queries, 2)
-    vectors = {question: vector_of(question).tolist() for question in questions}
-    gc.collect()
-    before = resident()
-    client = chromadb.PersistentClient(str(folder))
-    collection = client.create_collection(
-        "items", embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
-    )
-    start = time.perf_counter()
-    for begin in range(0, size, _BATCH):
-        some = texts[begin : begin + _BATCH]
-        collection.add(
-            ids=[str(begin + number) for number in range(len(some))],
-            documents=some,
-            metadatas=[{"group": (begin + number) % 10} for number in range(len(some))],
-            embeddings=[vector_of(text) for text in some],
-        )
-    figures: Figures = {"bulk": size / (time.perf_counter() - start)}
-
-    async def add(text: str) -> None:
-        collection.add(
-            ids=[f"x{text}"],
-            documents=[text],
-            metadatas=[{"group": 0}],
-            embeddings=[vector_of(text)],
-        )
-
-    added = await times(add, texts_of(100, 3))
-    figures |= {"add": statistics.median(added), "add p99": p99(added)}
-
-    async def search(text: str, where: dict[str, int] | None = None) -> None:
-        collection.query(query_embeddings=[vectors[text]], n_results=10, where=where)
-
-    start = time.perf_counter()
-    await search(questions[0])
-    figures["first"] = time.perf_counter() - start
-    found = await times(search, questions)
-    figures |= {"search": statistics.median(found), "search p99": p99(found)}
-    some = questions[: max(20, queries // 4)]
-    filtered = await times(lambda text: search(text, {"group": 3}), some)
-    figures["filtered"] = statistics.median(filtered)
-    gc.collect()
-    figures["memory"] = (resident() - before) / 2**20
-    figures["disk"] = on_disk(folder)
-    return figures
-
-
-async def of_lance(size: int, folder: Path, queries: int) -> Figures:
-    import lancedb
-    import pyarrow as pa
-
-    texts, questions = texts_of(size, 1), texts_of(queries, 2)
-    vectors = {question: vector_of(question) for question in questions}
-    gc.collect()
-    before = resident()
-    database = await lancedb.connect_async(str(folder))
-    schema = pa.schema(
-        [
-            ("id", pa.string()),
-            ("text", pa.string()),
-            ("group", pa.int64()),
-            ("vector", pa.list_(pa.float32(), DIMENSIONS)),
+    async def add_many(self, texts: Sequence[str], first: int) -> None:
+        items = [
+            NewItem(content=content_of(text, group=number % 10))
+            for number, text in enumerate(texts, start=first)
         ]
-    )
-    table = await database.create_table("m", schema=schema)
-    start = time.perf_counter()
-    for begin in range(0, size, _BATCH):
-        some = texts[begin : begin + _BATCH]
-        await table.add(
+        await self.memory.add_many(items)
+
+    async def add(self, text: str) -> None:
+        await self.memory.add(content_of(text))
+
+    async def prepare(self, questions: Sequence[str]) -> None:
+        for question in questions:
+            await self.memory.search(question, mode="vector", limit=1)
+
+    def searches(self) -> dict[str, Search]:
+        third = filters.metadata("group").equals(3)
+
+        def search(**options: Any) -> Search:
+            return lambda question: self.memory.search(question, limit=FOUND, **options)
+
+        return {
+            "search": search(mode="vector"),
+            "filtered": search(mode="vector", where=third),
+            "text": search(mode="text"),
+            "hybrid": search(mode="hybrid"),
+        }
+
+    async def close(self) -> None:
+        await self.memory.close()
+
+
+class OfSqliteMemory(OfMemory):
+    async def open(self, folder: Path) -> None:
+        self.memory = SqliteMemory(folder / "memory.sqlite", embedder=RandomEmbedder())
+
+
+class OfLanceMemory(OfMemory):
+    package = "lancedb"
+
+    async def open(self, folder: Path) -> None:
+        self.memory = LanceMemory(folder / "memory", embedder=RandomEmbedder())
+
+    async def optimize(self) -> None:
+        await self.memory.optimize()
+
+
+class OfChroma(Store):
+    package = "chromadb"
+
+    async def open(self, folder: Path) -> None:
+        import chromadb
+
+        client = chromadb.PersistentClient(str(folder))
+        self._collection: Any = client.create_collection(
+            "items", embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+        )
+        self._vectors: dict[str, Any] = {}
+
+    async def add_many(self, texts: Sequence[str], first: int) -> None:
+        self._add([str(first + number) for number in range(len(texts))], texts, first)
+
+    async def add(self, text: str) -> None:
+        self._add([f"x{text}"], [text], 0)
+
+    def _add(self, ids: Sequence[str], texts: Sequence[str], first: int) -> None:
+        self._collection.add(
+            ids=list(ids),
+            documents=list(texts),
+            metadatas=[{"group": (first + number) % 10} for number in range(len(texts))],
+            embeddings=[vector_of(text) for text in texts],
+        )
+
+    async def prepare(self, questions: Sequence[str]) -> None:
+        self._vectors = {question: vector_of(question).tolist() for question in questions}
+
+    def searches(self) -> dict[str, Search]:
+        async def search(question: str, where: dict[str, int] | None = None) -> None:
+            vectors = [self._vectors[question]]
+            self._collection.query(query_embeddings=vectors, n_results=FOUND, where=where)
+
+        return {"search": search, "filtered": lambda question: search(question, {"group": 3})}
+
+
+class OfLanceDb(Store):
+    package = "lancedb"
+
+    async def open(self, folder: Path) -> None:
+        import lancedb
+        import pyarrow as pa
+
+        database = await lancedb.connect_async(str(folder))
+        fields = [("id", pa.string()), ("text", pa.string()), ("group", pa.int64())]
+        fields.append(("vector", pa.list_(pa.float32(), DIMENSIONS)))
+        self._table: Any = await database.create_table("m", schema=pa.schema(fields))
+        self._vectors: dict[str, Any] = {}
+
+    async def add_many(self, texts: Sequence[str], first: int) -> None:
+        await self._table.add(
             [
                 {"id": str(n), "text": text, "group": n % 10, "vector": vector_of(text)}
-                for n, text in enumerate(some, start=begin)
+                for n, text in enumerate(texts, start=first)
             ]
         )
-    figures: Figures = {"bulk": size / (time.perf_counter() - start)}
 
-    async def add(text: str) -> None:
-        await table.add([{"id": text, "text": text, "group": 0, "vector": vector_of(text)}])
+    async def add(self, text: str) -> None:
+        await self.add_many([text], 0)
 
-    added = await times(add, texts_of(30, 3))
-    figures |= {"add": statistics.median(added), "add p99": p99(added)}
-    await table.optimize()
+    async def optimize(self) -> None:
+        await self._table.optimize()
 
-    async def search(text: str) -> None:
-        await (await table.search(vectors[text])).distance_type("cosine").limit(10).to_list()
+    async def prepare(self, questions: Sequence[str]) -> None:
+        self._vectors = {question: vector_of(question) for question in questions}
 
-    async def filtered(text: str) -> None:
-        query = (await table.search(vectors[text])).distance_type("cosine").where("`group` = 3")
-        await query.limit(10).to_list()
+    def searches(self) -> dict[str, Search]:
+        async def search(question: str, where: str | None = None) -> None:
+            query = (await self._table.search(self._vectors[question])).distance_type("cosine")
+            if where is not None:
+                query = query.where(where)
+            await query.limit(FOUND).to_list()
 
-    start = time.perf_counter()
-    await search(questions[0])
-    figures["first"] = time.perf_counter() - start
-    found = await times(search, questions)
-    figures |= {"search": statistics.median(found), "search p99": p99(found)}
-    some = questions[: max(20, queries // 4)]
-    figures["filtered"] = statistics.median(await times(filtered, some))
-    gc.collect()
-    figures["memory"] = (resident() - before) / 2**20
-    figures["disk"] = on_disk(folder)
-    return figures
+        return {"search": search, "filtered": lambda question: search(question, "`group` = 3")}
+
+
+def content_of(text: str, **metadata: object) -> MemoryContent:
+    return MemoryContent(content=text, mime_type="text/plain", metadata=metadata or None)
+
+
+STORES: dict[str, type[Store]] = {
+    "SqliteMemory": OfSqliteMemory,
+    "LanceMemory": OfLanceMemory,
+    "chromadb": OfChroma,
+    "lancedb": OfLanceDb,
+}
