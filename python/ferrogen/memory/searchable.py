@@ -6,24 +6,45 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import BaseModel
 from typing_extensions import Self
 
+from ferrogen._components.model import ComponentModel
 from ferrogen._core import CancellationToken
 from ferrogen.exceptions import MemoryContentError
 from ferrogen.memory.content import MemoryContent
+from ferrogen.memory.embedders.embedder import Embedder
 from ferrogen.memory.items import NewItem, Scope
 from ferrogen.memory.memory import Memory
-from ferrogen.memory.recall import as_message, query_of, recalled_content
+from ferrogen.memory.recall import DEFAULT_TEMPLATE, as_message, query_of, recalled_content
 from ferrogen.memory.results import MemoryQueryResult, UpdateContextResult
-from ferrogen.memory.search import SearchResult
+from ferrogen.memory.search import SearchOptions, SearchResult
 from ferrogen.model_context.context import ChatCompletionContext
+
+
+class SearchableMemoryConfig(BaseModel):
+    """The part of a config that all memories with searches have."""
+
+    embedder: ComponentModel | None = None
+    scope: Scope = Scope()
+    search: SearchOptions = SearchOptions()
+    recall_messages: int = 3
+    template: str = DEFAULT_TEMPLATE
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        embedder = self.embedder
+        loaded = None if embedder is None else Embedder.load_component(embedder)
+        return {**dict(self), "embedder": loaded}
 
 
 class SearchableMemory(Memory):
     """Upstream's protocol by `add_many` and `search`.
 
     Args:
+        embedder: Computes vectors.
         scope: The namespace.
+        search: How to search, if a search says nothing else.
         recall_messages: From how many of the newest messages `update_context` makes its query.
         template: The message of `update_context`, with ``{memories}`` for the items.
 
@@ -31,13 +52,22 @@ class SearchableMemory(Memory):
         MemoryContentError: An argument is invalid.
     """
 
-    def __init__(self, scope: Scope | None, recall_messages: int, template: str) -> None:
+    def __init__(
+        self,
+        embedder: Embedder | None,
+        scope: Scope | None,
+        search: SearchOptions | None,
+        recall_messages: int,
+        template: str,
+    ) -> None:
         if "{memories}" not in template or recall_messages < 1:
             raise MemoryContentError(
                 f"a template contains {{memories}}, and recall_messages is at least 1; not "
                 f"{template!r} and {recall_messages}"
             )
+        self._embedder = embedder
         self._scope = scope or Scope()
+        self._search = search or SearchOptions()
         self._recall_messages = recall_messages
         self._template = template
         self._is_view = False
@@ -67,6 +97,16 @@ class SearchableMemory(Memory):
         vars(view).update(vars(self))
         view._scope, view._is_view = scope, True
         return view
+
+    def _settings(self) -> dict[str, Any]:
+        """Return the fields of a `SearchableMemoryConfig`."""
+        return {
+            "embedder": None if self._embedder is None else self._embedder.dump_component(),
+            "scope": self._scope,
+            "search": self._search,
+            "recall_messages": self._recall_messages,
+            "template": self._template,
+        }
 
     @abstractmethod
     async def add_many(

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from pydantic import BaseModel
 from typing_extensions import Self
 
 from ferrogen._core import CancellationToken
@@ -25,7 +24,7 @@ from ferrogen.memory.lance.table import COLUMNS, LanceTable, item_of, listed
 from ferrogen.memory.ranking import fused, weighted
 from ferrogen.memory.recall import DEFAULT_TEMPLATE, query_text
 from ferrogen.memory.search import SearchOptions, SearchResult
-from ferrogen.memory.searchable import SearchableMemory
+from ferrogen.memory.searchable import SearchableMemory, SearchableMemoryConfig
 from ferrogen.memory.sqlite.encoding import encode
 from ferrogen.memory.sqlite.full_text import text_query
 from ferrogen.memory.vectors import numerics
@@ -34,15 +33,11 @@ _AT_ONCE = 500
 _FEWEST_CANDIDATES = 200
 
 
-class LanceMemoryConfig(BaseModel):
+class LanceMemoryConfig(SearchableMemoryConfig):
     """The config of a `LanceMemory`."""
 
     path: str
     embedder: ComponentModel
-    scope: Scope = Scope()
-    search: SearchOptions = SearchOptions()
-    recall_messages: int = 3
-    template: str = DEFAULT_TEMPLATE
 
 
 class LanceMemory(SearchableMemory, Component[LanceMemoryConfig]):
@@ -102,10 +97,8 @@ class LanceMemory(SearchableMemory, Component[LanceMemoryConfig]):
         template: str = DEFAULT_TEMPLATE,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(scope, recall_messages, template)
+        super().__init__(embedder, scope, search, recall_messages, template)
         self._path = os.fsdecode(path)
-        self._embedder = embedder
-        self._search = search or SearchOptions()
         self._now = clock
         self._vectorizer = Vectorizer(embedder)
         self._table = LanceTable(self._path, embedder.id)
@@ -134,7 +127,7 @@ class LanceMemory(SearchableMemory, Component[LanceMemoryConfig]):
         for row in rows:
             vector = vectors.get(row["text"])
             row["vector"] = None if vector is None else np.frombuffer(vector, "<f4")
-            row["embedder"] = None if vector is None else self._embedder.id
+            row["embedder"] = None if vector is None else self._vectorizer.embedder.id
         sizes = [len(vector) // 4 for vector in vectors.values()]
         if not sizes:
             sizes = [len(await self._vectorizer.query("dimensions")) // 4]
@@ -304,20 +297,11 @@ class LanceMemory(SearchableMemory, Component[LanceMemoryConfig]):
         }
 
     def _to_config(self) -> LanceMemoryConfig:
-        return LanceMemoryConfig(
-            path=self._path,
-            embedder=self._embedder.dump_component(),
-            scope=self._scope,
-            search=self._search,
-            recall_messages=self._recall_messages,
-            template=self._template,
-        )
+        return LanceMemoryConfig(path=self._path, **self._settings())
 
     @classmethod
     def _from_config(cls, config: LanceMemoryConfig) -> Self:
-        given = dict(config)
-        given["embedder"] = Embedder.load_component(config.embedder)
-        return cls(given.pop("path"), **given)
+        return cls(**config.arguments())
 
 
 def _results(

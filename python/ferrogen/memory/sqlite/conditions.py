@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from ferrogen.exceptions import MemoryQueryError
 from ferrogen.memory.filters import AllOf, AnyOf, Comparison, Field, Filter, Not
@@ -27,7 +28,7 @@ _COLUMNS = {
 _ORDER = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _MOST_PARAMETERS = 30_000
 # A chain of AND or OR is as deep as it is long, and SQLite accepts a depth of 1,000.
-_MOST_PARTS = 500
+MOST_PARTS = 500
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,25 @@ class Condition:
         return Condition(f"{self.sql} AND {other.sql}", self.parameters + other.parameters)
 
 
-def compile_filter(condition: Filter | None) -> Condition:
+CompileMetadata: TypeAlias = "Callable[[Comparison], Condition]"
+"""Turns a comparison with a value in the metadata into a condition."""
+
+
+def compile_filter(
+    condition: Filter | None, in_metadata: CompileMetadata | None = None
+) -> Condition:
     """Turn a filter into a condition.
+
+    Args:
+        condition: The filter.
+        in_metadata: How the database looks into metadata; by default as SQLite does.
 
     Raises:
         MemoryQueryError: It is not a filter, or has too many parts.
     """
     if condition is None:
-        return Condition("1")
-    compiled = _compile(condition)
+        return Condition("TRUE")
+    compiled = _compile(condition, in_metadata or _in_metadata)
     if len(compiled.parameters) > _MOST_PARAMETERS:
         raise MemoryQueryError(
             f"a filter has {len(compiled.parameters):,} values, the most is {_MOST_PARAMETERS:,}"
@@ -59,7 +70,7 @@ def compile_filter(condition: Filter | None) -> Condition:
 
 def in_scope(scope: Scope) -> Condition:
     """Return the condition that items are in a namespace."""
-    found = Condition("1")
+    found = Condition("TRUE")
     for level, value in scope.levels().items():
         found &= Condition(f"items.{level} = ?", (value,))
     return found
@@ -82,22 +93,22 @@ def known_at(time: float | None, now: float) -> Condition:
     )
 
 
-def _compile(condition: Filter) -> Condition:
+def _compile(condition: Filter, in_metadata: CompileMetadata) -> Condition:
     if isinstance(condition, (AllOf, AnyOf)):
-        word, neutral = (" AND ", "1") if isinstance(condition, AllOf) else (" OR ", "0")
-        parts = [_compile(each) for each in condition.filters]
-        if len(parts) > _MOST_PARTS:
+        word, neutral = (" AND ", "TRUE") if isinstance(condition, AllOf) else (" OR ", "FALSE")
+        parts = [_compile(each, in_metadata) for each in condition.filters]
+        if len(parts) > MOST_PARTS:
             raise MemoryQueryError(
-                f"a filter combines {len(parts)} conditions, the most is {_MOST_PARTS}: use one_of"
+                f"a filter combines {len(parts)} conditions, the most is {MOST_PARTS}: use one_of"
             )
         parameters = tuple(one for part in parts for one in part.parameters)
         return Condition(f"({word.join(part.sql for part in parts) or neutral})", parameters)
     if isinstance(condition, Not):
-        inner = _compile(condition.filter)
+        inner = _compile(condition.filter, in_metadata)
         return Condition(f"(NOT {inner.sql})", inner.parameters)
     if isinstance(condition, Comparison):
         if condition.field.name == "metadata":
-            return _in_metadata(condition)
+            return in_metadata(condition)
         return _of_column(condition)
     raise MemoryQueryError(f"{condition!r} is not a filter: use those of ferrogen.memory.filters")
 
@@ -106,7 +117,7 @@ def _of_column(comparison: Comparison) -> Condition:
     column = _COLUMNS.get(comparison.field.name)
     if column is None:
         raise MemoryQueryError(f"items have no field {comparison.field.name!r}")
-    sql, parameters = _compared(column, comparison.operator, comparison.value)
+    sql, parameters = compared(column, comparison.operator, comparison.value)
     return Condition(f"({column} IS NOT NULL AND {sql})", parameters)
 
 
@@ -114,15 +125,15 @@ def _in_metadata(comparison: Comparison) -> Condition:
     tables, conditions, keys = _path(comparison.field)
     value = f"m{len(keys)}"
     if comparison.operator == "exists":
-        test, parameters = "1", ()
+        test, parameters = "TRUE", ()
     elif comparison.operator == "contains":
         tables += f", json_each(CASE WHEN {value}.type = 'array' THEN {value}.value END) AS one"
         test, parameters = _typed("one", "==", comparison.value)
     elif comparison.operator == "in":
         tests = [_typed(value, "==", each) for each in comparison.value]
-        test = f"({' OR '.join(sql for sql, _ in tests) or '0'})"
+        test = f"({' OR '.join(sql for sql, _ in tests) or 'FALSE'})"
         parameters = tuple(one for _, each in tests for one in each)
-        if len(tests) > _MOST_PARTS:
+        if len(tests) > MOST_PARTS:
             test, parameters = _long_list(value, comparison.value)
     else:
         test, parameters = _typed(value, comparison.operator, comparison.value)
@@ -152,7 +163,7 @@ def _typed(table: str, operator: str, value: Any) -> tuple[str, tuple[Any, ...]]
     if isinstance(value, bool):
         return f"{table}.type = '{'true' if value else 'false'}'", ()
     types = "('text')" if isinstance(value, str) else "('integer', 'real')"
-    sql, parameters = _compared(f"{table}.value", operator, value)
+    sql, parameters = compared(f"{table}.value", operator, value)
     return f"({table}.type IN {types} AND {sql})", parameters
 
 
@@ -162,8 +173,8 @@ def _long_list(table: str, values: tuple[Any, ...]) -> tuple[str, tuple[Any, ...
         one for one in values if isinstance(one, (int, float)) and not isinstance(one, bool)
     )
     parts = [
-        f"({table}.type = 'text' AND {table}.value IN ({_marks(texts)}))",
-        f"({table}.type IN ('integer', 'real') AND {table}.value IN ({_marks(numbers)}))",
+        f"({table}.type = 'text' AND {table}.value IN ({marks(texts)}))",
+        f"({table}.type IN ('integer', 'real') AND {table}.value IN ({marks(numbers)}))",
     ]
     for one, name in ((True, "true"), (False, "false"), (None, "null")):
         if any(each is one for each in values):
@@ -171,14 +182,15 @@ def _long_list(table: str, values: tuple[Any, ...]) -> tuple[str, tuple[Any, ...
     return f"({' OR '.join(parts)})", texts + numbers
 
 
-def _compared(column: str, operator: str, value: Any) -> tuple[str, tuple[Any, ...]]:
+def compared(column: str, operator: str, value: Any) -> tuple[str, tuple[Any, ...]]:
+    """Return the comparison of a column with a value of the same type."""
     if operator == "exists":
-        return "1", ()
+        return "TRUE", ()
     if operator == "in":
         values = tuple(map(_parameter, value))
-        return f"{column} IN ({_marks(values)})", values
+        return f"{column} IN ({marks(values)})" if values else "FALSE", values
     if operator == "prefix":
-        return f"substr({column}, 1, length(?)) = ?", (value, value)
+        return f"substr({column}, 1, length(CAST(? AS TEXT))) = ?", (value, value)
     if operator == "==":
         return f"{column} = ?", (_parameter(value),)
     return f"{column} {_ORDER[operator]} ?", (_parameter(value),)
@@ -188,5 +200,6 @@ def _parameter(value: Any) -> Any:
     return value.timestamp() if isinstance(value, datetime) else value
 
 
-def _marks(values: tuple[Any, ...]) -> str:
+def marks(values: tuple[Any, ...]) -> str:
+    """Return a mark for each of some parameters."""
     return ", ".join("?" * len(values))

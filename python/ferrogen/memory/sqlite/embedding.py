@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,16 +12,15 @@ from ferrogen._core import CancellationToken
 from ferrogen.exceptions import EmbedderMismatchError
 from ferrogen.memory.embedders.embedder import Embedder
 from ferrogen.memory.embedders.vectorizing import Vectorizer
-from ferrogen.memory.sqlite.database import Database
+from ferrogen.memory.sqlite.backend import Backend, Connection
 from ferrogen.memory.sqlite.encoding import EncodedContent, text_to_embed
-from ferrogen.memory.sqlite.vector_cache import VectorCache, other_embedders
 from ferrogen.memory.sqlite.writing import next_change
 
 EmbedderChange: TypeAlias = Literal["refuse", "reembed"]
 
 _BATCH = 64
 _PENDING = (
-    "valid_until IS NULL AND embedder IS NOT ? AND "
+    "valid_until IS NULL AND coalesce(embedder, '') <> ? AND "
     "(vector IS NOT NULL OR trim(coalesce(text, CAST(content AS TEXT))) <> '')"
 )
 
@@ -41,19 +39,19 @@ class ReembeddingProgress:
 
 
 class VectorStore:
-    """The vectors of one embedder in a file.
+    """The vectors of one embedder in a database.
 
     Args:
-        database: The file.
+        backend: The database.
         embedder: The embedder.
         change: The treatment of vectors of other embedders.
     """
 
-    def __init__(self, database: Database, embedder: Embedder, change: EmbedderChange) -> None:
-        self._database = database
+    def __init__(self, backend: Backend, embedder: Embedder, change: EmbedderChange) -> None:
+        self._backend = backend
+        self._database = backend.database
         self._change = change
         self.vectorizer = Vectorizer(embedder)
-        self.cache = VectorCache(embedder.id)
         self.progress: ReembeddingProgress | None = None
         self._background: asyncio.Task[int] | None = None
 
@@ -62,7 +60,7 @@ class VectorStore:
         """The id of the embedder."""
         return self.vectorizer.embedder.id
 
-    def others(self, connection: sqlite3.Connection) -> list[str]:
+    def others(self, connection: Connection) -> list[str]:
         """Return the ids of other embedders that vectors in the file are from.
 
         Raises:
@@ -140,7 +138,7 @@ class VectorStore:
             await asyncio.gather(self._background, return_exceptions=True)
             self._background = None
 
-    def _stored(self, connection: sqlite3.Connection, texts: dict[str, bytes]) -> dict[str, bytes]:
+    def _stored(self, connection: Connection, texts: dict[str, bytes]) -> dict[str, bytes]:
         known = {}
         for text, digest in texts.items():
             found = connection.execute(
@@ -148,14 +146,14 @@ class VectorStore:
                 (digest, self.embedder),
             ).fetchone()
             if found is not None:
-                known[text] = bytes(found[0])
+                known[text] = self._backend.packed(found[0])
         return known
 
-    def _count_pending(self, connection: sqlite3.Connection) -> int:
+    def _count_pending(self, connection: Connection) -> int:
         found = connection.execute(f"SELECT count(*) FROM items WHERE {_PENDING}", (self.embedder,))
         return int(found.fetchone()[0])
 
-    def _pending(self, after: int, connection: sqlite3.Connection) -> list[tuple[int, str]]:
+    def _pending(self, after: int, connection: Connection) -> list[tuple[int, str]]:
         found = connection.execute(
             "SELECT row, kind, text, content FROM items "
             f"WHERE row > ? AND {_PENDING} ORDER BY row LIMIT ?",
@@ -163,9 +161,24 @@ class VectorStore:
         )
         return [(row, text_to_embed(kind, text, content)) for row, kind, text, content in found]
 
-    def _replace(self, pairs: Sequence[tuple[bytes, int]], connection: sqlite3.Connection) -> None:
+    def _replace(self, pairs: Sequence[tuple[bytes, int]], connection: Connection) -> None:
         changed = next_change(connection)
+        mark = self._backend.marks.get("vector", "?")
         connection.executemany(
-            "UPDATE items SET vector = ?, embedder = ?, changed = ? WHERE row = ?",
-            [(vector, self.embedder, changed, row) for vector, row in pairs],
+            f"UPDATE items SET vector = {mark}, embedder = ?, changed = ? WHERE row = ?",
+            [(self._backend.vector(vector), self.embedder, changed, row) for vector, row in pairs],
         )
+
+
+def other_embedders(connection: Connection, embedder: str) -> list[str]:
+    """Return the ids of other embedders that vectors of current items are from."""
+    found: list[str] = []
+    for comparison in ("<", ">"):
+        row = connection.execute(
+            "SELECT embedder FROM items WHERE valid_until IS NULL AND embedder IS NOT NULL "
+            f"AND embedder {comparison} ? LIMIT 1",
+            (embedder,),
+        ).fetchone()
+        if row is not None:
+            found.append(str(row[0]))
+    return found

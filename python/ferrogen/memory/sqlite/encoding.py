@@ -70,8 +70,10 @@ class EncodedContent:
 
 def text_to_embed(kind: str, text: str | None, content: Any) -> str:
     """Return the text that an embedder gets for a row."""
-    if kind == "text" and (text is None or with_spaces(str(content)) == text):
-        return str(content)
+    if kind == "text":
+        written = content.decode() if isinstance(content, bytes) else str(content)
+        if text is None or with_spaces(written) == text:
+            return written
     return text or ""
 
 
@@ -202,6 +204,8 @@ def scope_of(user: str, agent: str, conversation: str) -> Scope:
 def decode(kind: str, mime_type: str, metadata: str | None, content: Any) -> MemoryContent:
     """Return the content in four columns."""
     value = content
+    if isinstance(content, bytes) and kind != "bytes":  # where text cannot hold every character
+        content = value = content.decode()
     if kind == "json":
         value = json.loads(content)
     elif kind == "image":

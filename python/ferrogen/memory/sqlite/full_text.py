@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-
+from ferrogen.memory.sqlite.backend import Connection
 from ferrogen.memory.sqlite.conditions import Condition
 from ferrogen.memory.sqlite.encoding import words
 
@@ -33,7 +32,7 @@ def _chosen_words(query: str) -> list[str]:
 
 
 def text_ranking(
-    connection: sqlite3.Connection, query: str, condition: Condition, limit: int
+    connection: Connection, query: str, condition: Condition, limit: int
 ) -> list[tuple[int, float]]:
     """Return rows and their BM25 scores, the best first; all fulfill the condition."""
     expression = match_expression(query)

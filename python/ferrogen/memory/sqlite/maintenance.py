@@ -11,7 +11,8 @@ from ferrogen.exceptions import MemoryBusyError
 from ferrogen.memory.items import Scope
 from ferrogen.memory.sqlite.conditions import in_scope, known_at
 from ferrogen.memory.sqlite.connection import check_integrity, file_sizes
-from ferrogen.memory.sqlite.writing import erase
+from ferrogen.memory.sqlite.schema import trim_removals
+from ferrogen.memory.sqlite.writing import SCOPE_COLUMNS, erase
 
 _UNFINISHED = "erasure_unfinished"
 
@@ -75,7 +76,7 @@ def statistics(connection: sqlite3.Connection, scope: Scope, path: str, now: flo
         current.parameters,
     ).fetchall()
     scopes = connection.execute(
-        f"SELECT user, agent, conversation, count(*) FROM items WHERE {current.sql} "
+        f"SELECT {', '.join(SCOPE_COLUMNS)}, count(*) FROM items WHERE {current.sql} "
         "GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3",
         current.parameters,
     ).fetchall()
@@ -136,6 +137,7 @@ def forget(connection: sqlite3.Connection, scope: Scope, patience: float) -> int
     connection.execute("BEGIN IMMEDIATE")
     try:
         erased = erase(connection, in_scope(scope))
+        trim_removals(connection)
         connection.execute("INSERT OR REPLACE INTO counters VALUES (?, 1)", (_UNFINISHED,))
         connection.execute("COMMIT")
     except BaseException:

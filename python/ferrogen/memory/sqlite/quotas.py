@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection
 
 from ferrogen.exceptions import MemoryQuotaError
 from ferrogen.memory.items import Scope
 from ferrogen.memory.retention import Quota
+from ferrogen.memory.sqlite.backend import Backend, Connection
 from ferrogen.memory.sqlite.conditions import Condition, in_scope
 from ferrogen.memory.sqlite.writing import erase
 
-_BYTES = (
-    "coalesce(sum(length(CAST(content AS BLOB)) + coalesce(length(CAST(metadata AS BLOB)), 0) "
-    "+ coalesce(length(CAST(text AS BLOB)), 0) + coalesce(length(vector), 0)), 0)"
-)
-
 
 def enforce(
-    connection: sqlite3.Connection, quota: Quota, scopes: Collection[Scope], new_rows: list[int]
+    connection: Connection,
+    backend: Backend,
+    quota: Quota,
+    scopes: Collection[Scope],
+    new_rows: list[int],
 ) -> None:
     """Evict items until the namespaces of new ones keep to a quota.
 
@@ -28,9 +27,9 @@ def enforce(
     if not new_rows:
         return
     for limited in {_limited(scope, quota) for scope in scopes}:
-        condition = Condition("1") if quota.per == "memory" else _exactly(limited, quota)
+        condition = Condition("TRUE") if quota.per == "memory" else _exactly(limited, quota)
         while True:
-            excess = _excess(connection, quota, condition)
+            excess = _excess(connection, backend, quota, condition)
             if not excess:
                 break
             if quota.policy == "reject" or not _evict(connection, quota, condition, min(new_rows)):
@@ -53,7 +52,7 @@ def _exactly(scope: Scope, quota: Quota) -> Condition:
     return Condition(f"items.{quota.per} = ''")
 
 
-def _excess(connection: sqlite3.Connection, quota: Quota, condition: Condition) -> str:
+def _excess(connection: Connection, backend: Backend, quota: Quota, condition: Condition) -> str:
     if quota.max_items is not None:
         count = connection.execute(
             f"SELECT count(*) FROM items WHERE valid_until IS NULL AND {condition.sql}",
@@ -63,16 +62,15 @@ def _excess(connection: sqlite3.Connection, quota: Quota, condition: Condition) 
             return f"{count - quota.max_items} items"
     if quota.max_bytes is not None:
         size = connection.execute(
-            f"SELECT {_BYTES} FROM items WHERE {condition.sql}", condition.parameters
+            f"SELECT coalesce(sum({backend.size}), 0) FROM items WHERE {condition.sql}",
+            condition.parameters,
         ).fetchone()[0]
         if size > quota.max_bytes:
             return f"{size - quota.max_bytes:,} bytes"
     return ""
 
 
-def _evict(
-    connection: sqlite3.Connection, quota: Quota, condition: Condition, first_new_row: int
-) -> bool:
+def _evict(connection: Connection, quota: Quota, condition: Condition, first_new_row: int) -> bool:
     """Erase one item that is not new: one that was deleted before, else by the policy."""
     order = "created_at" if quota.policy == "evict_oldest" else "importance, created_at"
     found = connection.execute(

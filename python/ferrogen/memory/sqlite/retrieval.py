@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,48 +10,47 @@ from typing import Any
 from ferrogen.memory.items import MemoryItem, Scope, timestamp
 from ferrogen.memory.ranking import Candidate, diversified, fused, weighted
 from ferrogen.memory.search import Search, SearchResult
-from ferrogen.memory.sqlite.conditions import (
-    Condition,
-    compile_filter,
-    in_scope,
-    known_at,
-)
+from ferrogen.memory.sqlite.backend import Backend, Connection
+from ferrogen.memory.sqlite.conditions import Condition, in_scope, known_at
 from ferrogen.memory.sqlite.encoding import ITEM_COLUMNS, item_of
-from ferrogen.memory.sqlite.full_text import text_ranking
-from ferrogen.memory.sqlite.vector_cache import VectorCache
-from ferrogen.memory.vectors import VectorIndex, numerics
+from ferrogen.memory.vectors import numerics
 
 _AT_ONCE = 500
+_NO_LIMIT = 2**62
 _FEWEST_CANDIDATES = 200
 
 
 @dataclass
-class Retrieval:
-    """A search in one namespace of a file.
+class Retrieval(ABC):
+    """A search in one namespace of a database.
 
     Args:
         connection: The connection, in a transaction.
-        search: The terms and the kind of the search.
+        backend: Its database.
+        search: What is searched, and how.
         scope: The namespace.
         now: The present.
         query_vector: The packed vector of the query, if vectors are searched.
-        embedder: The id of its embedder.
-        cache: The vectors in memory.
     """
 
-    connection: sqlite3.Connection
+    connection: Connection
+    backend: Backend
     search: Search
     scope: Scope
     now: float
     query_vector: bytes | None = None
-    embedder: str | None = None
-    cache: VectorCache | None = None
+
+    @abstractmethod
+    def _by_text(self, depth: int) -> list[tuple[int, float]]:
+        """Return the rows that fulfill the condition and have words of the query, and scores."""
+
+    @abstractmethod
+    def _nearest(self, query: bytes, depth: int) -> list[tuple[int, float]]:
+        """Return the rows with the nearest vectors that fulfill the condition, and cosines."""
 
     def run(self) -> list[SearchResult]:
         """Return the results, the best first."""
         options = self.search.options
-        if self.cache is not None:
-            self.cache.synchronize(self.connection)
         candidates = fused(self._rankings(), options)
         if options.half_life_seconds is not None or options.importance_weight:
             candidates = weighted(candidates, options, self._facts(candidates), self._time)
@@ -79,9 +78,7 @@ class Retrieval:
         depth = options.limit if plain else max(_FEWEST_CANDIDATES, 4 * options.limit)
         rankings = {}
         if "text" in modes:
-            rankings["text"] = text_ranking(
-                self.connection, self.search.text, self.condition, depth
-            )
+            rankings["text"] = self._by_text(depth)
         if "vector" in modes and self.query_vector is not None:
             near = self._nearest(self.query_vector, depth)
             # What has nothing in common with the query has a rank, too, and would be fused.
@@ -92,42 +89,8 @@ class Retrieval:
 
     @property
     def condition(self) -> Condition:
-        """The condition that versions of items have to meet before they are ranked."""
-        time = None if self.search.at is None else self._time
-        known = in_scope(self.scope) & known_at(time, self.now)
-        return known & compile_filter(self.search.where)
-
-    def _nearest(self, query: bytes, depth: int) -> list[tuple[int, float]]:
-        if self.search.at is not None:
-            return self._nearest_of_the_past(query, depth)
-        if self.cache is None:
-            return []
-        where = self.search.where
-        condition = None
-        if where is not None:
-            condition = Condition("items.valid_until IS NULL") & compile_filter(where)
-        return self.cache.nearest(self.connection, query, depth, self.scope, condition, self.now)
-
-    def _nearest_of_the_past(self, query: bytes, depth: int) -> list[tuple[int, float]]:
-        """Compare with the vectors of versions that are not in memory."""
-        np = numerics()
-        condition = Condition("items.embedder = ?", (self.embedder,)) & self.condition
-        found = self.connection.execute(
-            f"SELECT items.row, items.vector FROM items WHERE {condition.sql}",
-            condition.parameters,
-        )
-        best: list[tuple[int, float]] = []
-        while batch := found.fetchmany(4096):
-            rows = [row for row, vector in batch if len(vector) == len(query)]
-            vectors = [vector for _, vector in batch if len(vector) == len(query)]
-            if not rows:
-                continue
-            index = VectorIndex(len(query) // 4)
-            index.append(np.frombuffer(b"".join(vectors), "<f4").reshape(len(rows), -1))
-            near = index.nearest(np.frombuffer(query, "<f4"), depth)
-            best += [(rows[place], score) for place, score in near]
-            best = sorted(best, key=lambda one: (-one[1], -one[0]))[:depth]
-        return best
+        """What versions of items have to fulfill before they are ranked."""
+        return condition_of(self.backend, self.search, self.scope, self.now)
 
     def _facts(self, candidates: Sequence[Candidate]) -> dict[int, tuple[float, float]]:
         rows = [each.row for each in candidates]
@@ -136,12 +99,10 @@ class Retrieval:
 
     def _vectors(self, rows: Sequence[int]) -> dict[int, Any]:
         np = numerics()
-        if self.search.at is None and self.cache is not None:
-            return self.cache.vectors(rows)
         return {
-            row: np.frombuffer(vector, "<f4")
+            row: np.frombuffer(self.backend.packed(vector), "<f4")
             for row, vector, embedder in _selected(self.connection, "row, vector, embedder", rows)
-            if vector is not None and embedder == self.embedder
+            if vector is not None and embedder == self.backend.embedder
         }
 
     def _results(self, candidates: Sequence[Candidate]) -> list[SearchResult]:
@@ -154,21 +115,25 @@ class Retrieval:
         ]
 
 
+def condition_of(backend: Backend, search: Search, scope: Scope, now: float) -> Condition:
+    """Return what versions of items have to fulfill before they are ranked."""
+    time = None if search.at is None else timestamp("at", search.at)
+    return in_scope(scope) & known_at(time, now) & backend.compile(search.where)
+
+
 def listed(
-    connection: sqlite3.Connection, condition: Condition, limit: int | None, offset: int
+    connection: Connection, condition: Condition, limit: int | None, offset: int
 ) -> list[MemoryItem]:
     """Return items that fulfill a condition, the newest first."""
     found = connection.execute(
         f"SELECT {ITEM_COLUMNS} FROM items WHERE {condition.sql} "
         "ORDER BY items.created_at DESC, items.row DESC LIMIT ? OFFSET ?",
-        (*condition.parameters, -1 if limit is None else limit, offset),
+        (*condition.parameters, _NO_LIMIT if limit is None else limit, offset),
     )
     return [item_of(row) for row in found]
 
 
-def _selected(
-    connection: sqlite3.Connection, columns: str, rows: Sequence[int]
-) -> Iterator[Sequence[Any]]:
+def _selected(connection: Connection, columns: str, rows: Sequence[int]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]
         marks = ", ".join("?" * len(some))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 
 from ferrogen.exceptions import MemoryStoreError
+from ferrogen.memory.sqlite.backend import Connection
 
 APPLICATION_ID = 0x46724D31  # "FrM1"
 SCHEMA_VERSION = 1
+_KEPT_REMOVALS = 10_000
 
 # One row for each version of an item. `text` is what searches look at, where it differs from the
 # content. The vector comes last: SQLite reads the columns before it without its pages.
@@ -120,3 +122,18 @@ def _statements(script: str) -> list[str]:
             statements.append(statement)
             lines = []
     return statements
+
+
+def trim_removals(connection: Connection) -> None:
+    """Forget the oldest removals; a process that has missed them reads all vectors again."""
+    kept = connection.execute(
+        "SELECT (SELECT max(rowid) FROM removals) - (SELECT min(rowid) FROM removals)"
+    ).fetchone()[0]
+    if kept is None or kept < _KEPT_REMOVALS:
+        return
+    last = connection.execute(
+        "SELECT changed FROM removals ORDER BY rowid DESC LIMIT 1 OFFSET ?", (_KEPT_REMOVALS,)
+    ).fetchone()
+    if last is not None:
+        connection.execute("DELETE FROM removals WHERE changed <= ?", last)
+        connection.execute("INSERT OR REPLACE INTO counters VALUES ('removals_trimmed', ?)", last)

@@ -1,10 +1,10 @@
-"""The file of a memory with its rules, shared by a memory and the views of its namespaces."""
+"""The database of a memory with its rules, shared by a memory and the views of its namespaces."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from ferrogen._core import CancellationToken
 from ferrogen.exceptions import MemoryContentError
@@ -12,30 +12,34 @@ from ferrogen.memory.embedders.embedder import Embedder
 from ferrogen.memory.items import NewItem, Scope, timestamp
 from ferrogen.memory.retention import Deduplication, Quota
 from ferrogen.memory.search import Search, SearchResult
-from ferrogen.memory.sqlite.conditions import Condition, compile_filter
-from ferrogen.memory.sqlite.database import Database
-from ferrogen.memory.sqlite.duplicates import DuplicateFinder
+from ferrogen.memory.sqlite.backend import Backend, Connection
+from ferrogen.memory.sqlite.conditions import Condition
 from ferrogen.memory.sqlite.embedding import EmbedderChange, VectorStore
 from ferrogen.memory.sqlite.encoding import encode
 from ferrogen.memory.sqlite.quotas import enforce
-from ferrogen.memory.sqlite.retrieval import Retrieval, listed
+from ferrogen.memory.sqlite.retrieval import condition_of, listed
 from ferrogen.memory.sqlite.writing import (
     Changes,
     PreparedItem,
+    delete,
+    erase,
     insert,
     lifetime,
+    next_change,
     purge_expired,
     update,
 )
+
+ResultT = TypeVar("ResultT")
 
 _NEWEST_FIRST = 0.0
 
 
 class Storage:
-    """A file, its vectors, and the rules for what it keeps.
+    """A database, its vectors, and the rules for what it keeps.
 
     Args:
-        database: The file.
+        backend: The database.
         embedder: Computes vectors, if there are to be any.
         change: The treatment of vectors of other embedders.
         deduplication: Which items are duplicates.
@@ -46,7 +50,7 @@ class Storage:
 
     def __init__(
         self,
-        database: Database,
+        backend: Backend,
         embedder: Embedder | None,
         change: EmbedderChange,
         deduplication: Deduplication | None,
@@ -54,8 +58,9 @@ class Storage:
         ttl: float | None,
         clock: Callable[[], float],
     ) -> None:
-        self.database = database
-        self.vectors = None if embedder is None else VectorStore(database, embedder, change)
+        self.backend = backend
+        self.database = backend.database
+        self.vectors = None if embedder is None else VectorStore(backend, embedder, change)
         self.deduplication = deduplication
         self.quota = quota
         self.ttl = ttl
@@ -90,24 +95,47 @@ class Storage:
             prepared = [
                 replace(each, vector=vector) for each, vector in zip(prepared, vectors, strict=True)
             ]
-        finder = DuplicateFinder(self.deduplication, self.vectors, now)
-        await finder.prepare(self.database, prepared)
+        finder = self.backend.duplicates(self.deduplication, now)
+        await finder.prepare(prepared)
 
-        def write(connection: sqlite3.Connection) -> list[str]:
+        def write(connection: Connection) -> list[str]:
+            next_change(connection)
             if self.vectors is not None:
                 self.vectors.others(connection)  # another process may have added some meanwhile
             purge_expired(connection, now)
             ids, rows = insert(
                 connection,
+                self.backend,
                 prepared,
-                None if self.vectors is None else self.vectors.embedder,
                 lambda each: finder.duplicate(connection, each),
             )
             if self.quota is not None:
-                enforce(connection, self.quota, {each.scope for each in prepared}, rows)
+                scopes = {each.scope for each in prepared}
+                enforce(connection, self.backend, self.quota, scopes, rows)
             return ids
 
-        return await self.database.write(write, token)
+        return await self.write(write, token)
+
+    async def write(
+        self, work: Callable[[Connection], ResultT], token: CancellationToken | None = None
+    ) -> ResultT:
+        """Run work in a transaction."""
+
+        def writing(connection: Connection) -> ResultT:
+            result = work(connection)
+            self.backend.before_commit(connection)
+            return result
+
+        return await self.database.write(writing, token)
+
+    async def delete(self, condition: Condition) -> int:
+        """End the validity of current items; return how many there were."""
+        now = self.now()
+        return await self.write(lambda connection: delete(connection, condition, now))
+
+    async def erase(self, condition: Condition) -> int:
+        """Erase items with all their versions; return how many versions there were."""
+        return await self.write(lambda connection: erase(connection, condition))
 
     async def update(
         self, condition: Condition, changes: Changes, token: CancellationToken | None
@@ -122,13 +150,10 @@ class Storage:
                 self.vectors.replace(await self.database.read(self.vectors.others))
                 (vectors[text],) = await self.vectors.vectorizer.stored([text], token)
 
-        def vector_of(text: str) -> tuple[bytes | None, str | None]:
-            vector = vectors.get(text)
-            return vector, None if vector is None or not self.vectors else self.vectors.embedder
-
         now = self.now()
-        return await self.database.write(
-            lambda connection: update(connection, condition, changes, vector_of, now), token
+        return await self.write(
+            lambda connection: update(connection, self.backend, condition, changes, vectors, now),
+            token,
         )
 
     async def search(
@@ -138,7 +163,7 @@ class Storage:
 
         A query without any text finds the newest items, with a score of 0.
         """
-        compile_filter(search.where)
+        self.backend.compile(search.where)
         options, now = search.options, self.now()
         if not search.text.strip():
             return await self._newest(search, scope, now, token)
@@ -147,14 +172,11 @@ class Storage:
         if vectors is not None and options.mode != "text":
             query_vector = await vectors.vectorizer.query(search.text, token)
 
-        def read(connection: sqlite3.Connection) -> tuple[list[str], list[SearchResult]]:
-            if vectors is None:
-                return [], Retrieval(connection, search, scope, now).run()
-            others = vectors.others(connection)
-            retrieval = Retrieval(
-                connection, search, scope, now, query_vector, vectors.embedder, vectors.cache
-            )
-            return others, retrieval.run()
+        def read(connection: Connection) -> tuple[list[str], list[SearchResult]]:
+            others = [] if vectors is None else vectors.others(connection)
+            return others, self.backend.retrieval(
+                connection, search, scope, now, query_vector
+            ).run()
 
         others, results = await self.database.read(read, token)
         if vectors is not None:
@@ -164,14 +186,14 @@ class Storage:
     async def _newest(
         self, search: Search, scope: Scope, now: float, token: CancellationToken | None
     ) -> list[SearchResult]:
-        condition = Retrieval(None, search, scope, now).condition  # type: ignore[arg-type]
+        condition = condition_of(self.backend, search, scope, now)
         items = await self.database.read(
             lambda connection: listed(connection, condition, search.options.limit, 0), token
         )
         return [SearchResult(item=item, score=_NEWEST_FIRST) for item in items]
 
     async def close(self) -> None:
-        """Close the file."""
+        """Close the database."""
         if self.vectors is not None:
             await self.vectors.close()
         await self.database.close()

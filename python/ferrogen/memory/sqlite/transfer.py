@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,9 +18,17 @@ from ferrogen.memory.items import (
     from_timestamp,
     storable_text,
 )
+from ferrogen.memory.sqlite.backend import Backend, Connection
 from ferrogen.memory.sqlite.conditions import in_scope
-from ferrogen.memory.sqlite.encoding import decode, encode
-from ferrogen.memory.sqlite.writing import next_change, scope_columns
+from ferrogen.memory.sqlite.encoding import decode, encode, scope_of
+from ferrogen.memory.sqlite.writing import (
+    IN_SAME_SCOPE,
+    SCOPE_COLUMNS,
+    insert_row,
+    next_change,
+    scope_columns,
+    scope_values,
+)
 
 _BAD_LINE = (
     *(ValueError, TypeError, KeyError, AttributeError),
@@ -31,26 +38,26 @@ _FORMAT = "ferrogen.memory/1"
 _PLAIN = ("id", "version", "source", "message_id", "importance")
 _TIMES = ("created_at", "valid_from", "valid_until", "expires_at")
 _COLUMNS = (
-    "id, version, user, agent, conversation, source, message_id, importance, created_at, "
-    "valid_from, valid_until, expires_at, embedder, kind, mime_type, metadata, text, content, "
-    "vector"
+    *("id", "version", *SCOPE_COLUMNS, "source", "message_id", "importance", *_TIMES),
+    *("embedder", "kind", "mime_type", "metadata", "text", "content", "vector"),
 )
 
 
-def export_lines(connection: sqlite3.Connection, path: Path, scope: Scope, *, vectors: bool) -> int:
+def export_lines(
+    connection: Connection, backend: Backend, path: Path, scope: Scope, *, vectors: bool
+) -> int:
     """Write every version of the items in a namespace into a file, one JSON object a line.
 
     Returns:
         How many were written. The file is there as a whole, or not at all.
     """
-    file_of_memory = connection.execute("PRAGMA database_list").fetchone()[2]
-    if file_of_memory and path.resolve() == Path(file_of_memory).resolve():
+    if path.resolve() == Path(backend.database.path).resolve():
         raise MemoryContentError(f"{path} is the memory itself: export it into another file")
     part = path.with_name(f"{path.name}.part")
     descriptor = os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            count = _write(connection, file, scope, vectors=vectors)
+            count = _write(connection, backend, file, scope, vectors=vectors)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -61,26 +68,35 @@ def export_lines(connection: sqlite3.Connection, path: Path, scope: Scope, *, ve
     return count
 
 
-def _write(connection: sqlite3.Connection, file: IO[str], scope: Scope, *, vectors: bool) -> int:
+def _write(
+    connection: Connection, backend: Backend, file: IO[str], scope: Scope, *, vectors: bool
+) -> int:
     condition = in_scope(scope)
     found = connection.execute(
-        f"SELECT {_COLUMNS} FROM items WHERE {condition.sql} ORDER BY row", condition.parameters
+        f"SELECT {', '.join(_COLUMNS)} FROM items WHERE {condition.sql} ORDER BY row",
+        condition.parameters,
     )
-    names = [column[0] for column in found.description]
     count = 0
     for row in found:
-        line = _line(dict(zip(names, row, strict=True)), vectors=vectors)
+        columns = dict(zip(_COLUMNS, row, strict=True))
+        if not vectors or columns["vector"] is None:
+            columns["vector"] = None
+        else:
+            columns["vector"] = backend.packed(columns["vector"])
+        line = _line(columns)
         file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
         count += 1
     return count
 
 
-def _line(row: dict[str, Any], *, vectors: bool) -> dict[str, Any]:
+def _line(row: dict[str, Any]) -> dict[str, Any]:
     line: dict[str, Any] = {"format": _FORMAT}
     line.update({name: row[name] for name in (*_PLAIN, *_TIMES) if row[name] is not None})
-    line["scope"] = {level: row[level] for level in ("user", "agent", "conversation") if row[level]}
+    line["scope"] = scope_of(*(row[name] for name in SCOPE_COLUMNS)).levels()
     line["kind"], line["mime_type"] = row["kind"], row["mime_type"]
     content = row["content"]
+    if isinstance(content, bytes) and row["kind"] != "bytes":
+        content = content.decode()
     if row["kind"] == "json":
         content = json.loads(content)
     elif row["kind"] == "bytes":
@@ -90,14 +106,14 @@ def _line(row: dict[str, Any], *, vectors: bool) -> dict[str, Any]:
         line["metadata"] = json.loads(row["metadata"])
     if row["text"] is not None:
         line["text"] = row["text"]
-    if vectors and row["vector"] is not None:
+    if row["vector"] is not None:
         line["embedder"] = row["embedder"]
         line["vector"] = base64.b64encode(row["vector"]).decode()
     return line
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Read a file of JSON lines as columns.
+    """Read a file of JSON lines as columns, with the scope and the encoded content.
 
     Raises:
         MemoryContentError: A line is not an item; the message has its number.
@@ -122,9 +138,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 def _columns(line: Any) -> dict[str, Any]:
     if not isinstance(line, dict) or line.get("format") != _FORMAT:
         raise MemoryContentError(f"its format is not {_FORMAT!r}")
-    scope = Scope(**line.get("scope", {}))
-    user, agent, conversation = scope_columns(scope)
-    row: dict[str, Any] = {"user": user, "agent": agent, "conversation": conversation}
+    row: dict[str, Any] = {"scope": Scope(**line.get("scope", {}))}
     for name in ("id", "source", "message_id"):
         value = line["id"] if name == "id" else line.get(name)
         row[name] = None if value is None else storable_text(name, value)
@@ -148,9 +162,7 @@ def _columns(line: Any) -> dict[str, Any]:
     read: MemoryContent = decode(
         kind, line["mime_type"], None if metadata is None else json.dumps(metadata), content
     )
-    encoded = encode(read, line.get("text"))
-    row |= {"kind": encoded.kind, "mime_type": encoded.mime_type, "metadata": encoded.metadata}
-    row |= {"text": encoded.indexed_text, "content": encoded.content, "hash": encoded.hash}
+    row["encoded"] = encode(read, line.get("text"))
     row["embedder"] = row["vector"] = None
     if "vector" in line:
         row["embedder"] = storable_text("embedder", line["embedder"])
@@ -166,7 +178,7 @@ def _time(value: Any) -> float:
     return float(value)
 
 
-def import_lines(connection: sqlite3.Connection, path: Path, scope: Scope) -> int:
+def import_lines(connection: Connection, backend: Backend, path: Path, scope: Scope) -> int:
     """Insert the items of a file, all or none.
 
     Versions that are there already are skipped.
@@ -181,27 +193,24 @@ def import_lines(connection: sqlite3.Connection, path: Path, scope: Scope) -> in
     changed = next_change(connection)
     count = 0
     for row in read_lines(path):
-        levels = {level: row[level] for level in ("user", "agent", "conversation") if row[level]}
-        if not scope.contains(Scope(**levels)):
+        inside, encoded = row.pop("scope"), row.pop("encoded")
+        if not scope.contains(inside):
             raise MemoryContentError(
                 f"item {row['id']!r} of {path} is outside of the namespace of this memory: import "
                 "it into a memory without this limit"
             )
         existing = connection.execute(
-            "SELECT hash FROM items WHERE id = ? AND version = ? AND user = ? AND agent = ? "
-            "AND conversation = ?",
-            (row["id"], row["version"], row["user"], row["agent"], row["conversation"]),
+            f"SELECT hash FROM items WHERE id = ? AND version = ? AND {IN_SAME_SCOPE}",
+            (row["id"], row["version"], *scope_columns(inside)),
         ).fetchone()
-        if existing is not None and existing[0] == row["hash"]:
+        if existing is not None and existing[0] == encoded.hash:
             continue
+        row |= {**scope_values(inside), **backend.columns(encoded), "changed": changed}
+        if row["vector"] is not None:
+            row["vector"] = backend.vector(row["vector"])
         try:
-            names = ", ".join(row)
-            marks = ", ".join("?" * len(row))
-            connection.execute(
-                f"INSERT INTO items ({names}, changed) VALUES ({marks}, ?)",
-                (*row.values(), changed),
-            )
-        except sqlite3.IntegrityError as error:
+            insert_row(connection, backend, row)
+        except MemoryContentError as error:
             raise MemoryContentError(
                 f"item {row['id']!r} of {path} contradicts one of this memory"
             ) from error

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ferrogen.exceptions import EmbedderMismatchError
 from ferrogen.memory.items import Scope
+from ferrogen.memory.sqlite.backend import Connection
 from ferrogen.memory.sqlite.conditions import Condition
 from ferrogen.memory.sqlite.encoding import scope_of
 from ferrogen.memory.sqlite.writing import last_change
@@ -17,7 +17,7 @@ _BATCH = 4096
 _AT_ONCE = 500
 # What part of all rows is few enough to look at each of them.
 _FEW = 8
-_COLUMNS = "row, valid_until, user, agent, conversation, expires_at, vector"
+_COLUMNS = 'row, valid_until, "user", agent, conversation, expires_at, vector'
 
 
 class VectorCache:
@@ -50,8 +50,8 @@ class VectorCache:
         """The bytes that the vectors take."""
         return self._index.memory if self._index is not None else 0
 
-    def synchronize(self, connection: sqlite3.Connection) -> None:
-        """Read the changes of the file; inside a transaction."""
+    def synchronize(self, connection: Connection) -> None:
+        """Read what was changed in the file; inside a transaction."""
         change = last_change(connection)
         if change == self._seen:
             return
@@ -63,7 +63,7 @@ class VectorCache:
         self._seen = change
         self._compact()
 
-    def _read_changes(self, connection: sqlite3.Connection) -> None:
+    def _read_changes(self, connection: Connection) -> None:
         if self._seen >= 0 and self._has_missed_removals(connection):
             self._clear()
         if self._seen >= 0:
@@ -90,7 +90,7 @@ class VectorCache:
 
     def nearest(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         query: bytes,
         limit: int,
         scope: Scope,
@@ -160,7 +160,7 @@ class VectorCache:
         found = self._index.rows(places)
         return {int(self._rows[place]): found[number] for number, place in enumerate(places)}
 
-    def _all_fulfilling(self, connection: sqlite3.Connection, condition: Condition) -> Any:
+    def _all_fulfilling(self, connection: Connection, condition: Condition) -> Any:
         np = numerics()
         found = connection.execute(
             f"SELECT row FROM items WHERE {condition.sql}", condition.parameters
@@ -171,7 +171,7 @@ class VectorCache:
         table[allowed] = True
         return table[self._rows]
 
-    def _has_missed_removals(self, connection: sqlite3.Connection) -> bool:
+    def _has_missed_removals(self, connection: Connection) -> bool:
         trimmed = connection.execute(
             "SELECT value FROM counters WHERE name = 'removals_trimmed'"
         ).fetchone()
@@ -214,9 +214,7 @@ class VectorCache:
         self._alive = self._alive[self._alive]
 
 
-def _fulfilling(
-    connection: sqlite3.Connection, condition: Condition, rows: Sequence[int]
-) -> set[int]:
+def _fulfilling(connection: Connection, condition: Condition, rows: Sequence[int]) -> set[int]:
     """Return which of some rows fulfill a condition."""
     found: set[int] = set()
     for start in range(0, len(rows), _AT_ONCE):
@@ -227,18 +225,4 @@ def _fulfilling(
             (*some, *condition.parameters),
         )
         found.update(row for (row,) in selected)
-    return found
-
-
-def other_embedders(connection: sqlite3.Connection, embedder: str) -> list[str]:
-    """Return the ids of other embedders that vectors of current items are from."""
-    found: list[str] = []
-    for comparison in ("<", ">"):
-        row = connection.execute(
-            "SELECT embedder FROM items WHERE valid_until IS NULL AND embedder IS NOT NULL "
-            f"AND embedder {comparison} ? LIMIT 1",
-            (embedder,),
-        ).fetchone()
-        if row is not None:
-            found.append(str(row[0]))
     return found
