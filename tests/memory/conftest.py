@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ferrogen.memory import MemoryContent, SqliteMemory
+from ferrogen.memory import (
+    HashingEmbedder,
+    LanceMemory,
+    MemoryContent,
+    PostgresMemory,
+    SqliteMemory,
+)
+from ferrogen.memory.searchable import SearchableMemory
+
+from . import postgres_server
 
 
 def text(words: str, **metadata: Any) -> MemoryContent:
@@ -29,16 +40,49 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-async def open_memory(tmp_path: Path):
-    """Give a function that opens the memory of this test."""
-    opened: list[SqliteMemory] = []
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Give the address of a server of this session."""
+    if not postgres_server.is_installed():
+        pytest.skip(f"{postgres_server.PACKAGE} has no wheels for this Python")
+    with postgres_server.postgres_server() as address:
+        yield address
 
-    def open_one(**arguments: Any) -> SqliteMemory:
-        memory = SqliteMemory(arguments.pop("path", tmp_path / "memory.sqlite"), **arguments)
+
+@pytest.fixture
+def database() -> str:
+    """Name the database of `open_memory`; tests of more than one have it as a parameter."""
+    return "sqlite"
+
+
+on_sql = pytest.mark.parametrize("database", ["sqlite", "postgres"])
+on_all = pytest.mark.parametrize("database", ["sqlite", "postgres", "lance"])
+
+
+@pytest.fixture
+async def open_memory(tmp_path: Path, database: str, request: pytest.FixtureRequest):
+    """Give a function that opens the memory of this test."""
+    opened: list[SearchableMemory] = []
+
+    def open_one(**arguments: Any) -> Any:
+        memory: SearchableMemory
+        if database == "postgres":
+            address = request.getfixturevalue("postgres")
+            arguments.setdefault("schema_name", schema_of(request))
+            memory = PostgresMemory(arguments.pop("conninfo", address), **arguments)
+        elif database == "lance":
+            arguments.setdefault("embedder", HashingEmbedder(64))
+            memory = LanceMemory(arguments.pop("path", tmp_path / "memory"), **arguments)
+        else:
+            memory = SqliteMemory(arguments.pop("path", tmp_path / "memory.sqlite"), **arguments)
         opened.append(memory)
         return memory
 
     yield open_one
     for memory in opened:
         await memory.close()
+
+
+def schema_of(request: pytest.FixtureRequest) -> str:
+    """Return the name of a schema that no other test has."""
+    return f"test_{blake2b(request.node.nodeid.encode(), digest_size=8).hexdigest()}"

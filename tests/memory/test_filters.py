@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ferrogen.exceptions import MemoryQueryError
 from ferrogen.memory import NewItem, Scope, SqliteMemory, filters
 
-from .conftest import text
+from .conftest import on_sql, text
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 HOSTILE = [
@@ -135,6 +135,7 @@ def test_sql_and_python_agree_on_any_filter(items, conditions):
     asyncio.run(main())
 
 
+@on_sql
 async def test_values_of_different_types_are_never_equal(open_memory):
     memory = open_memory()
     for number, value in enumerate([1, 1.0, True, "1", None, [1], {"a": 1}]):
@@ -154,6 +155,7 @@ async def test_values_of_different_types_are_never_equal(open_memory):
     assert await found(value.exists()) == set("0123456")
 
 
+@on_sql
 async def test_a_long_set_is_one_condition(open_memory):
     memory = open_memory()
     await memory.add_many([text("tea", number=number) for number in (1, 5000, 9999)])
@@ -171,6 +173,7 @@ FILTERS_TOO_LARGE = {
 
 
 @pytest.mark.parametrize("make", FILTERS_TOO_LARGE.values(), ids=FILTERS_TOO_LARGE.keys())
+@on_sql
 async def test_a_filter_that_is_too_large_is_a_typed_error(open_memory, make):
     memory = open_memory()
     with pytest.raises(MemoryQueryError):
@@ -204,6 +207,7 @@ def test_a_bad_filter_is_a_typed_error(make):
         make()
 
 
+@on_sql
 async def test_fields_of_ones_own_are_refused(open_memory):
     field = filters.Field("id = '' OR 1", "text")
     with pytest.raises(MemoryQueryError, match="no field"):

@@ -16,7 +16,7 @@ from ferrogen.memory import (
     filters,
 )
 
-from .conftest import text
+from .conftest import on_sql, text
 from .test_search import Angles, words_of
 
 
@@ -29,6 +29,7 @@ def contents(items):
 
 
 @pytest.mark.parametrize("mode", ["text", "vector"])
+@on_sql
 async def test_what_was_known_at_a_time_can_be_searched(open_memory, clock, mode):
     memory = open_memory(clock=clock, embedder=HashingEmbedder())
     start = clock.time
@@ -59,6 +60,7 @@ async def test_what_was_known_at_a_time_can_be_searched(open_memory, clock, mode
     assert await memory.get("home") is None
 
 
+@on_sql
 async def test_items_are_updated_by_a_filter(open_memory, clock):
     memory = open_memory(clock=clock, embedder=Angles())
     ids = await memory.add_many([text("a 0", n=1), text("b 0", n=2), text("c 0", n=3)])
@@ -74,6 +76,7 @@ async def test_items_are_updated_by_a_filter(open_memory, clock):
     assert contents(await memory.items()) == ["a 0"]
 
 
+@on_sql
 async def test_a_new_content_gets_a_new_vector_and_new_words(open_memory):
     memory = open_memory(embedder=Angles())
     await memory.add_many([NewItem(content=text("tea 0"), id="x"), text("rust 45")])
@@ -87,6 +90,7 @@ async def test_a_new_content_gets_a_new_vector_and_new_words(open_memory):
     assert words_of(await memory.search("spoon", mode="text")) == ["coffee 90"]
 
 
+@on_sql
 async def test_an_update_needs_a_valid_change(open_memory):
     memory = open_memory()
     await memory.add(text("tea"), id="x")
@@ -96,6 +100,7 @@ async def test_an_update_needs_a_valid_change(open_memory):
     assert [item.version for item in await memory.history("x")] == [1]
 
 
+@on_sql
 async def test_deleting_and_adding_with_the_same_id_again(open_memory):
     memory = open_memory()
     await memory.add(text("tea"), id="x")
@@ -105,6 +110,7 @@ async def test_deleting_and_adding_with_the_same_id_again(open_memory):
     assert contents(await memory.items()) == ["coffee"]
 
 
+@on_sql
 async def test_items_expire(open_memory, clock):
     memory = open_memory(clock=clock, ttl=100, embedder=HashingEmbedder())
     await memory.add_many(
@@ -122,6 +128,7 @@ async def test_items_expire(open_memory, clock):
     assert len(await memory.search("tea", mode="vector")) == 2
 
 
+@on_sql
 async def test_erased_items_have_no_history(open_memory, clock):
     memory = open_memory(clock=clock)
     await memory.add(text("tea"), id="x")
@@ -133,6 +140,7 @@ async def test_erased_items_have_no_history(open_memory, clock):
     assert await memory.search("tea", at=at(clock.time - 1)) == []
 
 
+@on_sql
 async def test_equal_items_are_stored_once_in_a_namespace(open_memory):
     memory = open_memory(deduplication=Deduplication())
     first = await memory.add_many([text("tea"), text("tea"), text("tea", topic="drinks")])
@@ -143,6 +151,7 @@ async def test_equal_items_are_stored_once_in_a_namespace(open_memory):
     assert await memory.add_many([text("tea")]) != first[:1]
 
 
+@on_sql
 async def test_similar_items_are_stored_once_in_a_namespace(open_memory):
     memory = open_memory(deduplication=Deduplication(near=0.99), embedder=Angles())
     (first,) = await memory.add_many([text("tea 0")])
@@ -169,6 +178,7 @@ def test_similarity_needs_an_embedder(open_memory):
         open_memory(deduplication=Deduplication(near=0.9))
 
 
+@on_sql
 async def test_the_oldest_items_are_evicted_per_user(open_memory, clock):
     memory = open_memory(clock=clock, quota=Quota(max_items=2))
     ada, bob = memory.scoped(user="ada"), memory.scoped(user="bob")
@@ -181,6 +191,7 @@ async def test_the_oldest_items_are_evicted_per_user(open_memory, clock):
     assert (await ada.stats()).versions == 2
 
 
+@on_sql
 async def test_the_least_important_items_are_evicted(open_memory, clock):
     quota = Quota(max_items=2, policy="evict_least_important", per="memory")
     memory = open_memory(clock=clock, quota=quota)
@@ -192,6 +203,7 @@ async def test_the_least_important_items_are_evicted(open_memory, clock):
     assert contents(await memory.items()) == ["trifle", "important"]
 
 
+@on_sql
 async def test_a_full_memory_rejects(open_memory):
     memory = open_memory(quota=Quota(max_items=2, policy="reject"))
     await memory.add(text("tea"))
@@ -203,6 +215,7 @@ async def test_a_full_memory_rejects(open_memory):
     assert contents(await memory.items()) == ["tea"]
 
 
+@on_sql
 async def test_bytes_are_limited_and_former_versions_go_first(open_memory, clock):
     memory = open_memory(clock=clock, quota=Quota(max_bytes=2500))
     await memory.add(text("a" * 1000), id="x")
@@ -230,6 +243,7 @@ def test_bad_rules_are_typed_errors(make):
         make()
 
 
+@on_sql
 async def test_a_json_content_is_found_by_keys_and_values(open_memory):
     memory = open_memory()
     await memory.add(
@@ -239,6 +253,7 @@ async def test_a_json_content_is_found_by_keys_and_values(open_memory):
         assert len(await memory.search(query)) == 1, query
 
 
+@on_sql
 async def test_versions_are_found_at_the_times_that_they_name(open_memory):
     memory = open_memory()
     for number in range(30):

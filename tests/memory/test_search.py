@@ -20,7 +20,7 @@ from ferrogen.memory import (
     filters,
 )
 
-from .conftest import text
+from .conftest import on_sql, text
 
 
 class Angles(Embedder):
@@ -67,6 +67,7 @@ def words_of(results):
     ],
     ids=lambda query: ascii(query[:12]),
 )
+@on_sql
 async def test_no_query_is_syntax_of_the_index(open_memory, query):
     memory = open_memory()
     await memory.add_many([text("green tea"), text("black coffee")])
@@ -74,6 +75,7 @@ async def test_no_query_is_syntax_of_the_index(open_memory, query):
 
 
 @pytest.mark.parametrize("query", ["?!", '"', "*", "'", "(", "…", "\0", "\ud800", "🦀"])
+@on_sql
 async def test_a_query_without_words_finds_nothing(open_memory, query):
     memory = open_memory()
     await memory.add(text("green tea"))
@@ -100,12 +102,14 @@ async def test_any_text_is_a_query(query):
         ("naïve café", "cafe"),
     ],
 )
+@on_sql
 async def test_words_of_many_scripts_are_found(open_memory, stored, query):
     memory = open_memory()
     await memory.add_many([text(stored), text("something else")])
     assert words_of(await memory.search(query)) == [stored]
 
 
+@on_sql
 async def test_bm25_prefers_rare_words_and_short_texts(open_memory):
     memory = open_memory()
     await memory.add_many(
@@ -118,6 +122,7 @@ async def test_bm25_prefers_rare_words_and_short_texts(open_memory):
     assert first.parts == {"text": first.score}
 
 
+@on_sql
 async def test_vectors_are_ranked_by_their_cosine(open_memory):
     memory = open_memory(embedder=Angles())
     await memory.add_many([text(f"at {degrees}") for degrees in (0, 30, 90, 180)])
@@ -131,6 +136,7 @@ async def test_vectors_are_ranked_by_their_cosine(open_memory):
     assert words_of(await memory.search("x 20", mode="vector", limit=1)) == ["at 30"]
 
 
+@on_sql
 async def test_hybrid_fuses_the_ranks(open_memory):
     memory = open_memory(embedder=Angles())
     await memory.add_many([text("tea 0"), text("tea 80"), text("rust 10"), text("iron 180")])
@@ -145,6 +151,7 @@ async def test_hybrid_fuses_the_ranks(open_memory):
     assert second.score == second.parts["fusion"] == pytest.approx(expected)
 
 
+@on_sql
 async def test_weights_decide_between_text_and_vectors(open_memory):
     memory = open_memory(embedder=Angles())
     await memory.add_many([text("tea 100"), text("rust 1")])
@@ -154,6 +161,7 @@ async def test_weights_decide_between_text_and_vectors(open_memory):
     assert words_of(by_vector)[0] == "rust 1"
 
 
+@on_sql
 async def test_filters_apply_before_ranking(open_memory):
     memory = open_memory(embedder=HashingEmbedder())
     await memory.add_many(
@@ -166,6 +174,7 @@ async def test_filters_apply_before_ranking(open_memory):
         assert words_of(found) == ["a cup of black tea and many other words"], mode
 
 
+@on_sql
 async def test_recency_and_importance_are_parts_of_the_score(open_memory, clock):
     options = SearchOptions(recency_half_life=timedelta(days=1), recency_weight=1.0)
     memory = open_memory(clock=clock, search=options)
@@ -181,6 +190,7 @@ async def test_recency_and_importance_are_parts_of_the_score(open_memory, clock)
     assert by_importance[0].parts["importance"] == 1
 
 
+@on_sql
 async def test_mmr_prefers_results_that_differ(open_memory):
     memory = open_memory(embedder=Angles())
     await memory.add_many([text("tea 0"), text("tea 1"), text("tea 2"), text("tea 60")])
@@ -192,6 +202,7 @@ async def test_mmr_prefers_results_that_differ(open_memory):
     assert "tea 60" in words_of(await memory.search("tea", mode="text", limit=2, mmr=0.3))
 
 
+@on_sql
 async def test_namespaces_are_isolated_in_every_mode(open_memory):
     memory = open_memory(embedder=HashingEmbedder())
     ada, bob = memory.scoped(user="ada"), memory.scoped(user="bob")
@@ -222,6 +233,7 @@ async def test_namespaces_are_isolated_in_every_mode(open_memory):
     assert ada.scope == Scope(user="ada")
 
 
+@on_sql
 async def test_changes_of_other_connections_are_seen_by_vector_searches(open_memory):
     one, other = open_memory(embedder=Angles()), open_memory(embedder=Angles())
     ids = await one.add_many([text("a 0"), text("b 10"), text("c 20")])
@@ -238,6 +250,7 @@ async def test_changes_of_other_connections_are_seen_by_vector_searches(open_mem
     assert words_of(await other.search("x 0", mode="vector")) == ["e 1"]
 
 
+@on_sql
 async def test_equal_texts_are_embedded_once(open_memory):
     embedder = Angles()
     memory = open_memory(embedder=embedder)
@@ -273,6 +286,7 @@ class Broken(Embedder):
     ],
     ids=repr,
 )
+@on_sql
 async def test_unusable_vectors_are_typed_errors_and_nothing_is_written(open_memory, vectors):
     memory = open_memory(embedder=Broken(vectors))
     with pytest.raises(EmbedderError):

@@ -21,6 +21,7 @@ if _TYPE_CHECKING:  # these are imported when they are first used
     from ferrogen.memory.extraction import Extraction, Fact, FactExtractor
     from ferrogen.memory.items import MemoryItem, NewItem, Scope
     from ferrogen.memory.lance.memory import LanceMemory
+    from ferrogen.memory.postgres.memory import PostgresMemory
     from ferrogen.memory.retention import Deduplication, Quota
     from ferrogen.memory.search import SearchOptions, SearchResult
     from ferrogen.memory.sqlite.embedding import ReembeddingProgress
@@ -53,6 +54,7 @@ __all__ = [
     "Model2VecEmbedder",
     "NewItem",
     "OpenAIEmbedder",
+    "PostgresMemory",
     "Quota",
     "ReembeddingProgress",
     "Scope",

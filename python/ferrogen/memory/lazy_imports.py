@@ -28,6 +28,7 @@ LAZY_IMPORTS = {
     "Model2VecEmbedder": "ferrogen.memory.embedders.model2vec",
     "NewItem": "ferrogen.memory.items",
     "OpenAIEmbedder": "ferrogen.memory.embedders.openai",
+    "PostgresMemory": "ferrogen.memory.postgres.memory",
     "Quota": "ferrogen.memory.retention",
     "ReembeddingProgress": "ferrogen.memory.sqlite.embedding",
     "Scope": "ferrogen.memory.items",

@@ -9,8 +9,10 @@ from typing import Any
 
 from ferrogen.exceptions import MemoryBusyError
 from ferrogen.memory.items import Scope
-from ferrogen.memory.sqlite.conditions import in_scope, known_at
+from ferrogen.memory.sqlite.backend import Connection
+from ferrogen.memory.sqlite.conditions import Condition, in_scope, known_at
 from ferrogen.memory.sqlite.connection import check_integrity, file_sizes
+from ferrogen.memory.sqlite.encoding import scope_of
 from ferrogen.memory.sqlite.schema import trim_removals
 from ferrogen.memory.sqlite.writing import SCOPE_COLUMNS, erase
 
@@ -61,13 +63,30 @@ class MemoryStats:
     is_erasure_unfinished: bool = False
 
 
-def statistics(connection: sqlite3.Connection, scope: Scope, path: str, now: float) -> MemoryStats:
+def statistics(connection: Connection, scope: Scope, path: str, now: float) -> MemoryStats:
     """Return what a namespace contains, and the sizes of the files."""
+    sizes = file_sizes(path)
+    pages = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    page_size = connection.execute("PRAGMA page_size").fetchone()[0]
+    total = connection.execute("PRAGMA page_count").fetchone()[0] * page_size
+    return MemoryStats(
+        **counts(connection, scope, now),
+        database_bytes=sizes.get("database", total),
+        wal_bytes=sizes.get("wal", 0),
+        free_bytes=pages * page_size,
+        is_erasure_unfinished=_is_unfinished(connection),
+    )
+
+
+def counts(connection: Connection, scope: Scope, now: float) -> dict[str, Any]:
+    """Return how much a namespace contains, as fields of `MemoryStats`."""
     inside = in_scope(scope)
     current = inside & known_at(None, now)
 
-    def count(sql: str, condition: Any) -> int:
-        found = connection.execute(f"{sql} WHERE {condition.sql}", condition.parameters)
+    def count(condition: Condition) -> int:
+        found = connection.execute(
+            f"SELECT count(*) FROM items WHERE {condition.sql}", condition.parameters
+        )
         return int(found.fetchone()[0])
 
     vectors = connection.execute(
@@ -80,27 +99,13 @@ def statistics(connection: sqlite3.Connection, scope: Scope, path: str, now: flo
         "GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3",
         current.parameters,
     ).fetchall()
-    sizes = file_sizes(path)
-    pages = connection.execute("PRAGMA freelist_count").fetchone()[0]
-    page_size = connection.execute("PRAGMA page_size").fetchone()[0]
-    total = connection.execute("PRAGMA page_count").fetchone()[0] * page_size
-    return MemoryStats(
-        items=count("SELECT count(*) FROM items", current),
-        versions=count("SELECT count(*) FROM items", inside),
-        expired=connection.execute(
-            f"SELECT count(*) FROM items WHERE expires_at <= ? AND {inside.sql}",
-            (now, *inside.parameters),
-        ).fetchone()[0],
-        vectors={str(name): int(number) for name, number in vectors},
-        scopes=[
-            (Scope(user=one or None, agent=two or None, conversation=three or None), number)
-            for one, two, three, number in scopes
-        ],
-        database_bytes=sizes.get("database", total),
-        wal_bytes=sizes.get("wal", 0),
-        free_bytes=pages * page_size,
-        is_erasure_unfinished=_is_unfinished(connection),
-    )
+    return {
+        "items": count(current),
+        "versions": count(inside),
+        "expired": count(Condition("expires_at <= ?", (now,)) & inside),
+        "vectors": {str(name): int(number) for name, number in vectors},
+        "scopes": [(scope_of(*levels), int(number)) for *levels, number in scopes],
+    }
 
 
 def rebuild(connection: sqlite3.Connection) -> list[str]:
@@ -147,7 +152,7 @@ def forget(connection: sqlite3.Connection, scope: Scope, patience: float) -> int
     return erased
 
 
-def _is_unfinished(connection: sqlite3.Connection) -> bool:
+def _is_unfinished(connection: Connection) -> bool:
     found = connection.execute("SELECT 1 FROM counters WHERE name = ?", (_UNFINISHED,))
     return found.fetchone() is not None
 
