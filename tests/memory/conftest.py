@@ -68,8 +68,8 @@ async def open_memory(tmp_path: Path, database: str, request: pytest.FixtureRequ
         memory: SearchableMemory
         if database == "postgres":
             address = request.getfixturevalue("postgres")
-            arguments.setdefault("schema_name", schema_of(request))
-            memory = PostgresMemory(arguments.pop("conninfo", address), **arguments)
+            schema = schema_of(request, str(arguments.pop("path", "")))
+            memory = PostgresMemory(address, **{"schema_name": schema, **arguments})
         elif database == "lance":
             arguments.setdefault("embedder", HashingEmbedder(64))
             memory = LanceMemory(arguments.pop("path", tmp_path / "memory"), **arguments)
@@ -83,6 +83,7 @@ async def open_memory(tmp_path: Path, database: str, request: pytest.FixtureRequ
         await memory.close()
 
 
-def schema_of(request: pytest.FixtureRequest) -> str:
+def schema_of(request: pytest.FixtureRequest, path: str = "") -> str:
     """Return the name of a schema that no other test has."""
-    return f"test_{blake2b(request.node.nodeid.encode(), digest_size=8).hexdigest()}"
+    named = f"{request.node.nodeid} {path}"
+    return f"test_{blake2b(named.encode(), digest_size=8).hexdigest()}"

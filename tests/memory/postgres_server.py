@@ -55,20 +55,37 @@ def postgres_server() -> Iterator[str]:
             log = folder / "log"
             with log.open("ab") as output:
                 done = subprocess.run(
-                    command, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-                    cwd=folder / "run", timeout=300, **identity,
+                    command,
+                    stdout=output,
+                    stderr=output,
+                    stdin=subprocess.DEVNULL,
+                    cwd=folder / "run",
+                    timeout=300,
+                    **identity,
                 )
             assert done.returncode == 0, log.read_text(errors="replace")
 
         run(
-            binaries / "initdb", "--pgdata", data, "--username=postgres", "--auth=trust",
-            "--encoding=UTF8", "--locale=C", "--no-sync",
+            binaries / "initdb",
+            "--pgdata",
+            data,
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
         )
         settings = [f"-c {name}='{value}'" for name, value in _SETTINGS.items()]
         settings.append(f"-c unix_socket_directories='{folder / 'run'}'")
         run(
-            binaries / "pg_ctl", "--pgdata", data, "--wait", "--timeout=240",
-            f"--options={' '.join(settings)}", f"--log={folder / 'run' / 'server.log'}", "start",
+            binaries / "pg_ctl",
+            "--pgdata",
+            data,
+            "--wait",
+            "--timeout=240",
+            f"--options={' '.join(settings)}",
+            f"--log={folder / 'run' / 'server.log'}",
+            "start",
         )
         try:
             yield f"postgresql://postgres@/postgres?host={folder / 'run'}"

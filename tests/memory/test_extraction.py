@@ -12,7 +12,7 @@ from ferrogen.memory import FactExtractor, Scope, filters
 from ferrogen.models import UserMessage
 from ferrogen.testing import ScriptedModel
 
-from .conftest import text
+from .conftest import on_sql, text
 
 SAID = [UserMessage(content="Tea, please!", source="Ada")]
 PLAIN = {
@@ -43,6 +43,7 @@ async def extracted(memory, *lines, **arguments):
     return [await extractor.extract(SAID, message_id=f"m{n}") for n, _ in enumerate(lines)]
 
 
+@on_sql
 async def test_facts_become_items_with_provenance(open_memory):
     memory = open_memory(scope=Scope(user="ada"))
     found = line(fact("tea", importance=0.9), fact("Turin", attribute="city"))
@@ -58,6 +59,7 @@ async def test_facts_become_items_with_provenance(open_memory):
     assert [one.id for one in await memory.items(city)] == done.added[1:]
 
 
+@on_sql
 async def test_a_known_fact_is_confirmed(open_memory):
     memory = open_memory()
     first, second = await extracted(
@@ -72,6 +74,7 @@ async def test_a_known_fact_is_confirmed(open_memory):
     assert (item.importance, details["former"]) == (0.8, [])
 
 
+@on_sql
 async def test_a_contradiction_is_kept_with_its_dates(open_memory):
     memory = open_memory()
     first, second, third = await extracted(
@@ -95,6 +98,7 @@ async def test_a_contradiction_is_kept_with_its_dates(open_memory):
     assert versions[-1].message_id == "m2"
 
 
+@on_sql
 async def test_facts_of_other_users_are_neither_seen_nor_changed(open_memory):
     memory = open_memory()
     await extracted(memory.scoped(user="bob"), line(fact("coffee")))
@@ -105,6 +109,7 @@ async def test_facts_of_other_users_are_neither_seen_nor_changed(open_memory):
     assert len(await memory.items()) == 2
 
 
+@on_sql
 async def test_the_model_is_shown_what_is_known(open_memory):
     memory = open_memory()
     await memory.add(text("Ada told a joke about tea."))
@@ -117,6 +122,7 @@ async def test_the_model_is_shown_what_is_known(open_memory):
     assert 'Ada: "Tea, please!"' in asked
 
 
+@on_sql
 async def test_a_model_without_structured_output_may_write_around_the_json(open_memory):
     around = f"Here you are:\n```json\n{line(fact('tea'))}\n```\n"
     (done,) = await extracted(open_memory(), around, model_info=PLAIN)
@@ -134,6 +140,7 @@ async def test_a_model_without_structured_output_may_write_around_the_json(open_
         ScriptedModel.call("cook"),
     ],
 )
+@on_sql
 async def test_a_bad_response_is_a_typed_error_and_nothing_is_stored(open_memory, response):
     memory = open_memory()
     with pytest.raises(ModelResponseError):
@@ -141,11 +148,13 @@ async def test_a_bad_response_is_a_typed_error_and_nothing_is_stored(open_memory
     assert await memory.items() == []
 
 
+@on_sql
 async def test_a_failing_model_is_reported(open_memory):
     with pytest.raises(ModelError, match="down"):
         await extracted(open_memory(), ModelError("down"))
 
 
+@on_sql
 async def test_foreign_metadata_under_the_same_key_is_a_typed_error(open_memory):
     memory = open_memory()
     await memory.add(text("x", fact={"key": '["ada", "drink"]'}))
@@ -154,6 +163,7 @@ async def test_foreign_metadata_under_the_same_key_is_a_typed_error(open_memory)
     assert len(await memory.items()) == 1
 
 
+@on_sql
 async def test_nothing_is_asked_about_nothing(open_memory):
     model = ScriptedModel([])
     assert (await FactExtractor(model, open_memory()).extract([])).added == []

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta, timezone
 from functools import reduce
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferrogen.exceptions import MemoryQueryError
-from ferrogen.memory import NewItem, Scope, SqliteMemory, filters
+from ferrogen.memory import NewItem, PostgresMemory, Scope, SqliteMemory, filters
 
 from .conftest import on_sql, text
 
@@ -118,10 +118,25 @@ new_items = st.builds(
 )
 
 
-@given(st.lists(new_items, min_size=1, max_size=6), st.lists(expressions, min_size=1, max_size=4))
+item_lists = st.lists(new_items, min_size=1, max_size=6)
+
+
+@given(item_lists, st.lists(expressions, min_size=1, max_size=4))
 def test_sql_and_python_agree_on_any_filter(items, conditions):
-    async def main() -> None:
-        memory = SqliteMemory(":memory:", clock=START.timestamp)
+    memory = SqliteMemory(":memory:", clock=START.timestamp)
+    asyncio.run(compare_with_python(memory, items, conditions))
+
+
+@settings(max_examples=20)
+@given(item_lists, st.lists(expressions, min_size=12, max_size=12))
+def test_sql_of_postgres_and_python_agree_on_any_filter(postgres, items, conditions):
+    memory = PostgresMemory(postgres, schema_name="test_filters", clock=START.timestamp)
+    asyncio.run(compare_with_python(memory, items, conditions))
+
+
+async def compare_with_python(memory, items, conditions) -> None:
+    async with memory:
+        await memory.clear()
         await memory.add_many(items)
         everything = await memory.items()
         assert len(everything) == len(items)
@@ -130,9 +145,6 @@ def test_sql_and_python_agree_on_any_filter(items, conditions):
             assert [item.id for item in await memory.items(condition)] == expected
             found = await memory.search("tea", where=condition, limit=100)
             assert sorted(one.item.id for one in found) == sorted(expected)
-        await memory.close()
-
-    asyncio.run(main())
 
 
 @on_sql

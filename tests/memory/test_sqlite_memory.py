@@ -30,7 +30,7 @@ from ferrogen.memory import (
 from ferrogen.model_context import UnboundedChatCompletionContext
 from ferrogen.models import AssistantMessage, SystemMessage, UserMessage
 
-from .conftest import text
+from .conftest import on_sql, text
 
 CONTENTS = [
     text("Ada likes tea.", topic="drinks"),
@@ -48,12 +48,14 @@ def contents(result):
 
 
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda content: repr(content.content)[:20])
+@on_sql
 async def test_a_content_comes_back_as_it_was(open_memory, content):
     await open_memory().add(content)
     (item,) = await open_memory().items()
     assert item.content == content
 
 
+@on_sql
 async def test_an_image_comes_back_and_is_found_by_its_description(open_memory):
     red = Image(PillowImage.new("RGB", (1, 1), "red"))
     memory = open_memory()
@@ -65,6 +67,7 @@ async def test_an_image_comes_back_and_is_found_by_its_description(open_memory):
     assert found.content.to_base64() == red.to_base64()
 
 
+@on_sql
 async def test_query_returns_score_and_provenance_in_the_metadata(open_memory):
     memory = open_memory(scope=Scope(user="ada"))
     await memory.add(
@@ -80,6 +83,7 @@ async def test_query_returns_score_and_provenance_in_the_metadata(open_memory):
     assert datetime.fromisoformat(recalled["created_at"]).tzinfo == timezone.utc
 
 
+@on_sql
 async def test_what_was_recalled_can_be_added_again_without_its_score(open_memory):
     memory = open_memory()
     await memory.add(text("Ada likes tea.", topic="drinks"))
@@ -88,6 +92,7 @@ async def test_what_was_recalled_can_be_added_again_without_its_score(open_memor
     assert [item.content.metadata for item in await memory.items()] == [{"topic": "drinks"}] * 2
 
 
+@on_sql
 async def test_an_empty_query_finds_the_newest_items(open_memory, clock):
     memory = open_memory(clock=clock)
     for number in range(7):
@@ -97,6 +102,7 @@ async def test_an_empty_query_finds_the_newest_items(open_memory, clock):
     assert contents(await memory.query(" \n", limit=1)) == ["number 6"]
 
 
+@on_sql
 async def test_clear_erases_everything_in_the_namespace(open_memory):
     memory = open_memory()
     await memory.add(text("for all"))
@@ -108,6 +114,7 @@ async def test_clear_erases_everything_in_the_namespace(open_memory):
     assert (await memory.stats()).versions == 0
 
 
+@on_sql
 async def test_update_context_adds_what_the_newest_messages_recall_once(open_memory):
     memory = open_memory(search=SearchOptions(limit=2))
     await memory.add_many([text("Ada likes green tea."), text("Bob likes rust.")])
@@ -123,6 +130,7 @@ async def test_update_context_adds_what_the_newest_messages_recall_once(open_mem
     assert len(await context.get_messages()) == 3
 
 
+@on_sql
 async def test_update_context_adds_nothing_to_an_empty_context(open_memory):
     memory = open_memory()
     await memory.add(text("Ada likes tea."))
@@ -142,6 +150,7 @@ async def test_a_memory_is_a_component(open_memory):
     await loaded.close()
 
 
+@on_sql
 async def test_many_event_loops_use_one_memory(open_memory):
     memory = open_memory()
     await memory.add(text("Ada likes tea."))
@@ -171,6 +180,7 @@ async def test_the_file_is_private(open_memory, tmp_path):
     assert stat.S_IMODE(mode) == 0o600
 
 
+@on_sql
 async def test_a_cancelled_token_prevents_the_call(open_memory):
     memory, token = open_memory(), CancellationToken()
     token.cancel()
@@ -202,6 +212,7 @@ BAD_CONTENTS = {
 
 
 @pytest.mark.parametrize("content", BAD_CONTENTS.values(), ids=BAD_CONTENTS.keys())
+@on_sql
 async def test_bad_content_is_a_typed_error_and_nothing_is_written(open_memory, content):
     memory = open_memory()
     with pytest.raises(MemoryContentError):
@@ -226,6 +237,7 @@ async def test_bad_content_is_a_typed_error_and_nothing_is_written(open_memory, 
         {"text": "\ud800"},
     ],
 )
+@on_sql
 async def test_bad_provenance_is_a_typed_error(open_memory, arguments):
     memory = open_memory()
     with pytest.raises(MemoryContentError):
@@ -233,11 +245,13 @@ async def test_bad_provenance_is_a_typed_error(open_memory, arguments):
     assert await memory.items() == []
 
 
+@on_sql
 async def test_what_is_no_content_is_a_typed_error(open_memory):
     with pytest.raises(MemoryContentError, match="MemoryContent, not str"):
         await open_memory().add("tea")
 
 
+@on_sql
 async def test_an_existing_id_is_a_typed_error_and_nothing_is_written(open_memory):
     memory = open_memory()
     await memory.add(text("tea"), id="drink")
@@ -265,6 +279,7 @@ async def test_an_existing_id_is_a_typed_error_and_nothing_is_written(open_memor
         {"where": "1 = 1"},
     ],
 )
+@on_sql
 async def test_a_bad_search_is_a_typed_error(open_memory, options):
     memory = open_memory()
     await memory.add(text("tea"))
@@ -327,6 +342,7 @@ async def test_a_path_that_cannot_be_opened_is_a_typed_error(open_memory, tmp_pa
         await open_memory(path=str(tmp_path / path)).add(text("tea"))
 
 
+@on_sql
 async def test_a_closed_memory_is_a_typed_error(open_memory):
     memory = open_memory()
     await memory.add(text("tea"))

@@ -13,7 +13,7 @@ from ferrogen.exceptions import (
 )
 from ferrogen.memory import HashingEmbedder, MemoryContent, NewItem, Scope, SqliteMemory
 
-from .conftest import text
+from .conftest import on_sql, text
 from .test_search import Angles, words_of
 from .test_sqlite_memory import CONTENTS
 
@@ -36,6 +36,7 @@ async def everything(memory):
     ]
 
 
+@on_sql
 async def test_everything_is_exported_and_imported(open_memory, tmp_path):
     memory = await filled(open_memory)
     count = await memory.export(tmp_path / "items.jsonl")
@@ -50,6 +51,7 @@ async def test_everything_is_exported_and_imported(open_memory, tmp_path):
     assert (tmp_path / "again.jsonl").read_text() == (tmp_path / "items.jsonl").read_text()
 
 
+@on_sql
 async def test_vectors_are_exported_or_computed_again(open_memory, tmp_path):
     memory = open_memory(embedder=Angles())
     await memory.add_many([text("tea 0"), text("tea 90")])
@@ -63,6 +65,7 @@ async def test_vectors_are_exported_or_computed_again(open_memory, tmp_path):
         assert words_of(await other.search("x 80", mode="vector")) == ["tea 90", "tea 0"]
 
 
+@on_sql
 async def test_only_the_namespace_is_exported_and_imported(open_memory, tmp_path):
     memory = await filled(open_memory)
     assert await memory.scoped(user="ada").export(tmp_path / "ada.jsonl") == 1
@@ -115,6 +118,7 @@ GOOD = {
     ],
     ids=str,
 )
+@on_sql
 async def test_a_bad_line_is_a_typed_error_and_nothing_is_imported(open_memory, tmp_path, change):
     memory, file = open_memory(), tmp_path / "items.jsonl"
     file.write_text("\n".join(json.dumps(one) for one in (GOOD, {**GOOD, "id": "y", **change})))
@@ -126,12 +130,14 @@ async def test_a_bad_line_is_a_typed_error_and_nothing_is_imported(open_memory, 
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe", b"{", b"[1]", b"1", b"[" * 100_000, b'{"id": 1}'])
+@on_sql
 async def test_a_file_that_is_not_json_lines_is_a_typed_error(open_memory, tmp_path, data):
     (tmp_path / "items.jsonl").write_bytes(data)
     with pytest.raises(MemoryContentError, match="line 1"):
         await open_memory().import_items(tmp_path / "items.jsonl")
 
 
+@on_sql
 async def test_a_failed_export_leaves_the_former_file(open_memory, tmp_path):
     memory = await filled(open_memory)
     with pytest.raises(OSError, match="folder"):
@@ -146,6 +152,7 @@ async def test_a_memory_is_not_exported_into_itself(open_memory, tmp_path):
     await memory.rebuild()
 
 
+@on_sql
 async def test_statistics(open_memory):
     memory = await filled(open_memory, embedder=HashingEmbedder(8))
     stats = await memory.stats()
@@ -156,6 +163,7 @@ async def test_statistics(open_memory):
     assert stats.database_bytes + stats.wal_bytes > 10_000
 
 
+@on_sql
 async def test_another_embedder_is_refused(open_memory):
     await open_memory(embedder=HashingEmbedder(8)).add(text("tea"))
     memory = open_memory(embedder=HashingEmbedder(16))
@@ -167,6 +175,7 @@ async def test_another_embedder_is_refused(open_memory):
     assert (await memory.stats()).items == 1
 
 
+@on_sql
 async def test_embedding_again_reports_progress(open_memory):
     memory = open_memory(embedder=HashingEmbedder(8))
     await memory.add_many([text(f"tea {number}") for number in range(150)])
@@ -180,6 +189,7 @@ async def test_embedding_again_reports_progress(open_memory):
         await memory.search("tea")
 
 
+@on_sql
 async def test_a_change_of_the_embedder_runs_in_the_background(open_memory):
     memory = open_memory(embedder=HashingEmbedder(8))
     await memory.add_many([text(f"tea {number}") for number in range(150)])
@@ -192,6 +202,7 @@ async def test_a_change_of_the_embedder_runs_in_the_background(open_memory):
     assert len(await changed.search("tea", mode="vector", limit=200)) == 151
 
 
+@on_sql
 async def test_vectors_need_an_embedder(open_memory):
     with pytest.raises(MemoryQueryError, match="embedder"):
         await open_memory().reembed()

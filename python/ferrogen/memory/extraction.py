@@ -16,7 +16,7 @@ from ferrogen.memory import filters
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.context.compaction import described
 from ferrogen.memory.items import MemoryItem, NewItem
-from ferrogen.memory.sqlite.memory import SqliteMemory
+from ferrogen.memory.sqlite.sql_memory import SqlMemory
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.messages import LLMMessage, SystemMessage, UserMessage
 from ferrogen.utils import extract_json_from_str
@@ -130,7 +130,7 @@ class FactExtractor:
     def __init__(
         self,
         model_client: ChatCompletionClient,
-        memory: SqliteMemory,
+        memory: SqlMemory,
         *,
         instructions: str = INSTRUCTIONS,
         source: str = "extraction",

@@ -20,7 +20,7 @@ from ferrogen.memory.items import (
 )
 from ferrogen.memory.sqlite.backend import Backend, Connection
 from ferrogen.memory.sqlite.conditions import in_scope
-from ferrogen.memory.sqlite.encoding import decode, encode, scope_of
+from ferrogen.memory.sqlite.encoding import decode, encode, scope_of, with_spaces
 from ferrogen.memory.sqlite.writing import (
     IN_SAME_SCOPE,
     SCOPE_COLUMNS,
@@ -97,6 +97,7 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
     content = row["content"]
     if isinstance(content, bytes) and row["kind"] != "bytes":
         content = content.decode()
+    searched = with_spaces(content).replace("\0", " ") if row["kind"] == "text" else None
     if row["kind"] == "json":
         content = json.loads(content)
     elif row["kind"] == "bytes":
@@ -104,7 +105,7 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
     line["content"] = content
     if row["metadata"] is not None:
         line["metadata"] = json.loads(row["metadata"])
-    if row["text"] is not None:
+    if row["text"] is not None and row["text"] != searched:
         line["text"] = row["text"]
     if row["vector"] is not None:
         line["embedder"] = row["embedder"]
