@@ -69,6 +69,7 @@ async def open_memory(tmp_path: Path, database: str, request: pytest.FixtureRequ
         if database == "postgres":
             address = request.getfixturevalue("postgres")
             schema = schema_of(request, str(arguments.pop("path", "")))
+            address += arguments.pop("settings", "")
             memory = PostgresMemory(address, **{"schema_name": schema, **arguments})
         elif database == "lance":
             arguments.setdefault("embedder", HashingEmbedder(64))

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -80,8 +81,11 @@ class PostgresDatabase:
         self._psycopg, self._pools = psycopg, psycopg_pool
         try:
             address = psycopg.conninfo.conninfo_to_dict(conninfo)
-        except psycopg.Error as error:
-            raise MemoryStoreError(f"the address of the database cannot be read: {error}") from None
+        except psycopg.Error:  # its message may have the password
+            raise MemoryStoreError(
+                "the address of the database is neither a URL such as postgresql://host/db nor "
+                "settings of libpq such as 'host=/run/postgresql dbname=db'"
+            ) from None
         self._conninfo, self._schema = conninfo, schema
         self._busy_timeout, self._connections = busy_timeout, connections
         named = [name for name in ("host", "port", "dbname") if name in address]
@@ -183,21 +187,11 @@ class PostgresDatabase:
             max_size=self._connections,
             timeout=max(self._busy_timeout, 0.1),
             kwargs={"autocommit": True},
-            configure=self._configure,
+            configure=partial(_configure, self._schema, self._busy_timeout),
             check=self._pools.ConnectionPool.check_connection,
             open=True,
             name="ferrogen-memory",
         )
-
-    def _configure(self, connection: Any) -> None:
-        choose(connection, self._schema)
-        milliseconds = max(1, int(self._busy_timeout * 1000))
-        connection.execute(f"SET lock_timeout = {milliseconds}")
-        # The planner sees parameters, so it finds that partial indexes apply.
-        connection.execute("SET plan_cache_mode = force_custom_plan")
-        # With an index, as many candidates are visited as it takes to fulfill filters.
-        connection.execute("SET hnsw.iterative_scan = 'strict_order'")
-        connection.execute("SET hnsw.ef_search = 200")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -219,6 +213,16 @@ class PostgresDatabase:
             raise MemoryContentError(f"PostgreSQL cannot store this: {error}") from error
         except (self._psycopg.Error, self._pools.PoolClosed) as error:
             raise MemoryStoreError(f"the memory {self.path} cannot be used: {error}") from error
+
+
+def _configure(schema: str, busy_timeout: float, connection: Any) -> None:
+    choose(connection, schema)
+    connection.execute(f"SET lock_timeout = {max(1, int(busy_timeout * 1000))}")
+    # The planner sees parameters, so it finds that partial indexes apply.
+    connection.execute("SET plan_cache_mode = force_custom_plan")
+    # With an index, as many candidates are visited as it takes to fulfill filters.
+    connection.execute("SET hnsw.iterative_scan = 'strict_order'")
+    connection.execute("SET hnsw.ef_search = 200")
 
 
 def _transaction(connection: Any, begin: str, work: Callable[[Connection], ResultT]) -> ResultT:

@@ -103,10 +103,13 @@ def prepare(connection: Any, schema: str) -> None:
 
 
 def _check(connection: Any, schema: str, tables: set[str]) -> None:
+    from psycopg import sql
+
     version = None
     if tables >= {"items", "counters"}:
-        choose(connection, schema)
-        version = connection.execute("SELECT value FROM counters WHERE name = 'schema'").fetchone()
+        counters = sql.Identifier(schema, "counters")
+        statement = sql.SQL("SELECT value FROM {} WHERE name = 'schema'").format(counters)
+        version = connection.execute(statement).fetchone()
     if version is None:
         raise MemoryStoreError(
             f"the schema {schema!r} has tables of another program: choose another schema"
