@@ -55,8 +55,10 @@ def database() -> str:
     return "sqlite"
 
 
-on_sql = pytest.mark.parametrize("database", ["sqlite", "postgres"])
-on_all = pytest.mark.parametrize("database", ["sqlite", "postgres", "lance"])
+# The first test of a session also waits for the server.
+on_postgres = pytest.param("postgres", marks=pytest.mark.timeout(600))
+on_sql = pytest.mark.parametrize("database", ["sqlite", on_postgres])
+on_all = pytest.mark.parametrize("database", ["sqlite", on_postgres, "lance"])
 
 
 @pytest.fixture

@@ -127,6 +127,7 @@ def test_sql_and_python_agree_on_any_filter(items, conditions):
     asyncio.run(compare_with_python(memory, items, conditions))
 
 
+@pytest.mark.timeout(600)
 @settings(max_examples=20)
 @given(item_lists, st.lists(expressions, min_size=12, max_size=12))
 def test_sql_of_postgres_and_python_agree_on_any_filter(postgres, items, conditions):

@@ -30,13 +30,13 @@ from ferrogen.memory import (
     filters,
 )
 
-from .conftest import schema_of, text
+from .conftest import on_postgres, schema_of, text
 from .test_search import Angles, words_of
 from .test_sqlite_memory import CONTENTS
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg has no wheels for this Python")
 
-pytestmark = pytest.mark.parametrize("database", ["postgres"])
+pytestmark = pytest.mark.parametrize("database", [on_postgres])
 
 
 @pytest.fixture
@@ -137,13 +137,13 @@ async def test_an_index_finds_what_filters_let_through(open_memory):
     memory = open_memory(embedder=HashingEmbedder(16), settings=WITH_INDEX)
     with pytest.raises(MemoryQueryError, match="add items"):
         await memory.create_vector_index()
-    await memory.add_many([text(f"tea {number}", n=number) for number in range(2000)])
+    await memory.add_many([text(f"tea {number}", n=number) for number in range(400)])
     exact = await memory.search("tea 5", mode="vector", limit=5)
     await memory.create_vector_index()
     await memory.create_vector_index()
     await memory.vacuum()
     assert len(await memory.search("tea 5", mode="vector", limit=5)) == 5
-    rare = filters.metadata("n").at_least(1990)
+    rare = filters.metadata("n").at_least(390)
     assert len(await memory.search("tea 5", mode="vector", limit=5, where=rare)) == 5
     await memory.drop_vector_index()
     again = await memory.search("tea 5", mode="vector", limit=5)

@@ -22,6 +22,8 @@ mod python;
 mod routes;
 #[expect(unsafe_code, reason = "the bounds of the stack are asked of the operating system")]
 mod stack;
+#[expect(unsafe_code, reason = "arrays are read while the interpreter is detached")]
+mod vectors;
 
 use pyo3::pymodule;
 
@@ -46,6 +48,8 @@ mod core {
     use crate::publish_envelope::PublishEnvelope;
     #[pymodule_export]
     use crate::routes::Routes;
+    #[pymodule_export]
+    use crate::vectors::scaled_products;
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name that Python packages give their version")]
