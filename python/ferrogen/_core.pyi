@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from typing import Any, Final, final
 
-from typing_extensions import Self, disjoint_base
+from typing_extensions import Buffer, Self, disjoint_base
 
 from ferrogen.agents.agent_type import AgentType
 from ferrogen.agents.retry_policy import RetryPolicy
@@ -84,6 +84,19 @@ __version__: Final[str]
 
 def is_valid_agent_type(value: str) -> bool:
     r"""Whether a text can be an agent type, that is, matches `^[\w\-\.]+\Z`."""
+
+def scaled_products(query: Buffer, rows: Buffer, scales: Buffer, out: Buffer) -> None:
+    """Write the products of a vector with the rows of a table, each times the scale of the row.
+
+    Args:
+        query: The vector, as int8.
+        rows: The table, as int8, one row after the other.
+        scales: A float32 for each row.
+        out: Where the float32 for each row is written.
+
+    Raises:
+        ValueError: The arrays have different lengths, or are not contiguous.
+    """
 
 @disjoint_base
 class CancellationToken:

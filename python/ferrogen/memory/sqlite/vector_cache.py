@@ -10,11 +10,11 @@ from ferrogen.memory.items import Scope
 from ferrogen.memory.sqlite.backend import Connection
 from ferrogen.memory.sqlite.conditions import Condition
 from ferrogen.memory.sqlite.encoding import scope_of
+from ferrogen.memory.sqlite.full_text import fulfilling_rows
 from ferrogen.memory.sqlite.writing import last_change
 from ferrogen.memory.vectors import VectorIndex, numerics
 
 _BATCH = 4096
-_AT_ONCE = 500
 # What part of all rows is few enough to look at each of them.
 _FEW = 8
 _COLUMNS = 'row, valid_until, "user", agent, conversation, expires_at, vector'
@@ -140,7 +140,7 @@ class VectorCache:
             if count * _FEW > len(self._rows):
                 break
             near = self._rows_at(self._index.nearest(vector, count, mask))
-            fulfilling = _fulfilling(connection, condition, [row for row, _ in near])
+            fulfilling = fulfilling_rows(connection, condition, [row for row, _ in near])
             found = [pair for pair in near if pair[0] in fulfilling]
             if len(found) >= limit or len(near) < count:
                 return found[:limit]
@@ -212,17 +212,3 @@ class VectorCache:
         for name in ("_rows", "_scopes", "_expires"):
             setattr(self, name, getattr(self, name)[self._alive])
         self._alive = self._alive[self._alive]
-
-
-def _fulfilling(connection: Connection, condition: Condition, rows: Sequence[int]) -> set[int]:
-    """Return which of some rows fulfill a condition."""
-    found: set[int] = set()
-    for start in range(0, len(rows), _AT_ONCE):
-        some = rows[start : start + _AT_ONCE]
-        marks = ", ".join("?" * len(some))
-        selected = connection.execute(
-            f"SELECT row FROM items WHERE row IN ({marks}) AND {condition.sql}",
-            (*some, *condition.parameters),
-        )
-        found.update(row for (row,) in selected)
-    return found
