@@ -60,7 +60,8 @@ class SqliteMemory(SqlMemory, Component[SqliteMemoryConfig]):
     Example:
         ```python
         import asyncio
-                from tempfile import TemporaryDirectory
+        from pathlib import Path
+        from tempfile import TemporaryDirectory
 
         from ferrogen.memory import MemoryContent, Scope, SqliteMemory
 
