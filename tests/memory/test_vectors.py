@@ -1,4 +1,4 @@
-"""The nearest vectors are exact, with simsimd and without it."""
+"""The nearest vectors are exact."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from ferrogen._core import scaled_products
 from ferrogen.exceptions import MissingDependencyError
 from ferrogen.memory import HashingEmbedder, SqliteMemory, vectors
 
@@ -19,13 +20,6 @@ def unit_vectors(count, dimensions, seed, spread=1.0):
     return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
 
 
-@pytest.fixture(params=["simsimd", "numpy"])
-def _library(request, monkeypatch):
-    if request.param == "numpy":
-        monkeypatch.setattr(vectors, "simd", lambda: None)
-
-
-@pytest.mark.usefixtures("_library")
 @pytest.mark.parametrize("spread", [1.0, 0.05])
 @pytest.mark.parametrize("share", [None, 0.9, 0.3, 0.01, 0.0])
 def test_the_nearest_vectors_are_exact(share, spread):
@@ -47,7 +41,6 @@ def test_the_nearest_vectors_are_exact(share, spread):
         assert all(exact[place] == pytest.approx(score, abs=1e-6) for place, score in found)
 
 
-@pytest.mark.usefixtures("_library")
 def test_removed_vectors_are_not_found():
     stored = unit_vectors(6000, 32, 4)
     index = vectors.VectorIndex(32)
@@ -68,6 +61,42 @@ def test_zeros_and_equal_vectors():
     query = np.array([1, 0, 0, 0], np.float32)
     assert index.nearest(query, 3) == [(5004, 1.0), (5003, 1.0), (5002, 1.0)]
     assert len(index.nearest(np.zeros(4, np.float32), 3)) == 3
+
+
+@pytest.mark.parametrize("dimensions", [1, 7, 16, 31, 384, 1000])
+@pytest.mark.parametrize("count", [1, 2, 300])
+def test_products_of_bytes_are_exact(count, dimensions):
+    rng = np.random.default_rng(dimensions)
+    rows = rng.integers(-128, 128, (count, dimensions), np.int8)
+    rows[0] = -128
+    query = rng.integers(-128, 128, dimensions, np.int8)
+    scales = rng.random(count, np.float32)
+    out = np.empty(count, np.float32)
+    scaled_products(query, rows, scales, out)
+    exact = rows.astype(np.int64) @ query.astype(np.int64)
+    assert list(out) == list(exact.astype(np.float32) * scales)
+
+
+def test_products_of_unsuitable_arrays_are_refused():
+    rows, scales = np.zeros((4, 8), np.int8), np.zeros(4, np.float32)
+    query, out = np.zeros(8, np.int8), np.zeros(4, np.float32)
+    constant = out.copy()
+    constant.flags.writeable = False
+    for arguments in (
+        (query[:4], rows, scales, out),
+        (query[:0], rows[:, :0], scales, out),
+        (query, rows[:2], scales, out),
+        (query, rows, scales, out[:2]),
+        (query, rows[:, ::2], np.zeros(2, np.float32), np.zeros(2, np.float32)),
+        (query, rows, scales, constant),
+        (query, rows, np.zeros(8, np.float32)[::2], out),
+        (np.zeros(100_001, np.int8), np.zeros((4, 100_001), np.int8), scales, out),
+    ):
+        with pytest.raises((ValueError, BufferError)):
+            scaled_products(*arguments)
+    for wrong in (query.astype(np.float32), query.astype(np.uint8), b"12345678", None):
+        with pytest.raises((TypeError, BufferError)):
+            scaled_products(wrong, rows, scales, out)
 
 
 async def test_without_numpy_vectors_are_a_typed_error_and_text_works(monkeypatch):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ferrogen._core import scaled_products
 from ferrogen.exceptions import EmbedderError, MissingDependencyError
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # Fewer rows than this are compared as float32.
 _SMALL = 4096
 _SELECTIVE = 0.25
+# With more, sums of products of int8 could exceed 32 bits.
+_MOST_DIMENSIONS = 100_000
 
 
 @cache
@@ -35,16 +38,6 @@ def numerics() -> Any:
             "a memory searches by text alone"
         ) from error
     return numpy
-
-
-@cache
-def simd() -> Any:
-    """Return simsimd, or None: without it a search compares all vectors as float32."""
-    try:
-        import simsimd
-    except ImportError:
-        return None
-    return simsimd
 
 
 def packed(vectors: Sequence[Sequence[float]], embedder: str) -> list[bytes]:
@@ -73,11 +66,11 @@ def packed(vectors: Sequence[Sequence[float]], embedder: str) -> list[bytes]:
 
 
 class VectorIndex:
-    """Vectors of length 1 in one array, with the fastest exact search that is available.
+    """Vectors of length 1 in one array, searched exactly, by one thread at a time.
 
-    With simsimd, all vectors are compared as int8 first. The errors of that are bounded for each
-    row, so the rows that can be among the nearest ones are known, and those are compared as
-    float32: the result is exact.
+    All vectors are compared as int8 first. The errors of that are bounded for each row, so the
+    rows that can be among the nearest ones are known, and those are compared as float32: the
+    result is exact.
 
     Args:
         dimensions: The length of the vectors.
@@ -92,7 +85,8 @@ class VectorIndex:
         self._scales: Floats = np.zeros(0, np.float32)
         self._worst = 0.0
         """The largest distance of a vector from what its code stands for."""
-        self._quantized = simd() is not None
+        self._estimates: Floats = np.zeros(0, np.float32)
+        """Where a search writes; kept, because new memory is slow when it is first written."""
 
     def __len__(self) -> int:
         return self._size
@@ -100,7 +94,7 @@ class VectorIndex:
     @property
     def memory(self) -> int:
         """The bytes that it takes."""
-        arrays = (self._vectors, self._codes, self._scales)
+        arrays = (self._vectors, self._codes, self._scales, self._estimates)
         return sum(array.nbytes for array in arrays)
 
     def append(self, vectors: Floats) -> None:
@@ -115,10 +109,7 @@ class VectorIndex:
     def keep(self, kept: Mask) -> None:
         """Remove the vectors that are not marked."""
         for name in ("_vectors", "_codes", "_scales"):
-            array = getattr(self, name)
-            if name == "_codes" and not self._quantized:
-                continue
-            setattr(self, name, array[: self._size][kept])
+            setattr(self, name, getattr(self, name)[: self._size][kept])
         self._size = len(self._vectors)
 
     def rows(self, places: Iterable[int]) -> Floats:
@@ -146,7 +137,7 @@ class VectorIndex:
                 places = None
         if not count:
             return []
-        if places is not None or not self._quantized or self._size <= _SMALL:
+        if places is not None or self._size <= _SMALL or self.dimensions > _MOST_DIMENSIONS:
             vectors = self._vectors[: self._size] if places is None else self._vectors[places]
             scores = vectors @ query
             if places is None and allowed is not None:
@@ -160,11 +151,10 @@ class VectorIndex:
         np = numerics()
         scale = float(np.abs(query).max()) / 127 or 1.0
         code = np.rint(query / scale).astype(np.int8)
-        products = simd().cdist(
-            code[None], self._codes[: self._size], metric="inner", out_dtype="float32"
-        )
-        estimates = np.asarray(products)[0] * self._scales[: self._size]
-        estimates *= np.float32(scale)
+        if len(self._estimates) < self._size:
+            self._estimates = np.empty(len(self._codes), np.float32)
+        estimates = self._estimates[: self._size]  # in units of the scale of the query
+        scaled_products(code, self._codes[: self._size], self._scales[: self._size], estimates)
         if allowed is not None:
             estimates[~allowed] = -np.inf
         # |q.x - q'.x'| <= |q'| |x - x'| + |q - q'| |x|, where |x| is 1; and float32 is rounded.
@@ -173,14 +163,12 @@ class VectorIndex:
             np.linalg.norm(query - restored)
         )
         threshold = np.partition(estimates, self._size - limit)[self._size - limit]
-        return np.flatnonzero(estimates >= threshold - 2 * bound - 1e-4)
+        return np.flatnonzero(estimates >= threshold - np.float32((2 * bound + 1e-4) / scale))
 
     def _reserve(self, size: int) -> None:
         np = numerics()
         for name in ("_vectors", "_codes", "_scales"):
             old = getattr(self, name)
-            if name == "_codes" and not self._quantized:
-                continue
             new = np.zeros((size, *old.shape[1:]), old.dtype)
             new[: self._size] = old[: self._size]
             setattr(self, name, new)
@@ -189,8 +177,6 @@ class VectorIndex:
         np = numerics()
         end = start + len(vectors)
         self._vectors[start:end] = vectors
-        if not self._quantized:
-            return
         scales = np.abs(vectors).max(axis=1) / np.float32(127)
         scales[scales == 0] = 1
         codes = np.rint(vectors / scales[:, None])
