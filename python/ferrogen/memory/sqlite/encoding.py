@@ -7,6 +7,7 @@ import json
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ferrogen._image import Image
@@ -196,6 +197,7 @@ def item_of(row: Sequence[Any]) -> MemoryItem:
     )
 
 
+@lru_cache(maxsize=256)
 def scope_of(user: str, agent: str, conversation: str) -> Scope:
     """Return the namespace in three columns."""
     return Scope(user=user or None, agent=agent or None, conversation=conversation or None)
@@ -210,14 +212,15 @@ def decode(kind: str, mime_type: str, metadata: str | None, content: Any) -> Mem
         value = json.loads(content)
     elif kind == "image":
         value = Image.from_base64(content)
-    read = MemoryContent(
-        content="" if kind == "text" else value,
-        mime_type=mime_type,
-        metadata=None if metadata is None else json.loads(metadata),
-    )
-    if kind == "text":
-        vars(read)["content"] = value  # as it was: text that looks like written bytes is text
-    return read
+    described = None if metadata is None else json.loads(metadata)
+    if kind == "text":  # as it was: text that looks like written bytes is text
+        return MemoryContent.model_construct(
+            {"content", "mime_type", "metadata"},
+            content=value,
+            mime_type=mime_type,
+            metadata=described,
+        )
+    return MemoryContent(content=value, mime_type=mime_type, metadata=described)
 
 
 def with_spaces(text: str) -> str:
