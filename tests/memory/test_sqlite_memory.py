@@ -26,11 +26,12 @@ from ferrogen.memory import (
     Scope,
     SearchOptions,
     SqliteMemory,
+    filters,
 )
 from ferrogen.model_context import UnboundedChatCompletionContext
 from ferrogen.models import AssistantMessage, SystemMessage, UserMessage
 
-from .conftest import on_sql, text
+from .conftest import on_all, on_sql, text
 
 CONTENTS = [
     text("Ada likes tea.", topic="drinks"),
@@ -235,6 +236,7 @@ async def test_bad_content_is_a_typed_error_and_nothing_is_written(open_memory, 
         {"color": "red"},
         {"created_at": datetime(9999, 12, 1, tzinfo=timezone.utc), "ttl": 1e9},
         {"text": "\ud800"},
+        {"scope": "ada"},
     ],
 )
 @on_sql
@@ -249,6 +251,73 @@ async def test_bad_provenance_is_a_typed_error(open_memory, arguments):
 async def test_what_is_no_content_is_a_typed_error(open_memory):
     with pytest.raises(MemoryContentError, match="MemoryContent, not str"):
         await open_memory().add("tea")
+
+
+@pytest.mark.parametrize("items", [None, 5, "tea", [None], [("tea", 1)]], ids=repr)
+@on_all
+async def test_what_is_no_list_of_items_is_a_typed_error(open_memory, items):
+    memory = open_memory()
+    with pytest.raises(MemoryContentError):
+        await memory.add_many(items)
+    assert await memory.items() == []
+
+
+@pytest.mark.parametrize("which", [None, 5, True, b"x", ["x"], filters.SOURCE], ids=repr)
+@on_all
+async def test_what_neither_names_nor_filters_items_changes_nothing(open_memory, which):
+    memory = open_memory()
+    await memory.add(text("tea"), id="x")
+    for method in ("delete", "erase", "update"):
+        arguments = {"importance": 1.0} if method == "update" else {}
+        if hasattr(memory, method):
+            with pytest.raises(MemoryQueryError, match="id or a filter"):
+                await getattr(memory, method)(which, **arguments)
+    (item,) = await memory.items()
+    assert (item.version, item.importance) == (1, 0.5)
+
+
+@pytest.mark.parametrize("query", [None, 5, b"tea", ["tea"]], ids=repr)
+@on_all
+async def test_a_query_that_is_no_text_is_a_typed_error(open_memory, query):
+    memory = open_memory()
+    await memory.add(text("tea"))
+    with pytest.raises(MemoryQueryError, match="text or a MemoryContent"):
+        await memory.search(query)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"limit": -1}, {"limit": 1.5}, {"limit": "5"}, {"offset": None}, {"offset": 2**70}],
+    ids=repr,
+)
+@on_sql
+async def test_a_bad_limit_is_a_typed_error(open_memory, arguments):
+    with pytest.raises(MemoryQueryError, match="limit and offset"):
+        await open_memory().items(**arguments)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"content": "tea"},
+        {"metadata": "tea"},
+        {"text": "\ud800"},
+        {"text": 1},
+        {"source": ""},
+        {"source": 1},
+        {"message_id": "a\0"},
+    ],
+    ids=ascii,
+)
+@on_sql
+async def test_a_bad_change_is_a_typed_error_whatever_it_would_apply_to(open_memory, changes):
+    memory = open_memory()
+    await memory.add(text("tea"), id="x")
+    for which in ("x", "missing"):
+        with pytest.raises(MemoryContentError):
+            await memory.update(which, **changes)
+    (item,) = await memory.items()
+    assert item.version == 1
 
 
 @on_sql

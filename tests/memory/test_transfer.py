@@ -10,6 +10,7 @@ from ferrogen.exceptions import (
     EmbedderMismatchError,
     MemoryContentError,
     MemoryQueryError,
+    MemoryStoreError,
 )
 from ferrogen.memory import HashingEmbedder, MemoryContent, NewItem, Scope, SqliteMemory
 
@@ -140,7 +141,7 @@ async def test_a_file_that_is_not_json_lines_is_a_typed_error(open_memory, tmp_p
 @on_sql
 async def test_a_failed_export_leaves_the_former_file(open_memory, tmp_path):
     memory = await filled(open_memory)
-    with pytest.raises(OSError, match="folder"):
+    with pytest.raises(MemoryStoreError, match="folder"):
         await memory.export(tmp_path / "missing folder" / "items.jsonl")
     assert not list(tmp_path.glob("*.part"))
 

@@ -213,6 +213,21 @@ class Not(Filter):
         return not self.filter.matches(item)
 
 
+def chosen(which: str | Filter) -> Filter:
+    """Return the filter for the id of an item, or the filter itself.
+
+    Raises:
+        MemoryQueryError: It is neither; None does not mean all items.
+    """
+    if isinstance(which, str):
+        return ID.equals(which)
+    if not isinstance(which, Filter):
+        raise MemoryQueryError(
+            f"items are chosen by an id or a filter, not by {which!r}; clear() removes all of them"
+        )
+    return which
+
+
 ID = Field("id", "text")
 """The id of an item."""
 USER = Field("user", "text")

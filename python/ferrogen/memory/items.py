@@ -122,13 +122,13 @@ class NewItem:
                 f"an item needs a MemoryContent, not {type(self.content).__name__}"
             )
         for name in ("id", "source", "message_id"):
-            value = getattr(self, name)
-            if value is not None:
-                storable_text(f"the {name} of an item", value)
-                if not value:
-                    raise MemoryContentError(f"the {name} of an item must not be empty")
+            check_name(name, getattr(self, name))
         if self.text is not None:
             storable_text("the text of an item", self.text, with_nul=True)
+        if not isinstance(self.scope, Scope):
+            raise MemoryContentError(
+                f"the scope of an item is a Scope, not {type(self.scope).__name__}"
+            )
         checked_importance(self.importance)
         ttl_seconds(self.ttl)
         if self.created_at is not None:
@@ -184,6 +184,18 @@ class MemoryItem:
     valid_until: datetime | None
     expires_at: datetime | None
     embedder: str | None = None
+
+
+def check_name(name: str, value: object) -> None:
+    """Check the id, the source or the message of an item.
+
+    Raises:
+        MemoryContentError: It is neither None nor text that can be stored, or is empty.
+    """
+    if value is None:
+        return
+    if not storable_text(f"the {name} of an item", value):
+        raise MemoryContentError(f"the {name} of an item must not be empty")
 
 
 def storable_text(name: str, value: object, *, with_nul: bool = False) -> str:

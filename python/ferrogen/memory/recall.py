@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ferrogen.exceptions import MemoryQueryError
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.search import SearchResult
 from ferrogen.memory.sqlite.encoding import RECALL_KEY
@@ -31,9 +32,15 @@ def query_of(messages: Sequence[LLMMessage], count: int) -> str:
 
 
 def query_text(query: str | MemoryContent) -> str:
-    """Return the text of a query."""
+    """Return the text of a query.
+
+    Raises:
+        MemoryQueryError: It is neither text nor a content.
+    """
     if isinstance(query, str):
         return query
+    if not isinstance(query, MemoryContent):
+        raise MemoryQueryError(f"a query is text or a MemoryContent, not {type(query).__name__}")
     if isinstance(query.content, str):
         return query.content
     if isinstance(query.content, dict):

@@ -186,3 +186,14 @@ class SearchableMemory(Memory):
 
     async def __aexit__(self, *exception: object) -> None:
         await self.close()
+
+
+def new_items(items: Iterable[NewItem | MemoryContent]) -> list[NewItem]:
+    """Return items to add.
+
+    Raises:
+        MemoryContentError: One is neither an item nor a content, or they are not several.
+    """
+    if not isinstance(items, Iterable):
+        raise MemoryContentError(f"add_many needs several items, not {type(items).__name__}")
+    return [each if isinstance(each, NewItem) else NewItem(content=each) for each in items]

@@ -17,14 +17,14 @@ from ferrogen.exceptions import MemoryContentError, MemoryQueryError
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.embedders.embedder import Embedder
 from ferrogen.memory.embedders.vectorizing import Vectorizer
-from ferrogen.memory.filters import ID, Filter
+from ferrogen.memory.filters import ID, Filter, chosen
 from ferrogen.memory.items import MemoryItem, NewItem, Scope, expiry, timestamp, ttl_seconds
 from ferrogen.memory.lance.expressions import relaxed, visible
 from ferrogen.memory.lance.table import COLUMNS, LanceTable, item_of, listed
 from ferrogen.memory.ranking import fused, weighted
 from ferrogen.memory.recall import DEFAULT_TEMPLATE, query_text
 from ferrogen.memory.search import SearchOptions, SearchResult
-from ferrogen.memory.searchable import SearchableMemory, SearchableMemoryConfig
+from ferrogen.memory.searchable import SearchableMemory, SearchableMemoryConfig, new_items
 from ferrogen.memory.sqlite.encoding import encode
 from ferrogen.memory.sqlite.full_text import text_query
 from ferrogen.memory.vectors import numerics
@@ -114,7 +114,7 @@ class LanceMemory(SearchableMemory, Component[LanceMemoryConfig]):
             MemoryContentError: An item cannot be stored, or its id exists.
             MemoryStoreError: The folder cannot be written.
         """
-        new = [each if isinstance(each, NewItem) else NewItem(content=each) for each in items]
+        new = new_items(items)
         rows = [self._row(each) for each in new]
         if not rows:
             return []
@@ -244,7 +244,7 @@ class LanceMemory(SearchableMemory, Component[LanceMemoryConfig]):
         Args:
             which: The id of an item, or a filter.
         """
-        where = ID.equals(which) if isinstance(which, str) else which
+        where = chosen(which)
         ids = [item.id for item in await self.items(where, limit=None)]
         inside = visible(self._scope, self._now())
         with self._table.errors():

@@ -12,19 +12,21 @@ from ferrogen._core import CancellationToken
 from ferrogen.exceptions import MemoryContentError, MemoryQueryError
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.embedders.embedder import Embedder
-from ferrogen.memory.filters import ID, Filter
+from ferrogen.memory.filters import ID, Filter, chosen
 from ferrogen.memory.items import (
     MemoryItem,
     NewItem,
     Scope,
+    check_name,
     checked_importance,
+    storable_text,
     timestamp,
     ttl_seconds,
 )
 from ferrogen.memory.recall import query_text
 from ferrogen.memory.retention import Deduplication, Quota
 from ferrogen.memory.search import Search, SearchOptions, SearchResult
-from ferrogen.memory.searchable import SearchableMemory, SearchableMemoryConfig
+from ferrogen.memory.searchable import SearchableMemory, SearchableMemoryConfig, new_items
 from ferrogen.memory.sqlite import transfer
 from ferrogen.memory.sqlite.backend import Backend
 from ferrogen.memory.sqlite.conditions import Condition, in_scope, known_at
@@ -128,7 +130,7 @@ class SqlMemory(SearchableMemory):
             MemoryQuotaError: The quota does not permit them.
             MemoryStoreError: The database cannot be written.
         """
-        new = [each if isinstance(each, NewItem) else NewItem(content=each) for each in items]
+        new = new_items(items)
         return await self._storage.add(new, self._scope, cancellation_token)
 
     async def search(
@@ -182,8 +184,12 @@ class SqlMemory(SearchableMemory):
             offset: How many to skip.
             at: Return what was known at this time.
         """
-        if (limit is not None and limit < 0) or offset < 0:
-            raise MemoryQueryError(f"limit and offset are not negative: {limit}, {offset}")
+        numbers: tuple[Any, ...] = (0 if limit is None else limit, offset)
+        for number in numbers:
+            if not isinstance(number, int) or not 0 <= number < 2**62:
+                raise MemoryQueryError(
+                    f"limit and offset are numbers from 0: {limit!r}, {offset!r}"
+                )
         known = known_at(None if at is None else _checked_time(at), self._storage.now())
         condition = in_scope(self._scope) & known & self._compiled(where)
         return await self._read(condition, limit, offset)
@@ -231,8 +237,14 @@ class SqlMemory(SearchableMemory):
         Returns:
             The ids of the items that were changed.
         """
-        if content is not None:
-            NewItem(content=content, text=text, source=source, message_id=message_id)
+        if content is not None and not isinstance(content, MemoryContent):
+            raise MemoryContentError(f"content is a MemoryContent, not {type(content).__name__}")
+        if metadata is not None and not isinstance(metadata, dict):
+            raise MemoryContentError(f"metadata is a dict, not {type(metadata).__name__}")
+        if text is not None:
+            storable_text("the text of an item", text, with_nul=True)
+        check_name("source", source)
+        check_name("message_id", message_id)
         changes = Changes(
             content,
             text,
@@ -260,8 +272,7 @@ class SqlMemory(SearchableMemory):
         Args:
             which: The id of an item, or a filter, that one of its versions fulfills.
         """
-        chosen = ID.equals(which) if isinstance(which, str) else which
-        return await self._storage.erase(in_scope(self._scope) & self._compiled(chosen))
+        return await self._storage.erase(in_scope(self._scope) & self._compiled(chosen(which)))
 
     async def reembed(
         self, on_progress: Callable[[ReembeddingProgress], None] | None = None
@@ -336,9 +347,8 @@ class SqlMemory(SearchableMemory):
         )
 
     def _chosen(self, which: str | Filter) -> Condition:
-        chosen = ID.equals(which) if isinstance(which, str) else which
         current = in_scope(self._scope) & known_at(None, self._storage.now())
-        return current & self._compiled(chosen)
+        return current & self._compiled(chosen(which))
 
     def _compiled(self, where: Filter | None) -> Condition:
         return self._storage.backend.compile(where)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from ferrogen.exceptions import MemoryContentError
+from ferrogen.exceptions import MemoryContentError, MemoryStoreError
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.items import (
     Scope,
@@ -51,19 +51,23 @@ def export_lines(
     Returns:
         How many were written. The file is there as a whole, or not at all.
     """
+    if not path.name or path.is_dir():
+        raise MemoryStoreError(f"{path} is a folder: export into a file")
     if path.resolve() == Path(backend.database.path).resolve():
         raise MemoryContentError(f"{path} is the memory itself: export it into another file")
     part = path.with_name(f"{path.name}.part")
-    descriptor = os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     try:
+        descriptor = os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
             count = _write(connection, backend, file, scope, vectors=vectors)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             part.unlink()
+        if isinstance(error, OSError):
+            raise MemoryStoreError(f"{path} cannot be written: {error.strerror}") from error
         raise
     return count
 
@@ -119,7 +123,11 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         MemoryContentError: A line is not an item; the message has its number.
     """
-    with path.open(encoding="utf-8", newline="\n") as file:
+    try:
+        opened = path.open(encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise MemoryStoreError(f"{path} cannot be read: {error.strerror}") from error
+    with opened as file:
         number = 0
         while True:
             number += 1
