@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 from typing_extensions import Self
 
-from ferrogen._components.model import ComponentModel
 from ferrogen._core import CancellationToken
+from ferrogen.components.model import ComponentModel
 from ferrogen.exceptions import MemoryContentError
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.embedders.embedder import Embedder

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import SecretStr
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
+from ferrogen.components.component import Component
 from ferrogen.exceptions import MemoryContentError, MemoryQueryError
 from ferrogen.memory.embedders.embedder import Embedder
 from ferrogen.memory.items import Scope

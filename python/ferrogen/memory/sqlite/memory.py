@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from typing_extensions import Self
 
-from ferrogen._components.component import Component
+from ferrogen.components.component import Component
 from ferrogen.exceptions import MemoryContentError, MemoryStoreError
 from ferrogen.memory.embedders.embedder import Embedder
 from ferrogen.memory.items import Scope
