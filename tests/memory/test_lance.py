@@ -38,28 +38,18 @@ from .test_sqlite_memory import CONTENTS
 
 
 @pytest.fixture
-async def open_lance(tmp_path):
-    opened: list[LanceMemory] = []
-
-    def open_one(**arguments) -> LanceMemory:
-        arguments.setdefault("embedder", HashingEmbedder(64))
-        memory = LanceMemory(arguments.pop("path", tmp_path / "memory"), **arguments)
-        opened.append(memory)
-        return memory
-
-    yield open_one
-    for memory in opened:
-        await memory.close()
+def database() -> str:
+    return "lance"
 
 
-async def test_contents_come_back_as_they_were(open_lance):
-    await open_lance().add_many(CONTENTS)
-    found = [item.content for item in await open_lance().items()]
+async def test_contents_come_back_as_they_were(open_memory):
+    await open_memory().add_many(CONTENTS)
+    found = [item.content for item in await open_memory().items()]
     assert sorted(map(repr, found)) == sorted(map(repr, CONTENTS))
 
 
-async def test_searches_by_text_vector_and_both(open_lance):
-    memory = open_lance(embedder=Angles())
+async def test_searches_by_text_vector_and_both(open_memory):
+    memory = open_memory(embedder=Angles())
     assert await memory.search("tea 0") == []
     ids = await memory.add_many([text("green teas 0"), text("rust 30"), text("iron 170")])
     assert words_of(await memory.search("tea 99", mode="text")) == ["green teas 0"]
@@ -77,8 +67,8 @@ QUERIES = ['"', "tea OR", "NEAR(", "'; DROP", "\ud800 tea", "!!", "t" * 9999]
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: ascii(query[:9]))
-async def test_any_text_is_a_query(open_lance, query):
-    memory = open_lance()
+async def test_any_text_is_a_query(open_memory, query):
+    memory = open_memory()
     await memory.add(text("green tea"))
     found = await memory.search(query, mode="text")
     assert words_of(found) == (["green tea"] if "tea" in query else [])
@@ -103,8 +93,8 @@ def test_filters_select_what_they_match(items, conditions):
         asyncio.run(main(folder))
 
 
-async def test_filters_apply_before_ranking(open_lance):
-    memory = open_lance()
+async def test_filters_apply_before_ranking(open_memory):
+    memory = open_memory()
     await memory.add_many([text("green tea", kind="hidden") for _ in range(400)])
     await memory.add(text("one cup of tea", kind="shown"), source="ada")
     for where in (filters.metadata("kind").equals("shown"), filters.SOURCE.equals("ada")):
@@ -113,8 +103,8 @@ async def test_filters_apply_before_ranking(open_lance):
             assert words_of(found) == ["one cup of tea"], mode
 
 
-async def test_namespaces_are_isolated(open_lance):
-    memory = open_lance()
+async def test_namespaces_are_isolated(open_memory):
+    memory = open_memory()
     ada, bob = memory.scoped(user="ada's"), memory.scoped(user="bob")
     await ada.add(text("tea of Ada"))
     await bob.add(text("tea of Bob"), id="b")
@@ -128,9 +118,9 @@ async def test_namespaces_are_isolated(open_lance):
         ada.scoped(user="bob")
 
 
-async def test_items_expire_and_recent_ones_win(open_lance, clock):
+async def test_items_expire_and_recent_ones_win(open_memory, clock):
     options = SearchOptions(recency_half_life=timedelta(days=1), recency_weight=1.0)
-    memory = open_lance(clock=clock, search=options)
+    memory = open_memory(clock=clock, search=options)
     await memory.add(text("short tea"), ttl=10)
     await memory.add(text("old tea"))
     clock.time += 86_400
@@ -140,17 +130,17 @@ async def test_items_expire_and_recent_ones_win(open_lance, clock):
     assert [one.parts["recency"] for one in found] == [1, 0.5]
 
 
-async def test_items_are_deleted(open_lance):
-    memory = open_lance()
+async def test_items_are_deleted(open_memory):
+    memory = open_memory()
     await memory.add_many([text("tea", n=n) for n in range(5)])
     assert await memory.delete(filters.metadata("n").at_least(2)) == 3
     assert len(await memory.items()) == 2
     await memory.optimize()
-    assert len(await open_lance().items()) == 2
+    assert len(await open_memory().items()) == 2
 
 
-async def test_an_agents_context_is_updated(open_lance):
-    memory = open_lance()
+async def test_an_agents_context_is_updated(open_memory):
+    memory = open_memory()
     await memory.add(text("Ada likes tea."), source="ada")
     context = UnboundedChatCompletionContext([UserMessage(content="tea?", source="ada")])
     (found,) = (await memory.update_context(context)).memories.results
@@ -158,8 +148,8 @@ async def test_an_agents_context_is_updated(open_lance):
     assert len(await context.get_messages()) == 2
 
 
-async def test_it_is_a_component(open_lance):
-    memory = open_lance(scope=Scope(user="ada"))
+async def test_it_is_a_component(open_memory):
+    memory = open_memory(scope=Scope(user="ada"))
     await memory.add(text("tea"))
     config = memory.dump_component()
     loaded = Memory.load_component(json.loads(config.model_dump_json()))
@@ -169,8 +159,8 @@ async def test_it_is_a_component(open_lance):
     await loaded.close()
 
 
-async def test_bad_input_is_a_typed_error_and_nothing_is_written(open_lance, tmp_path):
-    memory = open_lance()
+async def test_bad_input_is_a_typed_error_and_nothing_is_written(open_memory, tmp_path):
+    memory = open_memory()
     await memory.add(text("tea"), id="x")
     for bad in (
         [text("fine"), text("\ud800")],
@@ -185,10 +175,10 @@ async def test_bad_input_is_a_typed_error_and_nothing_is_written(open_lance, tmp
         with pytest.raises(MemoryQueryError):
             await memory.search("tea", **options)
     with pytest.raises(EmbedderMismatchError, match="hashing-1/64"):
-        await open_lance(embedder=HashingEmbedder(8)).search("tea")
+        await open_memory(embedder=HashingEmbedder(8)).search("tea")
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(MemoryStoreError):
-        await open_lance(path=tmp_path / "file").add(text("tea"))
+        await open_memory(path=tmp_path / "file").add(text("tea"))
     await memory.close()
     with pytest.raises(MemoryStoreError, match="closed"):
         await memory.search("tea")
