@@ -18,7 +18,7 @@ class DuplicateFinder(ABC):
 
     Args:
         backend: The database.
-        rules: What counts as a duplicate.
+        rules: The rules for duplicates.
         now: The present.
     """
 

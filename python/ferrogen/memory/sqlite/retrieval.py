@@ -27,7 +27,7 @@ class Retrieval(ABC):
     Args:
         connection: The connection, in a transaction.
         backend: Its database.
-        search: What is searched, and how.
+        search: The terms and the kind of the search.
         scope: The namespace.
         now: The present.
         query_vector: The packed vector of the query, if vectors are searched.
@@ -89,7 +89,7 @@ class Retrieval(ABC):
 
     @property
     def condition(self) -> Condition:
-        """What versions of items have to fulfill before they are ranked."""
+        """The condition that versions of items have to meet before they are ranked."""
         return condition_of(self.backend, self.search, self.scope, self.now)
 
     def _facts(self, candidates: Sequence[Candidate]) -> dict[int, tuple[float, float]]:

@@ -146,8 +146,8 @@ class SqlMemory(SearchableMemory):
 
         Args:
             query: The text to search for; an empty one finds the newest items.
-            where: What the items have to fulfill before they are ranked.
-            at: Search what was known at this time.
+            where: The condition that items have to meet before they are ranked.
+            at: Search the versions that were valid at this time.
             cancellation_token: Ends the search when it is cancelled.
             **options: Fields of `SearchOptions`, in place of those of this memory.
 
@@ -182,7 +182,7 @@ class SqlMemory(SearchableMemory):
             where: The filter.
             limit: The most items; None for all.
             offset: How many to skip.
-            at: Return what was known at this time.
+            at: Return the version that was valid at this time.
         """
         numbers: tuple[Any, ...] = (0 if limit is None else limit, offset)
         for number in numbers:
@@ -199,7 +199,7 @@ class SqlMemory(SearchableMemory):
 
         Args:
             id: The id.
-            at: Return what was known at this time.
+            at: Return the version that was valid at this time.
         """
         found = await self.items(ID.equals(id), limit=1, at=at)
         return found[0] if found else None
@@ -227,7 +227,7 @@ class SqlMemory(SearchableMemory):
         Args:
             which: The id of an item, or a filter.
             content: The new content; its metadata replaces the former one, if it has any.
-            text: What searches look at.
+            text: The text to search.
             metadata: Keys to set; those that are None are removed.
             importance: The new importance.
             ttl: The new lifetime, from now on.

@@ -51,7 +51,7 @@ class VectorCache:
         return self._index.memory if self._index is not None else 0
 
     def synchronize(self, connection: Connection) -> None:
-        """Read what was changed in the file; inside a transaction."""
+        """Read the changes of the file; inside a transaction."""
         change = last_change(connection)
         if change == self._seen:
             return
