@@ -356,7 +356,7 @@ async def test_publishers_go_on_when_a_recipient_cannot_be_built(runtime):
     await runtime.add_subscription(TypeSubscription("orders", "workshop"))
     runtime.start()
     publishing = [asyncio.create_task(runtime.publish_message(n, ORDERS)) for n in range(3)]
-    await until(lambda: publishing[0].done())
+    await until(publishing[0].done)
     assert not publishing[1].done()
     may_fail.set()
     await asyncio.wait_for(asyncio.gather(*publishing), 5)

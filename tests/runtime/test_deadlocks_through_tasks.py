@@ -1,8 +1,10 @@
 """Cycles of calls through tasks that handlers make and await."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import pytest
 
@@ -80,7 +82,7 @@ async def by_request_all(agent, message, to):
     )
     for error in gathered.failures.values():
         raise error
-    return list(gathered.responses.values())[0]
+    return next(iter(gathered.responses.values()))
 
 
 WAYS = {
@@ -101,8 +103,7 @@ WAYS = {
 
 
 class Node(RoutedAgent):
-    ways = {}
-    log = []
+    ways: ClassVar[dict[str, Callable[..., Awaitable[Any]]]] = {}
 
     async def follow(self, path):
         if not path:

@@ -69,7 +69,9 @@ REFUSALS = {
 @pytest.mark.parametrize("refusal", REFUSALS)
 @pytest.mark.parametrize("to", [NEW, NEWS], ids=["agent", "topic"])
 @pytest.mark.parametrize("kind", ["send", "response"])
-async def test_the_sender_gets_the_error_and_nothing_is_left(kind, to, refusal, suspends, is_nested):
+async def test_the_sender_gets_the_error_and_nothing_is_left(
+    kind, to, refusal, suspends, is_nested
+):
     outcome, error = REFUSALS[refusal]
     refuses = Refuses(outcome, suspends=suspends)
     runtime = SingleThreadedAgentRuntime(intervention_handlers=[Redirects(kind, to), refuses])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from ferrogen import AgentId, MessageContext, MessageHandlerContext, RetryPolicy, TopicId
+from ferrogen import AgentId, MessageContext, MessageHandlerContext, RetryPolicy
 from ferrogen.exceptions import (
     AgentStoppedError,
     AttemptTimeoutError,
@@ -23,6 +23,7 @@ from ferrogen.exceptions import (
     RuntimeStoppedError,
 )
 
+from .entries import ROUNDING, Entry, Scope
 from .messages import FactoryError, HandlerError, InterceptorError, Reply, RoutingError, Work
 
 if TYPE_CHECKING:
@@ -57,143 +58,10 @@ EXPECTED = (
 """What a send or a handler may raise. Anything else is a defect."""
 
 _TRACE = 300
-_ROUNDING = 1e-6
 
 
 class ViolationError(Exception):
     """A rule was broken; the round ends."""
-
-
-class Entry:
-    """One message."""
-
-    __slots__ = (
-        "attempts", "begun", "causes", "clock", "copies", "dead", "deadline", "end", "end_error",
-        "ends", "error", "failed_runs", "fan", "forward", "has_hop_limit", "home", "is_cancelled",
-        "is_direct", "is_to_topic", "is_unordered", "kind", "may_cancel", "message_id", "only",
-        "order", "order_key", "origin", "parent", "policy", "reply_revision", "reply_verdict",
-        "returned", "revision", "running", "scope", "sender", "serial", "starts", "stops", "to",
-        "verdict", "version", "work",
-    )  # fmt: skip
-
-    def __init__(
-        self, home: TrackedRuntime, sender: AgentId | None, to: AgentId | TopicId, work: Work
-    ) -> None:
-        self.home = home
-        self.serial = work.serial
-        self.sender = sender
-        self.to = to
-        self.work = work
-        self.is_direct = isinstance(to, AgentId)
-        self.message_id: str | None = None
-        self.order_key: object = "outside" if sender is None else str(sender)
-        self.order: int | None = None
-        self.is_unordered = False
-        """Whether others may overtake it, or be overtaken by it."""
-        self.begun = False
-        """Whether the runtime was given the message."""
-        self.clock = 0
-        self.version = 0
-        self.stops = 0
-        self.may_cancel = False
-        self.starts: list[str] = []
-        self.running = 0
-        self.returned = 0
-        self.failed_runs: list[BaseException] = []
-        self.verdict: str | None = None
-        """What an intervention handler did to the message: "dropped" or "failed"."""
-        self.reply_verdict: str | None = None
-        self.error: BaseException | None = None
-        """What an intervention handler raised."""
-        self.revision = 0
-        self.reply_revision = 0
-        self.dead = 0
-        self.causes: Counter[str] = Counter()
-        """Why it became a dead letter."""
-        self.end: str | None = None
-        self.end_error: BaseException | None = None
-        self.kind = "send" if self.is_direct else "publish"
-        """How it is sent: "send", "publish", "request_all", "stream" or "schedule"."""
-        self.fan: frozenset[str] = frozenset()
-        """The agents of a message that may have several responses."""
-        self.ends: Counter[str] = Counter()
-        """How many responses and failures its sender got."""
-        self.copies = 1
-        """How many responses that may be."""
-        self.parent: Entry | None = None
-        """The message whose handler has sent it."""
-        self.scope: Scope | None = None
-        """The chain that it was sent in."""
-        self.deadline: float | None = None
-        """When it expires, by its own timeout or an inherited one."""
-        self.has_hop_limit = False
-        self.is_cancelled = False
-        """Whether `runtime.cancel` has met it."""
-        self.policy: RetryPolicy | None = None
-        """Its own retry policy."""
-        self.attempts: dict[int, tuple[int, BaseException | None, MessageContext]] = {}
-        """The last attempt of each delivery, and its error, by the identity of its context."""
-        self.only: str | None = None
-        """The one agent that an intervention handler has redirected a published message to."""
-        self.forward: Entry | None = None
-        """What its response was redirected as."""
-        self.origin: Entry | None = None
-        """The message whose response it is, redirected."""
-        self.is_to_topic = False
-        """Whether it, or its response, was redirected to a topic: its sender gets None."""
-
-    @property
-    def is_several(self) -> bool:
-        """Whether several handlers may respond to it."""
-        return self.kind in ("request_all", "schedule")
-
-    @property
-    def attempts_failed(self) -> bool:
-        """Whether a handler has failed, and may have been followed by a rejection."""
-        return any(error is not None for _, error, _ in self.attempts.values())
-
-    def was_cancelled(self) -> bool:
-        """Whether it, or what it follows from, was cancelled by `runtime.cancel`."""
-        one: Entry | None = self
-        while one is not None:
-            if one.is_cancelled or (one.scope is not None and one.scope.is_cancelled):
-                return True
-            one = one.parent or one.origin
-        return False
-
-    def is_in_cancelled_chain(self) -> bool:
-        """Whether it belongs to a chain that was cancelled: the innermost one."""
-        one: Entry | None = self
-        while one is not None:
-            if one.scope is not None:
-                return one.scope.is_cancelled
-            one = one.parent
-        return False
-
-    def is_late(self, now: float) -> bool:
-        """Whether its deadline has passed, or passes now."""
-        return self.deadline is not None and now >= self.deadline - _ROUNDING
-
-    def may_time_out(self) -> bool:
-        """Whether its attempts have a time limit."""
-        if self.policy is not None:
-            return self.policy.attempt_timeout is not None
-        kinds = self.home.types.values()
-        return any(kind.retry and kind.retry.attempt_timeout is not None for kind in kinds)
-
-    def __repr__(self) -> str:
-        state = {
-            name: getattr(self, name)
-            for name in ("end", "end_error", "deadline", "begun", "starts", "running", "returned", "verdict", "dead")
-        }
-        return f"{self.kind} #{self.serial} {self.work.action} {self.sender} -> {self.to} {state}"
-
-
-class Scope:
-    """A chain of messages that can be cancelled together."""
-
-    def __init__(self) -> None:
-        self.is_cancelled = False
 
 
 class Run:
@@ -473,26 +341,12 @@ class Ledger:
         if entry.home is not worker.home:
             self.violate("a message of another runtime", entry, worker.key)
         now = self.time()
-        if entry.is_late(now - 2 * _ROUNDING):
+        if entry.is_late(now - 2 * ROUNDING):
             self.violate("deadline: a handler starts after it", entry, now)
         if entry.is_in_cancelled_chain():
             self.violate("cancel: a handler starts after its chain was cancelled", entry)
-        if MessageHandlerContext.attempt() > 1:
-            pass  # checked before the first attempt
-        elif entry.is_several:
-            if worker.key not in entry.fan or len(entry.starts) >= entry.copies:
-                self.violate("L1: handled too often, or elsewhere", entry, worker.key)
-            if entry.kind == "request_all" and worker.key in entry.starts:
-                self.violate("L1: handled twice", entry, worker.key)
-        elif entry.is_direct:
-            if entry.starts:
-                self.violate("L1: handled twice", entry, worker.key)
-            if str(entry.to) != worker.key:
-                self.violate("the handler of another agent", entry, worker.key)
-            if (entry.end == "error" and entry.origin is None) or entry.dead:
-                self.violate("L1: handled after its end", entry)
-        elif not worker.home.may_receive(entry, worker.key):
-            self.violate("L1: handled more often than subscribed", entry, worker.key)
+        if MessageHandlerContext.attempt() == 1:
+            self._check_first_attempt(entry, worker)
         if entry.verdict is not None:
             self.violate("intervention: handled although it was dropped", entry)
         if message.revision != entry.revision:
@@ -505,6 +359,23 @@ class Ledger:
             self.violate("is_rpc is wrong", entry)
         if entry.message_id is not None and context.message_id != entry.message_id:
             self.violate("the message id was lost", entry, context.message_id)
+
+    def _check_first_attempt(self, entry: Entry, worker: Worker) -> None:
+        if entry.is_several:
+            if worker.key not in entry.fan or len(entry.starts) >= entry.copies:
+                self.violate("L1: handled too often, or elsewhere", entry, worker.key)
+            if entry.kind == "request_all" and worker.key in entry.starts:
+                self.violate("L1: handled twice", entry, worker.key)
+        elif not entry.is_direct:
+            if not worker.home.may_receive(entry, worker.key):
+                self.violate("L1: handled more often than subscribed", entry, worker.key)
+        else:
+            if entry.starts:
+                self.violate("L1: handled twice", entry, worker.key)
+            if str(entry.to) != worker.key:
+                self.violate("the handler of another agent", entry, worker.key)
+            if (entry.end == "error" and entry.origin is None) or entry.dead:
+                self.violate("L1: handled after its end", entry)
 
     def _check_agent(self, entry: Entry, worker: Worker) -> None:
         home = worker.home
@@ -523,9 +394,8 @@ class Ledger:
             return
         if MessageHandlerContext.attempt() > 1:
             return  # what its earlier attempts have called may run
-        inside = {run.entry for run in self.runs_of(home, worker.key)}
         one = entry.parent
-        while one is not None and one not in inside:
+        while one is not None and worker.key not in one.starts:
             one = one.parent
         if one is None:
             self.violate("reentrant: a message of no chain of its own", entry, worker.key)

@@ -1,6 +1,7 @@
 """Messages that are sent after the deadline of the chain that they belong to."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
@@ -47,10 +48,9 @@ async def test_what_a_handler_sends_after_its_deadline_is_not_handled(way):
         @message_handler
         async def on_go(self, message: Go, ctx: MessageContext) -> None:
             seen.append(self.id.key)
-            try:
+            with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                pass  # it goes on after its deadline
+            # It goes on after its deadline.
             try:
                 await way(self)
             except DeadlineExceededError as error:

@@ -279,7 +279,7 @@ class Calls(AgentRuntime):
         )
 
     def _await_tasks(self, tasks: list[asyncio.Task[Any]]) -> None:
-        """The caller awaits these tasks next. If it is a handler, a deadlock through them is found."""
+        """The caller awaits these tasks next: deadlocks through them are found."""
         self._lifecycle.engine.await_tasks(tasks)
 
     def schedule(
