@@ -259,3 +259,13 @@ async def test_cancelling_the_caller_cancels_all_requests(runtime: Runtime) -> N
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(runtime.request_all(QUESTION, POLL), 5)
     assert [one.is_cancelled() for one in tokens] == [True]
+
+
+@pytest.mark.parametrize("timeout", ["1", True])
+async def test_a_timeout_that_is_no_number_is_named(timeout):
+    runtime = SingleThreadedAgentRuntime()
+    with pytest.raises(ValueError, match="timeout must be a number of seconds greater than 0"):
+        await runtime.request_all("hello", TopicId("a", "b"), timeout=timeout)
+    with pytest.raises(ValueError, match="timeout must be a number of seconds greater than 0"):
+        await runtime.stop(drain=True, timeout=timeout)
+    await runtime.close()

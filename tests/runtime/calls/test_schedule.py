@@ -401,3 +401,19 @@ async def test_the_state_is_shown(runtime: Runtime) -> None:
     assert repr(schedule) == "<Schedule of Question to a/x: 1 sent, sending>"
     await schedule.wait()
     assert repr(schedule) == "<Schedule of Question to a/x: 1 sent, ended>"
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"every": "1"}, "every must be a number of seconds greater than 0; got '1'"),
+        ({"every": True}, "every must be a number of seconds greater than 0; got True"),
+        ({"every": 1, "delay": "1"}, "delay must be a number of seconds of at least 0, or None"),
+        ({"cron": "@daily", "zone": "UTC"}, "zone must be a tzinfo, .*; got 'UTC'"),
+    ],
+)
+async def test_options_of_another_type_are_named(options, error):
+    runtime = SingleThreadedAgentRuntime()
+    with pytest.raises((ValueError, TypeError), match=error):
+        runtime.schedule("hello", AgentId("a", "1"), **options)
+    await runtime.close()

@@ -67,7 +67,8 @@ def check_limits(timeout: float | None, quorum: int | None) -> None:
         ValueError: One of them is out of range.
     """
     # Written so that NaN is rejected too.
-    if timeout is not None and not timeout > 0:
+    is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if timeout is not None and not (is_number and timeout > 0):
         raise ValueError(
             "timeout must be a number of seconds greater than 0, or None for no limit; "
             f"got {timeout!r}"

@@ -120,6 +120,10 @@ def wall_time() -> datetime:
     return now
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def make_times(
     every: float | None, cron: str | None, delay: float | None, zone: tzinfo
 ) -> IntervalTimes | CronTimes:
@@ -128,8 +132,10 @@ def make_times(
     Raises:
         ValueError: An option is out of range, or two contradict each other.
     """
+    if not isinstance(zone, tzinfo):
+        raise TypeError(f"zone must be a tzinfo, such as ZoneInfo('Europe/Berlin'); got {zone!r}")
     # Written so that NaN is rejected too.
-    if delay is not None and not 0 <= delay < math.inf:
+    if delay is not None and not (_is_number(delay) and 0 <= delay < math.inf):
         raise ValueError(f"delay must be a number of seconds of at least 0, or None; got {delay!r}")
     if (every is None) == (cron is None):
         raise ValueError(
@@ -137,6 +143,6 @@ def make_times(
         )
     if cron is not None:
         return CronTimes(CronExpression(cron, zone), delay or 0)
-    if every is None or not 0 < every < math.inf:
+    if every is None or not (_is_number(every) and 0 < every < math.inf):
         raise ValueError(f"every must be a number of seconds greater than 0; got {every!r}")
     return IntervalTimes(every, every if delay is None else delay)
