@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from ferrogen import AgentId, MessageContext
+from ferrogen import AgentId, MessageContext, MessageHandlerContext
 
 from .calling import CALLING
 from .ledger import EXPECTED, Run
@@ -208,8 +208,8 @@ async def act(
     if leaf is not None:
         await leaf[0](sender, context)
         return
-    if sender.depth < 0:
-        return
+    if sender.depth < 0 or MessageHandlerContext.attempt() > 1:
+        return  # a chain of retries would be one of exponentially many messages
     action, _ = ACTIONS[message.action]
     if sender.random.random() < 0.3:
         await action(sender, context)
