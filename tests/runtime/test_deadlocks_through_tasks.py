@@ -96,6 +96,10 @@ WAYS = {
 }
 
 
+# In a ring, the calls of the others must not be queued before the first agent awaits its task.
+EARLY = {name: way for name, way in WAYS.items() if way is not by_task_awaited_later}
+
+
 class Node(RoutedAgent):
     ways: ClassVar[dict[str, Callable[..., Awaitable[Any]]]] = {}
 
@@ -156,7 +160,7 @@ async def test_a_call_to_the_own_agent_is_a_deadlock(make, options, way):
 
 
 @pytest.mark.parametrize("last", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("first", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("first", EARLY.values(), ids=EARLY)
 async def test_a_ring_is_a_deadlock(make, first, last):
     runtime = await make(AgentOptions(order="sequential"), a=first, b=plainly, c=last)
     with pytest.raises(DeadlockError) as raised:
