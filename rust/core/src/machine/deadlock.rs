@@ -25,12 +25,7 @@ impl<P> Machine<P> {
 
     /// The same, where each delivery that waits for several is looked at as waiting for one: the newest, or one of
     /// the others.
-    fn search(
-        &self,
-        slot: AgentSlot,
-        caller: DeliveryId,
-        tried: usize,
-    ) -> Option<Vec<AgentSlot>> {
+    fn search(&self, slot: AgentSlot, caller: DeliveryId, tried: usize) -> Option<Vec<AgentSlot>> {
         let sender = self.agent_of(caller)?;
         let first = self.directory.agent(slot).ok()?.occupants()?;
         // The usual case, without allocation: a handler of the recipient waits for nothing.

@@ -384,12 +384,7 @@ impl<'py> Sending<'_, 'py> {
 }
 
 /// An error that the sender gets, after its observer.
-fn observed(
-    py: Python<'_>,
-    taken: &Taken,
-    diversion: Option<&Diversion>,
-    error: PyErr,
-) -> PyErr {
+fn observed(py: Python<'_>, taken: &Taken, diversion: Option<&Diversion>, error: PyErr) -> PyErr {
     match taken {
         Taken::Direct(_, direct) => direct.observation.failed(py, error),
         Taken::Response(_, response) => response.observation.failed(py, error),

@@ -41,7 +41,8 @@ fn classes(py: Python<'_>) -> PyResult<&'static [Py<PyType>; 2]> {
     static CLASSES: PyOnceLock<[Py<PyType>; 2]> = PyOnceLock::new();
     CLASSES.get_or_try_init(py, || {
         let module = py.import("asyncio.tasks")?;
-        let class = |name: &str| PyResult::Ok(module.getattr(name)?.cast_into::<PyType>()?.unbind());
+        let class =
+            |name: &str| PyResult::Ok(module.getattr(name)?.cast_into::<PyType>()?.unbind());
         Ok([class("Task")?, class("_GatheringFuture")?])
     })
 }
