@@ -38,14 +38,14 @@ def postgres_server() -> Iterator[str]:
     installed = Path(spec.origin).parent
     try:
         if os.getuid() == 0:  # the server refuses to run as root
-            identity = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+            identity = {"user": "daemon", "group": "daemon", "extra_groups": []}
             folder.chmod(0o755)
-            # nobody may be unable to enter the folders of the package
+            # That user may be unable to enter the folders of the package
             for part in (installed / "pginstall18", installed.with_name(f"{PACKAGE}.libs")):
                 shutil.copytree(part, folder / part.relative_to(installed.parent), symlinks=True)
             installed = folder / PACKAGE
             (folder / "run").mkdir()
-            shutil.chown(folder / "run", "nobody")
+            shutil.chown(folder / "run", "daemon")
         else:
             (folder / "run").mkdir()
         binaries, data = installed / "pginstall18" / "bin", folder / "run" / "data"

@@ -107,7 +107,7 @@ class Sender:
             asks = run.worker if run is not None and is_own else self.home.runtime
             if asks is self.home.runtime:
                 more["sender"] = self.agent_id
-            return asks.ask(entry.to, entry.work, Reply | None, **more)  # type: ignore[attr-defined,no-any-return]
+            return asks.ask(entry.to, entry.work, Reply | None, **more)  # type: ignore[union-attr]
         if run is not None and is_own:
             return run.worker.send_message(entry.work, entry.to, **more)  # type: ignore[attr-defined,no-any-return]
         return self.home.runtime.send_message(entry.work, entry.to, sender=self.agent_id, **more)

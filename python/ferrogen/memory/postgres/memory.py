@@ -43,7 +43,7 @@ class PostgresMemory(SqlMemory, Component[PostgresMemoryConfig]):
 
     It needs the ``postgres`` extra, and pgvector in the server. Searches, filters and the life of
     items are those of `SqliteMemory`, except that texts are ranked by ``ts_rank_cd``. Transactions
-    that write wait for each other, and readers wait for nobody.
+    that write wait for each other, and readers do not wait.
 
     Args:
         conninfo: The address of the database, as libpq reads it, such as

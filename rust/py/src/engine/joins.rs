@@ -152,9 +152,9 @@ impl Engine {
         }
         let caller = self.joined_by(send.as_any()).map_or(0, |caller| caller.data().as_ffi());
         let before = self.gathered_by.swap(caller, Ordering::Relaxed);
-        let begun = begin();
+        let result = begin();
         self.gathered_by.store(before, Ordering::Relaxed);
-        begun
+        result
     }
 
     /// The handler on whose behalf gathered sends begin now.
