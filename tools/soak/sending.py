@@ -361,6 +361,8 @@ async def to_unknown(sender: Sender) -> None:
 
 async def obtain(sender: Sender) -> None:
     """Build an agent, or find it, without a message."""
+    if sender.round.is_closing:  # it would stay open
+        return
     agent_id = sender.random.choice(sender.home.ids)
     runtime = sender.home.runtime
     calls: list[Coroutine[Any, Any, Any]] = [

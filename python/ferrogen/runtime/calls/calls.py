@@ -278,6 +278,10 @@ class Calls(AgentRuntime):
             await_tasks=self._await_tasks,
         )
 
+    def _check_open(self) -> None:
+        """Raise an error if messages are not accepted, before an agent is built for one."""
+        _ = self._lifecycle.enter()
+
     def _await_tasks(self, tasks: list[asyncio.Task[Any]]) -> None:
         """The caller awaits these tasks next: deadlocks through them are found."""
         self._lifecycle.engine.await_tasks(tasks)

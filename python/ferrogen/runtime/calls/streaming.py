@@ -45,6 +45,7 @@ async def read_stream(
         StreamError: The handler does not stream.
         BaseException: Whatever the generator or `send_message` raises.
     """
+    getattr(runtime, "_check_open", _ignore)()
     await _require_stream(runtime, message, agent_id)
     name = str(uuid.uuid4()) if message_id is None else message_id
     channel = announce(agent_id, name)
@@ -73,8 +74,8 @@ async def read_stream(
             await _leave(channel, sending, token, f"{type(message).__name__} to {agent_id}")
 
 
-def _ignore(_: object) -> None:
-    """A runtime of another kind finds no deadlocks."""
+def _ignore(*_: object) -> None:
+    """A runtime of another kind finds no deadlocks, and reports itself that it is closed."""
 
 
 async def _require_stream(runtime: AgentRuntime, message: Any, agent_id: AgentId) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from ferrogen._core import AgentId, Engine
 from ferrogen.agents.hooks import has_activation
-from ferrogen.exceptions import RuntimeStoppedError
 from ferrogen.runtime.failures.supervisor import Supervisor
 from ferrogen.runtime.instances.agent_states import AgentStates
 from ferrogen.runtime.instances.agent_table import AgentTable, close_logged, not_registered
@@ -59,7 +58,6 @@ class Builder:
         Raises:
             AgentNotFoundError: Its type is not registered.
             AgentStoppedError: It has failed, and was stopped.
-            RuntimeStoppedError: It does not exist, and the runtime is closed.
             BaseException: Whatever its factory raises.
         """
         with self.passivator.hold(agent_id):
@@ -73,11 +71,6 @@ class Builder:
         if not self._agents.is_registered(agent_id.type):
             raise not_registered(agent_id)
         build = self._builds.get(agent_id)
-        if build is None and self.passivator.is_closed():
-            raise RuntimeStoppedError(
-                f"agent {agent_id} cannot be built, because the runtime is closed: make a new one, "
-                "or start it again"
-            )
         if build is None:
             self.engine.build(agent_id)
             build = self._start(agent_id, copy_context())
