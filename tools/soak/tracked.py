@@ -113,9 +113,8 @@ class TrackedRuntime:
         self.ledger.note("built", 0, worker.key)
         before = self.live.get(worker.key)
         if before is not None:
-            # The handler of a stream runs before it gets to the code of its agent.
-            kind = self.types[worker.type_name]
-            if not (kind.is_replaced and (before.running or kind.is_routed)):
+            # Handlers that run when their agent fails keep their instance until they have ended.
+            if not self.types[worker.type_name].is_replaced:
                 self.ledger.violate("A1: built while another instance is alive", None, worker.key)
             self.replaced.add(before)
             self.used["agent: replaced while its handlers run"] += 1
