@@ -161,6 +161,7 @@ def _of_publish(entry: Entry) -> Outcomes:
     is_stopped = entry.dead > 0 and home.stops > entry.stops
     # It has expired, or was cancelled, before it had recipients.
     is_stopped |= bool(entry.causes["expired"] or entry.causes["cancelled"])
+    is_stopped |= entry.was_cancelled()  # while it waited for the restart of its agent
     rejected = entry.causes["circuit_open"] + entry.causes["agent_stopped"]
     if lost > entry.dead + rejected and not (is_stopped or home.is_closing or maybe):
         ledger.violate(f"L1: {missing} did not get a published message", entry)

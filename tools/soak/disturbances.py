@@ -183,12 +183,20 @@ class Disturber:
             if is_known(home, error):
                 return  # also the cancellation of a handler
             if isinstance(error, asyncio.CancelledError):
+                if home.raise_unhandled and not _is_cancelled():
+                    return  # a handler was cancelled before the program knew of it
                 raise
             if isinstance(error, RuntimeStoppedError) and home.is_closing:
                 return  # it was closed while the call waited
             home.ledger.violate("process_next: an error that no handler raised", None, error)
         except LookupError:
             pass  # the subscription of an agent type that is not registered
+
+
+def _is_cancelled() -> bool:
+    """Whether the current task is being cancelled; unknown before CPython 3.11."""
+    task: Any = asyncio.current_task()
+    return not hasattr(task, "cancelling") or task.cancelling() > 0
 
 
 def is_known(home: TrackedRuntime, error: BaseException) -> bool:
