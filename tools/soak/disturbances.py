@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Disturber"]
 
 TAKE_BESIDE = 0.1
-# What the runtime makes of the cancellation of a handler.
+# What the runtime makes of the cancellation of a handler. One can be cancelled before the program
+# knows of it.
 _OF_RUNTIME = (AttemptTimeoutError, DeadlineExceededError, MessageCancelledError)
 
 
@@ -183,8 +184,6 @@ class Disturber:
             if is_known(home, error):
                 return  # also the cancellation of a handler
             if isinstance(error, asyncio.CancelledError):
-                if home.raise_unhandled and not _is_cancelled():
-                    return  # a handler was cancelled before the program knew of it
                 raise
             if isinstance(error, RuntimeStoppedError) and home.is_closing:
                 return  # it was closed while the call waited
@@ -201,6 +200,9 @@ def _is_cancelled() -> bool:
 
 def is_known(home: TrackedRuntime, error: BaseException) -> bool:
     """Whether an error is one that may halt the runtime."""
-    if home.raise_unhandled and isinstance(error, _OF_RUNTIME):
+    is_of_runtime = isinstance(error, _OF_RUNTIME) or (
+        isinstance(error, asyncio.CancelledError) and not _is_cancelled()
+    )
+    if home.raise_unhandled and is_of_runtime:
         return True
     return isinstance(error, RoutingError) or any(error is one for one in home.unhandled)

@@ -147,6 +147,7 @@ class Entry:
                 "end",
                 "end_error",
                 "deadline",
+                "causes",
                 "begun",
                 "starts",
                 "running",
