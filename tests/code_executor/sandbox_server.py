@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +18,34 @@ from ferrogen.code_executor import CodeBlock, SandboxCodeExecutor
 SECRET = os.environ.get("SANDBOX_SECRET", "")
 
 
-def left_over(marker: str) -> list[str]:
-    """Return the commands of processes that have a word in them."""
-    found = []
+MARKER = "SANDBOX_TEST_MARKER"
+"""The environment variable that all processes of a run inherit."""
+
+
+def processes_of(marker: str) -> Iterator[Path]:
+    """Find the processes of a run, by their environments or commands."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             with contextlib.suppress(OSError):
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                if marker in command:
-                    found.append(command)
+                known = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+                if marker.encode() in known:
+                    yield entry
+
+
+def left_over(marker: str) -> list[str]:
+    """Return the commands of the processes of a run."""
+    found = []
+    for entry in processes_of(marker):
+        with contextlib.suppress(OSError):
+            found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
     return found
 
 
 async def run(request: dict[str, Any]) -> dict[str, Any]:
     blocks = [CodeBlock(code, language) for code, language in request["blocks"]]
     host_uids: set[int] = set()
-    async with SandboxCodeExecutor(**request["options"]) as executor:
+    options = {"environment": {MARKER: request["marker"]}, **request["options"]}
+    async with SandboxCodeExecutor(**options) as executor:
         for path, text in request["inputs"].items():
             await executor.write_file(path, text)
         token = CancellationToken()
@@ -63,14 +76,12 @@ async def run(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def uids_of(marker: str) -> set[int]:
-    """Return the real users of the processes that have a word in their commands."""
+    """Return the real users of the processes of a run."""
     uids = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if marker.encode() in (entry / "cmdline").read_bytes():
-                    lines = (entry / "status").read_text().splitlines()
-                    uids.update(int(line.split()[1]) for line in lines if line.startswith("Uid:"))
+    for entry in processes_of(marker):
+        with contextlib.suppress(OSError):
+            lines = (entry / "status").read_text().splitlines()
+            uids.update(int(line.split()[1]) for line in lines if line.startswith("Uid:"))
     return uids
 
 

@@ -235,7 +235,7 @@ def test_short_names_of_ones_own_may_be_added():
         component = lamp(core)
         names = {
             "autogen_core": lambda: submodule(core, "_component_config"),
-            "ferrogen": lambda: submodule(core, "_components.providers"),
+            "ferrogen": lambda: submodule(core, "components.providers"),
         }[core.__name__]().WELL_KNOWN_PROVIDERS
         with mock.patch.dict(names, {"lamp": f"{FIELD}.Lamp"}):
             record(component.load_component({"provider": "lamp", "config": {"watts": 3}}).watts)

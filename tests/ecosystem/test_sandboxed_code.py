@@ -18,5 +18,5 @@ def test_an_agent_and_a_tool_run_code_in_the_sandbox(run_program: Any) -> None:
         "",
         "True 1024",
         "ferrogen.code_executor.SandboxCodeExecutor",
-        "ferrogen.code_executor.SandboxCodeExecutor 20.0",
+        "ferrogen.code_executor.SandboxCodeExecutor 60.0",
     ]
