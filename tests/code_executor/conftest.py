@@ -62,7 +62,7 @@ class SandboxServer:
         blocks: list[tuple[str, str]] | None = None,
         **options: Any,
     ) -> dict[str, Any]:
-        """Run code with the options of an executor; `MARKER` in it is the word that its processes are found by."""
+        """Run code with the options of an executor; `MARKER` in it is a word of its own."""
         marker = uuid.uuid4().hex
         request = {
             "blocks": [
