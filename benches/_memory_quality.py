@@ -25,7 +25,7 @@ from ferrogen.memory import (
     NewItem,
     SqliteMemory,
 )
-from ferrogen.memory.sqlite.encoding import words
+from ferrogen.memory.sql.encoding import words
 
 MODULES = [
     "argparse",

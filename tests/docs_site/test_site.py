@@ -100,4 +100,4 @@ def test_links_to_files_outside_of_docs_lead_to_pages(site: Path) -> None:
     text = (site / "performance" / "index.html").read_text(encoding="utf-8")
     assert 'href="../project/benches/"' in text
     text = (site / "project" / "benches" / "index.html").read_text(encoding="utf-8")
-    assert 'href="../../decisions/0012-messages-become-bytes-in-rust/"' in text
+    assert 'href="../../decisions/0012-messages-are-serialized-in-rust/"' in text

@@ -24,7 +24,7 @@ if _TYPE_CHECKING:  # these are imported when they are first used
     from ferrogen.memory.postgres.memory import PostgresMemory
     from ferrogen.memory.retention import Deduplication, Quota
     from ferrogen.memory.search import SearchOptions, SearchResult
-    from ferrogen.memory.sqlite.embedding import ReembeddingProgress
+    from ferrogen.memory.sql.embedding import ReembeddingProgress
     from ferrogen.memory.sqlite.maintenance import MemoryStats
     from ferrogen.memory.sqlite.memory import SqliteMemory
 else:  # a __getattr__ that type checkers see would let every name through

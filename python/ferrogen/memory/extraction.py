@@ -16,7 +16,7 @@ from ferrogen.memory import filters
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.context.compaction import described
 from ferrogen.memory.items import MemoryItem, NewItem
-from ferrogen.memory.sqlite.sql_memory import SqlMemory
+from ferrogen.memory.sql.memory import SqlMemory
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.messages import LLMMessage, SystemMessage, UserMessage
 from ferrogen.utils import extract_json_from_str

@@ -30,7 +30,7 @@ LAZY_IMPORTS = {
     "OpenAIEmbedder": "ferrogen.memory.embedders.openai",
     "PostgresMemory": "ferrogen.memory.postgres.memory",
     "Quota": "ferrogen.memory.retention",
-    "ReembeddingProgress": "ferrogen.memory.sqlite.embedding",
+    "ReembeddingProgress": "ferrogen.memory.sql.embedding",
     "Scope": "ferrogen.memory.items",
     "SearchOptions": "ferrogen.memory.search",
     "SearchResult": "ferrogen.memory.search",

@@ -8,7 +8,7 @@ from typing import Any
 from ferrogen.exceptions import MemoryQueryError
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.search import SearchResult
-from ferrogen.memory.sqlite.encoding import RECALL_KEY
+from ferrogen.memory.sql.encoding import RECALL_KEY
 from ferrogen.models.messages import (
     FunctionExecutionResultMessage,
     LLMMessage,

@@ -25,7 +25,7 @@ from ferrogen.memory.ranking import fused, weighted
 from ferrogen.memory.recall import DEFAULT_TEMPLATE, query_text
 from ferrogen.memory.search import SearchOptions, SearchResult
 from ferrogen.memory.searchable import SearchableMemory, SearchableMemoryConfig, new_items
-from ferrogen.memory.sqlite.encoding import encode
+from ferrogen.memory.sql.encoding import encode
 from ferrogen.memory.sqlite.full_text import text_query
 from ferrogen.memory.vectors import numerics
 

@@ -15,7 +15,7 @@ from ferrogen.exceptions import (
 )
 from ferrogen.memory.items import MemoryItem, from_timestamp
 from ferrogen.memory.lance.expressions import literal
-from ferrogen.memory.sqlite.encoding import decode, scope_of
+from ferrogen.memory.sql.encoding import decode, scope_of
 
 NAME = "items"
 _TEXTS = ("id", "user", "agent", "conversation", "source", "message_id", "embedder")

@@ -14,13 +14,13 @@ from ferrogen.memory.postgres.conditions import in_jsonb
 from ferrogen.memory.postgres.schema import WORDS
 from ferrogen.memory.retention import Deduplication
 from ferrogen.memory.search import Search
-from ferrogen.memory.sqlite.backend import Backend, Connection, Database
-from ferrogen.memory.sqlite.conditions import Condition, compile_filter
-from ferrogen.memory.sqlite.duplicates import DuplicateFinder
-from ferrogen.memory.sqlite.encoding import EncodedContent, with_spaces, words
+from ferrogen.memory.sql.backend import Backend, Connection, Database
+from ferrogen.memory.sql.conditions import Condition, compile_filter
+from ferrogen.memory.sql.duplicates import DuplicateFinder
+from ferrogen.memory.sql.encoding import EncodedContent, with_spaces, words
+from ferrogen.memory.sql.retrieval import Retrieval
+from ferrogen.memory.sql.writing import IN_SAME_SCOPE, PreparedItem, scope_columns
 from ferrogen.memory.sqlite.full_text import text_query
-from ferrogen.memory.sqlite.retrieval import Retrieval
-from ferrogen.memory.sqlite.writing import IN_SAME_SCOPE, PreparedItem, scope_columns
 from ferrogen.memory.vectors import numerics
 
 # A tsvector has at most a megabyte.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ferrogen.memory.filters import Comparison
-from ferrogen.memory.sqlite.conditions import Condition, compared, marks
+from ferrogen.memory.sql.conditions import Condition, compared, marks
 
 _ORDER = {"==": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 

@@ -20,7 +20,7 @@ from ferrogen.exceptions import (
     MissingDependencyError,
 )
 from ferrogen.memory.postgres.schema import choose, prepare
-from ferrogen.memory.sqlite.backend import Connection, Rows
+from ferrogen.memory.sql.backend import Connection, Rows
 
 ResultT = TypeVar("ResultT")
 

@@ -20,11 +20,11 @@ from ferrogen.memory.postgres.database import PostgresDatabase
 from ferrogen.memory.recall import DEFAULT_TEMPLATE
 from ferrogen.memory.retention import Deduplication, Quota
 from ferrogen.memory.search import SearchOptions
-from ferrogen.memory.sqlite.backend import Connection
-from ferrogen.memory.sqlite.conditions import in_scope
-from ferrogen.memory.sqlite.embedding import EmbedderChange
+from ferrogen.memory.sql.backend import Connection
+from ferrogen.memory.sql.conditions import in_scope
+from ferrogen.memory.sql.embedding import EmbedderChange
+from ferrogen.memory.sql.memory import SqlMemory, SqlMemoryConfig
 from ferrogen.memory.sqlite.maintenance import MemoryStats, counts
-from ferrogen.memory.sqlite.sql_memory import SqlMemory, SqlMemoryConfig
 
 _LONGEST_NAME = 63
 

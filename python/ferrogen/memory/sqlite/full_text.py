@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ferrogen.memory.sqlite.backend import Connection
-from ferrogen.memory.sqlite.conditions import Condition, marks
-from ferrogen.memory.sqlite.encoding import words
+from ferrogen.memory.sql.backend import Connection
+from ferrogen.memory.sql.conditions import Condition, marks
+from ferrogen.memory.sql.encoding import words
 
 _MOST_WORDS = 64
 _LONGEST_QUERY = 1_000_000

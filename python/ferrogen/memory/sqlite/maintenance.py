@@ -9,12 +9,12 @@ from typing import Any
 
 from ferrogen.exceptions import MemoryBusyError
 from ferrogen.memory.items import Scope
-from ferrogen.memory.sqlite.backend import Connection
-from ferrogen.memory.sqlite.conditions import Condition, in_scope, known_at
+from ferrogen.memory.sql.backend import Connection
+from ferrogen.memory.sql.conditions import Condition, in_scope, known_at
+from ferrogen.memory.sql.encoding import scope_of
+from ferrogen.memory.sql.writing import SCOPE_COLUMNS, erase
 from ferrogen.memory.sqlite.connection import check_integrity, file_sizes
-from ferrogen.memory.sqlite.encoding import scope_of
 from ferrogen.memory.sqlite.schema import trim_removals
-from ferrogen.memory.sqlite.writing import SCOPE_COLUMNS, erase
 
 _UNFINISHED = "erasure_unfinished"
 

@@ -16,12 +16,12 @@ from ferrogen.memory.items import Scope
 from ferrogen.memory.recall import DEFAULT_TEMPLATE
 from ferrogen.memory.retention import Deduplication, Quota
 from ferrogen.memory.search import SearchOptions
+from ferrogen.memory.sql.embedding import EmbedderChange
+from ferrogen.memory.sql.memory import SqlMemory, SqlMemoryConfig
 from ferrogen.memory.sqlite import maintenance
+from ferrogen.memory.sqlite.backend import SqliteBackend
 from ferrogen.memory.sqlite.database import Database
-from ferrogen.memory.sqlite.embedding import EmbedderChange
 from ferrogen.memory.sqlite.maintenance import MemoryStats
-from ferrogen.memory.sqlite.sql_memory import SqlMemory, SqlMemoryConfig
-from ferrogen.memory.sqlite.sqlite_backend import SqliteBackend
 
 
 class SqliteMemoryConfig(SqlMemoryConfig):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from ferrogen.exceptions import MemoryStoreError
-from ferrogen.memory.sqlite.backend import Connection
+from ferrogen.memory.sql.backend import Connection
 
 APPLICATION_ID = 0x46724D31  # "FrM1"
 SCHEMA_VERSION = 1

@@ -7,11 +7,11 @@ from typing import Any
 
 from ferrogen.exceptions import EmbedderMismatchError
 from ferrogen.memory.items import Scope
-from ferrogen.memory.sqlite.backend import Connection
-from ferrogen.memory.sqlite.conditions import Condition
-from ferrogen.memory.sqlite.encoding import scope_of
+from ferrogen.memory.sql.backend import Connection
+from ferrogen.memory.sql.conditions import Condition
+from ferrogen.memory.sql.encoding import scope_of
+from ferrogen.memory.sql.writing import last_change
 from ferrogen.memory.sqlite.full_text import fulfilling_rows
-from ferrogen.memory.sqlite.writing import last_change
 from ferrogen.memory.vectors import VectorIndex, numerics
 
 _BATCH = 4096

@@ -18,10 +18,10 @@ from ferrogen.memory.items import (
     from_timestamp,
     storable_text,
 )
-from ferrogen.memory.sqlite.backend import Backend, Connection
-from ferrogen.memory.sqlite.conditions import in_scope
-from ferrogen.memory.sqlite.encoding import decode, encode, scope_of, with_spaces
-from ferrogen.memory.sqlite.writing import (
+from ferrogen.memory.sql.backend import Backend, Connection
+from ferrogen.memory.sql.conditions import in_scope
+from ferrogen.memory.sql.encoding import decode, encode, scope_of, with_spaces
+from ferrogen.memory.sql.writing import (
     IN_SAME_SCOPE,
     SCOPE_COLUMNS,
     insert_row,

@@ -10,9 +10,9 @@ from typing import Any
 from ferrogen.exceptions import MemoryContentError
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.items import NewItem, Scope, expiry, ttl_seconds
-from ferrogen.memory.sqlite.backend import Backend, Connection
-from ferrogen.memory.sqlite.conditions import Condition
-from ferrogen.memory.sqlite.encoding import EncodedContent, decode, encode
+from ferrogen.memory.sql.backend import Backend, Connection
+from ferrogen.memory.sql.conditions import Condition
+from ferrogen.memory.sql.encoding import EncodedContent, decode, encode
 
 # Two versions of an item cannot begin at the same time.
 _TICK = 1e-6

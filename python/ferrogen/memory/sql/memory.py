@@ -27,13 +27,13 @@ from ferrogen.memory.recall import query_text
 from ferrogen.memory.retention import Deduplication, Quota
 from ferrogen.memory.search import Search, SearchOptions, SearchResult
 from ferrogen.memory.searchable import SearchableMemory, SearchableMemoryConfig, new_items
-from ferrogen.memory.sqlite import transfer
-from ferrogen.memory.sqlite.backend import Backend
-from ferrogen.memory.sqlite.conditions import Condition, in_scope, known_at
-from ferrogen.memory.sqlite.embedding import EmbedderChange, ReembeddingProgress
-from ferrogen.memory.sqlite.retrieval import listed
-from ferrogen.memory.sqlite.storage import Storage
-from ferrogen.memory.sqlite.writing import Changes
+from ferrogen.memory.sql import transfer
+from ferrogen.memory.sql.backend import Backend
+from ferrogen.memory.sql.conditions import Condition, in_scope, known_at
+from ferrogen.memory.sql.embedding import EmbedderChange, ReembeddingProgress
+from ferrogen.memory.sql.retrieval import listed
+from ferrogen.memory.sql.storage import Storage
+from ferrogen.memory.sql.writing import Changes
 
 
 class SqlMemoryConfig(SearchableMemoryConfig):

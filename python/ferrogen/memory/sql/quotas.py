@@ -7,9 +7,9 @@ from collections.abc import Collection
 from ferrogen.exceptions import MemoryQuotaError
 from ferrogen.memory.items import Scope
 from ferrogen.memory.retention import Quota
-from ferrogen.memory.sqlite.backend import Backend, Connection
-from ferrogen.memory.sqlite.conditions import Condition, in_scope
-from ferrogen.memory.sqlite.writing import erase
+from ferrogen.memory.sql.backend import Backend, Connection
+from ferrogen.memory.sql.conditions import Condition, in_scope
+from ferrogen.memory.sql.writing import erase
 
 
 def enforce(

@@ -12,13 +12,13 @@ from ferrogen.memory.embedders.embedder import Embedder
 from ferrogen.memory.items import NewItem, Scope, timestamp
 from ferrogen.memory.retention import Deduplication, Quota
 from ferrogen.memory.search import Search, SearchResult
-from ferrogen.memory.sqlite.backend import Backend, Connection
-from ferrogen.memory.sqlite.conditions import Condition
-from ferrogen.memory.sqlite.embedding import EmbedderChange, VectorStore
-from ferrogen.memory.sqlite.encoding import encode
-from ferrogen.memory.sqlite.quotas import enforce
-from ferrogen.memory.sqlite.retrieval import condition_of, listed
-from ferrogen.memory.sqlite.writing import (
+from ferrogen.memory.sql.backend import Backend, Connection
+from ferrogen.memory.sql.conditions import Condition
+from ferrogen.memory.sql.embedding import EmbedderChange, VectorStore
+from ferrogen.memory.sql.encoding import encode
+from ferrogen.memory.sql.quotas import enforce
+from ferrogen.memory.sql.retrieval import condition_of, listed
+from ferrogen.memory.sql.writing import (
     Changes,
     PreparedItem,
     delete,

@@ -12,9 +12,9 @@ from ferrogen._core import CancellationToken
 from ferrogen.exceptions import EmbedderMismatchError
 from ferrogen.memory.embedders.embedder import Embedder
 from ferrogen.memory.embedders.vectorizing import Vectorizer
-from ferrogen.memory.sqlite.backend import Backend, Connection
-from ferrogen.memory.sqlite.encoding import EncodedContent, text_to_embed
-from ferrogen.memory.sqlite.writing import next_change
+from ferrogen.memory.sql.backend import Backend, Connection
+from ferrogen.memory.sql.encoding import EncodedContent, text_to_embed
+from ferrogen.memory.sql.writing import next_change
 
 EmbedderChange: TypeAlias = Literal["refuse", "reembed"]
 

@@ -10,9 +10,9 @@ from typing import Any
 from ferrogen.memory.items import MemoryItem, Scope, timestamp
 from ferrogen.memory.ranking import Candidate, diversified, fused, weighted
 from ferrogen.memory.search import Search, SearchResult
-from ferrogen.memory.sqlite.backend import Backend, Connection
-from ferrogen.memory.sqlite.conditions import Condition, in_scope, known_at
-from ferrogen.memory.sqlite.encoding import ITEM_COLUMNS, item_of
+from ferrogen.memory.sql.backend import Backend, Connection
+from ferrogen.memory.sql.conditions import Condition, in_scope, known_at
+from ferrogen.memory.sql.encoding import ITEM_COLUMNS, item_of
 from ferrogen.memory.vectors import numerics
 
 _AT_ONCE = 500

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from ferrogen.memory.retention import Deduplication
-from ferrogen.memory.sqlite.backend import Backend, Connection
-from ferrogen.memory.sqlite.writing import PreparedItem, exact_duplicate
+from ferrogen.memory.sql.backend import Backend, Connection
+from ferrogen.memory.sql.writing import PreparedItem, exact_duplicate
 
 ROUNDING = 1e-6
 """Cosines of float32 differ from exact ones by about this."""

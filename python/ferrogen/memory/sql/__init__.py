@@ -1,0 +1,1 @@
+"""Memories in SQL databases: what SQLite and PostgreSQL have in common."""
