@@ -110,8 +110,11 @@ class Disturber:
                 continue
             for entry in ledger.entries.values():
                 is_here = str(entry.to) == key or key in entry.starts or key in entry.fan
-                if entry.home is home and (is_here or not entry.is_direct):
-                    entry.is_cancelled |= entry.end is None or entry.running > 0
+                if entry.home is not home:
+                    continue
+                # Who publishes does not wait for the handlers.
+                is_open = entry.end is None or entry.running > 0 or not entry.is_direct
+                entry.is_cancelled |= is_open and (is_here or not entry.is_direct)
             for run in runs:
                 run.entry.is_cancelled = True
                 run.cancelled_at = self._round.loop.time()
