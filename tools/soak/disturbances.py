@@ -112,8 +112,9 @@ class Disturber:
                 is_here = str(entry.to) == key or key in entry.starts or key in entry.fan
                 if entry.home is not home:
                     continue
-                # Who publishes does not wait for the handlers.
-                is_open = entry.end is None or entry.running > 0 or not entry.is_direct
+                # Senders may have left, and publishers do not wait for the handlers.
+                is_direct_and_begun = entry.is_direct and bool(entry.starts)
+                is_open = entry.end is None or entry.running > 0 or not is_direct_and_begun
                 entry.is_cancelled |= is_open and (is_here or not entry.is_direct)
             for run in runs:
                 run.entry.is_cancelled = True
