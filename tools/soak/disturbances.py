@@ -209,6 +209,6 @@ def is_known(home: TrackedRuntime, error: BaseException) -> bool:
     )
     if home.raise_unhandled and is_of_runtime:
         return True
-    if any(home.escalates(name) for name in home.types):
+    if any(home.escalates(name) for name in home.types) and not _is_cancelled():
         return True  # it may have been raised before the stop before this one
     return isinstance(error, RoutingError) or any(error is one for one in home.unhandled)
