@@ -153,6 +153,9 @@ class Round:
         await self._until_done(disturbing)
         while self._background:
             await asyncio.wait(self._background)
+            for home in self.homes:
+                if not is_started:
+                    await self._until(partial(self._is_idle, home))
         for home in self.homes:
             if is_started and not closes:
                 await disturber.stop(home, home.runtime.stop_when_idle())
