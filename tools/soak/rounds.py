@@ -151,11 +151,13 @@ class Round:
         await self._until_done(lanes)
         disturber.is_ending = True
         await self._until_done(disturbing)
-        while self._background:
-            await asyncio.wait(self._background)
+        while True:
             for home in self.homes:
                 if not is_started:
                     await self._until(partial(self._is_idle, home))
+            if not self._background:
+                break
+            await asyncio.wait(self._background)
         for home in self.homes:
             if is_started and not closes:
                 await disturber.stop(home, home.runtime.stop_when_idle())
