@@ -151,13 +151,7 @@ class Round:
         await self._until_done(lanes)
         disturber.is_ending = True
         await self._until_done(disturbing)
-        while True:
-            for home in self.homes:
-                if not is_started:
-                    await self._until(partial(self._is_idle, home))
-            if not self._background:
-                break
-            await asyncio.wait(self._background)
+        await self._until_background_done(is_started=is_started)
         for home in self.homes:
             if is_started and not closes:
                 await disturber.stop(home, home.runtime.stop_when_idle())
@@ -172,6 +166,16 @@ class Round:
         for home in self.homes:
             check_balance(home)
         self._every_turn()
+
+    async def _until_background_done(self, *, is_started: bool) -> None:
+        """Wait for the tasks of handlers. Handlers that are called by hand may make more of them."""
+        while True:
+            for home in self.homes:
+                if not is_started:
+                    await self._until(partial(self._is_idle, home))
+            if not self._background:
+                return
+            await asyncio.wait(self._background)
 
     @staticmethod
     def _is_idle(home: TrackedRuntime) -> bool:
