@@ -168,7 +168,7 @@ class Round:
         self._every_turn()
 
     async def _until_background_done(self, *, is_started: bool) -> None:
-        """Wait for the tasks of handlers. Handlers that are called by hand may make more of them."""
+        """Wait for the tasks of handlers; those that are called by hand may make more of them."""
         while True:
             for home in self.homes:
                 if not is_started:
