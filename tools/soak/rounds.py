@@ -314,7 +314,7 @@ class Round:
         for home in self.homes:
             try:
                 await home.runtime.close()
-            except (*EXPECTED, RuntimeError):
+            except (*EXPECTED, RuntimeError, LookupError):
                 self.used["close: raises an error of an agent"] += 1
             home.is_closed = True
             self.used["close"] += 1
