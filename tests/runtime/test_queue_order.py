@@ -228,3 +228,9 @@ def test_options_that_contradict_each_other_are_refused(options, text):
         AgentOptions(**options)
     with pytest.raises(ValueError, match=text):
         agent_options(**options)
+
+
+def test_a_fairness_key_of_another_type_is_refused():
+    runtime = SingleThreadedAgentRuntime()
+    with pytest.raises(TypeError, match="fairness_key must be text, or None; got 5"):
+        runtime.publish_message(Work("a"), TopicId("work", "x"), fairness_key=5)

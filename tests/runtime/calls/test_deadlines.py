@@ -177,6 +177,13 @@ def test_a_timeout_that_is_not_positive_is_refused(timeout):
         runtime.send_message(Quick(), AgentId("waiter", "a"), timeout=timeout)
 
 
+@pytest.mark.parametrize("timeout", ["1", True])
+def test_a_timeout_of_another_type_is_refused(timeout):
+    runtime = SingleThreadedAgentRuntime()
+    with pytest.raises(TypeError, match="timeout must be a number of seconds greater than 0"):
+        runtime.send_message(Quick(), AgentId("waiter", "a"), timeout=timeout)
+
+
 async def test_an_ended_message_is_not_kept_until_its_deadline(runtime):
     message = Quick()
     gone = weakref.ref(message)

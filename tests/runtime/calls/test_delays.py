@@ -140,7 +140,14 @@ async def test_a_delay_that_does_not_pass_before_the_deadline_is_refused(runtime
 
 
 @pytest.mark.parametrize(
-    ("given", "error"), [(-1, ValueError), (float("nan"), ValueError), ("soon", TypeError)]
+    ("given", "error"),
+    [
+        (-1, ValueError),
+        (float("nan"), ValueError),
+        (float("inf"), ValueError),
+        ("soon", TypeError),
+        (True, TypeError),
+    ],
 )
 async def test_an_invalid_delay_is_refused(runtime, given, error):
     clerk, seen = await started(runtime)

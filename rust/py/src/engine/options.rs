@@ -47,7 +47,7 @@ impl MessageOptions {
     pub(super) fn read(
         host: &Bound<'_, PyAny>,
         priority: Given<'_, '_>,
-        fairness_key: Option<&str>,
+        fairness_key: Given<'_, '_>,
         timeout: Given<'_, '_>,
         delay: Given<'_, '_>,
         retry: Given<'_, '_>,
@@ -55,11 +55,7 @@ impl MessageOptions {
     ) -> PyResult<Self> {
         let class = SchedulingClass {
             priority: priority.map_or(Ok(Priority::Normal), read_priority)?,
-            fairness_key: fairness_key.map(|key| {
-                let mut hasher = DefaultHasher::new();
-                key.hash(&mut hasher);
-                hasher.finish()
-            }),
+            fairness_key: fairness_key.map(read_fairness_key).transpose()?,
         };
         let timeout = timeout.map(|given| read_seconds("timeout", given, true)).transpose()?;
         let delay = delay.map(|given| read_seconds("delay", given, false)).transpose()?;
@@ -190,14 +186,28 @@ fn shown(given: &Bound<'_, PyAny>) -> String {
 }
 
 fn read_seconds(name: &str, given: &Bound<'_, PyAny>, is_positive: bool) -> PyResult<Duration> {
-    let allowed = if is_positive { "greater than 0" } else { "of at least 0" };
+    let allowed = if is_positive { "greater than 0" } else { "of at least 0, not infinite" };
     let refused =
         || format!("{name} must be a number of seconds {allowed}, or None; got {}", shown(given));
-    let seconds: f64 = given.extract().map_err(|_| PyTypeError::new_err(refused()))?;
-    if seconds.is_nan() || seconds < 0.0 || (is_positive && seconds == 0.0) {
+    let seconds = if given.is_instance_of::<PyBool>() { None } else { given.extract().ok() };
+    let seconds: f64 = seconds.ok_or_else(|| PyTypeError::new_err(refused()))?;
+    let is_allowed =
+        if is_positive { seconds > 0.0 } else { seconds.is_finite() && seconds >= 0.0 };
+    if !is_allowed {
         return Err(PyValueError::new_err(refused()));
     }
     Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
+/// Messages with equal keys share a turn: the core compares hashes.
+fn read_fairness_key(given: &Bound<'_, PyAny>) -> PyResult<u64> {
+    let Ok(key) = given.extract::<&str>() else {
+        let text = format!("fairness_key must be text, or None; got {}", shown(given));
+        return Err(PyTypeError::new_err(text));
+    };
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    Ok(hasher.finish())
 }
 
 fn read_max_hops(given: &Bound<'_, PyAny>) -> PyResult<u32> {
