@@ -93,7 +93,7 @@ def test_the_page_on_performance_shows_plots(visit: Visit) -> None:
     visit.open("performance/", "performance.png")
     assert visit.heading() == "Performance"
     widths = visit.page.evaluate(PLOTS)
-    assert len(widths) == 5
+    assert len(widths) == 6
     assert all(width > 400 for width in widths)
     assert (visit.complaints, visit.hosts) == ([], {"127.0.0.1"})
 

@@ -35,12 +35,11 @@ def anchors(site: Path) -> set[str]:
     ("module", "path"),
     [
         ("ferrogen", "__init__.py"),
-        ("ferrogen.components", "components.py"),
-        ("ferrogen.exceptions", "exceptions.py"),
         *(
             (f"ferrogen.{name}", f"{name.replace('.', '/')}/__init__.py")
             for name in (
-                *("code_executor", "logging", "memory", "model_context", "models"),
+                *("code_executor", "components", "exceptions", "logging", "memory"),
+                *("model_context", "models"),
                 *("models.anthropic", "models.middleware", "models.ollama", "models.openai"),
                 *("models.registry", "serialization", "testing", "tool_agent", "tools", "utils"),
             )
