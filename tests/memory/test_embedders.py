@@ -50,6 +50,16 @@ async def test_hashing_is_deterministic_and_of_length_one():
     assert [round(value, 6) for value in (await HashingEmbedder(4).embed(["tea"]))[0]] == EXPECTED
 
 
+async def test_a_long_text_does_not_block_the_event_loop():
+    embedder, text = HashingEmbedder(64), "lorem ipsum " * 20_000
+    embedding = asyncio.create_task(embedder.embed([text]))
+    await asyncio.sleep(0)
+    assert not embedding.done()
+    [long] = await embedding
+    [short] = await embedder.embed(["lorem ipsum"])
+    assert long == pytest.approx(short)
+
+
 EXPECTED = [-0.5, -0.866025, 0.0, 0.0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
@@ -15,6 +16,8 @@ from ferrogen.components.component import Component
 from ferrogen.exceptions import EmbedderError
 from ferrogen.memory.embedders.embedder import Embedder
 
+# What takes a few milliseconds; longer texts would block the event loop.
+_CHARACTERS_INLINE = 2_000
 _WORD = re.compile(r"\w+")
 
 
@@ -69,6 +72,11 @@ class HashingEmbedder(Embedder, Component[HashingEmbedderConfig]):
         self, texts: Sequence[str], cancellation_token: CancellationToken | None = None
     ) -> list[list[float]]:
         """Return a vector of length 1 for each text; zeros for a text without words."""
+        if sum(map(len, texts)) > _CHARACTERS_INLINE:
+            return await asyncio.to_thread(self._vectors, texts)
+        return self._vectors(texts)
+
+    def _vectors(self, texts: Sequence[str]) -> list[list[float]]:
         return [self._vector(text) for text in texts]
 
     def _vector(self, text: str) -> list[float]:
