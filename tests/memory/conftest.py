@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -23,6 +25,23 @@ from . import postgres_server
 
 def text(words: str, **metadata: Any) -> MemoryContent:
     return MemoryContent(content=words, mime_type="text/plain", metadata=metadata or None)
+
+
+def check_forked_child(memory: SearchableMemory) -> None:
+    """Add an item in this process, one in a child, and another one in this process."""
+    asyncio.run(memory.add(text("from the parent")))
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            asyncio.run(memory.add(text("from the child")))
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    asyncio.run(memory.add(text("again from the parent")))
+    assert len(asyncio.run(memory.items())) == 3
+    asyncio.run(memory.close())
 
 
 class Clock:

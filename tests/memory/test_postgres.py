@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
-import os
 import subprocess
 import sys
 import threading
@@ -30,7 +29,7 @@ from ferrogen.memory import (
     filters,
 )
 
-from .conftest import on_postgres, schema_of, text
+from .conftest import check_forked_child, on_postgres, schema_of, text
 from .test_search import Angles, words_of
 from .test_sqlite_memory import CONTENTS
 
@@ -302,20 +301,7 @@ def test_every_acknowledged_item_survives_kill_9(database, postgres, schema):
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_opens_connections_of_its_own(database, postgres, schema):
-    memory = PostgresMemory(postgres, schema_name=schema)
-    asyncio.run(memory.add(text("from the parent")))
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            asyncio.run(memory.add(text("from the child")))
-            status = 0
-        finally:
-            os._exit(status)
-    assert os.waitpid(child, 0)[1] == 0
-    asyncio.run(memory.add(text("again from the parent")))
-    assert len(asyncio.run(memory.items())) == 3
-    asyncio.run(memory.close())
+    check_forked_child(PostgresMemory(postgres, schema_name=schema))
 
 
 async def test_a_memory_that_was_not_closed_leaves_no_thread(database, postgres, schema):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import stat
 import threading
@@ -31,7 +30,7 @@ from ferrogen.memory import (
 from ferrogen.model_context import UnboundedChatCompletionContext
 from ferrogen.models import AssistantMessage, SystemMessage, UserMessage
 
-from .conftest import on_all, on_sql, text
+from .conftest import check_forked_child, on_all, on_sql, text
 
 CONTENTS = [
     text("Ada likes tea.", topic="drinks"),
@@ -426,17 +425,4 @@ async def test_a_closed_memory_is_a_typed_error(open_memory):
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_opens_connections_of_its_own(tmp_path):
-    memory = SqliteMemory(tmp_path / "memory.sqlite")
-    asyncio.run(memory.add(text("from the parent")))
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            asyncio.run(memory.add(text("from the child")))
-            status = 0
-        finally:
-            os._exit(status)
-    assert os.waitpid(child, 0)[1] == 0
-    asyncio.run(memory.add(text("again from the parent")))
-    assert len(asyncio.run(memory.items())) == 3
-    asyncio.run(memory.close())
+    check_forked_child(SqliteMemory(tmp_path / "memory.sqlite"))

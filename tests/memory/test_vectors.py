@@ -77,6 +77,11 @@ def test_products_of_bytes_are_exact(count, dimensions):
     assert list(out) == list(exact.astype(np.float32) * scales)
 
 
+def test_products_with_an_empty_table():
+    empty = np.zeros(0, np.float32)
+    scaled_products(np.zeros(8, np.int8), np.zeros((0, 8), np.int8), empty, empty)
+
+
 def test_products_of_unsuitable_arrays_are_refused():
     rows, scales = np.zeros((4, 8), np.int8), np.zeros(4, np.float32)
     query, out = np.zeros(8, np.int8), np.zeros(4, np.float32)
@@ -91,6 +96,8 @@ def test_products_of_unsuitable_arrays_are_refused():
         (query, rows, scales, constant),
         (query, rows, np.zeros(8, np.float32)[::2], out),
         (np.zeros(100_001, np.int8), np.zeros((4, 100_001), np.int8), scales, out),
+        (query, rows, scales, scales),
+        (query, rows, scales, rows.reshape(-1)[:16].view(np.float32)),
     ):
         with pytest.raises((ValueError, BufferError)):
             scaled_products(*arguments)

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ferrogen.models.openai import OpenAIChatCompletionClient
+
+from .conversation import MODEL
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
@@ -22,6 +26,18 @@ def address():
         sys.path.remove(str(EXAMPLES))
     with local_model(port=0, patience=60) as model:
         yield model.address
+
+
+def chat_client(address: str, *, max_tokens: int) -> OpenAIChatCompletionClient:
+    """Return a client of the model, whose responses are the same each time."""
+    return OpenAIChatCompletionClient(
+        model="SmolLM2-135M-Instruct",
+        base_url=f"{address}/v1",
+        model_info=MODEL,
+        temperature=0,
+        seed=1,
+        max_tokens=max_tokens,
+    )
 
 
 @pytest.fixture(autouse=True)

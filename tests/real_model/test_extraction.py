@@ -15,7 +15,7 @@ from ferrogen.models import UserMessage
 from ferrogen.models.openai import OpenAIChatCompletionClient
 from ferrogen.testing import ScriptedModel
 
-from .conversation import MODEL
+from .conftest import chat_client
 
 SAID = [
     UserMessage(
@@ -26,14 +26,7 @@ SAID = [
 
 @pytest.fixture
 async def client(address: str) -> AsyncIterator[OpenAIChatCompletionClient]:
-    made = OpenAIChatCompletionClient(
-        model="SmolLM2-135M-Instruct",
-        base_url=f"{address}/v1",
-        model_info=MODEL,
-        temperature=0,
-        seed=1,
-        max_tokens=1000,
-    )
+    made = chat_client(address, max_tokens=1000)
     yield made
     await made.close()
 

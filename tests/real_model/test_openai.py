@@ -15,19 +15,13 @@ from ferrogen.models import CreateResult, UserMessage
 from ferrogen.models.openai import OpenAIChatCompletionClient
 from ferrogen.models.usage import DetailedUsage
 
-from .conversation import MODEL, QUESTION
+from .conftest import chat_client
+from .conversation import QUESTION
 
 
 @pytest.fixture
 async def client(address: str) -> AsyncIterator[OpenAIChatCompletionClient]:
-    made = OpenAIChatCompletionClient(
-        model="SmolLM2-135M-Instruct",
-        base_url=f"{address}/v1",
-        model_info=MODEL,
-        temperature=0,
-        seed=1,
-        max_tokens=48,
-    )
+    made = chat_client(address, max_tokens=48)
     yield made
     await made.close()
 

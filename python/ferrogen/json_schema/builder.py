@@ -22,9 +22,9 @@ from ferrogen.json_schema.shapes import (
     ASSERTED,
     UNTYPED,
     asserted_of_model,
+    distinguishes,
     is_model,
     properties_of,
-    tells_apart,
 )
 from ferrogen.json_schema.tuples import FromListsToo, Positions
 from ferrogen.json_schema.types import TYPE_MAPPING, type_of_format
@@ -151,7 +151,7 @@ class SchemaModels:
         discriminator = schema.get("discriminator")
         if "oneOf" in schema and isinstance(discriminator, dict):
             key = discriminator.get("propertyName")
-            if tells_apart(key, kind):
+            if distinguishes(key, kind):
                 return Annotated[kind, Field(discriminator=key)]
         return kind
 

@@ -49,7 +49,7 @@ def is_model(flat: Schema) -> bool:
     return flat.get("additionalProperties") is False and "patternProperties" not in flat
 
 
-def tells_apart(key: Any, union: Any) -> bool:
+def distinguishes(key: Any, union: Any) -> bool:
     """Whether each member of a union is a model with texts of its own in one field."""
     texts: list[str] = []
     for member in getattr(union, "__args__", ()):

@@ -25,7 +25,7 @@ if _TYPE_CHECKING:  # these are imported when they are first used
     from ferrogen.memory.retention import Deduplication, Quota
     from ferrogen.memory.search import SearchOptions, SearchResult
     from ferrogen.memory.sql.embedding import ReembeddingProgress
-    from ferrogen.memory.sqlite.maintenance import MemoryStats
+    from ferrogen.memory.sql.statistics import MemoryStats
     from ferrogen.memory.sqlite.memory import SqliteMemory
 else:  # a __getattr__ that type checkers see would let every name through
     from ferrogen.memory.lazy_imports import lazy_attribute as __getattr__  # noqa: F401 - Python calls it

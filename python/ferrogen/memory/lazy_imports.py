@@ -24,7 +24,7 @@ LAZY_IMPORTS = {
     "LanceMemory": "ferrogen.memory.lance.memory",
     "MemoryContext": "ferrogen.memory.context.memory_context",
     "MemoryItem": "ferrogen.memory.items",
-    "MemoryStats": "ferrogen.memory.sqlite.maintenance",
+    "MemoryStats": "ferrogen.memory.sql.statistics",
     "Model2VecEmbedder": "ferrogen.memory.embedders.model2vec",
     "NewItem": "ferrogen.memory.items",
     "OpenAIEmbedder": "ferrogen.memory.embedders.openai",

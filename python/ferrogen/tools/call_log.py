@@ -5,6 +5,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -70,8 +71,9 @@ class SinkLogger(_Adapter):
             here = None
         if here is self._loop or self._loop is None:
             self._sink.emit(level, text)
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._sink.emit, level, text)
+        else:
+            with suppress(RuntimeError):  # the event loop is closed
+                self._loop.call_soon_threadsafe(self._sink.emit, level, text)
 
 
 def _text(message: object, arguments: tuple[Any, ...], exception: Any) -> str:

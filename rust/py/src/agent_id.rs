@@ -216,7 +216,7 @@ pub(crate) fn valid_agent_type<'py>(
     given: &Bound<'py, PyString>,
 ) -> PyResult<Bound<'py, PyString>> {
     let text = plain(given)?;
-    // What cannot be read as UTF-8 is no word character.
+    // A character that UTF-8 cannot encode is not a word character.
     let valid = text.to_str().map_or(Ok(false), |read| is_valid_agent_type(text.py(), read))?;
     if valid {
         return Ok(text);

@@ -1,4 +1,4 @@
-//! `PublishEnvelope`: a published message on its way to its recipients.
+//! `PublishEnvelope`: a published message that is not yet delivered to all of its recipients.
 //!
 //! All recipients share one envelope. The token and the message id, which handlers seldom read, are
 //! created when first read.

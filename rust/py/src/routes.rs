@@ -46,7 +46,7 @@ impl Table {
     }
 }
 
-/// What is known about a subscription before it is added.
+/// The kind of a subscription that is to be added.
 enum Kind<'py> {
     Exact(Bound<'py, PyString>, Bound<'py, PyString>),
     Prefix(Bound<'py, PyString>, Bound<'py, PyString>),

@@ -168,7 +168,7 @@ fn main_size() -> usize {
 
 #[cfg(target_os = "macos")]
 fn limits() -> Option<Limits> {
-    // SAFETY: they read what is known of the running thread.
+    // SAFETY: they read attributes of the running thread.
     let (end, size) = unsafe {
         let thread = libc::pthread_self();
         (libc::pthread_get_stackaddr_np(thread).addr(), libc::pthread_get_stacksize_np(thread))

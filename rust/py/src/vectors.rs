@@ -1,5 +1,7 @@
 //! The scan of a vector search: products with vectors that are stored as bytes.
 
+use std::ops::Range;
+
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -34,8 +36,19 @@ pub(crate) fn scaled_products(
     if !contiguous || !scales.is_c_contiguous() || !out.is_c_contiguous() || out.readonly() {
         return Err(PyValueError::new_err("the arrays must be contiguous, and out writable"));
     }
+    if count == 0 {
+        return Ok(());
+    }
+    let target = addresses(&out);
+    if [addresses(&query), addresses(&rows), addresses(&scales)]
+        .iter()
+        .any(|read| read.start < target.end && target.start < read.end)
+    {
+        return Err(PyValueError::new_err("out overlaps with another array"));
+    }
     // SAFETY: the slices have the lengths and the types of buffers that are held until the end of
-    // this function; callers do not change them meanwhile, and `out` overlaps with nothing.
+    // this function, are not empty, and do not overlap with `out`; callers do not change them
+    // meanwhile.
     let (query, rows, scales, out) = unsafe {
         let out = std::slice::from_raw_parts_mut(out.buf_ptr().cast::<f32>(), count);
         (slice(&query), slice(&rows), slice(&scales), out)
@@ -45,11 +58,16 @@ pub(crate) fn scaled_products(
     Ok(())
 }
 
+fn addresses<T: Element>(buffer: &PyBuffer<T>) -> Range<usize> {
+    let start = buffer.buf_ptr() as usize;
+    start..start + buffer.len_bytes()
+}
+
 /// The items of a buffer.
 ///
 /// # Safety
 ///
-/// The buffer is contiguous, outlives the slice, and is not changed meanwhile.
+/// The buffer is contiguous and not empty, outlives the slice, and is not changed meanwhile.
 unsafe fn slice<'a, T: Element>(buffer: &PyBuffer<T>) -> &'a [T] {
     // SAFETY: as above.
     unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<T>(), buffer.item_count()) }

@@ -18,7 +18,7 @@ from ferrogen.exceptions import SandboxUnavailableError
 
 NEEDED_VERSION = 6
 _CREATE_RULESET, _ASK_VERSION = 444, 1
-# Files of the host that tell nothing about its users.
+# Files of the host without information about its users.
 _READABLE = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "alternatives", "fonts")
 
 

@@ -26,8 +26,8 @@ from ferrogen.memory.recall import DEFAULT_TEMPLATE, query_text
 from ferrogen.memory.search import SearchOptions, SearchResult
 from ferrogen.memory.searchable import SearchableMemory, SearchableMemoryConfig, new_items
 from ferrogen.memory.sql.encoding import encode
-from ferrogen.memory.sqlite.full_text import text_query
 from ferrogen.memory.vectors import numerics
+from ferrogen.memory.words import query_words
 
 _AT_ONCE = 500
 _FEWEST_CANDIDATES = 200
@@ -181,7 +181,7 @@ class LanceMemory(SearchableMemory, Component[LanceMemoryConfig]):
                 return []
             rankings: dict[str, list[tuple[MemoryItem, float]]] = {}
             if mode != "vector":
-                words = text_query(text)
+                words = " ".join(query_words(text))
                 rankings["text"] = await self._ranked(
                     lambda: table.query().nearest_to_text(words), where, depth, now
                 )

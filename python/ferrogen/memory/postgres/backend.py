@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from ferrogen.exceptions import EmbedderMismatchError, MissingDependencyError
+from ferrogen.exceptions import EmbedderMismatchError
 from ferrogen.memory.filters import Filter
 from ferrogen.memory.items import Scope
 from ferrogen.memory.postgres.conditions import in_jsonb
@@ -17,11 +17,11 @@ from ferrogen.memory.search import Search
 from ferrogen.memory.sql.backend import Backend, Connection, Database
 from ferrogen.memory.sql.conditions import Condition, compile_filter
 from ferrogen.memory.sql.duplicates import DuplicateFinder
-from ferrogen.memory.sql.encoding import EncodedContent, with_spaces, words
+from ferrogen.memory.sql.encoding import EncodedContent
 from ferrogen.memory.sql.retrieval import Retrieval
 from ferrogen.memory.sql.writing import IN_SAME_SCOPE, PreparedItem, scope_columns
-from ferrogen.memory.sqlite.full_text import text_query
 from ferrogen.memory.vectors import numerics
+from ferrogen.memory.words import query_words, with_spaces, words
 
 # A tsvector has at most a megabyte.
 _MOST_CHARACTERS = 100_000
@@ -40,12 +40,8 @@ class PostgresBackend(Backend):
 
     def __init__(self, database: Database, embedder: str | None) -> None:
         super().__init__(database, embedder)
-        try:
-            from psycopg import errors
-        except ImportError as error:
-            raise MissingDependencyError(
-                f"a PostgresMemory needs psycopg: pip install 'ferrogen[postgres]' ({error})"
-            ) from error
+        from psycopg import errors  # which the database has imported
+
         self.conflict = errors.UniqueViolation
         self.data_error = errors.DataException
 
@@ -122,7 +118,7 @@ class PostgresRetrieval(Retrieval):
     backend: PostgresBackend
 
     def _by_text(self, depth: int) -> list[tuple[int, float]]:
-        asked = " | ".join(folded(text_query(self.search.text)).split())
+        asked = " | ".join(folded(" ".join(query_words(self.search.text))).split())
         if not asked:
             return []
         # Without the commonest words of English, unless there are no others.

@@ -24,7 +24,7 @@ from ferrogen.memory.sql.backend import Connection
 from ferrogen.memory.sql.conditions import in_scope
 from ferrogen.memory.sql.embedding import EmbedderChange
 from ferrogen.memory.sql.memory import SqlMemory, SqlMemoryConfig
-from ferrogen.memory.sqlite.maintenance import MemoryStats, counts
+from ferrogen.memory.sql.statistics import MemoryStats, counts
 
 _LONGEST_NAME = 63
 

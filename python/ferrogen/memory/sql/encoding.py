@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +13,7 @@ from ferrogen._image import Image
 from ferrogen.exceptions import MemoryContentError
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.items import MemoryItem, Scope, from_timestamp, storable_text
+from ferrogen.memory.words import with_spaces
 
 RECALL_KEY = "memory"
 """The key of metadata under which `query` returns score and provenance; it is not stored."""
@@ -29,17 +29,6 @@ ITEM_COLUMNS = (
 _DEEPEST = 100
 # Text properties that may describe a picture.
 _DESCRIPTIONS = ("description", "caption", "alt", "title")
-# Scripts without spaces between words: each character is searched as a word.
-_DENSE = (
-    (0x0E00, 0x0EFF),
-    (0x1000, 0x109F),
-    (0x1780, 0x17FF),
-    (0x3040, 0x30FF),
-    (0x3400, 0x4DBF),
-    (0x4E00, 0x9FFF),
-    (0xF900, 0xFAFF),
-    (0x20000, 0x3134F),
-)
 
 
 @dataclass(frozen=True)
@@ -221,31 +210,3 @@ def decode(kind: str, mime_type: str, metadata: str | None, content: Any) -> Mem
             metadata=described,
         )
     return MemoryContent(content=value, mime_type=mime_type, metadata=described)
-
-
-def with_spaces(text: str) -> str:
-    """Return a text with spaces around the characters of scripts that use none."""
-    if text.isascii() or not any(map(_is_dense, text)):
-        return text
-    spaced = "".join(f" {one} " if _is_dense(one) else one for one in text)
-    return " ".join(spaced.split())
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a text: runs of letters, digits and the marks that belong to them."""
-    found: list[str] = []
-    current: list[str] = []
-    for one in with_spaces(text):
-        if unicodedata.category(one)[0] in "LNM" or unicodedata.category(one) == "Co":
-            current.append(one)
-        elif current:
-            found.append("".join(current))
-            current = []
-    if current:
-        found.append("".join(current))
-    return found
-
-
-def _is_dense(one: str) -> bool:
-    code = ord(one)
-    return code >= _DENSE[0][0] and any(low <= code <= high for low, high in _DENSE)

@@ -20,7 +20,7 @@ from ferrogen.memory.items import (
 )
 from ferrogen.memory.sql.backend import Backend, Connection
 from ferrogen.memory.sql.conditions import in_scope
-from ferrogen.memory.sql.encoding import decode, encode, scope_of, with_spaces
+from ferrogen.memory.sql.encoding import decode, encode, scope_of
 from ferrogen.memory.sql.writing import (
     IN_SAME_SCOPE,
     SCOPE_COLUMNS,
@@ -29,6 +29,7 @@ from ferrogen.memory.sql.writing import (
     scope_columns,
     scope_values,
 )
+from ferrogen.memory.words import with_spaces
 
 _BAD_LINE = (
     *(ValueError, TypeError, KeyError, AttributeError),

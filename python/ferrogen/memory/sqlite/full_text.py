@@ -6,32 +6,17 @@ from collections.abc import Sequence
 
 from ferrogen.memory.sql.backend import Connection
 from ferrogen.memory.sql.conditions import Condition, marks
-from ferrogen.memory.sql.encoding import words
+from ferrogen.memory.words import query_words
 
-_MOST_WORDS = 64
-_LONGEST_QUERY = 1_000_000
 _AT_ONCE = 500
 
 
 def match_expression(query: str) -> str | None:
     """Return a query of FTS5 for any of the words of a text; None if it has no words.
 
-    Each word is a quoted string, so nothing in a text is syntax of FTS5. Of a long text, the
-    words that occur most often are searched.
+    Each word is a quoted string, so nothing in a text is syntax of FTS5.
     """
-    return " OR ".join(f'"{word}"' for word in _chosen_words(query)) or None
-
-
-def text_query(query: str) -> str:
-    """Return the words of a text that are searched, with spaces between them."""
-    return " ".join(_chosen_words(query))
-
-
-def _chosen_words(query: str) -> list[str]:
-    counts: dict[str, int] = {}
-    for word in words(query[:_LONGEST_QUERY].lower()):
-        counts[word] = counts.get(word, 0) + 1
-    return sorted(counts, key=lambda word: -counts[word])[:_MOST_WORDS]
+    return " OR ".join(f'"{word}"' for word in query_words(query)) or None
 
 
 def text_ranking(

@@ -18,10 +18,10 @@ from ferrogen.memory.retention import Deduplication, Quota
 from ferrogen.memory.search import SearchOptions
 from ferrogen.memory.sql.embedding import EmbedderChange
 from ferrogen.memory.sql.memory import SqlMemory, SqlMemoryConfig
+from ferrogen.memory.sql.statistics import MemoryStats
 from ferrogen.memory.sqlite import maintenance
 from ferrogen.memory.sqlite.backend import SqliteBackend
 from ferrogen.memory.sqlite.database import Database
-from ferrogen.memory.sqlite.maintenance import MemoryStats
 
 
 class SqliteMemoryConfig(SqlMemoryConfig):

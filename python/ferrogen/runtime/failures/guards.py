@@ -50,7 +50,7 @@ class Failure:
 
 
 class FailureListener(Protocol):
-    """What is told of the handlers of supervised agents."""
+    """A listener to the handlers of supervised agents: the supervisor."""
 
     async def admit(self, agent_id: AgentId, agent: Agent) -> Agent:
         """Return the instance that handles a message."""

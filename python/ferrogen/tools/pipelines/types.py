@@ -1,4 +1,4 @@
-"""Whether a result of one type can be an argument of another, as far as annotations tell."""
+"""Whether a result of one type can be an argument of another, by their annotations."""
 
 import dataclasses
 import inspect

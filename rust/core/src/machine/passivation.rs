@@ -128,7 +128,7 @@ impl<P> Machine<P> {
         let agent_type = agent.agent_type;
         self.unrank(slot);
         self.steps.push_back(Step::Passivate(slot));
-        self.passivate_excess(agent_type);
+        self.uncount_awake(agent_type);
     }
 
     /// Reports that a passivated agent is closed. Without waiting deliveries it leaves the

@@ -49,14 +49,14 @@ impl<P> Machine<P> {
     }
 
     /// One agent less of a type is awake.
-    pub(super) fn passivate_excess(&mut self, agent_type: Symbol) {
+    pub(super) fn uncount_awake(&mut self, agent_type: Symbol) {
         self.awake(agent_type).count -= 1;
     }
 
     /// An agent that is awake leaves the directory.
     pub(super) fn leave(&mut self, slot: AgentSlot, agent_type: Symbol) {
         self.directory.leave(slot);
-        self.passivate_excess(agent_type);
+        self.uncount_awake(agent_type);
     }
 
     /// An idle agent was used more recently than all others of its type.

@@ -123,7 +123,7 @@ fn a_publisher_with_several_blocked_deliveries_waits_for_each() {
     let [first, second] = fill(&mut machine, [one, two]);
     let to_itself = blocked(&mut machine, two, Awaits::Room(first));
     let newer = blocked(&mut machine, two, Awaits::Room(first));
-    // The newer one is known to be awaited; when it has room, the driver tells of the other one.
+    // The newer one is known to be awaited; when it has room, the driver reports the other one.
     assert_eq!(machine.withdraw(newer), Some("news"));
     assert_eq!(machine.await_room(to_itself), None);
     let placed = place(&mut machine, one, Awaits::Room(second));

@@ -16,7 +16,7 @@ const MOST: usize = 64;
 /// One field of a dataclass.
 pub(super) struct Field {
     pub(super) name: Py<PyString>,
-    /// What is written before its value: a brace or a comma, and the name.
+    /// The text before its value: a brace or a comma, and the name.
     pub(super) lead: Box<[u8]>,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Looks at a class; there is no plan for one that is no dataclass.
+    /// Looks at a class; only dataclasses have a plan.
     fn of(class: &Bound<'_, PyType>) -> PyResult<Option<Self>> {
         let py = class.py();
         if !class.hasattr(name!(py, "__dataclass_fields__")?)? {
@@ -80,7 +80,7 @@ impl Plans {
         }
     }
 
-    /// What is known of a value's class, if the class has been met.
+    /// The known facts about a value's class, if the class was met before.
     pub(super) fn find(&self, value: &Bound<'_, PyAny>) -> Option<&Known> {
         let class = value.get_type_ptr() as usize;
         let mut slot = &self.first;

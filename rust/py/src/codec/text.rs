@@ -119,14 +119,14 @@ fn push_shown(out: &mut Output, shown: PyResult<Bound<'_, PyString>>) -> PyResul
     Ok(())
 }
 
-/// Writes a float; what is no number gets the name that `json` gives it.
+/// Writes a float; infinities and NaN get the names that `json` gives them.
 #[inline(never)]
 pub(super) fn push_float(out: &mut Output, number: &Bound<'_, PyFloat>) -> PyResult<()> {
     let value = number.value();
     let size = value.abs();
     if value.is_finite() && (size >= 1e-4 || value == 0.0) {
-        // Both write the fewest digits that tell this float from its neighbours; only how Python
-        // writes small ones is another.
+        // Both write the fewest digits that distinguish this float from its neighbors; only
+        // Python's form of small ones differs.
         out.extend(zmij::Buffer::new().format_finite(value).as_bytes());
     } else if value.is_finite() {
         return push_shown(out, number.repr());

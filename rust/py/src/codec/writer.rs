@@ -277,7 +277,7 @@ fn no_dataclass(message: &Bound<'_, PyAny>) -> PyErr {
     }
 }
 
-/// Writes the key of a dict, which JSON has as text; tells whether it knew how.
+/// Writes the key of a dict, which JSON has as text. Returns whether its type is supported.
 fn push_key(out: &mut Output, key: &Bound<'_, PyAny>) -> PyResult<bool> {
     if let Ok(text) = key.cast_exact::<PyString>() {
         text::push_string(out, text)?;

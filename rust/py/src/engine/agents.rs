@@ -65,7 +65,7 @@ impl Engine {
         Ok(Aftermath { is_due, is_idle, rests: finished.rests })
     }
 
-    /// Reports that a handler has ended whose response is on its way.
+    /// Reports that a handler has ended whose response is queued.
     pub(super) fn release_agent(
         &self,
         py: Python<'_>,

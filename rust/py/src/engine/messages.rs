@@ -133,7 +133,7 @@ pub(super) struct DirectMessage {
     pub(super) caller: Option<DeliveryId>,
 }
 
-/// A response on its way back to the sender.
+/// A response that is not yet delivered to the sender.
 pub(super) struct Response {
     pub(super) value: Py<PyAny>,
     pub(super) send: Py<Send>,

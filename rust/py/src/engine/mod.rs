@@ -36,6 +36,7 @@ mod chain;
 mod clock;
 mod deadlines;
 mod delays;
+mod dispatch;
 mod diversion;
 #[allow(clippy::module_inception, reason = "the engine of the folder's name")]
 mod engine;

@@ -19,7 +19,7 @@ use super::send::Send;
 use crate::agent_id::AgentId;
 use crate::interpreter::current_task;
 
-/// What is known about deliveries whose messages can be cancelled.
+/// The deliveries whose messages can be cancelled.
 #[derive(Default)]
 pub(super) struct Steering {
     /// The chains that deliveries belong to. Entries of deliveries that have ended are replaced by later ones.
