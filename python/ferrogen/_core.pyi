@@ -571,9 +571,6 @@ class Engine:
     def build_failed(self, agent_id: AgentId, error: BaseException) -> None:
         """Report that an agent could not be built. Its queued messages fail with the error."""
 
-    def build_canceled(self, agent_id: AgentId) -> None:
-        """Report that a build to which no message was queued will start later."""
-
     def enter(self, agent_id: AgentId, instance: Agent) -> None:
         """Add an agent that exists already."""
 

@@ -19,9 +19,10 @@ from ferrogen import (
     SingleThreadedAgentRuntime,
     TopicId,
 )
-from ferrogen.exceptions import StateStoreError
+from ferrogen.exceptions import RuntimeStoppedError, StateStoreError
 from ferrogen.testing import run
 
+from .function_agents import until
 from .sleepers import A, Add, B, Book, Counter, FailingStore, add, in_memory, started
 
 
@@ -427,3 +428,23 @@ def test_what_is_no_store_is_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match="state_store must be a StateStore") as caught:
         SingleThreadedAgentRuntime(state_store=wrong)
     assert repr(wrong) in str(caught.value)
+
+
+def test_an_agent_is_passivated_that_was_built_for_a_message_that_a_stop_drained() -> None:
+    async def main() -> None:
+        store = FailingStore()
+        runtime, book = await started(store, passivate_after=10)
+        store.gate.clear()
+        sender = asyncio.ensure_future(runtime.send_message(Add(), A))
+        await until(lambda: book.built == 1)
+        await runtime.stop()
+        store.gate.set()
+        with pytest.raises(RuntimeStoppedError):
+            await sender
+        runtime.start()
+        await asyncio.sleep(11)
+        assert book.calls[-1] == "1 close"
+        assert in_memory(runtime) == []
+        await runtime.close()
+
+    run(main())

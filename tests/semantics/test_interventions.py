@@ -185,3 +185,37 @@ async def ends(scenario):
             await asyncio.wait_for(scenario.runtime.stop_when_idle(), 0.02)
     else:
         await scenario.idle()
+
+
+@pytest.mark.parametrize("order", [("first", "failing", "second"), ("first", "second", "failing")])
+async def test_a_response_behind_a_suspended_hook_is_revised_after_a_halt(scenario, order):
+    if scenario.is_upstream:
+        pytest.skip("upstream delivers no response after a halt (A21)")
+    gates = {name: asyncio.Event() for name in ("first", "second", "failing", "hook")}
+
+    async def handler(self, message, ctx):
+        await gates[message.value].wait()
+        if message.value == "failing":
+            raise ValueError("halts")
+        return message.value
+
+    async def on_response(self, message, *, sender, recipient):
+        if message == "first":
+            await gates["hook"].wait()
+        return f"revised {message}"
+
+    hooks = observing(scenario, on_response=on_response)
+    scenario.rebuild(intervention_handlers=[hooks], ignore_unhandled_exceptions=False)
+    await scenario.agent("a", handler, topic="t")
+    scenario.start()
+    await scenario.publish("t", "failing")
+    asked = [asyncio.ensure_future(scenario.ask("a", name)) for name in ("first", "second")]
+    await yield_to_loop()
+    for name in order:
+        gates[name].set()
+        await yield_to_loop()
+    assert not any(sender.done() for sender in asked)
+    gates["hook"].set()
+    assert await asyncio.gather(*asked) == ["revised first", "revised second"]
+    with pytest.raises(ValueError, match="halts"):
+        await scenario.stop()

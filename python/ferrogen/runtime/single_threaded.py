@@ -402,12 +402,12 @@ class SingleThreadedAgentRuntime(
         self._lifecycle.enter_loop()
         halted = await self._lifecycle.close()
         errors: list[BaseException] = [] if halted is None else [halted]
-        await self._builder.discard()
         others = self._kept - {asyncio.current_task()}
         for task in others:
             task.cancel()
         if others:
             await asyncio.wait(others)
+        await self._builder.discard()
         await self._passivator.finish()
         await self._supervisor.finish()
         # Handlers that were cancelled may have sent messages. No agent is passivated from here on.

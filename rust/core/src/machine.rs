@@ -95,15 +95,13 @@ pub enum Placement<P> {
     },
 }
 
-/// A message or response that was still in flight when the machine was drained.
+/// A message that no handler had begun when the machine was drained.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Undelivered<P> {
     /// A message of the inbox. Its ticket is held: report [`Machine::settle`].
     Message(Ticket, P),
     /// A delivery that was due or waiting: report [`Machine::finish`].
     Delivery(DeliveryId, P),
-    /// A response of the inbox: report [`Machine::finish`].
-    Response(DeliveryId, P),
 }
 
 /// The deliveries of one agent that are not finished.

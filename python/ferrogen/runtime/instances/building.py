@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Generator
+from collections.abc import Generator
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
@@ -49,7 +49,7 @@ class Builder:
         self._observer = observer
         self._kept = kept
         self._builds: dict[AgentId, asyncio.Future[Agent]] = {}
-        # The awaitables of factories that were called inline, for builds that have not started.
+        # What factories have returned inline, until the task of the build makes its first step.
         self._begun: dict[AgentId, Any] = {}
 
     async def obtain(self, agent_id: AgentId) -> Agent:
@@ -88,7 +88,7 @@ class Builder:
     def build_inline(self, agent_id: AgentId) -> bool:
         """Build an agent synchronously, if neither its factory nor its activation suspends.
 
-        The return value of the factory is kept for the build that the queued message will start.
+        If one does, a build has begun, for which the message waits.
 
         Returns:
             Whether the agent exists now.
@@ -98,7 +98,7 @@ class Builder:
         """
         if not self._agents.is_registered(agent_id.type):
             return False
-        if agent_id in self._begun or self._supervisor.tracks(agent_id):
+        if self._supervisor.tracks(agent_id):
             return False
         self.engine.build(agent_id)
         try:
@@ -113,14 +113,14 @@ class Builder:
             self.engine.build_failed(agent_id, error)
             raise
         if agent is None:
-            self.engine.build_canceled(agent_id)
             self._begun[agent_id] = made
+            self.start(agent_id)
             return False
         self.engine.built(agent_id, agent)
         return True
 
     async def discard(self) -> None:
-        """Close what factories have returned inline that no build will use."""
+        """Close what factories have returned inline to builds that were cancelled."""
         while self._begun:
             agent_id, begun = self._begun.popitem()
             if isinstance(begun, _Made):
@@ -134,7 +134,7 @@ class Builder:
         # Retrieve the error: if no caller awaits the build, the queued messages still get it.
         built.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._builds[agent_id] = built
-        work = self._build(agent_id, built, self._begun.pop(agent_id, None))
+        work = self._build(agent_id, built)
         task: asyncio.Task[None] = context.copy().run(loop.create_task, work)
         self._kept.add(task)
         task.add_done_callback(self._kept.discard)
@@ -155,11 +155,9 @@ class Builder:
             built.set_exception(error)
         self.engine.build_failed(agent_id, error)
 
-    async def _build(
-        self, agent_id: AgentId, built: asyncio.Future[Agent], begun: Awaitable[Agent] | None
-    ) -> None:
+    async def _build(self, agent_id: AgentId, built: asyncio.Future[Agent]) -> None:
         try:
-            agent = await self._supervisor.construct(agent_id, begun)
+            agent = await self._supervisor.construct(agent_id, self._begun.pop(agent_id, None))
         except BaseException as error:
             self._fail(agent_id, built, error)
             if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):

@@ -39,6 +39,15 @@ impl<P> Machine<P> {
         if self.paused { None } else { self.inbox.pop() }
     }
 
+    /// Takes the next response, also one that is behind messages, for a driver that takes no
+    /// messages: it is stopped.
+    pub fn take_response(&mut self) -> Option<Arrival<P>> {
+        if self.paused {
+            return None;
+        }
+        self.inbox.remove(|arrival| matches!(arrival, Arrival::Response(..)))
+    }
+
     /// Stops [`Machine::take`] and [`Machine::start`]: while an intervention of a taken message
     /// is suspended, no later message overtakes it (O1).
     pub fn pause(&mut self) {
@@ -104,8 +113,8 @@ impl<P> Machine<P> {
     }
 
     /// Takes everything that no handler has begun, for the driver to report as undelivered: the
-    /// due and waiting deliveries, in order for each agent, then the inbox in its order. Builds
-    /// and passivations stay due.
+    /// due and waiting deliveries, in order for each agent, then the messages of the inbox in its
+    /// order. Builds and passivations stay due, and responses stay in the inbox.
     pub fn drain(&mut self) -> Vec<Undelivered<P>> {
         let mut drained = Vec::with_capacity(self.steps.len() + self.waiting());
         for step in std::mem::take(&mut self.steps) {
@@ -130,10 +139,16 @@ impl<P> Machine<P> {
             }
             self.in_mailboxes = 0;
         }
-        drained.extend(self.inbox.drain().into_iter().map(|arrival| match arrival {
-            Arrival::Message(ticket, payload) => Undelivered::Message(ticket, payload),
-            Arrival::Response(delivery, payload) => Undelivered::Response(delivery, payload),
-        }));
+        for arrival in self.inbox.drain() {
+            match arrival {
+                Arrival::Message(ticket, payload) => {
+                    drained.push(Undelivered::Message(ticket, payload));
+                }
+                response @ Arrival::Response(..) => {
+                    self.inbox.push(response, SchedulingClass::NORMAL);
+                }
+            }
+        }
         drained
     }
 }

@@ -1,7 +1,6 @@
 //! Drain: everything that no handler has begun.
 
-use ferrogen_core::SchedulingClass;
-use ferrogen_core::{Outcome, Policy, Step, Time, Undelivered};
+use ferrogen_core::{Arrival, Outcome, Policy, Priority, SchedulingClass, Step, Time, Undelivered};
 
 use super::{one_at_a_time, send, started, with_agent, writer};
 
@@ -30,12 +29,20 @@ fn drains_due_and_waiting_deliveries_and_then_the_inbox() {
 }
 
 #[test]
-fn drains_a_response_in_flight() {
+fn keeps_a_response_in_flight() {
     let (mut machine, agent) = with_agent(Policy::default());
     let delivery = send(&mut machine, agent, "question");
     machine.step();
+    let before =
+        machine.accept("before", SchedulingClass { priority: Priority::High, fairness_key: None });
     machine.respond(delivery, "response").unwrap();
-    assert_eq!(machine.drain(), [Undelivered::Response(delivery, "response")]);
+    machine.pause();
+    assert_eq!(machine.drain(), [Undelivered::Message(before, "before")]);
+    machine.settle(before, Outcome::DeadLettered).unwrap();
+    assert_eq!(machine.take_response(), None);
+    machine.resume();
+    assert_eq!(machine.take_response(), Some(Arrival::Response(delivery, "response")));
+    assert_eq!(machine.take_response(), None);
     machine.finish(delivery, Outcome::Responded).unwrap();
     assert!(machine.is_idle());
 }

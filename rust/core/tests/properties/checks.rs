@@ -116,6 +116,9 @@ impl Harness {
         self.machine.resume();
         self.model.paused = false;
         self.drain();
+        while !self.model.inbox.is_empty() {
+            self.take_response();
+        }
         while self.step() {}
         let building = self.model.agents.iter().filter(|agent| agent.building);
         for slot in building.map(|agent| agent.slot).collect::<Vec<_>>() {

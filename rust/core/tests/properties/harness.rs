@@ -122,6 +122,14 @@ impl Harness {
         }
     }
 
+    pub(crate) fn take_response(&mut self) {
+        let is_response = |one: &Arrival<u32>| matches!(one, Arrival::Response(..));
+        let position = self.model.inbox.iter().position(is_response);
+        let position = position.filter(|_| !self.model.paused);
+        let expected = position.and_then(|position| self.model.inbox.remove(position));
+        assert_eq!(self.machine.take_response(), expected);
+    }
+
     pub(crate) fn settle(&mut self, ticket: Ticket, outcome: Outcome) {
         let expected = self.model.settle(ticket, outcome);
         assert_eq!(self.machine.settle(ticket, outcome), Ok(expected));
@@ -386,14 +394,13 @@ impl Harness {
 
     pub(crate) fn drain(&mut self) {
         let mut drained = self.machine.drain();
-        let inbox = self.model.inbox.drain(..).map(|arrival| match arrival {
-            Arrival::Message(ticket, payload) => {
-                self.hand.push(ticket);
-                Undelivered::Message(ticket, payload)
-            }
-            Arrival::Response(delivery, payload) => Undelivered::Response(delivery, payload),
+        let mut inbox = Vec::new();
+        self.model.inbox.retain(|arrival| {
+            let Arrival::Message(ticket, payload) = *arrival else { return true };
+            self.hand.push(ticket);
+            inbox.push(Undelivered::Message(ticket, payload));
+            false
         });
-        let inbox: Vec<_> = inbox.collect();
         let due = self.model.steps.iter().filter_map(|work| match work {
             Work::Deliver(delivery) => self.model.delivery(*delivery),
             Work::Build(_) | Work::Passivate(_) | Work::Admitted(_) => None,

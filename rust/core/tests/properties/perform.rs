@@ -99,6 +99,7 @@ impl Harness {
                 }
             }
             Command::Drain => self.drain(),
+            Command::TakeResponse => self.take_response(),
             Command::Configure(number, policy) => {
                 self.policies_changed = true;
                 self.machine.configure(self.agent_types[number], policy);

@@ -254,20 +254,6 @@ impl Engine {
         slf.get().notify_if_idle(py)
     }
 
-    /// Forgets a build that has not begun, to which no message was placed.
-    fn build_canceled(&self, agent_id: &Bound<'_, AgentId>) -> PyResult<()> {
-        let py = agent_id.py();
-        let record = {
-            let mut books = self.books.lock(py);
-            let slot = books.existing(py, agent_id.get())?;
-            let waiting = books.machine.build_failed(slot).map_err(raised)?;
-            debug_assert!(waiting.is_empty(), "nothing is placed while a factory is called");
-            books.remove(slot)
-        };
-        drop(record);
-        Ok(())
-    }
-
     fn enter(
         slf: &Bound<'_, Self>,
         agent_id: &Bound<'_, AgentId>,

@@ -71,7 +71,8 @@ impl<'py> Sending<'_, 'py> {
                         Ok(true) => {}
                         other => {
                             engine.return_task(py, pooled);
-                            return other.map(|_| None);
+                            other?;
+                            return self.await_build(guard);
                         }
                     }
                 }
@@ -110,6 +111,24 @@ impl<'py> Sending<'_, 'py> {
             }
         };
         self.invoke(guard, invocation, pooled, current, (message, context), observation).map(Some)
+    }
+
+    /// Places the message in the mailbox of its recipient, if that is being built. Nothing was ahead of it before
+    /// the factory was called.
+    #[cold]
+    fn await_build(&self, guard: &InlineGuard<'py>) -> PyResult<Option<First<'py>>> {
+        let (engine, py) = (self.engine.get(), self.engine.py());
+        if !engine.books.lock(py).contains(self.recipient)? {
+            return Ok(None);
+        }
+        let task = current_task::get(&guard.event_loop)?;
+        let direct = Box::new(self.direct_message(engine.caller(task.as_ref()))?);
+        let suspended = self.suspend(&guard.event_loop)?;
+        engine.set_time(py);
+        let ticket = engine.books.with(py, |books| books.machine.hold());
+        engine.address(ticket, self.recipient)?;
+        Engine::dispatch(self.engine, Taken::Direct(ticket, direct))?;
+        Ok(Some(suspended))
     }
 
     /// The same after the intervention handlers have revised the message.

@@ -36,13 +36,17 @@ impl Engine {
     /// Schedules the pump, or wakes the code that takes messages by hand.
     pub(super) fn continue_soon(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
-        let (is_open, is_armed) =
-            this.state.with(py, |state| (state.is_open_here(), state.is_armed));
+        let (is_open, is_armed, is_stopped) = this.state.with(py, |state| {
+            (state.is_open_here(), state.is_armed, !state.is_started && !state.is_by_hand)
+        });
         if is_open {
             return if is_armed { Ok(()) } else { Self::arm(engine) };
         }
-        // Deliveries begin also while no messages are taken.
+        // Deliveries begin also while no messages are taken, and responses reach their senders.
         Self::run_steps_in_tasks(engine)?;
+        if is_stopped {
+            Self::process_responses(engine)?;
+        }
         this.host.call_method0(py, intern!(py, "wake"))?;
         Ok(())
     }
@@ -158,6 +162,16 @@ impl Engine {
         Self::settle_after_error(engine, ticket, processed)?;
         Self::run_steps_in_tasks(engine)?;
         Ok(true)
+    }
+
+    /// Processes the responses that are queued in a stopped engine, which takes no messages.
+    pub(super) fn process_responses(engine: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (engine.py(), engine.get());
+        while let Some(arrival) = this.books.with(py, |books| books.machine.take_response()) {
+            let intercepted = Self::intercept(engine, taken(arrival))?;
+            Self::process_intercepted(engine, intercepted)?;
+        }
+        Ok(())
     }
 
     /// Takes one message by hand. Returns whether there was one.

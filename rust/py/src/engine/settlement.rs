@@ -422,10 +422,6 @@ impl Engine {
         let rest = this.books.with(py, |books| books.machine.drain());
         for one in rest {
             match one {
-                Undelivered::Response(delivery, Payload::Response(response)) => {
-                    Self::deliver_response(engine, delivery, *response)?;
-                }
-                Undelivered::Response(..) => {}
                 Undelivered::Message(ticket, payload) => {
                     let error = this.stopped(py, reason)?;
                     this.dead_letter(py, &payload, &error)?;
@@ -440,7 +436,8 @@ impl Engine {
                 }
             }
         }
-        Self::drain_delayed(engine, reason)
+        Self::drain_delayed(engine, reason)?;
+        Self::process_responses(engine)
     }
 
     pub(super) fn stopped<'py>(
