@@ -207,6 +207,56 @@ async def test_cleaning_up_is_not_disturbed_by_a_second_cancellation(runtime):
     assert seen.count("clean") == 3
 
 
+@pytest.mark.parametrize("how", ["gather", "task", "bare task"])
+async def test_a_cancelled_handler_does_not_affect_the_calls_of_another_one(runtime, how):
+    seen, gates = [], {name: asyncio.Event() for name in ("cleaned up", "called", "leave")}
+
+    async def called(agent, message, ctx):
+        seen.append("called")
+        await gates["called"].wait()
+        seen.append("ends")
+
+    async def calls(agent, message, ctx):
+        if message == "cancelled":
+            try:
+                seen.append("waits")
+                await asyncio.Event().wait()
+            finally:
+                await gates["cleaned up"].wait()
+        call = agent.send_message("x", AgentId("called", "1"))
+        if how == "gather":
+            sending = asyncio.gather(call)
+        else:
+            sending = asyncio.ensure_future(call)
+        if how == "bare task":
+            await gates["leave"].wait()
+        else:
+            asyncio.get_running_loop().call_soon(lambda: asyncio.ensure_future(leave(sending)))
+            await asyncio.wait([sending])
+        sending.cancel()
+
+    async def leave(sending):
+        await gates["leave"].wait()
+        sending.cancel()
+
+    await register(runtime, "called", called)
+    await register(runtime, "calls", calls)
+    runtime.start()
+    agent_id = AgentId("calls", "1")
+    first = asyncio.ensure_future(runtime.send_message("cancelled", agent_id))
+    await until(lambda: "waits" in seen)
+    assert runtime.cancel(agent_id) == 1
+    second = asyncio.ensure_future(runtime.send_message("leaves", agent_id))
+    await until(lambda: "called" in seen)
+    gates["leave"].set()
+    await second
+    gates["called"].set()
+    await until(lambda: "ends" in seen)
+    gates["cleaned up"].set()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
 # Chains.
 
 

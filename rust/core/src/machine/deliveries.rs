@@ -237,6 +237,12 @@ impl<P> Machine<P> {
         self.ledger.deliveries.get(delivery).map(|delivery| delivery.agent)
     }
 
+    /// The delivery whose handler awaits this one.
+    #[must_use]
+    pub fn caller_of(&self, delivery: DeliveryId) -> Option<DeliveryId> {
+        self.ledger.deliveries.get(delivery)?.caller
+    }
+
     /// The deliveries whose handlers run, with their agents.
     pub fn running(&self) -> impl Iterator<Item = (AgentSlot, DeliveryId)> {
         let all = self.ledger.deliveries.iter();

@@ -103,7 +103,7 @@ impl Engine {
         Ok(())
     }
 
-    /// A task that a handler has made stops waiting for a response. If that handler was cancelled with all that it has
+    /// A response is not awaited any more. If the handler that has called for it was cancelled with all that it has
     /// called, the one that is to respond is cancelled, too.
     #[cold]
     pub(super) fn cancel_called_by_task(
@@ -119,11 +119,19 @@ impl Engine {
         let is_cancelled = {
             let books = self.books.lock(py);
             let slot = books.find(py, sender.get())?;
-            self.steering.with(py, |steering| {
-                steering.cancelling.iter().any(|one| {
-                    let agent = books.machine.agent_of(*one);
-                    agent.is_some() && agent == slot
-                })
+            let is_of_sender =
+                |one| books.machine.agent_of(one).is_some_and(|one| Some(one) == slot);
+            self.steering.with(py, |Steering { cancelling, .. }| {
+                match books.machine.caller_of(delivery) {
+                    Some(caller) => cancelling.contains(&caller),
+                    // A task of a handler, which does not await it: of one that is cancelled, if all others are.
+                    None => {
+                        let mut running = books.machine.running();
+                        cancelling.iter().any(|one| is_of_sender(*one))
+                            && !running
+                                .any(|(of, one)| Some(of) == slot && !cancelling.contains(&one))
+                    }
+                }
             })
         };
         if is_cancelled { self.cancel_called(py, handler, delivery) } else { Ok(()) }
