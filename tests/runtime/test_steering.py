@@ -224,10 +224,7 @@ async def test_a_cancelled_handler_does_not_affect_the_calls_of_another_one(runt
             finally:
                 await gates["cleaned up"].wait()
         call = agent.send_message("x", AgentId("called", "1"))
-        if how == "gather":
-            sending = asyncio.gather(call)
-        else:
-            sending = asyncio.ensure_future(call)
+        sending = asyncio.gather(call) if how == "gather" else asyncio.ensure_future(call)
         if how == "bare task":
             await gates["leave"].wait()
         else:

@@ -411,7 +411,7 @@ impl Harness {
         assert_eq!(waiting.split_off(waiting.len() - inbox.len()), inbox);
         let agent_of = |one: &Undelivered<u32>| match one {
             Undelivered::Delivery(delivery, _) => self.model.delivery(*delivery).map(|d| d.slot),
-            _ => None,
+            Undelivered::Message(..) => None,
         };
         // The order of the agents is not specified.
         waiting.sort_by_key(agent_of);
