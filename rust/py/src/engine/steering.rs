@@ -122,16 +122,13 @@ impl Engine {
             let is_of_sender =
                 |one| books.machine.agent_of(one).is_some_and(|one| Some(one) == slot);
             self.steering.with(py, |Steering { cancelling, .. }| {
-                match books.machine.caller_of(delivery) {
-                    Some(caller) => cancelling.contains(&caller),
-                    // A task of a handler, which does not await it: of one that is cancelled, if all others are.
-                    None => {
-                        let mut running = books.machine.running();
-                        cancelling.iter().any(|one| is_of_sender(*one))
-                            && !running
-                                .any(|(of, one)| Some(of) == slot && !cancelling.contains(&one))
-                    }
+                if let Some(caller) = books.machine.caller_of(delivery) {
+                    return cancelling.contains(&caller);
                 }
+                // A task of a handler that does not await it: of one that is cancelled, if all others are.
+                let mut others = books.machine.running().filter(|(of, _)| Some(*of) == slot);
+                cancelling.iter().any(|one| is_of_sender(*one))
+                    && others.all(|(_, one)| cancelling.contains(&one))
             })
         };
         if is_cancelled { self.cancel_called(py, handler, delivery) } else { Ok(()) }
