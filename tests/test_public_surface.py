@@ -11,7 +11,7 @@ import pytest
 
 import ferrogen
 from ferrogen._lazy_imports import LAZY_IMPORTS
-from ferrogen.compat.upstream_names import MODULES
+from ferrogen.compat.missing import MODULES
 
 PUBLIC_MODULES = [path for path in sorted(MODULES) if not path.startswith("_") and "._" not in path]
 HEAVY = ["pydantic", "pydantic_core", "google.protobuf", "opentelemetry.sdk", "typer", "numpy"]

@@ -30,7 +30,6 @@ from .agents.routed import RoutedAgent
 from .agents.streaming import stream
 from .agents.supervision import Supervision
 from .compat.install import install
-from .messaging.default_subscription import DefaultSubscription
 from .messaging.function_call import FunctionCall
 from .messaging.handler_context import MessageHandlerContext
 from .messaging.inbox import Inbox
@@ -45,10 +44,13 @@ from .messaging.intervention import (
 from .messaging.message_context import MessageContext
 from .messaging.message_options import MessageOptions, Priority
 from .messaging.subscription import Subscription, SubscriptionInstantiationContext
+from .messaging.subscriptions import (
+    DefaultSubscription,
+    TypePrefixSubscription,
+    TypeSubscription,
+    WildcardSubscription,
+)
 from .messaging.topic import DefaultTopicId, TopicId
-from .messaging.type_prefix_subscription import TypePrefixSubscription
-from .messaging.type_subscription import TypeSubscription
-from .messaging.wildcard_subscription import WildcardSubscription
 from .runtime.calls.gathering import GatheredResponses
 from .runtime.dead_letters.letter import DeadLetter, DeadLetterCause, ReplayReport
 from .runtime.dead_letters.store import DeadLetters
@@ -63,7 +65,7 @@ from .runtime.protocols import Agent, AgentRuntime
 from .runtime.schedules.schedule import Schedule
 from .runtime.single_threaded import SingleThreadedAgentRuntime
 from .runtime.subscription_handle import SubscriptionHandle
-from .serialization.known import try_get_known_serializers_for_type
+from .serialization.registry import try_get_known_serializers_for_type
 from .serialization.serializer import (
     JSON_DATA_CONTENT_TYPE,
     PROTOBUF_DATA_CONTENT_TYPE,
@@ -78,7 +80,7 @@ from .telemetry.genai import (
     trace_invoke_agent_span,
     trace_tool_span,
 )
-from .telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME, TRACE_LOGGER_NAME
+from .telemetry.names import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME, TRACE_LOGGER_NAME
 
 if _TYPE_CHECKING:  # these are imported when they are first used
     from ._image import Image

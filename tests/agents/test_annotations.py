@@ -5,7 +5,7 @@ from typing import Any, Optional, Union
 
 import pytest
 
-from ferrogen.agents.annotations import AnyType, get_types
+from ferrogen.agents.signatures import AnyType, get_types
 
 
 @pytest.mark.parametrize(

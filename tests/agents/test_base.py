@@ -12,10 +12,12 @@ from ferrogen.agents.base import BaseAgent, handles, subscription_factory
 from ferrogen.agents.class_decorators import agent_options
 from ferrogen.agents.instantiation import AgentInstantiationContext
 from ferrogen.agents.options import AgentOptions
-from ferrogen.messaging.default_subscription import DefaultSubscription
+from ferrogen.messaging.subscriptions import (
+    DefaultSubscription,
+    TypePrefixSubscription,
+    TypeSubscription,
+)
 from ferrogen.messaging.topic import TopicId
-from ferrogen.messaging.type_prefix_subscription import TypePrefixSubscription
-from ferrogen.messaging.type_subscription import TypeSubscription
 from ferrogen.runtime.protocols import Agent
 
 SHOP_7 = AgentId("clerk", "shop-7")

@@ -8,8 +8,7 @@ from ferrogen.agents.class_decorators import (
     wildcard_subscription,
 )
 from ferrogen.agents.routed import RoutedAgent
-from ferrogen.messaging.type_subscription import TypeSubscription
-from ferrogen.messaging.wildcard_subscription import WildcardSubscription
+from ferrogen.messaging.subscriptions import TypeSubscription, WildcardSubscription
 
 
 @pytest.mark.parametrize(

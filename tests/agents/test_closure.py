@@ -10,9 +10,11 @@ from ferrogen.agents.agent_type import AgentType
 from ferrogen.agents.class_decorators import default_subscription
 from ferrogen.agents.closure import ClosureAgent
 from ferrogen.exceptions import CantHandleException
-from ferrogen.messaging.default_subscription import DefaultSubscription
-from ferrogen.messaging.type_prefix_subscription import TypePrefixSubscription
-from ferrogen.messaging.type_subscription import TypeSubscription
+from ferrogen.messaging.subscriptions import (
+    DefaultSubscription,
+    TypePrefixSubscription,
+    TypeSubscription,
+)
 
 EAR = AgentId("ear", "1")
 

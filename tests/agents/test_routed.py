@@ -9,7 +9,7 @@ import pytest
 from ferrogen.agents.base import handles
 from ferrogen.agents.handlers import event, message_handler, rpc
 from ferrogen.agents.routed import RoutedAgent
-from ferrogen.serialization.known import try_get_known_serializers_for_type
+from ferrogen.serialization.registry import try_get_known_serializers_for_type
 
 
 @dataclass

@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from ferrogen.agents.annotations import AnyType
-from ferrogen.agents.signatures import read_signature
+from ferrogen.agents.signatures import AnyType, read_signature
 
 T = TypeVar("T")
 

@@ -21,9 +21,11 @@ from ferrogen._core import (
     SerializerTable,
 )
 from ferrogen.exceptions import SerializationError
-from ferrogen.serialization.known import try_get_known_serializers_for_type
-from ferrogen.serialization.model_shape import model_shape
-from ferrogen.serialization.registry import SerializationRegistry
+from ferrogen.serialization.model_codec import model_shape
+from ferrogen.serialization.registry import (
+    SerializationRegistry,
+    try_get_known_serializers_for_type,
+)
 
 JSON = "application/json"
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ferrogen._core import DataclassCodec, EnvelopeCodec, JsonWriter, ModelCodec, SerializerTable
-from ferrogen.serialization.known import try_get_known_serializers_for_type
-from ferrogen.serialization.model_shape import model_shape
+from ferrogen.serialization.registry import try_get_known_serializers_for_type
+from ferrogen.serialization.model_codec import model_shape
 from ferrogen.serialization.registry import SerializationRegistry
 from ferrogen.exceptions import SerializationError
 
@@ -191,7 +191,7 @@ def test_a_message_that_does_not_fit_into_memory_is_a_memory_error(run_program: 
         from pydantic import BaseModel
 
         from ferrogen._core import JsonWriter
-        from ferrogen.serialization.known import try_get_known_serializers_for_type
+        from ferrogen.serialization.registry import try_get_known_serializers_for_type
 
         @dataclass
         class Crate:

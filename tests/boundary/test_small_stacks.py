@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ferrogen._core import JsonWriter, ModelCodec, SerializerTable
-from ferrogen.serialization.known import try_get_known_serializers_for_type
+from ferrogen.serialization.registry import try_get_known_serializers_for_type
 from ferrogen.serialization.registry import SerializationRegistry
 from ferrogen.serialization.simplify import simplify
 from ferrogen.exceptions import SerializationError

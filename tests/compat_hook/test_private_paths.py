@@ -6,9 +6,9 @@ from unittest import mock
 
 import pytest
 
+from ferrogen.compat.missing import MODULES
 from ferrogen.compat.private_modules import resolve
 from ferrogen.compat.private_paths import PRIVATE_PATHS
-from ferrogen.compat.upstream_names import MODULES
 
 RunProgram = Callable[..., str]
 
@@ -56,7 +56,7 @@ def test_list_of_upstreams_names_is_complete(run_program: RunProgram):
     run_program("""
         import pkgutil
         import autogen_core
-        from ferrogen.compat.upstream_names import MODULES, NAMES
+        from ferrogen.compat.missing import MODULES, NAMES
         assert set(autogen_core.__all__) == NAMES
         found = pkgutil.walk_packages(autogen_core.__path__, "autogen_core.")
         assert {module.name.partition(".")[2] for module in found} == MODULES
@@ -122,7 +122,7 @@ def test_mock_patch_replaces_and_restores_by_path(run_program: RunProgram, path:
 
 async def test_subscription_manager_routes_for_runtimes_written_elsewhere():
     from ferrogen import AgentId, TopicId, TypeSubscription
-    from ferrogen.compat.subscriptions import SubscriptionManager
+    from ferrogen.compat.other_runtimes import SubscriptionManager
 
     manager = SubscriptionManager()
     subscription = TypeSubscription("news", "reader")
@@ -141,7 +141,7 @@ async def test_subscription_manager_routes_for_runtimes_written_elsewhere():
 
 async def test_get_impl_builds_the_agent_unless_lazy():
     from ferrogen import AgentId, AgentType
-    from ferrogen.compat.agent_lookup import get_impl
+    from ferrogen.compat.other_runtimes import get_impl
 
     build = mock.AsyncMock()
     expected = AgentId("reader", "today")

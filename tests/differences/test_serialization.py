@@ -17,7 +17,7 @@ import ferrogen
 from ferrogen.agents.base import handles
 from ferrogen.exceptions import SerializationError
 from ferrogen.serialization import message_version
-from ferrogen.serialization.dataclass_json import DataclassJsonMessageSerializer as Ours
+from ferrogen.serialization.json_serializers import DataclassJsonMessageSerializer as Ours
 from ferrogen.serialization.registry import SerializationRegistry
 
 

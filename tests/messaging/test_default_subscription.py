@@ -4,10 +4,9 @@ import pytest
 
 from ferrogen.agents.agent_type import AgentType
 from ferrogen.exceptions import CantHandleException
-from ferrogen.messaging.default_subscription import DefaultSubscription
 from ferrogen.messaging.subscription import SubscriptionInstantiationContext
+from ferrogen.messaging.subscriptions import DefaultSubscription, TypeSubscription
 from ferrogen.messaging.topic import DefaultTopicId
-from ferrogen.messaging.type_subscription import TypeSubscription
 
 
 def test_it_matches_the_default_topic():

@@ -9,9 +9,8 @@ import pytest
 from ferrogen._core import AgentId
 from ferrogen.agents.agent_type import AgentType
 from ferrogen.exceptions import CantHandleException
+from ferrogen.messaging.subscriptions import TypePrefixSubscription, TypeSubscription
 from ferrogen.messaging.topic import TopicId
-from ferrogen.messaging.type_prefix_subscription import TypePrefixSubscription
-from ferrogen.messaging.type_subscription import TypeSubscription
 
 
 def test_topic_types_that_begin_alike_match():

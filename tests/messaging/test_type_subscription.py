@@ -9,8 +9,8 @@ import pytest
 from ferrogen._core import AgentId
 from ferrogen.agents.agent_type import AgentType
 from ferrogen.exceptions import CantHandleException
+from ferrogen.messaging.subscriptions import TypeSubscription
 from ferrogen.messaging.topic import TopicId
-from ferrogen.messaging.type_subscription import TypeSubscription
 
 
 def test_only_the_very_topic_type_matches():

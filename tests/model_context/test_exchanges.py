@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ferrogen import FunctionCall
-from ferrogen.model_context.exchanges import exchange_at, from_a_beginning, up_to_an_end
+from ferrogen.model_context.limits import exchange_at, from_a_beginning, up_to_an_end
 from ferrogen.models import (
     AssistantMessage,
     FunctionExecutionResult,

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from ferrogen._core import AgentId
 from ferrogen.exceptions import SerializationError
-from ferrogen.serialization.dataclass_json import DataclassJsonMessageSerializer
+from ferrogen.serialization.json_serializers import DataclassJsonMessageSerializer
 
 
 class Colour(enum.Enum):

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from ferrogen.exceptions import SerializationError
-from ferrogen.serialization.known import try_get_known_serializers_for_type
-from ferrogen.serialization.registry import SerializationRegistry
+from ferrogen.serialization.registry import (
+    SerializationRegistry,
+    try_get_known_serializers_for_type,
+)
 
 JSON = "application/json"
 PLACE = re.compile(r"line \d+|byte \d+|position \d+|char \d+|at `\$|\$\.")

@@ -12,8 +12,10 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from ferrogen import UnknownPayload
 from ferrogen.exceptions import SerializationError
 from ferrogen.serialization import MSGPACK_DATA_CONTENT_TYPE
-from ferrogen.serialization.known import try_get_known_serializers_for_type
-from ferrogen.serialization.registry import SerializationRegistry
+from ferrogen.serialization.registry import (
+    SerializationRegistry,
+    try_get_known_serializers_for_type,
+)
 
 from .test_dataclass_json import MESSAGES as DATACLASSES
 from .test_dataclass_json import Crate, HandMade, Nested

@@ -25,8 +25,8 @@ from pydantic import (
     model_validator,
 )
 
-from ferrogen.serialization.model_shape import model_shape
-from ferrogen.serialization.pydantic_json import PydanticJsonMessageSerializer
+from ferrogen.serialization.json_serializers import PydanticJsonMessageSerializer
+from ferrogen.serialization.model_codec import model_shape
 
 
 class Inner(BaseModel):

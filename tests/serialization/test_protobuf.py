@@ -109,14 +109,14 @@ def test_a_missing_required_field_is_reported() -> None:
 def test_protobuf_is_not_loaded_for_other_messages() -> None:
     program = (
         "import sys, dataclasses\n"
-        "from ferrogen.serialization.known import try_get_known_serializers_for_type\n"
+        "from ferrogen.serialization.registry import try_get_known_serializers_for_type\n"
         "from ferrogen.serialization.registry import SerializationRegistry\n"
         "M = dataclasses.make_dataclass('M', [('n', int)])\n"
         "registry = SerializationRegistry()\n"
         "serializer = try_get_known_serializers_for_type(M)[0]\n"
         "registry.add_serializer(serializer)\n"
         "assert serializer.deserialize(serializer.serialize(M(1))) == M(1)\n"
-        "from ferrogen.serialization import protobuf, pydantic_json\n"
+        "from ferrogen.serialization import json_serializers, protobuf\n"
         "assert 'google.protobuf.message' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

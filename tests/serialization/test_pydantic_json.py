@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from ferrogen.exceptions import SerializationError
-from ferrogen.serialization.pydantic_json import PydanticJsonMessageSerializer
+from ferrogen.serialization.json_serializers import PydanticJsonMessageSerializer
 
 
 class Inner(BaseModel):

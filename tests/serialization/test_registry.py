@@ -7,11 +7,15 @@ import pytest
 from pydantic import BaseModel
 
 from ferrogen.exceptions import SerializationError
-from ferrogen.serialization.dataclass_json import DataclassJsonMessageSerializer
+from ferrogen.serialization.json_serializers import (
+    DataclassJsonMessageSerializer,
+    PydanticJsonMessageSerializer,
+)
 from ferrogen.serialization.kinds import has_nested_base_model
-from ferrogen.serialization.known import try_get_known_serializers_for_type
-from ferrogen.serialization.pydantic_json import PydanticJsonMessageSerializer
-from ferrogen.serialization.registry import SerializationRegistry
+from ferrogen.serialization.registry import (
+    SerializationRegistry,
+    try_get_known_serializers_for_type,
+)
 from ferrogen.serialization.serializer import JSON_DATA_CONTENT_TYPE, UnknownPayload
 
 

@@ -14,8 +14,8 @@ from typing_extensions import NotRequired
 
 from ferrogen import AgentId
 from ferrogen.exceptions import SerializationError
-from ferrogen.serialization.known import try_get_known_serializers_for_type
-from ferrogen.serialization.structural_json import StructuralJsonMessageSerializer
+from ferrogen.serialization.json_serializers import StructuralJsonMessageSerializer
+from ferrogen.serialization.registry import try_get_known_serializers_for_type
 
 # Since 3.14 the interpreter counts bytes of the stack, not calls of C functions.
 TOO_DEEP = "Stack overflow" if sys.version_info >= (3, 14) else "recursion"

@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, RootModel
 
 from ferrogen.exceptions import MessageVersionError, SerializationError
 from ferrogen.serialization import MSGPACK_DATA_CONTENT_TYPE, message_version, version_of
-from ferrogen.serialization.known import try_get_known_serializers_for_type
-from ferrogen.serialization.registry import SerializationRegistry
+from ferrogen.serialization.registry import (
+    SerializationRegistry,
+    try_get_known_serializers_for_type,
+)
 
 JSON = "application/json"
 

@@ -2,15 +2,15 @@
 
 import pytest
 
-from ferrogen.telemetry import constants, loggers
+from ferrogen.telemetry import names
 
 
 def test_logger_names_are_those_of_upstream() -> None:
     upstream = pytest.importorskip("autogen_core")
     for name in ("ROOT_LOGGER_NAME", "EVENT_LOGGER_NAME", "TRACE_LOGGER_NAME"):
-        assert getattr(loggers, name) == getattr(upstream, name)
+        assert getattr(names, name) == getattr(upstream, name)
 
 
 def test_the_namespace_is_that_of_upstream() -> None:
     upstream = pytest.importorskip("autogen_core._telemetry._constants")
-    assert constants.NAMESPACE == upstream.NAMESPACE
+    assert names.NAMESPACE == upstream.NAMESPACE

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from ferrogen.telemetry.streams import traced_stream
+from ferrogen.telemetry.tracing import traced_stream
 
 
 class Traces:

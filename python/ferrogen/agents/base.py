@@ -13,7 +13,6 @@ from typing_extensions import Self, Unpack
 
 from ferrogen._core import AgentId, CancellationToken
 from ferrogen.agents.agent_type import AgentMetadata, AgentType
-from ferrogen.agents.coroutine_function import is_coroutine_function
 from ferrogen.agents.instantiation import AgentInstantiationContext
 from ferrogen.agents.options import AgentOptions
 from ferrogen.agents.registration import (
@@ -21,15 +20,16 @@ from ferrogen.agents.registration import (
     direct_messages_to,
     options_setter,
 )
+from ferrogen.agents.signatures import is_coroutine_function
 from ferrogen.messaging.message_context import MessageContext
 from ferrogen.messaging.message_options import MessageOptions
 from ferrogen.messaging.subscription import UnboundSubscription
+from ferrogen.messaging.subscriptions import TypeSubscription
 from ferrogen.messaging.topic import TopicId
-from ferrogen.messaging.type_subscription import TypeSubscription
 from ferrogen.runtime.calls.response_types import ResponseType
 from ferrogen.runtime.calls.streaming import read_stream
 from ferrogen.runtime.protocols import Agent, AgentRuntime
-from ferrogen.serialization.known import try_get_known_serializers_for_type
+from ferrogen.serialization.registry import try_get_known_serializers_for_type
 from ferrogen.serialization.serializer import MessageSerializer
 
 DecoratedT = TypeVar("DecoratedT", bound="BaseAgent")

@@ -10,9 +10,12 @@ from ferrogen.agents.circuit_breaker import CircuitBreaker
 from ferrogen.agents.options import AgentOptions, Order, Overflow
 from ferrogen.agents.retry_policy import RetryPolicy
 from ferrogen.agents.supervision import Supervision
-from ferrogen.messaging.default_subscription import DefaultSubscription
 from ferrogen.messaging.subscription import SubscriptionInstantiationContext
-from ferrogen.messaging.wildcard_subscription import WildcardSubscription, check_pattern
+from ferrogen.messaging.subscriptions import (
+    DefaultSubscription,
+    WildcardSubscription,
+    check_pattern,
+)
 
 BaseAgentType = TypeVar("BaseAgentType", bound=BaseAgent)
 

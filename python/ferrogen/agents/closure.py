@@ -8,17 +8,16 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from ferrogen._core import AgentId, CancellationToken
 from ferrogen.agents.agent_type import AgentType
-from ferrogen.agents.annotations import allows_anything
 from ferrogen.agents.base import BaseAgent
 from ferrogen.agents.instantiation import AgentInstantiationContext
 from ferrogen.agents.registration import bind_subscriptions
-from ferrogen.agents.signatures import read_signature
+from ferrogen.agents.signatures import allows_anything, read_signature
 from ferrogen.exceptions import CantHandleException
 from ferrogen.messaging.message_context import MessageContext
 from ferrogen.messaging.subscription import Subscription
 from ferrogen.messaging.topic import TopicId
 from ferrogen.runtime.protocols import AgentRuntime
-from ferrogen.serialization.known import serializers_of_handled_type
+from ferrogen.serialization.registry import serializers_of_handled_type
 
 ClosureMessageT = TypeVar("ClosureMessageT")
 

@@ -6,12 +6,11 @@ from functools import wraps
 from types import NoneType
 from typing import Any, Literal, NamedTuple
 
-from ferrogen.agents.annotations import allows_anything
-from ferrogen.agents.signatures import read_signature
+from ferrogen.agents.signatures import allows_anything, read_signature
 from ferrogen.agents.stream_serving import served
 from ferrogen.exceptions import CantHandleException
 from ferrogen.messaging.message_context import MessageContext
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 logger = logging.getLogger(ROOT_LOGGER_NAME)
 

@@ -12,7 +12,7 @@ from ferrogen.messaging.subscription import (
     SubscriptionInstantiationContext,
     UnboundSubscription,
 )
-from ferrogen.messaging.type_prefix_subscription import TypePrefixSubscription
+from ferrogen.messaging.subscriptions import TypePrefixSubscription
 
 if TYPE_CHECKING:
     from ferrogen.agents.options import AgentOptions

@@ -8,7 +8,7 @@ from ferrogen.agents.base import BaseAgent
 from ferrogen.agents.handler_building import logger
 from ferrogen.agents.handlers import MessageHandler
 from ferrogen.messaging.message_context import MessageContext
-from ferrogen.serialization.known import serializers_of_handled_type
+from ferrogen.serialization.registry import serializers_of_handled_type
 from ferrogen.serialization.serializer import MessageSerializer
 
 HandlerTable = dict[type[Any], tuple[MessageHandler[Any, Any, Any], ...]]

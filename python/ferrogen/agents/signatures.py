@@ -2,14 +2,66 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Sequence
-from types import NoneType, SimpleNamespace
-from typing import Any, NamedTuple, get_type_hints
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from types import NoneType, SimpleNamespace, UnionType
+from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ferrogen._annotations import closed_over, names_around, signature_of
-from ferrogen.agents.annotations import get_types
+
+__all__ = ["is_coroutine_function"]
+
+
+class AnyType:
+    """Stands for ``typing.Any`` among types: before Python 3.11 ``Any`` is not a class."""
+
+
+def is_union(t: object) -> bool:
+    """Whether an annotation is a union, in either spelling."""
+    return get_origin(t) in (Union, UnionType)
+
+
+def get_types(t: object) -> Sequence[type[Any]] | None:
+    """List the types that an annotation allows.
+
+    Args:
+        t: A type, a union of types, None or ``Any``; already resolved, not a string.
+
+    Returns:
+        The types; ``AnyType`` for ``Any``; None for any other annotation.
+    """
+    if is_union(t):
+        return get_args(t)
+    if t is Any:
+        return (AnyType,)
+    if isinstance(t, type) and get_origin(t) is None:  # before 3.11 list[int] is a type, too
+        return (t,)
+    if t is None:
+        return (NoneType,)
+    return None
+
+
+def allows_anything(types: Sequence[type[Any]]) -> bool:
+    """Whether ``Any`` is among the types that ``get_types`` listed."""
+    return AnyType in types or Any in types
+
+
+F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
+
+
+def is_coroutine_function(function: F) -> F:
+    """Mark a function as a coroutine function for `iscoroutinefunction`.
+
+    `unittest.mock` checks it, to create an `AsyncMock`. Before 3.12 only `asyncio` has such a mark,
+    not `inspect`.
+    """
+    if sys.version_info >= (3, 12):
+        return inspect.markcoroutinefunction(function)
+    function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+    return function
 
 
 class MessageSignature(NamedTuple):

@@ -17,7 +17,7 @@ from pathlib import Path
 from subprocess import _args_from_interpreter_flags  # type: ignore[attr-defined]
 
 from _ferrogen_hook import STARTUP_FILE, VARIABLE
-from ferrogen.compat.startup import children_are_hooked
+from ferrogen.compat.install import children_are_hooked
 
 
 def main(arguments: Sequence[str]) -> int:

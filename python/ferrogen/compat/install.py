@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import os
+import site
 import sys
+from pathlib import Path
 
-from _ferrogen_hook import ALIAS, REAL, VARIABLE, register
+from _ferrogen_hook import ALIAS, REAL, STARTUP_FILE, VARIABLE, register
 from ferrogen.exceptions import AlreadyImportedError
+
+
+def children_are_hooked() -> bool:
+    """Return whether the file that Python reads at its start is where Python looks for it.
+
+    It comes with the package, and is missing where the package was not installed but only put on
+    the path (by ``PYTHONPATH``, ``pip install --target``, a zip archive).
+    """
+    folders = site.getsitepackages()
+    if site.ENABLE_USER_SITE:
+        folders.append(site.getusersitepackages())
+    return any(Path(folder, STARTUP_FILE).is_file() for folder in folders)
 
 
 def install() -> None:

@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import Any
 
 from _ferrogen_hook import ALIAS
+from ferrogen.compat.missing import not_provided
 from ferrogen.compat.private_paths import PRIVATE_PATHS
-from ferrogen.compat.upstream_names import not_provided
 
 
 def private_spec(path: str) -> ModuleSpec | None:

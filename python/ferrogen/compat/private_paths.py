@@ -79,8 +79,8 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
         **_at("ferrogen.agents.handlers", "MessageHandler"),
     },
     "_runtime_impl_helpers": {
-        **_at("ferrogen.compat.subscriptions", "SubscriptionManager"),
-        **_at("ferrogen.compat.agent_lookup", "get_impl"),
+        **_at("ferrogen.compat.other_runtimes", "SubscriptionManager"),
+        **_at("ferrogen.compat.other_runtimes", "get_impl"),
     },
     "_serialization": {
         **_at(
@@ -91,10 +91,10 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
             "UnknownPayload",
             "try_get_known_serializers_for_type",
         ),
-        **_at("ferrogen.serialization.dataclass_json", "DataclassJsonMessageSerializer"),
+        **_at("ferrogen.serialization.json_serializers", "DataclassJsonMessageSerializer"),
         **_at("ferrogen.serialization.kinds", "has_nested_base_model"),
         **_at("ferrogen.serialization.protobuf", "ProtobufMessageSerializer"),
-        **_at("ferrogen.serialization.pydantic_json", "PydanticJsonMessageSerializer"),
+        **_at("ferrogen.serialization.json_serializers", "PydanticJsonMessageSerializer"),
         **_at("ferrogen.serialization.registry", "SerializationRegistry"),
         "_type_name": "ferrogen.serialization.serializer:type_name",
     },
@@ -105,7 +105,7 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
     },
     "_subscription_context": _at(_PUBLIC, "SubscriptionInstantiationContext"),
     "_telemetry": {**_GENAI, **_PROPAGATION, **_TRACING, **_TRACING_CONFIG},
-    "_telemetry._constants": _at("ferrogen.telemetry.constants", "NAMESPACE"),
+    "_telemetry._constants": _at("ferrogen.telemetry.names", "NAMESPACE"),
     "_telemetry._genai": {
         **_GENAI,
         **_at("ferrogen.telemetry.genai_conventions", "GenAiOperationNameValues"),
@@ -127,7 +127,7 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
         ),
     },
     "_topic": _at(_PUBLIC, "TopicId"),
-    "_type_helpers": _at("ferrogen.agents.annotations", "AnyType", "get_types"),
+    "_type_helpers": _at("ferrogen.agents.signatures", "AnyType", "get_types"),
     "_type_prefix_subscription": _at(_PUBLIC, "TypePrefixSubscription"),
     "_type_subscription": _at(_PUBLIC, "TypeSubscription"),
     "_types": _at(_PUBLIC, "FunctionCall"),

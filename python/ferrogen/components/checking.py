@@ -8,10 +8,17 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from ferrogen.components.config import ComponentFromConfig
-from ferrogen.components.faults import Fault, FaultKind
+from ferrogen.components.faults import (
+    Fault,
+    FaultKind,
+    Place,
+    is_component,
+    replaced,
+    spelled,
+    values_in,
+)
 from ferrogen.components.loader import component_class_of, past_version
 from ferrogen.components.model import ComponentModel
-from ferrogen.components.places import Place, is_component, replaced, spelled, values_in
 from ferrogen.components.secrets import MASK, EnvironmentSecret, take_references
 from ferrogen.exceptions import ComponentError, UntrustedProviderError
 

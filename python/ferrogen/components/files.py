@@ -14,8 +14,8 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import to_jsonable_python
 
 from ferrogen.components.config import ComponentToConfig
+from ferrogen.components.faults import Place, replaced, spelled, values_in
 from ferrogen.components.model import ComponentModel
-from ferrogen.components.places import Place, replaced, spelled, values_in
 from ferrogen.components.secrets import EnvironmentSecret
 from ferrogen.exceptions import ComponentFileError, MissingDependencyError, SecretError
 

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, SecretStr
 from pydantic_core import PydanticCustomError, SchemaSerializer, core_schema
 
-from ferrogen.components.places import Place, replaced, spelled
+from ferrogen.components.faults import Place, replaced, spelled
 from ferrogen.exceptions import SecretError
 
 KEY = "$env"

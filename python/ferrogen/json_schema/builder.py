@@ -13,7 +13,6 @@ from pydantic import BaseModel, Field, RootModel, create_model
 from ferrogen.exceptions import UnsupportedKeywordError
 from ferrogen.json_schema.assertions import NEVER, Assertions, asserting
 from ferrogen.json_schema.choices import ExactChoices, chooses_numbers, one_of_values
-from ferrogen.json_schema.constraints import constrained
 from ferrogen.json_schema.evaluation import Evaluation
 from ferrogen.json_schema.fields import field_name, model_config, model_with_extras
 from ferrogen.json_schema.merging import ALSO, ANNOTATIONS, flatten
@@ -21,13 +20,14 @@ from ferrogen.json_schema.references import Schema, look_up, with_absolute_refer
 from ferrogen.json_schema.shapes import (
     ASSERTED,
     UNTYPED,
+    FromListsToo,
+    Positions,
     asserted_of_model,
     distinguishes,
     is_model,
     properties_of,
 )
-from ferrogen.json_schema.tuples import FromListsToo, Positions
-from ferrogen.json_schema.types import TYPE_MAPPING, type_of_format
+from ferrogen.json_schema.types import TYPE_MAPPING, constrained, type_of_format
 
 _ALTERNATIVES = ("anyOf", "oneOf")
 _COMPOSED = frozenset(("$ref", "allOf", "const", "enum", *_ALTERNATIVES))

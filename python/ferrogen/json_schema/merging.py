@@ -8,9 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from ferrogen.exceptions import UnsupportedKeywordError
-from ferrogen.json_schema.dialects import modern
 from ferrogen.json_schema.evaluation import canonical
-from ferrogen.json_schema.references import Schema, look_up
+from ferrogen.json_schema.references import Schema, look_up, modern
 
 ANNOTATIONS = frozenset(
     [

@@ -7,8 +7,7 @@ from typing_extensions import Self
 
 from ferrogen.components.component import Component
 from ferrogen.model_context.context import ChatCompletionContext
-from ferrogen.model_context.exchanges import from_a_beginning
-from ferrogen.model_context.limits import checked_limit, config_of
+from ferrogen.model_context.limits import checked_limit, config_of, from_a_beginning
 from ferrogen.models.messages import LLMMessage
 
 # ruff: noqa: UP006 - annotations are part of the surface that is compared

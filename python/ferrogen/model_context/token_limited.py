@@ -8,8 +8,7 @@ from typing_extensions import Self
 from ferrogen.components.component import Component
 from ferrogen.components.model import ComponentModel
 from ferrogen.model_context.context import ChatCompletionContext
-from ferrogen.model_context.exchanges import exchange_at, from_a_beginning
-from ferrogen.model_context.limits import checked_limit, config_of
+from ferrogen.model_context.limits import checked_limit, config_of, exchange_at, from_a_beginning
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.messages import LLMMessage
 from ferrogen.tools.schema import ToolSchema

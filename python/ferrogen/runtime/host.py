@@ -38,7 +38,7 @@ from ferrogen.runtime.log import log
 from ferrogen.runtime.observation import DeliveryObservation, Publication, SendObservation
 from ferrogen.runtime.observer import Observer
 from ferrogen.runtime.protocols import Agent
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 __all__ = ["EngineHost"]
 

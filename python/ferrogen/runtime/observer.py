@@ -28,7 +28,7 @@ from ferrogen.runtime.protocols import Agent
 from ferrogen.serialization.registry import SerializationRegistry
 from ferrogen.serialization.serializer import JSON_DATA_CONTENT_TYPE
 from ferrogen.telemetry.lazy_facts import lazy_text, quoted
-from ferrogen.telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen.telemetry.tracing import TraceHelper
 from ferrogen.telemetry.tracing_config import MESSAGE_TYPE
 

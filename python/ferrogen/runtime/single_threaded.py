@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from opentelemetry.trace import TracerProvider
 
 from ferrogen._core import AgentId, CancellationToken, Engine, Routes
-from ferrogen.agents.coroutine_function import is_coroutine_function
 from ferrogen.agents.option_checks import check_count
 from ferrogen.agents.retry_policy import RetryPolicy
 from ferrogen.agents.routed import RoutedAgent
+from ferrogen.agents.signatures import is_coroutine_function
 from ferrogen.messaging.intervention import InterventionHandler
 from ferrogen.messaging.message_context import MessageContext
 from ferrogen.messaging.topic import TopicId
@@ -40,7 +40,7 @@ from ferrogen.runtime.registration import Registration
 from ferrogen.runtime.schedules.schedule import Scheduler
 from ferrogen.serialization.registry import SerializationRegistry
 from ferrogen.state.store import StateStore
-from ferrogen.telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen.telemetry.tracing import TraceHelper
 from ferrogen.telemetry.tracing_config import MessageRuntimeTracingConfig
 

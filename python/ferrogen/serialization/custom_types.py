@@ -29,7 +29,7 @@ def read_custom(cls: type[Any], value: Any) -> Any:
     if cls is AgentId:
         return AgentId.from_str(value)
     if is_model(cls):
-        from ferrogen.serialization.pydantic_json import PydanticJsonMessageSerializer
+        from ferrogen.serialization.json_serializers import PydanticJsonMessageSerializer
 
         return PydanticJsonMessageSerializer(cls).deserialize(msgspec.json.encode(value))
     return cls(value)

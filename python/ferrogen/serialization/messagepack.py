@@ -9,17 +9,19 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from ferrogen.exceptions import SerializationError
-from ferrogen.serialization.dataclass_json import DataclassJsonMessageSerializer
+from ferrogen.serialization.json_serializers import (
+    DataclassJsonMessageSerializer,
+    PydanticJsonMessageSerializer,
+    StructuralJsonMessageSerializer,
+)
 from ferrogen.serialization.mentioned_types import is_validated, reads_every_type
 from ferrogen.serialization.msgspec_codec import has_own_init
-from ferrogen.serialization.pydantic_json import PydanticJsonMessageSerializer
 from ferrogen.serialization.serializer import (
     MSGPACK_DATA_CONTENT_TYPE,
     MessageSerializer,
 )
 from ferrogen.serialization.structural_codec import StructuralCodec
-from ferrogen.serialization.structural_json import StructuralJsonMessageSerializer
-from ferrogen.serialization.versioned import VersionedMessageSerializer
+from ferrogen.serialization.versions import VersionedMessageSerializer
 
 T = TypeVar("T")
 

@@ -2,19 +2,82 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from typing import Any, TypeAlias, TypeGuard
 
-from ferrogen.serialization.dataclass_json import DataclassJsonMessageSerializer
-from ferrogen.serialization.json_serializer import JsonMessageSerializer
+from ferrogen.exceptions import SerializationError
+from ferrogen.serialization.json_serializers import (
+    DataclassJsonMessageSerializer,
+    JsonMessageSerializer,
+    PydanticJsonMessageSerializer,
+    StructuralJsonMessageSerializer,
+)
+from ferrogen.serialization.kinds import (
+    is_attrs,
+    is_model,
+    is_protobuf,
+    is_struct,
+    is_typed_dict,
+)
 from ferrogen.serialization.messagepack import messagepack_beside
 from ferrogen.serialization.native import SerializerTable
 from ferrogen.serialization.protobuf import ProtobufMessageSerializer
-from ferrogen.serialization.pydantic_json import PydanticJsonMessageSerializer
 from ferrogen.serialization.serializer import MessageSerializer, type_name
-from ferrogen.serialization.structural_json import StructuralJsonMessageSerializer
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.serialization.versions import VersionedMessageSerializer, history_of
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
+
+
+def try_get_known_serializers_for_type(cls: type[Any]) -> list[MessageSerializer[Any]]:
+    """Make the serializers that Ferrogen has for a message class.
+
+    Args:
+        cls: A pydantic model, a dataclass, a protobuf message class, a ``msgspec.Struct``, a class
+            made by attrs, or a ``TypedDict``.
+
+    Returns:
+        One serializer, or none for any other class. Registered, it serves MessagePack as well as
+        its own content type, protobuf excepted.
+    """
+    serializer = _known_serializer(cls)
+    if serializer is None:
+        return []
+    history = history_of(cls)
+    return [serializer if history is None else VersionedMessageSerializer(serializer, history)]
+
+
+def serializers_of_handled_type(cls: type[Any]) -> list[MessageSerializer[Any]]:
+    """Make the serializers of a class whose messages a handler is to be chosen for.
+
+    Args:
+        cls: The annotation of the handler's message.
+
+    Returns:
+        As `try_get_known_serializers_for_type`.
+
+    Raises:
+        SerializationError: When no handler could ever be chosen.
+    """
+    if is_typed_dict(cls):
+        raise SerializationError(
+            f'no handler can be chosen for "{cls.__name__}": a message of a TypedDict is a plain '
+            "dict, which does not say what it is; make it a dataclass, or send it inside one"
+        )
+    return try_get_known_serializers_for_type(cls)
+
+
+def _known_serializer(cls: type[Any]) -> MessageSerializer[Any] | None:
+    if is_model(cls):
+        return PydanticJsonMessageSerializer(cls)
+    if dataclasses.is_dataclass(cls):
+        return DataclassJsonMessageSerializer(cls)
+    if is_protobuf(cls):
+        return ProtobufMessageSerializer(cls)
+    if is_struct(cls) or is_attrs(cls) or is_typed_dict(cls):
+        return StructuralJsonMessageSerializer(cls)
+    return None
+
 
 _Ours: TypeAlias = JsonMessageSerializer[Any] | ProtobufMessageSerializer[Any]
 _OURS = (

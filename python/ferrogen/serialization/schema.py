@@ -19,8 +19,7 @@ from ferrogen.serialization.kinds import (
 from ferrogen.serialization.mentioned_types import is_validated, reads_every_type
 from ferrogen.serialization.serializer import type_name
 from ferrogen.serialization.structure import mentioned_models, refuse_unknown
-from ferrogen.serialization.versioned import VERSION_FIELD
-from ferrogen.serialization.versions import version_of
+from ferrogen.serialization.versions import VERSION_FIELD, version_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -79,7 +78,7 @@ def message_schema(cls: type[Any]) -> dict[str, Any]:
 
 def _schema_of(cls: type[Any]) -> dict[str, Any]:
     if is_protobuf(cls):
-        from ferrogen.serialization.protobuf_schema import protobuf_schema
+        from ferrogen.serialization.protobuf import protobuf_schema
 
         return protobuf_schema(cls.DESCRIPTOR)
     if is_model(cls):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import copy_context
 from functools import lru_cache, partial
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import (
@@ -20,6 +22,7 @@ from opentelemetry.trace import (
     TracerProvider,
     get_tracer_provider,
     set_span_in_context,
+    use_span,
 )
 from opentelemetry.util import types
 
@@ -235,3 +238,33 @@ def _describe(
         config.get_span_kind(operation),
         config.build_attributes(operation, destination, None),
     )
+
+
+PartT = TypeVar("PartT")
+
+
+async def traced_stream(
+    opening: AbstractContextManager[Span], parts: AsyncGenerator[PartT, None]
+) -> AsyncGenerator[PartT, None]:
+    """Yield the items of a generator, its steps inside a span.
+
+    Args:
+        opening: Opens the span, for the whole stream; an error of the generator ends it.
+        parts: The generator; closed in the end.
+    """
+    aside = copy_context()  # where the span is current without being so for the consumer
+    span = aside.run(opening.__enter__)
+    try:
+        while True:
+            # Errors are recorded on the span once, by `opening`.
+            with use_span(span, record_exception=False, set_status_on_exception=False):
+                try:
+                    part = await anext(parts)
+                except StopAsyncIteration:
+                    break
+            yield part
+    except BaseException:
+        await parts.aclose()
+        aside.run(opening.__exit__, *sys.exc_info())
+        raise
+    aside.run(opening.__exit__, None, None, None)

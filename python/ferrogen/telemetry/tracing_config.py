@@ -11,7 +11,7 @@ from typing_extensions import NotRequired
 
 from ferrogen._core import AgentId
 from ferrogen.messaging.topic import TopicId
-from ferrogen.telemetry.constants import NAMESPACE
+from ferrogen.telemetry.names import NAMESPACE
 
 MESSAGE_TYPE = "messaging.message.type"
 """The attribute that names the class of a message."""

@@ -17,7 +17,7 @@ from ferrogen.components.component import ComponentBase
 from ferrogen.exceptions import ToolCancelledError
 from ferrogen.logging import ToolCallEvent
 from ferrogen.telemetry.genai import trace_tool_span
-from ferrogen.telemetry.loggers import EVENT_LOGGER_NAME
+from ferrogen.telemetry.names import EVENT_LOGGER_NAME
 from ferrogen.tools.argument_errors import validated
 from ferrogen.tools.cancellation import is_being_cancelled
 from ferrogen.tools.context import ToolContext, context_parameter

@@ -16,7 +16,7 @@ from ferrogen._annotations import signature_of
 from ferrogen._core import AgentId, CancellationToken
 from ferrogen.messaging.handler_context import CONVERSATION, MESSAGE_HANDLER_CONTEXT
 from ferrogen.messaging.topic import TopicId
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 from ferrogen.tools.call_log import LOG_SINK, LogSink, SinkLogger
 
 

@@ -13,7 +13,7 @@ from ferrogen._core import CancellationToken
 from ferrogen.components.component import ComponentBase
 from ferrogen.exceptions import ToolStreamError
 from ferrogen.telemetry.genai import trace_tool_span
-from ferrogen.telemetry.streams import traced_stream
+from ferrogen.telemetry.tracing import traced_stream
 from ferrogen.tools.argument_errors import validated
 from ferrogen.tools.base import ArgsT, BaseTool, ReturnT
 from ferrogen.tools.context import ToolContext, context_parameter

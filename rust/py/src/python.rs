@@ -53,12 +53,12 @@ classes! {
     drop_message: "ferrogen.messaging.intervention", "DropMessage";
     topic_id: "ferrogen.messaging.topic", "TopicId";
     default_topic_id: "ferrogen.messaging.topic", "DefaultTopicId";
-    type_subscription: "ferrogen.messaging.type_subscription", "TypeSubscription";
-    default_subscription: "ferrogen.messaging.default_subscription", "DefaultSubscription";
+    type_subscription: "ferrogen.messaging.subscriptions", "TypeSubscription";
+    default_subscription: "ferrogen.messaging.subscriptions", "DefaultSubscription";
     type_prefix_subscription:
-        "ferrogen.messaging.type_prefix_subscription", "TypePrefixSubscription";
+        "ferrogen.messaging.subscriptions", "TypePrefixSubscription";
     wildcard_subscription:
-        "ferrogen.messaging.wildcard_subscription", "WildcardSubscription";
+        "ferrogen.messaging.subscriptions", "WildcardSubscription";
 }
 
 /// A context variable of `ferrogen.messaging.handler_context`.

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from ferrogen.model_context.exchanges import exchange_at
+from ferrogen.model_context.limits import exchange_at
 from ferrogen.models.messages import LLMMessage, SystemMessage
 
 SUMMARY_HEADING = "Summary of the earlier conversation:\n"

@@ -26,7 +26,7 @@ from ferrogen.models.middleware.request_form import fingerprint, written
 from ferrogen.models.middleware.settings import above_zero
 from ferrogen.models.results import CreateResult, RequestUsage
 from ferrogen.models.usage import DetailedUsage
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 _LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
 

@@ -27,7 +27,7 @@ from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.model_info import ModelInfo
 from ferrogen.models.results import RequestUsage
 from ferrogen.models.usage import DetailedUsage, detailed
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema
 

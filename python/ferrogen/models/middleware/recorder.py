@@ -27,7 +27,7 @@ from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.request_form import written
 from ferrogen.models.middleware.result_form import written_result
 from ferrogen.models.results import CreateResult
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 _LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
 

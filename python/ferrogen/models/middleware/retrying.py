@@ -26,7 +26,7 @@ from ferrogen.models.middleware.failures import (
 from ferrogen.models.middleware.middleware import Middleware
 from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.settings import above_zero, at_least
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 _LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ferrogen.logging import LLMCallEvent, LLMStreamEndEvent, LLMStreamStartEvent
 from ferrogen.models.results import CreateResult
-from ferrogen.telemetry.loggers import EVENT_LOGGER_NAME
+from ferrogen.telemetry.names import EVENT_LOGGER_NAME
 
 _events = logging.getLogger(EVENT_LOGGER_NAME)
 

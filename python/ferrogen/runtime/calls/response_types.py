@@ -6,7 +6,7 @@ from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, is_typeddict
 
 from ferrogen._core import AgentId
-from ferrogen.agents.annotations import is_union
+from ferrogen.agents.signatures import is_union
 from ferrogen.exceptions import ResponseTypeError
 
 __all__ = ["ResponseType"]

@@ -13,7 +13,7 @@ from ferrogen.exceptions import AgentNotFoundError, StreamError
 from ferrogen.messaging.streams import END, StreamChannel, announce, withdraw
 from ferrogen.runtime.log import log
 from ferrogen.runtime.protocols import Agent, AgentRuntime
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 __all__ = ["read_stream"]
 

@@ -27,7 +27,7 @@ from ferrogen.runtime.failures.circuit import Circuit, CircuitBreakerState
 from ferrogen.runtime.log import log
 from ferrogen.runtime.protocols import Agent
 from ferrogen.runtime.time_limit import TimeLimit
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 __all__ = ["Failure", "Guards", "is_guarded"]
 

@@ -19,7 +19,7 @@ from ferrogen.runtime.instances.agent_states import AgentStates
 from ferrogen.runtime.instances.agent_table import AgentTable, close_logged
 from ferrogen.runtime.log import log
 from ferrogen.runtime.protocols import Agent
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 __all__ = ["Supervisor"]
 

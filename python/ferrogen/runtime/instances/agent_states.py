@@ -12,7 +12,7 @@ from ferrogen.exceptions import StateStoreError
 from ferrogen.runtime.log import log
 from ferrogen.runtime.protocols import Agent
 from ferrogen.state.store import ListableStateStore, StateStore
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 __all__ = ["AgentStates", "checked_store"]
 

@@ -18,7 +18,7 @@ from ferrogen.logging import AgentConstructionExceptionEvent
 from ferrogen.runtime.failures.guards import Guards
 from ferrogen.runtime.log import log
 from ferrogen.runtime.protocols import Agent
-from ferrogen.telemetry.loggers import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 
 if TYPE_CHECKING:
     from ferrogen.runtime.protocols import AgentRuntime

@@ -23,7 +23,7 @@ from typing_extensions import Self
 
 from ferrogen._core import __version__
 from ferrogen.runtime.log import log
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 __all__ = ["STATS", "StatsServer", "serve_by_environment", "stats_folder"]
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ferrogen.messaging.agent_type_subscription import AgentTypeSubscription
-from ferrogen.messaging.default_subscription import DefaultSubscription
 from ferrogen.messaging.subscription import Subscription
-from ferrogen.messaging.type_prefix_subscription import TypePrefixSubscription
-from ferrogen.messaging.type_subscription import TypeSubscription
-from ferrogen.messaging.wildcard_subscription import WildcardSubscription
+from ferrogen.messaging.subscriptions import (
+    AgentTypeSubscription,
+    DefaultSubscription,
+    TypePrefixSubscription,
+    TypeSubscription,
+    WildcardSubscription,
+)
 from ferrogen.runtime.introspection.diagrams import Graph, TopicNode, dot, mermaid
 from ferrogen.runtime.introspection.svg import svg
 from ferrogen.runtime.protocols import Agent

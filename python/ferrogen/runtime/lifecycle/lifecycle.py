@@ -15,7 +15,7 @@ from ferrogen.runtime.calls.steering import Inboxes
 from ferrogen.runtime.lifecycle.loop_binding import LoopBinding
 from ferrogen.runtime.log import log
 from ferrogen.runtime.observer import Observer
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 if TYPE_CHECKING:
     from ferrogen.tools.guarding.guard import Guard

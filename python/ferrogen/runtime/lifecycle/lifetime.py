@@ -16,7 +16,7 @@ from ferrogen.runtime.lifecycle.lifecycle import Lifecycle
 from ferrogen.runtime.lifecycle.signals import SignalHandlers
 from ferrogen.runtime.log import log
 from ferrogen.runtime.protocols import AgentRuntime
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 __all__ = ["Lifetime"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from ferrogen.exceptions import RuntimeStoppedError
 from ferrogen.runtime.log import log
 from ferrogen.runtime.schedules.times import Times
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 __all__ = ["Schedule", "Scheduler"]
 

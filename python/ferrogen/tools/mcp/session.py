@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 from ferrogen.tools.cancellation import end_of
 from ferrogen.tools.mcp import sdk
 from ferrogen.tools.mcp.callbacks import Questions

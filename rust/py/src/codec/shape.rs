@@ -58,7 +58,7 @@ struct Field {
 }
 
 impl Shapes {
-    /// Reads what `ferrogen.serialization.model_shape` says.
+    /// Reads what `ferrogen.serialization.model_codec` says.
     pub(super) fn of(said: &Bound<'_, PyAny>) -> PyResult<Self> {
         let mut shapes = Self { all: Vec::new() };
         shapes.add(said)?;

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ferrogen.exceptions import ModelResponseError
-from ferrogen.telemetry.loggers import ROOT_LOGGER_NAME
+from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 _LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
 _REASONING_PARTS = ("thinking", "reasoning", "reasoning_text", "summary_text", "thought")

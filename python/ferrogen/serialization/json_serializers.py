@@ -1,11 +1,19 @@
-"""The common part of the JSON serializers of all kinds of classes."""
+"""JSON serializers of dataclasses, pydantic models and structural classes."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ferrogen.exceptions import SerializationError
+from ferrogen.serialization.dataclass_codec import codec_for
+from ferrogen.serialization.model_codec import model_codec
 from ferrogen.serialization.serializer import JSON_DATA_CONTENT_TYPE, Codec, type_name
+from ferrogen.serialization.structural_codec import StructuralCodec
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
 
 T = TypeVar("T")
 
@@ -72,3 +80,51 @@ class JsonMessageSerializer(ABC, Generic[T]):
 
     @abstractmethod
     def _choose_codec(self) -> Codec: ...
+
+
+DataclassT = TypeVar("DataclassT")
+
+
+class DataclassJsonMessageSerializer(JsonMessageSerializer[DataclassT]):
+    """Write a dataclass as JSON, as ``json.dumps`` does, and read it back with every field checked.
+
+    Fields may be nested dataclasses, pydantic models, unions and collections of them. An instance
+    of a subclass is written with all its fields; names in the JSON that are not fields are passed
+    over.
+
+    Args:
+        cls: The dataclass.
+    """
+
+    def _choose_codec(self) -> Codec:
+        return codec_for(self.cls)
+
+
+PydanticT = TypeVar("PydanticT", bound="BaseModel")
+
+
+class PydanticJsonMessageSerializer(JsonMessageSerializer[PydanticT]):
+    """Write a pydantic model as JSON, and read it back.
+
+    Args:
+        cls: The model class.
+    """
+
+    def _choose_codec(self) -> Codec:
+        return model_codec(self.cls)
+
+
+class StructuralJsonMessageSerializer(JsonMessageSerializer[T]):
+    """Write a struct, an attrs class or a typed dict as JSON, and read it back checked.
+
+    Args:
+        cls: The class.
+    """
+
+    def _choose_codec(self) -> StructuralCodec:
+        try:
+            return StructuralCodec(self.cls)
+        except Exception as error:
+            raise SerializationError(
+                f'messages of "{type_name(self.cls)}" cannot be read: {error}'
+            ) from error

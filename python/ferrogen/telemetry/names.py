@@ -1,4 +1,8 @@
-"""The loggers' names. They equal upstream's, so logging set up for AutoGen keeps hearing us."""
+"""Names on the wire and of loggers. They equal upstream's: dashboards and logging set up for it work."""
+
+NAMESPACE = "autogen"
+"""The first word of every message span's name."""
+
 
 ROOT_LOGGER_NAME = "autogen_core"
 """The parent of all our loggers."""
