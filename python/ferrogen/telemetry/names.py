@@ -1,4 +1,4 @@
-"""Names on the wire and of loggers. They equal upstream's: dashboards and logging set up for it work."""
+"""Names on the wire and of loggers. They equal upstream's: dashboards and logging keep working."""
 
 NAMESPACE = "autogen"
 """The first word of every message span's name."""
