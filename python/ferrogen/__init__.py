@@ -53,8 +53,8 @@ from .messaging.subscriptions import (
 from .messaging.topic import DefaultTopicId, TopicId
 from .runtime.calls.gathering import GatheredResponses
 from .runtime.dead_letters.letter import DeadLetter, DeadLetterCause, ReplayReport
+from .runtime.dead_letters.recorder import DEAD_LETTER_TOPIC
 from .runtime.dead_letters.store import DeadLetters
-from .runtime.dead_letters.topic import DEAD_LETTER_TOPIC
 from .runtime.failures.circuit import CircuitBreakerState
 from .runtime.introspection.introspection import AgentInfo
 from .runtime.introspection.stats import AgentTypeStats, MessageCounts, RuntimeStats

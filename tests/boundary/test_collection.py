@@ -244,7 +244,7 @@ async def test_calls_leave_no_reference() -> None:
         engine.build(key)
         with pytest.raises(RuntimeError):
             engine.build(key)
-        engine.build_canceled(key)
+        engine.build_failed(key, error)
         with pytest.raises(RuntimeError):
             engine.built(key, agent)
         assert engine.instance(agent_id) is agent

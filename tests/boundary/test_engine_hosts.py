@@ -122,7 +122,6 @@ async def test_a_report_about_an_agent_that_is_not_being_built_is_rejected(
     for report in (
         lambda: engine.built(WRITER, Agent()),
         lambda: engine.build_failed(WRITER, OSError("no")),
-        lambda: engine.build_canceled(WRITER),
     ):
         with pytest.raises(RuntimeError, match=match):
             report()

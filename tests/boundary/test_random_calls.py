@@ -113,7 +113,7 @@ class AnyOrder(RuleBasedStateMachine):
                 except RuntimeError:
                     found.add(agent_id)
                 else:
-                    self.engine.build_canceled(agent_id)
+                    self.engine.build_failed(agent_id, KeyError(agent_id))
         return found
 
     @rule(

@@ -11,7 +11,7 @@ import pytest
 
 from ferrogen import AgentId, SingleThreadedAgentRuntime, TopicId, TypeSubscription
 from ferrogen.exceptions import FerrogenError, WrongLoopError
-from ferrogen.runtime.lifecycle.loop_binding import LoopBinding
+from ferrogen.runtime.lifecycle.event_loop import LoopBinding
 
 from .function_agents import Gate, instances, register, tally, until_idle
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from ferrogen.exceptions import ToolSchemaError
 from ferrogen.tools import FunctionTool, KillableFunctionTool, tool
-from ferrogen.tools.docstrings import read_docstring
+from ferrogen.tools.descriptions import read_docstring
 
 GOOGLE = """Add two numbers.
 

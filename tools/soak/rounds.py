@@ -152,11 +152,11 @@ class Round:
         disturber.is_ending = True
         await self._until_done(disturbing)
         await self._until_background_done(is_started=is_started)
+        # Handlers of one runtime send to the others.
+        await self._until(lambda: all(map(self._is_idle, self.homes)))
         for home in self.homes:
             if is_started and not closes:
                 await disturber.stop(home, home.runtime.stop_when_idle())
-            else:
-                await self._until(partial(self._is_idle, home))
         for pump_task in pumping:
             pump_task.cancel()
         if pumping:

@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from ferrogen.memory.content import MemoryContent
+from ferrogen.memory.content import MemoryContent, MemoryMimeType
 from ferrogen.memory.list_memory import ListMemory
-from ferrogen.memory.memory import Memory
-from ferrogen.memory.mime_types import MemoryMimeType
-from ferrogen.memory.results import MemoryQueryResult, UpdateContextResult
+from ferrogen.memory.memory import Memory, MemoryQueryResult, UpdateContextResult
 
 if _TYPE_CHECKING:  # these are imported when they are first used
     from ferrogen.memory import filters

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from enum import Enum
 from typing import Any, Dict, Union  # noqa: UP035 - upstream's spelling
 
 from pydantic import (
@@ -16,7 +17,37 @@ from pydantic import (
 from typing_extensions import Self
 
 from ferrogen._image import Image
-from ferrogen.memory.mime_types import MemoryMimeType
+
+
+class MemoryMimeType(Enum):
+    """The kinds of content that every memory knows; others are plain strings.
+
+    A member equals its text, so that it does not matter whether a content was made with the one
+    or read from JSON with the other.
+
+    Example:
+        ```python
+        from ferrogen.memory import MemoryContent, MemoryMimeType
+
+        note = MemoryContent(content="likes tea", mime_type="text/plain")
+        assert note.mime_type == MemoryMimeType.TEXT
+        ```
+    """
+
+    __module__ = "ferrogen.memory"
+
+    TEXT = "text/plain"
+    JSON = "application/json"
+    MARKDOWN = "text/markdown"
+    IMAGE = "image/*"
+    BINARY = "application/octet-stream"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, str) and self.value == other)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
 
 # ruff: noqa: UP006, UP007 - annotations are part of the surface that is compared
 

@@ -8,8 +8,7 @@ from typing_extensions import Self
 from ferrogen._core import CancellationToken
 from ferrogen.components.component import Component
 from ferrogen.memory.content import MemoryContent, in_text
-from ferrogen.memory.memory import Memory
-from ferrogen.memory.results import MemoryQueryResult, UpdateContextResult
+from ferrogen.memory.memory import Memory, MemoryQueryResult, UpdateContextResult
 from ferrogen.model_context.context import ChatCompletionContext
 from ferrogen.models.messages import SystemMessage
 

@@ -15,9 +15,8 @@ from ferrogen.exceptions import MemoryContentError
 from ferrogen.memory.content import MemoryContent
 from ferrogen.memory.embedders.embedder import Embedder
 from ferrogen.memory.items import NewItem, Scope
-from ferrogen.memory.memory import Memory
+from ferrogen.memory.memory import Memory, MemoryQueryResult, UpdateContextResult
 from ferrogen.memory.recall import DEFAULT_TEMPLATE, as_message, query_of, recalled_content
-from ferrogen.memory.results import MemoryQueryResult, UpdateContextResult
 from ferrogen.memory.search import SearchOptions, SearchResult
 from ferrogen.model_context.context import ChatCompletionContext
 

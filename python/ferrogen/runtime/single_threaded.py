@@ -19,10 +19,8 @@ from ferrogen.messaging.message_context import MessageContext
 from ferrogen.messaging.topic import TopicId
 from ferrogen.runtime.calls.calls import Calls
 from ferrogen.runtime.calls.steering import Inboxes, Steering
-from ferrogen.runtime.dead_letters.recorder import DeadLetterRecorder
-from ferrogen.runtime.dead_letters.replaying import Replayer
-from ferrogen.runtime.dead_letters.store import DeadLetters
-from ferrogen.runtime.dead_letters.topic import DeadLetterPublisher
+from ferrogen.runtime.dead_letters.recorder import DeadLetterPublisher, DeadLetterRecorder
+from ferrogen.runtime.dead_letters.store import DeadLetters, Replayer
 from ferrogen.runtime.failures.guards import Guards
 from ferrogen.runtime.failures.supervisor import Supervisor
 from ferrogen.runtime.host import EngineHost

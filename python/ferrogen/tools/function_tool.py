@@ -24,7 +24,7 @@ from ferrogen.tools.base import BaseTool
 from ferrogen.tools.call_policy import CallPolicy, Isolation
 from ferrogen.tools.cancellation import value_of
 from ferrogen.tools.context import ToolContext
-from ferrogen.tools.docstrings import read_docstring
+from ferrogen.tools.descriptions import read_docstring
 from ferrogen.tools.function_signature import (
     documentation_of,
     get_typed_signature,

@@ -1,7 +1,7 @@
 """The static workbench: tools that are there from the start and do not change."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -10,14 +10,59 @@ from typing_extensions import Self
 from ferrogen._core import CancellationToken
 from ferrogen.components.component import Component
 from ferrogen.components.model import ComponentModel
+from ferrogen.exceptions import ToolNameError
 from ferrogen.tools.base import BaseTool
 from ferrogen.tools.cancellation import result_of
 from ferrogen.tools.guarding.wrapping import run_tool
-from ferrogen.tools.overriding import names_behind, overridden
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.results import TextResultContent, ToolResult, failed
 from ferrogen.tools.schema import ToolOverride, ToolSchema
 from ferrogen.tools.workbench import Workbench
+
+
+def names_behind(
+    overrides: Mapping[str, ToolOverride], tool_names: Collection[str]
+) -> dict[str, str]:
+    """Find the tool behind each name that an override gives.
+
+    Args:
+        overrides: Under the tools' own names.
+        tool_names: The names that are taken.
+
+    Raises:
+        ToolNameError: A name would stand for two tools.
+    """
+    behind: dict[str, str] = {}
+    for own_name, override in overrides.items():
+        name = override.name
+        if not name or name == own_name:
+            continue
+        if name in tool_names:
+            raise ToolNameError(
+                f"Tool override name '{name}' conflicts with existing tool name."
+                " Override names must not conflict with any tool names."
+            )
+        if name in behind:
+            raise ToolNameError(
+                f"Tool override name '{name}' is used by multiple tools: '{behind[name]}' and"
+                f" '{own_name}'. Override names must be unique."
+            )
+        behind[name] = own_name
+    return behind
+
+
+def overridden(schema: ToolSchema, override: ToolOverride | None) -> ToolSchema:
+    """Describe a tool by another name and description, as far as the override gives them."""
+    if override is None:
+        return schema
+    changed = schema.copy()
+    if override.name is not None:
+        changed["name"] = override.name
+    own_description = schema.get("description", "")
+    changed["description"] = (
+        own_description if override.description is None else override.description
+    )
+    return changed
 
 
 class StaticWorkbenchConfig(BaseModel):

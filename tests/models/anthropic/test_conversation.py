@@ -15,9 +15,9 @@ from ferrogen.models import (
     SystemMessage,
     UserMessage,
 )
-from ferrogen.models.providers._provider_data import ProviderData
+from ferrogen.models.providers._tool_calls import ProviderData
 from ferrogen.models.providers.anthropic.conversation import OPENING, conversation_of
-from ferrogen.models.providers.anthropic.offered_tools import OfferedTools
+from ferrogen.models.providers.anthropic.tools import OfferedTools
 
 
 def user(text):

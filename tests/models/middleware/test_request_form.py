@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from ferrogen import CancellationToken
+from ferrogen.models.middleware.json_forms import fingerprint, written
 from ferrogen.models.middleware.request import Request
-from ferrogen.models.middleware.request_form import fingerprint, written
 from ferrogen.tools import FunctionTool
 
 from ..test_round_trip import MODELS

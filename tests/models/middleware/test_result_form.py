@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferrogen.models.middleware.cache_entry import CacheEntry
-from ferrogen.models.middleware.result_form import read_result, written_result
+from ferrogen.models.middleware.cached import CacheEntry
+from ferrogen.models.middleware.json_forms import read_result, written_result
 from ferrogen.models.usage import DetailedUsage
 
 from ..test_round_trip import MODELS

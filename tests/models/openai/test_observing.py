@@ -143,7 +143,7 @@ async def test_no_event_or_span_is_created_without_a_listener(
     def unwanted(*given: Any, **named: Any) -> Any:
         raise AssertionError("there are no listeners")
 
-    module = "ferrogen.models.providers._call_log"
+    module = "ferrogen.models.providers._call"
     for name in ("LLMCallEvent", "LLMStreamStartEvent", "LLMStreamEndEvent"):
         monkeypatch.setattr(f"{module}.{name}", unwanted)
     monkeypatch.setattr("opentelemetry.trace.get_tracer", unwanted)

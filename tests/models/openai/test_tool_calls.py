@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ferrogen import FunctionCall
-from ferrogen.models.providers._names import WireNames, plain_name
+from ferrogen.models.providers._tool_calls import WireNames, plain_name
 from ferrogen.models.providers.chat_completions.tool_calls import ToolCalls
 
 NAMES = st.text("abc_-0", min_size=1, max_size=8)

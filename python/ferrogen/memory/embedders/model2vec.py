@@ -11,8 +11,7 @@ from typing_extensions import Self
 
 from ferrogen.components.component import Component
 from ferrogen.exceptions import EmbedderError, MissingDependencyError
-from ferrogen.memory.embedders.fingerprint import fingerprint
-from ferrogen.memory.embedders.local import LocalEmbedder
+from ferrogen.memory.embedders.local import LocalEmbedder, fingerprint
 
 
 class Model2VecEmbedderConfig(BaseModel):

@@ -15,7 +15,7 @@ from ferrogen.memory.sql.encoding import EncodedContent
 
 if TYPE_CHECKING:
     from ferrogen.memory.sql.conditions import Condition
-    from ferrogen.memory.sql.duplicates import DuplicateFinder
+    from ferrogen.memory.sql.retention import DuplicateFinder
     from ferrogen.memory.sql.retrieval import Retrieval
 
 ResultT = TypeVar("ResultT")

@@ -16,7 +16,7 @@ from ferrogen.memory.sql.backend import Backend, Connection
 from ferrogen.memory.sql.conditions import Condition
 from ferrogen.memory.sql.embedding import EmbedderChange, VectorStore
 from ferrogen.memory.sql.encoding import encode
-from ferrogen.memory.sql.quotas import enforce
+from ferrogen.memory.sql.retention import enforce
 from ferrogen.memory.sql.retrieval import condition_of, listed
 from ferrogen.memory.sql.writing import (
     Changes,

@@ -12,8 +12,8 @@ from ferrogen.memory.retention import Deduplication
 from ferrogen.memory.search import Search
 from ferrogen.memory.sql.backend import Backend, Connection, Database
 from ferrogen.memory.sql.conditions import Condition, compile_filter
-from ferrogen.memory.sql.duplicates import ROUNDING, DuplicateFinder
 from ferrogen.memory.sql.encoding import EncodedContent
+from ferrogen.memory.sql.retention import ROUNDING, DuplicateFinder
 from ferrogen.memory.sql.retrieval import Retrieval
 from ferrogen.memory.sql.writing import (
     IN_SAME_SCOPE,

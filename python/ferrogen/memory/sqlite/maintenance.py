@@ -11,7 +11,7 @@ from ferrogen.memory.sql.backend import Connection
 from ferrogen.memory.sql.conditions import in_scope
 from ferrogen.memory.sql.statistics import MemoryStats, counts
 from ferrogen.memory.sql.writing import erase
-from ferrogen.memory.sqlite.connection import check_integrity, file_sizes
+from ferrogen.memory.sqlite.database import check_integrity, file_sizes
 from ferrogen.memory.sqlite.schema import trim_removals
 
 _UNFINISHED = "erasure_unfinished"

@@ -3,7 +3,6 @@
 from ferrogen.models.middleware.budget import Budget, Spending
 from ferrogen.models.middleware.budgeted import Budgeted
 from ferrogen.models.middleware.cached import Cached
-from ferrogen.models.middleware.clock import Clock
 from ferrogen.models.middleware.failures import TRANSIENT, FailureKind
 from ferrogen.models.middleware.fallback import Fallback
 from ferrogen.models.middleware.rate_limited import RateLimited
@@ -11,6 +10,7 @@ from ferrogen.models.middleware.rate_limiter import RateLimiter
 from ferrogen.models.middleware.recorder import Recorder
 from ferrogen.models.middleware.replay import Replay
 from ferrogen.models.middleware.retrying import Retrying
+from ferrogen.models.middleware.settings import Clock
 from ferrogen.models.middleware.sqlite_store import SqliteCacheStore
 
 __all__ = [

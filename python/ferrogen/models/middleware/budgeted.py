@@ -12,8 +12,7 @@ from ferrogen.components.component import Component
 from ferrogen.components.model import ComponentModel
 from ferrogen.exceptions import ClientSetupError
 from ferrogen.models.client import ChatCompletionClient
-from ferrogen.models.middleware.budget import Budget, Spending
-from ferrogen.models.middleware.estimate import estimated_usage
+from ferrogen.models.middleware.budget import Budget, Spending, estimated_usage
 from ferrogen.models.middleware.middleware import Middleware
 from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.settings import at_least

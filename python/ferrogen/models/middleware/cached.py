@@ -3,30 +3,70 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from typing_extensions import Self
 
 from ferrogen._core import CancellationToken
 from ferrogen.components.cache_store import CacheStore, InMemoryStore
 from ferrogen.components.component import Component
 from ferrogen.components.model import ComponentModel
+from ferrogen.exceptions import SerializationError
 from ferrogen.models.client import ChatCompletionClient
-from ferrogen.models.middleware.cache_entry import CacheEntry
-from ferrogen.models.middleware.clock import Clock
 from ferrogen.models.middleware.flight import Flight
 from ferrogen.models.middleware.identity import identity
+from ferrogen.models.middleware.json_forms import fingerprint, read_result, written, written_result
 from ferrogen.models.middleware.middleware import Middleware
 from ferrogen.models.middleware.request import Request, ResponseStream
-from ferrogen.models.middleware.request_form import fingerprint, written
-from ferrogen.models.middleware.settings import above_zero
+from ferrogen.models.middleware.settings import Clock, above_zero
 from ferrogen.models.results import CreateResult, RequestUsage
 from ferrogen.models.usage import DetailedUsage
 from ferrogen.telemetry.names import ROOT_LOGGER_NAME
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """A response: the pieces in which it was streamed, if it was, its result, and when it came."""
+
+    at: float
+    pieces: Sequence[str]
+    result: CreateResult
+
+    def to_text(self) -> str:
+        """Write it down."""
+        form = {"at": self.at, "pieces": self.pieces, "result": written_result(self.result)}
+        return json.dumps(form)
+
+    @classmethod
+    def from_text(cls, text: str) -> CacheEntry:
+        """Read what `to_text` wrote.
+
+        Raises:
+            SerializationError: It did not write this.
+        """
+        try:
+            form = json.loads(text)
+            return cls(float(form["at"]), list(form["pieces"]), read_result(form["result"]))
+        except (ValueError, TypeError, KeyError, ValidationError) as error:
+            raise SerializationError("the stored value is not a response") from error
+
+    def holds(self, now: float, seconds: float | None) -> bool:
+        """Return whether it has not expired."""
+        return seconds is None or now - self.at < seconds
+
+    def items(self, *, streaming: bool) -> Iterator[str | CreateResult]:
+        """Replay the response as it was received; without pieces, stream its text as one piece."""
+        if streaming:
+            text = self.result.content
+            yield from self.pieces or ([text] if isinstance(text, str) and text else [])
+        yield self.result.model_copy(update={"cached": True})
+
 
 _LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")
 

@@ -14,8 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ferrogen.exceptions import CassetteError, ModelError
-from ferrogen.models.middleware.failure_form import read_failure
-from ferrogen.models.middleware.result_form import read_result
+from ferrogen.models.middleware.json_forms import read_failure, read_result
 from ferrogen.models.model_info import ModelInfo, validate_model_info
 from ferrogen.models.results import CreateResult
 

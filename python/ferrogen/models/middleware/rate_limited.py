@@ -11,7 +11,7 @@ from typing_extensions import Self
 from ferrogen.components.component import Component
 from ferrogen.components.model import ComponentModel
 from ferrogen.models.client import ChatCompletionClient
-from ferrogen.models.middleware.estimate import estimated_usage
+from ferrogen.models.middleware.budget import estimated_usage
 from ferrogen.models.middleware.middleware import Middleware
 from ferrogen.models.middleware.rate_limiter import RateLimiter
 from ferrogen.models.middleware.request import Request, ResponseStream

@@ -10,9 +10,7 @@ from threading import Lock
 from weakref import WeakKeyDictionary
 
 from ferrogen._core import CancellationToken
-from ferrogen.models.middleware.clock import Clock
-from ferrogen.models.middleware.named import Names
-from ferrogen.models.middleware.settings import at_least
+from ferrogen.models.middleware.settings import Clock, Names, at_least
 
 _MINUTE = 60.0
 

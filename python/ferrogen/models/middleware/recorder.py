@@ -19,13 +19,11 @@ from ferrogen.components.model import ComponentModel
 from ferrogen.exceptions import ClientSetupError
 from ferrogen.models.client import ChatCompletionClient
 from ferrogen.models.middleware.cassette import add_exchange, begin_cassette
-from ferrogen.models.middleware.clock import Clock
-from ferrogen.models.middleware.failure_form import written_failure
+from ferrogen.models.middleware.json_forms import written, written_failure, written_result
 from ferrogen.models.middleware.middleware import Middleware
 from ferrogen.models.middleware.redaction import Redaction, secrets_of
 from ferrogen.models.middleware.request import Request, ResponseStream
-from ferrogen.models.middleware.request_form import written
-from ferrogen.models.middleware.result_form import written_result
+from ferrogen.models.middleware.settings import Clock
 from ferrogen.models.results import CreateResult
 from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 

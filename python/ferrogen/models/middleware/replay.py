@@ -16,10 +16,10 @@ from ferrogen.components.component import Component
 from ferrogen.exceptions import CassetteError, ReplayMismatchError
 from ferrogen.models.messages import LLMMessage
 from ferrogen.models.middleware.cassette import Exchange, read_cassette
+from ferrogen.models.middleware.json_forms import written
 from ferrogen.models.middleware.middleware import AnsweringClient
 from ferrogen.models.middleware.redaction import Redaction
 from ferrogen.models.middleware.request import Request, ResponseStream
-from ferrogen.models.middleware.request_form import written
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo
 from ferrogen.models.results import CreateResult, RequestUsage
 from ferrogen.models.tokens import count_tokens

@@ -14,7 +14,6 @@ from typing_extensions import Self
 from ferrogen.components.component import Component
 from ferrogen.components.model import ComponentModel
 from ferrogen.models.client import ChatCompletionClient
-from ferrogen.models.middleware.clock import Clock, pause
 from ferrogen.models.middleware.failures import (
     TRANSIENT,
     FailureKind,
@@ -25,7 +24,7 @@ from ferrogen.models.middleware.failures import (
 )
 from ferrogen.models.middleware.middleware import Middleware
 from ferrogen.models.middleware.request import Request, ResponseStream
-from ferrogen.models.middleware.settings import above_zero, at_least
+from ferrogen.models.middleware.settings import Clock, above_zero, at_least, pause
 from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
 _LOG = logging.getLogger(f"{ROOT_LOGGER_NAME}.models")

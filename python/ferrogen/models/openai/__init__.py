@@ -27,6 +27,7 @@ keep_former_paths(
     __name__,
     "ferrogen.models.providers.openai",
     {
+        "hosted": "ferrogen.models.providers.openai.client",
         "reasoning": "ferrogen.models.providers.chat_completions.reasoning",
         "tool_calls": "ferrogen.models.providers.chat_completions.tool_calls",
         "tools": "ferrogen.models.providers.chat_completions.tools",

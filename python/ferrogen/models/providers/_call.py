@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ferrogen.logging import LLMCallEvent, LLMStreamEndEvent, LLMStreamStartEvent
 from ferrogen.models.client import ToolChoice
 from ferrogen.models.messages import LLMMessage
+from ferrogen.models.providers._outcome import ReportedUsage
 from ferrogen.models.providers._sse import ServerEvent
 from ferrogen.models.providers._structured import JsonOutput
-from ferrogen.models.providers._usage import ReportedUsage
 from ferrogen.models.results import CreateResult
 from ferrogen.models.usage import DetailedUsage
+from ferrogen.telemetry.names import EVENT_LOGGER_NAME
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema
+
+_events = logging.getLogger(EVENT_LOGGER_NAME)
+
+
+def log_call(body: Mapping[str, Any], result: CreateResult) -> None:
+    """Log a request whose response was not streamed."""
+    if _events.isEnabledFor(logging.INFO):
+        _events.info(
+            LLMCallEvent(messages=_messages(body), tools=body.get("tools", []), **_response(result))
+        )
+
+
+def log_stream_start(body: Mapping[str, Any]) -> None:
+    """Log that the response to a request begins."""
+    if _events.isEnabledFor(logging.INFO):
+        _events.info(LLMStreamStartEvent(messages=_messages(body)))
+
+
+def log_stream_end(result: CreateResult) -> None:
+    """Log that a stream is complete."""
+    if _events.isEnabledFor(logging.INFO):
+        _events.info(LLMStreamEndEvent(**_response(result)))
+
+
+def _messages(body: Mapping[str, Any]) -> Any:
+    return body["messages"] if "messages" in body else body.get("input", [])
+
+
+def _response(result: CreateResult) -> dict[str, Any]:
+    return {
+        "response": result.model_dump(),
+        "prompt_tokens": result.usage.prompt_tokens,
+        "completion_tokens": result.usage.completion_tokens,
+    }
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,14 @@ from ferrogen.models.chat_span import chat_span
 from ferrogen.models.client import ChatCompletionClient, ToolChoice
 from ferrogen.models.messages import LLMMessage
 from ferrogen.models.model_info import ModelCapabilities, ModelInfo
-from ferrogen.models.providers._call import Call, ModelRequest, Reader
-from ferrogen.models.providers._call_log import log_call, log_stream_end, log_stream_start
+from ferrogen.models.providers._call import (
+    Call,
+    ModelRequest,
+    Reader,
+    log_call,
+    log_stream_end,
+    log_stream_start,
+)
 from ferrogen.models.providers._connections import Connections
 from ferrogen.models.providers._errors import Failures
 from ferrogen.models.providers._http import Exchange, exchange

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from ferrogen.exceptions import ModelInfoError, ModelRequestError
 from ferrogen.models.model_info import ModelInfo
-from ferrogen.models.providers._names import plain_name
 from ferrogen.models.providers._strict import strict_output
 from ferrogen.models.providers._strict_modes import OPENAI, StrictMode
+from ferrogen.models.providers._tool_calls import plain_name
 
 JsonOutput: TypeAlias = bool | type[BaseModel] | Mapping[str, Any] | None
 """The required form of a response: a class, a JSON Schema, JSON of any shape, text, or anything."""

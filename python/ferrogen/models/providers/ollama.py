@@ -21,15 +21,16 @@ from ferrogen.models.messages import (
     UserMessage,
 )
 from ferrogen.models.model_info import ModelInfo
-from ferrogen.models.providers._abilities import stated_abilities
 from ferrogen.models.providers._call import Call, ModelRequest
 from ferrogen.models.providers._client import ProviderClient
-from ferrogen.models.providers._config import check_names, checked_arguments, writable
-from ferrogen.models.providers._connections import Connections
+from ferrogen.models.providers._config import (
+    check_names,
+    checked_arguments,
+    stated_abilities,
+    writable,
+)
+from ferrogen.models.providers._connections import Connections, HttpConnection
 from ferrogen.models.providers._errors import Failures
-from ferrogen.models.providers._names import WireNames
-from ferrogen.models.providers._plain_http import HttpConnection
-from ferrogen.models.providers._provider_data import ProviderData
 from ferrogen.models.providers._secrets import (
     disclosed,
     given_secrets,
@@ -37,6 +38,7 @@ from ferrogen.models.providers._secrets import (
     protected,
 )
 from ferrogen.models.providers._structured import check_json_output, output_schema
+from ferrogen.models.providers._tool_calls import ProviderData, WireNames
 from ferrogen.models.providers.chat_completions.response import ChatResponse
 from ferrogen.models.providers.chat_completions.tools import chosen, function, schemas_of
 from ferrogen.models.usage import UsageLedger

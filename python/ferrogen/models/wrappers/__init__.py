@@ -38,5 +38,8 @@ __all__ = [
 keep_former_paths(
     __name__,
     "ferrogen.models.middleware",
-    {"wrapper": "ferrogen.models.middleware.middleware"},
+    {
+        "request_form": "ferrogen.models.middleware.json_forms",
+        "wrapper": "ferrogen.models.middleware.middleware",
+    },
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -22,14 +22,40 @@ from ferrogen.exceptions import AgentStoppedError, AttemptTimeoutError, CircuitO
 from ferrogen.messaging.handler_context import HANDLER_ATTEMPT, MESSAGE_HANDLER_CONTEXT
 from ferrogen.messaging.message_context import MessageContext
 from ferrogen.runtime.entry_points import Invoke, entry_point_of, invoked_by
-from ferrogen.runtime.failures.attempt_notes import describe_attempt, note_attempts
 from ferrogen.runtime.failures.circuit import Circuit, CircuitBreakerState
 from ferrogen.runtime.log import log
 from ferrogen.runtime.protocols import Agent
 from ferrogen.runtime.time_limit import TimeLimit
 from ferrogen.telemetry.names import ROOT_LOGGER_NAME
 
-__all__ = ["Failure", "Guards", "is_guarded"]
+__all__ = ["Failure", "Guards", "describe_attempt", "is_guarded", "note_attempts"]
+
+
+_PREFIX = "earlier attempts: "
+_MOST_CHARACTERS = 200
+
+
+def describe_attempt(attempt: int, attempts: int, error: Exception) -> str:
+    """Describe a failed attempt in one line. The error itself is not kept alive."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - an error of the program, which may raise anything
+        text = "its text cannot be read"
+    if len(text) > _MOST_CHARACTERS:
+        text = text[:_MOST_CHARACTERS] + "..."
+    return f"attempt {attempt} of {attempts} failed with {type(error).__name__}: {text}"
+
+
+def note_attempts(error: Exception, earlier: Sequence[str]) -> None:
+    """Add a note about earlier attempts to an error, in place of such a note that it has.
+
+    CPython 3.10 does not print notes; there they can be read as `__notes__`.
+    """
+    if earlier:
+        notes = getattr(error, "__notes__", ())
+        others = [one for one in notes if not str(one).startswith(_PREFIX)]
+        setattr(error, "__notes__", [*others, _PREFIX + "; ".join(earlier)])  # noqa: B010
+
 
 _logger = logging.getLogger(ROOT_LOGGER_NAME)
 

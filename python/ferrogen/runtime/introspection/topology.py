@@ -14,8 +14,7 @@ from ferrogen.messaging.subscriptions import (
     TypeSubscription,
     WildcardSubscription,
 )
-from ferrogen.runtime.introspection.diagrams import Graph, TopicNode, dot, mermaid
-from ferrogen.runtime.introspection.svg import svg
+from ferrogen.runtime.introspection.diagrams import Graph, TopicNode, dot, mermaid, svg
 from ferrogen.runtime.protocols import Agent
 
 if TYPE_CHECKING:

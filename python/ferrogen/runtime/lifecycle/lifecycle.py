@@ -12,7 +12,7 @@ from ferrogen._core import Engine
 from ferrogen.exceptions import RuntimeStoppedError
 from ferrogen.messaging.handler_context import INBOXES_CONTEXT
 from ferrogen.runtime.calls.steering import Inboxes
-from ferrogen.runtime.lifecycle.loop_binding import LoopBinding
+from ferrogen.runtime.lifecycle.event_loop import LoopBinding
 from ferrogen.runtime.log import log
 from ferrogen.runtime.observer import Observer
 from ferrogen.telemetry.names import ROOT_LOGGER_NAME

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing_extensions import Self
 
 from ferrogen._core import Engine
+from ferrogen.runtime.lifecycle.event_loop import SignalHandlers
 from ferrogen.runtime.lifecycle.lifecycle import Lifecycle
-from ferrogen.runtime.lifecycle.signals import SignalHandlers
 from ferrogen.runtime.log import log
 from ferrogen.runtime.protocols import AgentRuntime
 from ferrogen.telemetry.names import ROOT_LOGGER_NAME

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ferrogen._image import Image
-from ferrogen.tools.inlining import inlined_definitions
 from ferrogen.tools.results import (
     ImageResultContent,
     ResultContent,
@@ -13,7 +12,7 @@ from ferrogen.tools.results import (
     ToolResult,
     sendable,
 )
-from ferrogen.tools.schema import ParametersSchema, ToolSchema
+from ferrogen.tools.schema import ParametersSchema, ToolSchema, inlined_definitions
 
 
 def schema_of(tool: Mapping[str, Any]) -> ToolSchema:

@@ -21,9 +21,9 @@ from ferrogen.tools.mcp.parameters import (
 )
 from ferrogen.tools.mcp.results import result_of, schema_of
 from ferrogen.tools.mcp.session import McpSession
-from ferrogen.tools.overriding import names_behind, overridden
 from ferrogen.tools.results import ToolResult, failed
 from ferrogen.tools.schema import ToolOverride, ToolSchema
+from ferrogen.tools.static_workbench import names_behind, overridden
 from ferrogen.tools.workbench import Workbench
 
 if TYPE_CHECKING:

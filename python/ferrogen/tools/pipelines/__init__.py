@@ -1,8 +1,7 @@
 """Pipelines of tools."""
 
-from .errors import PipelineError, PipelineStepError
 from .pipeline import Pipeline
-from .steps import Condition, First, Input, Output, Step
+from .steps import Condition, First, Input, Output, PipelineError, PipelineStepError, Step
 
 __all__ = [
     "Condition",

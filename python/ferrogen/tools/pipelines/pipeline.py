@@ -16,10 +16,17 @@ from ferrogen.tools.cancellation import end_of
 from ferrogen.tools.context import ToolContext
 from ferrogen.tools.guarding.errors import ToolRefusedError
 from ferrogen.tools.guarding.wrapping import run_tool
-from ferrogen.tools.pipelines.errors import PipelineStepError
 from ferrogen.tools.pipelines.plan import Plan
 from ferrogen.tools.pipelines.sequences import following
-from ferrogen.tools.pipelines.steps import MISSING, Condition, First, Input, Output, Step
+from ferrogen.tools.pipelines.steps import (
+    MISSING,
+    Condition,
+    First,
+    Input,
+    Output,
+    PipelineStepError,
+    Step,
+)
 from ferrogen.tools.protocol import Tool
 
 _SKIPPED: Any = type("Skipped", (), {"__repr__": lambda _: "skipped"})()

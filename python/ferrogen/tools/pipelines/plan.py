@@ -9,8 +9,16 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from ferrogen.tools.call_policy import CallPolicy
-from ferrogen.tools.pipelines.errors import PipelineError
-from ferrogen.tools.pipelines.steps import MISSING, Condition, First, Input, Output, Step, steps_of
+from ferrogen.tools.pipelines.steps import (
+    MISSING,
+    Condition,
+    First,
+    Input,
+    Output,
+    PipelineError,
+    Step,
+    steps_of,
+)
 from ferrogen.tools.pipelines.types import fits, part, plain, shown
 
 

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ferrogen.tools.pipelines.errors import PipelineError
 from ferrogen.tools.pipelines.plan import fields_of
-from ferrogen.tools.pipelines.steps import Output, Step
+from ferrogen.tools.pipelines.steps import Output, PipelineError, Step
 from ferrogen.tools.pipelines.types import fits, part, shown
 
 

@@ -4,7 +4,30 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ferrogen.exceptions import FerrogenError
 from ferrogen.tools.protocol import Tool
+
+
+class PipelineError(FerrogenError, ValueError):
+    """The steps of a pipeline do not fit each other: a cycle, a wrong type, an unknown name."""
+
+    __module__ = "ferrogen.tools"
+
+
+class PipelineStepError(FerrogenError, RuntimeError):
+    """A step of a pipeline failed; the cause is the ``__cause__``.
+
+    Args:
+        message: The text for the model.
+        step: The name of the step.
+    """
+
+    __module__ = "ferrogen.tools"
+
+    def __init__(self, message: str, *, step: str = "") -> None:
+        super().__init__(message)
+        self.step = step
+
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda _: "no default"})()
 """Stands for a default that is not given."""

@@ -5,27 +5,26 @@ from __future__ import annotations
 from typing_extensions import Self, Unpack
 
 from ferrogen.components.component import Component
-from ferrogen.models.providers._abilities import stated_abilities
 from ferrogen.models.providers._call import Call, ModelRequest
 from ferrogen.models.providers._client import ProviderClient
-from ferrogen.models.providers._config import checked_arguments, writable
+from ferrogen.models.providers._config import checked_arguments, stated_abilities, writable
 from ferrogen.models.providers._connections import Connections, SdkConnection
 from ferrogen.models.providers._errors import Failures
-from ferrogen.models.providers._provider_data import ProviderData
 from ferrogen.models.providers._secrets import (
     disclosed,
     given_secrets,
     loaded,
     protected,
 )
+from ferrogen.models.providers._tool_calls import ProviderData
 from ferrogen.models.providers.anthropic.configuration import (
     AnthropicClientConfiguration,
     AnthropicClientConfigurationConfigModel,
 )
-from ferrogen.models.providers.anthropic.offered_tools import OfferedTools
 from ferrogen.models.providers.anthropic.request import request_of
 from ferrogen.models.providers.anthropic.response import MessageResponse
 from ferrogen.models.providers.anthropic.sdk import anthropic
+from ferrogen.models.providers.anthropic.tools import OfferedTools
 
 # Arguments that are the SDK's; the others are fields of each request, or describe the model.
 _SDK = (

@@ -2,15 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, SecretStr
 from typing_extensions import Required, TypedDict
 
 from ferrogen.models.model_info import ModelInfo
-from ferrogen.models.providers.anthropic.prompt_cache import PromptCache
 from ferrogen.models.usage import UsageLedger
+
+PromptCache = Literal["5m", "1h"]
+"""How long the service remembers."""
+
+# Of these the API wants no mark.
+_UNMARKED = ("thinking", "redacted_thinking")
+
+
+def mark_for_cache(body: dict[str, Any], lifetime: PromptCache) -> None:
+    """Mark a request, whose system is a list of blocks, in place."""
+    mark = {"type": "ephemeral"} if lifetime == "5m" else {"type": "ephemeral", "ttl": lifetime}
+    for part in ("system", "tools"):
+        if body.get(part):
+            _mark_last(body[part], mark)
+            break
+    _mark_last(body["messages"][-1]["content"], mark)
+
+
+def _mark_last(blocks: list[dict[str, Any]], mark: dict[str, str]) -> None:
+    for number in reversed(range(len(blocks))):
+        if blocks[number].get("type") not in _UNMARKED:
+            blocks[number] = {**blocks[number], "cache_control": mark}
+            return
+
+
+_THOUGHTS = ("thinking", "redacted_thinking")
+
+
+def thinks(body: Mapping[str, Any]) -> bool:
+    """Return whether a request asks the model to think."""
+    wish: Mapping[str, Any] = body.get("thinking") or {}
+    return bool(wish.get("type", "disabled") != "disabled")
+
+
+def keep_thinking_possible(body: dict[str, Any]) -> None:
+    """Take the wish to think out of a request that the API would refuse because of it.
+
+    A turn in progress, which is one whose tool results were just added, has to begin with a
+    thought and its signature. There is none if the calls were made without thinking, or by
+    another client, as in a handoff between agents.
+    """
+    wish: Mapping[str, Any] = body.get("thinking") or {}
+    if wish.get("type") == "enabled" and _is_unsigned_turn(body["messages"]):
+        del body["thinking"]
+
+
+def _is_unsigned_turn(messages: Sequence[Mapping[str, Any]]) -> bool:
+    if messages[-1]["role"] != "user" or messages[-1]["content"][0]["type"] != "tool_result":
+        return False
+    return messages[-2]["content"][0]["type"] not in _THOUGHTS
+
 
 DEFAULT_MAX_TOKENS = 4096
 """The default length of responses; the API requires one."""

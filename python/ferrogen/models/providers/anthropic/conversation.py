@@ -18,8 +18,7 @@ from ferrogen.models.messages import (
     SystemMessage,
     UserMessage,
 )
-from ferrogen.models.providers._names import WireNames
-from ferrogen.models.providers._provider_data import ProviderData
+from ferrogen.models.providers._tool_calls import ProviderData, WireNames
 from ferrogen.models.providers.anthropic.blocks import (
     Block,
     UniqueIds,
@@ -30,7 +29,7 @@ from ferrogen.models.providers.anthropic.blocks import (
     tool_use_block,
     user_blocks,
 )
-from ferrogen.models.providers.anthropic.offered_tools import OfferedTools
+from ferrogen.models.providers.anthropic.tools import OfferedTools
 
 OPENING = "Begin."
 """The text of the user message that is put before a conversation that has none at its beginning."""

@@ -11,18 +11,20 @@ from ferrogen.exceptions import ModelInfoError, ModelRequestError
 from ferrogen.models.client import ToolChoice
 from ferrogen.models.messages import LLMMessage, UserMessage
 from ferrogen.models.model_info import ModelInfo
-from ferrogen.models.providers._names import WireNames
-from ferrogen.models.providers._provider_data import ProviderData
 from ferrogen.models.providers._structured import JsonOutput
+from ferrogen.models.providers._tool_calls import ProviderData, WireNames
 from ferrogen.models.providers.anthropic.blocks import Block, text_blocks
-from ferrogen.models.providers.anthropic.configuration import DEFAULT_MAX_TOKENS
+from ferrogen.models.providers.anthropic.configuration import (
+    DEFAULT_MAX_TOKENS,
+    keep_thinking_possible,
+    mark_for_cache,
+    thinks,
+)
 from ferrogen.models.providers.anthropic.conversation import Conversation, conversation_of
-from ferrogen.models.providers.anthropic.offered_tools import OfferedTools
-from ferrogen.models.providers.anthropic.prompt_cache import mark_for_cache
 from ferrogen.models.providers.anthropic.structured import ANSWER_TOOL, Structure, structure_of
-from ferrogen.models.providers.anthropic.thinking import keep_thinking_possible, thinks
 from ferrogen.models.providers.anthropic.tools import (
     LONGEST_NAME,
+    OfferedTools,
     choice_among,
     tool_definition,
     used_tools,

@@ -13,13 +13,11 @@ import msgspec
 
 from ferrogen.exceptions import ModelResponseError
 from ferrogen.messaging.function_call import FunctionCall
-from ferrogen.models.providers._call_ids import CallIds
 from ferrogen.models.providers._error_bodies import error_in, error_instead_of, parse_error
 from ferrogen.models.providers._errors import Failures
-from ferrogen.models.providers._names import WireNames
-from ferrogen.models.providers._provider_data import ProviderData
+from ferrogen.models.providers._outcome import ReportedUsage, count, optional_count, part
 from ferrogen.models.providers._sse import ServerEvent
-from ferrogen.models.providers._usage import ReportedUsage, count, optional_count, part
+from ferrogen.models.providers._tool_calls import CallIds, ProviderData, WireNames
 from ferrogen.models.providers.anthropic.blocks import Block, text_blocks
 from ferrogen.models.results import CreateResult, FinishReasons
 from ferrogen.models.usage import DetailedUsage

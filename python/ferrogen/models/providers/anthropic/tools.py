@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ferrogen.exceptions import ModelRequestError
+from ferrogen.messaging.function_call import FunctionCall
 from ferrogen.models.client import ToolChoice
-from ferrogen.models.providers._names import WireNames
 from ferrogen.models.providers._strict import strict_parameters
 from ferrogen.models.providers._strict_modes import ANTHROPIC
+from ferrogen.models.providers._tool_calls import WireNames
 from ferrogen.models.providers.anthropic.blocks import Block
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema
+
+CAPACITY = 1024
+"""How many responses with calls are remembered."""
+
+
+class OfferedTools:
+    """Remembers the tools that the latest calls were chosen from.
+
+    Args:
+        capacity: How many responses with calls are remembered.
+    """
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._tools: OrderedDict[tuple[str, ...], list[Block]] = OrderedDict()
+
+    def remember(self, calls: Sequence[FunctionCall], tools: list[Block]) -> None:
+        """Store the tools of the request whose response had these calls."""
+        key = tuple(call.id for call in calls)
+        self._tools[key] = tools
+        self._tools.move_to_end(key)
+        if len(self._tools) > self._capacity:
+            self._tools.popitem(last=False)
+
+    def of(self, calls: Sequence[FunctionCall]) -> list[Block]:
+        """Return the tools of that request, as far as they are known."""
+        return self._tools.get(tuple(call.id for call in calls), [])
+
 
 LONGEST_NAME = 128
 """How many characters the name of a tool may have."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ferrogen.models.providers._names import WireNames
+from ferrogen.models.providers._tool_calls import WireNames
 from ferrogen.models.providers.chat_completions.content import calls_in, content_of
-from ferrogen.models.providers.chat_completions.reasoning import ReasoningMarks
-from ferrogen.models.providers.chat_completions.reasoning_fields import keep_reasoning
+from ferrogen.models.providers.chat_completions.reasoning import ReasoningMarks, keep_reasoning
 from ferrogen.models.providers.chat_completions.tool_calls import ToolCalls
 from ferrogen.models.results import ChatCompletionTokenLogprob, TopLogprob
 

@@ -5,22 +5,95 @@ A whole response and each event of a stream are read by the same code, so that b
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from ferrogen.exceptions import ModelResponseError
 from ferrogen.models.providers._error_bodies import error_in, error_instead_of, parse_error
 from ferrogen.models.providers._errors import Failures
-from ferrogen.models.providers._finish import finish_reason, is_failure
-from ferrogen.models.providers._names import WireNames
-from ferrogen.models.providers._provider_data import ProviderData
+from ferrogen.models.providers._outcome import (
+    ReportedUsage,
+    count,
+    finish_reason,
+    is_failure,
+    optional_count,
+    part,
+)
 from ferrogen.models.providers._sse import ServerEvent
-from ferrogen.models.providers._usage import ReportedUsage
+from ferrogen.models.providers._tool_calls import ProviderData, WireNames
 from ferrogen.models.providers.chat_completions.choice import Choice
-from ferrogen.models.providers.chat_completions.decoding import read_chunk, unreadable
 from ferrogen.models.providers.chat_completions.reasoning import without_reasoning
-from ferrogen.models.providers.chat_completions.usage_fields import reports_usage, usage_in
 from ferrogen.models.results import CreateResult
 from ferrogen.models.usage import DetailedUsage
+
+
+def reports_usage(body: Mapping[str, Any], choices: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a response or an event reports usage, which most events do not."""
+    if body.get("usage") or "x_groq" in body:
+        return True
+    return any("usage" in choice for choice in choices)
+
+
+def usage_in(body: Mapping[str, Any], choices: Sequence[Mapping[str, Any]] = ()) -> ReportedUsage:
+    """Return the usage that a response or an event reports.
+
+    Args:
+        body: The response or the event.
+        choices: Its choices; Kimi has the usage in them.
+    """
+    usage = ReportedUsage()
+    for place in (body, part(body, "x_groq"), *choices):
+        if fields := part(place, "usage"):
+            usage.merge(_read(fields))
+    return usage
+
+
+def _read(fields: Mapping[str, Any]) -> ReportedUsage:
+    prompt = optional_count(_first(fields, "prompt_tokens", "input_tokens"))
+    completion = optional_count(_first(fields, "completion_tokens", "output_tokens"))
+    total = optional_count(fields.get("total_tokens"))
+    if total is not None and prompt is not None and completion is None:
+        completion = max(0, total - prompt)
+    prompts = part(fields, "prompt_tokens_details") or part(fields, "input_tokens_details")
+    completions = part(fields, "completion_tokens_details") or part(fields, "output_tokens_details")
+    cached = _first(prompts, "cached_tokens") or _first(
+        fields, "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens"
+    )
+    return ReportedUsage(
+        prompt,
+        completion,
+        cached=count(cached),
+        cache_write=count(fields.get("cache_creation_input_tokens")),
+        reasoning=count(completions.get("reasoning_tokens")),
+        audio=count(prompts.get("audio_tokens")) + count(completions.get("audio_tokens")),
+    )
+
+
+def _first(fields: Mapping[str, Any], *names: str) -> Any:
+    return next((fields[name] for name in names if fields.get(name) is not None), None)
+
+
+def read_chunk(data: bytes) -> Any:
+    """Decode a response or an event; services leave out fields, and write others.
+
+    Raises:
+        ModelResponseError: It is not JSON.
+    """
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise unreadable(data, str(error)) from error
+
+
+def unreadable(data: bytes, reason: str) -> ModelResponseError:
+    """Make the error for a response that cannot be read."""
+    shown = data[:200].decode("utf-8", "replace")
+    return ModelResponseError(
+        f"the service sent something other than a chat completion ({reason}): {shown!r}"
+    )
+
 
 _ERROR_NAMES = frozenset({"error", "exception"})
 _KEEP_ALIVE_NAMES = frozenset({"ping", "heartbeat", "keep-alive", "keepalive"})

@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 
 from ferrogen.messaging.function_call import FunctionCall
-from ferrogen.models.providers._call_ids import CallIds
-from ferrogen.models.providers._names import WireNames, plain_name
-from ferrogen.models.providers._usage import part
+from ferrogen.models.providers._outcome import part
+from ferrogen.models.providers._tool_calls import CallIds, WireNames, plain_name
 
 __all__ = ["OpenCall", "ToolCalls", "merge_fields", "plain_name", "written"]
 

@@ -8,8 +8,8 @@ from typing import Any
 from ferrogen.exceptions import ModelInfoError, ModelRequestError
 from ferrogen.models.client import ToolChoice
 from ferrogen.models.model_info import ModelInfo
-from ferrogen.models.providers._names import WireNames
 from ferrogen.models.providers._strict import strict_parameters
+from ferrogen.models.providers._tool_calls import WireNames
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema
 

@@ -20,8 +20,7 @@ from ferrogen.models.messages import (
     UserMessage,
 )
 from ferrogen.models.model_info import ModelInfo
-from ferrogen.models.providers._names import WireNames, plain_name
-from ferrogen.models.providers._provider_data import ProviderData
+from ferrogen.models.providers._tool_calls import ProviderData, WireNames, plain_name
 
 
 class Conversation(msgspec.Struct, frozen=True):

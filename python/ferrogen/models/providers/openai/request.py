@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 
 from ferrogen.exceptions import ModelRequestError
+from ferrogen.models.model_info import ModelInfo
 from ferrogen.models.providers._call import ModelRequest
 from ferrogen.models.providers._config import check_names
-from ferrogen.models.providers._names import WireNames
+from ferrogen.models.providers._structured import JsonOutput, check_json_output, output_schema
+from ferrogen.models.providers._tool_calls import WireNames
 from ferrogen.models.providers.chat_completions.tools import (
     schemas_of,
     written_choice,
@@ -18,7 +20,35 @@ from ferrogen.models.providers.chat_completions.tools import (
 )
 from ferrogen.models.providers.openai.conversation import Conversation
 from ferrogen.models.providers.openai.sdk import openai
-from ferrogen.models.providers.openai.structured import response_format
+
+
+def response_format(
+    json_output: JsonOutput, info: ModelInfo
+) -> tuple[dict[str, Any] | None, str | None]:
+    """Return the response format that a request asks for, and the object around its schema.
+
+    Args:
+        json_output: A class or a JSON Schema that the response has to fit, ``True`` for JSON of any
+            shape, ``False`` for text, ``None`` to leave it open.
+        info: The abilities of the model.
+
+    Raises:
+        ModelInfoError: The model cannot do that.
+        ModelRequestError: It is none of these, or a field has no form in the strict mode.
+    """
+    if json_output is None:
+        return None, None
+    if json_output is False:
+        return {"type": "text"}, None
+    if json_output is True:
+        check_json_output(info)
+        return {"type": "json_object"}, None
+    output = output_schema(json_output, info)
+    held: dict[str, Any] = {"name": output.name, "schema": output.schema}
+    if output.strict:
+        held["strict"] = True
+    return {"type": "json_schema", "json_schema": held}, output.wrapper
+
 
 _IN_THE_API = frozenset(
     openai.types.chat.completion_create_params.CompletionCreateParamsBase.__annotations__

@@ -19,20 +19,18 @@ from ferrogen.models.messages import (
 )
 from ferrogen.models.providers._call import Call, ModelRequest
 from ferrogen.models.providers._config import check_names, writable
-from ferrogen.models.providers._names import WireNames
-from ferrogen.models.providers._provider_data import ProviderData
 from ferrogen.models.providers._secrets import loaded
+from ferrogen.models.providers._tool_calls import ProviderData, WireNames
 from ferrogen.models.providers.chat_completions.tools import chosen, function, schemas_of
-from ferrogen.models.providers.openai.arguments import OpenAIResponsesClientConfiguration
 from ferrogen.models.providers.openai.client import OpenAIClient
 from ferrogen.models.providers.openai.configuration import (
     OpenAIClientConfigurationConfigModel as ConfigModel,
 )
+from ferrogen.models.providers.openai.configuration import OpenAIResponsesClientConfiguration
 from ferrogen.models.providers.openai.conversation import readable
-from ferrogen.models.providers.openai.request import options_among
+from ferrogen.models.providers.openai.request import options_among, response_format
 from ferrogen.models.providers.openai.responses_output import ResponsesOutput
 from ferrogen.models.providers.openai.services import openai_client
-from ferrogen.models.providers.openai.structured import response_format
 
 _KNOWN = frozenset(OpenAIResponsesClientConfiguration.__annotations__)
 _ADVICE = "arguments of a service beyond OpenAI's go into extra_body"

@@ -9,16 +9,13 @@ import msgspec
 
 from ferrogen.exceptions import ModelResponseError
 from ferrogen.messaging.function_call import FunctionCall
-from ferrogen.models.providers._call_ids import CallIds
 from ferrogen.models.providers._error_bodies import error_in, parse_error
 from ferrogen.models.providers._errors import Failures
-from ferrogen.models.providers._finish import finish_reason
-from ferrogen.models.providers._names import WireNames
-from ferrogen.models.providers._provider_data import ProviderData
+from ferrogen.models.providers._outcome import ReportedUsage, finish_reason, part
 from ferrogen.models.providers._sse import ServerEvent
-from ferrogen.models.providers._usage import ReportedUsage, part
+from ferrogen.models.providers._tool_calls import CallIds, ProviderData, WireNames
 from ferrogen.models.providers.chat_completions.content import content_of
-from ferrogen.models.providers.chat_completions.usage_fields import usage_in
+from ferrogen.models.providers.chat_completions.response import usage_in
 from ferrogen.models.results import CreateResult, FinishReasons
 from ferrogen.models.usage import DetailedUsage
 

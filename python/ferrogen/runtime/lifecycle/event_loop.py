@@ -1,4 +1,4 @@
-"""Signal handlers of an event loop that restore the ones before them."""
+"""The event loop of a runtime: its binding, and signal handlers that restore those before them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,41 @@ from typing import Any
 
 from typing_extensions import Self
 
-from ferrogen.exceptions import SignalsNotSupportedError
+from ferrogen.exceptions import SignalsNotSupportedError, WrongLoopError
 
-__all__ = ["SignalHandlers"]
+__all__ = ["LoopBinding", "SignalHandlers"]
+
+
+class LoopBinding:
+    """The event loop that a runtime is bound to while it has work there."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def enter(self, *, busy: bool) -> asyncio.AbstractEventLoop:
+        """Return the running loop, binding to it; a runtime without work may change loops.
+
+        Args:
+            busy: Whether the runtime is started or has handlers running on its loop.
+
+        Raises:
+            WrongLoopError: If it is busy on another loop.
+        """
+        loop = asyncio.get_running_loop()
+        if loop is self._loop:
+            return loop
+        if busy and self._loop is not None:
+            if self._loop.is_closed():
+                raise WrongLoopError(
+                    "the event loop that this runtime was started on is closed; stop the runtime "
+                    "before its loop ends, or make a new runtime"
+                )
+            raise WrongLoopError(
+                "this runtime is running on another event loop; schedule the call with "
+                "asyncio.run_coroutine_threadsafe(..., its_loop), or give each loop its own runtime"
+            )
+        self._loop = loop
+        return loop
 
 
 class SignalHandlers:

@@ -1,15 +1,54 @@
-"""Enforcement of quotas, inside the transaction that inserts."""
+"""Rules of retention in the transaction that inserts: duplicates and quotas."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
 
 from ferrogen.exceptions import MemoryQuotaError
 from ferrogen.memory.items import Scope
-from ferrogen.memory.retention import Quota
+from ferrogen.memory.retention import Deduplication, Quota
 from ferrogen.memory.sql.backend import Backend, Connection
 from ferrogen.memory.sql.conditions import Condition, in_scope
-from ferrogen.memory.sql.writing import erase
+from ferrogen.memory.sql.writing import PreparedItem, erase, exact_duplicate
+
+ROUNDING = 1e-6
+"""Cosines of float32 differ from exact ones by about this."""
+
+
+class DuplicateFinder(ABC):
+    """Finds current items in the same namespace that make new ones superfluous.
+
+    Args:
+        backend: The database.
+        rules: The rules for duplicates.
+        now: The present.
+    """
+
+    def __init__(self, backend: Backend, rules: Deduplication | None, now: float) -> None:
+        self._backend = backend
+        self._rules = rules
+        self._now = now
+
+    @abstractmethod
+    async def prepare(self, prepared: Sequence[PreparedItem]) -> None:
+        """Search before the transaction, as far as that is possible."""
+
+    def duplicate(self, connection: Connection, each: PreparedItem) -> str | None:
+        """Return the id of a duplicate; inside the transaction that inserts."""
+        if self._rules is None:
+            return None
+        if self._rules.exact and (found := exact_duplicate(connection, each, self._now)):
+            return found
+        if self._rules.near is None or each.vector is None:
+            return None
+        return self._similar(connection, each, each.vector, self._rules.near - ROUNDING)
+
+    @abstractmethod
+    def _similar(
+        self, connection: Connection, each: PreparedItem, vector: bytes, least: float
+    ) -> str | None:
+        """Return the id of an item whose vector has at least this cosine."""
 
 
 def enforce(
