@@ -24,11 +24,9 @@ from ferrogen.models.providers.chat_completions.response import ChatResponse
 from ferrogen.models.providers.openai import request as requests
 from ferrogen.models.providers.openai.configuration import (
     AzureOpenAIClientConfiguration,
+    AzureOpenAIClientConfigurationConfigModel,
     OpenAIClientConfiguration,
     OpenAIClientConfigurationConfigModel,
-)
-from ferrogen.models.providers.openai.configuration import (
-    AzureOpenAIClientConfigurationConfigModel as ConfigModel,
 )
 from ferrogen.models.providers.openai.conversation import Conversation
 from ferrogen.models.providers.openai.sdk import openai
@@ -228,7 +226,9 @@ class OpenAIChatCompletionClient(ChatApiClient, Component[OpenAIClientConfigurat
         return cls(**loaded(dict(config)))
 
 
-class AzureOpenAIChatCompletionClient(ChatApiClient, Component[ConfigModel]):
+class AzureOpenAIChatCompletionClient(
+    ChatApiClient, Component[AzureOpenAIClientConfigurationConfigModel]
+):
     """A client for OpenAI's models as Azure serves them.
 
     Args:
@@ -262,7 +262,7 @@ class AzureOpenAIChatCompletionClient(ChatApiClient, Component[ConfigModel]):
     """
 
     component_type = "model"
-    component_config_schema = ConfigModel
+    component_config_schema = AzureOpenAIClientConfigurationConfigModel
     component_provider_override = "ferrogen.models.openai.AzureOpenAIChatCompletionClient"
 
     _provider = "azure.ai.openai"
@@ -272,9 +272,9 @@ class AzureOpenAIChatCompletionClient(ChatApiClient, Component[ConfigModel]):
     def __init__(self, **arguments: Unpack[AzureOpenAIClientConfiguration]) -> None:
         super().__init__(arguments)
 
-    def _to_config(self) -> ConfigModel:
-        return ConfigModel.model_validate(writable(self._arguments))
+    def _to_config(self) -> AzureOpenAIClientConfigurationConfigModel:
+        return AzureOpenAIClientConfigurationConfigModel.model_validate(writable(self._arguments))
 
     @classmethod
-    def _from_config(cls, config: ConfigModel) -> Self:
+    def _from_config(cls, config: AzureOpenAIClientConfigurationConfigModel) -> Self:
         return cls(**loaded(dict(config)))
