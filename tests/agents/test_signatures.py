@@ -103,7 +103,7 @@ async def broken_text(self, message: "int |", ctx: object) -> None:  # noqa: F72
     ("function", "words"),
     [
         (not_async, 'is not async: define it with "async def"'),
-        (generator, "only a handler decorated with @stream"),
+        (generator, "decorate it with @stream, @rpc or @message_handler"),
         (too_few, "exactly three arguments by position"),
         (too_many, "exactly three arguments by position"),
         (by_keyword, "exactly three arguments by position"),

@@ -1,5 +1,6 @@
 """Handler construction, shared by the four decorators: type checks and a router."""
 
+import inspect
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
@@ -74,6 +75,8 @@ def _build(
     strict: bool,
     match: Callable[[Any, MessageContext], bool] | None,
 ) -> Any:
+    if kind in ("message handler", "rpc handler") and inspect.isasyncgenfunction(func):
+        kind = "stream handler"
     is_stream = kind == "stream handler"
     signature = read_signature(func, kind, in_class_body=True, is_stream=is_stream)
     target_types, produces_types = signature

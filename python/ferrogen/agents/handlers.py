@@ -1,6 +1,6 @@
 """Decorators that turn methods into message handlers."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Literal, Protocol, TypeVar, overload, runtime_checkable
 
 from ferrogen.agents.handler_building import decorate
@@ -32,6 +32,7 @@ _Method = Callable[[HandlingT, HandledT, MessageContext], Coroutine[Any, Any, Re
 _Decorator = Callable[
     [_Method[HandlingT, HandledT, ReturnedT]], MessageHandler[HandlingT, HandledT, ReturnedT]
 ]
+_Stream = Callable[[HandlingT, HandledT, MessageContext], AsyncIterator[Any]]
 _Match = Callable[[HandledT, MessageContext], bool]
 
 
@@ -39,6 +40,12 @@ _Match = Callable[[HandledT, MessageContext], bool]
 def message_handler(
     func: _Method[HandlingT, HandledT, ReturnedT],
 ) -> MessageHandler[HandlingT, HandledT, ReturnedT]: ...
+
+
+@overload
+def message_handler(
+    func: _Stream[HandlingT, HandledT],
+) -> MessageHandler[HandlingT, HandledT, None]: ...
 
 
 @overload
@@ -60,16 +67,16 @@ def message_handler(
 
 
 def message_handler(
-    func: _Method[HandlingT, HandledT, ReturnedT] | None = None,
+    func: _Method[HandlingT, HandledT, ReturnedT] | _Stream[HandlingT, HandledT] | None = None,
     *,
     strict: bool = True,
     match: _Match[HandledT] | None = None,
-) -> _Decorator[HandlingT, HandledT, ReturnedT] | MessageHandler[HandlingT, HandledT, ReturnedT]:
+) -> _Decorator[HandlingT, HandledT, ReturnedT] | MessageHandler[HandlingT, HandledT, Any]:
     """Make a method of a `RoutedAgent` handle messages, whether sent or published.
 
     The method is async and takes the agent, the message and its `MessageContext`. The annotation
     of the message says which types it handles (one type or a union), that of the return value
-    which types it responds with.
+    which types it responds with. An async generator streams its response, as with `stream`.
 
     Example:
         ```python
@@ -173,6 +180,12 @@ def rpc(
 
 @overload
 def rpc(
+    func: _Stream[HandlingT, HandledT],
+) -> MessageHandler[HandlingT, HandledT, None]: ...
+
+
+@overload
+def rpc(
     func: None = None,
     *,
     match: None = ...,
@@ -190,11 +203,11 @@ def rpc(
 
 
 def rpc(
-    func: _Method[HandlingT, HandledT, ReturnedT] | None = None,
+    func: _Method[HandlingT, HandledT, ReturnedT] | _Stream[HandlingT, HandledT] | None = None,
     *,
     strict: bool = True,
     match: _Match[HandledT] | None = None,
-) -> _Decorator[HandlingT, HandledT, ReturnedT] | MessageHandler[HandlingT, HandledT, ReturnedT]:
+) -> _Decorator[HandlingT, HandledT, ReturnedT] | MessageHandler[HandlingT, HandledT, Any]:
     """Make a method of a `RoutedAgent` handle sent messages only, whose sender awaits a response.
 
     Example:

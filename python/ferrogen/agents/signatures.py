@@ -100,7 +100,8 @@ def read_signature(
         raise TypeError(f'{name} is not an async generator: it needs "async def" and "yield"')
     if is_generator and not is_stream:
         raise TypeError(
-            f"{name} is an async generator, which only a handler decorated with @stream can be"
+            f"{name} is an async generator, which only a handler of sent messages can be: decorate "
+            "it with @stream, @rpc or @message_handler"
         )
     is_coroutine = inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(function)
     if not (is_stream or is_coroutine):

@@ -8,7 +8,7 @@ from typing import Any
 
 from ferrogen.exceptions import StreamError
 from ferrogen.messaging.message_context import MessageContext
-from ferrogen.messaging.streams import take
+from ferrogen.messaging.streams import requested
 
 __all__ = ["served"]
 
@@ -20,8 +20,8 @@ def served(
 
     @wraps(func)
     async def serve(self: Any, message: Any, ctx: MessageContext) -> None:
-        channel = take(self.id, ctx.message_id)
-        if channel is not None:
+        channel = requested(self.id, ctx.message_id)
+        if channel is not None and not channel.is_being_served:
             await channel.serve(func(self, message, ctx))
         elif not ctx.cancellation_token.is_cancelled():  # else the reader has left already
             raise StreamError(

@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 from ferrogen._core import AgentId
+from ferrogen.messaging.message_context import MessageContext
 
-__all__ = ["END", "StreamChannel", "announce", "take", "withdraw"]
+__all__ = ["END", "StreamChannel", "announce", "has_parts", "requested", "withdraw"]
 
 END: Final = object()
 """The mark after the last part."""
@@ -23,7 +24,8 @@ class StreamChannel:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._has_left = False
-        self._is_wanted = False
+        self.has_parts = False
+        """Whether the reader has got a part: then the message cannot be handled again."""
         self._demand: asyncio.Future[None] | None = None
         self._part: asyncio.Future[Any] | None = None
         self._advancing: asyncio.Task[Any] | None = None
@@ -74,17 +76,20 @@ class StreamChannel:
 
     async def _is_demanded(self) -> bool:
         """Wait until the reader asks for a part. Whether it does, and has not left."""
-        if not self._is_wanted and not self._has_left:
+        if not self._is_awaited() and not self._has_left:
             self._demand = self._loop.create_future()
             try:
                 await self._demand
             finally:
                 self._demand = None
-        self._is_wanted = False
         return not self._has_left
+
+    def _is_awaited(self) -> bool:
+        return self._part is not None and not self._part.done()
 
     def _give(self, part: Any) -> None:
         if self._part is not None and not self._part.done():
+            self.has_parts = True
             self._part.set_result(part)
 
     # The reader.
@@ -103,7 +108,6 @@ class StreamChannel:
         """
         if not send.done():
             self._part = self._loop.create_future()
-            self._is_wanted = True
             self._wake_handler()
             _ = await asyncio.wait({self._part, send}, return_when=asyncio.FIRST_COMPLETED)
             if self._part.done():
@@ -129,7 +133,7 @@ class StreamChannel:
 
 
 _channels: dict[tuple[AgentId, str], StreamChannel] = {}
-"""The streams that were requested and that no handler serves yet, by recipient and message id."""
+"""The streams that are being read, by recipient and message id."""
 
 
 def announce(agent_id: AgentId, message_id: str) -> StreamChannel:
@@ -147,11 +151,19 @@ def announce(agent_id: AgentId, message_id: str) -> StreamChannel:
     return channel
 
 
-def take(agent_id: AgentId, message_id: str) -> StreamChannel | None:
-    """Return the channel of a message that is being handled, once."""
-    return _channels.pop((agent_id, message_id), None)
+def requested(agent_id: AgentId, message_id: str) -> StreamChannel | None:
+    """Return the channel of a message that is being handled, if its sender reads a stream."""
+    return _channels.get((agent_id, message_id))
+
+
+def has_parts(agent_id: AgentId, ctx: MessageContext) -> bool:
+    """Whether the sender of a message has read a part of its response."""
+    if not _channels:
+        return False
+    channel = _channels.get((agent_id, ctx.message_id))
+    return channel is not None and channel.has_parts
 
 
 def withdraw(agent_id: AgentId, message_id: str) -> None:
-    """Forget the channel of a message that no handler has taken."""
+    """Forget the channel of a message whose reader has left."""
     _ = _channels.pop((agent_id, message_id), None)

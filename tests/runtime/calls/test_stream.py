@@ -17,10 +17,12 @@ from ferrogen import (
     AgentOptions,
     CancellationToken,
     MessageContext,
+    RetryPolicy,
     RoutedAgent,
     SingleThreadedAgentRuntime,
     TopicId,
     TypeSubscription,
+    message_handler,
     rpc,
     stream,
 )
@@ -458,3 +460,47 @@ def test_only_an_async_generator_streams() -> None:
             @stream
             async def parts(self, message: Question, ctx: MessageContext) -> Any:
                 return None
+
+
+@pytest.mark.parametrize("decorate", [stream, rpc, message_handler])
+async def test_every_decorator_of_sent_messages_takes_a_generator(
+    runtime: Runtime, decorate: Any
+) -> None:
+    class Streams(RoutedAgent):
+        async def count(self, message: CountTo, ctx: MessageContext) -> AsyncIterator[int]:
+            yield message.number
+
+        count = decorate(count)
+
+    await Streams.register(runtime, "streams", lambda: Streams("streams"))
+    assert [part async for part in runtime.stream(CountTo(7), AgentId("streams", "1"))] == [7]
+
+
+@pytest.mark.parametrize(
+    ("fails_after", "parts", "attempts"), [(0, [1, 2], 3), (1, [1], 1), (2, [1, 2], 1)]
+)
+async def test_a_stream_is_tried_again_until_a_part_was_read(
+    runtime: Runtime, fails_after: int, parts: list[int], attempts: int
+) -> None:
+    calls = []
+
+    class Fails(RoutedAgent):
+        @stream
+        async def count(self, message: CountTo, ctx: MessageContext) -> AsyncIterator[int]:
+            calls.append(message)
+            for number in (1, 2, 3):
+                if number > fails_after and len(calls) < 3:
+                    raise ZeroDivisionError(number)
+                if number > 2:
+                    return
+                yield number
+
+    await Fails.register(runtime, "fails", lambda: Fails("fails"))
+    read = []
+    retry = RetryPolicy(attempts=3, initial_delay=0.0)
+    try:
+        async for part in runtime.stream(CountTo(2), AgentId("fails", "1"), retry=retry):
+            read.append(part)  # noqa: PERF401 - the parts before an error
+    except ZeroDivisionError:
+        assert attempts == 1
+    assert (read, len(calls)) == (parts, attempts)

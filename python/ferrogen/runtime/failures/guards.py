@@ -21,6 +21,7 @@ from ferrogen.agents.retry_policy import RetryPolicy
 from ferrogen.exceptions import AgentStoppedError, AttemptTimeoutError, CircuitOpenError
 from ferrogen.messaging.handler_context import HANDLER_ATTEMPT, MESSAGE_HANDLER_CONTEXT
 from ferrogen.messaging.message_context import MessageContext
+from ferrogen.messaging.streams import has_parts
 from ferrogen.runtime.entry_points import Invoke, entry_point_of, invoked_by
 from ferrogen.runtime.failures.circuit import Circuit, CircuitBreakerState
 from ferrogen.runtime.log import log
@@ -215,7 +216,8 @@ class Guards:
                     raise
                 failed.append(describe_attempt(attempt, policy.attempts, error))
                 is_open = circuit is not None and circuit.state(_now()).state == "open"
-                if is_open or attempt >= policy.attempts or not policy.retries(error):
+                may_retry = attempt < policy.attempts and policy.retries(error)
+                if is_open or not may_retry or has_parts(agent_id, ctx):
                     note_attempts(error, failed[:-1])
                     self._supervisor.failed(agent_id, instance, error)
                     self._fail(Failure(agent_id, message, ctx, error, attempt), given)
