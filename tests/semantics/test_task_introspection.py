@@ -40,6 +40,18 @@ async def test_the_coroutine_of_the_task_can_be_inspected(scenario):
     assert "finished" in repr(task)
 
 
+async def test_the_representation_of_the_task_names_what_it_runs(scenario):
+    async def named(self, message, ctx):
+        before = repr(asyncio.current_task())
+        await asyncio.sleep(0)
+        return before, repr(asyncio.current_task())
+
+    await scenario.agent("a", named)
+    scenario.start()
+    name = "_process_send() running" if scenario.is_upstream else "named() running"
+    assert all(name in shown for shown in await scenario.ask("a"))
+
+
 async def test_the_stack_of_a_suspended_task_can_be_printed(scenario, capsys):
     task, gate, asked = await suspended(scenario)
     assert [frame.f_code for frame in task.get_stack()]

@@ -401,6 +401,17 @@ impl Execution {
         self.of_coroutine(py, "cr_await")
     }
 
+    /// The name of the handler, for the representation of its task.
+    #[getter(__qualname__)]
+    fn qualname(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.of_coroutine(py, "__qualname__")
+    }
+
+    #[getter(__name__)]
+    fn name(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.of_coroutine(py, "__name__")
+    }
+
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         Ok(match self.coroutine(py) {
             Some(coroutine) => coroutine.repr()?.to_string(),
