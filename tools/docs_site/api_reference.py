@@ -18,6 +18,7 @@ from mkdocs.structure.files import File, Files
 # Public modules without `__all__`, besides those that a package lists in its own: their public
 # names are the classes and functions that they define.
 WITHOUT_ALL = {
+    "ferrogen.exceptions",
     "ferrogen.models.batch",
     "ferrogen.models.tokens",
     "ferrogen.models.usage",
