@@ -62,6 +62,8 @@ async def run(request: dict[str, Any]) -> dict[str, Any]:
             left = left_over(request["marker"])
             return {"cancelled": True, "left": left, "host_uids": sorted(host_uids)}
         left = left_over(request["marker"])
+    if options.get("session"):  # what runs in it ends with it
+        left = left_over(request["marker"])
     return {
         "exit_code": result.exit_code,
         "output": result.output,

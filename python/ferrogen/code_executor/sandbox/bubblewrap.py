@@ -19,7 +19,6 @@ from ferrogen.exceptions import SandboxError, SandboxUnavailableError
 CODE = "/code"
 TEMPORARY = "/tmp"
 SHARED_MEMORY = "/dev/shm"
-SOCKETS = "/run/session"
 _UID = "1000"
 _MOST_ERRORS = 2000
 # Files of /proc that say something about the host or its kernel; some kernels lack some.
@@ -71,7 +70,7 @@ class BubblewrapIsolation(Isolation):
                     *("--args", str(passed[-1]), "--"),
                     *(*limits.shell_prefix(counted), *launch.command),
                 ],
-                [*passed, *launch.reach.descriptors],
+                [*passed, *launch.reach.descriptors, *launch.descriptors],
                 launch.reach.popen_options(),
             )
         finally:
@@ -98,8 +97,6 @@ class BubblewrapIsolation(Isolation):
             self._fixed = (launch.view, first, last)
         writable = [(launch.scratch.work, WORK), (launch.scratch.shared_memory, SHARED_MEMORY)]
         writable += [(launch.temporary, TEMPORARY)]
-        if launch.sockets is not None:
-            writable.append((launch.sockets, SOCKETS))
         own = [part for source, target in writable for part in ("--bind", str(source), target)]
         variables = {**self.paths(launch.scratch, launch.temporary).variables(), **launch.variables}
         for name, value in variables.items():

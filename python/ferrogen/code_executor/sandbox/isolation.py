@@ -93,7 +93,7 @@ class Launch:
         limits: Its limits.
         temporary: The folder for temporary files of this run.
         on_data: Called with output.
-        sockets: A folder that the code and the host share for sockets, if there is one.
+        descriptors: Descriptors that the program inherits.
     """
 
     command: Sequence[str]
@@ -105,7 +105,7 @@ class Launch:
     limits: SandboxLimits
     temporary: Path
     on_data: OnData = field(default=ignore)
-    sockets: Path | None = field(default=None)
+    descriptors: Sequence[int] = ()
 
 
 class Isolation(ABC):

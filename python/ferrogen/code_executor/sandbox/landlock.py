@@ -59,6 +59,7 @@ class LandlockIsolation(Isolation):
             "limits": limits,
             "filter": filter_program(namespaces=False),
             "parent": os.getpid(),
+            "descriptors": [*launch.descriptors],
         }
         python = [launch.view.base_python, "-I", "-S", "-c", _program()]
         # Not as arguments: those of a process can be read by every user.
@@ -66,7 +67,7 @@ class LandlockIsolation(Isolation):
         try:
             process = SandboxProcess(
                 [*launch.reach.prefix(), *python, str(passed)],
-                [*launch.reach.descriptors, passed],
+                [*launch.reach.descriptors, *launch.descriptors, passed],
                 launch.reach.popen_options(),
             )
         finally:

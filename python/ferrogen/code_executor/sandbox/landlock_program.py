@@ -107,7 +107,11 @@ def become_the_code(options: dict[str, Any]) -> None:
     restrict([*read, *write, *((path, DEVICE) for path in devices)])
     instructions: bytes = options["filter"]
     program = Program(len(instructions) // 8, instructions)
-    os.closerange(3, 1 << 16)
+    first = 3
+    for kept in sorted(options["descriptors"]):
+        os.closerange(first, kept)
+        first = kept + 1
+    os.closerange(first, 1 << 16)
     prctl(SECCOMP, FILTER, ctypes.byref(program))
     command = options["command"]
     try:
@@ -141,6 +145,8 @@ def main() -> None:
     code = os.fork()
     if code == 0:
         become_the_code(options)
+    for descriptor in options["descriptors"]:
+        os.close(descriptor)
     ended, status = os.waitpid(-1, 0)
     while ended != code:  # an orphan
         ended, status = os.waitpid(-1, 0)

@@ -1,10 +1,14 @@
 """The saved form of a sandbox executor."""
 
+import re
+
 from pydantic import BaseModel
 
 from ferrogen.code_executor.sandbox.artifacts import ArtifactRules
 from ferrogen.code_executor.sandbox.environments import Requirements
 from ferrogen.code_executor.sandbox.limits import SandboxLimits, parse_size
+
+_IPYTHON = re.compile(r"\s*ipython(?![\w.-])", re.IGNORECASE)
 
 
 class SandboxCodeExecutorConfig(BaseModel):
@@ -68,8 +72,8 @@ class SandboxCodeExecutorConfig(BaseModel):
             SandboxOptionError: One is not a requirement by name, or lacks a hash.
         """
         packages = [*self.packages]
-        if self.session and packages:
-            packages.append("ipykernel")
+        if self.session and packages and not any(map(_IPYTHON.match, packages)):
+            packages.append("ipython")
         return Requirements(tuple(packages), tuple(self.indexes), self.require_hashes)
 
     def rules(self) -> ArtifactRules:

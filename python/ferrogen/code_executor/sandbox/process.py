@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from tempfile import TemporaryFile
@@ -24,6 +25,7 @@ def ignore(stream: Stream, data: bytes) -> None:
 
 _P_PIDFD = 3
 _READ_SIZE = 1 << 16
+_SIZE_OF_INT = 4
 _LEAST_PIPE = 1 << 12  # a pipe holds that much even if the user has many
 _PIDFD_OPEN = 434  # the same on every architecture
 
@@ -50,6 +52,17 @@ class PipeReader:
             os.close(self._descriptor)
             self.ended.set_result(None)
 
+    def read_available(self) -> None:
+        """Read what is in the pipe now, and nothing that is written meanwhile."""
+        import fcntl  # only Unix has it
+        import termios
+
+        if not self.ended.done():
+            size = bytearray(_SIZE_OF_INT)
+            fcntl.ioctl(self._descriptor, termios.FIONREAD, size)
+            if left := int.from_bytes(size, sys.byteorder):
+                self._on_data(os.read(self._descriptor, left))
+
     def _read(self) -> None:
         try:
             data = os.read(self._descriptor, _READ_SIZE)
@@ -59,6 +72,44 @@ class PipeReader:
             self._on_data(data)
         else:
             self.close()
+
+
+class PipeWriter:
+    """Writes to a pipe, on the event loop, as fast as the other side reads.
+
+    Args:
+        descriptor: The writing end.
+        on_broken: Called when there is something to write, and nothing reads any more.
+    """
+
+    def __init__(self, descriptor: int, on_broken: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._descriptor, self._on_broken = descriptor, on_broken
+        self._waiting = bytearray()
+        os.set_blocking(descriptor, False)
+
+    def write(self, data: bytes) -> None:
+        """Write some data, now or later."""
+        self._waiting += data
+        self._write()
+
+    def close(self) -> None:
+        """Write no more."""
+        self._loop.remove_writer(self._descriptor)
+        os.close(self._descriptor)
+
+    def _write(self) -> None:
+        try:
+            del self._waiting[: os.write(self._descriptor, self._waiting)]
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            self._waiting.clear()
+            self._on_broken()
+        if self._waiting:
+            self._loop.add_writer(self._descriptor, self._write)
+        else:
+            self._loop.remove_writer(self._descriptor)
 
 
 class SandboxProcess:
@@ -105,6 +156,11 @@ class SandboxProcess:
             assert pipe is not None
             self._readers.append(PipeReader(os.dup(pipe.fileno()), sink))
             pipe.close()
+
+    def read_available_output(self) -> None:
+        """Read what is in the pipes of stdout and stderr now."""
+        for reader in self._readers:
+            reader.read_available()
 
     def follow_innermost(self, pid: int) -> None:
         """Regard another process, with whose end all of its namespaces end, as a part of this."""

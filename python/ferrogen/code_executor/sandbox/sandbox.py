@@ -5,6 +5,7 @@ import os
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -20,7 +21,11 @@ from ferrogen.code_executor.sandbox.options import SandboxCodeExecutorConfig
 from ferrogen.code_executor.sandbox.reach import Reach
 from ferrogen.code_executor.sandbox.run import RunEnd, run
 from ferrogen.code_executor.sandbox.selection import choose_isolation
-from ferrogen.code_executor.sandbox.session import KernelSession
+from ferrogen.code_executor.sandbox.session import (
+    SESSION_VARIABLES,
+    InteractiveSession,
+    check_ipython,
+)
 from ferrogen.code_executor.sandbox.transcript import Transcript
 from ferrogen.code_executor.sandbox.view import SystemView, base_python, system_view
 from ferrogen.code_executor.sandbox.work_folder import (
@@ -58,7 +63,7 @@ class Sandbox:
         self._languages = Languages(view, config.interpreters)
         self._variables = {**view.variables(), **config.environment}
         self._isolation: Isolation | None = None
-        self._session: KernelSession | None = None
+        self._session: InteractiveSession | None = None
         self._kills: dict[int, Callable[[], None]] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -78,6 +83,8 @@ class Sandbox:
         if config.packages:
             environment = await make_environment(config.requirements(), base_python())
         packages = config.session and environment is None
+        if packages:
+            await asyncio.to_thread(check_ipython)
         view = await asyncio.to_thread(
             system_view, tuple(config.read_only), environment, site_packages=packages
         )
@@ -101,8 +108,9 @@ class Sandbox:
             trial = sandbox._launch([], temporary)
             sandbox._isolation = await choose_isolation(config.isolation, trial)
             if config.session:
-                uid = identity.uid if identity.dropped else None
-                sandbox._session = KernelSession(sandbox._isolation, trial, view.python, uid)
+                variables = {**view.variables(), **SESSION_VARIABLES, **config.environment}
+                launch = replace(trial, variables=variables)
+                sandbox._session = InteractiveSession(sandbox._isolation, launch, view.python)
         except BaseException:
             await asyncio.to_thread(sandbox._remove)
             raise

@@ -55,6 +55,10 @@ class Transcript:
             self._pictures_left -= len(picture)
             self.displayed.append(Artifact(path, media_type(path, picture), picture))
             return
+        self.refuse(path, reason)
+
+    def refuse(self, path: str, reason: str) -> None:
+        """Note that a picture was refused."""
         if len(self.refused) < self._most_pictures:
             self.refused.append(RefusedArtifact(path, reason))
 
