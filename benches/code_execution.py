@@ -4,7 +4,7 @@ Two runs are made at the same time, as two cores allow. `processor` is the time 
 a run, `program` that of the program that starts them, and `bound` the runs of a second that two
 cores can make at most if they do nothing else. The rows with `bwrap` have the same namespaces and
 folders as a run, without Ferrogen. Times of calls in a session are medians, since they come one
-after the other.
+after the other; their processor time is what the process of the session says of itself.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from ferrogen.code_executor.sandbox.view import base_python, system_view
 _CHILD_SUBREAPER = 36
 QUICK = "--quick" in sys.argv
 RUNS = 30 if QUICK else 200
+CALLS = 5 * RUNS
 TOGETHER = 2
 CORES = 2
 Run = Callable[[], Awaitable[None]]
@@ -57,14 +58,12 @@ async def measure(run: Run, runs: int = RUNS, together: int = TOGETHER) -> Measu
             await run()
             times.append(time.perf_counter() - began)
 
-    before, began = os.times(), time.perf_counter()
+    before, own, began = os.times(), time.process_time(), time.perf_counter()
     await asyncio.gather(*(worker() for _ in range(together)))
     seconds = time.perf_counter() - began
     take_orphans()
-    after = os.times()
-    program, processes = (
-        (sum(after[part]) - sum(before[part])) / runs for part in (slice(0, 2), slice(2, 4))
-    )
+    after, program = os.times(), (time.process_time() - own) / runs
+    processes = (sum(after[2:4]) - sum(before[2:4])) / runs
     return Measured(seconds / runs if together > 1 else median(times), processes, program)
 
 
@@ -107,6 +106,32 @@ def block(executor: SandboxCodeExecutor, code: str, language: str) -> Run:
     return run
 
 
+SESSION_CALLS = ("x = 1", "print(1)", "x + 1")
+
+
+async def session_rows(isolation: str) -> list[tuple[str, Measured]]:
+    """Measure the first call of a session, and later ones."""
+
+    async def start() -> None:
+        async with SandboxCodeExecutor(session=True, isolation=isolation) as executor:
+            await block(executor, "x = 1", "python")()
+
+    rows = [(f"a session by {isolation}, from start to stop", await measure(start, 10, 1))]
+    async with SandboxCodeExecutor(session=True, isolation=isolation) as executor:
+
+        async def processor_time() -> float:
+            given = [CodeBlock("import time\ntime.process_time()", "python")]
+            result = await executor.execute_code_blocks(given, CancellationToken())
+            return float(result.output)
+
+        for code in SESSION_CALLS:
+            before = await processor_time()
+            measured = await measure(block(executor, code, "python"), CALLS, together=1)
+            used = (await processor_time() - before) / (CALLS + 1)
+            rows.append((f"a call in it: {code}", measured._replace(processes=used)))
+    return rows
+
+
 async def main() -> None:
     """Print a table."""
     python = base_python()
@@ -121,10 +146,9 @@ async def main() -> None:
             for code, language in (("echo 1", "sh"), ("print(1)", "python")):
                 measured = await measure(block(executor, code, language))
                 rows.append((f"one-shot by {isolation}: {language}", measured))
-    if find_spec("jupyter_client") is not None:
-        async with SandboxCodeExecutor(session=True) as executor:
-            measured = await measure(block(executor, "x = 1", "python"), together=1)
-            rows.append(("a call in a session", measured))
+    if find_spec("IPython") is not None:
+        for isolation in ("bubblewrap", "landlock"):
+            rows += await session_rows(isolation)
     show_table(
         ("run", "time", "runs/s", "processor", "of it, program", "bound"),
         [

@@ -34,8 +34,8 @@ builtins.__import__ = refusing
 count = 0
 for package in map(importlib.import_module, OURS):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        # The latter is a program that is run as a text, on Linux.
-        if not module.name.endswith((".__main__", ".landlock_program")):
+        # The latter are programs that are run as texts, on Linux.
+        if not module.name.endswith((".__main__", ".landlock_program", ".session_program")):
             importlib.import_module(module.name)
             count += 1
 print(count)

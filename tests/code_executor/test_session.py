@@ -288,6 +288,17 @@ async def test_stop_cancels_a_call():
         await running
 
 
+async def test_stop_cancels_calls_that_wait():
+    executor = SandboxCodeExecutor(session=True)
+    await executor.start()
+    calls = [asyncio.ensure_future(run(executor, "import time\ntime.sleep(600)")) for _ in range(3)]
+    for _ in range(10):
+        await asyncio.sleep(0)  # the first one starts a kernel
+    await executor.stop()
+    done = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(error) for error in done] == [asyncio.CancelledError] * 3
+
+
 async def test_errors_of_a_listener_are_raised():
     def listen(part):
         raise LookupError(part.text)

@@ -62,8 +62,8 @@ class SandboxCodeExecutor(CodeExecutor, Component[SandboxCodeExecutorConfig]):
             in which ``*`` stands for anything.
         artifact_size: The most bytes of all artifacts of a call.
         isolation: ``"bubblewrap"``, ``"landlock"``, or the first of them that works: ``"auto"``.
-        session: Whether Python blocks run in one Jupyter kernel, whose variables stay between
-            calls. It needs ``pip install "ferrogen[jupyter]"``, and uses the packages of this
+        session: Whether Python blocks run in one process of IPython, whose variables stay between
+            calls. It needs ``pip install "ferrogen[session]"``, and uses the packages of this
             Python if none are given.
         functions: Functions that the code can import, such as those of `with_requirements`.
         functions_module: The module that it imports them from.

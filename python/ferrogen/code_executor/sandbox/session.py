@@ -52,6 +52,7 @@ class InteractiveSession:
         self._kernel: SessionKernel | None = None
         self._call: _Call | None = None
         self._turn = asyncio.Lock()
+        self._closed = False
         self._calls = self._pictures = 0
         # Output of threads and processes that run on between calls.
         self._between: list[tuple[Stream, bytes]] = []
@@ -66,21 +67,27 @@ class InteractiveSession:
             SandboxError: The kernel cannot be started.
         """
         async with self._turn:
-            if token.is_cancelled():
+            if self._closed or token.is_cancelled():
                 raise asyncio.CancelledError
             if self._kernel is not None and self._kernel.ending.done():
                 limit = self._kernel.limit
                 why = "" if limit is None else f": it reached the limit of {LIMIT_WORDS[limit]}"
                 self._take_between(None if limit == "output" else transcript)
                 transcript.note(f"the session had ended{why}; this one has none of its variables")
-                await self.close()
+                await self._end()
             kernel = self._kernel or await self._start()
             return await self._run(kernel, code, token, transcript)
 
     async def close(self) -> None:
-        """End the kernel, and cancel the call that runs in it."""
+        """End the kernel, and cancel the calls."""
+        self._closed = True
         if self._call is not None:
             self._call.failed.cancel()
+        await self._end()
+        async with self._turn:  # one that was about to start a kernel
+            await self._end()
+
+    async def _end(self) -> None:
         kernel = self._kernel
         if kernel is not None:
             try:
@@ -108,7 +115,7 @@ class InteractiveSession:
             self._call = None
             kernel.count_processor_time()
             if failed is None:
-                await self.close()
+                await self._end()
         if failed is not None:
             return RunEnd(int(failed), None)
         if kernel.error is not None:
@@ -127,11 +134,13 @@ class InteractiveSession:
         try:
             failure = await kernel.started()
             kernel.read_output()
+            if self._closed:
+                raise asyncio.CancelledError
             if failure is not None:
                 words = b"".join(data for _, data in self._between)[-2000:].decode(errors="replace")
                 raise SandboxError(f"the session {failure}: {words.strip()}")
         except BaseException:
-            await self.close()
+            await self._end()
             raise
         finally:
             self._take_between(None)

@@ -92,7 +92,7 @@ class SessionKernel:
                 replace(
                     launch,
                     command=[python, "-c", _program(), str(requests), str(events)],
-                    variables={"IPYTHONDIR": f"{folder}/ipython", **launch.variables},
+                    variables={**launch.variables, "IPYTHONDIR": f"{folder}/ipython"},
                     # It would count over all calls; the watch counts for each.
                     limits=replace(launch.limits, cpu_time=_FOREVER),
                     descriptors=(requests, events),

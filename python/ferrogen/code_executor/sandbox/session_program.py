@@ -22,6 +22,7 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ class Results(DisplayHook):  # type: ignore[misc, unused-ignore]
 
 
 class Displays(DisplayPublisher):  # type: ignore[misc, unused-ignore]
-    """Shows what is displayed. What is on the screen of nobody cannot be updated or cleared."""
+    """Shows what is displayed; there is no screen on which it could be updated or cleared."""
 
     def publish(self, data: Any, metadata: Any = None, **options: Any) -> None:
         """Show data."""
@@ -242,7 +243,7 @@ class Session:
             transformed = shell.transform_cell(code)
         except Exception:  # noqa: BLE001 - whatever extensions raise: the shell shows it
             transformed, error = code, sys.exc_info()
-        handler = signal.signal(signal.SIGINT, Interrupt())
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             result = await shell.run_cell_async(
                 code,
@@ -251,33 +252,17 @@ class Session:
                 preprocessing_exc_tuple=error,
             )
         except BaseException:  # noqa: BLE001 - such as an interrupt outside of the code
-            with suppress(Exception):  # of a debugger
+            with suppress(Exception):  # of a debugger, for example
                 shell.showtraceback()
         finally:
             shell.events.trigger("post_execute")
             shell.events.trigger("post_run_cell", result)
-            signal.signal(signal.SIGINT, handler)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             self.streams.flush()
         failed = shell.shows_errors or result is None or not result.success
         if os.getpid() != self.events.pid:
             os._exit(failed)  # of a process that the code has forked
         return failed
-
-
-class Interrupt:
-    """Interrupts code: where it is, or if it is suspended, where it waits."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.task = asyncio.current_task()
-
-    def __call__(self, *_: object) -> None:
-        """Handle the signal."""
-        __tracebackhide__ = True
-        if asyncio.current_task(self.loop) is self.task:
-            raise KeyboardInterrupt
-        if self.task is not None:
-            self.loop.call_soon_threadsafe(self.task.cancel)
 
 
 def forget_cancellation() -> None:
@@ -295,13 +280,26 @@ def in_base64(picture: bytes | str) -> str:
 
 def refuse_input(*_: object, **__: object) -> str:
     """Take the place of ``input``."""
-    __tracebackhide__ = True
     raise StdinNotImplementedError("code in a session has no input: give it the values, or a file")
 
 
 def refuse_editor(*_: object, **__: object) -> None:
     """Take the place of an editor."""
     raise UsageError("there is no editor in the sandbox")
+
+
+def run_interruptibly(serving: Coroutine[Any, Any, int]) -> int:
+    """Run a session, in which an interrupt ends code that is suspended, too."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    task = loop.create_task(serving)
+    while True:
+        try:
+            return loop.run_until_complete(task)
+        except KeyboardInterrupt:  # noqa: PERF203 - each time
+            if task.done():
+                raise
+            task.cancel()
 
 
 def main() -> None:
@@ -312,13 +310,12 @@ def main() -> None:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
         sys.argv = [""]
-        sys.path.remove("")  # the work folder is in it, also when code changes the current one
+        if "" in sys.path:  # the work folder is in it under its own name
+            sys.path.remove("")
         builtins.input = getpass.getpass = refuse_input
         faulthandler.enable()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        code = loop.run_until_complete(Session(*descriptors).serve())
+        code = run_interruptibly(Session(*descriptors).serve())
     except BaseException:  # noqa: BLE001 - of whatever kind: the session ends with it
         traceback.print_exc()
     # Threads of the code do not keep the process.
