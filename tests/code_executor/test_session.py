@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -107,6 +108,25 @@ async def test_pictures_that_are_displayed_are_artifacts():
         result = await run(executor, code)
     [picture] = result.artifacts
     assert (picture.path, picture.media_type) == ("displayed_1.png", "image/png")
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is None, reason="it has no wheels for CPython 3.15")
+@pytest.mark.parametrize("code", ["plt.plot([1, 2])\nplt.show()", "plt.plot([1, 2]);"])
+async def test_plots_are_artifacts(code):
+    async with SandboxCodeExecutor(session=True) as executor:
+        result = await run(executor, "import matplotlib.pyplot as plt\n" + code)
+    assert (result.exit_code, result.stdout) == (0, "")
+    [plot] = result.artifacts
+    assert (plot.path, plot.media_type) == ("displayed_1.png", "image/png")
+
+
+async def test_variables_of_the_environment():
+    code = "import os\n[os.environ.get(name) for name in ('MPLBACKEND', 'PAGER', 'TERM', 'OWN')]"
+    environment = {"MPLBACKEND": "svg", "OWN": "1"}
+    async with SandboxCodeExecutor(session=True, environment=environment) as executor:
+        assert (await run(executor, code)).stdout == "['svg', 'cat', None, '1']\n"
+        result = await run(executor, "echo $MPLBACKEND$PAGER", "sh")
+        assert result.stdout == "svg\n"
 
 
 async def test_sessions_work_without_namespaces():
