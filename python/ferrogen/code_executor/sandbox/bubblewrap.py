@@ -13,7 +13,7 @@ from ferrogen.code_executor.sandbox.isolation import Isolation, Launch, Paths, S
 from ferrogen.code_executor.sandbox.limits import counts_processes_of_users, processes_of
 from ferrogen.code_executor.sandbox.process import PipeReader, SandboxProcess, readable
 from ferrogen.code_executor.sandbox.seccomp import filter_program
-from ferrogen.code_executor.sandbox.view import WORK, SystemView
+from ferrogen.code_executor.sandbox.view import FOLDERS_OF_ETC, WORK, SystemView
 from ferrogen.exceptions import SandboxError, SandboxUnavailableError
 
 CODE = "/code"
@@ -125,6 +125,8 @@ def _last_arguments(launch: Launch) -> Iterator[str]:
     visible = [*((Path(folder), folder) for folder in view.folders)]
     visible += [(scratch.empty, folder) for folder in view.hidden]
     visible += [(scratch.etc, "/etc"), (scratch.code, CODE), (scratch.empty, _FIRST_PROCESS)]
+    shown = (Path("/etc", name) for name in FOLDERS_OF_ETC if (scratch.etc / name).is_dir())
+    visible += [(folder, str(folder)) for folder in shown]
     for source, target in visible:
         yield from ("--ro-bind", str(source), target)
     for folder, path in view.links.items():

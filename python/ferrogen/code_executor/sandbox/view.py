@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,11 @@ _SYSTEM = (
     "/nix/store",
     "/gnu/store",
 )
-_COPIED = ("ld.so.cache", "localtime", "alternatives", "mime.types", "fonts")
+FOLDERS_OF_ETC = ("alternatives", "fonts")
+"""Folders of the host's ``/etc`` without information about its users."""
+
+_COPIED = ("ld.so.cache", "localtime", "mime.types")
+_READABLE = stat.S_IROTH | stat.S_IXOTH
 _WRITTEN = {
     "passwd": f"sandbox:x:1000:1000:sandbox:{WORK}:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n",
     "group": "sandbox:x:1000:\nnogroup:x:65534:\n",
@@ -117,16 +122,21 @@ def base_python() -> str:
 
 
 def make_etc(folder: Path) -> None:
-    """Fill a folder with what programs need of ``/etc``, and with no user of the host."""
+    """Fill a folder with what programs need of ``/etc``, and with no user of the host.
+
+    The folders among it are empty: they may have many files.
+    """
     folder.mkdir(mode=0o755)
     for name, text in _WRITTEN.items():
         (folder / name).write_text(text, encoding="ascii")
     for name in _COPIED:
         source = Path("/etc") / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, symlinks=True)
-        elif source.is_file():
+        if source.is_file():
             shutil.copyfile(source, folder / name)
+    for name in FOLDERS_OF_ETC:
+        source = Path("/etc") / name
+        if source.is_dir() and source.stat().st_mode & _READABLE == _READABLE:
+            (folder / name).mkdir()  # where the host's folder is mounted
 
 
 def _interpreter_folders(executable: Path) -> Iterator[str]:
