@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -306,6 +307,26 @@ async def test_stop_cancels_a_call():
     await executor.stop()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+@pytest.mark.parametrize("delay", [0, 0.02, 0.1])
+async def test_a_call_that_starts_a_session_can_be_cancelled(delay):
+    token = CancellationToken()
+    async with SandboxCodeExecutor(session=True) as executor:
+        asyncio.get_running_loop().call_later(delay, token.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await run(executor, "while True: pass", token=token)
+        assert (await run(executor, "print(1)")).output == "1\n"
+
+
+async def test_nothing_of_a_session_stays_open():
+    opened = []
+    for code in ("1", "import os\nos._exit(1)", "while True: pass", "1"):
+        async with SandboxCodeExecutor(session=True, timeout=2) as executor:
+            await run(executor, code)
+        opened.append(len([*Path("/proc/self/fd").iterdir()]))
+    # The event loop and its threads have theirs since the first one.
+    assert max(opened) == opened[0]
 
 
 async def test_stop_cancels_calls_that_wait():

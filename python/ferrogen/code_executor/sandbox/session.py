@@ -75,7 +75,7 @@ class InteractiveSession:
                 self._take_between(None if limit == "output" else transcript)
                 transcript.note(f"the session had ended{why}; this one has none of its variables")
                 await self._end()
-            kernel = self._kernel or await self._start()
+            kernel = self._kernel or await self._start(token)
             return await self._run(kernel, code, token, transcript)
 
     async def close(self) -> None:
@@ -125,14 +125,16 @@ class InteractiveSession:
         transcript.note("the session has ended, and its variables are gone")
         return RunEnd(kernel.ending.result(), None)
 
-    async def _start(self) -> SessionKernel:
+    async def _start(self, token: CancellationToken) -> SessionKernel:
         self._take_between(None)
         kernel = await SessionKernel.start(
             self._isolation, self._launch, self._python, self._on_event
         )
         self._kernel = kernel
         try:
-            failure = await kernel.started()
+            starting = asyncio.ensure_future(kernel.started())
+            _ = token.link_future(starting)
+            failure = await starting
             kernel.read_output()
             if self._closed:
                 raise asyncio.CancelledError
