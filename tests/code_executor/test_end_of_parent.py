@@ -21,32 +21,44 @@ import asyncio, os
 from ferrogen import CancellationToken
 from ferrogen.code_executor import CodeBlock, SandboxCodeExecutor
 
-CODE = '''
+SHELL = '''
 if [ "$1" != inner ]; then setsid sh "$0" inner & fi
-echo started # MARKER
+echo started
 while :; do sleep 0.1; done
 '''
+PYTHON = '''
+import subprocess, time
+subprocess.Popen(["setsid", "sh", "-c", "while :; do sleep 0.1; done"])
+print("started", end="")
+while True: time.sleep(0.1)
+'''
+session = MODE == "session"
 
 async def main():
-    async with SandboxCodeExecutor(timeout=600, isolation="ISOLATION") as executor:
-        block = CodeBlock(CODE, "sh")
+    async with SandboxCodeExecutor(
+        timeout=600, isolation="ISOLATION", session=session
+    ) as executor:
+        block = CodeBlock(PYTHON, "python") if session else CodeBlock(SHELL, "sh")
         print(os.getpid(), flush=True)
-        await executor.execute_code_blocks(
-            [block], CancellationToken(), on_output=lambda part: print(part.text, flush=True)
-        )
+
+        def on_output(part):
+            print(part.text.strip(), flush=True)
+
+        await executor.execute_code_blocks([block], CancellationToken(), on_output=on_output)
 
 asyncio.run(main())
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "terminate"])
+@pytest.mark.parametrize("mode", ["one-shot", "session"])
 @pytest.mark.parametrize("isolation", ISOLATIONS)
 @pytest.mark.parametrize("user", USERS)
-def test_code_ends_with_a_killed_program(user: str, isolation: str, number: int):
+def test_code_ends_with_a_killed_program(user: str, isolation: str, mode: str, number: int):
     folder = Path(tempfile.mkdtemp(prefix="ferrogen-tests-"))
     folder.chmod(0o755)
     program = folder / "program.py"
-    program.write_text(PROGRAM.replace("ISOLATION", isolation))
+    program.write_text(PROGRAM.replace("ISOLATION", isolation).replace("MODE", repr(mode)))
     process = users.start(user, program, folder)
     try:
         assert process.stdout is not None
