@@ -29,12 +29,12 @@ class _Call:
     Args:
         number: Its number.
         transcript: Its output.
-        failed: Whether its code has failed; None if the kernel has ended.
+        end: How its code has ended; None if the kernel has ended instead.
     """
 
     number: int
     transcript: Transcript
-    failed: "asyncio.Future[bool | None]"
+    end: "asyncio.Future[Done | None]"
 
 
 class InteractiveSession:
@@ -82,7 +82,7 @@ class InteractiveSession:
         """End the kernel, and cancel the calls."""
         self._closed = True
         if self._call is not None:
-            self._call.failed.cancel()
+            self._call.end.cancel()
         await self._end()
         async with self._turn:  # one that was about to start a kernel
             await self._end()
@@ -102,28 +102,29 @@ class InteractiveSession:
         loop = asyncio.get_running_loop()
         self._calls += 1
         call = self._call = _Call(self._calls, transcript, loop.create_future())
-        _ = token.link_future(call.failed)
+        _ = token.link_future(call.end)
         timer = loop.call_later(self._launch.limits.timeout, kernel.stop, "timeout")
-        failed = None
+        end = None
         try:
             self._take_between(transcript)
             kernel.count_processor_time()
             kernel.run(call.number, code)
-            failed = await call.failed
+            end = await call.end
         finally:
             timer.cancel()
             self._call = None
             kernel.count_processor_time()
-            if failed is None:
+            if end is None or end.exits:
                 await self._end()
-        if failed is not None:
-            return RunEnd(int(failed), None)
         if kernel.error is not None:
             raise kernel.error
-        if kernel.limit is not None:
+        if end is None and kernel.limit is not None:
             return end_of_limit(kernel.limit)
-        transcript.note("the session has ended, and its variables are gone")
-        return RunEnd(kernel.ending.result(), None)
+        if end is None or end.exits:
+            transcript.note("the session has ended, and its variables are gone")
+        if end is not None:
+            return RunEnd(int(end.failed), None)
+        return RunEnd(kernel.ending.result() or 1, None)  # it may not have run the code
 
     async def _start(self, token: CancellationToken) -> SessionKernel:
         self._take_between(None)
@@ -162,25 +163,25 @@ class InteractiveSession:
             self._between.append((stream, data))
             self._between_size += len(data)
             fits = self._between_size <= self._launch.limits.output
-        elif kernel is None or kernel.limit is not None or call.failed.done():
+        elif kernel is None or kernel.limit is not None or call.end.done():
             return
         else:
             try:
                 fits = call.transcript.add(stream, data)
             except Exception as error:  # noqa: BLE001 - of a callback: the caller gets it
-                call.failed.set_exception(error)
+                call.end.set_exception(error)
                 return
         if not fits and kernel is not None:
             kernel.stop("output")
 
     def _on_event(self, event: Event) -> None:
         kernel, call = self._kernel, self._call
-        if kernel is None or call is None or call.failed.done():
+        if kernel is None or call is None or call.end.done():
             return
         if isinstance(event, Done) and event.request == call.number:
             kernel.read_output()
-            if kernel.limit is None and not call.failed.done():
-                call.failed.set_result(event.failed)
+            if kernel.limit is None and not call.end.done():
+                call.end.set_result(event)
         elif isinstance(event, Picture):
             self._pictures += 1
             call.transcript.display(f"displayed_{self._pictures}.{event.suffix}", event.data)
@@ -190,8 +191,8 @@ class InteractiveSession:
             call.transcript.refuse(f"displayed_{self._pictures}", reason)
 
     def _on_end(self, _: "asyncio.Future[int]") -> None:
-        if self._call is not None and not self._call.failed.done():
-            self._call.failed.set_result(None)
+        if self._call is not None and not self._call.end.done():
+            self._call.end.set_result(None)
 
 
 def check_ipython() -> None:

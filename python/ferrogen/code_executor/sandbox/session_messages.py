@@ -51,10 +51,12 @@ class Done(msgspec.Struct, tag="done", tag_field="kind"):
     Args:
         request: The number of the request.
         failed: Whether it has raised an exception.
+        exits: Whether it ends the session.
     """
 
     request: int
     failed: bool
+    exits: bool = False
 
 
 class Oversized(msgspec.Struct):

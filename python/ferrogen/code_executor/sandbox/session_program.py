@@ -228,10 +228,10 @@ class Session:
             if not line:
                 return 0
             request = json.loads(line)
-            failed = await self.run(request["code"])
-            if self.shell.exit_now:
-                return int(failed)
-            self.events.send(kind="done", request=request["number"], failed=failed)
+            failed, exits = await self.run(request["code"]), self.shell.exit_now
+            self.events.send(kind="done", request=request["number"], failed=failed, exits=exits)
+            if exits:
+                return 0
 
     async def run(self, code: str) -> bool:
         """Run a block; return whether it has failed."""
