@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import shutil
+import subprocess
 
 import pytest
 
@@ -337,3 +339,17 @@ async def test_landlock_takes_over_where_bubblewrap_does_not_work(monkeypatch):
     monkeypatch.setattr(bubblewrap, "find_bubblewrap", lambda: None)
     async with SandboxCodeExecutor() as executor:
         assert (await run(executor, ("print(1)", "python"))).output == "1\n"
+
+
+async def test_output_of_a_program_that_is_faster_than_the_event_loop(monkeypatch):
+    class Popen(subprocess.Popen):
+        """Returns when the program has written."""
+
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            if self.stdout is not None:
+                select.select([self.stdout], [], [], 60)
+
+    async with SandboxCodeExecutor() as executor:
+        monkeypatch.setattr(subprocess, "Popen", Popen)
+        assert (await run(executor, ("echo out", "sh"))).stdout == "out\n"

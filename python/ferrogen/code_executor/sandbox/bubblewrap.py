@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ferrogen.code_executor.sandbox.isolation import Isolation, Launch, Paths, Scratch
 from ferrogen.code_executor.sandbox.limits import counts_processes_of_users, processes_of
-from ferrogen.code_executor.sandbox.process import PipeReader, SandboxProcess, readable
+from ferrogen.code_executor.sandbox.process import PipeReader, SandboxProcess, Stream, readable
 from ferrogen.code_executor.sandbox.seccomp import filter_program
 from ferrogen.code_executor.sandbox.view import FOLDERS_OF_ETC, WORK, SystemView
 from ferrogen.exceptions import SandboxError, SandboxUnavailableError
@@ -151,9 +151,14 @@ class _Report:
         """Wait for the id of the innermost process; return errors if there is none."""
         errors = self._errors
 
-        def on_output(stream: str, data: bytes) -> None:
-            if self.pid:
-                launch.on_data("stdout" if stream == "stdout" else "stderr", data)
+        early: list[tuple[Stream, bytes]] = []
+
+        def on_output(stream: Stream, data: bytes) -> None:
+            # The program may be faster than this, and have written already.
+            if early or not self.pid:
+                early.append((stream, data))
+            else:
+                launch.on_data(stream, data)
             if not self.pid or len(errors) < _MOST_ERRORS:
                 errors.extend(data)
 
@@ -161,6 +166,8 @@ class _Report:
         reader = PipeReader(descriptor, self._add)
         await asyncio.wait({self._known, reader.ended}, return_when=asyncio.FIRST_COMPLETED)
         if self.pid:
+            while early:
+                launch.on_data(*early.pop(0))
             return None
         code = await process.wait()
         return errors.decode(errors="replace").strip() or f"it ended with exit code {code}"
