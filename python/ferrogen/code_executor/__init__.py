@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING
 
 from .execution import CodeBlock, CodeResult
 from .executor import CodeExecutor
-from .imports import Alias, Import, ImportFromModule
 from .requirements import (
+    Alias,
     FunctionWithRequirements,
     FunctionWithRequirementsStr,
+    Import,
+    ImportFromModule,
     with_requirements,
 )
 

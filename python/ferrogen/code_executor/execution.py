@@ -1,6 +1,16 @@
 """Code blocks and results of code executors."""
 
+import re
 from dataclasses import dataclass
+
+_NAMED = re.compile(r"(?:#|//|<!--|/\*)\s*filename:\s*(\S+)", re.IGNORECASE)
+
+
+def file_name_in(code: str) -> str | None:
+    """Return the name in a first line such as ``# filename: plot.py``, or None."""
+    first = code.lstrip().partition("\n")[0].strip()
+    match = _NAMED.match(first)
+    return match[1] if match else None
 
 
 @dataclass

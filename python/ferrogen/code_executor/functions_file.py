@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from textwrap import dedent, indent
 from typing import Any
 
-from ferrogen.code_executor.imports import import_to_str
 from ferrogen.code_executor.requirements import (
     FunctionWithRequirements,
     FunctionWithRequirementsStr,
+    import_to_str,
 )
 
 Function = FunctionWithRequirements[Any, ...] | FunctionWithRequirementsStr | Callable[..., Any]

@@ -19,9 +19,8 @@ from pydantic import BaseModel
 from typing_extensions import Self
 
 from ferrogen._core import CancellationToken
-from ferrogen.code_executor.execution import CodeBlock, CodeResult
+from ferrogen.code_executor.execution import CodeBlock, CodeResult, file_name_in
 from ferrogen.code_executor.executor import CodeExecutor
-from ferrogen.code_executor.file_names import file_name_in
 from ferrogen.code_executor.functions_file import (
     Function,
     build_python_functions_file,

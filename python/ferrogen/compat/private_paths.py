@@ -257,7 +257,7 @@ PRIVATE_PATHS: Mapping[str, Mapping[str, str]] = {
             "ImportFromModule",
             "with_requirements",
         ),
-        **_at("ferrogen.code_executor.imports", "import_to_str"),
+        **_at("ferrogen.code_executor.requirements", "import_to_str"),
         **_at(
             "ferrogen.code_executor.functions_file",
             "build_python_functions_file",

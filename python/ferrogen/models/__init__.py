@@ -1,7 +1,6 @@
 """Model clients, messages, results, and facts about models."""
 
 from ferrogen.models.client import ChatCompletionClient
-from ferrogen.models.families import ModelFamily
 from ferrogen.models.messages import (
     AssistantMessage,
     FunctionExecutionResult,
@@ -10,7 +9,12 @@ from ferrogen.models.messages import (
     SystemMessage,
     UserMessage,
 )
-from ferrogen.models.model_info import ModelCapabilities, ModelInfo, validate_model_info
+from ferrogen.models.model_info import (
+    ModelCapabilities,
+    ModelFamily,
+    ModelInfo,
+    validate_model_info,
+)
 from ferrogen.models.results import (
     ChatCompletionTokenLogprob,
     CreateResult,

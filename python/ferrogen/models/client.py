@@ -11,9 +11,8 @@ from typing_extensions import Self
 
 from ferrogen._core import CancellationToken
 from ferrogen.components.component import ComponentBase
-from ferrogen.models.families import ModelFamily
 from ferrogen.models.messages import LLMMessage
-from ferrogen.models.model_info import ModelCapabilities, ModelInfo
+from ferrogen.models.model_info import ModelCapabilities, ModelFamily, ModelInfo
 from ferrogen.models.results import CreateResult, RequestUsage
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema

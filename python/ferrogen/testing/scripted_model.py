@@ -14,12 +14,11 @@ from typing_extensions import Self
 from ferrogen.components.component import Component
 from ferrogen.exceptions import ClientSetupError, ModelError
 from ferrogen.messaging.function_call import FunctionCall
-from ferrogen.models.families import ModelFamily
 from ferrogen.models.messages import FunctionExecutionResult, LLMMessage
 from ferrogen.models.middleware.middleware import AnsweringClient
 from ferrogen.models.middleware.request import Request, ResponseStream
 from ferrogen.models.middleware.settings import Clock, pause
-from ferrogen.models.model_info import ModelCapabilities, ModelInfo
+from ferrogen.models.model_info import ModelCapabilities, ModelFamily, ModelInfo
 from ferrogen.models.results import CreateResult, RequestUsage
 from ferrogen.tools.protocol import Tool
 from ferrogen.tools.schema import ToolSchema

@@ -11,8 +11,7 @@ from pydantic import BaseModel
 from typing_extensions import Self
 
 from ferrogen._core import CancellationToken
-from ferrogen.code_executor.imports import Import
-from ferrogen.code_executor.requirements import FunctionWithRequirements
+from ferrogen.code_executor.requirements import FunctionWithRequirements, Import
 from ferrogen.compat.handoffs import is_handoff
 from ferrogen.components.cache_store import CacheStore
 from ferrogen.components.component import Component

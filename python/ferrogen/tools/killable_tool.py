@@ -5,7 +5,7 @@ from typing import Any
 
 from typing_extensions import Unpack
 
-from ferrogen.code_executor.imports import Import
+from ferrogen.code_executor.requirements import Import
 from ferrogen.tools.call_policy import CallLimits
 from ferrogen.tools.function_tool import FunctionTool
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import CodeType, ModuleType
 from typing import Any
 
-from ferrogen.code_executor.imports import Import, import_to_str
+from ferrogen.code_executor.requirements import Import, import_to_str
 
 _READS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 _WRITES = ("STORE_GLOBAL", "STORE_NAME")

@@ -15,8 +15,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ferrogen._annotations import closed_over
-from ferrogen.code_executor.imports import Import, import_to_str
-from ferrogen.code_executor.requirements import FunctionWithRequirements, with_requirements
+from ferrogen.code_executor.requirements import (
+    FunctionWithRequirements,
+    Import,
+    import_to_str,
+    with_requirements,
+)
 from ferrogen.components.faults import Fault
 from ferrogen.exceptions import (
     ComponentTypeError,

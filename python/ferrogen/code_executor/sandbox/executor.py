@@ -23,12 +23,11 @@ from ferrogen.code_executor.sandbox.artifacts import (
 from ferrogen.code_executor.sandbox.languages import Interpreters
 from ferrogen.code_executor.sandbox.limits import LIMIT_WORDS, SandboxLimits, Size
 from ferrogen.code_executor.sandbox.options import SandboxCodeExecutorConfig
-from ferrogen.code_executor.sandbox.output_stream import OutputStream
 from ferrogen.code_executor.sandbox.result import OutputPart, SandboxResult
 from ferrogen.code_executor.sandbox.run import RunEnd
 from ferrogen.code_executor.sandbox.sandbox import Sandbox
 from ferrogen.code_executor.sandbox.selection import check_isolation
-from ferrogen.code_executor.sandbox.transcript import OnOutput, Transcript
+from ferrogen.code_executor.sandbox.transcript import OnOutput, OutputStream, Transcript
 from ferrogen.components.component import Component
 from ferrogen.exceptions import SandboxOptionError
 

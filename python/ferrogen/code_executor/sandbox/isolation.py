@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ferrogen.code_executor.sandbox.identity import Identity
 from ferrogen.code_executor.sandbox.limits import SandboxLimits
 from ferrogen.code_executor.sandbox.process import OnData, SandboxProcess, ignore
-from ferrogen.code_executor.sandbox.reach import Reach
+from ferrogen.code_executor.sandbox.user import Identity, Reach
 from ferrogen.code_executor.sandbox.view import SystemView
 
 

@@ -13,12 +13,10 @@ from ferrogen._core import CancellationToken
 from ferrogen.code_executor.execution import CodeBlock
 from ferrogen.code_executor.sandbox.bubblewrap import find_bubblewrap, folders_of
 from ferrogen.code_executor.sandbox.environments import make_environment
-from ferrogen.code_executor.sandbox.identity import Identity, sandbox_identity
 from ferrogen.code_executor.sandbox.isolation import Isolation, Launch, Scratch
 from ferrogen.code_executor.sandbox.languages import Languages
 from ferrogen.code_executor.sandbox.limits import SandboxLimits
 from ferrogen.code_executor.sandbox.options import SandboxCodeExecutorConfig
-from ferrogen.code_executor.sandbox.reach import Reach
 from ferrogen.code_executor.sandbox.run import RunEnd, run
 from ferrogen.code_executor.sandbox.selection import choose_isolation
 from ferrogen.code_executor.sandbox.session import (
@@ -27,6 +25,7 @@ from ferrogen.code_executor.sandbox.session import (
     check_ipython,
 )
 from ferrogen.code_executor.sandbox.transcript import Transcript
+from ferrogen.code_executor.sandbox.user import Identity, Reach, sandbox_identity
 from ferrogen.code_executor.sandbox.view import SystemView, base_python, system_view
 from ferrogen.code_executor.sandbox.work_folder import (
     clear,

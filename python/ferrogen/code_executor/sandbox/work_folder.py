@@ -7,8 +7,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from ferrogen.code_executor.sandbox.identity import Identity
 from ferrogen.code_executor.sandbox.isolation import Scratch
+from ferrogen.code_executor.sandbox.user import Identity
 from ferrogen.code_executor.sandbox.view import make_etc
 from ferrogen.exceptions import SandboxOptionError
 

@@ -8,8 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ferrogen.exceptions import ClientSetupError, UnknownArgumentError
-from ferrogen.models.families import ModelFamily
-from ferrogen.models.model_info import ModelInfo, validate_model_info
+from ferrogen.models.model_info import ModelFamily, ModelInfo, validate_model_info
 from ferrogen.models.registry import model_info
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ferrogen.exceptions import ModelInfoError
-from ferrogen.models.families import ModelFamily
-from ferrogen.models.model_info import ModelInfo
+from ferrogen.models.model_info import ModelFamily, ModelInfo
 from ferrogen.models.registry.entry import ModelEntry
 
 # What is written behind the name of a model and leaves it the same model: a date, a tag, a place.

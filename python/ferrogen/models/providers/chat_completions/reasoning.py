@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ferrogen.models.families import ModelFamily
+from ferrogen.models.model_info import ModelFamily
 
 OPENING, CLOSING = "<think>", "</think>"
 

@@ -11,7 +11,6 @@ import msgspec
 from ferrogen._image import Image
 from ferrogen.exceptions import ModelInfoError, ModelRequestError
 from ferrogen.messaging.function_call import FunctionCall
-from ferrogen.models.families import ModelFamily
 from ferrogen.models.messages import (
     AssistantMessage,
     FunctionExecutionResultMessage,
@@ -19,7 +18,7 @@ from ferrogen.models.messages import (
     SystemMessage,
     UserMessage,
 )
-from ferrogen.models.model_info import ModelInfo
+from ferrogen.models.model_info import ModelFamily, ModelInfo
 from ferrogen.models.providers._tool_calls import ProviderData, WireNames, plain_name
 
 
