@@ -1,12 +1,14 @@
 """Fork server: programs that start from an interpreter which has imported the heavy packages.
 
 Each program runs in a fork of its own, with its own arguments, environment, folder and exit status.
-Only the imports are shared, which take most of the time of a short program. A program that is about
-how an interpreter starts needs a new one: use `subprocess`.
+Only the imports are shared, which take most of the time of a short program. At its end its threads,
+exit functions and own objects are finalized, but not the imported modules, which would take most of
+the rest. A program that is about how an interpreter starts needs a new one: use `subprocess`.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -17,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +38,7 @@ class ForkServer:
         python: The interpreter.
         flags: Its options, such as `-W error`.
         installed: Whether autogen_core is Ferrogen, as under `ferrogen run`.
+        finalizing: Whether a program ends with the finalization of its whole interpreter.
     """
 
     def __init__(
@@ -43,12 +47,13 @@ class ForkServer:
         python: str = sys.executable,
         flags: Sequence[str] = (),
         installed: bool = False,
+        finalizing: bool = False,
     ) -> None:
         self.installed = installed
         self.connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self.process = subprocess.Popen(
-                [python, *flags, __file__, str(theirs.fileno()), *modules],
+                [python, *flags, __file__, str(theirs.fileno()), str(int(finalizing)), *modules],
                 pass_fds=[theirs.fileno()],
                 env=self.environment({**os.environ, "NO_COLOR": "1"}),
                 stdin=subprocess.DEVNULL,
@@ -208,7 +213,46 @@ def run_file(path: str, arguments: list[str]) -> None:
     exec(compile(Path(path).read_bytes(), path, "exec", dont_inherit=True), vars(module))
 
 
-def main(descriptor: str, *modules: str) -> None:
+def run(first: str, *rest: str) -> None:
+    """Run a file or a module."""
+    if first == "-m":
+        run_module(rest[0], list(rest[1:]))
+    else:
+        run_file(first, list(rest))
+
+
+def run_without_finalization(*arguments: str) -> NoReturn:
+    """Run a program, and end as the interpreter does, but leave what is imported as it is."""
+    status = 0
+    interrupted = False
+    try:
+        run(*arguments)
+    except SystemExit as error:
+        status = int(error.code is not None)
+        if isinstance(error.code, int):
+            status = error.code
+        elif status:
+            print(error.code, file=sys.stderr)
+    except BaseException as error:  # noqa: BLE001 - the interpreter would report it
+        status = 1
+        interrupted = isinstance(error, KeyboardInterrupt)
+        sys.excepthook(type(error), error, error.__traceback__)
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    program = vars(sys.modules["__main__"])
+    # What runs by its name is cleared by runpy. A daemon thread runs to the end.
+    if program is not globals() and threading.active_count() == 1:
+        program.clear()
+        gc.collect()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(status & 0xFF)
+
+
+def main(descriptor: str, finalizing: str, *modules: str) -> None:
     """Import the modules, then serve; in a child, run the program."""
     connection = socket.socket(fileno=int(descriptor))
     del sys.path[0]  # the folder of this file
@@ -220,11 +264,11 @@ def main(descriptor: str, *modules: str) -> None:
     gc.collect()
     gc.freeze()  # or each program would traverse and copy all of it, at its end at the latest
     connection.send(b"ready")
-    first, *rest = serve(connection)
-    if first == "-m":
-        run_module(rest[0], rest[1:])
+    arguments = serve(connection)
+    if int(finalizing):
+        run(*arguments)
     else:
-        run_file(first, rest)
+        run_without_finalization(*arguments)
 
 
 def fail(sentence: str) -> NoReturn:

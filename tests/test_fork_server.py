@@ -10,10 +10,10 @@ import pytest
 from .fork_server import ForkServer
 
 
-@pytest.fixture
-def run(fork_server, tmp_path):
+@pytest.fixture(params=[False, True], ids=["", "finalizing"])
+def run(fork_server, tmp_path, request):
     """Give a function that runs a program in a fork."""
-    forks = fork_server("json")
+    forks = fork_server("json", finalizing=request.param)
 
     def run_program(code, *arguments, **options):
         program = tmp_path / "program.py"
@@ -30,22 +30,39 @@ def test_it_has_its_arguments_its_folder_its_input_and_its_environment(run, tmp_
     assert (done.returncode, done.stdout, done.stderr) == (0, output, "")
 
 
+THREAD = """
+import sys, threading
+main = threading.current_thread()
+def end():
+    main.join()
+    sys.stderr.write("it has ended")
+threading.Thread(target=end).start()
+"""
+
+
 @pytest.mark.parametrize(
     ("code", "status", "complaint"),
     [
         ("raise SystemExit(7)", 7, ""),
+        ("raise SystemExit", 0, ""),
+        ("raise SystemExit(-1)", 255, ""),
+        ("raise SystemExit('in words')", 1, "in words\n"),
         ("import os; os._exit(3)", 3, ""),
         ("raise ValueError('boom')", 1, "ValueError: boom\n"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", -15, ""),
         ("import os, signal; os.kill(os.getpid(), signal.SIGINT); input()", -2, "Interrupt\n"),
         ("import atexit, sys; atexit.register(sys.stderr.write, 'at the end')", 0, "at the end"),
+        ("async def f(): pass\nkept = f()", 0, "coroutine 'f' was never awaited"),
+        ("class A: __del__ = lambda self: print('gone', flush=True)\na = A()\na.a = a", 0, ""),
+        (THREAD, 0, "it has ended"),
     ],
 )
 def test_it_ends_as_it_ends_in_a_new_interpreter(run, code, status, complaint):
     new = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     for done in (run(code), new):
         assert done.returncode == status
-        assert done.stderr.endswith(complaint)
+        assert done.stdout == new.stdout
+        assert complaint in done.stderr
         assert bool(done.stderr) == bool(complaint)
 
 
