@@ -108,14 +108,14 @@ def _task_mode(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def fork_server() -> Iterator[Callable[..., ForkServer]]:
-    """Give a function that starts a fork server, each kind once."""
+def fork_server(testrun_uid: str) -> Iterator[Callable[..., ForkServer]]:
+    """Give a function that starts a fork server, each kind once; workers share their processes."""
     servers: dict[tuple[Any, ...], ForkServer] = {}
 
     def start(*modules: str, **options: Any) -> ForkServer:
         kind = (*modules, *sorted(options.items()))
         if kind not in servers:
-            servers[kind] = ForkServer(*modules, **options)
+            servers[kind] = ForkServer(*modules, **options, run_id=testrun_uid)
         return servers[kind]
 
     yield start

@@ -119,3 +119,54 @@ def test_flags_are_those_of_the_interpreter(fork_server, tmp_path):
     program = tmp_path / "program.py"
     program.write_text("import warnings; warnings.warn('old')")
     assert fork_server("json", flags=("-W", "error")).run(str(program)).returncode == 1
+
+
+def test_objects_of_one_run_share_an_interpreter(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("import os, json; print(json.marked)")
+    (tmp_path / "marks.py").write_text("import json, os; json.marked = os.getpid()")
+    run_id = str(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        first = ForkServer("marks", run_id=run_id)
+        second = ForkServer("marks", run_id=run_id)
+        third = ForkServer("marks", run_id=f"not {run_id}")
+    interpreters = [server.run(str(program)).stdout for server in (first, second, third)]
+    assert interpreters[0] == interpreters[1] != interpreters[2]
+    first.close()
+    assert second.run(str(program)).stdout == interpreters[0]  # until its end, too
+    fourth = ForkServer("json", run_id=run_id)
+    for server in (second, third, fourth):
+        server.close()
+
+
+def test_an_executable_takes_the_arguments_of_python(fork_server, tmp_path):
+    python = fork_server("json").executable(tmp_path)
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, signal, sys\n"
+        "print(sys.argv[1:], os.getcwd(), os.environ['NAME'], input())\n"
+        "os.kill(os.getpid(), signal.SIGTERM) if sys.argv[2:] else sys.exit(3)\n"
+    )
+    for more, status in (([], 3), (["more"], -signal.SIGTERM)):
+        done = subprocess.run(
+            [python, str(program), "a b", *more],
+            cwd=tmp_path,
+            env={"NAME": "value"},
+            input="typed",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (status, "")
+        assert done.stdout == (f"{['a b', *more]} {tmp_path} value typed\n" if not more else "")
+
+
+def test_a_program_ends_with_its_executable(fork_server, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("print('started', flush=True)\nimport time\ntime.sleep(1000)")
+    command = [str(fork_server("json").executable(tmp_path)), str(program)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout.readline() == "started\n"
+        running.kill()
+        assert running.stdout.read() == ""  # it ends with the last process that can write
