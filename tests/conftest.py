@@ -2,7 +2,7 @@
 
 import faulthandler
 import gc
-import json
+import marshal
 import os
 import re
 import signal
@@ -84,15 +84,15 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Iterator[Any]:
-    """Send reports of workers as one string each: quick, and can hold a lone surrogate."""
+    """Send reports of workers as bytes: fast, and strings may have lone surrogates."""
     data = yield
-    return {"as_json": json.dumps(data)}
+    return {"as_bytes": marshal.dumps(data)}
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_from_serializable(data: dict[str, Any]) -> Iterator[Any]:
     """Read what `pytest_report_to_serializable` wrote."""
-    data.update(json.loads(data.pop("as_json")))
+    data.update(marshal.loads(data.pop("as_bytes")))
     return (yield)
 
 
