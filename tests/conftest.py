@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from .fork_server import ForkServer
+from .imported_modules import FERROGEN, STRICT
 from .random_examples import examples
 
 settings.register_profile("suite", examples(30))
@@ -121,6 +122,15 @@ def fork_server(testrun_uid: str) -> Iterator[Callable[..., ForkServer]]:
     yield start
     for server in servers.values():
         server.close()
+
+
+@pytest.fixture(scope="session")
+def forking_python(
+    fork_server: Callable[..., ForkServer], tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """A `python` whose programs are forks of an interpreter that has imported Ferrogen."""
+    server = fork_server(*FERROGEN, flags=STRICT)
+    return str(server.executable(tmp_path_factory.mktemp("python")))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -131,7 +131,7 @@ class ForkServer:
         text: str = "",
         timeout: float = 150,
     ) -> subprocess.CompletedProcess[str]:
-        """Run `PROGRAM ARGUMENTS...` or `-m MODULE ARGUMENTS...` to its end."""
+        """Run `PROGRAM ARGUMENTS...`, `-m MODULE ...` or `-c TEXT ...` to its end."""
         with (
             tempfile.TemporaryFile() as given,
             tempfile.TemporaryFile() as printed,

@@ -102,19 +102,33 @@ def run_module(name: str, arguments: list[str]) -> None:
 
 
 def run_file(path: str, arguments: list[str]) -> None:
-    """Do what `python PATH` does: in a new module, which stays `__main__` to the end."""
+    """Do what `python PATH` does."""
     sys.argv = [path, *arguments]
     sys.path.insert(0, str(Path(path).resolve().parent))
+    run_text(Path(path).read_bytes(), path, __file__=path)
+
+
+def run_command(text: str, arguments: list[str]) -> None:
+    """Do what `python -c TEXT` does."""
+    sys.argv = ["-c", *arguments]
+    sys.path.insert(0, "")
+    run_text(text, "<string>")
+
+
+def run_text(text: str | bytes, name: str, **attributes: str) -> None:
+    """Run it in a new module, which stays `__main__` to the end."""
     module = ModuleType("__main__")
-    module.__file__ = path
+    vars(module).update(attributes)
     sys.modules["__main__"] = module
-    exec(compile(Path(path).read_bytes(), path, "exec", dont_inherit=True), vars(module))
+    exec(compile(text, name, "exec", dont_inherit=True), vars(module))
 
 
 def run(first: str, *rest: str) -> None:
-    """Run a file or a module."""
+    """Run a file, a module or a text."""
     if first == "-m":
         run_module(rest[0], list(rest[1:]))
+    elif first == "-c":
+        run_command(rest[0], list(rest[1:]))
     else:
         run_file(first, list(rest))
 

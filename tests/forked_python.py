@@ -23,7 +23,8 @@ def main(name: str, *arguments: str) -> int:
         connection.recv(SIZE)
         status = json.loads(connection.recv(SIZE))
     if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
+        if -status != signal.SIGKILL:
+            signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     return status
 

@@ -73,6 +73,12 @@ def test_what_one_program_changes_is_not_seen_by_the_next(run):
     assert done.stdout == "False False\n"
 
 
+def test_a_text_is_run_as_by_a_new_interpreter(fork_server, tmp_path):
+    arguments = ["-c", "import sys; print(sys.argv, sys.path[0], __name__)", "argument"]
+    new = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
+    assert fork_server("json").run(*arguments).stdout == new.stdout
+
+
 def test_annotations_of_a_program_are_not_made_text(run):
     assert run("def f(a: int): pass\nprint(f.__annotations__['a'] is int)").stdout == "True\n"
 
@@ -144,11 +150,11 @@ def test_an_executable_takes_the_arguments_of_python(fork_server, tmp_path):
     python = fork_server("json").executable(tmp_path)
     program = tmp_path / "program.py"
     program.write_text(
-        "import os, signal, sys\n"
+        "import os, sys\n"
         "print(sys.argv[1:], os.getcwd(), os.environ['NAME'], input())\n"
-        "os.kill(os.getpid(), signal.SIGTERM) if sys.argv[2:] else sys.exit(3)\n"
+        "os.kill(os.getpid(), int(sys.argv[2])) if sys.argv[2:] else sys.exit(3)\n"
     )
-    for more, status in (([], 3), (["more"], -signal.SIGTERM)):
+    for more, status in (([], 3), (["15"], -signal.SIGTERM), (["9"], -signal.SIGKILL)):
         done = subprocess.run(
             [python, str(program), "a b", *more],
             cwd=tmp_path,

@@ -6,7 +6,6 @@ import asyncio
 import json
 import multiprocessing
 import subprocess
-import sys
 import threading
 
 import pytest
@@ -279,10 +278,10 @@ asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
 """
 
 
-def test_every_acknowledged_item_survives_kill_9(database, postgres, schema):
+def test_every_acknowledged_item_survives_kill_9(database, postgres, schema, forking_python):
     acknowledged = set[str]()
     for start in (0, 100_000, 200_000):
-        command = [sys.executable, "-c", WRITER, postgres, schema, str(start)]
+        command = [forking_python, "-c", WRITER, postgres, schema, str(start)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
             for _ in range(5):
                 acknowledged.update(writer.stdout.readline().split())

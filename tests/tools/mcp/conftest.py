@@ -11,8 +11,6 @@ import pytest
 
 from ferrogen.tools.mcp import StdioServerParams
 
-from ...imported_modules import FERROGEN, STRICT
-
 EVERYTHING = Path(__file__).with_name("everything_server.py")
 PLAIN = Path(__file__).with_name("plain_server.py")
 ENVIRONMENT = {"PYTHONPATH": os.environ.get("PYTHONPATH", ""), "NO_COLOR": "1"}
@@ -30,19 +28,13 @@ def plain() -> Callable[..., StdioServerParams]:
 
 
 @pytest.fixture
-def python(fork_server: Any, tmp_path: Path) -> str:
-    """A `python` whose programs are forks of an interpreter that has imported the SDK."""
-    return str(fork_server(*FERROGEN, flags=STRICT).executable(tmp_path))
-
-
-@pytest.fixture
-def everything(python: str) -> Callable[..., StdioServerParams]:
+def everything(forking_python: str) -> Callable[..., StdioServerParams]:
     """How the server that does everything is started."""
 
     def params(*arguments: str, **options: Any) -> StdioServerParams:
         given = {"read_timeout_seconds": 30, **options}
         return StdioServerParams(
-            command=python, args=[str(EVERYTHING), *arguments], env=ENVIRONMENT, **given
+            command=forking_python, args=[str(EVERYTHING), *arguments], env=ENVIRONMENT, **given
         )
 
     return params

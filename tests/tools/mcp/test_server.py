@@ -62,7 +62,7 @@ async def served(server, port=0):
         await task
 
 
-async def test_the_official_client_uses_tools_of_a_module(tmp_path, python):
+async def test_the_official_client_uses_tools_of_a_module(tmp_path, forking_python):
     (tmp_path / "calculator.py").write_text(MODULE)
     reports = []
 
@@ -70,7 +70,9 @@ async def test_the_official_client_uses_tools_of_a_module(tmp_path, python):
         reports.append((done, total, message))
 
     command = ["-m", "ferrogen", "mcp", "serve", "calculator:tools"]
-    params = StdioServerParameters(command=python, args=command, env=ENVIRONMENT, cwd=tmp_path)
+    params = StdioServerParameters(
+        command=forking_python, args=command, env=ENVIRONMENT, cwd=tmp_path
+    )
     with (tmp_path / "errors").open("w+") as errors:
         async with (
             stdio_client(params, errors) as streams,
