@@ -18,4 +18,8 @@ AGENTCHAT = (
 AGENTCHAT_ON_FERROGEN = (*AGENTCHAT, "ferrogen.models.anthropic")
 
 # What Ferrogen and AutoGen import of others.
-DEPENDENCIES = ("asyncio", "msgspec", "opentelemetry.trace", "PIL.Image", "pydantic")
+DEPENDENCIES = (
+    *("asyncio", "concurrent.futures.thread", "importlib.resources", "msgspec", "queue"),
+    *("opentelemetry.trace.propagation.tracecontext", "PIL.Image", "pydantic", "statistics"),
+    "xml.etree.ElementTree",
+)
