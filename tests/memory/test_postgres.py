@@ -157,9 +157,9 @@ async def test_an_index_is_used(open_memory, postgres, schema):
     scanned = "SELECT sum(idx_scan) FROM pg_stat_user_indexes WHERE schemaname = %s"
     scanned += " AND indexrelname LIKE 'items_near_%%'"
     await memory.search("x 20", mode="vector", limit=3)
-    await memory.close()  # a connection reports what it has counted when it ends
-    ((count,),) = executed(postgres, scanned, schema)
-    assert count >= 1
+    await memory.close()  # a connection reports what it has counted when it has ended
+    while not executed(postgres, scanned, schema)[0][0]:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
 
 
 def bytes_of(data, paths):
