@@ -155,6 +155,7 @@ class ForkServer:
         """End the server, unless another object has started it."""
         self.connection.close()
         if self.process is not None:
+            self.process.terminate()
             self.process.communicate()
         self.errors.close()
 
