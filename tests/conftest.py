@@ -2,10 +2,12 @@
 
 import faulthandler
 import gc
+import marshal
 import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from .fork_server import ForkServer
+from .imported_modules import FERROGEN, STRICT
 from .random_examples import examples
 
 settings.register_profile("suite", examples(30))
@@ -42,16 +45,21 @@ IN_BOTH_MODES = [HERE / name for name in ("agents", "compat", "differences", "ru
 
 # In seconds. pytest-timeout interrupts a test once: a fixture that then waits would block all.
 TEARDOWN_TIMEOUT = 180
+WATCH = {"ends": 0.0}
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown() -> Iterator[Any]:
-    """End a worker whose fixtures do not end: pytest-xdist reports the test and starts another."""
-    faulthandler.dump_traceback_later(TEARDOWN_TIMEOUT, exit=True, file=sys.__stderr__)
-    try:
-        return (yield)
-    finally:
-        faulthandler.cancel_dump_traceback_later()
+@pytest.hookimpl(tryfirst=True)
+def pytest_timeout_set_timer(settings: Any) -> None:
+    """End a process whose test does not end: pytest-xdist reports it and starts another worker.
+
+    The watch of faulthandler starts a thread, so that many tests have one in common.
+    """
+    now = time.monotonic()
+    latest = now + settings.timeout + TEARDOWN_TIMEOUT
+    if latest > WATCH["ends"]:
+        WATCH["ends"] = latest + 60
+        seconds = WATCH["ends"] - now
+        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
 
 
 def without_address(value: object) -> str:
@@ -77,17 +85,16 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Iterator[Any]:
-    """Let workers report text that is not UTF-8, such as a log with a lone surrogate."""
-    return encodable((yield))
+    """Send reports of workers as bytes: fast, and strings may have lone surrogates."""
+    data = yield
+    return {"as_bytes": marshal.dumps(data)}
 
 
-def encodable(value: Any) -> Any:
-    """Return a copy with every string as UTF-8 can hold it."""
-    if isinstance(value, str):
-        return value.encode(errors="backslashreplace").decode()
-    if isinstance(value, dict):
-        return {encodable(key): encodable(inner) for key, inner in value.items()}
-    return type(value)(map(encodable, value)) if isinstance(value, (list, tuple)) else value
+@pytest.hookimpl(wrapper=True)
+def pytest_report_from_serializable(data: dict[str, Any]) -> Iterator[Any]:
+    """Read what `pytest_report_to_serializable` wrote."""
+    data.update(marshal.loads(data.pop("as_bytes")))
+    return (yield)
 
 
 @pytest.fixture(autouse=True)
@@ -102,19 +109,28 @@ def _task_mode(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def fork_server() -> Iterator[Callable[..., ForkServer]]:
-    """Give a function that starts a fork server, each kind once."""
+def fork_server(testrun_uid: str) -> Iterator[Callable[..., ForkServer]]:
+    """Give a function that starts a fork server, each kind once; workers share their processes."""
     servers: dict[tuple[Any, ...], ForkServer] = {}
 
     def start(*modules: str, **options: Any) -> ForkServer:
         kind = (*modules, *sorted(options.items()))
         if kind not in servers:
-            servers[kind] = ForkServer(*modules, **options)
+            servers[kind] = ForkServer(*modules, **options, run_id=testrun_uid)
         return servers[kind]
 
     yield start
     for server in servers.values():
         server.close()
+
+
+@pytest.fixture(scope="session")
+def forking_python(
+    fork_server: Callable[..., ForkServer], tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """A `python` whose programs are forks of an interpreter that has imported Ferrogen."""
+    server = fork_server(*FERROGEN, flags=STRICT)
+    return str(server.executable(tmp_path_factory.mktemp("python")))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,40 +1,48 @@
 """Fork server: programs that start from an interpreter which has imported the heavy packages.
 
 Each program runs in a fork of its own, with its own arguments, environment, folder and exit status.
-Only the imports are shared, which take most of the time of a short program. A program that is about
-how an interpreter starts needs a new one: use `subprocess`.
+Only the imports are shared, which take most of the time of a short program. At its end its threads,
+exit functions and own objects are finalized, but not the imported modules, which would take most of
+the rest. A program that is about how an interpreter starts needs a new one: use `subprocess`.
 """
 
 from __future__ import annotations
 
-import gc
-import importlib
+import errno
+import hashlib
 import json
 import os
-import runpy
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NoReturn, TextIO
+from uuid import uuid4
 
 SIZE = 1 << 20
 FOREIGN = ("FERROGEN_INSTALL", "FERROGEN_PLAIN_TASKS")
+PROCESS = Path(__file__).with_name("fork_server_process.py")
+PYTHON = Path(__file__).with_name("forked_python.py")
 
 
 class ForkServer:
-    """An interpreter that has imported `modules` and runs programs in forks, one at a time.
+    """An interpreter that has imported `modules` and runs programs in forks.
+
+    Programs of one object run one after the other. Objects with the same `run_id` and equal
+    arguments share one interpreter, also when they are in different processes.
 
     Args:
         modules: What to import before the first program.
         python: The interpreter.
         flags: Its options, such as `-W error`.
         installed: Whether autogen_core is Ferrogen, as under `ferrogen run`.
+        finalizing: Whether a program ends with the finalization of its whole interpreter.
+        run_id: Identifies the test run.
     """
 
     def __init__(
@@ -43,27 +51,64 @@ class ForkServer:
         python: str = sys.executable,
         flags: Sequence[str] = (),
         installed: bool = False,
+        finalizing: bool = False,
+        run_id: str | None = None,
     ) -> None:
         self.installed = installed
-        self.connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self.process = subprocess.Popen(
-                [python, *flags, __file__, str(theirs.fileno()), *modules],
-                pass_fds=[theirs.fileno()],
-                env=self.environment({**os.environ, "NO_COLOR": "1"}),
-                stdin=subprocess.DEVNULL,
+        command = [python, *flags, str(PROCESS), str(int(finalizing)), *modules]
+        kind = json.dumps([run_id or uuid4().hex, installed, command])
+        self.name = f"ferrogen-{hashlib.sha256(kind.encode()).hexdigest()[:32]}"
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - see close()
+        self.process = self._started(command)
+        self.connection = self._connected()
+
+    def _started(self, command: list[str]) -> subprocess.Popen[bytes] | None:
+        """Start the process, unless another object has started it."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            try:
+                listener.bind(f"\0{self.name}")
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    return None
+                raise
+            listener.listen()
+            return subprocess.Popen(
+                command,
+                env=self.environment(
+                    {**os.environ, "NO_COLOR": "1", "FORK_LISTENER": str(listener.fileno())}
+                ),
+                pass_fds=[listener.fileno()],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stderr=self.errors,
             )
-        if not self.connection.recv(SIZE):
-            self.connection.close()
-            _, errors = self.process.communicate()
-            raise RuntimeError(f"the fork server did not start:\n{errors.decode()}")
+
+    def _connected(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            connect(connection, self.name)
+        except OSError as error:
+            connection.close()
+            if self.process is not None:
+                self.process.communicate()
+            self.errors.seek(0)
+            words = self.errors.read().decode() or "another object has started it"
+            self.errors.close()
+            raise RuntimeError(f"the fork server did not start:\n{words}") from error
+        return connection
 
     def environment(self, given: Mapping[str, str]) -> dict[str, str]:
         """The environment of a program, which says whether autogen_core is Ferrogen."""
         clean = {name: value for name, value in given.items() if name not in FOREIGN}
         return {**clean, "FERROGEN_INSTALL": "1"} if self.installed else clean
+
+    def executable(self, folder: Path) -> Path:
+        """Write a program that takes the arguments of `python` and runs it in a fork."""
+        path = folder / "python"
+        command = [sys.executable, "-I", "-S", str(PYTHON), self.name]
+        path.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+        path.chmod(0o755)
+        return path
 
     def start(
         self,
@@ -86,7 +131,7 @@ class ForkServer:
         text: str = "",
         timeout: float = 150,
     ) -> subprocess.CompletedProcess[str]:
-        """Run `PROGRAM ARGUMENTS...` or `-m MODULE ARGUMENTS...` to its end."""
+        """Run `PROGRAM ARGUMENTS...`, `-m MODULE ...` or `-c TEXT ...` to its end."""
         with (
             tempfile.TemporaryFile() as given,
             tempfile.TemporaryFile() as printed,
@@ -107,9 +152,28 @@ class ForkServer:
         return subprocess.CompletedProcess(list(arguments), status, output, errors)
 
     def close(self) -> None:
-        """End the server."""
+        """End the server, unless another object has started it."""
         self.connection.close()
-        self.process.communicate()
+        if self.process is not None:
+            self.process.terminate()
+            self.process.communicate()
+        self.errors.close()
+
+
+def connect(connection: socket.socket, name: str) -> None:
+    """Connect to a fork server, and wait until it has imported its modules.
+
+    Raises:
+        OSError: It did not start.
+    """
+    for _ in range(1000):
+        try:
+            connection.connect(f"\0{name}")
+            break
+        except ConnectionRefusedError:  # it is bound, and will listen
+            time.sleep(0.001)
+    if not connection.recv(SIZE):
+        raise ConnectionResetError(errno.ECONNRESET, "the fork server has ended")
 
 
 class ForkedProgram:
@@ -144,93 +208,3 @@ class ForkedProgram:
         """Kill it, unless it has ended."""
         self.send_signal(signal.SIGKILL)
         self.wait()
-
-
-# ---- What follows runs in the server.
-
-
-def serve(connection: socket.socket) -> list[str]:
-    """Fork a child for each order; return its command line in the child."""
-    while True:
-        message, streams, _, _ = socket.recv_fds(connection, SIZE, 3)
-        if not message:
-            os._exit(0)
-        order = json.loads(message)
-        child = os.fork()
-        if child == 0:
-            connection.close()
-            return prepare(order, streams)
-        for stream in streams:
-            os.close(stream)
-        connection.send(json.dumps(child).encode())
-        _, status = os.waitpid(child, 0)
-        connection.send(json.dumps(os.waitstatus_to_exitcode(status)).encode())
-
-
-def prepare(order: dict[str, Any], streams: list[int]) -> list[str]:
-    """Give the child its streams, its folder and its environment."""
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
-        os.close(stream)
-    # The objects made for the streams of the server have kept whether those are terminals or files.
-    sys.stdin = sys.__stdin__ = reopened(sys.stdin, "r")
-    sys.stdout = sys.__stdout__ = reopened(sys.stdout, "w")
-    sys.stderr = sys.__stderr__ = reopened(sys.stderr, "w", buffering=1)
-    os.chdir(order["cwd"])
-    os.environ.clear()
-    os.environ.update(order["env"])
-    added = os.environ.get("PYTHONPATH", "")
-    sys.path[:0] = [path for path in added.split(os.pathsep) if path and path not in sys.path]
-    arguments: list[str] = order["arguments"]
-    return arguments
-
-
-def reopened(stream: TextIO, mode: str, buffering: int = -1) -> Any:
-    """A new object for the descriptor of a stream."""
-    how = {"encoding": stream.encoding, "errors": stream.errors, "closefd": False}
-    return os.fdopen(stream.fileno(), mode, buffering, **how)
-
-
-def run_module(name: str, arguments: list[str]) -> None:
-    """Do what `python -m NAME` does."""
-    sys.argv = ["-m", *arguments]
-    sys.path.insert(0, str(Path.cwd()))
-    runpy.run_module(name, run_name="__main__", alter_sys=True)
-
-
-def run_file(path: str, arguments: list[str]) -> None:
-    """Do what `python PATH` does: in a new module, which stays `__main__` to the end."""
-    sys.argv = [path, *arguments]
-    sys.path.insert(0, str(Path(path).resolve().parent))
-    module = ModuleType("__main__")
-    module.__file__ = path
-    sys.modules["__main__"] = module
-    exec(compile(Path(path).read_bytes(), path, "exec", dont_inherit=True), vars(module))
-
-
-def main(descriptor: str, *modules: str) -> None:
-    """Import the modules, then serve; in a child, run the program."""
-    connection = socket.socket(fileno=int(descriptor))
-    del sys.path[0]  # the folder of this file
-    for module in modules:
-        importlib.import_module(module)
-    threads = len(list(Path("/proc/self/task").iterdir()))
-    if threads != 1:  # a fork has only one of them
-        fail(f"{', '.join(modules)}: {threads} threads are running after their import")
-    gc.collect()
-    gc.freeze()  # or each program would traverse and copy all of it, at its end at the latest
-    connection.send(b"ready")
-    first, *rest = serve(connection)
-    if first == "-m":
-        run_module(rest[0], rest[1:])
-    else:
-        run_file(first, rest)
-
-
-def fail(sentence: str) -> NoReturn:
-    """End the server."""
-    sys.exit(f"fork server: {sentence}")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -10,10 +10,10 @@ import pytest
 from .fork_server import ForkServer
 
 
-@pytest.fixture
-def run(fork_server, tmp_path):
+@pytest.fixture(params=[False, True], ids=["", "finalizing"])
+def run(fork_server, tmp_path, request):
     """Give a function that runs a program in a fork."""
-    forks = fork_server("json")
+    forks = fork_server("json", finalizing=request.param)
 
     def run_program(code, *arguments, **options):
         program = tmp_path / "program.py"
@@ -30,22 +30,39 @@ def test_it_has_its_arguments_its_folder_its_input_and_its_environment(run, tmp_
     assert (done.returncode, done.stdout, done.stderr) == (0, output, "")
 
 
+THREAD = """
+import sys, threading
+main = threading.current_thread()
+def end():
+    main.join()
+    sys.stderr.write("it has ended")
+threading.Thread(target=end).start()
+"""
+
+
 @pytest.mark.parametrize(
     ("code", "status", "complaint"),
     [
         ("raise SystemExit(7)", 7, ""),
+        ("raise SystemExit", 0, ""),
+        ("raise SystemExit(-1)", 255, ""),
+        ("raise SystemExit('in words')", 1, "in words\n"),
         ("import os; os._exit(3)", 3, ""),
         ("raise ValueError('boom')", 1, "ValueError: boom\n"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", -15, ""),
         ("import os, signal; os.kill(os.getpid(), signal.SIGINT); input()", -2, "Interrupt\n"),
         ("import atexit, sys; atexit.register(sys.stderr.write, 'at the end')", 0, "at the end"),
+        ("async def f(): pass\nkept = f()", 0, "coroutine 'f' was never awaited"),
+        ("class A: __del__ = lambda self: print('gone', flush=True)\na = A()\na.a = a", 0, ""),
+        (THREAD, 0, "it has ended"),
     ],
 )
 def test_it_ends_as_it_ends_in_a_new_interpreter(run, code, status, complaint):
     new = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     for done in (run(code), new):
         assert done.returncode == status
-        assert done.stderr.endswith(complaint)
+        assert done.stdout == new.stdout
+        assert complaint in done.stderr
         assert bool(done.stderr) == bool(complaint)
 
 
@@ -54,6 +71,12 @@ def test_what_one_program_changes_is_not_seen_by_the_next(run):
     assert run(change).returncode == 0
     done = run("import json, os; print(hasattr(json, 'changed'), 'CHANGED' in os.environ)")
     assert done.stdout == "False False\n"
+
+
+def test_a_text_is_run_as_by_a_new_interpreter(fork_server, tmp_path):
+    arguments = ["-c", "import sys; print(sys.argv, sys.path[0], __name__)", "argument"]
+    new = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
+    assert fork_server("json").run(*arguments).stdout == new.stdout
 
 
 def test_annotations_of_a_program_are_not_made_text(run):
@@ -102,3 +125,54 @@ def test_flags_are_those_of_the_interpreter(fork_server, tmp_path):
     program = tmp_path / "program.py"
     program.write_text("import warnings; warnings.warn('old')")
     assert fork_server("json", flags=("-W", "error")).run(str(program)).returncode == 1
+
+
+def test_objects_of_one_run_share_an_interpreter(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("import os, json; print(json.marked)")
+    (tmp_path / "marks.py").write_text("import json, os; json.marked = os.getpid()")
+    run_id = str(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        first = ForkServer("marks", run_id=run_id)
+        second = ForkServer("marks", run_id=run_id)
+        third = ForkServer("marks", run_id=f"not {run_id}")
+    interpreters = [server.run(str(program)).stdout for server in (first, second, third)]
+    assert interpreters[0] == interpreters[1] != interpreters[2]
+    first.close()
+    assert second.run(str(program)).stdout == interpreters[0]  # until its end, too
+    fourth = ForkServer("json", run_id=run_id)
+    for server in (second, third, fourth):
+        server.close()
+
+
+def test_an_executable_takes_the_arguments_of_python(fork_server, tmp_path):
+    python = fork_server("json").executable(tmp_path)
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys\n"
+        "print(sys.argv[1:], os.getcwd(), os.environ['NAME'], input())\n"
+        "os.kill(os.getpid(), int(sys.argv[2])) if sys.argv[2:] else sys.exit(3)\n"
+    )
+    for more, status in (([], 3), (["15"], -signal.SIGTERM), (["9"], -signal.SIGKILL)):
+        done = subprocess.run(
+            [python, str(program), "a b", *more],
+            cwd=tmp_path,
+            env={"NAME": "value"},
+            input="typed",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (status, "")
+        assert done.stdout == (f"{['a b', *more]} {tmp_path} value typed\n" if not more else "")
+
+
+def test_a_program_ends_with_its_executable(fork_server, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("print('started', flush=True)\nimport time\ntime.sleep(1000)")
+    command = [str(fork_server("json").executable(tmp_path)), str(program)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout.readline() == "started\n"
+        running.kill()
+        assert running.stdout.read() == ""  # it ends with the last process that can write

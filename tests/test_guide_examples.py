@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from .imported_modules import FERROGEN, STRICT
+
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [
@@ -18,11 +20,6 @@ WITHOUT_EXAMPLES = {
     *("guides/command-line.md", "guides/demo.md"),
 }
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# Imported once, for all examples: they take longer than most examples do.
-IMPORTED = (
-    *("ferrogen.models.anthropic", "ferrogen.models.openai", "ferrogen.models.middleware"),
-    *("ferrogen.tools", "google.protobuf.message", "opentelemetry.sdk.trace"),
-)
 
 
 def name_of(page: Path) -> str:
@@ -46,7 +43,7 @@ def test_the_example_runs(guide: Path, line: int, code: str, tmp_path: Path, for
     # A traceback names the lines of the guide.
     program = tmp_path / f"{guide.stem}.py"
     program.write_text("\n" * (line - 1) + code, encoding="utf-8")
-    done = fork_server(*IMPORTED, flags=("-W", "error")).run(str(program), cwd=tmp_path)
+    done = fork_server(*FERROGEN, flags=STRICT).run(str(program), cwd=tmp_path)
     place = f"{guide.relative_to(ROOT)}:{line}"
     assert done.returncode == 0, f"{place} failed:\n{done.stderr}"
     for words in ("was never awaited", "never retrieved", "was destroyed but", "Traceback"):

@@ -28,7 +28,7 @@ def output_of(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.fixture
 def run_program(fork_server: Any, tmp_path: Path) -> RunProgram:
     """Run a program in a fork, and return its output. A deadlock shows as a timeout."""
-    server = fork_server("ferrogen", flags=FLAGS)
+    server = fork_server("ferrogen", flags=FLAGS, finalizing=True)
 
     def run(program: str) -> str:
         path = tmp_path / "program.py"

@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 from ferrogen.cli.app import app
 from ferrogen.models.registry import lookup
 
+from ..imported_modules import FERROGEN, STRICT
+
 Done = subprocess.CompletedProcess[str]
 
 
@@ -50,7 +52,7 @@ def process(call: Callable[..., Done]) -> Callable[..., Done]:
 @pytest.fixture
 def fork(fork_server: Any, tmp_path: Path) -> Callable[..., Done]:
     """Call the command in a fork: for commands that change their process, as `install()` does."""
-    server = fork_server("ferrogen.cli.app", "ferrogen.memory")
+    server = fork_server(*FERROGEN, flags=STRICT)
 
     def call_command(*arguments: str) -> Done:
         done: Done = server.run("-m", "ferrogen", *arguments, cwd=tmp_path)

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 
+from ..imported_modules import FERROGEN, STRICT
 from ..models.anthropic.frames import ended, start, stream, text
 from ..models.scripted_server import ScriptedServer, json_response, sse_response
 
@@ -55,7 +56,7 @@ def environment(**changes):
 
 @pytest.fixture
 def forks(fork_server):
-    return fork_server("ferrogen.cli.app", "ferrogen.models.anthropic")
+    return fork_server(*FERROGEN, flags=STRICT)
 
 
 @pytest.fixture
@@ -234,9 +235,9 @@ async def test_a_service_that_speaks_openais_api(server, chat):
     assert request.json["max_tokens"] == 9
 
 
-async def test_an_sdk_that_is_not_there_is_one_sentence(server, fork, tmp_path):
+def test_an_sdk_that_is_not_there_is_one_sentence(server, process, tmp_path):
     (tmp_path / "anthropic.py").write_text("raise ImportError('broken')")
-    done = fork("chat", *arguments_for(server), "--message", "Hi")
+    done = process("chat", *arguments_for(server), "--message", "Hi")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("ferrogen chat: ")
     assert "pip install 'ferrogen[anthropic]'" in done.stderr

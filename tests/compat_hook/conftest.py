@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from ..imported_modules import DEPENDENCIES, STRICT
+
 RunProgram = Callable[..., str]
-DEPENDENCIES = ("asyncio", "msgspec", "opentelemetry.trace", "PIL.Image", "pydantic")
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def run_program(fork_server: Any, tmp_path: Path) -> RunProgram:
     It runs in a fork of an interpreter that has imported nothing of Ferrogen or AutoGen, or in a
     new interpreter when it is about how that starts: when it is given an environment.
     """
-    forks = fork_server(*DEPENDENCIES, flags=("-W", "error"))
+    forks = fork_server(*DEPENDENCIES, flags=STRICT)
 
     def run(program: str, **environment: str) -> str:
         path = tmp_path / "program.py"

@@ -14,11 +14,9 @@ from pathlib import Path
 import pytest
 
 from ..fork_server import ForkServer
+from ..imported_modules import AGENTCHAT, AGENTCHAT_ON_FERROGEN
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-# What the OpenAI SDK imports, some of it when it connects.
-CLIENT = ("openai.resources.chat.completions", "anyio._backends._asyncio", "httpcore2")
-AGENTCHAT = ("autogen_agentchat.teams", "autogen_agentchat.ui", "autogen_ext.models.openai")
 # What a test must not inherit from the person who runs it.
 FOREIGN = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MODEL", "PORT", "NO_COLOR", "FERROGEN_INSTALL")
 
@@ -123,7 +121,9 @@ def run_in(forks: ForkServer, name: str, environment: Environment) -> Program:
 @pytest.fixture
 def forks(fork_server: Callable[..., ForkServer], runtime: str) -> ForkServer:
     """The fork server on that runtime."""
-    return fork_server(*AGENTCHAT, *CLIENT, installed=runtime == "ferrogen")
+    if runtime == "ferrogen":
+        return fork_server(*AGENTCHAT_ON_FERROGEN, installed=True)
+    return fork_server(*AGENTCHAT)
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 
 from ferrogen.testing import ScriptedModel
 
+from ..imported_modules import FERROGEN, STRICT
 from ..models.scripted_server import ScriptedServer, sse_response
-from .conftest import CLIENT
 
 ANALYZE = Path(__file__).resolve().parents[2] / "examples" / "analyze.py"
 GOOD = '```python\nfrom functions import read, plot\nplot(read("city"), read("population"))\n```'
@@ -60,7 +60,7 @@ async def test_code_that_draws_nothing_three_times_ends_it(example: ModuleType):
 
 
 async def test_the_program_writes_the_picture(fork_server: Any, tmp_path: Path):
-    forks = fork_server("ferrogen.models.openai", *CLIENT, flags=("-W", "error"))
+    forks = fork_server(*FERROGEN, flags=STRICT)
     piece = {"delta": {"content": GOOD}, "finish_reason": "stop"}
     async with ScriptedServer() as server:
         server.play(sse_response({"choices": [piece]}))

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from ..imported_modules import FERROGEN, STRICT
 from ..models.scripted_server import ScriptedServer, json_response, sse_response
-from .conftest import CLIENT
 
 ASK = Path(__file__).resolve().parents[2] / "examples" / "ask.py"
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
@@ -24,7 +24,7 @@ def piece(content: str | None, reason: str | None = None) -> dict[str, object]:
 @pytest.fixture
 def run(fork_server: Any) -> Run:
     """Give a function that runs the example to its end."""
-    forks = fork_server("ferrogen.models.openai", *CLIENT, flags=("-W", "error"))
+    forks = fork_server(*FERROGEN, flags=STRICT)
 
     async def run_program(*arguments: str, url: str) -> tuple[int, str, str]:
         key = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": "sk-none"}

@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from ..fork_server import ForkServer
+from ..imported_modules import AGENTCHAT
+
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.py"
 
 # Stands in for the package of that name: an HTTP server that responses as a healthy model, or
@@ -77,11 +80,18 @@ class Stage:
         self.temporary.mkdir()
         self.make_environment = environment
 
+    def fork_children(self, server: ForkServer) -> None:
+        """Run what the demo starts in forks: they import the same packages again and again."""
+        python = str(server.executable(self.packages))
+        (self.packages / "sitecustomize.py").write_text(
+            f"import sys\nsys.executable = {python!r}\n"
+        )
+
     def start(self, behaviour: str, *arguments: str, **changes: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, str(DEMO), *arguments],
             env=self.make_environment(
-                PYTHONPATH=str(self.packages),
+                PYTHONPATH=os.pathsep.join([str(self.packages), os.environ.get("PYTHONPATH", "")]),
                 PID_FILE=str(self.pid_file),
                 TMPDIR=str(self.temporary),
                 BEHAVIOUR=behaviour,
@@ -115,7 +125,8 @@ def stage(tmp_path: Path, environment: Any) -> Stage:
     return Stage(tmp_path, environment)
 
 
-def test_it_plays_its_acts_and_leaves_nothing_behind(stage: Stage) -> None:
+def test_it_plays_its_acts_and_leaves_nothing_behind(stage: Stage, fork_server: Any) -> None:
+    stage.fork_children(fork_server(*AGENTCHAT))
     status, output, errors = stage.run(
         "healthy", "What is 6 times 7?", "--rounds", "2", FERROGEN_INSTALL="1"
     )
@@ -142,7 +153,11 @@ def test_it_plays_its_acts_and_leaves_nothing_behind(stage: Stage) -> None:
     assert not list(stage.temporary.iterdir())
 
 
-def test_a_model_named_by_the_environment_is_used_instead(stage: Stage, serve: Any) -> None:
+def test_a_model_named_by_the_environment_is_used_instead(
+    stage: Stage, serve: Any, fork_server: Any
+) -> None:
+    stage.fork_children(fork_server(*AGENTCHAT))
+
     def response(request: Any, _: str) -> None:
         request.say("43")
         request.complete()

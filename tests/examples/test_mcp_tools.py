@@ -1,16 +1,15 @@
 """The example of an MCP server behind a guard, run as people run it."""
 
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
+
+from ..imported_modules import FERROGEN, STRICT
 
 PROGRAM = Path(__file__).resolve().parents[2] / "examples" / "mcp_tools.py"
 
 
-def test_it_pays_little_and_refuses_the_rest() -> None:
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM)], capture_output=True, text=True, check=False, timeout=150
-    )
+def test_it_pays_little_and_refuses_the_rest(fork_server: Any) -> None:
+    done = fork_server(*FERROGEN, flags=STRICT).run(str(PROGRAM))
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "result: 4.5",

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from ..imported_modules import FERROGEN, STRICT
 from ..models.scripted_server import ScriptedServer, json_response
-from .conftest import CLIENT
 
 REMEMBER = Path(__file__).resolve().parents[2] / "examples" / "remember.py"
 
@@ -22,7 +22,7 @@ def response(words: str) -> Any:
 @pytest.fixture
 def run(fork_server: Any, tmp_path: Path) -> Any:
     """Give a function that runs the example to its end."""
-    forks = fork_server("ferrogen.models.openai", "ferrogen.memory", *CLIENT, flags=("-W", "error"))
+    forks = fork_server(*FERROGEN, flags=STRICT)
 
     async def run_program(*arguments: str, url: str) -> tuple[int, str, str]:
         key = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": "sk-none"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -39,10 +38,10 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 
 
 @pytest.mark.soak
-def test_every_acknowledged_item_survives_kill_9(tmp_path: Path):
+def test_every_acknowledged_item_survives_kill_9(tmp_path: Path, forking_python: str):
     path, acknowledged = tmp_path / "memory.sqlite", set[str]()
     for round_number in range(8 if IN_SOAK else 3):
-        command = [sys.executable, "-c", WRITER, str(path), str(round_number * 100_000)]
+        command = [forking_python, "-c", WRITER, str(path), str(round_number * 100_000)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
             # Killed while it works, at another place in each round.
             for _ in range(1 + 5 * round_number):
@@ -103,7 +102,7 @@ asyncio.run(main(sys.argv[1]))
 """
 
 
-def test_many_processes_read_while_one_writes(tmp_path: Path):
+def test_many_processes_read_while_one_writes(tmp_path: Path, forking_python: str):
     path = tmp_path / "memory.sqlite"
 
     async def write() -> None:
@@ -111,7 +110,7 @@ def test_many_processes_read_while_one_writes(tmp_path: Path):
         await memory.add_many([text("tea"), text("tea")])
         readers = [
             await asyncio.create_subprocess_exec(
-                sys.executable, "-c", READER, str(path), stderr=asyncio.subprocess.PIPE
+                forking_python, "-c", READER, str(path), stderr=asyncio.subprocess.PIPE
             )
             for _ in range(3)
         ]
@@ -139,7 +138,7 @@ async def test_a_file_that_stays_locked_is_a_typed_error(open_memory, tmp_path):
     assert len(await memory.items()) == 2
 
 
-async def test_many_processes_create_the_same_file(tmp_path):
+async def test_many_processes_create_the_same_file(tmp_path, forking_python):
     program = (
         "import asyncio, sys\n"
         "from ferrogen.memory import MemoryContent, SqliteMemory\n"
@@ -150,7 +149,7 @@ async def test_many_processes_create_the_same_file(tmp_path):
     )
     path = tmp_path / "memory.sqlite"
     processes = [
-        await asyncio.create_subprocess_exec(sys.executable, "-c", program, str(path))
+        await asyncio.create_subprocess_exec(forking_python, "-c", program, str(path))
         for _ in range(5)
     ]
     assert [await process.wait() for process in processes] == [0] * 5

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta, timezone
 from functools import reduce
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ferrogen.exceptions import MemoryQueryError
 from ferrogen.memory import NewItem, PostgresMemory, Scope, SqliteMemory, filters
 
+from ..random_examples import examples
 from .conftest import on_sql, text
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -128,7 +129,7 @@ def test_sql_and_python_agree_on_any_filter(items, conditions):
 
 
 @pytest.mark.timeout(600)
-@settings(max_examples=20)
+@examples(20)
 @given(item_lists, st.lists(expressions, min_size=12, max_size=12))
 def test_sql_of_postgres_and_python_agree_on_any_filter(postgres, items, conditions):
     memory = PostgresMemory(postgres, schema_name="test_filters", clock=START.timestamp)

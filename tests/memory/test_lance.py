@@ -8,7 +8,7 @@ import tempfile
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ferrogen.exceptions import (
@@ -31,6 +31,7 @@ from ferrogen.memory import (
 from ferrogen.model_context import UnboundedChatCompletionContext
 from ferrogen.models import UserMessage
 
+from ..random_examples import examples
 from .conftest import text
 from .test_filters import START, expressions, new_items
 from .test_search import Angles, words_of
@@ -74,7 +75,7 @@ async def test_any_text_is_a_query(open_memory, query):
     assert words_of(found) == (["green tea"] if "tea" in query else [])
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(st.lists(new_items, min_size=1, max_size=5), st.lists(expressions, min_size=8, max_size=8))
 def test_filters_select_what_they_match(items, conditions):
     async def main(folder: str) -> None:

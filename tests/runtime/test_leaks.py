@@ -282,7 +282,7 @@ async def test_closed_runtimes_hold_no_dead_agent_once_dropped() -> None:
 @pytest.mark.soak
 def test_no_memory_stays(tmp_path: Path) -> None:
     """The same rounds measured from outside, so that what Rust holds is seen too."""
-    count = 1200 if IN_SOAK else 500
+    count = 1200 if IN_SOAK else 300
     program = tmp_path / "rounds.py"
     program.write_text(
         f"""

@@ -10,6 +10,8 @@ import pytest
 
 import ferrogen
 
+from ..imported_modules import DEPENDENCIES
+
 EXAMPLES = Path(ferrogen.__file__).parent / "skills" / "migrate-from-autogen" / "examples"
 PRINTED = {
     "newsroom": "drafts: 2\n",
@@ -40,13 +42,13 @@ def test_every_example_is_run():
 
 @pytest.mark.parametrize("name", PRINTED)
 def test_the_program_runs_on_autogen_before(fork_server: Any, name: str, tmp_path: Path):
-    done = run(fork_server(), f"{name}_before", tmp_path)
+    done = run(fork_server(*DEPENDENCIES), f"{name}_before", tmp_path)
     assert (done.returncode, done.stdout) == (0, PRINTED[name]), done.stderr
 
 
 @pytest.mark.parametrize("name", PRINTED)
 def test_the_program_runs_on_ferrogen_after(fork_server: Any, name: str, tmp_path: Path):
-    done = run(fork_server(), f"{name}_after", tmp_path)
+    done = run(fork_server(*DEPENDENCIES), f"{name}_after", tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, PRINTED[name], "")
 
 
@@ -54,18 +56,18 @@ def test_the_program_runs_on_ferrogen_after(fork_server: Any, name: str, tmp_pat
 def test_the_program_no_longer_needs_autogen(fork_server: Any, name: str, tmp_path: Path):
     (tmp_path / "blocked.py").write_text(BLOCKED)
     program = EXAMPLES / f"{name}_after.py"
-    done = fork_server().run("blocked.py", str(program), cwd=tmp_path)
+    done = fork_server(*DEPENDENCIES).run("blocked.py", str(program), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, PRINTED[name]), done.stderr
 
 
 def test_the_team_needs_no_change_under_ferrogen_run(fork_server: Any, tmp_path: Path):
-    done = run(fork_server(installed=True), "review_team_before", tmp_path)
+    done = run(fork_server(*DEPENDENCIES, installed=True), "review_team_before", tmp_path)
     assert (done.returncode, done.stdout) == (0, PRINTED["review_team"]), done.stderr
 
 
 def test_the_error_of_the_unchanged_tool_assistant_names_the_change(
     fork_server: Any, tmp_path: Path
 ):
-    done = run(fork_server(installed=True), "tool_assistant_before", tmp_path)
+    done = run(fork_server(*DEPENDENCIES, installed=True), "tool_assistant_before", tmp_path)
     assert done.returncode == 1
     assert "with ferrogen.tools.allow_source_text():" in done.stderr

@@ -25,8 +25,8 @@ from ferrogen import (
 
 from ..random_examples import IN_SOAK
 
-ACTIVE = 100
-TOGETHER = 100
+ACTIVE = 50
+TOGETHER = 50
 
 
 @dataclass
@@ -94,7 +94,7 @@ async def test_no_object_stays_in_memory(
     cls: type[Plain], passivate_after: float | None, tmp_path: Path
 ) -> None:
     options = AgentOptions(max_active=ACTIVE, passivate_after=passivate_after)
-    keys = 4000 if IN_SOAK else 2000
+    keys = 4000 if IN_SOAK else 1000
     tracemalloc.start()
     try:
         more = await growth(cls, options, tmp_path, keys, traced)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ...imported_modules import AGENTCHAT_ON_FERROGEN
 from .frames import ended, start, stream, text, thinking, tool_use, whole
 
 PROGRAM = Path(__file__).with_name("agentchat_program.py")
@@ -24,8 +25,7 @@ CALLED = [
 @pytest.fixture
 def run(server, fork_server):
     """Give a function that runs a scenario on Ferrogen, and lists what it printed."""
-    modules = ("autogen_agentchat.agents", "ferrogen.models.anthropic")
-    forks = fork_server(*modules, installed=True)
+    forks = fork_server(*AGENTCHAT_ON_FERROGEN, installed=True)
 
     async def run_program(scenario):
         done = await asyncio.to_thread(forks.run, str(PROGRAM), server.url, scenario)

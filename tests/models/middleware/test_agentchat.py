@@ -1,26 +1,21 @@
 """AgentChat's assistants, as they come from PyPI, think with a client that has wrappers."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from ...imported_modules import AGENTCHAT_ON_FERROGEN
 
 PROGRAM = Path(__file__).with_name("programs") / "assistants.py"
 
 
 @pytest.fixture(scope="module")
-def said():
+def said(fork_server):
     """What the program printed, line by line."""
     server = str(Path(__file__).parents[1])
-    done = subprocess.run(
-        [sys.executable, "-m", "ferrogen", "run", str(PROGRAM)],
-        env={**os.environ, "PYTHONPATH": server, "NO_PROXY": "127.0.0.1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    env = {**os.environ, "PYTHONPATH": server, "NO_PROXY": "127.0.0.1"}
+    done = fork_server(*AGENTCHAT_ON_FERROGEN, installed=True).run(str(PROGRAM), env=env)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 

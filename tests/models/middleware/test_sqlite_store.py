@@ -2,7 +2,6 @@
 
 import sqlite3
 import subprocess
-import sys
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -76,10 +75,10 @@ store.close()
 """
 
 
-def test_another_process_may_use_the_file_meanwhile(store, tmp_path):
+def test_another_process_may_use_the_file_meanwhile(store, tmp_path, forking_python):
     store.set("way", "left")
     file = str(tmp_path / "answers.sqlite")
-    subprocess.run([sys.executable, "-W", "error", "-c", WRITE, file], check=True)
+    subprocess.run([forking_python, "-c", WRITE, file], check=True)
     assert store.get("answer") == "left, said the child"
 
 

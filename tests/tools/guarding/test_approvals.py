@@ -3,7 +3,6 @@
 import asyncio
 import json
 import subprocess
-import sys
 import textwrap
 import threading
 
@@ -315,10 +314,10 @@ PROGRAM = textwrap.dedent(
 )
 
 
-def test_approvals_in_a_file_survive_a_killed_process(tmp_path):
+def test_approvals_in_a_file_survive_a_killed_process(tmp_path, forking_python):
     def run(answer):
         path = tmp_path / "approvals.jsonl"
-        command = [sys.executable, "-c", PROGRAM, str(path), answer]
+        command = [forking_python, "-c", PROGRAM, str(path), answer]
         ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
         assert ended.returncode == -9, ended.stderr
         return ended.stdout.strip()

@@ -28,13 +28,13 @@ def plain() -> Callable[..., StdioServerParams]:
 
 
 @pytest.fixture
-def everything() -> Callable[..., StdioServerParams]:
+def everything(forking_python: str) -> Callable[..., StdioServerParams]:
     """How the server that does everything is started."""
 
     def params(*arguments: str, **options: Any) -> StdioServerParams:
         given = {"read_timeout_seconds": 30, **options}
         return StdioServerParams(
-            command=sys.executable, args=[str(EVERYTHING), *arguments], env=ENVIRONMENT, **given
+            command=forking_python, args=[str(EVERYTHING), *arguments], env=ENVIRONMENT, **given
         )
 
     return params

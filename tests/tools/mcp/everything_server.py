@@ -1,5 +1,6 @@
 """A server on the official SDK, of either major, that does everything that a server can."""
 
+import warnings
 from typing import Any
 
 from pydantic import BaseModel
@@ -9,6 +10,9 @@ try:
 except ImportError:
     from mcp.server.mcpserver import Context
     from mcp.server.mcpserver import MCPServer as FastMCP
+
+# The SDK warns of what it will drop.
+warnings.simplefilter("ignore")
 
 server = FastMCP("everything", instructions="Use it for tests.")
 

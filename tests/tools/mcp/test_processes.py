@@ -43,9 +43,9 @@ PROGRAM = textwrap.dedent(
 
 
 @pytest.mark.parametrize("end", ["kill", "exit", "raise", "interrupt", "return"])
-async def test_nothing_is_left_however_the_program_ends(end):
+async def test_nothing_is_left_however_the_program_ends(end, forking_python):
     program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", PROGRAM, str(PLAIN), end),
+        *(forking_python, "-c", PROGRAM, str(PLAIN), end),
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import sys
 from contextlib import asynccontextmanager
 
 import pytest
@@ -23,6 +22,7 @@ from ferrogen.tools import (
 )
 from ferrogen.tools.mcp import McpServer, McpWorkbench, StreamableHttpServerParams
 
+from ...imported_modules import FERROGEN, STRICT
 from .conftest import ENVIRONMENT, until
 
 MODULE = '''
@@ -62,7 +62,7 @@ async def served(server, port=0):
         await task
 
 
-async def test_the_official_client_uses_tools_of_a_module(tmp_path):
+async def test_the_official_client_uses_tools_of_a_module(tmp_path, forking_python):
     (tmp_path / "calculator.py").write_text(MODULE)
     reports = []
 
@@ -71,7 +71,7 @@ async def test_the_official_client_uses_tools_of_a_module(tmp_path):
 
     command = ["-m", "ferrogen", "mcp", "serve", "calculator:tools"]
     params = StdioServerParameters(
-        command=sys.executable, args=command, env=ENVIRONMENT, cwd=tmp_path
+        command=forking_python, args=command, env=ENVIRONMENT, cwd=tmp_path
     )
     with (tmp_path / "errors").open("w+") as errors:
         async with (
@@ -208,6 +208,6 @@ def test_what_cannot_be_served_is_refused():
 )
 def test_the_command_refuses_what_it_cannot_serve(path, words, fork_server):
     """In a fork: the command installs Ferrogen in its process."""
-    done = fork_server("ferrogen.cli.app", "mcp").run("-m", "ferrogen", "mcp", "serve", path)
+    done = fork_server(*FERROGEN, flags=STRICT).run("-m", "ferrogen", "mcp", "serve", path)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
