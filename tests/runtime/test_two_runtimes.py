@@ -12,13 +12,14 @@ from ferrogen import (
     AgentId,
     AgentInstantiationContext,
     MessageHandlerContext,
+    RetryPolicy,
     SingleThreadedAgentRuntime,
     TopicId,
     TypeSubscription,
 )
 from ferrogen.exceptions import RecipientNotFoundError
 
-from .function_agents import Doing, Gate, instances, is_idle, register
+from .function_agents import Doing, Gate, instances, is_idle, register, until
 
 Runtime = SingleThreadedAgentRuntime
 NEWS = TopicId("news", "default")
@@ -126,3 +127,28 @@ async def test_one_agent_cannot_live_in_both(runtime: Runtime, other: Runtime) -
     with pytest.raises(RuntimeError):
         await other.register_agent_instance(agent, AgentId("a", "1"))
     assert instances(other) == []
+
+
+async def test_a_cancelled_chain_is_not_tried_again_in_the_other(
+    runtime: Runtime, other: Runtime
+) -> None:
+    attempts: list[Any] = []
+    fail = asyncio.Event()
+
+    async def fails(agent: Doing, message: Any, ctx: Any) -> None:
+        attempts.append(message)
+        await fail.wait()
+        raise ValueError("fails")
+
+    failing = (await register(other, "fails", fails))()
+    retry = RetryPolicy(attempts=3, initial_delay=0.0)
+    with other.chain():
+        pass  # from here on its messages inherit chains
+    with runtime.chain() as chain:
+        sending = asyncio.ensure_future(other.send_message("x", failing, retry=retry))
+    await until(lambda: attempts)
+    assert runtime.cancel(chain) == 0  # it is a handler of the other one
+    fail.set()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    assert attempts == ["x"]

@@ -19,7 +19,11 @@ from ferrogen.agents.option_checks import is_final
 from ferrogen.agents.options import AgentOptions
 from ferrogen.agents.retry_policy import RetryPolicy
 from ferrogen.exceptions import AgentStoppedError, AttemptTimeoutError, CircuitOpenError
-from ferrogen.messaging.handler_context import HANDLER_ATTEMPT, MESSAGE_HANDLER_CONTEXT
+from ferrogen.messaging.handler_context import (
+    CHAIN_CONTEXT,
+    HANDLER_ATTEMPT,
+    MESSAGE_HANDLER_CONTEXT,
+)
 from ferrogen.messaging.message_context import MessageContext
 from ferrogen.messaging.streams import has_parts
 from ferrogen.runtime.entry_points import Invoke, entry_point_of, invoked_by
@@ -230,6 +234,10 @@ class Guards:
                 self._supervisor.leave(agent_id, instance)
             # Outside of `except`, so that the error and its frames are freed.
             await self._pause(attempt, policy, agent_id, message, ctx.cancellation_token)
+            chain = CHAIN_CONTEXT.get(None)
+            if chain is not None and chain.is_cancelled:
+                # By another runtime, which cannot cancel the handlers of this one.
+                raise asyncio.CancelledError
 
     async def _pause(
         self,
