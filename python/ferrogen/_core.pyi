@@ -413,9 +413,6 @@ class Engine:
 
     # Steering.
 
-    def use_chains(self) -> None:
-        """Let messages inherit the chain that is set in the context of their senders."""
-
     def cancel_agent(self, agent_id: AgentId) -> int:
         """Cancel the handlers that run in an agent, and all that they have called.
 

@@ -17,7 +17,7 @@ from ferrogen import (
     TopicId,
     TypeSubscription,
 )
-from ferrogen.exceptions import RecipientNotFoundError
+from ferrogen.exceptions import MessageCancelledError, RecipientNotFoundError
 
 from .function_agents import Doing, Gate, instances, is_idle, register, until
 
@@ -142,8 +142,6 @@ async def test_a_cancelled_chain_is_not_tried_again_in_the_other(
 
     failing = (await register(other, "fails", fails))()
     retry = RetryPolicy(attempts=3, initial_delay=0.0)
-    with other.chain():
-        pass  # from here on its messages inherit chains
     with runtime.chain() as chain:
         sending = asyncio.ensure_future(other.send_message("x", failing, retry=retry))
     await until(lambda: attempts)
@@ -152,3 +150,19 @@ async def test_a_cancelled_chain_is_not_tried_again_in_the_other(
     with pytest.raises(asyncio.CancelledError):
         await sending
     assert attempts == ["x"]
+
+
+async def test_a_cancelled_chain_is_refused_by_the_other(runtime: Runtime, other: Runtime) -> None:
+    received: list[Any] = []
+
+    async def receive(agent: Doing, message: Any, ctx: Any) -> None:
+        received.append(message)
+
+    receiver = (await register(other, "receives", receive))()
+    with runtime.chain() as chain:
+        sending = asyncio.ensure_future(other.send_message("queued", receiver, delay=0.001))
+    await asyncio.sleep(0)
+    runtime.cancel(chain)
+    with pytest.raises(MessageCancelledError):
+        await sending
+    assert received == []

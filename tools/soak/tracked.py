@@ -235,7 +235,8 @@ class TrackedRuntime:
             if entry is None:
                 self.ledger.violate("L1: a dead letter of a settled message", None, letter)
             elif entry.is_several:
-                entry.dead += letter.cause not in _NOT_ACCEPTED
+                is_known = letter.recipient is None or letter.recipient.type in self.types
+                entry.dead += is_known and letter.cause not in _NOT_ACCEPTED
                 if entry.dead + len(entry.starts) > entry.copies and not entry.attempts_failed:
                     self.ledger.violate("L1: more dead letters than messages", entry)
             elif letter.cause is DeadLetterCause.HOP_LIMIT:

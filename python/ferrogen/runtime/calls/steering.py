@@ -80,7 +80,6 @@ class Steering:
                 runtime.cancel(chain)
             ```
         """
-        self._engine.use_chains()
         chain = Chain(CHAIN_CONTEXT.get(None))
         token = CHAIN_CONTEXT.set(chain)
         try:

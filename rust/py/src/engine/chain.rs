@@ -16,6 +16,20 @@ use super::messages::Request;
 use crate::interpreter::context::value_of;
 use crate::python;
 
+/// Whether messages may have chains. One flag for all runtimes: a chain goes through several.
+static ARE_USED: AtomicBool = AtomicBool::new(false);
+
+/// Whether messages may have chains: whether to look for one.
+#[inline]
+pub(super) fn are_used() -> bool {
+    ARE_USED.load(Ordering::Relaxed)
+}
+
+/// Lets messages inherit chains from here on.
+pub(super) fn use_chains() {
+    ARE_USED.store(true, Ordering::Relaxed);
+}
+
 /// What the messages of a chain have in common: it can be cancelled.
 pub(super) struct Root {
     pub(super) number: u64,
@@ -45,6 +59,7 @@ impl Chain {
     #[new]
     fn new(py: Python<'_>, before: Option<&Bound<'_, Self>>) -> Self {
         static MADE: AtomicU64 = AtomicU64::new(0);
+        use_chains();
         let number = MADE.fetch_add(1, Ordering::Relaxed) + 1;
         let root = Some(Arc::new(Root { number, is_cancelled: AtomicBool::new(false) }));
         let before = before.map(Bound::get);
@@ -97,7 +112,7 @@ impl Engine {
     /// The chain of a message that is sent now. `None` if it has and inherits nothing.
     #[inline]
     pub(super) fn chain(&self, py: Python<'_>, request: &Request) -> PyResult<Option<Py<Chain>>> {
-        if !self.uses_chains.load(Ordering::Relaxed) && !request.options.begins_chain() {
+        if !are_used() && !request.options.begins_chain() {
             return Ok(None);
         }
         self.find_chain(py, request)
@@ -109,7 +124,7 @@ impl Engine {
         if let Some(chain) = options.chain() {
             return Ok(Some(chain.clone_ref(py))); // gathered
         }
-        self.uses_chains.store(true, Ordering::Relaxed);
+        use_chains();
         let inherited = value_of(python::chain_context(py)?)?;
         let inherited = inherited.and_then(|one| one.cast_into::<Chain>().ok());
         let before = inherited.as_ref().map(Bound::get);

@@ -4,7 +4,6 @@
 //! gets a `DeadlineExceededError`. What a handler sends inherits its deadline.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 
 use ferrogen_core::{DeliveryId, Time};
 use pyo3::exceptions::asyncio::CancelledError;
@@ -14,6 +13,7 @@ use pyo3::prelude::*;
 use slotmap::SecondaryMap;
 
 use super::agents::now;
+use super::chain;
 use super::engine::Engine;
 use super::execution::Execution;
 use super::messages::{Payload, Request, Taken};
@@ -186,11 +186,7 @@ impl Engine {
         engine: &Bound<'_, Self>,
         taken: Taken,
     ) -> PyResult<Option<Taken>> {
-        if engine.get().uses_chains.load(Ordering::Relaxed) {
-            Self::drop_expired(engine, taken)
-        } else {
-            Ok(Some(taken))
-        }
+        if chain::are_used() { Self::drop_expired(engine, taken) } else { Ok(Some(taken)) }
     }
 
     #[cold]
@@ -220,7 +216,7 @@ impl Engine {
         payload: &Payload,
     ) -> PyResult<bool> {
         let (py, this) = (engine.py(), engine.get());
-        if !this.uses_chains.load(Ordering::Relaxed) {
+        if !chain::are_used() {
             return Ok(false);
         }
         let Some(error) = this.lateness(py, payload)? else { return Ok(false) };
@@ -244,7 +240,7 @@ impl Engine {
         envelope: &Bound<'_, PublishEnvelope>,
         error: PyErr,
     ) -> PyErr {
-        let was_expired = self.uses_chains.load(Ordering::Relaxed)
+        let was_expired = chain::are_used()
             && self.deadlines.with(py, |all| all.expired.remove(delivery)).is_some();
         if !was_expired || !error.is_instance_of::<CancelledError>(py) {
             return error;

@@ -12,6 +12,7 @@ use pyo3::types::{PyList, PySet};
 use super::admission::BUDGET;
 use super::backpressure::{BlockedMessages, UnroutedMessages};
 use super::books::Books;
+use super::chain;
 use super::clock::Clock;
 use super::deadlines::Deadlines;
 use super::execution::Execution;
@@ -109,8 +110,6 @@ pub(crate) struct Engine {
     pub(super) depth: AtomicU32,
     pub(super) is_traced: AtomicBool,
     pub(super) idle_is_awaited: AtomicBool,
-    /// Whether messages may inherit something from those that their senders handle.
-    pub(super) uses_chains: AtomicBool,
     /// Whether handlers have ever been cancelled with all that they have called.
     pub(super) is_steered: AtomicBool,
     /// Whether handlers have ever awaited tasks.
@@ -141,6 +140,9 @@ impl Engine {
         timed: bool,
     ) -> PyResult<Self> {
         static MADE: AtomicU64 = AtomicU64::new(0);
+        if max_hops.is_some() {
+            chain::use_chains();
+        }
         Ok(Self {
             number: MADE.fetch_add(1, Ordering::Relaxed) + 1,
             host,
@@ -179,7 +181,6 @@ impl Engine {
             depth: AtomicU32::new(0),
             is_traced: AtomicBool::new(false),
             idle_is_awaited: AtomicBool::new(false),
-            uses_chains: AtomicBool::new(max_hops.is_some()),
             is_steered: AtomicBool::new(false),
             uses_joins: AtomicBool::new(false),
             gathered_by: AtomicU64::new(0),

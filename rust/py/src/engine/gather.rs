@@ -1,7 +1,6 @@
 //! Gathered sends: those that `asyncio.gather` awaits begin in one turn of the event loop, without tasks.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -9,6 +8,7 @@ use pyo3::sync::PyOnceLock;
 
 use super::accept::First;
 use super::admission::BUDGET;
+use super::chain;
 use super::engine::Engine;
 use super::future::{Future, Outcome, Phase, Waiting, ends_program};
 use super::messages::Kind;
@@ -93,11 +93,7 @@ impl Engine {
     fn begin_gathered_one(engine: &Bound<'_, Self>, send: &Bound<'_, Send>) -> PyResult<()> {
         let py = engine.py();
         // What it inherits is in the context of the caller of `gather`.
-        let context = if engine.get().uses_chains.load(Ordering::Relaxed) {
-            send.get().context_of_gather(py)
-        } else {
-            None
-        };
+        let context = if chain::are_used() { send.get().context_of_gather(py) } else { None };
         let _entered = context.map(Entered::enter).transpose()?;
         let running = Phase::Running { cancelled: None };
         let Some(request) = send.get().take_gathered(py, running) else { return Ok(()) };

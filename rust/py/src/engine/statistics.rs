@@ -1,13 +1,12 @@
 //! Statistics: how deliveries have ended, what is counted by Python, and the snapshot.
 
-use std::sync::atomic::Ordering;
-
 use ferrogen_core::{DeliveryId, Ends, Histogram, Outcome, Ticket};
 use pyo3::exceptions::PyValueError;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+use super::chain;
 use super::engine::Engine;
 use crate::agent_id::AgentId;
 use crate::python;
@@ -164,7 +163,7 @@ impl Engine {
         error: &PyErr,
     ) -> Outcome {
         let is_cancelled = error.is_instance_of::<CancelledError>(py);
-        if self.uses_chains.load(Ordering::Relaxed) && self.is_late(py, delivery) {
+        if chain::are_used() && self.is_late(py, delivery) {
             // A message that the handler sent may expire before the handler is cancelled.
             let class = python::deadline_exceeded_error(py);
             if is_cancelled || class.is_ok_and(|class| error.is_instance(py, class)) {

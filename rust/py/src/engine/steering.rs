@@ -10,7 +10,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use slotmap::{Key, KeyData, SecondaryMap};
 
-use super::chain::{Chain, Root};
+use super::chain::{self, Chain, Root};
 use super::engine::Engine;
 use super::execution::Execution;
 use super::future::Phase;
@@ -141,7 +141,7 @@ impl Engine {
     ) -> PyResult<usize> {
         let (py, this) = (slf.py(), slf.get());
         // What is queued is looked at before it starts.
-        this.uses_chains.store(true, Ordering::Relaxed);
+        chain::use_chains();
         let meant: HashSet<_> = this.books.with(py, |books| {
             this.steering.with(py, |steering| {
                 steering.cancelling.retain(|one| books.machine.agent_of(*one).is_some());
@@ -193,11 +193,6 @@ impl Engine {
 
 #[pymethods]
 impl Engine {
-    /// Lets messages inherit chains.
-    fn use_chains(&self) {
-        self.uses_chains.store(true, Ordering::Relaxed);
-    }
-
     fn cancel_agent(slf: &Bound<'_, Self>, agent_id: &Bound<'_, AgentId>) -> PyResult<usize> {
         let py = slf.py();
         let slot = slf.get().books.lock(py).find(py, agent_id.get())?;
