@@ -151,9 +151,7 @@ class Round:
         await self._until_done(lanes)
         disturber.is_ending = True
         await self._until_done(disturbing)
-        await self._until_background_done(is_started=is_started)
-        # Handlers of one runtime send to the others.
-        await self._until(lambda: all(map(self._is_idle, self.homes)))
+        await self._until_all_is_done()
         for home in self.homes:
             if is_started and not closes:
                 await disturber.stop(home, home.runtime.stop_when_idle())
@@ -167,12 +165,10 @@ class Round:
             check_balance(home)
         self._every_turn()
 
-    async def _until_background_done(self, *, is_started: bool) -> None:
-        """Wait for the tasks of handlers; those that are called by hand may make more of them."""
+    async def _until_all_is_done(self) -> None:
+        """Wait for the runtimes, whose handlers send to each other, and for tasks of handlers."""
         while True:
-            for home in self.homes:
-                if not is_started:
-                    await self._until(partial(self._is_idle, home))
+            await self._until(lambda: all(map(self._is_idle, self.homes)))
             if not self._background:
                 return
             await asyncio.wait(self._background)
