@@ -6,8 +6,10 @@ import pytest
 
 from ferrogen import (
     AgentId,
+    AgentOptions,
     InMemoryStateStore,
     SingleThreadedAgentRuntime,
+    Supervision,
     TopicId,
     TypeSubscription,
 )
@@ -82,3 +84,32 @@ async def test_an_agent_that_was_made_for_a_cancelled_message_is_closed():
     await runtime.stop_when_idle()
     await runtime.close()
     assert all(agent.closed == 1 for agent in made)
+
+
+async def test_a_restart_that_starts_while_the_runtime_closes_leaves_no_agent():
+    runtime = SingleThreadedAgentRuntime()
+    made, waits = [], asyncio.Event()
+
+    async def fail_when_cancelled(agent, message, ctx):
+        try:
+            waits.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise OSError("cannot clean up") from None
+
+    async def build():
+        await asyncio.sleep(0)
+        made.append(Doing(fail_when_cancelled))
+        return made[-1]
+
+    await runtime.register_factory("a", build)
+    runtime.set_agent_options("a", AgentOptions(supervision=Supervision(on_failure="restart")))
+    runtime.start()
+    sending = asyncio.ensure_future(runtime.send_message("hello", A))
+    await waits.wait()
+    await runtime.close()
+    with pytest.raises(OSError, match="cannot clean up"):
+        await sending
+    for _ in range(5):  # as long as a factory takes
+        await asyncio.sleep(0)
+    assert [agent.closed for agent in made] == [1] * len(made)

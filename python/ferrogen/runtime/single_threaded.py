@@ -400,10 +400,10 @@ class SingleThreadedAgentRuntime(
         self._lifecycle.enter_loop()
         halted = await self._lifecycle.close()
         errors: list[BaseException] = [] if halted is None else [halted]
-        others = self._kept - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        if others:
+        # A handler that fails while it is cancelled can start a restart of its agent.
+        while others := self._kept - {asyncio.current_task()}:
+            for task in others:
+                task.cancel()
             await asyncio.wait(others)
         await self._builder.discard()
         await self._passivator.finish()
