@@ -88,7 +88,7 @@ async def test_an_agent_that_was_made_for_a_cancelled_message_is_closed():
 
 async def test_a_restart_that_starts_while_the_runtime_closes_leaves_no_agent():
     runtime = SingleThreadedAgentRuntime()
-    made, waits = [], asyncio.Event()
+    made, waits, gate = [], asyncio.Event(), asyncio.Event()
 
     async def fail_when_cancelled(agent, message, ctx):
         try:
@@ -98,7 +98,8 @@ async def test_a_restart_that_starts_while_the_runtime_closes_leaves_no_agent():
             raise OSError("cannot clean up") from None
 
     async def build():
-        await asyncio.sleep(0)
+        if made:
+            await gate.wait()
         made.append(Doing(fail_when_cancelled))
         return made[-1]
 
@@ -110,6 +111,7 @@ async def test_a_restart_that_starts_while_the_runtime_closes_leaves_no_agent():
     await runtime.close()
     with pytest.raises(OSError, match="cannot clean up"):
         await sending
-    for _ in range(5):  # as long as a factory takes
+    gate.set()
+    for _ in range(5):
         await asyncio.sleep(0)
     assert [agent.closed for agent in made] == [1] * len(made)

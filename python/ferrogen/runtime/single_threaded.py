@@ -401,7 +401,8 @@ class SingleThreadedAgentRuntime(
         halted = await self._lifecycle.close()
         errors: list[BaseException] = [] if halted is None else [halted]
         # A handler that fails while it is cancelled can start a restart of its agent.
-        while others := self._kept - {asyncio.current_task()}:
+        closing = asyncio.current_task()
+        while others := {one for one in self._kept if not one.done() and one is not closing}:
             for task in others:
                 task.cancel()
             await asyncio.wait(others)
