@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextvars import copy_context
+from types import CoroutineType
 from typing import Any
 
 import pytest
@@ -115,7 +116,10 @@ async def test_the_collector_sees_what_a_suspended_handler_refers_to() -> None:
         if type(one).__name__ == "Execution" and refers(one, asyncio.get_running_loop())
     ]
     coroutines = [
-        one for execution in executions for one in referents(execution) if asyncio.iscoroutine(one)
+        one
+        for execution in executions
+        for one in referents(execution)
+        if isinstance(one, CoroutineType)
     ]
     names = [getattr(one, "__qualname__", "") for one in coroutines]
     assert sum("on_message_impl" in name for name in names) == 2

@@ -72,6 +72,11 @@ impl State {
     pub(super) fn is_open_here(&self) -> bool {
         self.is_started && self.thread == ThreadOfProcess::current()
     }
+
+    /// Whether no messages are taken, and responses reach their senders.
+    pub(super) fn is_stopped(&self) -> bool {
+        !self.is_started && !self.is_by_hand
+    }
 }
 
 /// The handler that runs, and its task.

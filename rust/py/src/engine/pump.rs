@@ -36,26 +36,24 @@ impl Engine {
     /// Schedules the pump, or wakes the code that takes messages by hand.
     pub(super) fn continue_soon(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
-        let (is_open, is_armed, is_stopped) = this.state.with(py, |state| {
-            (state.is_open_here(), state.is_armed, !state.is_started && !state.is_by_hand)
-        });
+        let (is_open, is_armed) =
+            this.state.with(py, |state| (state.is_open_here(), state.is_armed));
         if is_open {
             return if is_armed { Ok(()) } else { Self::arm(engine) };
         }
-        // Deliveries begin also while no messages are taken, and responses reach their senders.
+        // Deliveries begin also while no messages are taken.
         Self::run_steps_in_tasks(engine)?;
-        if is_stopped {
-            Self::process_responses(engine)?;
-        }
         this.host.call_method0(py, intern!(py, "wake"))?;
         Ok(())
     }
 
-    /// Schedules the pump in the next turn of the event loop, unless it is scheduled.
+    /// Schedules the pump in the next turn of the event loop, unless it is scheduled. In a stopped engine it
+    /// processes responses.
     pub(super) fn arm(engine: &Bound<'_, Self>) -> PyResult<()> {
         let py = engine.py();
         let event_loop = engine.get().state.with(py, |state| {
-            if !state.is_open_here() || std::mem::replace(&mut state.is_armed, true) {
+            let is_pumped = state.is_open_here() || state.is_stopped();
+            if !is_pumped || std::mem::replace(&mut state.is_armed, true) {
                 return None;
             }
             state.event_loop.as_ref().map(|event_loop| event_loop.bind(py).clone())
@@ -130,7 +128,13 @@ impl Engine {
 impl Engine {
     pub(super) fn run_batch(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
-        this.state.with(py, |state| state.is_armed = false);
+        let is_stopped = this.state.with(py, |state| {
+            state.is_armed = false;
+            state.is_stopped()
+        });
+        if is_stopped {
+            return Self::process_responses(engine);
+        }
         let Some(guard) = InlineGuard::in_new_turn(engine) else { return Ok(()) };
         if !is_running(&guard.event_loop)? {
             return Ok(());
