@@ -36,19 +36,20 @@ def folder_usage(folders: tuple[Path, ...], most_files: int) -> FolderUsage:
 
 def _measure(descriptor: int, depth: int, most_files: int, usage: FolderUsage) -> None:
     try:
-        for entry in os.scandir(descriptor):
-            usage.files += 1
-            if usage.files > most_files:
-                return
-            with suppress(OSError):
-                file = entry.stat(follow_symlinks=False)
-                usage.size += file.st_blocks * _BLOCK
-                if stat.S_ISDIR(file.st_mode):
-                    if depth == _DEEPEST:
-                        usage.too_deep = True
-                        return
-                    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-                    inner = os.open(entry.name, flags, dir_fd=descriptor)
-                    _measure(inner, depth + 1, most_files, usage)
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                usage.files += 1
+                if usage.files > most_files:
+                    return
+                with suppress(OSError):
+                    file = entry.stat(follow_symlinks=False)
+                    usage.size += file.st_blocks * _BLOCK
+                    if stat.S_ISDIR(file.st_mode):
+                        if depth == _DEEPEST:
+                            usage.too_deep = True
+                            return
+                        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+                        inner = os.open(entry.name, flags, dir_fd=descriptor)
+                        _measure(inner, depth + 1, most_files, usage)
     finally:
         os.close(descriptor)

@@ -4,6 +4,7 @@ import functools
 import math
 import os
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -136,13 +137,12 @@ def processes_option() -> str:
 def processes_of(uid: int) -> int:
     """Count the threads that a user has on this machine."""
     count = 0
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            try:
-                if entry.stat().st_uid == uid:
-                    count += len(os.listdir(f"/proc/{entry.name}/task"))  # noqa: PTH208 - only counted
-            except OSError:
-                continue  # it has ended
+    with os.scandir("/proc") as entries:
+        for entry in entries:
+            if entry.name.isdigit():
+                with suppress(OSError):  # it has ended
+                    if entry.stat().st_uid == uid:
+                        count += len(os.listdir(f"/proc/{entry.name}/task"))  # noqa: PTH208 - only counted
     return count
 
 

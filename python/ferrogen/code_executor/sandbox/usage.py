@@ -146,8 +146,8 @@ def _tree(root: int) -> Iterator[tuple[int, int]]:
 
 
 def _children(pid: int) -> Iterator[int]:
-    with suppress(OSError):
-        for thread in os.scandir(f"/proc/{pid}/task"):
+    with suppress(OSError), os.scandir(f"/proc/{pid}/task") as threads:
+        for thread in threads:
             with suppress(OSError):
                 text = Path(thread.path, "children").read_text(encoding="ascii")
                 yield from map(int, text.split())
@@ -161,8 +161,8 @@ def _living_thread(pid: int) -> tuple[str, _Memory]:
     folder = f"/proc/{pid}"
     memory = _memory(folder)
     if memory is None:
-        with suppress(OSError):
-            for thread in os.scandir(f"/proc/{pid}/task"):
+        with suppress(OSError), os.scandir(f"/proc/{pid}/task") as threads:
+            for thread in threads:
                 if (found := _memory(thread.path)) is not None:
                     return thread.path, found
     return folder, memory or _Memory()
@@ -210,8 +210,8 @@ def _cpu_time(pid: int) -> float:
 
 
 def _measure_descriptors(folder: str, usage: TreeUsage) -> None:
-    with suppress(OSError):
-        for entry in os.scandir(f"{folder}/fd"):
+    with suppress(OSError), os.scandir(f"{folder}/fd") as entries:
+        for entry in entries:
             with suppress(OSError):
                 file = entry.stat()
                 if stat.S_ISSOCK(file.st_mode):

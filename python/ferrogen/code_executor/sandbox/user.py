@@ -59,10 +59,11 @@ def _is_root_by_name_only() -> bool:
 
 
 def _users_of_processes() -> Iterator[int]:
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            with suppress(FileNotFoundError):  # it has ended
-                yield entry.stat().st_uid
+    with os.scandir("/proc") as entries:
+        for entry in entries:
+            if entry.name.isdigit():
+                with suppress(FileNotFoundError):  # it has ended
+                    yield entry.stat().st_uid
 
 
 def _has_name(uid: int) -> bool:
