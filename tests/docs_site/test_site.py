@@ -38,7 +38,7 @@ def anchors(site: Path) -> set[str]:
         *(
             (f"ferrogen.{name}", f"{name.replace('.', '/')}/__init__.py")
             for name in (
-                *("code_executor", "components", "exceptions", "logging", "memory"),
+                *("code_executor", "components", "logging", "memory"),
                 *("model_context", "models"),
                 *("models.anthropic", "models.middleware", "models.ollama", "models.openai"),
                 *("models.registry", "serialization", "testing", "tool_agent", "tools", "utils"),
@@ -58,6 +58,13 @@ def test_every_public_name_is_in_the_reference(
 
     assert [name for name in names if not is_there(f"{module}.{name}")] == []
     assert is_there(module)
+
+
+def test_every_exception_is_in_the_reference(anchors: set[str]) -> None:
+    tree = ast.parse((PACKAGE / "exceptions.py").read_text(encoding="utf-8"))
+    names = [one.name for one in tree.body if isinstance(one, ast.ClassDef)]
+    assert "FerrogenError" in names
+    assert [name for name in names if f"ferrogen.exceptions.{name}" not in anchors] == []
 
 
 @pytest.mark.parametrize("folder", ["concepts", "decisions", "guides"])
