@@ -82,8 +82,12 @@ def prepare(connection: sqlite3.Connection, path: str) -> None:
     Raises:
         MemoryStoreError: The file belongs to another program, or to a later version.
     """
-    if _is_prepared(connection, path):
-        return
+    connection.execute("BEGIN")  # so that another process does not create the tables in between
+    try:
+        if _is_prepared(connection, path):
+            return
+    finally:
+        connection.execute("COMMIT")
     connection.execute("BEGIN IMMEDIATE")
     try:
         if not _is_prepared(connection, path):  # another process may have been faster
