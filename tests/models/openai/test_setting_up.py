@@ -174,6 +174,11 @@ async def test_a_token_limited_context_respects_the_model(client_of: MakeClient)
             "raise SystemExit('with' if 'openai' in sys.modules else 'without')",
             "without",
         ),
+        (
+            "sys.modules['httpx'] = None  # of clients without an SDK\n"
+            "import ferrogen.models.openai\nraise SystemExit('imported')",
+            "imported",
+        ),
     ],
 )
 def test_the_sdk_is_needed_by_its_client_alone(program: str, printed: str) -> None:

@@ -29,8 +29,9 @@ from ferrogen.models.providers._config import (
     stated_abilities,
     writable,
 )
-from ferrogen.models.providers._connections import Connections, HttpConnection
+from ferrogen.models.providers._connections import Connections
 from ferrogen.models.providers._errors import Failures
+from ferrogen.models.providers._plain_http import HttpConnection
 from ferrogen.models.providers._secrets import (
     disclosed,
     given_secrets,
