@@ -520,8 +520,8 @@ class Engine:
 
     # Callbacks of the event loop.
 
-    def pump(self) -> None:
-        """Deliver queued messages, for about a millisecond."""
+    def run_turn(self) -> None:
+        """Deliver queued messages, for about a millisecond; in a stopped engine, responses."""
 
     def begin_gathered(self) -> None:
         """Run the first step of the sends that `asyncio.gather` awaits."""

@@ -206,7 +206,14 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(
         name=st.sampled_from(
-            ["pump", "begin_gathered", "resume_parked", "wake_up", "finish_cancelled", "take_one"]
+            [
+                "run_turn",
+                "begin_gathered",
+                "resume_parked",
+                "wake_up",
+                "finish_cancelled",
+                "take_one",
+            ]
         ),
         iterations=st.integers(0, 3),
     )

@@ -135,11 +135,11 @@ class Round:
         self.used[f"part: {part}"] += 1
         disturber = Disturber(self)
         is_started = part == "started"
-        pumps = [] if is_started else [disturber.take_by_hand(home) for home in self.homes]
+        takers = [] if is_started else [disturber.take_by_hand(home) for home in self.homes]
         if is_started:
             for home in self.homes:
                 home.runtime.start()
-        pumping = [asyncio.create_task(pump) for pump in pumps]
+        taking = [asyncio.create_task(taker) for taker in takers]
         most = self.ledger.messages + messages
         lanes = [asyncio.create_task(self._lane(number, most)) for number in range(self.plan.lanes)]
         programs = disturber.programs(is_started=is_started)
@@ -155,10 +155,10 @@ class Round:
         for home in self.homes:
             if is_started and not closes:
                 await disturber.stop(home, home.runtime.stop_when_idle())
-        for pump_task in pumping:
-            pump_task.cancel()
-        if pumping:
-            await asyncio.wait(pumping)
+        for task in taking:
+            task.cancel()
+        if taking:
+            await asyncio.wait(taking)
         # Senders of what was drained, and tasks whose handlers were canceled, get their ends.
         await asyncio.sleep(0.1)
         for home in self.homes:

@@ -1,4 +1,4 @@
-//! One batch of the pump: due deliveries and queued messages, whose handlers run inline one after the other.
+//! One batch of the scheduler: due deliveries and queued messages, whose handlers run inline one after the other.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use super::interception::Intercepted;
 use super::invoke::{Arguments, Delivered, Handled, Ran, Suspension};
 use super::messages::{DirectMessage, Payload, Taken};
 use super::options::MessageOptions;
-use super::pump::taken;
+use super::scheduler::taken;
 use super::settlement::{Completion, Destination, HandlerWork, Work};
 use super::task_pool::PooledTask;
 use crate::interpreter::current_task::CurrentTask;

@@ -1,10 +1,10 @@
 //! Delays: messages that are queued at a later time. They are accepted, and so the runtime is not idle meanwhile.
 
-use ferrogen_core::{Outcome, Ticket, Time};
+use ferrogen_core::{Ticket, Time};
 use pyo3::prelude::*;
 
 use super::agents::{now, running_loop};
-use super::deadlines::{Deadlines, Watched};
+use super::deadlines::Watched;
 use super::engine::Engine;
 use super::messages::{Payload, Taken};
 use super::options::MessageOptions;
@@ -67,24 +67,5 @@ impl Engine {
         engine.get().set_time(py);
         engine.get().books.with(py, |books| books.machine.enqueue(ticket, payload, class));
         Self::continue_soon(engine)
-    }
-
-    /// The runtime stops: messages whose delay has not passed become dead letters.
-    pub(super) fn drain_delayed(engine: &Bound<'_, Self>, reason: &str) -> PyResult<()> {
-        let (py, this) = (engine.py(), engine.get());
-        for taken in this.deadlines.with(py, Deadlines::take_delayed) {
-            match taken.into_payload() {
-                Ok((ticket, payload)) => {
-                    let error = this.stopped(py, reason)?;
-                    this.dead_letter(py, &payload, &error)?;
-                    if let Payload::Published(envelope) = &payload {
-                        Self::routed(engine, envelope.bind(py))?;
-                    }
-                    Self::settle(engine, ticket, Outcome::DeadLettered)?;
-                }
-                Err(response) => Self::dispatch(engine, response)?,
-            }
-        }
-        Ok(())
     }
 }

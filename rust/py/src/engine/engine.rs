@@ -21,8 +21,8 @@ use super::joins::Joins;
 use super::messages::{Kind, Request};
 use super::observer::LogLevels;
 use super::options::MessageOptions;
-use super::pump::Timer;
 use super::routing::{RecipientCache, RemainingRecipients};
+use super::scheduler::Timer;
 use super::send::Send;
 use super::steering::Steering;
 use super::task_pool::PooledTask;
@@ -51,7 +51,7 @@ pub(super) struct State {
     #[expect(clippy::vec_box, reason = "as above")]
     pub(super) returned: Vec<Box<PooledTask>>,
     pub(super) is_checking: bool,
-    /// Whether a call of [`Engine::pump`] is scheduled.
+    /// Whether a call of [`Engine::run_turn`] is scheduled.
     pub(super) is_armed: bool,
     pub(super) recipient_cache: RecipientCache,
     /// Sends that `asyncio.gather` awaits and that have not begun.

@@ -1,6 +1,6 @@
 //! Handlers that run inline: inside the `await` of their sender.
 
-use ferrogen_core::{DeliveryId, Outcome};
+use ferrogen_core::{DeliveryId, Outcome, Ticket};
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -124,11 +124,18 @@ impl<'py> Sending<'_, 'py> {
         let task = current_task::get(&guard.event_loop)?;
         let direct = Box::new(self.direct_message(engine.caller(task.as_ref()))?);
         let suspended = self.suspend(&guard.event_loop)?;
+        let ticket = self.hold_ticket()?;
+        Engine::dispatch(self.engine, Taken::Direct(ticket, direct))?;
+        Ok(Some(suspended))
+    }
+
+    /// Accepts the message without queueing it.
+    fn hold_ticket(&self) -> PyResult<Ticket> {
+        let (engine, py) = (self.engine.get(), self.engine.py());
         engine.set_time(py);
         let ticket = engine.books.with(py, |books| books.machine.hold());
         engine.address(ticket, self.recipient)?;
-        Engine::dispatch(self.engine, Taken::Direct(ticket, direct))?;
-        Ok(Some(suspended))
+        Ok(ticket)
     }
 
     /// The same after the intervention handlers have revised the message.
@@ -143,9 +150,7 @@ impl<'py> Sending<'_, 'py> {
         }
         let task = current_task::get(&guard.event_loop)?;
         let caller = engine.caller(task.as_ref());
-        engine.set_time(py);
-        let ticket = engine.books.with(py, |books| books.machine.hold());
-        engine.address(ticket, self.recipient)?;
+        let ticket = self.hold_ticket()?;
         let direct = match self.direct_message(caller) {
             Ok(direct) => Box::new(direct),
             Err(error) => {

@@ -293,9 +293,7 @@ impl Interception {
         let processed = Engine::settle_after_error(engine, ticket, processed);
         this.host.call_method0(py, intern!(py, "notify_interception"))?;
         Engine::continue_soon(engine)?;
-        if this.state.with(py, |state| state.is_stopped()) {
-            Engine::arm(engine)?;
-        }
+        Engine::arm(engine)?;
         processed.map(|()| Ended::Done)
     }
 }

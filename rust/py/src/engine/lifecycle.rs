@@ -95,7 +95,7 @@ impl Engine {
 
     // Called by the event loop.
 
-    fn pump(slf: &Bound<'_, Self>) -> PyResult<()> {
+    fn run_turn(slf: &Bound<'_, Self>) -> PyResult<()> {
         Self::run_batch(slf)
     }
 

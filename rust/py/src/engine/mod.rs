@@ -8,7 +8,7 @@
 //! - [`interceptor_order`], [`interception`], [`revision`], [`diversion`]: intervention handlers revise it, or send it another way.
 //! - [`routing`]: the recipients of its topic.
 //! - [`backpressure`]: publishers that wait for room.
-//! - [`pump`], [`batch`]: queued messages and due deliveries, in batches.
+//! - [`scheduler`], [`batch`], [`dispatch`]: queued messages and due deliveries, in batches; the mailboxes.
 //! - [`books`], [`beginning`], [`agents`], [`handlers`]: the recipient, and the handler of the message.
 //! - [`invoke`], [`task_pool`]: the handler runs, in a task.
 //! - [`execution`], [`waiter`], [`suspension`]: it suspends, and is resumed.
@@ -17,6 +17,7 @@
 //! - [`joins`]: handlers that await tasks, which await responses.
 //! - [`steering`]: running handlers and chains are cancelled from outside.
 //! - [`settlement`], [`observer`]: it ends; the sender gets the response, and observers see it.
+//! - [`drain`]: the runtime stops before it is handled.
 //! - [`clock`], [`statistics`]: how long that took, and what Python reads of it.
 //!
 //! [`engine`] has the state, and the methods that accept messages; [`lifecycle`], what else Python calls;
@@ -38,6 +39,7 @@ mod deadlines;
 mod delays;
 mod dispatch;
 mod diversion;
+mod drain;
 #[allow(clippy::module_inception, reason = "the engine of the folder's name")]
 mod engine;
 mod execution;
@@ -55,9 +57,9 @@ mod messages;
 mod observer;
 mod options;
 mod passivation;
-mod pump;
 mod revision;
 mod routing;
+mod scheduler;
 mod send;
 mod settlement;
 mod statistics;

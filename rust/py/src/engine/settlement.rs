@@ -1,6 +1,6 @@
 //! Settlement: what happens when a handler ends, or a message reaches no handler.
 
-use ferrogen_core::{AgentSlot, DeliveryId, Outcome, Ticket, Undelivered};
+use ferrogen_core::{AgentSlot, DeliveryId, Outcome, Ticket};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -414,38 +414,6 @@ impl Engine {
         }
         Self::settle_delivery(engine, delivery, outcome)?;
         refused
-    }
-
-    /// The runtime stops: messages that no handler has begun become dead letters.
-    pub(super) fn drain_all(engine: &Bound<'_, Self>, reason: &str) -> PyResult<()> {
-        let (py, this) = (engine.py(), engine.get());
-        let rest = this.books.with(py, |books| books.machine.drain());
-        for one in rest {
-            match one {
-                Undelivered::Message(ticket, payload) => {
-                    let error = this.stopped(py, reason)?;
-                    this.dead_letter(py, &payload, &error)?;
-                    if let Payload::Published(envelope) = &payload {
-                        Self::routed(engine, envelope.bind(py))?;
-                    }
-                    Self::settle(engine, ticket, Outcome::DeadLettered)?;
-                }
-                Undelivered::Delivery(delivery, payload) => {
-                    let error = this.stopped(py, reason)?;
-                    Self::refuse_delivery(engine, delivery, &payload, &error)?;
-                }
-            }
-        }
-        Self::drain_delayed(engine, reason)?;
-        Self::process_responses(engine)
-    }
-
-    pub(super) fn stopped<'py>(
-        &self,
-        py: Python<'py>,
-        reason: &str,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        self.host.bind(py).call_method1(intern!(py, "stopped"), (reason,))
     }
 
     /// Drops a message that was taken, because an intervention handler said so.

@@ -125,7 +125,7 @@ impl Engine {
                 if let Some(caller) = books.machine.caller_of(delivery) {
                     return cancelling.contains(&caller);
                 }
-                // A task of a handler that does not await it: of one that is cancelled, if all others are.
+                // The sender is a task that no handler awaits. Its handler was cancelled if all of that agent were.
                 let mut others = books.machine.running().filter(|(of, _)| Some(*of) == slot);
                 cancelling.iter().any(|one| is_of_sender(*one))
                     && others.all(|(_, one)| cancelling.contains(&one))

@@ -1,4 +1,4 @@
-//! The pump: takes queued messages and due deliveries in batches, one batch in each turn of the event loop.
+//! The scheduler: takes queued messages and due deliveries in batches, one batch in each turn of the event loop.
 
 use ferrogen_core::{self as core, AgentSlot, Arrival, DeliveryId, Step};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -33,7 +33,7 @@ impl Timer {
 
 /// Scheduling.
 impl Engine {
-    /// Schedules the pump, or wakes the code that takes messages by hand.
+    /// Schedules a turn, or wakes the code that takes messages by hand.
     pub(super) fn continue_soon(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
         let (is_open, is_armed) =
@@ -47,19 +47,18 @@ impl Engine {
         Ok(())
     }
 
-    /// Schedules the pump in the next turn of the event loop, unless it is scheduled. In a stopped engine it
-    /// processes responses.
+    /// Schedules a call in the next turn of the event loop, unless there is one: it runs a batch, or processes the
+    /// responses of a stopped engine.
     pub(super) fn arm(engine: &Bound<'_, Self>) -> PyResult<()> {
         let py = engine.py();
         let event_loop = engine.get().state.with(py, |state| {
-            let is_pumped = state.is_open_here() || state.is_stopped();
-            if !is_pumped || std::mem::replace(&mut state.is_armed, true) {
-                return None;
-            }
-            state.event_loop.as_ref().map(|event_loop| event_loop.bind(py).clone())
+            let event_loop = state.event_loop.as_ref()?.bind(py).clone();
+            let may_run = state.is_open_here() || state.is_stopped();
+            let is_due = may_run && !std::mem::replace(&mut state.is_armed, true);
+            is_due.then_some(event_loop)
         });
         let Some(event_loop) = event_loop else { return Ok(()) };
-        let armed = Self::call_soon(engine, &event_loop, intern!(py, "pump"));
+        let armed = Self::call_soon(engine, &event_loop, intern!(py, "run_turn"));
         if armed.is_err() {
             engine.get().state.with(py, |state| state.is_armed = false);
         }
@@ -166,16 +165,6 @@ impl Engine {
         Self::settle_after_error(engine, ticket, processed)?;
         Self::run_steps_in_tasks(engine)?;
         Ok(true)
-    }
-
-    /// Processes the responses that are queued in a stopped engine, which takes no messages.
-    pub(super) fn process_responses(engine: &Bound<'_, Self>) -> PyResult<()> {
-        let (py, this) = (engine.py(), engine.get());
-        while let Some(arrival) = this.books.with(py, |books| books.machine.take_response()) {
-            let intercepted = Self::intercept(engine, taken(arrival))?;
-            Self::process_intercepted(engine, intercepted)?;
-        }
-        Ok(())
     }
 
     /// Takes one message by hand. Returns whether there was one.
