@@ -121,6 +121,8 @@ def fork_server(testrun_uid: str) -> Iterator[Callable[..., ForkServer]]:
 
     yield start
     for server in servers.values():
+        server.leave()  # all of them, before one is waited for: another worker does the same
+    for server in servers.values():
         server.close()
 
 

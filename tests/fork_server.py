@@ -25,6 +25,7 @@ from pathlib import Path
 from uuid import uuid4
 
 SIZE = 1 << 20
+LONGEST_WAIT = 120
 FOREIGN = ("FERROGEN_INSTALL", "FERROGEN_PLAIN_TASKS")
 PROCESS = Path(__file__).with_name("fork_server_process.py")
 PYTHON = Path(__file__).with_name("forked_python.py")
@@ -151,12 +152,21 @@ class ForkServer:
             output, errors = printed.read().decode(), complained.read().decode()
         return subprocess.CompletedProcess(list(arguments), status, output, errors)
 
-    def close(self) -> None:
-        """End the server, unless another object has started it."""
+    def leave(self) -> None:
+        """End the connection. The server ends when its starter and all others have left."""
         self.connection.close()
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
+
+    def close(self) -> None:
+        """Leave, and wait for the end of the server, if this object has started it."""
+        self.leave()
         if self.process is not None:
-            self.process.terminate()
-            self.process.communicate()
+            try:
+                self.process.wait(LONGEST_WAIT)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
         self.errors.close()
 
 

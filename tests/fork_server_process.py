@@ -13,7 +13,6 @@ import signal
 import socket
 import sys
 import threading
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn, TextIO
@@ -22,19 +21,30 @@ SIZE = 1 << 20
 
 
 def listen(listener: socket.socket) -> list[str]:
-    """Fork a process for each client, until the input ends; return in the forks of programs."""
+    """Fork a process for each client; return in the forks of programs.
+
+    It ends when the input has ended and no client is left: that of another worker of pytest-xdist
+    may be in its last tests.
+    """
     waiting = select.poll()
     waiting.register(listener, select.POLLIN)
     waiting.register(sys.stdin, select.POLLIN)
-    while all(descriptor == listener.fileno() for descriptor, _ in waiting.poll()):
-        connection, _ = listener.accept()
-        if os.fork() == 0:
-            listener.close()
-            return serve(connection)
-        connection.close()
-        with suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+    clients: set[int] = set()
+    has_input = True
+    while has_input or clients:
+        for descriptor, _ in waiting.poll(None if has_input else 20):
+            if descriptor != listener.fileno():
+                waiting.unregister(descriptor)
+                has_input = False
+                continue
+            connection, _ = listener.accept()
+            client = os.fork()
+            if client == 0:
+                listener.close()
+                return serve(connection)
+            clients.add(client)
+            connection.close()
+        clients = {one for one in clients if os.waitpid(one, os.WNOHANG) == (0, 0)}
     os._exit(0)
 
 

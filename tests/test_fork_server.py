@@ -139,10 +139,10 @@ def test_objects_of_one_run_share_an_interpreter(tmp_path):
         third = ForkServer("marks", run_id=f"not {run_id}")
     interpreters = [server.run(str(program)).stdout for server in (first, second, third)]
     assert interpreters[0] == interpreters[1] != interpreters[2]
-    first.close()
+    first.leave()
     assert second.run(str(program)).stdout == interpreters[0]  # until its end, too
     fourth = ForkServer("json", run_id=run_id)
-    for server in (second, third, fourth):
+    for server in (second, third, fourth, first):
         server.close()
 
 
@@ -176,3 +176,15 @@ def test_a_program_ends_with_its_executable(fork_server, tmp_path):
         assert running.stdout.readline() == "started\n"
         running.kill()
         assert running.stdout.read() == ""  # it ends with the last process that can write
+
+
+def test_a_server_runs_as_long_as_another_object_uses_it(tmp_path):
+    starter, other = (ForkServer("json", run_id=str(tmp_path)) for _ in range(2))
+    python = other.executable(tmp_path)
+    command = [python, "-c", "print('still here')"]
+    starter.leave()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "still here\n"
+    other.close()
+    starter.close()
+    assert starter.process.returncode == 0
