@@ -7,7 +7,10 @@ import pytest
 from ferrogen import (
     AgentId,
     AgentOptions,
+    DefaultInterventionHandler,
+    Delay,
     InMemoryStateStore,
+    Redirect,
     SingleThreadedAgentRuntime,
     Supervision,
     TopicId,
@@ -15,7 +18,7 @@ from ferrogen import (
 )
 from ferrogen.exceptions import MessageCancelledError, RuntimeStoppedError
 
-from .function_agents import Doing, echo, register
+from .function_agents import Doing, Gate, echo, is_idle, register
 
 A = AgentId("a", "1")
 NEWS = TopicId("news", "1")
@@ -115,3 +118,121 @@ async def test_a_restart_that_starts_while_the_runtime_closes_leaves_no_agent():
     for _ in range(5):
         await asyncio.sleep(0)
     assert [agent.closed for agent in made] == [1] * len(made)
+
+
+async def test_an_agent_that_is_asked_for_while_the_runtime_closes_is_closed():
+    runtime = SingleThreadedAgentRuntime()
+    made, closes, gate = [], asyncio.Event(), asyncio.Event()
+
+    class Slow(Doing):
+        async def close(self):
+            closes.set()
+            await gate.wait()
+            await super().close()
+
+    def build():
+        made.append(Slow(echo))
+        return made[-1]
+
+    await runtime.register_factory("a", build)
+    await runtime.register_factory("b", build)
+    runtime.start()
+    await runtime.send_message("hello", AgentId("b", "1"))
+    closing = asyncio.ensure_future(runtime.close())
+    await closes.wait()
+    asked = asyncio.ensure_future(runtime.try_get_underlying_agent_instance(A, Slow))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    gate.set()
+    await closing
+    await asyncio.wait({asked})
+    assert len(made) == 2
+    assert [agent.closed for agent in made] == [1, 1]
+
+
+async def test_an_agent_that_is_asked_for_while_it_is_passivated_is_closed():
+    runtime = SingleThreadedAgentRuntime()
+    made, closes, gate = [], asyncio.Event(), asyncio.Event()
+
+    class Slow(Doing):
+        async def close(self):
+            closes.set()
+            await gate.wait()
+            await super().close()
+
+    async def build():
+        await asyncio.sleep(0)
+        made.append(Slow(echo))
+        return made[-1]
+
+    await runtime.register_factory("a", build)
+    runtime.set_agent_options("a", AgentOptions(max_active=1))
+    runtime.start()
+    await runtime.send_message("hello", A)
+    await runtime.send_message("hello", AgentId("a", "2"))
+    await asyncio.wait_for(closes.wait(), 5)
+    asked = asyncio.ensure_future(runtime.try_get_underlying_agent_instance(A, Slow))
+    await asyncio.sleep(0)
+    closing = asyncio.ensure_future(runtime.close())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    gate.set()
+    await closing
+    await asyncio.wait({asked})
+    assert [agent.closed for agent in made] == [1] * len(made)
+
+
+class Diverts(DefaultInterventionHandler):
+    """Lets a response go elsewhere, or come later."""
+
+    def __init__(self, verdict):
+        self.verdict = verdict
+
+    async def on_response(self, message, **how):
+        return self.verdict
+
+
+async def stopped_beneath_a_handler(verdict):
+    """Return a runtime that was stopped while a handler runs, its sender, and what agents get."""
+    runtime = SingleThreadedAgentRuntime(intervention_handlers=[Diverts(verdict)])
+    gate, handled = Gate(), []
+
+    async def note(agent, message, ctx):
+        handled.append(message)
+
+    await register(runtime, "a", gate)
+    await register(runtime, "b", note)
+    await runtime.add_subscription(TypeSubscription("news", "b"))
+    runtime.start()
+    sending = asyncio.ensure_future(runtime.send_message("hello", A))
+    await gate.arrived.get()
+    await runtime.stop()
+    gate.open.set()
+    return runtime, sending, handled
+
+
+async def test_a_response_is_not_redirected_to_an_agent_of_a_stopped_runtime():
+    to = Redirect(AgentId("b", "1"))
+    runtime, sending, handled = await stopped_beneath_a_handler(to)
+    with pytest.raises(RuntimeStoppedError, match="before the response was redirected"):
+        await asyncio.wait_for(sending, 5)
+    assert [letter.cause for letter in runtime.dead_letters] == ["runtime_stopped"]
+    await runtime.close()
+    assert handled == []
+    assert is_idle(runtime)
+
+
+async def test_a_response_is_not_redirected_to_a_topic_of_a_stopped_runtime():
+    runtime, sending, handled = await stopped_beneath_a_handler(Redirect(NEWS))
+    assert await asyncio.wait_for(sending, 5) is None  # as on every redirection to a topic
+    assert [letter.cause for letter in runtime.dead_letters] == ["runtime_stopped"]
+    await runtime.close()
+    assert handled == []
+    assert is_idle(runtime)
+
+
+async def test_a_response_of_a_stopped_runtime_is_not_delayed():
+    runtime, sending, _ = await stopped_beneath_a_handler(Delay(3600, "later"))
+    assert await asyncio.wait_for(sending, 5) == "later"
+    await runtime.close()
+    assert is_idle(runtime)

@@ -149,6 +149,7 @@ class Interceptor:
         forward.message_id = None
         forward.origin = entry
         home.ledger.begin_send(forward, is_ordered=False)
+        forward.stops = entry.stops  # a runtime that was stopped meanwhile redirects no response
         if is_topic:
             entry.is_to_topic = True
             forward.end = "response"

@@ -44,7 +44,8 @@ class Redirect:
     Who awaits a response gets that of the other agent, or None at once from a topic. A published
     message that is redirected to an agent is delivered to that agent only. The next intervention
     handlers see the message as it is then. Beware of redirecting a response to an agent whose own
-    response is redirected again.
+    response is redirected again. A stopped runtime redirects no response: it becomes a dead letter,
+    and who awaits that of an agent gets a `RuntimeStoppedError`.
 
     Args:
         to: The agent or the topic.
@@ -81,7 +82,8 @@ class Redirect:
 class Delay:
     """Returned by an intervention handler to deliver a message or a response later.
 
-    The next intervention handlers see the message before the delay; delays add up.
+    The next intervention handlers see the message before the delay; delays add up. A stopped
+    runtime does not delay responses.
 
     Args:
         seconds: How much later; at least 0.

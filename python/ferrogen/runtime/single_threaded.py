@@ -400,21 +400,38 @@ class SingleThreadedAgentRuntime(
         self._lifecycle.enter_loop()
         halted = await self._lifecycle.close()
         errors: list[BaseException] = [] if halted is None else [halted]
-        # A handler that fails while it is cancelled can start a restart of its agent.
-        closing = asyncio.current_task()
-        while others := {one for one in self._kept if not one.done() and one is not closing}:
-            for task in others:
-                task.cancel()
-            await asyncio.wait(others)
-        await self._builder.discard()
-        await self._passivator.finish()
-        await self._supervisor.finish()
+        await self._end_tasks()
         # Handlers that were cancelled may have sent messages. No agent is passivated from here on.
         self._engine.shut()
-        for agent_id, agent in list(self._instances()):
-            errors.extend(await self._passivator.end(agent_id, agent))
+        closed: set[AgentId] = set()
+        while agents := {one: agent for one, agent in self._instances() if one not in closed}:
+            for agent_id, agent in agents.items():
+                errors.extend(await self._passivator.end(agent_id, agent))
+            closed |= agents.keys()
+            # Others may have been asked for meanwhile.
+            await self._end_tasks()
         if errors:
             raise errors[0]
+
+    async def _end_tasks(self) -> None:
+        """Cancel handlers, factories and restarts, and wait for agents that are being closed."""
+        closing = asyncio.current_task()
+
+        def others() -> set[asyncio.Task[None]]:
+            return {one for one in self._kept if not one.done() and one is not closing}
+
+        # Each can begin another: a handler that fails while it is cancelled restarts its agent,
+        # and an agent for which messages wait is built as soon as it is saved.
+        while True:
+            for task in (running := others()):
+                task.cancel()
+            if running:
+                await asyncio.wait(running)
+            await self._passivator.finish()
+            await self._supervisor.finish()
+            if not others():
+                break
+        await self._builder.discard()
 
 
 _SEND_MESSAGE = SingleThreadedAgentRuntime.send_message

@@ -149,8 +149,20 @@ impl Engine {
             observation.responded(py.None().bind(py))?;
             Send::end(send.bind(py), future::Outcome::Response(py.None()))?;
         }
+        // A stopped engine takes no messages, and its responses do not wait.
+        let is_stopped = this.state.with(py, |state| state.is_stopped());
+        let mut taken = taken;
         if let Some(delivery) = diversion.responded {
             Self::settle_delivery(engine, delivery, Outcome::Responded)?;
+            if is_stopped {
+                taken = match taken.into_payload() {
+                    Err(response) => response,
+                    Ok((ticket, payload)) => {
+                        let reason = "the runtime was stopped before the response was redirected";
+                        return Self::drain_message(engine, ticket, &payload, reason);
+                    }
+                };
+            }
         }
         if let Taken::Direct(ticket, direct) = &taken {
             let request = &direct.request;
@@ -164,8 +176,9 @@ impl Engine {
                 return Self::drop_message(engine, *ticket, Some(direct), error, outcome);
             }
         }
+        let waits = !is_stopped || !matches!(taken, Taken::Response(..));
         match (diversion.delay, this.bound_loop(py)) {
-            (Some(delay), Some(event_loop)) => {
+            (Some(delay), Some(event_loop)) if waits => {
                 let when = now(&event_loop)?.saturating_add(delay);
                 Self::queue_at(engine, taken, true, when)
             }

@@ -35,7 +35,7 @@ impl Engine {
         Self::process_responses(engine)
     }
 
-    fn drain_message(
+    pub(super) fn drain_message(
         engine: &Bound<'_, Self>,
         ticket: Ticket,
         payload: &Payload,
