@@ -152,7 +152,7 @@ def _of_publish(entry: Entry) -> Outcomes:
         others = {"handled", "failed", "dead_lettered"} if waits else set()
         return frozenset({_NONE} | others)
     maybe = {"dead_lettered"} if home.dead_letters_missed else set()
-    if isinstance(entry.to, TopicId) and entry.to.type == BROKEN and not entry.dead:
+    if isinstance(entry.to, TopicId) and entry.to.type == BROKEN and not (entry.only or entry.dead):
         return frozenset({"failed"} | maybe)
     required = home.recipients(entry, certain=True)
     missing = required - Counter(entry.starts)
