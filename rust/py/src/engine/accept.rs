@@ -147,11 +147,11 @@ impl Engine {
 
 impl<'py> Sending<'_, 'py> {
     pub(super) fn is_registered(&self) -> PyResult<bool> {
-        let py = self.engine.py();
-        if self.engine.get().books.lock(py).contains(self.recipient)? {
+        let (engine, py) = (self.engine.get(), self.engine.py());
+        if engine.books.lock(py).contains(self.recipient, engine.number)? {
             return Ok(true);
         }
-        let host = self.engine.get().host.bind(py);
+        let host = engine.host.bind(py);
         host.call_method1(intern!(py, "is_registered"), (self.recipient,))?.is_truthy()
     }
 

@@ -4,13 +4,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ferrogen_core::{AgentSlot, DeliveryId, Step};
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::admission::InlineGuard;
 use super::beginning::Invocation;
 use super::engine::Engine;
 use super::interception::Intercepted;
+use super::intervention_methods::Method;
 use super::invoke::{Arguments, Delivered, Handled, Ran, Suspension};
 use super::messages::{DirectMessage, Payload, Taken};
 use super::options::MessageOptions;
@@ -130,12 +130,7 @@ impl<'a, 'py> Batch<'a, 'py> {
     fn process_taken(&mut self, taken: Taken) -> PyResult<bool> {
         let (py, engine) = (self.py(), self.engine());
         let Some(taken) = Engine::drop_if_expired(engine, taken)? else { return Ok(true) };
-        let name = match &taken {
-            Taken::Direct(..) => intern!(py, "on_send"),
-            Taken::Published(..) => intern!(py, "on_publish"),
-            Taken::Response(..) => intern!(py, "on_response"),
-        };
-        let taken = if engine.get().is_intercepted(py, name)? {
+        let taken = if engine.get().is_intercepted(py, Method::of(&taken))? {
             self.leave();
             match Engine::run_interceptors(engine, taken)? {
                 Intercepted::Passed(taken) => taken,

@@ -174,8 +174,21 @@ impl Books {
     }
 
     /// Whether an agent exists or is being built.
-    pub(super) fn contains(&self, id: &Bound<'_, AgentId>) -> PyResult<bool> {
-        Ok(self.find(id.py(), id.get())?.is_some())
+    pub(super) fn contains(&self, id: &Bound<'_, AgentId>, engine: u64) -> PyResult<bool> {
+        Ok(self.known(id.get(), engine).is_some() || self.find(id.py(), id.get())?.is_some())
+    }
+
+    /// The symbol of an agent's type, which has statistics.
+    pub(super) fn type_of(&mut self, id: &Bound<'_, AgentId>, engine: u64) -> PyResult<Symbol> {
+        match self.known(id.get(), engine) {
+            Some(record) => Ok(record.agent_type),
+            None => Ok(self.tracked(id.get().type_str(id.py())?)),
+        }
+    }
+
+    /// The record of an agent whose id remembers it.
+    fn known(&self, id: &AgentId, engine: u64) -> Option<&Record> {
+        Self::remembered(id, engine).and_then(|slot| self.records.get(slot))
     }
 
     /// Sets the context of handlers. Those of earlier starts are not used any more.

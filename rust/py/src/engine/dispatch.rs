@@ -135,7 +135,7 @@ impl Engine {
         let host = this.host.bind(py);
         let mut unknown = Vec::new();
         for recipient in recipients {
-            let is_known = this.books.lock(py).contains(recipient)?
+            let is_known = this.books.lock(py).contains(recipient, this.number)?
                 || host.call_method1(intern!(py, "is_registered"), (recipient,))?.is_truthy()?;
             if is_known {
                 Self::count_delivery(envelope, true)?;

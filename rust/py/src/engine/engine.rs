@@ -17,6 +17,7 @@ use super::clock::Clock;
 use super::deadlines::Deadlines;
 use super::execution::Execution;
 use super::interceptor_order::InterceptorOrder;
+use super::intervention_methods::KnownClasses;
 use super::joins::Joins;
 use super::messages::{Kind, Request};
 use super::observer::LogLevels;
@@ -64,6 +65,7 @@ pub(super) struct State {
     pub(super) is_resuming: bool,
     pub(super) timer: Option<Timer>,
     pub(super) interceptor_order: InterceptorOrder,
+    pub(super) known_classes: KnownClasses,
 }
 
 impl State {
@@ -175,6 +177,7 @@ impl Engine {
                 is_resuming: false,
                 timer: None,
                 interceptor_order: InterceptorOrder::default(),
+                known_classes: KnownClasses::default(),
             }),
             running: GilMutex::new(None),
             deadlines: GilMutex::new(Deadlines::default()),

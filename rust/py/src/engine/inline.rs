@@ -10,6 +10,7 @@ use super::beginning::{Beginning, Invocation, Start};
 use super::diversion::Diversion;
 use super::engine::Engine;
 use super::interception::Intercepted;
+use super::intervention_methods::Method;
 use super::invoke::{Arguments, Handled, Ran, Suspension};
 use super::messages::{DirectMessage, Response, Taken};
 use super::observer::Observation;
@@ -42,7 +43,7 @@ impl<'py> Sending<'_, 'py> {
     /// Runs the handler, unless something is ahead of the message.
     pub(super) fn run_inline(&self, guard: &InlineGuard<'py>) -> PyResult<Option<First<'py>>> {
         let (engine, py) = (self.engine.get(), self.engine.py());
-        if engine.is_intercepted(py, intern!(py, "on_send"))? {
+        if engine.is_intercepted(py, Method::Send)? {
             return self.run_intercepted(guard);
         }
         // From 3.14 on no task can be made or entered outside of its running loop.
@@ -118,7 +119,7 @@ impl<'py> Sending<'_, 'py> {
     #[cold]
     fn await_build(&self, guard: &InlineGuard<'py>) -> PyResult<Option<First<'py>>> {
         let (engine, py) = (self.engine.get(), self.engine.py());
-        if !engine.books.lock(py).contains(self.recipient)? {
+        if !engine.books.lock(py).contains(self.recipient, engine.number)? {
             return Ok(None);
         }
         let task = current_task::get(&guard.event_loop)?;
@@ -233,13 +234,15 @@ impl<'py> Sending<'_, 'py> {
         let has_sender = current.before.is_some();
         match ran {
             Ran::Ended(result) => {
-                let own = pooled.leave(py);
+                let mut own = pooled.leave(py);
                 current.leave();
                 let token = context.get().token_if_any(py);
                 pooled.keep_context(py, context);
                 engine.return_task(py, pooled);
                 let result = observation.end(py, result);
-                if let Some(first) = self.respond(invocation, &result, &observation, guard)? {
+                if let Some(first) =
+                    self.respond(invocation, &result, &observation, guard, &mut own)?
+                {
                     return Ok(first);
                 }
                 let result = self.settle(invocation, result, own);
@@ -280,11 +283,13 @@ impl<'py> Sending<'_, 'py> {
         result: &Handled<'py>,
         observation: &Observation,
         guard: &InlineGuard<'py>,
+        own: &mut Option<Bound<'py, PyAny>>,
     ) -> PyResult<Option<First<'py>>> {
         let (engine, py) = (self.engine.get(), self.engine.py());
         let Ok(value) = result else { return Ok(None) };
-        if engine.is_intercepted(py, intern!(py, "on_response"))? {
-            return self.respond_intercepted(invocation, value, observation, guard).map(Some);
+        if engine.is_intercepted(py, Method::Response)? {
+            let own = own.take();
+            return self.respond_intercepted(invocation, value, observation, guard, own).map(Some);
         }
         if observation.is_some() {
             observation.responded(value)?;
@@ -299,6 +304,7 @@ impl<'py> Sending<'_, 'py> {
         value: &Bound<'py, PyAny>,
         observation: &Observation,
         guard: &InlineGuard<'py>,
+        own: Option<Bound<'py, PyAny>>,
     ) -> PyResult<First<'py>> {
         let (engine, py) = (self.engine, self.engine.py());
         let (slot, delivery) = (invocation.slot, invocation.delivery);
@@ -334,7 +340,7 @@ impl<'py> Sending<'_, 'py> {
                 (Engine::settle_redirected(engine, &taken, Outcome::Failed)?, Err(error))
             }
         };
-        let after = engine.get().finish(py, slot, delivery, outcome, None)?;
+        let after = engine.get().finish(py, slot, delivery, outcome, own)?;
         Engine::follow_up(engine, slot, after)?;
         Ok(First::Ended(result.map_err(Box::new)))
     }

@@ -8,12 +8,12 @@ use std::sync::atomic::Ordering;
 use ferrogen_core::{Outcome, Ticket};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
 
 use super::diversion::Diversion;
 use super::engine::Engine;
+use super::intervention_methods::Method;
 use super::messages::Taken;
-use super::revision::{Interception, Verdict, is_inherited, method_of};
+use super::revision::{Interception, Verdict};
 use super::settlement::{Completion, Ended, Work};
 use super::task_pool::PooledTask;
 use crate::interpreter::context::Entered;
@@ -47,25 +47,25 @@ impl Intercepted {
 }
 
 impl Engine {
-    /// Whether an intervention handler has a method of its own of this name.
+    /// Whether an intervention handler has such a method of its own.
     #[inline]
-    pub(super) fn is_intercepted(
-        &self,
-        py: Python<'_>,
-        name: &Bound<'_, PyString>,
-    ) -> PyResult<bool> {
-        if self.interceptors.bind(py).is_empty() { Ok(false) } else { self.is_overridden(py, name) }
+    pub(super) fn is_intercepted(&self, py: Python<'_>, method: Method) -> PyResult<bool> {
+        if self.interceptors.bind(py).is_empty() {
+            Ok(false)
+        } else {
+            self.is_overridden(py, method)
+        }
     }
 
     #[cold]
-    fn is_overridden(&self, py: Python<'_>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+    fn is_overridden(&self, py: Python<'_>, method: Method) -> PyResult<bool> {
         let interceptors = self.interceptors.bind(py);
         if self.is_traced.load(Ordering::Relaxed) {
             return Ok(true); // each gets its span
         }
         for position in 0..interceptors.len() {
             let Ok(interceptor) = interceptors.get_item(position) else { break };
-            if !is_inherited(&interceptor, name)? {
+            if !self.is_inherited(&interceptor, method)? {
                 return Ok(true);
             }
         }
@@ -75,7 +75,7 @@ impl Engine {
     /// Lets the intervention handlers, if there are any, revise a message.
     pub(super) fn intercept(engine: &Bound<'_, Self>, taken: Taken) -> PyResult<Intercepted> {
         let py = engine.py();
-        if engine.get().is_intercepted(py, method_of(py, &taken))? {
+        if engine.get().is_intercepted(py, Method::of(&taken))? {
             Self::run_interceptors(engine, taken)
         } else {
             Ok(Intercepted::Passed(taken))

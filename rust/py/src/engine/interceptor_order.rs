@@ -42,6 +42,8 @@ impl Engine {
             Some(order) => order.get(position).copied(),
             None => Some(position),
         });
+        // An index out of range costs an exception.
+        let index = index.filter(|index| *index < interceptors.len());
         Ok(index.and_then(|index| interceptors.get_item(index).ok()))
     }
 

@@ -5,7 +5,7 @@
 //! - [`call`], [`messages`], [`options`]: `send_message` and `publish_message` are called.
 //! - [`send`], [`future`], [`gather`]: the awaitable that they return, and its life as a future.
 //! - [`accept`], [`admission`], [`inline`]: the handler runs inline, or the message is queued.
-//! - [`interceptor_order`], [`interception`], [`revision`], [`diversion`]: intervention handlers revise it, or send it another way.
+//! - [`interceptor_order`], [`intervention_methods`], [`interception`], [`revision`], [`diversion`]: intervention handlers revise it, or send it another way.
 //! - [`routing`]: the recipients of its topic.
 //! - [`backpressure`]: publishers that wait for room.
 //! - [`scheduler`], [`batch`], [`dispatch`]: queued messages and due deliveries, in batches; the mailboxes.
@@ -49,6 +49,7 @@ mod handlers;
 mod inline;
 mod interception;
 mod interceptor_order;
+mod intervention_methods;
 mod invoke;
 mod joins;
 mod lifecycle;

@@ -13,8 +13,9 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use super::diversion::Diversion;
 use super::engine::Engine;
 use super::interception::Intercepted;
+use super::intervention_methods::Method;
 use super::messages::Taken;
-use crate::interpreter::coroutine::{as_raised, awaited, call_with_keywords, function_of_method};
+use crate::interpreter::coroutine::{as_raised, awaited, call_method};
 use crate::interpreter::free_list::is_unique;
 use crate::message_context::MessageContext;
 use crate::publish_envelope::PublishEnvelope;
@@ -51,12 +52,11 @@ impl Interception {
         engine: &Engine,
         py: Python<'py>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let name = method_of(py, &self.taken);
+        let method = Method::of(&self.taken);
         while let Some(interceptor) = engine.interceptor(py, self.next)? {
             self.next += 1;
             let is_traced = engine.is_traced.load(Ordering::Relaxed);
-            let method = interceptor.getattr(name)?;
-            if !is_traced && is_default(&method)? {
+            if !is_traced && engine.is_inherited(&interceptor, method)? {
                 continue;
             }
             self.class = Some(interceptor.get_type().unbind());
@@ -68,10 +68,11 @@ impl Interception {
                 }
                 let host = engine.host.bind(py);
                 let class = interceptor.get_type().name()?;
+                let method = interceptor.getattr(method.name(py))?;
                 let about = (class, self.observer(py), method, message, keywords);
                 host.call_method1(intern!(py, "traced_interception"), about)?
             } else {
-                call_with_keywords(&method, &message, names, &values)?
+                call_method(&interceptor, method.name(py), &message, names, &values)?
             };
             return awaited(coroutine).map_err(|error| as_raised(py, error)).map(Some);
         }
@@ -192,7 +193,7 @@ impl Interception {
             "Intervention handler {}.{} returned None, which leaves the message unmodified. \
              Return the message, or DropMessage to drop it.",
             class.bind(py).name()?,
-            method_of(py, &self.taken),
+            Method::of(&self.taken).name(py),
         );
         let category = py.get_type::<PyRuntimeWarning>();
         PyErr::warn(py, &category, &std::ffi::CString::new(text)?, 1)
@@ -238,35 +239,4 @@ impl Interception {
         visit.call(&self.class)?;
         visit.call(&self.context)
     }
-}
-
-pub(super) fn method_of<'py>(py: Python<'py>, taken: &Taken) -> &'py Bound<'py, PyString> {
-    match taken {
-        Taken::Direct(..) => intern!(py, "on_send"),
-        Taken::Published(..) => intern!(py, "on_publish"),
-        Taken::Response(..) => intern!(py, "on_response"),
-    }
-}
-
-/// Whether the method of an intervention handler is that of `DefaultInterventionHandler`, which returns the
-/// message unmodified.
-#[inline]
-pub(super) fn is_inherited(
-    interceptor: &Bound<'_, PyAny>,
-    name: &Bound<'_, PyString>,
-) -> PyResult<bool> {
-    is_default(&interceptor.getattr(name)?)
-}
-
-#[inline]
-fn is_default(method: &Bound<'_, PyAny>) -> PyResult<bool> {
-    static DEFAULTS: PyOnceLock<[Py<PyAny>; 3]> = PyOnceLock::new();
-    let py = method.py();
-    let defaults = DEFAULTS.get_or_try_init(py, || {
-        let class = python::default_intervention_handler(py)?;
-        let found = |name: &str| PyResult::Ok(class.getattr(name)?.unbind());
-        PyResult::Ok([found("on_send")?, found("on_publish")?, found("on_response")?])
-    })?;
-    Ok(function_of_method(method)
-        .is_some_and(|function| defaults.iter().any(|default| default.as_ptr() == function)))
 }

@@ -9,6 +9,7 @@ use super::engine::Engine;
 use super::future::{self, ends_program};
 use super::handlers::Handler;
 use super::interception::Intercepted;
+use super::intervention_methods::Method;
 use super::invoke::Handled;
 use super::messages::{DirectMessage, Payload, Response, Taken};
 use super::observer::Observation;
@@ -223,7 +224,7 @@ impl Engine {
         let value = value.unbind();
         let response = Box::new(Response { value, send, observation, agent_id, recipient });
         let is_by_hand = this.is_by_hand(py);
-        let is_intercepted = this.is_intercepted(py, intern!(py, "on_response"))?;
+        let is_intercepted = this.is_intercepted(py, Method::Response)?;
         if !is_by_hand && !is_intercepted {
             return Self::deliver_response(engine, delivery, *response);
         }

@@ -146,11 +146,9 @@ impl Engine {
     /// A message that was accepted is counted for the type of its recipient.
     pub(super) fn address(&self, ticket: Ticket, recipient: &Bound<'_, AgentId>) -> PyResult<()> {
         let py = recipient.py();
-        let type_name = recipient.get().type_str(py)?;
-        self.books.with(py, |books| {
-            let agent_type = books.tracked(type_name);
-            books.machine.address(ticket, agent_type);
-        });
+        let mut books = self.books.lock(py);
+        let agent_type = books.type_of(recipient, self.number)?;
+        books.machine.address(ticket, agent_type);
         Ok(())
     }
 

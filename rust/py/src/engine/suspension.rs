@@ -17,6 +17,7 @@ use super::admission::{BUDGET, InlineGuard};
 use super::engine::Engine;
 use super::execution::Execution;
 use super::future::{Future, Phase, Waiting};
+use super::intervention_methods::Method;
 use super::observer::Observation;
 use super::send::{REUSED, Send, Stage, is_cancelled};
 use super::settlement::{Completion, HandlerWork, Reply, Work};
@@ -213,7 +214,7 @@ impl Engine {
         pooled: &PooledTask,
     ) -> bool {
         context.get().token_if_any(py).is_none()
-            && !self.is_intercepted(py, intern!(py, "on_response")).unwrap_or(true)
+            && !self.is_intercepted(py, Method::Response).unwrap_or(true)
             && self.depth.load(Ordering::Relaxed) <= DEEPEST_TURN
             && pooled.is_private(py, 0)
     }

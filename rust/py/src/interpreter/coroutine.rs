@@ -8,7 +8,7 @@ use pyo3::ffi::{self, PySendResult};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyNone, PyTuple};
+use pyo3::types::{PyNone, PyString, PyTuple};
 
 /// What came of a step.
 pub(crate) enum Sent<'py> {
@@ -36,24 +36,22 @@ pub(crate) fn call<'py>(
     }
 }
 
-/// Calls a function with one positional argument, and one keyword argument for each of the names, at most two.
-pub(crate) fn call_with_keywords<'py>(
-    function: &Bound<'py, PyAny>,
+/// Calls a method with one positional argument, and one keyword argument for each of the names, at most two.
+pub(crate) fn call_method<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
     argument: &Bound<'py, PyAny>,
     names: &Bound<'py, PyTuple>,
     values: &[Bound<'py, PyAny>; 2],
 ) -> PyResult<Bound<'py, PyAny>> {
     debug_assert!(names.len() <= values.len());
     let [first, second] = values;
-    // A free place before the arguments lets the callee put `self` there.
-    let mut places = [std::ptr::null_mut(), argument.as_ptr(), first.as_ptr(), second.as_ptr()];
-    let count = 1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+    let places = [object.as_ptr(), argument.as_ptr(), first.as_ptr(), second.as_ptr()];
     // SAFETY: live references, as many as are counted and named.
     unsafe {
-        let arguments = places.as_mut_ptr().add(1);
-        let returned =
-            ffi::PyObject_Vectorcall(function.as_ptr(), arguments, count, names.as_ptr());
-        Bound::from_owned_ptr_or_err(function.py(), returned)
+        let arguments = places.as_ptr();
+        let returned = ffi::PyObject_VectorcallMethod(name.as_ptr(), arguments, 2, names.as_ptr());
+        Bound::from_owned_ptr_or_err(object.py(), returned)
     }
 }
 

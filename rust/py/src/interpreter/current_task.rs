@@ -52,13 +52,7 @@ impl Drop for CurrentTask<'_, '_> {
 
 /// The current task of an event loop.
 pub(crate) fn get<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let py = event_loop.py();
-    let get = GET.get_or_try_init(py, || {
-        PyResult::Ok(py.import("asyncio.tasks")?.getattr("current_task")?.unbind())
-    })?;
-    let task = get.bind(py).call1((event_loop,))?;
-    Ok((!task.is_none()).then_some(task))
+    Slot::of(event_loop)?.current()
 }
 
 /// Whether an event loop is the running one of this thread. Before 3.12 a current task proves it: to ask for
@@ -127,7 +121,18 @@ mod slot {
             self.exchange(before).map(|_| ())
         }
 
-        /// Whether there is a current task; false where that cannot be known without setting one.
+        /// The current task.
+        pub(crate) fn current(&self) -> PyResult<Option<Bound<'py, PyAny>>> {
+            static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+            let py = self.event_loop.py();
+            let get = GET.get_or_try_init(py, || {
+                PyResult::Ok(py.import("_asyncio")?.getattr("current_task")?.unbind())
+            })?;
+            let task = get.bind(py).call1((self.event_loop,))?;
+            Ok((!task.is_none()).then_some(task))
+        }
+
+        /// Whether there is a current task; false where that cannot be known quickly.
         #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as before 3.12")]
         pub(crate) fn has_current(&self) -> PyResult<bool> {
             Ok(false)
@@ -201,7 +206,7 @@ mod slot {
             &self,
             task: Option<&Bound<'py, PyAny>>,
         ) -> PyResult<Option<Bound<'py, PyAny>>> {
-            let before = self.get()?;
+            let before = self.current()?;
             self.restore(task)?;
             Ok(before)
         }
@@ -223,18 +228,19 @@ mod slot {
             if done == 0 { Ok(()) } else { Err(PyErr::fetch(self.table.py())) }
         }
 
-        /// Whether there is a current task; false where that cannot be known without setting one.
+        /// Whether there is a current task; false where that cannot be known quickly.
         pub(crate) fn has_current(&self) -> PyResult<bool> {
-            self.get().map(|task| task.is_some())
+            self.current().map(|task| task.is_some())
         }
 
         #[cold]
         fn is_empty(&self) -> PyResult<bool> {
-            self.get().map(|task| task.is_none())
+            self.current().map(|task| task.is_none())
         }
 
+        /// The current task.
         #[inline]
-        fn get(&self) -> PyResult<Option<Bound<'py, PyAny>>> {
+        pub(crate) fn current(&self) -> PyResult<Option<Bound<'py, PyAny>>> {
             let py = self.table.py();
             let (table, key) = (self.table.as_ptr(), self.event_loop.as_ptr());
             // SAFETY: live references, a dict, and the hash of its key. What is found is borrowed, and

@@ -5,12 +5,14 @@
 //! - [`task_layout`]: the state of an `asyncio.Task`, compared and exchanged in place.
 //! - [`context`]: entering and copying contexts, and comparing their variables.
 //! - [`exception_state`]: the exception that the running code handles.
+//! - [`attributes`]: whether a class is unmodified, and what an object has beside its class's attributes.
 //! - [`recursion`]: the recursion limit, and the stack left in this thread.
 //! - [`free_list`]: objects that are reused. [`arguments`]: vectorcall arguments.
 //! - [`gil_mutex`], [`write_once`], [`release`]: what a mutex, a `OnceLock` and `drop` are to code that
 //!   holds the interpreter's lock.
 
 pub(crate) mod arguments;
+pub(crate) mod attributes;
 pub(crate) mod context;
 pub(crate) mod coroutine;
 pub(crate) mod current_task;

@@ -99,7 +99,7 @@ impl<'py> Batch<'_, 'py> {
         let &Publication { ticket, envelope, is_observed, has_options } = publication;
         let mut observation = Observation::NONE;
         if is_observed {
-            if !this.books.lock(py).contains(recipient)? {
+            if !this.books.lock(py).contains(recipient, this.number)? {
                 return Ok(Progress::Refused); // the observer is made with the delivery
             }
             self.leave();
