@@ -231,6 +231,50 @@ async def test_a_response_is_not_redirected_to_a_topic_of_a_stopped_runtime():
     assert is_idle(runtime)
 
 
+async def test_a_closed_runtime_takes_no_message_by_hand():
+    runtime = SingleThreadedAgentRuntime()
+    await register(runtime, "a")
+    waiting = asyncio.ensure_future(runtime.process_next())
+    await asyncio.sleep(0)
+    await runtime.close()
+    for taking in (waiting, runtime.process_next()):
+        with pytest.raises(RuntimeStoppedError, match="takes no messages"):
+            await asyncio.wait_for(taking, 5)
+    runtime.start()
+    assert await runtime.send_message("hello", A) == "hello"
+    await runtime.close()
+
+
+async def test_taking_messages_by_hand_does_not_reopen_a_closed_runtime():
+    to = Redirect(AgentId("b", "1"))
+    runtime = SingleThreadedAgentRuntime(intervention_handlers=[Diverts(to)])
+    gate, handled = Gate(), []
+
+    async def stubborn(agent, message, ctx):
+        try:
+            return await gate(agent, message, ctx)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+            return message
+
+    async def note(agent, message, ctx):
+        handled.append(message)
+
+    await register(runtime, "a", stubborn)
+    await register(runtime, "b", note)
+    sending = asyncio.ensure_future(runtime.send_message("hello", A))
+    await runtime.process_next()
+    await gate.arrived.get()
+    closing = asyncio.ensure_future(runtime.close())
+    while not closing.done():
+        with pytest.raises(RuntimeStoppedError):
+            await runtime.process_next()
+        await asyncio.sleep(0)
+    with pytest.raises(RuntimeStoppedError, match="before the response was redirected"):
+        await asyncio.wait_for(sending, 5)
+    assert handled == []
+
+
 async def test_a_response_of_a_stopped_runtime_is_not_delayed():
     runtime, sending, _ = await stopped_beneath_a_handler(Delay(3600, "later"))
     assert await asyncio.wait_for(sending, 5) == "later"

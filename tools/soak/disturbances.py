@@ -190,7 +190,8 @@ class Disturber:
             if isinstance(error, asyncio.CancelledError):
                 raise
             if isinstance(error, RuntimeStoppedError) and home.is_closing:
-                return  # it was closed while the call waited
+                await asyncio.sleep(0.001)  # a closed runtime takes no messages
+                return
             home.ledger.violate("process_next: an error that no handler raised", None, error)
         except LookupError:
             pass  # the subscription of an agent type that is not registered

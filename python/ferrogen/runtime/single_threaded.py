@@ -380,6 +380,7 @@ class SingleThreadedAgentRuntime(
         Raises:
             BaseException: The error of a handler of a published message, unless such errors are
                 ignored.
+            RuntimeStoppedError: The runtime is closed, or is closed while the call waits.
         """
         await self._process_next()
 

@@ -267,11 +267,13 @@ class Lifecycle:
 
         Raises:
             BaseException: The error that halted the runtime.
-            RuntimeStoppedError: The runtime was closed meanwhile.
+            RuntimeStoppedError: The runtime is closed, or was closed meanwhile.
         """
         loop = self.enter_loop()
         self._was_used = True
         while self._error is None:
+            if self.is_closed:
+                raise RuntimeStoppedError("the runtime is closed, and takes no messages any more")
             if not self.is_started:
                 context = self._new_context()
                 self._observer.is_traced = self._observer.tracing.is_recording()
@@ -284,8 +286,6 @@ class Lifecycle:
                 await asyncio.sleep(0)
                 return
             await self._wait(self._message_waiters)
-            if self.is_closed:
-                raise RuntimeStoppedError("the runtime was closed while it waited for a message")
         self.raise_error()
 
     def notify_message(self) -> None:
