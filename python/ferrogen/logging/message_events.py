@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
+from typing_extensions import Self
+
 from ferrogen._core import AgentId
 from ferrogen.messaging.topic import TopicId
 from ferrogen.telemetry.lazy_facts import LazyEvent, LazyFacts, as_json, quoted, resolve
@@ -12,7 +14,14 @@ from ferrogen.telemetry.lazy_facts import LazyEvent, LazyFacts, as_json, quoted,
 _FACTS_OF_A_MESSAGE = 6
 
 
-class MessageKind(Enum):
+class _Shown(Enum):
+    """An enum whose members are shown in each event."""
+
+    def __init__(self, _value: int) -> None:
+        self.as_json = quoted(f"{type(self).__name__}.{self.name}")
+
+
+class MessageKind(_Shown):
     """The kind of message of an event."""
 
     __module__ = "ferrogen.logging"
@@ -22,7 +31,7 @@ class MessageKind(Enum):
     RESPOND = 3
 
 
-class DeliveryStage(Enum):
+class DeliveryStage(_Shown):
     """The stage of the message when the event was logged."""
 
     __module__ = "ferrogen.logging"
@@ -82,16 +91,51 @@ class MessageEvent(LazyEvent):
         kwargs["type"] = "Message"
         self._given = kwargs
 
+    @classmethod
+    def of(
+        cls,
+        payload: str,
+        sender: AgentId | None,
+        receiver: AgentId | TopicId | None,
+        kind: MessageKind,
+        delivery_stage: DeliveryStage,
+    ) -> Self:
+        """Make an event without further fields, for half of what a call of the class costs.
+
+        Args:
+            payload: The message as text.
+            sender: The agent that sent it, if an agent did.
+            receiver: The agent or topic it goes to.
+            kind: Direct, published, or a response.
+            delivery_stage: Accepted or delivered.
+
+        Returns:
+            The event.
+        """
+        event = cls.__new__(cls)
+        event._given = {
+            "payload": payload,
+            "sender": sender,
+            "receiver": receiver,
+            "kind": kind,
+            "delivery_stage": delivery_stage,
+            "type": "Message",
+        }
+        return event
+
     def __str__(self) -> str:
         given = vars(self).get("_given")
         payload = None if given is None else resolve("payload", given)
         if given is None or len(given) > _FACTS_OF_A_MESSAGE or not isinstance(payload, str):
             return as_json(self.kwargs)
+        kind, stage = given["kind"], given["delivery_stage"]
+        kind = kind.as_json if isinstance(kind, _Shown) else quoted(kind)
+        stage = stage.as_json if isinstance(stage, _Shown) else quoted(stage)
         # Four of these are rendered for one request: formatting the line directly costs a third.
         return (
             f'{{"payload": {quoted(payload)}, "sender": {quoted(given["sender"])}, '
-            f'"receiver": {quoted(given["receiver"])}, "kind": {quoted(given["kind"])}, '
-            f'"delivery_stage": {quoted(given["delivery_stage"])}, "type": "Message"}}'
+            f'"receiver": {quoted(given["receiver"])}, "kind": {kind}, '
+            f'"delivery_stage": {stage}, "type": "Message"}}'
         )
 
 

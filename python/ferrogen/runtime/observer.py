@@ -178,13 +178,8 @@ class Observer:
         kind: MessageKind,
         stage: DeliveryStage,
     ) -> None:
-        event = MessageEvent(
-            payload=lazy_text(self._shown, message),
-            sender=sender,
-            receiver=receiver,
-            kind=kind,
-            delivery_stage=stage,
-        )
+        payload = lazy_text(self._shown, message)
+        event = MessageEvent.of(payload, sender, receiver, kind, stage)
         log_event(_events, event)
 
     def _shown(self, message: Any) -> str:
