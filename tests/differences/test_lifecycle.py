@@ -162,6 +162,25 @@ def test_a_closed_runtime_refuses_messages(kind):
     assert ours == [["ended", True], "RuntimeStoppedError"]
 
 
+def test_a_closed_runtime_takes_no_messages():
+    async def scenario(core, record):
+        async def work(agent, message): ...
+
+        runtime = await with_agent(core, work)
+        runtime.start()
+        await runtime.close()
+        task = asyncio.ensure_future(runtime.process_next())
+        is_settled = await finishes(asyncio.wait({task}))
+        record("ended", is_settled)
+        if is_settled:
+            record(type(task.exception()).__name__)
+        task.cancel()
+
+    upstream, ours = both(scenario)
+    assert upstream == [["ended", False]]
+    assert ours == [["ended", True], "RuntimeStoppedError"]
+
+
 def test_messages_in_a_runtime_that_was_never_started_are_reported(monkeypatch):
     monkeypatch.setattr("ferrogen.runtime.lifecycle.lifecycle._NEVER_STARTED_SECONDS", 0.0)
 
