@@ -26,7 +26,7 @@ from .virtual_loop import StuckError
 __all__ = ["main"]
 
 _SUMMARY_EVERY = 20_000
-_SECONDS_OF_A_ROUND = 900
+_SECONDS_OF_A_ROUND = 300
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 

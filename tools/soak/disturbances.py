@@ -185,13 +185,13 @@ class Disturber:
         try:
             await home.runtime.process_next()
         except EXPECTED as error:
+            if isinstance(error, RuntimeStoppedError) and home.is_closing:
+                await asyncio.sleep(0.001)  # a closed runtime takes no messages
+                return
             if is_known(home, error):
                 return  # also the cancellation of a handler
             if isinstance(error, asyncio.CancelledError):
                 raise
-            if isinstance(error, RuntimeStoppedError) and home.is_closing:
-                await asyncio.sleep(0.001)  # a closed runtime takes no messages
-                return
             home.ledger.violate("process_next: an error that no handler raised", None, error)
         except LookupError:
             pass  # the subscription of an agent type that is not registered
