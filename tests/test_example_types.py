@@ -45,6 +45,47 @@ OpenAIChatCompletionClient(model="m", temperature="hot")  # wrong
 OpenAIChatCompletionClient(temperature=0)  # wrong
 """
 
+# A handler overrides that of a base class as a method does, and can be called as one.
+OVERRIDES = """
+from ferrogen import MessageContext, RoutedAgent, message_handler, rpc
+
+
+class Base(RoutedAgent):
+    @message_handler
+    async def on_text(self, message: str, ctx: MessageContext) -> None: ...
+
+    @rpc
+    async def on_number(self, message: int, ctx: MessageContext) -> float:
+        return 2.0
+
+
+class Same(Base):
+    @message_handler
+    async def on_text(self, message: str, ctx: MessageContext) -> None:
+        await super().on_text(message, ctx)
+        print(Base.on_text.target_types, self.on_text.router)
+
+    @rpc
+    async def on_number(self, message: int, ctx: MessageContext) -> float:
+        return await self.on_number(message, ctx) + 1
+
+
+class Wider(Base):
+    @message_handler
+    async def on_text(self, message: str | bytes, ctx: MessageContext) -> None:
+        await super().on_text(b"no", ctx)  # wrong
+
+    @rpc
+    async def on_number(self, message: int, ctx: MessageContext) -> int:
+        return 1
+
+
+class Other(Base):
+    @message_handler
+    async def on_text(self, message: bytes, ctx: MessageContext) -> None: ...  # wrong
+"""
+MADE = {"mistakes.py": MISTAKES, "overrides.py": OVERRIDES}
+
 
 @pytest.mark.timeout(900)
 def test_the_examples_are_typed_and_wrong_arguments_are_found(tmp_path: Path) -> None:
@@ -55,11 +96,12 @@ def test_the_examples_are_typed_and_wrong_arguments_are_found(tmp_path: Path) ->
         assert path.name not in names, "two examples have one name"
         names[path.name] = name
         path.write_text(HOOKED + code if "install()" in code else code, encoding="utf-8")
-    (tmp_path / "mistakes.py").write_text(MISTAKES, encoding="utf-8")
+    for name, code in MADE.items():
+        (tmp_path / name).write_text(code, encoding="utf-8")
     command = (
         *(sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml")),
         *("--cache-dir", str(ROOT / ".mypy_cache"), "--no-explicit-package-bases"),
-        *("--no-error-summary", "mistakes.py", *sorted(names)),
+        *("--no-error-summary", *MADE, *sorted(names)),
     )
     done = subprocess.run(
         command,
@@ -71,12 +113,16 @@ def test_the_examples_are_typed_and_wrong_arguments_are_found(tmp_path: Path) ->
     )
     wrong, others = set(), []
     for line in done.stdout.splitlines():
-        if found := re.match(r"mistakes\.py:(\d+): error", line):
-            wrong.add(int(found[1]))
-        elif not line.startswith("mistakes.py:"):
-            file, colon, rest = line.partition(":")
+        file, colon, rest = line.partition(":")
+        if file not in MADE:
             others.append(f"{names.get(file, file)}{colon}{rest}")
+        elif found := re.match(r"(\d+): error", rest):
+            wrong.add((file, int(found[1])))
     assert others == [], "\n".join([*others, done.stderr])
-    lines = enumerate(MISTAKES.splitlines(), start=1)
-    assert wrong == {number for number, line in lines if "# wrong" in line}, done.stdout
+    assert wrong == {
+        (name, number)
+        for name, code in MADE.items()
+        for number, line in enumerate(code.splitlines(), start=1)
+        if "# wrong" in line
+    }, done.stdout
     assert done.returncode == 1, done.stderr

@@ -1,11 +1,13 @@
 """Routed agents: which handler gets a message, and what is inherited."""
 
 import logging
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytest
 
+from ferrogen import AgentId, MessageContext, SingleThreadedAgentRuntime
 from ferrogen.agents.base import handles
 from ferrogen.agents.handlers import event, message_handler, rpc
 from ferrogen.agents.routed import RoutedAgent
@@ -154,3 +156,41 @@ def test_a_type_without_serializers_is_refused_unless_one_is_declared():
     serializers = try_get_known_serializers_for_type(Order)
     handles(str, serializers)(Texts)
     assert Texts._handles_types() == [(str, serializers)]
+
+
+MessageT = TypeVar("MessageT")
+
+
+class Abstract(RoutedAgent, ABC, Generic[MessageT]):
+    """Says that there is a handler, and not of what."""
+
+    def __init__(self) -> None:
+        super().__init__("an agent")
+
+    @message_handler
+    @abstractmethod
+    async def on_it(self, message: MessageT, ctx: MessageContext) -> MessageT: ...
+
+
+async def test_an_abstract_handler_may_leave_its_type_to_the_one_that_overrides_it():
+    class OfOrders(Abstract[Order]):
+        @message_handler
+        async def on_it(self, message: Order, ctx: MessageContext) -> Order:
+            return message
+
+    runtime = SingleThreadedAgentRuntime()
+    await OfOrders.register(runtime, "orders", OfOrders)
+    runtime.start()
+    assert await runtime.send_message(Order("tea"), AgentId("orders", "1")) == Order("tea")
+    assert await runtime.send_message(Refund("tea"), AgentId("orders", "1")) is None
+    with pytest.raises(TypeError, match="abstract"):
+        Abstract()  # type: ignore[abstract]
+    await runtime.stop_when_idle()
+
+
+def test_a_handler_that_is_not_abstract_must_name_its_types():
+    with pytest.raises(TypeError, match="is not a type"):
+
+        class Generous(RoutedAgent, Generic[MessageT]):
+            @message_handler
+            async def on_anything(self, message: MessageT, ctx: MessageContext) -> None: ...

@@ -3,28 +3,58 @@
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Literal, Protocol, TypeVar, overload, runtime_checkable
 
+from typing_extensions import Self
+
 from ferrogen.agents.handler_building import decorate
 from ferrogen.messaging.message_context import MessageContext
 
-HandlingT = TypeVar("HandlingT")
-HandledT = TypeVar("HandledT")
-ReturnedT = TypeVar("ReturnedT", covariant=True)  # noqa: PLC0105 - upstream's name
+# Covariant, so that a handler of a subclass overrides that of its base, as a method does.
+HandlingT = TypeVar("HandlingT", covariant=True)  # noqa: PLC0105 - upstream's name
+HandledT = TypeVar("HandledT", contravariant=True)  # noqa: PLC0105 - the same
+ReturnedT = TypeVar("ReturnedT", covariant=True)  # noqa: PLC0105 - the same
+
+
+class _Handler(Protocol[HandledT]):
+    """What the decorators add to a method."""
+
+    @property
+    def target_types(self) -> Sequence[type]: ...
+
+    @property
+    def produces_types(self) -> Sequence[type]: ...
+
+    @property
+    def is_message_handler(self) -> Literal[True]: ...
+
+    @property
+    def router(self) -> Callable[[HandledT, MessageContext], bool]: ...
+
+
+class _BoundHandler(_Handler[HandledT], Protocol[HandledT, ReturnedT]):
+    """A handler of one agent, which calls it as a method: for itself, or by `super`."""
+
+    def __call__(
+        self, message: HandledT, ctx: MessageContext, /
+    ) -> Coroutine[Any, Any, ReturnedT]: ...
 
 
 @runtime_checkable
-class MessageHandler(Protocol[HandlingT, HandledT, ReturnedT]):  # type: ignore[misc]
+class MessageHandler(_Handler[HandledT], Protocol[HandlingT, HandledT, ReturnedT]):
     """A method that handles messages, as the decorators leave it."""
 
-    target_types: Sequence[type]
-    produces_types: Sequence[type]
-    is_message_handler: Literal[True]
-    router: Callable[[HandledT, MessageContext], bool]
-
     @staticmethod
-    async def __call__(
-        agent_instance: HandlingT, message: HandledT, ctx: MessageContext
-    ) -> ReturnedT:
+    async def __call__(agent_instance: Any, message: HandledT, ctx: MessageContext) -> ReturnedT:
         """Handle a message on behalf of an agent."""
+        ...
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(
+        self, instance: object, owner: type[Any] | None = None
+    ) -> _BoundHandler[HandledT, ReturnedT]: ...
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+        """Return the handler of one agent."""
         ...
 
 

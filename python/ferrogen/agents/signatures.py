@@ -87,7 +87,7 @@ def read_signature(
         is_stream: Whether it must be an async generator.
 
     Returns:
-        Its types.
+        Its types; none for a type variable of an abstract method.
 
     Raises:
         TypeError: It is not async, does not take three arguments, or lacks an annotation that
@@ -173,6 +173,8 @@ def _resolve(
             'type at the top of the module, outside of "if TYPE_CHECKING", or leave out '
             '"from __future__ import annotations" there'
         ) from error
+    if isinstance(hint, TypeVar) and getattr(function, "__isabstractmethod__", False):
+        return ()  # the method that overrides it says which
     types = get_types(hint)
     if types is None:
         raise TypeError(
