@@ -129,6 +129,15 @@ class Entry:
             one = one.parent
         return False
 
+    def follows_from(self, agent: str) -> bool:
+        """Whether it was sent by a handler of an agent, or by one that this has called."""
+        one = self.parent
+        while one is not None:
+            if agent in one.starts:
+                return True
+            one = one.parent
+        return False
+
     def is_late(self, now: float) -> bool:
         """Whether its deadline has passed, or passes now."""
         return self.deadline is not None and now >= self.deadline - ROUNDING

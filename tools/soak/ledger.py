@@ -404,7 +404,9 @@ class Ledger:
     def _check_order(self, entry: Entry, worker: Worker) -> None:
         if entry.order is None or entry.is_unordered or MessageHandlerContext.attempt() > 1:
             return
-        if worker.running and worker.home.types[worker.type_name].order == "reentrant":
+        if worker.home.types[worker.type_name].order == "reentrant" and (
+            worker.running or entry.follows_from(worker.key)
+        ):
             return  # a call along its own chain does not wait for those before it
         key = (entry.order_key, worker.key)
         last = worker.home.last_started.get(key, 0)
