@@ -376,9 +376,10 @@ async def obtain(sender: Sender) -> None:
     for index, call in enumerate(calls):
         if index != chosen:
             call.close()
-    # An agent that is one too many, or fails, may be closed before `wait_for` has returned it.
+    # An agent that is idle, one too many, or fails may be closed before `wait_for` returns it.
     kind = sender.home.types[agent_id.type]
-    is_instance = chosen == 2 and kind.max_active is None and kind.supervision is None
+    may_leave = kind.max_active is not None or kind.passivate_after is not None
+    is_instance = chosen == 2 and not may_leave and kind.supervision is None
     try:
         found = await asyncio.wait_for(calls[chosen], sender.seconds())
     except asyncio.TimeoutError:
