@@ -6,7 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ferrogen import TopicId
-from ferrogen.exceptions import AgentStoppedError, HopLimitError, MessageCancelledError
+from ferrogen.exceptions import (
+    AgentStoppedError,
+    CircuitOpenError,
+    HopLimitError,
+    MessageCancelledError,
+)
 
 from .ledger import Entry
 from .subscriptions import BROKEN
@@ -107,7 +112,7 @@ def _by_features(entry: Entry) -> Outcomes:
     found: set[str] = set()
     if isinstance(entry.end_error, MessageCancelledError | HopLimitError):
         found |= {_NONE, "failed"}
-    if isinstance(entry.end_error, AgentStoppedError) and not entry.starts:
+    if isinstance(entry.end_error, AgentStoppedError | CircuitOpenError) and not entry.starts:
         found |= {_NONE, "failed", "dropped"}
     if entry.was_cancelled():
         found |= {"failed", "dead_lettered"}
