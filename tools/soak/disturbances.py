@@ -76,6 +76,8 @@ class Disturber:
         except LookupError:
             pass  # the subscription of an agent type that is not registered
         home.stops += 1
+        # The runtime may learn of an error after this stop, and raise it at the next one.
+        home.unhandled_before = home.unhandled.copy()
         home.unhandled.clear()
         home.is_down = home.is_closing
 
@@ -212,4 +214,5 @@ def is_known(home: TrackedRuntime, error: BaseException) -> bool:
         return True
     if any(home.escalates(name) for name in home.types) and not _is_cancelled():
         return True  # it may have been raised before the stop before this one
-    return isinstance(error, RoutingError) or any(error is one for one in home.unhandled)
+    known = (*home.unhandled, *home.unhandled_before)
+    return isinstance(error, RoutingError) or any(error is one for one in known)

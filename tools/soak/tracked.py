@@ -81,6 +81,8 @@ class TrackedRuntime:
         """The number of changes of the subscriptions."""
         self.unhandled: list[BaseException] = []
         """The errors that may halt the runtime."""
+        self.unhandled_before: list[BaseException] = []
+        """Those before its last stop."""
         self.has_raising_subscription = False
         self.stops = 0
         self.is_down = False
