@@ -328,7 +328,9 @@ class Ledger:
             entry.failed_runs = [one for one in entry.failed_runs if one is not error]
             if not entry.is_direct:
                 unhandled = worker.home.unhandled
-                unhandled[:] = [one for one in unhandled if one is not error]
+                # Once: the factory of another agent may have raised it, and it goes through here.
+                last = [place for place, one in enumerate(unhandled) if one is error][-1:]
+                unhandled[:] = [one for place, one in enumerate(unhandled) if [place] != last]
         return True
 
     @staticmethod
