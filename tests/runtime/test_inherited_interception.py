@@ -136,11 +136,17 @@ async def test_handlers_of_many_classes_are_told_apart():
     await runtime.stop()
 
 
-async def test_a_class_without_a_dict_of_its_instances():
-    class Base(DefaultInterventionHandler):
-        __slots__ = ()
+class Slotted:
+    """Has the methods, and its instances have no dict."""
 
-    runtime = SingleThreadedAgentRuntime(intervention_handlers=[Base()])
+    __slots__ = ()
+    on_send = DefaultInterventionHandler.on_send
+    on_publish = DefaultInterventionHandler.on_publish
+    on_response = DefaultInterventionHandler.on_response
+
+
+async def test_an_instance_may_have_no_dict():
+    runtime = SingleThreadedAgentRuntime(intervention_handlers=[Slotted()])
     await register(runtime, "a")
     runtime.start()
     assert [await runtime.send_message("hello", A) for _ in range(3)] == ["hello"] * 3

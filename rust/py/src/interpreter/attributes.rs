@@ -31,7 +31,8 @@ pub(crate) fn has_own(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> 
     // SAFETY: a live reference; what is returned is a new one to a dict, or null with an exception set.
     let dict = unsafe {
         let dict = ffi::PyObject_GenericGetDict(object.as_ptr(), null_mut());
-        Bound::from_owned_ptr_or_err(py, dict)?.cast_into_unchecked::<PyDict>()
+        Bound::from_owned_ptr_or_err(py, dict).map(|one| one.cast_into_unchecked::<PyDict>())
     };
-    dict.contains(name)
+    // An object without a dict has no attributes but those of its class.
+    dict.map_or(Ok(false), |dict| dict.contains(name))
 }
