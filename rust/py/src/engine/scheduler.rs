@@ -106,9 +106,9 @@ impl Engine {
     pub(super) fn on_timer(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
         let fired = this.state.with(py, |state| state.timer.take());
-        drop(fired);
         let Some(event_loop) = this.bound_loop(py) else { return Ok(()) };
-        let now = now(&event_loop)?;
+        // The event loop rounds: by its clock the timer may have fired a nanosecond early.
+        let now = now(&event_loop)?.max(fired.map_or(core::Time::ZERO, |timer| timer.when));
         Self::expire(engine, now)?;
         if !this.may_passivate(py)? {
             return Self::set_timer(engine);
