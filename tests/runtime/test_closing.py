@@ -120,18 +120,25 @@ async def test_a_restart_that_starts_while_the_runtime_closes_leaves_no_agent():
     assert [agent.closed for agent in made] == [1] * len(made)
 
 
+class Slow(Doing):
+    """Waits when it is closed."""
+
+    def __init__(self, closes, gate):
+        super().__init__(echo)
+        self.closes, self.gate = closes, gate
+
+    async def close(self):
+        self.closes.set()
+        await self.gate.wait()
+        await super().close()
+
+
 async def test_an_agent_that_is_asked_for_while_the_runtime_closes_is_closed():
     runtime = SingleThreadedAgentRuntime()
     made, closes, gate = [], asyncio.Event(), asyncio.Event()
 
-    class Slow(Doing):
-        async def close(self):
-            closes.set()
-            await gate.wait()
-            await super().close()
-
     def build():
-        made.append(Slow(echo))
+        made.append(Slow(closes, gate))
         return made[-1]
 
     await runtime.register_factory("a", build)
@@ -154,15 +161,9 @@ async def test_an_agent_that_is_asked_for_while_it_is_passivated_is_closed():
     runtime = SingleThreadedAgentRuntime()
     made, closes, gate = [], asyncio.Event(), asyncio.Event()
 
-    class Slow(Doing):
-        async def close(self):
-            closes.set()
-            await gate.wait()
-            await super().close()
-
     async def build():
         await asyncio.sleep(0)
-        made.append(Slow(echo))
+        made.append(Slow(closes, gate))
         return made[-1]
 
     await runtime.register_factory("a", build)

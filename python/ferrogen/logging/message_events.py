@@ -102,15 +102,7 @@ class MessageEvent(LazyEvent):
     ) -> Self:
         """Make an event without further fields, for half of what a call of the class costs.
 
-        Args:
-            payload: The message as text.
-            sender: The agent that sent it, if an agent did.
-            receiver: The agent or topic it goes to.
-            kind: Direct, published, or a response.
-            delivery_stage: Accepted or delivered.
-
-        Returns:
-            The event.
+        Its arguments and what they mean are those of the class.
         """
         event = cls.__new__(cls)
         event._given = {

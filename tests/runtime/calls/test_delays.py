@@ -44,6 +44,22 @@ async def test_a_message_is_handled_after_its_delay(runtime):
     assert seen == [("later", pytest.approx(began + 30))]
 
 
+async def test_a_timer_that_fires_early_by_the_rounding_of_the_clock_is_not_set_again(runtime):
+    clerk, seen = await started(runtime)
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(1)
+    sending = asyncio.ensure_future(runtime.send_message("later", clerk, delay=1))
+    # Within the resolution of the clock before the engine's timer, which fires in the same turn.
+    before = loop.create_future()
+    loop.call_at(2 - 0.7e-9, before.set_result, None)
+    await before
+    for _ in range(20):  # no time passes
+        await asyncio.sleep(0)
+    assert now() < 2
+    assert [message for message, _ in seen] == ["later"]
+    assert await sending == "later"
+
+
 async def test_a_message_with_a_delay_is_overtaken(runtime):
     clerk, seen = await started(runtime)
     slow = asyncio.ensure_future(runtime.send_message("slow", clerk, delay=10))

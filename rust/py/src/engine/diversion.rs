@@ -149,20 +149,14 @@ impl Engine {
             observation.responded(py.None().bind(py))?;
             Send::end(send.bind(py), future::Outcome::Response(py.None()))?;
         }
-        // A stopped engine takes no messages, and its responses do not wait.
-        let is_stopped = this.state.with(py, |state| state.is_stopped());
-        let mut taken = taken;
+        let of_response = diversion.responded.is_some() || matches!(taken, Taken::Response(..));
         if let Some(delivery) = diversion.responded {
             Self::settle_delivery(engine, delivery, Outcome::Responded)?;
-            if is_stopped {
-                taken = match taken.into_payload() {
-                    Err(response) => response,
-                    Ok((ticket, payload)) => {
-                        let reason = "the runtime was stopped before the response was redirected";
-                        return Self::drain_message(engine, ticket, &payload, reason);
-                    }
-                };
-            }
+        }
+        if of_response && this.state.with(py, |state| state.is_stopped()) {
+            // What it was redirected as is a new message, which comes too late; and it is not delayed.
+            let reason = "the runtime was stopped before the response was redirected";
+            return Self::drain_taken(engine, taken, reason);
         }
         if let Taken::Direct(ticket, direct) = &taken {
             let request = &direct.request;
@@ -176,9 +170,8 @@ impl Engine {
                 return Self::drop_message(engine, *ticket, Some(direct), error, outcome);
             }
         }
-        let waits = !is_stopped || !matches!(taken, Taken::Response(..));
         match (diversion.delay, this.bound_loop(py)) {
-            (Some(delay), Some(event_loop)) if waits => {
+            (Some(delay), Some(event_loop)) => {
                 let when = now(&event_loop)?.saturating_add(delay);
                 Self::queue_at(engine, taken, true, when)
             }

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use super::deadlines::Deadlines;
 use super::engine::Engine;
-use super::messages::Payload;
+use super::messages::{Payload, Taken};
 use super::scheduler::taken;
 
 impl Engine {
@@ -27,15 +27,24 @@ impl Engine {
             }
         }
         for taken in this.deadlines.with(py, Deadlines::take_delayed) {
-            match taken.into_payload() {
-                Ok((ticket, payload)) => Self::drain_message(engine, ticket, &payload, reason)?,
-                Err(response) => Self::dispatch(engine, response)?,
-            }
+            Self::drain_taken(engine, taken, reason)?;
         }
         Self::process_responses(engine)
     }
 
-    pub(super) fn drain_message(
+    /// A message becomes a dead letter; a response reaches its sender.
+    pub(super) fn drain_taken(
+        engine: &Bound<'_, Self>,
+        taken: Taken,
+        reason: &str,
+    ) -> PyResult<()> {
+        match taken.into_payload() {
+            Ok((ticket, payload)) => Self::drain_message(engine, ticket, &payload, reason),
+            Err(response) => Self::dispatch(engine, response),
+        }
+    }
+
+    fn drain_message(
         engine: &Bound<'_, Self>,
         ticket: Ticket,
         payload: &Payload,
