@@ -172,6 +172,20 @@ def test_a_payload_that_is_no_text_is_shown_as_upstream_shows_it(payload: Any) -
     assert str(message_event(payload)) == str(theirs)
 
 
+@pytest.mark.parametrize("kind", list(MessageKind))
+@pytest.mark.parametrize("stage", list(DeliveryStage))
+def test_an_event_that_is_made_quickly_is_like_any_other(
+    kind: MessageKind, stage: DeliveryStage
+) -> None:
+    given = {"sender": AgentId("a", "é"), "receiver": None}
+    quick = MessageEvent.of("{}", given["sender"], None, kind, stage)
+    made = MessageEvent(payload="{}", kind=kind, delivery_stage=stage, **given)
+    # Text in place of an enum, as in facts that were read from another event.
+    text = MessageEvent(payload="{}", kind=str(kind), delivery_stage=str(stage), **given)  # type: ignore[arg-type]
+    assert str(quick) == str(made) == str(text)
+    assert json.loads(str(quick)) == quick.kwargs == made.kwargs == text.kwargs
+
+
 def test_facts_are_a_dict_that_may_be_changed() -> None:
     event = message_event("p")
     event.kwargs["payload"] = {"hidden": True}

@@ -15,10 +15,10 @@ _FACTS_OF_A_MESSAGE = 6
 
 
 class _Shown(Enum):
-    """An enum whose members are shown in each event."""
+    """An enum whose members are shown in each event, and know their text in it."""
 
     def __init__(self, _value: int) -> None:
-        self.as_json = quoted(f"{type(self).__name__}.{self.name}")
+        self.shown = quoted(f"{type(self).__name__}.{self.name}")
 
 
 class MessageKind(_Shown):
@@ -121,8 +121,8 @@ class MessageEvent(LazyEvent):
         if given is None or len(given) > _FACTS_OF_A_MESSAGE or not isinstance(payload, str):
             return as_json(self.kwargs)
         kind, stage = given["kind"], given["delivery_stage"]
-        kind = kind.as_json if isinstance(kind, _Shown) else quoted(kind)
-        stage = stage.as_json if isinstance(stage, _Shown) else quoted(stage)
+        kind = kind.shown if isinstance(kind, _Shown) else quoted(kind)
+        stage = stage.shown if isinstance(stage, _Shown) else quoted(stage)
         # Four of these are rendered for one request: formatting the line directly costs a third.
         return (
             f'{{"payload": {quoted(payload)}, "sender": {quoted(given["sender"])}, '
