@@ -41,6 +41,9 @@ _events = logging.getLogger(EVENT_LOGGER_NAME)
 _SENDER = ("sender_agent_type", "sender_agent_class")
 _RECIPIENT = ("recipient_agent_type", "recipient_agent_class")
 
+# AutoGen's words, which programs match on.
+_NOT_SERIALIZED = "Message could not be serialized"
+
 
 class Observer:
     """Reports events of messages to loggers and tracers.
@@ -183,16 +186,18 @@ class Observer:
         log_event(_events, event)
 
     def _shown(self, message: Any) -> str:
+        registry = self._registry
         try:
-            encoded = self._registry.serialize(
-                message,
-                type_name=self._registry.type_name(message),
-                data_content_type=JSON_DATA_CONTENT_TYPE,
+            name = registry.type_name(message)
+            # Responses are often plain values: asking first is cheaper than an error.
+            if not registry.is_registered(name, JSON_DATA_CONTENT_TYPE):
+                return _NOT_SERIALIZED
+            encoded = registry.serialize(
+                message, type_name=name, data_content_type=JSON_DATA_CONTENT_TYPE
             )
             return encoded.decode("utf-8")
         except Exception:  # noqa: BLE001 - an error of a serializer does not affect the message
-            # AutoGen's words, which programs match on.
-            return "Message could not be serialized"
+            return _NOT_SERIALIZED
 
     def _traced(self, message: Any) -> str:
         return "No Message" if message is None else self._shown(message)

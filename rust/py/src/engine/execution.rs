@@ -13,8 +13,9 @@ use super::engine::Engine;
 use super::future::Outcome;
 use super::invoke::Unstarted;
 use super::joins::is_joined;
+use super::revision::Interception;
 use super::send::Send;
-use super::settlement::Completion;
+use super::settlement::{Completion, Work};
 use super::task_pool::PooledTask;
 use super::waiter::Waiter;
 use crate::interpreter::GilMutex;
@@ -230,6 +231,18 @@ impl Execution {
         look: impl FnOnce(&mut Completion) -> R,
     ) -> Option<R> {
         self.inner.with(py, |inner| inner.completion.as_mut().map(look))
+    }
+
+    /// The message that was in the hands of the intervention handler that has ended in the task.
+    pub(super) fn take_interception(&self, py: Python<'_>) -> PyResult<Option<Box<Interception>>> {
+        let completion =
+            self.inner.with(py, |inner| inner.completion.take_if(Completion::is_interception));
+        let Some(Completion { engine, task, work: Work::Interception(interception) }) = completion
+        else {
+            return Ok(None);
+        };
+        engine.get().kept.bind(py).discard(task)?;
+        Ok(Some(interception))
     }
 
     /// The delivery of its handler, if that is suspended or has not begun.

@@ -1,8 +1,10 @@
 //! Interception: the user's intervention handlers revise messages and responses, one after the other.
 //!
 //! The methods run inline while they do not suspend. While one is suspended the machine is paused: no message
-//! overtakes the one in its hands.
+//! overtakes the one in its hands. One that yields to the event loop (`sleep(0)`) is resumed inline in the next
+//! iteration; one that awaits anything else goes on in its task.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use ferrogen_core::{Outcome, Ticket};
@@ -11,13 +13,14 @@ use pyo3::prelude::*;
 
 use super::diversion::Diversion;
 use super::engine::Engine;
+use super::execution::Execution;
 use super::intervention_methods::Method;
 use super::messages::Taken;
 use super::revision::{Interception, Verdict};
 use super::settlement::{Completion, Ended, Work};
 use super::task_pool::PooledTask;
 use crate::interpreter::context::Entered;
-use crate::interpreter::coroutine::{Sent, send_none};
+use crate::interpreter::coroutine::Sent;
 use crate::interpreter::current_task::CurrentTask;
 use crate::interpreter::exception_state::{CleanExceptionState, Item};
 
@@ -89,31 +92,47 @@ impl Engine {
     ) -> PyResult<Intercepted> {
         let (py, this) = (engine.py(), engine.get());
         let Some(event_loop) = this.bound_loop(py) else { return Ok(Intercepted::Passed(taken)) };
-        let mut pooled = this.borrow_task(&event_loop)?;
-        let mut current = CurrentTask::new(&event_loop)?;
-        current.enter(Some(pooled.task.bind(py)))?;
-        let mut interception =
+        let pooled = this.borrow_task(&event_loop)?;
+        let interception =
             Interception { taken, diversion: None, next: 0, class: None, context: None };
+        Self::run_methods(engine, &event_loop, interception, pooled, None)
+    }
+
+    /// Calls one intervention handler after the other. `last` is what the one has ended with that was resumed.
+    fn run_methods<'py>(
+        engine: &Bound<'py, Self>,
+        event_loop: &Bound<'py, PyAny>,
+        mut interception: Interception,
+        mut pooled: Box<PooledTask>,
+        mut last: Option<PyResult<Bound<'py, PyAny>>>,
+    ) -> PyResult<Intercepted> {
+        let (py, this) = (engine.py(), engine.get());
+        let mut current = CurrentTask::new(event_loop)?;
+        current.enter(Some(pooled.task.bind(py)))?;
         loop {
-            let step = this.next_step(py, &mut interception, &mut pooled);
-            let done = match step {
-                Ok(None) => interception.into_passed(py),
-                Ok(Some(Sent::Returned(revised))) => match interception.apply(engine, &revised) {
-                    Ok(Verdict::Pass) => continue,
-                    Ok(Verdict::Drop) => interception.into_dropped(None),
-                    Ok(Verdict::Reject(error)) => interception.into_dropped(Some(error)),
-                    Err(error) => interception.into_failed(error),
+            let next = match last.take() {
+                Some(ended) => interception.follow(engine, ended),
+                None => match this.next_step(py, &mut interception, &mut pooled) {
+                    Ok(None) => ControlFlow::Break(interception.into_passed(py)),
+                    Ok(Some(Sent::Returned(revised))) => interception.follow(engine, Ok(revised)),
+                    Ok(Some(Sent::Raised(error))) | Err(error) => {
+                        interception.follow(engine, Err(error))
+                    }
+                    Ok(Some(Sent::Yielded(yielded))) => {
+                        current.leave();
+                        Self::suspend_interception(engine, interception, pooled, yielded)?;
+                        return Ok(Intercepted::Suspended);
+                    }
                 },
-                Ok(Some(Sent::Yielded(yielded))) => {
-                    current.leave();
-                    Self::suspend_interception(engine, interception, pooled, yielded)?;
-                    return Ok(Intercepted::Suspended);
-                }
-                Ok(Some(Sent::Raised(error))) | Err(error) => interception.into_failed(error),
             };
-            current.leave();
-            this.return_task(py, pooled);
-            return Ok(done);
+            match next {
+                ControlFlow::Continue(unfinished) => interception = unfinished,
+                ControlFlow::Break(done) => {
+                    current.leave();
+                    this.return_task(py, pooled);
+                    return Ok(done);
+                }
+            }
         }
     }
 
@@ -148,7 +167,7 @@ impl Engine {
                 return other.map(|_| None);
             }
         };
-        let sent = send_none(&coroutine);
+        let sent = pooled.execution.get().run(&coroutine);
         if matches!(sent, Sent::Yielded(_)) {
             pooled.coroutine = Some(coroutine.unbind());
         } else {
@@ -158,7 +177,7 @@ impl Engine {
         Ok(Some(sent))
     }
 
-    /// The intervention handler goes on in a task; the machine is paused meanwhile.
+    /// An intervention handler has suspended; the machine is paused until it ends.
     #[cold]
     fn suspend_interception(
         engine: &Bound<'_, Self>,
@@ -175,7 +194,48 @@ impl Engine {
             task: pooled.task.clone_ref(py),
             work: Work::Interception(Box::new(interception)),
         };
-        this.hold(pooled, coroutine, yielded, completion)
+        if !yielded.is_none() || pooled.is_cancelled(py) {
+            return this.hold(pooled, coroutine, yielded, completion);
+        }
+        let execution = this.take_turn(pooled, coroutine, completion)?;
+        Self::resume_in_next_iteration(engine, execution.bind(py))
+    }
+
+    /// Schedules an intervention handler that has yielded to the event loop to be resumed.
+    pub(super) fn resume_in_next_iteration(
+        engine: &Bound<'_, Self>,
+        execution: &Bound<'_, Execution>,
+    ) -> PyResult<()> {
+        let py = engine.py();
+        let resume = engine.getattr(intern!(py, "resume_interception"))?;
+        let event_loop = execution.get().event_loop(py);
+        event_loop.call_method1(intern!(py, "call_soon"), (resume, execution)).map(|_| ())
+    }
+
+    /// Goes on after an intervention handler that was resumed inline has ended.
+    pub(super) fn go_on_intercepting<'py>(
+        engine: &Bound<'py, Self>,
+        event_loop: &Bound<'py, PyAny>,
+        interception: Interception,
+        pooled: Box<PooledTask>,
+        last: PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        match Self::run_methods(engine, event_loop, interception, pooled, Some(last))? {
+            Intercepted::Suspended => return Ok(()),
+            intercepted => Self::end_interception(engine, intercepted)?,
+        }
+        Self::continue_now(engine)
+    }
+
+    /// Goes on with the message that a suspended intervention handler had in its hands.
+    fn end_interception(engine: &Bound<'_, Self>, intercepted: Intercepted) -> PyResult<()> {
+        let (py, this) = (engine.py(), engine.get());
+        this.books.with(py, |books| books.machine.resume());
+        let ticket = intercepted.ticket();
+        let processed = Self::process_intercepted(engine, intercepted);
+        let processed = Self::settle_after_error(engine, ticket, processed);
+        this.host.call_method0(py, intern!(py, "notify_interception"))?;
+        processed
     }
 
     /// Goes on with a message that all intervention handlers have seen, or one has dropped.
@@ -263,35 +323,42 @@ impl Engine {
 }
 
 impl Interception {
-    /// The coroutine of an intervention handler that was suspended has ended.
+    /// Applies what a method has ended with. Breaks unless the next one is to be called.
+    fn follow(
+        mut self,
+        engine: &Bound<'_, Engine>,
+        ended: PyResult<Bound<'_, PyAny>>,
+    ) -> ControlFlow<Intercepted, Self> {
+        match ended.and_then(|revised| self.apply(engine, &revised)) {
+            Ok(Verdict::Pass) => ControlFlow::Continue(self),
+            Ok(Verdict::Drop) => ControlFlow::Break(self.into_dropped(None)),
+            Ok(Verdict::Reject(error)) => ControlFlow::Break(self.into_dropped(Some(error))),
+            Err(error) => ControlFlow::Break(self.into_failed(error)),
+        }
+    }
+
+    /// The coroutine of an intervention handler has ended in its task, in which the next one is called.
     pub(super) fn resume<'py>(
-        mut self: Box<Self>,
+        self,
         engine: &Bound<'py, Engine>,
         task: Py<PyAny>,
-        result: PyResult<Bound<'py, PyAny>>,
+        ended: PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Ended<'py>> {
         let (py, this) = (engine.py(), engine.get());
-        let verdict = result.and_then(|revised| self.apply(engine, &revised));
-        let intercepted = match verdict {
-            Ok(Verdict::Pass) => match self.call_next(this, py) {
+        let intercepted = match self.follow(engine, ended) {
+            ControlFlow::Break(done) => done,
+            ControlFlow::Continue(mut unfinished) => match unfinished.call_next(this, py) {
                 Ok(Some(coroutine)) => {
                     this.kept.bind(py).add(&task)?;
-                    let engine = engine.clone().unbind();
-                    let completion = Completion { engine, task, work: Work::Interception(self) };
+                    let (engine, work) = (engine.clone().unbind(), Box::new(unfinished));
+                    let completion = Completion { engine, task, work: Work::Interception(work) };
                     return Ok(Ended::Next(completion, coroutine));
                 }
-                Ok(None) => self.into_passed(py),
-                Err(error) => self.into_failed(error),
+                Ok(None) => unfinished.into_passed(py),
+                Err(error) => unfinished.into_failed(error),
             },
-            Ok(Verdict::Drop) => self.into_dropped(None),
-            Ok(Verdict::Reject(error)) => self.into_dropped(Some(error)),
-            Err(error) => self.into_failed(error),
         };
-        this.books.with(py, |books| books.machine.resume());
-        let ticket = intercepted.ticket();
-        let processed = Engine::process_intercepted(engine, intercepted);
-        let processed = Engine::settle_after_error(engine, ticket, processed);
-        this.host.call_method0(py, intern!(py, "notify_interception"))?;
+        let processed = Engine::end_interception(engine, intercepted);
         Engine::continue_soon(engine)?;
         Engine::arm(engine)?;
         processed.map(|()| Ended::Done)

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::engine::{Engine, State};
+use super::execution::Execution;
 use crate::interpreter::threads::ThreadOfProcess;
 
 #[pymethods]
@@ -113,6 +114,13 @@ impl Engine {
 
     fn resume_parked(slf: &Bound<'_, Self>) -> PyResult<()> {
         Self::resume_all(slf)
+    }
+
+    fn resume_interception(
+        slf: &Bound<'_, Self>,
+        execution: &Bound<'_, Execution>,
+    ) -> PyResult<()> {
+        Self::resume(slf, execution)
     }
 
     fn wake_up(slf: &Bound<'_, Self>) -> PyResult<()> {

@@ -47,6 +47,13 @@ impl Engine {
         Ok(())
     }
 
+    /// Runs a turn in this callback of the event loop, unless one is scheduled.
+    pub(super) fn continue_now(engine: &Bound<'_, Self>) -> PyResult<()> {
+        let is_due =
+            engine.get().state.with(engine.py(), |state| state.is_open_here() && !state.is_armed);
+        if is_due { Self::run_batch(engine) } else { Self::continue_soon(engine) }
+    }
+
     /// Schedules a call in the next turn of the event loop, unless there is one: it runs a batch, or processes the
     /// responses of a stopped engine.
     pub(super) fn arm(engine: &Bound<'_, Self>) -> PyResult<()> {

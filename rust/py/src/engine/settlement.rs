@@ -105,6 +105,10 @@ impl Completion {
         }
     }
 
+    pub(super) fn is_interception(&mut self) -> bool {
+        matches!(self.work, Work::Interception(_))
+    }
+
     /// The delivery of a handler.
     pub(super) fn delivery(&self) -> Option<DeliveryId> {
         match &self.work {

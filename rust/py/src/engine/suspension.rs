@@ -121,9 +121,14 @@ impl Engine {
         next.map_or(Ok(()), |next| Self::schedule_resuming(engine, &next))
     }
 
-    fn resume(engine: &Bound<'_, Self>, execution: &Bound<'_, Execution>) -> PyResult<()> {
+    /// Resumes a parked handler, or an intervention handler that has yielded to the event loop.
+    pub(super) fn resume(
+        engine: &Bound<'_, Self>,
+        execution: &Bound<'_, Execution>,
+    ) -> PyResult<()> {
         let py = engine.py();
         let awaited = execution.get().awaited_send(py);
+        let is_parked = !execution.get().is_in_turn(py);
         let Some((coroutine, mut pooled)) = execution.get().resume_inline(py) else {
             return Ok(()); // it goes on in its task
         };
@@ -140,16 +145,13 @@ impl Engine {
         let Some(guard) = InlineGuard::in_this_turn(engine) else {
             return go_on_in_task(execution, pooled, coroutine, py.None().into_bound(py));
         };
-        pooled.unpark(py);
+        if is_parked {
+            pooled.unpark(py);
+        }
         let stepped = step(&guard, execution, &pooled, &coroutine).unwrap_or_else(Sent::Raised);
-        let result = match stepped {
+        let ended = match stepped {
             Sent::Yielded(yielded) => {
-                if let Some(send) = parkable(&yielded, execution, &pooled) {
-                    pooled.park(py);
-                    execution.get().park(py, coroutine.unbind(), send, pooled);
-                    return Ok(());
-                }
-                return go_on_in_task(execution, pooled, coroutine, yielded);
+                return Self::hold_again(engine, execution, pooled, coroutine, yielded);
             }
             Sent::Returned(value) => Ok(value),
             Sent::Raised(error) => Err(error),
@@ -157,9 +159,36 @@ impl Engine {
         drop(coroutine);
         execution.get().end_inline(py);
         drop(pooled.leave(py));
-        let concluded = execution.get().conclude(py, result);
+        let event_loop = guard.event_loop.clone();
+        drop(guard);
+        if let Some(interception) = execution.get().take_interception(py)? {
+            return Self::go_on_intercepting(engine, &event_loop, *interception, pooled, ended);
+        }
+        let concluded = execution.get().conclude(py, ended);
         engine.get().return_task(py, pooled);
         concluded.map(|_| ())
+    }
+
+    /// A handler that was resumed inline has yielded again.
+    fn hold_again(
+        engine: &Bound<'_, Self>,
+        execution: &Bound<'_, Execution>,
+        mut pooled: Box<PooledTask>,
+        coroutine: Bound<'_, PyAny>,
+        yielded: Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let py = engine.py();
+        if let Some(send) = parkable(&yielded, execution, &pooled) {
+            pooled.park(py);
+            execution.get().park(py, coroutine.unbind(), send, pooled);
+            return Ok(());
+        }
+        let is_interception = execution.get().with_completion(py, Completion::is_interception);
+        if yielded.is_none() && is_interception == Some(true) && !pooled.is_cancelled(py) {
+            execution.get().take_turn(py, coroutine.unbind(), pooled);
+            return Self::resume_in_next_iteration(engine, execution);
+        }
+        go_on_in_task(execution, pooled, coroutine, yielded)
     }
 
     // Sends whose tokens are cancelled.
