@@ -89,22 +89,22 @@ class Observer:
             f'"is_rpc": {"true" if topic_id is None else "false"}, '
             f'"message_id": {quoted(message_id)}}}'
         )
-        return {
-            **self._agent_attributes(_SENDER, sender),
-            **self._agent_attributes(_RECIPIENT, agent_id),
-            "message_context": context,
-            "message": self._traced(message),
-        }
+        attributes: dict[str, AttributeValue] = {}
+        self._add_agent(attributes, _SENDER, sender)
+        self._add_agent(attributes, _RECIPIENT, agent_id)
+        attributes["message_context"] = context
+        attributes["message"] = self._traced(message)
+        return attributes
 
     def response_attributes(
         self, message: Any, sender: AgentId, recipient: AgentId | None
     ) -> dict[str, AttributeValue]:
         """The attributes of the span in which a response reaches the sender."""
-        return {
-            **self._agent_attributes(_SENDER, sender),
-            **self._agent_attributes(_RECIPIENT, recipient),
-            "message": self._traced(message),
-        }
+        attributes: dict[str, AttributeValue] = {}
+        self._add_agent(attributes, _SENDER, sender)
+        self._add_agent(attributes, _RECIPIENT, recipient)
+        attributes["message"] = self._traced(message)
+        return attributes
 
     def sent(self, message: Any, sender: AgentId | None, receiver: AgentId | TopicId) -> None:
         """A message was sent or published."""
@@ -202,13 +202,16 @@ class Observer:
     def _traced(self, message: Any) -> str:
         return "No Message" if message is None else self._shown(message)
 
-    def _agent_attributes(
-        self, names: tuple[str, str], agent_id: AgentId | None
-    ) -> dict[str, AttributeValue]:
+    def _add_agent(
+        self,
+        attributes: dict[str, AttributeValue],
+        names: tuple[str, str],
+        agent_id: AgentId | None,
+    ) -> None:
         if agent_id is None:
-            return {}
+            return
         of_type, of_class = names
+        attributes[of_type] = agent_id.type
         agent = self.find_agent(agent_id)
-        if agent is None:
-            return {of_type: agent_id.type}
-        return {of_type: agent_id.type, of_class: type(agent).__name__}
+        if agent is not None:
+            attributes[of_class] = type(agent).__name__

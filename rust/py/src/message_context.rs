@@ -6,10 +6,11 @@
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyString, PyTuple};
+use uuid::Uuid;
 
 use crate::cancellation_token::CancellationToken;
+use crate::fallible;
 use crate::interpreter::GilMutex;
 use crate::interpreter::release::release;
 use crate::lazy_field::read_or_make;
@@ -310,20 +311,11 @@ pub(crate) fn new_token(py: Python<'_>) -> PyResult<Py<PyAny>> {
     Ok(Py::new(py, CancellationToken::default())?.into_any())
 }
 
-/// Makes ids: `uuid.uuid4`, imported beforehand, so that little can fail when an id is read.
-static UUID4: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-
-/// Imports what contexts need. Called once, at import.
-pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
-    let uuid4 = UUID4
-        .get_or_try_init(py, || PyResult::Ok(py.import("uuid")?.getattr("uuid4")?.unbind()))?;
-    uuid4.bind(py).call0().map(|_| ())
-}
-
 /// The id of a message that came without one.
 pub(crate) fn new_message_id(py: Python<'_>) -> PyResult<Py<PyAny>> {
-    let uuid4 = UUID4.get(py).expect("it is set at import").bind(py);
-    Ok(uuid4.call0()?.str()?.into_any().unbind())
+    let mut buffer = Uuid::encode_buffer();
+    let id = Uuid::new_v4().hyphenated().encode_lower(&mut buffer);
+    Ok(fallible::text(py, id)?.into_any().unbind())
 }
 
 const FIELDS: [&str; 5] = ["sender", "topic_id", "is_rpc", "cancellation_token", "message_id"];

@@ -93,7 +93,6 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     free_list::recycle::<PublishEnvelope>(py);
     free_list::recycle::<AgentId>(py);
     call::install(py)?;
-    crate::message_context::prepare(py)?;
     crate::agent_id_call::install(py)?;
     // The binding imports the class when it is first used, which may be when a suspended handler is closed at
     // the end of the interpreter, where imports fail: it would panic.
