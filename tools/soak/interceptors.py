@@ -81,7 +81,9 @@ class Interceptor:
         used, choice = self.home.used, self.random.random
         if choice() < self.suspends:
             used["intervention: suspends"] += 1
-            await asyncio.sleep(0 if choice() < 0.5 else self.random.choice(SECONDS))
+            seconds = 0 if choice() < 0.5 else self.random.choice(SECONDS)
+            sleep = self.round.aside.sleep if choice() < 0.3 else asyncio.sleep
+            await sleep(seconds)
         if choice() < 0.02:
             used["intervention: raises"] += 1
             raise InterceptorError

@@ -18,6 +18,7 @@ from ferrogen import (
 )
 
 from .agents import AgentKind, PlainWorker, RoutedWorker, factory_of
+from .aside import Aside
 from .balance import check_balance
 from .calling import CALLING
 from .disturbances import Disturber
@@ -63,6 +64,7 @@ class Round:
         self.loop = VirtualLoop(self._every_turn)
         self.ledger = Ledger(self.loop.time, used)
         self.homes: list[TrackedRuntime] = []
+        self.aside = Aside()
         self.lock = asyncio.Lock()
         self.is_closing = False
         self._background: set[asyncio.Task[Any]] = set()
@@ -123,6 +125,7 @@ class Round:
     # The parts.
 
     async def _main(self) -> None:
+        await self.aside.start()
         for number in range(self.plan.runtimes):
             self.homes.append(await self._runtime(number))
         parts = self.plan.parts
@@ -345,3 +348,4 @@ class Round:
                 self._check_passivation(home)
             await self._close()
         await asyncio.sleep(0.1)
+        await self.aside.close()
