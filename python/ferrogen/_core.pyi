@@ -535,8 +535,8 @@ class Engine:
     def resume_parked(self) -> None:
         """Resume the handlers whose responses have arrived."""
 
-    def resume_interception(self, execution: object) -> None:
-        """Resume an intervention handler that has yielded to the event loop."""
+    def resume_yielded(self, execution: object) -> None:
+        """Resume a handler that has yielded to the event loop."""
 
     def wake_up(self) -> None:
         """Passivate the agents that have been idle for too long."""

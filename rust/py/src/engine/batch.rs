@@ -78,13 +78,25 @@ impl<'a, 'py> Batch<'a, 'py> {
             } else {
                 return Ok(true);
             }
-            if self.deliveries >= BETWEEN_READINGS {
-                self.deliveries = 0;
-                if self.began.elapsed() >= BATCH {
-                    return Ok(false);
-                }
+            if self.is_over() {
+                return Ok(false);
             }
         }
+    }
+
+    /// Whether the event loop is to get an iteration.
+    fn is_over(&mut self) -> bool {
+        if self.deliveries < BETWEEN_READINGS {
+            return false;
+        }
+        self.deliveries = 0;
+        self.began.elapsed() >= BATCH
+    }
+
+    /// Does what is due, and takes no message.
+    pub(super) fn run_due(&mut self) -> PyResult<()> {
+        while self.run_step(&mut true)? && !self.is_over() {}
+        Ok(())
     }
 
     /// Takes one message, and does what is due before and after it. Returns whether there was one.

@@ -13,7 +13,6 @@ use pyo3::prelude::*;
 
 use super::diversion::Diversion;
 use super::engine::Engine;
-use super::execution::Execution;
 use super::intervention_methods::Method;
 use super::messages::Taken;
 use super::revision::{Interception, Verdict};
@@ -194,22 +193,7 @@ impl Engine {
             task: pooled.task.clone_ref(py),
             work: Work::Interception(Box::new(interception)),
         };
-        if !yielded.is_none() || pooled.is_cancelled(py) {
-            return this.hold(pooled, coroutine, yielded, completion);
-        }
-        let execution = this.take_turn(pooled, coroutine, completion)?;
-        Self::resume_in_next_iteration(engine, execution.bind(py))
-    }
-
-    /// Schedules an intervention handler that has yielded to the event loop to be resumed.
-    pub(super) fn resume_in_next_iteration(
-        engine: &Bound<'_, Self>,
-        execution: &Bound<'_, Execution>,
-    ) -> PyResult<()> {
-        let py = engine.py();
-        let resume = engine.getattr(intern!(py, "resume_interception"))?;
-        let event_loop = execution.get().event_loop(py);
-        event_loop.call_method1(intern!(py, "call_soon"), (resume, execution)).map(|_| ())
+        this.hold(pooled, coroutine, yielded, completion)
     }
 
     /// Goes on after an intervention handler that was resumed inline has ended.
@@ -220,11 +204,14 @@ impl Engine {
         pooled: Box<PooledTask>,
         last: PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<()> {
-        match Self::run_methods(engine, event_loop, interception, pooled, Some(last))? {
-            Intercepted::Suspended => return Ok(()),
-            intercepted => Self::end_interception(engine, intercepted)?,
+        let intercepted = Self::run_methods(engine, event_loop, interception, pooled, Some(last))?;
+        if matches!(intercepted, Intercepted::Suspended) {
+            return Ok(());
         }
-        Self::continue_now(engine)
+        let is_turn = engine.get().claim_turn(engine.py());
+        let ended = Self::end_interception(engine, intercepted);
+        let done = if is_turn { Self::end_turn(engine) } else { Ok(()) };
+        ended.and(done)
     }
 
     /// Goes on with the message that a suspended intervention handler had in its hands.
@@ -235,6 +222,8 @@ impl Engine {
         let processed = Self::process_intercepted(engine, intercepted);
         let processed = Self::settle_after_error(engine, ticket, processed);
         this.host.call_method0(py, intern!(py, "notify_interception"))?;
+        Self::continue_soon(engine)?;
+        Self::arm(engine)?;
         processed
     }
 
@@ -358,9 +347,6 @@ impl Interception {
                 Err(error) => unfinished.into_failed(error),
             },
         };
-        let processed = Engine::end_interception(engine, intercepted);
-        Engine::continue_soon(engine)?;
-        Engine::arm(engine)?;
-        processed.map(|()| Ended::Done)
+        Engine::end_interception(engine, intercepted).map(|()| Ended::Done)
     }
 }

@@ -116,10 +116,7 @@ impl Engine {
         Self::resume_all(slf)
     }
 
-    fn resume_interception(
-        slf: &Bound<'_, Self>,
-        execution: &Bound<'_, Execution>,
-    ) -> PyResult<()> {
+    fn resume_yielded(slf: &Bound<'_, Self>, execution: &Bound<'_, Execution>) -> PyResult<()> {
         Self::resume(slf, execution)
     }
 

@@ -47,13 +47,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Runs a turn in this callback of the event loop, unless one is scheduled.
-    pub(super) fn continue_now(engine: &Bound<'_, Self>) -> PyResult<()> {
-        let is_due =
-            engine.get().state.with(engine.py(), |state| state.is_open_here() && !state.is_armed);
-        if is_due { Self::run_batch(engine) } else { Self::continue_soon(engine) }
-    }
-
     /// Schedules a call in the next turn of the event loop, unless there is one: it runs a batch, or processes the
     /// responses of a stopped engine.
     pub(super) fn arm(engine: &Bound<'_, Self>) -> PyResult<()> {
@@ -155,6 +148,30 @@ impl Engine {
             Self::arm(engine)?;
         }
         done.map(|_| ())
+    }
+
+    /// Takes the place of the next turn, unless that is scheduled, for a callback of the event loop that ends with
+    /// [`Engine::end_turn`].
+    pub(super) fn claim_turn(&self, py: Python<'_>) -> bool {
+        self.state
+            .with(py, |state| state.is_open_here() && !std::mem::replace(&mut state.is_armed, true))
+    }
+
+    /// Does what has become due in this callback. A turn is scheduled for the rest.
+    pub(super) fn end_turn(engine: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (engine.py(), engine.get());
+        this.state.with(py, |state| state.is_armed = false);
+        let Some(guard) = InlineGuard::in_this_turn(engine) else {
+            return Self::arm(engine); // it was stopped meanwhile
+        };
+        let done = if this.is_task_mode { Ok(()) } else { Batch::new(&guard)?.run_due() };
+        drop(guard);
+        let is_done =
+            this.books.with(py, |books| books.machine.is_inbox_empty() && !books.machine.is_due());
+        if !is_done || done.is_err() {
+            Self::arm(engine)?;
+        }
+        done
     }
 
     /// Takes one message, and runs handlers in tasks of their own. Returns whether there was one.

@@ -53,6 +53,12 @@ impl Engine {
             execution.get().park(py, coroutine.unbind(), send, pooled);
             return Ok(());
         }
+        if yielded.is_none() && !pooled.is_cancelled(py) {
+            let engine = completion.engine.bind(py).clone();
+            execution.get().set_completion(py, completion);
+            execution.get().take_turn(py, coroutine.unbind(), pooled);
+            return Self::resume_in_next_iteration(&engine, &execution);
+        }
         pooled.keep(py);
         let task = pooled.task.bind(py).clone();
         execution.get().suspend(coroutine, yielded, completion, pooled);
@@ -62,6 +68,17 @@ impl Engine {
             execution.get().abandon(py);
         }
         stepped
+    }
+
+    /// Schedules a handler that has yielded to the event loop to be resumed.
+    fn resume_in_next_iteration(
+        engine: &Bound<'_, Self>,
+        execution: &Bound<'_, Execution>,
+    ) -> PyResult<()> {
+        let py = engine.py();
+        let resume = engine.getattr(intern!(py, "resume_yielded"))?;
+        let event_loop = execution.get().event_loop(py);
+        event_loop.call_method1(intern!(py, "call_soon"), (resume, execution)).map(|_| ())
     }
 
     // Parked handlers.
@@ -164,9 +181,13 @@ impl Engine {
         if let Some(interception) = execution.get().take_interception(py)? {
             return Self::go_on_intercepting(engine, &event_loop, *interception, pooled, ended);
         }
+        // Intervention handlers may run the event loop themselves.
+        let is_turn =
+            !engine.get().is_intercepted(py, Method::Response)? && engine.get().claim_turn(py);
         let concluded = execution.get().conclude(py, ended);
         engine.get().return_task(py, pooled);
-        concluded.map(|_| ())
+        let done = if is_turn { Self::end_turn(engine) } else { Ok(()) };
+        concluded.and(done)
     }
 
     /// A handler that was resumed inline has yielded again.
@@ -183,8 +204,7 @@ impl Engine {
             execution.get().park(py, coroutine.unbind(), send, pooled);
             return Ok(());
         }
-        let is_interception = execution.get().with_completion(py, Completion::is_interception);
-        if yielded.is_none() && is_interception == Some(true) && !pooled.is_cancelled(py) {
+        if yielded.is_none() && !pooled.is_cancelled(py) {
             execution.get().take_turn(py, coroutine.unbind(), pooled);
             return Self::resume_in_next_iteration(engine, execution);
         }

@@ -1,0 +1,308 @@
+"""Handlers that yield to the event loop are tasks like others, however they were called."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+
+from ferrogen import (
+    AgentId,
+    AgentOptions,
+    CancellationToken,
+    SingleThreadedAgentRuntime,
+    TopicId,
+    TypeSubscription,
+)
+from ferrogen.exceptions import DeadlineExceededError
+
+from .function_agents import Doing, register
+
+Runtime = SingleThreadedAgentRuntime
+Way = Callable[..., Awaitable[Any]]
+
+NEWS = TopicId("news", "default")
+
+
+async def publish(runtime: Runtime, recipient: AgentId, **how: Any) -> Any:
+    return await runtime.publish_message("x", NEWS, **how)
+
+
+async def send(runtime: Runtime, recipient: AgentId, **how: Any) -> Any:
+    return await runtime.send_message("x", recipient, **how)
+
+
+async def gather(runtime: Runtime, recipient: AgentId, **how: Any) -> Any:
+    return (await asyncio.gather(runtime.send_message("x", recipient, **how)))[0]
+
+
+async def send_from_a_task(runtime: Runtime, recipient: AgentId, **how: Any) -> Any:
+    async def sending() -> Any:
+        return await runtime.send_message("x", recipient, **how)
+
+    return await asyncio.create_task(sending())
+
+
+WAYS = [publish, send, gather, send_from_a_task]
+
+
+@asynccontextmanager
+async def running(act: Any) -> AsyncIterator[tuple[Runtime, AgentId]]:
+    runtime = Runtime()
+    recipient = (await register(runtime, "one", act))()
+    await runtime.add_subscription(TypeSubscription("news", "one"))
+    runtime.start()
+    yield runtime, recipient
+    await runtime.stop_when_idle()
+    await runtime.close()
+
+
+class Spinning:
+    """A handler that yields until it is cancelled, and remembers its task and how it ended."""
+
+    def __init__(self) -> None:
+        self.task: Any = None
+        self.begun = asyncio.Event()
+        self.errors: list[BaseException] = []
+
+    async def __call__(self, agent: Doing, message: Any, ctx: Any) -> Any:
+        self.task = asyncio.current_task()
+        self.begun.set()
+        try:
+            while True:  # noqa: ASYNC110 - it is to yield, not to wait
+                await asyncio.sleep(0)
+        except BaseException as error:
+            self.errors.append(error)
+            raise
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_its_task_can_be_looked_at_and_cancelled(way: Way) -> None:
+    act = Spinning()
+    async with running(act) as (runtime, recipient):
+        calling = asyncio.ensure_future(way(runtime, recipient))
+        await act.begun.wait()
+        await asyncio.sleep(0)
+        task = act.task
+        assert task in asyncio.all_tasks()
+        assert not task.done()
+        assert "Doing.on_message_impl" in repr(task)
+        assert [frame.f_code.co_name for frame in task.get_stack()] == ["on_message_impl"]
+        assert task.cancel("enough")
+        assert task.cancelling() == 1 if sys.version_info >= (3, 11) else True
+        if way is not publish:
+            with pytest.raises(asyncio.CancelledError):
+                await calling
+        await runtime.stop_when_idle()
+        runtime.start()
+    assert [type(error) for error in act.errors] == [asyncio.CancelledError]
+    assert act.errors[0].args == ("enough",)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_cancellation_of_the_agent_reaches_it(way: Way) -> None:
+    act = Spinning()
+    async with running(act) as (runtime, recipient):
+        calling = asyncio.ensure_future(way(runtime, recipient))
+        await act.begun.wait()
+        assert runtime.cancel(recipient) == 1
+        with suppress(asyncio.CancelledError):
+            await calling
+    assert [type(error) for error in act.errors] == [asyncio.CancelledError]
+
+
+@pytest.mark.parametrize("way", [send, gather, send_from_a_task])
+async def test_a_token_that_its_task_is_linked_with_has_reached_it_before_its_sender(
+    way: Way,
+) -> None:
+    act, token = Spinning(), CancellationToken()
+
+    async def links(agent: Doing, message: Any, ctx: Any) -> Any:
+        ctx.cancellation_token.link_future(asyncio.current_task())
+        await act(agent, message, ctx)
+
+    async with running(links) as (runtime, recipient):
+        calling = asyncio.ensure_future(way(runtime, recipient, cancellation_token=token))
+        await act.begun.wait()
+        await asyncio.sleep(0)
+        token.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calling
+        assert [type(error) for error in act.errors] == [asyncio.CancelledError]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_deadline_reaches_it(way: Way) -> None:
+    act = Spinning()
+    async with running(act) as (runtime, recipient):
+        calling = asyncio.ensure_future(way(runtime, recipient, timeout=0.01))
+        if way is publish:
+            await calling
+        else:
+            with pytest.raises(DeadlineExceededError):
+                await calling
+    assert [type(error) for error in act.errors] == [asyncio.CancelledError]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.timeout came with 3.11")
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_time_limit_of_its_own_ends_it(way: Way) -> None:
+    outcomes: list[Any] = []
+
+    async def limits(agent: Doing, message: Any, ctx: Any) -> Any:
+        try:
+            async with asyncio.timeout(0.001):  # type: ignore[attr-defined, unused-ignore]
+                while True:  # noqa: ASYNC110 - it is to yield, not to wait
+                    await asyncio.sleep(0)
+        except TimeoutError:
+            await asyncio.sleep(0)
+            outcomes.append("timeout")
+        return message
+
+    async with running(limits) as (runtime, recipient):
+        assert await way(runtime, recipient) == (None if way is publish else "x")
+    assert outcomes == ["timeout"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_each_yield_is_one_iteration(way: Way) -> None:
+    iterations = 0
+    seen: list[int] = []
+
+    def count() -> None:
+        nonlocal iterations
+        iterations += 1
+        if len(seen) < 5:
+            asyncio.get_running_loop().call_soon(count)
+
+    async def yields(agent: Doing, message: Any, ctx: Any) -> Any:
+        for _ in range(5):
+            before = iterations
+            await asyncio.sleep(0)
+            seen.append(iterations - before)
+
+    async with running(yields) as (runtime, recipient):
+        count()
+        await way(runtime, recipient)
+    assert seen == [1] * 5
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_it_may_yield_and_wait_in_turn(way: Way) -> None:
+    tasks = set()
+
+    async def mixes(agent: Doing, message: Any, ctx: Any) -> Any:
+        for seconds in (0, 0.001, 0, 0, 0.001, 0):
+            tasks.add(asyncio.current_task())
+            await asyncio.sleep(seconds)
+            tasks.add(asyncio.current_task())
+        await asyncio.gather(*(asyncio.sleep(0) for _ in range(3)))
+        return message
+
+    async with running(mixes) as (runtime, recipient):
+        assert await way(runtime, recipient) == (None if way is publish else "x")
+    assert len(tasks) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_its_task_is_done_when_its_sender_goes_on(way: Way) -> None:
+    tasks: list[Any] = []
+
+    async def yields(agent: Doing, message: Any, ctx: Any) -> Any:
+        tasks.append(asyncio.current_task())
+        await asyncio.sleep(0)
+        return message
+
+    async with running(yields) as (runtime, recipient):
+        await way(runtime, recipient)
+        if way is publish:
+            await runtime.stop_when_idle()
+            runtime.start()
+        await asyncio.sleep(0)
+        assert tasks[0].done()
+        assert await asyncio.wait_for(tasks[0], 1) is None
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_closing_cancels_it(way: Way) -> None:
+    act = Spinning()
+    runtime = Runtime()
+    recipient = (await register(runtime, "one", act))()
+    await runtime.add_subscription(TypeSubscription("news", "one"))
+    runtime.start()
+    calling = asyncio.ensure_future(way(runtime, recipient))
+    await act.begun.wait()
+    await runtime.close()
+    with suppress(asyncio.CancelledError):
+        await calling
+    assert [type(error) for error in act.errors] == [asyncio.CancelledError]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_end_of_the_event_loop_cancels_it(way: Way) -> None:
+    acts: list[Spinning] = []
+
+    async def main() -> None:
+        acts.append(Spinning())
+        runtime = Runtime()
+        recipient = (await register(runtime, "one", acts[0]))()
+        await runtime.add_subscription(TypeSubscription("news", "one"))
+        runtime.start()
+        calling = asyncio.ensure_future(way(runtime, recipient))
+        await acts[0].begun.wait()
+        calling.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    asyncio.run(main())
+    assert [type(error) for error in acts[0].errors] == [asyncio.CancelledError]
+
+
+@pytest.mark.parametrize("way", [send, gather, send_from_a_task])
+def test_a_runtime_that_is_dropped_with_it_is_collected(way: Way) -> None:
+    async def main() -> weakref.ref[Any]:
+        act = Spinning()
+        runtime = Runtime()
+        recipient = (await register(runtime, "one", act))()
+        await runtime.add_subscription(TypeSubscription("news", "one"))
+        runtime.start()
+        calling = asyncio.ensure_future(way(runtime, recipient))
+        await act.begun.wait()
+        act.task.cancel()
+        with suppress(asyncio.CancelledError):
+            await calling
+        act.task = None
+        act.errors.clear()
+        return weakref.ref(runtime)
+
+    dropped = asyncio.run(main())
+    gc.collect()
+    assert dropped() is None
+
+
+@pytest.mark.parametrize("concurrency", [1, 3, None])
+async def test_many_of_them_end_in_their_order(concurrency: int | None) -> None:
+    seen: list[str] = []
+    running_now = most = 0
+
+    async def yields(agent: Doing, message: Any, ctx: Any) -> Any:
+        nonlocal running_now, most
+        running_now += 1
+        most = max(most, running_now)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        running_now -= 1
+        seen.append(message)
+        return message
+
+    async with running(yields) as (runtime, recipient):
+        runtime.set_agent_options("one", AgentOptions(concurrency=concurrency))
+        numbers = [str(number) for number in range(200)]
+        calls = [runtime.send_message(number, recipient) for number in numbers]
+        assert await asyncio.gather(*calls) == numbers
+    assert seen == numbers
+    assert most == concurrency or (concurrency is None and most > 3)
