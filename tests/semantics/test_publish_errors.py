@@ -1,6 +1,7 @@
 """Errors of handlers of published messages, raised after a suspension."""
 
 import asyncio
+import traceback
 
 import pytest
 
@@ -49,6 +50,8 @@ async def test_an_ignored_error_is_logged_with_its_traceback(scenario, caplog):
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert record.name == "autogen_core"
     assert isinstance(record.exc_info[1], Mine)
+    frames = traceback.extract_tb(record.exc_info[2])
+    assert frames[-1].name == "fails"
 
 
 async def test_idle_waits_for_the_sibling_of_a_failed_handler(scenario):

@@ -1,8 +1,8 @@
 //! Core errors as Python exceptions: one table, one conversion.
 
 use ferrogen_core::CoreError;
-use pyo3::PyErr;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
 
 /// Turns a core error into the exception that Python sees.
 pub(crate) fn raised(error: CoreError) -> PyErr {
@@ -20,4 +20,10 @@ pub(crate) fn raised(error: CoreError) -> PyErr {
         | CoreError::WrongStage => error.to_string(),
     };
     PyRuntimeError::new_err(text)
+}
+
+/// The exception of an error that goes on, with its traceback: before 3.12 an error has that beside the exception.
+#[cold]
+pub(crate) fn exception<'py>(py: Python<'py>, error: &PyErr) -> Bound<'py, PyBaseException> {
+    error.clone_ref(py).into_value(py).into_bound(py)
 }

@@ -10,7 +10,7 @@ use super::messages::{Payload, Taken};
 use super::routing::without_sender;
 use super::unknown::UnknownRecipients;
 use crate::agent_id::AgentId;
-use crate::errors::raised;
+use crate::errors::{exception, raised};
 use crate::publish_envelope::PublishEnvelope;
 
 impl Engine {
@@ -99,7 +99,7 @@ impl Engine {
             }
             Err(error) => {
                 leave();
-                let about = (envelope, error.value(py));
+                let about = (envelope, exception(py, &error));
                 this.host.call_method1(py, intern!(py, "routing_failed"), about)?;
                 Self::end_routing(engine, ticket, envelope, Outcome::Failed)?;
                 Ok(None)

@@ -18,6 +18,7 @@ use super::messages::Taken;
 use super::revision::{Interception, Verdict};
 use super::settlement::{Completion, Ended, Work};
 use super::task_pool::PooledTask;
+use crate::errors::exception;
 use crate::interpreter::context::Entered;
 use crate::interpreter::coroutine::Sent;
 use crate::interpreter::current_task::CurrentTask;
@@ -244,7 +245,7 @@ impl Engine {
                 let py = engine.py();
                 Self::refuse_diverted(engine, diversion, &error)?;
                 if let Taken::Published(_, envelope) = &taken {
-                    let about = (envelope, error.value(py));
+                    let about = (envelope, exception(py, &error));
                     let name = intern!(py, "interception_failed");
                     engine.get().host.call_method1(py, name, about)?;
                 }

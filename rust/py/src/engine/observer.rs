@@ -12,6 +12,7 @@ use pyo3::types::PyDict;
 use super::invoke::Handled;
 use super::messages::Request;
 use crate::agent_id::AgentId;
+use crate::errors::exception;
 use crate::message_context::MessageContext;
 use crate::publish_envelope::PublishEnvelope;
 
@@ -98,7 +99,7 @@ impl Observation {
 
     /// Reports that the handler has raised. Returns the error that is raised in the end.
     pub(super) fn failed(&self, py: Python<'_>, error: PyErr) -> PyErr {
-        let reported = self.report(py, intern!(py, "failed"), error.value(py));
+        let reported = self.report(py, intern!(py, "failed"), &exception(py, &error));
         reported.err().unwrap_or(error)
     }
 

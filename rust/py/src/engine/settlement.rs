@@ -17,7 +17,7 @@ use super::revision::Interception;
 use super::send::Send;
 use super::statistics::outcome_of_refusal;
 use crate::agent_id::AgentId;
-use crate::errors::raised;
+use crate::errors::{exception, raised};
 use crate::message_context::MessageContext;
 use crate::publish_envelope::PublishEnvelope;
 use crate::python;
@@ -302,7 +302,7 @@ impl Engine {
         };
         let outcome = this.outcome_of(py, delivery, &error);
         let error = this.error_at_deadline(py, delivery, envelope, error);
-        let about = (agent_id, envelope, error.value(py));
+        let about = (agent_id, envelope, exception(py, &error));
         let reported = this.host.call_method1(py, intern!(py, "publish_failed"), about);
         Self::count_delivery(envelope, false)?;
         Self::settle_delivery(engine, delivery, outcome)?;
