@@ -32,7 +32,8 @@ pub(super) enum Stage {
     Inline,
     /// The handler of a task in task mode has not begun.
     Unstarted(Box<Unstarted>),
-    /// The handler has yielded to the event loop, and is resumed in the next step of its sender.
+    /// The handler has yielded to the event loop, and is resumed in the next step of its sender, or in the next
+    /// iteration.
     Turn(Py<PyAny>, Box<PooledTask>),
     /// The handler awaits this response, and is resumed by the engine.
     Parked(Py<PyAny>, Box<PooledTask>, Py<Send>),

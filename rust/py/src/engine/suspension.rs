@@ -1,10 +1,10 @@
-//! Suspended handlers: in a task of their own, parked, or in the turn of their sender.
+//! Suspended handlers: in a task of their own, parked, or in a turn.
 //!
 //! A handler that suspends keeps its task, which then waits for what the handler awaits. Two kinds of waits
 //! cost less. A handler that awaits the response of another agent is *parked*: the engine resumes it when the
 //! response is there, so that a chain of agents costs a step a hop. A handler that yields to the event loop
 //! (`sleep(0)`) takes the *turn* of its sender: the sender's `await` yields, and resumes the handler when it is
-//! stepped again.
+//! stepped again. Of any other message, the engine resumes it in the next iteration.
 
 use std::sync::atomic::Ordering;
 
