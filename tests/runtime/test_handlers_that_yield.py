@@ -7,7 +7,7 @@ import gc
 import sys
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from ferrogen import (
     AgentId,
     AgentOptions,
     CancellationToken,
+    DefaultInterventionHandler,
     SingleThreadedAgentRuntime,
     TopicId,
     TypeSubscription,
@@ -306,3 +307,60 @@ async def test_many_of_them_end_in_their_order(concurrency: int | None) -> None:
         assert await asyncio.gather(*calls) == numbers
     assert seen == numbers
     assert most == concurrency or (concurrency is None and most > 3)
+
+
+class FullLoop(asyncio.SelectorEventLoop):
+    """An event loop without memory for the callback that resumes a handler."""
+
+    is_full = False
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: Any = None
+    ) -> Any:
+        if self.is_full and getattr(callback, "__name__", "") == "resume_yielded":
+            self.is_full = False
+            raise MemoryError
+        return super().call_soon(callback, *args, context=context)
+
+
+class Yielding(DefaultInterventionHandler):
+    async def on_send(self, message: Any, **how: Any) -> Any:
+        await asyncio.sleep(0)
+        return message
+
+    async def on_publish(self, message: Any, **how: Any) -> Any:
+        await asyncio.sleep(0)
+        return message
+
+
+@pytest.mark.parametrize("is_intercepted", [False, True], ids=["handler", "intervention"])
+@pytest.mark.parametrize("way", [publish, gather, send_from_a_task])
+def test_an_error_of_the_event_loop_loses_no_message(way: Way, is_intercepted: bool) -> None:
+    loop = FullLoop()
+
+    async def twice(agent: Doing, message: Any, ctx: Any) -> Any:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return message
+
+    async def main() -> None:
+        runtime = Runtime(intervention_handlers=[Yielding()] if is_intercepted else None)
+        recipient = (await register(runtime, "one", twice))()
+        await runtime.add_subscription(TypeSubscription("news", "one"))
+        runtime.start()
+        assert await runtime.send_message("x", recipient) == "x"
+        loop.is_full = True
+        calling = asyncio.ensure_future(way(runtime, recipient))
+        if way is publish:
+            await calling
+        else:
+            with suppress(MemoryError):
+                await calling
+        await runtime.stop_when_idle()
+        loop.is_full = False
+        runtime.start()
+        assert await runtime.send_message("y", recipient) == "y"
+        await runtime.close()
+
+    with closing(loop):
+        loop.run_until_complete(main())

@@ -273,7 +273,8 @@ impl<'a, 'py> Batch<'a, 'py> {
             work: Work::Handler(work),
         };
         let execution = pooled.execution.bind(py).clone();
-        engine.get().hold(pooled, coroutine, yielded, completion)?;
+        let held = engine.get().hold(pooled, coroutine, yielded, completion);
+        held.or_else(|not_held| not_held.complete(py))?;
         if let Some(deadline) = deadline {
             Engine::watch_handler(engine, &execution, invocation.delivery, deadline)?;
         }

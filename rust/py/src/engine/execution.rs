@@ -181,16 +181,17 @@ impl Execution {
         self.set_completion(py, completion);
     }
 
-    /// Drops a suspended handler that cannot be resumed.
-    pub(super) fn abandon(&self, py: Python<'_>) {
-        let dropped = self.inner.with(py, |inner| {
+    /// Drops a suspended handler that cannot be resumed. Returns what it was to complete.
+    pub(super) fn abandon(&self, py: Python<'_>) -> Option<Completion> {
+        let (stage, pooled, completion) = self.inner.with(py, |inner| {
             let stage = std::mem::replace(&mut inner.stage, Stage::Ended);
-            (stage, inner.completion.take(), inner.pooled.take())
+            (stage, inner.pooled.take(), inner.completion.take())
         });
-        if let (.., Some(pooled)) = &dropped {
+        if let (Stage::Turn(_, pooled), _) | (_, Some(pooled)) = (&stage, &pooled) {
             pooled.silence(py);
         }
-        drop(dropped);
+        drop((stage, pooled));
+        completion
     }
 
     pub(super) fn park(

@@ -385,7 +385,8 @@ impl<'py> Sending<'_, 'py> {
         let recipient = self.request.sender.as_ref().map(|one| one.clone_ref(py));
         let send = self.send.clone().unbind();
         let completion = completion(Reply::Sender { send, observation, recipient });
-        engine.hold(pooled, coroutine, yielded, completion)?;
+        let held = engine.hold(pooled, coroutine, yielded, completion);
+        held.or_else(|not_held| not_held.complete(py))?;
         self.watch()?;
         if let Some(error) = cancelled {
             Send::cancel_with(self.send, error.bind(py))?;

@@ -17,6 +17,7 @@ use super::intervention_methods::Method;
 use super::messages::Taken;
 use super::revision::{Interception, Verdict};
 use super::settlement::{Completion, Ended, Work};
+use super::suspension::NotHeld;
 use super::task_pool::PooledTask;
 use crate::errors::exception;
 use crate::interpreter::context::Entered;
@@ -120,8 +121,7 @@ impl Engine {
                     }
                     Ok(Some(Sent::Yielded(yielded))) => {
                         current.leave();
-                        Self::suspend_interception(engine, interception, pooled, yielded)?;
-                        return Ok(Intercepted::Suspended);
+                        return Self::suspend_interception(engine, interception, pooled, yielded);
                     }
                 },
             };
@@ -184,7 +184,7 @@ impl Engine {
         interception: Interception,
         mut pooled: Box<PooledTask>,
         yielded: Bound<'_, PyAny>,
-    ) -> PyResult<()> {
+    ) -> PyResult<Intercepted> {
         let (py, this) = (engine.py(), engine.get());
         let coroutine = pooled.coroutine.take().expect("it has just suspended").into_bound(py);
         this.books.with(py, |books| books.machine.pause());
@@ -194,7 +194,20 @@ impl Engine {
             task: pooled.task.clone_ref(py),
             work: Work::Interception(Box::new(interception)),
         };
-        this.hold(pooled, coroutine, yielded, completion)
+        match this.hold(pooled, coroutine, yielded, completion) {
+            Ok(()) => Ok(Intercepted::Suspended),
+            Err(not_held) => {
+                let NotHeld { completion, error } = *not_held;
+                this.books.with(py, |books| books.machine.resume());
+                match completion {
+                    Some(Completion { task, work: Work::Interception(interception), .. }) => {
+                        this.kept.bind(py).discard(task)?;
+                        Ok(interception.into_failed(error))
+                    }
+                    _ => Err(error),
+                }
+            }
+        }
     }
 
     /// Goes on after an intervention handler that was resumed inline has ended.

@@ -31,6 +31,27 @@ use crate::message_context::MessageContext;
 /// How deep handlers may nest that take their senders' turns: each turn steps all of them.
 const DEEPEST_TURN: u32 = 8;
 
+/// A suspended handler that will not be resumed, since the event loop has raised.
+pub(super) struct NotHeld {
+    pub(super) completion: Option<Completion>,
+    pub(super) error: PyErr,
+}
+
+impl NotHeld {
+    fn abandon(execution: &Bound<'_, Execution>, error: PyErr) -> Box<Self> {
+        let completion = execution.get().abandon(execution.py());
+        Box::new(Self { completion, error })
+    }
+
+    /// The handler ends with the error.
+    pub(super) fn complete(self, py: Python<'_>) -> PyResult<()> {
+        match self.completion {
+            Some(completion) => completion.complete(py, Err(self.error)).map(|_| ()),
+            None => Err(self.error),
+        }
+    }
+}
+
 impl Engine {
     /// Leaves a handler that has just yielded in its task, parked or not.
     pub(super) fn hold(
@@ -39,11 +60,11 @@ impl Engine {
         coroutine: Bound<'_, PyAny>,
         yielded: Bound<'_, PyAny>,
         completion: Completion,
-    ) -> PyResult<()> {
+    ) -> Result<(), Box<NotHeld>> {
         let py = coroutine.py();
         if let Err(error) = self.kept.bind(py).add(&pooled.task) {
             self.abandon_task(py, pooled);
-            return Err(error);
+            return Err(Box::new(NotHeld { completion: Some(completion), error }));
         }
         let execution = pooled.execution.bind(py).clone();
         completion.attach(&execution);
@@ -53,21 +74,17 @@ impl Engine {
             execution.get().park(py, coroutine.unbind(), send, pooled);
             return Ok(());
         }
-        if yielded.is_none() && !pooled.is_cancelled(py) {
+        let goes_on = if yielded.is_none() && !pooled.is_cancelled(py) {
             let engine = completion.engine.bind(py).clone();
             execution.get().set_completion(py, completion);
             execution.get().take_turn(py, coroutine.unbind(), pooled);
-            return Self::resume_in_next_iteration(&engine, &execution);
-        }
-        pooled.keep(py);
-        let task = pooled.task.bind(py).clone();
-        execution.get().suspend(coroutine, yielded, completion, pooled);
-        let stepped = step_task(&execution.get().event_loop(py), &execution, None);
-        if stepped.is_err() {
-            self.kept.bind(py).discard(&task)?;
-            execution.get().abandon(py);
-        }
-        stepped
+            Self::resume_in_next_iteration(&engine, &execution)
+        } else {
+            pooled.keep(py);
+            execution.get().suspend(coroutine, yielded, completion, pooled);
+            step_task(&execution.get().event_loop(py), &execution, None)
+        };
+        goes_on.map_err(|error| NotHeld::abandon(&execution, error))
     }
 
     /// Schedules a handler that has yielded to the event loop to be resumed.
@@ -206,7 +223,8 @@ impl Engine {
         }
         if yielded.is_none() && !pooled.is_cancelled(py) {
             execution.get().take_turn(py, coroutine.unbind(), pooled);
-            return Self::resume_in_next_iteration(engine, execution);
+            return Self::resume_in_next_iteration(engine, execution)
+                .or_else(|error| NotHeld::abandon(execution, error).complete(py));
         }
         go_on_in_task(execution, pooled, coroutine, yielded)
     }
