@@ -210,6 +210,7 @@ def test_a_signal_handler_that_raises_interrupts_a_busy_handler(mode, suspended)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals of processes")
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.run does so since Python 3.11")
 @pytest.mark.parametrize("suspended", [False, True], ids=["running", "suspended"])
 def test_ctrl_c_in_a_handler_cancels_the_main_task(mode, suspended):
     """As `asyncio.run` does: the first signal cancels the main task, and a handler goes on."""
