@@ -37,8 +37,9 @@ OUTSIDE = (
 COPY = "root/ferrogen"
 # The mounts are visible in this namespace only, and end with it.
 NAMESPACE = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
+# The root is a mount of its own: sandboxes inside it change how that is shared.
 ENTER = (
-    'mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc"'
+    'mount --bind "$0" "$0" && mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc"'
     f' && exec chroot "$0" /usr/bin/env --chdir="/{COPY}" "$@"'
 )
 
@@ -153,6 +154,15 @@ def check_cargo(root: Path) -> None:
         raise UnavailableError(f"Debian {SUITE} has cargo {found[1]}, Ferrogen needs {needed[1]}")
 
 
+def remove(copy: Path, file: Path) -> None:
+    """Removes a file, and the folders that are empty without it: Python would import them."""
+    file.unlink(missing_ok=True)
+    for folder in file.parents:
+        if folder == copy or {one.name for one in folder.glob("*")} - {"__pycache__"}:
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def copy_repository(root: Path) -> None:
     """Brings the copy up to date: what git tracks here, as it is, and new files not ignored."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -162,7 +172,7 @@ def copy_repository(root: Path) -> None:
     copied = copy / ".copied"
     if copied.exists():
         for gone in set(copied.read_text(encoding="utf-8").split("\0")) - files - {""}:
-            (copy / gone).unlink(missing_ok=True)
+            remove(copy, copy / gone)
     copied.write_text("\0".join(files), encoding="utf-8")
     for name in files:
         target = copy / name

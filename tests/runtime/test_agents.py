@@ -51,6 +51,31 @@ async def test_a_factory_knows_for_what_it_builds(runtime: Runtime) -> None:
     assert seen == [AgentId("a", "1"), runtime]
 
 
+async def test_a_factory_that_fails_after_its_caller_has_left(runtime: Runtime) -> None:
+    """Since Python 3.14, `asyncio.shield` would report the error to the event loop."""
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    async def make() -> Doing:
+        begun.set()
+        await gate.wait()
+        raise LookupError
+
+    reports: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
+    await runtime.register_factory("a", make)
+    obtaining = asyncio.create_task(runtime.agent_metadata(AgentId("a", "k")))
+    await begun.wait()
+    sending = asyncio.ensure_future(runtime.send_message("x", AgentId("a", "k")))
+    obtaining.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await obtaining
+    gate.set()
+    with pytest.raises(LookupError):
+        await sending
+    await asyncio.sleep(0)
+    assert reports == []
+
+
 async def test_a_factory_that_makes_another_class_fails_its_message(runtime: Runtime) -> None:
     class Other(Doing):
         pass

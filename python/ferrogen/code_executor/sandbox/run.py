@@ -127,7 +127,8 @@ def _cancel(future: "asyncio.Future[LimitName]") -> None:
 async def _uninterrupted(starting: "asyncio.Task[SandboxProcess]") -> SandboxProcess:
     """Wait for a start; a caller that is cancelled meanwhile leaves no process behind."""
     try:
-        return await asyncio.shield(starting)
+        await asyncio.wait({starting})
+        return starting.result()
     except asyncio.CancelledError:
         await asyncio.wait({starting})
         if not starting.cancelled() and starting.exception() is None:

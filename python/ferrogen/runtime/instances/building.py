@@ -74,8 +74,10 @@ class Builder:
         if build is None:
             self.engine.build(agent_id)
             build = self._start(agent_id, copy_context())
-        # Several callers may await one build: the cancellation of one must not cancel it.
-        return await asyncio.shield(build)
+        # Several callers may await one build: the cancellation of one must not cancel it. Not shielded:
+        # since Python 3.14 asyncio would report an error that the build raises after that.
+        await asyncio.wait((build,))
+        return build.result()
 
     def is_building(self, agent_id: AgentId) -> bool:
         """Whether the factory of an agent runs."""
