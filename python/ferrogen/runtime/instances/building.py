@@ -74,8 +74,8 @@ class Builder:
         if build is None:
             self.engine.build(agent_id)
             build = self._start(agent_id, copy_context())
-        # Several callers may await one build: the cancellation of one must not cancel it. Not shielded:
-        # since Python 3.14 asyncio would report an error that the build raises after that.
+        # Several callers may await one build: the cancellation of one must not cancel it.
+        # A shield would report an error that the build raises after that, since Python 3.14.
         await asyncio.wait((build,))
         return build.result()
 
