@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 import shutil
 import subprocess
@@ -353,3 +354,13 @@ async def test_output_of_a_program_that_is_faster_than_the_event_loop(monkeypatc
     async with SandboxCodeExecutor() as executor:
         monkeypatch.setattr(subprocess, "Popen", Popen)
         assert (await run(executor, ("echo out", "sh"))).stdout == "out\n"
+
+
+async def test_a_bubblewrap_that_says_nothing_is_given_up(tmp_path, monkeypatch):
+    real, stuck = bubblewrap.find_bubblewrap(), tmp_path / "bwrap"
+    stuck.write_text(f'#!/bin/sh\n[ "$1" = --args ] || exec {real} "$@"\nexec sleep 1000\n')
+    stuck.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(bubblewrap, "_LONGEST_START", 0.2)
+    with pytest.raises(SandboxUnavailableError, match=r"said nothing for 0\.2 seconds"):
+        await SandboxCodeExecutor(isolation="bubblewrap").start()

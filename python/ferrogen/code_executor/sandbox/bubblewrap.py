@@ -21,6 +21,8 @@ TEMPORARY = "/tmp"
 SHARED_MEMORY = "/dev/shm"
 _UID = "1000"
 _MOST_ERRORS = 2000
+# In seconds, for a busy machine: it takes milliseconds. In a root of `chroot` it may wait forever.
+_LONGEST_START = 30.0
 # Files of /proc that say something about the host or its kernel; some kernels lack some.
 _MASKED = ("keys", "key-users", "timer_list")
 # It has no limits, and code of the same user could write into its memory.
@@ -78,7 +80,11 @@ class BubblewrapIsolation(Isolation):
                 os.close(descriptor)
         report = _Report()
         try:
-            errors = await report.read(status_read, process, launch)
+            reading = report.read(status_read, process, launch)
+            try:
+                errors = await asyncio.wait_for(reading, _LONGEST_START)
+            except asyncio.TimeoutError:
+                errors = f"it has said nothing for {_LONGEST_START:g} seconds"
             if errors is not None:
                 raise SandboxError(f"bubblewrap could not start: {errors}")
         except BaseException:
