@@ -7,6 +7,8 @@ import os
 import select
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -356,11 +358,22 @@ async def test_output_of_a_program_that_is_faster_than_the_event_loop(monkeypatc
         assert (await run(executor, ("echo out", "sh"))).stdout == "out\n"
 
 
-async def test_a_bubblewrap_that_says_nothing_is_given_up(tmp_path, monkeypatch):
-    real, stuck = bubblewrap.find_bubblewrap(), tmp_path / "bwrap"
-    stuck.write_text(f'#!/bin/sh\n[ "$1" = --args ] || exec {real} "$@"\nexec sleep 1000\n')
-    stuck.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(bubblewrap, "_LONGEST_START", 0.2)
+@pytest.fixture
+def _stuck_bubblewrap(monkeypatch):
+    """A bubblewrap that starts, and does nothing."""
+    real = bubblewrap.find_bubblewrap()
+    with tempfile.TemporaryDirectory() as folder:
+        # Executable by the user that code runs as, unlike what is in `tmp_path`.
+        stuck = Path(folder, "bwrap")
+        stuck.write_text(f'#!/bin/sh\n[ "$1" = --args ] || exec {real} "$@"\nexec sleep 1000\n')
+        for path in (stuck, stuck.parent):
+            path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.setattr(bubblewrap, "_LONGEST_START", 0.2)
+        yield
+
+
+@pytest.mark.usefixtures("_stuck_bubblewrap")
+async def test_a_bubblewrap_that_does_nothing_is_given_up():
     with pytest.raises(SandboxUnavailableError, match=r"said nothing for 0\.2 seconds"):
         await SandboxCodeExecutor(isolation="bubblewrap").start()
