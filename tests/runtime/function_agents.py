@@ -63,6 +63,27 @@ async def register(
     return lambda key="default": AgentId(name, key)
 
 
+class Iterations:
+    """Counts the iterations of the event loop."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._next = asyncio.get_running_loop().call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self.count += 1
+        self._next = asyncio.get_running_loop().call_soon(self._begin)
+
+    async def of_a_yield(self) -> int:
+        """Yield to the event loop; return how many iterations have begun meanwhile."""
+        before = self.count
+        await asyncio.sleep(0)
+        return self.count - before
+
+    def stop(self) -> None:
+        self._next.cancel()
+
+
 async def until(condition: Callable[[], Any]) -> None:
     """Run the event loop until the condition holds, or fail after minutes."""
     end = time.monotonic() + 150

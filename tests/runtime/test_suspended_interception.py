@@ -18,7 +18,7 @@ from ferrogen import (
     TypeSubscription,
 )
 
-from .function_agents import Doing, boom, echo, register
+from .function_agents import Doing, Iterations, boom, echo, register
 
 Pause = Callable[[], Awaitable[Any]]
 Elsewhere = tuple[SingleThreadedAgentRuntime, AgentId]
@@ -131,24 +131,15 @@ async def test_the_next_handler_is_called_whatever_the_one_before_awaited(
 
 
 async def test_a_method_that_yields_lets_the_event_loop_have_an_iteration() -> None:
-    iterations = 0
+    iterations = Iterations()
     seen: list[int] = []
 
-    def count() -> None:
-        nonlocal iterations
-        iterations += 1
-        if len(seen) < 6:
-            asyncio.get_running_loop().call_soon(count)
-
     async def pause() -> None:
-        for _ in range(3):
-            before = iterations
-            await asyncio.sleep(0)
-            seen.append(iterations - before)
+        seen.extend([await iterations.of_a_yield() for _ in range(3)])
 
     async with running(Pausing("", pause)) as (runtime, recipient):
-        count()
         await runtime.send_message("x", recipient)
+    iterations.stop()
     assert seen == [1] * 6
 
 

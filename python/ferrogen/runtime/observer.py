@@ -89,9 +89,7 @@ class Observer:
             f'"is_rpc": {"true" if topic_id is None else "false"}, '
             f'"message_id": {quoted(message_id)}}}'
         )
-        attributes: dict[str, AttributeValue] = {}
-        self._add_agent(attributes, _SENDER, sender)
-        self._add_agent(attributes, _RECIPIENT, agent_id)
+        attributes = self._agents(sender, agent_id)
         attributes["message_context"] = context
         attributes["message"] = self._traced(message)
         return attributes
@@ -100,9 +98,7 @@ class Observer:
         self, message: Any, sender: AgentId, recipient: AgentId | None
     ) -> dict[str, AttributeValue]:
         """The attributes of the span in which a response reaches the sender."""
-        attributes: dict[str, AttributeValue] = {}
-        self._add_agent(attributes, _SENDER, sender)
-        self._add_agent(attributes, _RECIPIENT, recipient)
+        attributes = self._agents(sender, recipient)
         attributes["message"] = self._traced(message)
         return attributes
 
@@ -202,16 +198,15 @@ class Observer:
     def _traced(self, message: Any) -> str:
         return "No Message" if message is None else self._shown(message)
 
-    def _add_agent(
-        self,
-        attributes: dict[str, AttributeValue],
-        names: tuple[str, str],
-        agent_id: AgentId | None,
-    ) -> None:
-        if agent_id is None:
-            return
-        of_type, of_class = names
-        attributes[of_type] = agent_id.type
-        agent = self.find_agent(agent_id)
-        if agent is not None:
-            attributes[of_class] = type(agent).__name__
+    def _agents(
+        self, sender: AgentId | None, recipient: AgentId | None
+    ) -> dict[str, AttributeValue]:
+        attributes: dict[str, AttributeValue] = {}
+        for (of_type, of_class), agent_id in ((_SENDER, sender), (_RECIPIENT, recipient)):
+            if agent_id is None:
+                continue
+            attributes[of_type] = agent_id.type
+            agent = self.find_agent(agent_id)
+            if agent is not None:
+                attributes[of_class] = type(agent).__name__
+        return attributes

@@ -199,9 +199,8 @@ impl Engine {
             Err(not_held) => {
                 let NotHeld { completion, error } = *not_held;
                 this.books.with(py, |books| books.machine.resume());
-                match completion {
-                    Some(Completion { task, work: Work::Interception(interception), .. }) => {
-                        this.kept.bind(py).discard(task)?;
+                match completion.map(|completion| completion.release(py)).transpose()? {
+                    Some((.., Work::Interception(interception))) => {
                         Ok(interception.into_failed(error))
                     }
                     _ => Err(error),
@@ -222,10 +221,7 @@ impl Engine {
         if matches!(intercepted, Intercepted::Suspended) {
             return Ok(());
         }
-        let is_turn = engine.get().claim_turn(engine.py());
-        let ended = Self::end_interception(engine, intercepted);
-        let done = if is_turn { Self::end_turn(engine) } else { Ok(()) };
-        ended.and(done)
+        Self::in_place_of_turn(engine, || Self::end_interception(engine, intercepted))
     }
 
     /// Goes on with the message that a suspended intervention handler had in its hands.

@@ -11,7 +11,7 @@
 //! - [`scheduler`], [`batch`], [`dispatch`]: queued messages and due deliveries, in batches; the mailboxes.
 //! - [`books`], [`beginning`], [`agents`], [`handlers`]: the recipient, and the handler of the message.
 //! - [`invoke`], [`task_pool`]: the handler runs, in a task.
-//! - [`execution`], [`waiter`], [`suspension`], [`sender_turns`]: it suspends, and is resumed.
+//! - [`execution`], [`waiter`], [`suspension`], [`resumed_by_sender`]: it suspends, and is resumed.
 //! - [`chain`], [`delays`], [`deadlines`], [`cancellation`]: what messages inherit; messages that are queued later; they
 //!   are not handled in time, or cancelled.
 //! - [`joins`]: handlers that await tasks, which await responses.
@@ -58,11 +58,11 @@ mod messages;
 mod observer;
 mod options;
 mod passivation;
+mod resumed_by_sender;
 mod revision;
 mod routing;
 mod scheduler;
 mod send;
-mod sender_turns;
 mod settlement;
 mod statistics;
 mod steering;

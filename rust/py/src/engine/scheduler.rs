@@ -150,15 +150,21 @@ impl Engine {
         done.map(|_| ())
     }
 
-    /// Takes the place of the next turn, unless that is scheduled, for a callback of the event loop that ends with
-    /// [`Engine::end_turn`].
-    pub(super) fn claim_turn(&self, py: Python<'_>) -> bool {
-        self.state
-            .with(py, |state| state.is_open_here() && !std::mem::replace(&mut state.is_armed, true))
+    /// Does some work in a callback of the event loop, and then what has become due by it: that takes the place of
+    /// the next turn, unless one is scheduled. The work must not run the event loop.
+    pub(super) fn in_place_of_turn(
+        engine: &Bound<'_, Self>,
+        work: impl FnOnce() -> PyResult<()>,
+    ) -> PyResult<()> {
+        let is_turn = engine.get().state.with(engine.py(), |state| {
+            state.is_open_here() && !std::mem::replace(&mut state.is_armed, true)
+        });
+        let done = work();
+        if is_turn { done.and(Self::run_due(engine)) } else { done }
     }
 
-    /// Does what has become due in this callback. A turn is scheduled for the rest.
-    pub(super) fn end_turn(engine: &Bound<'_, Self>) -> PyResult<()> {
+    /// Does what is due, and schedules a turn for the rest.
+    fn run_due(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
         this.state.with(py, |state| state.is_armed = false);
         let Some(guard) = InlineGuard::in_this_turn(engine) else {

@@ -14,7 +14,7 @@ use super::engine::Engine;
 use super::execution::Execution;
 use super::future::{Future, Waiting};
 use super::messages::{Kind, Request};
-use super::sender_turns::{go_on_alone, leave_alone};
+use super::resumed_by_sender::{go_on_alone, leave_alone};
 use crate::interpreter::GilMutex;
 use crate::interpreter::coroutine::{Sent, Step, coroutine_methods};
 use crate::interpreter::exception_state::raised_here;

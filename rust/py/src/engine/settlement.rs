@@ -63,14 +63,20 @@ pub(super) enum Ended<'py> {
 }
 
 impl Completion {
+    /// Takes it apart. The engine refers to the task no longer.
+    pub(super) fn release(self, py: Python<'_>) -> PyResult<(Py<Engine>, Py<PyAny>, Work)> {
+        let Self { engine, task, work } = self;
+        engine.get().kept.bind(py).discard(&task)?;
+        Ok((engine, task, work))
+    }
+
     pub(super) fn complete<'py>(
         self,
         py: Python<'py>,
         result: PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Ended<'py>> {
-        let Self { engine, task, work } = self;
+        let (engine, task, work) = self.release(py)?;
         let engine = engine.bind(py);
-        engine.get().kept.bind(py).discard(&task)?;
         match work {
             Work::Interception(interception) => interception.resume(engine, task, result),
             Work::Handler(HandlerWork { slot, delivery, agent_id, handler, reply }) => {

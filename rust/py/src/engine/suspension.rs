@@ -3,7 +3,7 @@
 //! A handler that suspends keeps its task, which then waits for what the handler awaits. Two kinds of waits
 //! cost less. A handler that awaits the response of another agent is *parked*: the engine resumes it when the
 //! response is there, so that a chain of agents costs a step a hop. A handler that yields to the event loop
-//! (`sleep(0)`) is resumed by its sender (`sender_turns.rs`), or by the engine in the next iteration.
+//! (`sleep(0)`) is resumed by its sender (`resumed_by_sender.rs`), or by the engine in the next iteration.
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -187,13 +187,17 @@ impl Engine {
         if let Some(interception) = execution.get().take_interception(py)? {
             return Self::go_on_intercepting(engine, &event_loop, *interception, pooled, ended);
         }
+        let conclude = || {
+            let concluded = execution.get().conclude(py, ended);
+            engine.get().return_task(py, pooled);
+            concluded.map(|_| ())
+        };
         // Intervention handlers may run the event loop themselves.
-        let is_turn = !engine.get().is_intercepted(py, Method::Response).unwrap_or(true)
-            && engine.get().claim_turn(py);
-        let concluded = execution.get().conclude(py, ended);
-        engine.get().return_task(py, pooled);
-        let done = if is_turn { Self::end_turn(engine) } else { Ok(()) };
-        concluded.and(done)
+        if engine.get().is_intercepted(py, Method::Response).unwrap_or(true) {
+            conclude()
+        } else {
+            Self::in_place_of_turn(engine, conclude)
+        }
     }
 
     /// A handler that was resumed inline has yielded again.

@@ -1,7 +1,6 @@
-//! Handlers in the turn of their sender: one that yields to the event loop is stepped by the sender that awaits it.
-//!
-//! The sender's `await` yields in its place, and resumes the handler when it is stepped again: neither needs a
-//! callback of the event loop for that. If the sender leaves, the handler goes on in its task.
+//! Handlers that their senders resume: the `await` of a sender yields for a handler that yields to the event loop, and
+//! resumes it when it is stepped again. The handler needs no callback of its own for that. If the sender leaves, the
+//! handler continues in its task.
 
 use std::sync::atomic::Ordering;
 
