@@ -37,10 +37,12 @@ OUTSIDE = (
 COPY = "root/ferrogen"
 # The mounts are visible in this namespace only, and end with it.
 NAMESPACE = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
-# The root is a mount of its own: sandboxes inside it change how that is shared.
+# The root takes the place of the machine's one, which is unmounted: in a chroot, no user namespaces
+# and so no sandboxes can be made. pivot_root(2) describes `pivot_root . .`.
 ENTER = (
     'mount --bind "$0" "$0" && mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc"'
-    f' && exec chroot "$0" /usr/bin/env --chdir="/{COPY}" "$@"'
+    ' && cd "$0" && pivot_root . . && umount --lazy .'
+    f' && exec /usr/bin/env --chdir="/{COPY}" "$@"'
 )
 
 
@@ -52,7 +54,7 @@ def check_machine() -> None:
     """Checks what making and entering a root needs."""
     if os.name != "posix" or os.geteuid() != 0:
         raise UnavailableError("only root can make and enter a scratch root")
-    for program in ("apt-get", "chroot", "debootstrap", "git", "unshare"):
+    for program in ("apt-get", "debootstrap", "git", "pivot_root", "unshare"):
         if shutil.which(program) is None:
             raise UnavailableError(f"there is no {program} on the PATH")
     refused = subprocess.run([*NAMESPACE, "true"], capture_output=True, text=True, check=False)
