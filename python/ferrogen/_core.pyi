@@ -495,6 +495,10 @@ class Engine:
     idle_is_awaited: bool
     """Whether to call the host's `notify_idle` when all messages are settled. Write-only."""
 
+    interception_is_awaited: bool
+    """Whether to call the host's `notify_interception` once, when a suspended intervention handler
+    has ended. Write-only."""
+
     @property
     def waiting(self) -> int:
         """How many messages and responses are queued."""
@@ -520,19 +524,19 @@ class Engine:
 
     # Callbacks of the event loop.
 
-    def run_turn(self) -> None:
+    def process_batch(self) -> None:
         """Deliver queued messages, for about a millisecond; in a stopped engine, responses."""
 
     def begin_gathered(self) -> None:
         """Run the first step of the sends that `asyncio.gather` awaits."""
 
     def finish_cancelled(self) -> None:
-        """Cancel the sends whose tokens are cancelled, a few turns later."""
+        """Cancel the sends whose tokens are cancelled, a few iterations later."""
 
     def check_returned(self) -> None:
         """Return to the pool the tasks whose suspended handlers have ended."""
 
-    def resume_parked(self) -> None:
+    def resume_responded(self) -> None:
         """Resume the handlers whose responses have arrived."""
 
     def resume_yielded(self, execution: object) -> None:

@@ -94,9 +94,9 @@ async def test_an_engine_is_opened_and_shut_in_any_order() -> None:
     engine.shut()
     engine.drain("nothing")
     assert engine.take_one() is False
-    engine.run_turn()
+    engine.process_batch()
     engine.begin_gathered()
-    engine.resume_parked()
+    engine.resume_responded()
     engine.wake_up()
     engine.bind(loop, context)
     engine.bind(loop, context)
@@ -116,7 +116,13 @@ async def test_an_engine_is_opened_and_shut_in_any_order() -> None:
 
 def test_an_engine_is_used_without_a_loop() -> None:
     engine = make_engine()
-    for call in (engine.run_turn, engine.begin_gathered, engine.resume_parked, engine.wake_up):
+    calls = (
+        engine.process_batch,
+        engine.begin_gathered,
+        engine.resume_responded,
+        engine.wake_up,
+    )
+    for call in calls:
         call()
     send: Any = engine.send_message("x", WRITER)
     with pytest.raises(RuntimeError, match="no running event loop"):
@@ -139,15 +145,15 @@ async def test_callbacks_of_the_loop_that_are_called_in_a_handler_do_no_harm() -
             engine = runtime._engine
             seen.append(engine.is_running)
             for call in (
-                engine.run_turn,
+                engine.process_batch,
                 engine.begin_gathered,
-                engine.resume_parked,
+                engine.resume_responded,
                 engine.wake_up,
             ):
                 call()
             if message == "sleeps":
                 await asyncio.sleep(0)
-                for call in (engine.run_turn, engine.resume_parked, engine.wake_up):
+                for call in (engine.process_batch, engine.resume_responded, engine.wake_up):
                     call()
             return message
 

@@ -207,9 +207,9 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(
         name=st.sampled_from(
             [
-                "run_turn",
+                "process_batch",
                 "begin_gathered",
-                "resume_parked",
+                "resume_responded",
                 "wake_up",
                 "finish_cancelled",
                 "take_one",

@@ -58,7 +58,9 @@ async def test_a_block_that_takes_too_long_is_killed_with_its_children(tmp_path)
         assert result.exit_code == 124
         if result.output[:1].isdigit():
             break
-    assert running_in_group(int(result.output.split()[0])) == []
+    # They are killed; each of them ends when the kernel gets to it.
+    while running_in_group(int(result.output.split()[0])):
+        await asyncio.sleep(0.01)
 
 
 async def test_a_cancelled_token_ends_the_run():

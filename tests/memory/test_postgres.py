@@ -32,7 +32,9 @@ from .conftest import check_forked_child, on_postgres, schema_of, text
 from .test_search import Angles, words_of
 from .test_sqlite_memory import CONTENTS
 
-psycopg = pytest.importorskip("psycopg", reason="psycopg has no wheels for this Python")
+psycopg = pytest.importorskip(
+    "psycopg", reason="psycopg has no wheels for this Python", exc_type=ImportError
+)
 
 pytestmark = pytest.mark.parametrize("database", [on_postgres])
 

@@ -92,7 +92,8 @@ def documentation_of(call: Callable[..., Any]) -> str | None:
 
 
 def _documentation_of_class(kind: type[Any]) -> str | None:
-    own: str | None = vars(kind).get("__doc__")
+    # Since 3.15 the class of a dataclass keeps what makes its docstring, not the text.
+    own = kind.__doc__ if "__doc__" in vars(kind) else None
     written_by_dataclass = own is not None and own.startswith(f"{kind.__name__}(")
     return None if written_by_dataclass else own
 

@@ -153,8 +153,7 @@ class Lifecycle:
         self._wake(self._message_waiters)
         # Sends that are gathered start now, and are drained with the others.
         await asyncio.sleep(0)
-        while self.engine.is_paused:
-            await self._wait(self._interception_waiters)
+        await self._wait_for_interception()
         if self.is_started is not was_started:
             return  # another call of stop() has finished
         self.is_started = False
@@ -280,8 +279,7 @@ class Lifecycle:
                 self.engine.is_traced = self._observer.is_traced
                 self.engine.bind(loop, context)
             if self.engine.take_one():
-                while self.engine.is_paused:
-                    await self._wait(self._interception_waiters)
+                await self._wait_for_interception()
                 # Let the handlers that were just started run, and all others.
                 await asyncio.sleep(0)
                 return
@@ -291,6 +289,11 @@ class Lifecycle:
     def notify_message(self) -> None:
         """Wake `process_next`: there may be a message."""
         self._wake(self._message_waiters)
+
+    async def _wait_for_interception(self) -> None:
+        while self.engine.is_paused:
+            self.engine.interception_is_awaited = True
+            await self._wait(self._interception_waiters)
 
     def notify_interception(self) -> None:
         """Wake the waiters for a suspended intervention handler."""

@@ -23,8 +23,8 @@ use crate::python;
 pub(super) enum First<'py> {
     /// The handler ended.
     Ended(Handled<'py>),
-    /// The handler has yielded to the event loop, and takes the next turn of the sender.
-    Turn(Py<Execution>),
+    /// The handler has yielded to the event loop, and is resumed in the next step of the sender.
+    Yielded(Py<Execution>),
     /// The message is queued or its handler suspended. The send has become a future.
     Suspended,
 }
@@ -77,7 +77,7 @@ impl Engine {
         sending.enqueue()
     }
 
-    /// Publishes a message: it is delivered in the next turn of the event loop.
+    /// Publishes a message: it is delivered in the next iteration of the event loop.
     pub(super) fn publish<'py>(
         engine: &Bound<'py, Self>,
         send: &Bound<'py, Send>,

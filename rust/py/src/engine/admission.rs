@@ -1,4 +1,4 @@
-//! Admission of inline handlers: the nesting depth, the stack, and the budget of a turn of the event loop.
+//! Admission of inline handlers: the nesting depth, the stack, and the budget of a iteration of the event loop.
 
 use std::sync::atomic::Ordering;
 
@@ -12,7 +12,7 @@ const SHALLOW: u32 = 16;
 /// How deep they may nest while at least half of the recursion limit is left. Beyond it a message is queued,
 /// and its handler begins on an empty stack.
 const DEEPEST: u32 = 200;
-/// How many messages sent by handlers are handled before the event loop gets a turn: the next one is queued.
+/// How many messages sent by handlers are handled in one iteration of the event loop: the next one is queued.
 pub(super) const BUDGET: u32 = 2048;
 /// How much of the budget a message costs that is sent from outside any handler.
 const OUTER_COST: u32 = 4;
@@ -25,7 +25,7 @@ pub(super) struct InlineGuard<'py> {
 
 impl<'py> InlineGuard<'py> {
     /// For a handler that the event loop calls; `None` if the runtime is not started here.
-    pub(super) fn in_this_turn(engine: &Bound<'py, Engine>) -> Option<Self> {
+    pub(super) fn in_this_iteration(engine: &Bound<'py, Engine>) -> Option<Self> {
         let py = engine.py();
         let event_loop = engine.get().state.with(py, |state| {
             let event_loop = state.event_loop.as_ref().filter(|_| state.is_open_here())?;
@@ -34,10 +34,10 @@ impl<'py> InlineGuard<'py> {
         Some(Self::take(engine, event_loop))
     }
 
-    /// The same with the whole budget of a new turn.
-    pub(super) fn in_new_turn(engine: &Bound<'py, Engine>) -> Option<Self> {
+    /// The same with the whole budget of a new iteration.
+    pub(super) fn in_new_iteration(engine: &Bound<'py, Engine>) -> Option<Self> {
         engine.get().state.with(engine.py(), |state| state.budget = BUDGET);
-        Self::in_this_turn(engine)
+        Self::in_this_iteration(engine)
     }
 
     #[inline]

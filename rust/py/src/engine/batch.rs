@@ -59,8 +59,8 @@ impl<'a, 'py> Batch<'a, 'py> {
         &self.guard.engine
     }
 
-    /// Runs the batch. Returns whether nothing is left to do. Suspended handlers and agents that are built get
-    /// their turn before the next message.
+    /// Runs the batch. Returns whether nothing is left to do. Suspended handlers and agents that are built come
+    /// before the next message.
     pub(super) fn run(&mut self) -> PyResult<bool> {
         let (py, engine) = (self.py(), self.engine());
         let mut goes_on = true;

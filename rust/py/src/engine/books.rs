@@ -201,7 +201,7 @@ impl Books {
     /// agent.
     #[cold]
     pub(super) fn other_context<'py>(&mut self, py: Python<'py>) -> Option<ContextSource<'py>> {
-        // With more agents in turn than contexts, a context would seldom meet its agent again.
+        // With more agents than contexts, a context would seldom meet its agent again.
         self.misses += 1;
         if self.with_context.len() < MOST_CONTEXTS || self.misses >= MISSES {
             self.misses = 0;

@@ -14,9 +14,9 @@ use super::future::{Future, Outcome, Phase};
 use super::send::Send;
 use super::steering::is_cancelling_all;
 
-/// How many turns of the event loop a handler has to see that its message is cancelled by a token: a cancelled
+/// How many iterations of the event loop a handler has to see that its message is cancelled by a token: a cancelled
 /// task that it awaits takes two.
-const TURNS_OF_CANCELLATION: u32 = 4;
+const ITERATIONS_OF_CANCELLATION: u32 = 4;
 
 impl Send {
     /// Cancels it with the message of another cancellation.
@@ -138,8 +138,8 @@ impl Send {
             let (engine, delivery) = future.delivery.as_ref()?;
             let is_awaited = matches!(future.phase, Phase::Suspended);
             if is_awaited {
-                let (error, turns) = (error.clone_ref(py), TURNS_OF_CANCELLATION);
-                future.phase = Phase::Cancelling { error, turns };
+                let (error, iterations) = (error.clone_ref(py), ITERATIONS_OF_CANCELLATION);
+                future.phase = Phase::Cancelling { error, iterations };
             }
             Some((engine.bind(py).clone(), *delivery, handler, is_awaited))
         });
@@ -164,7 +164,7 @@ impl Send {
         let engine = this.if_future(py, |future| match (&future.phase, &future.handler) {
             (Phase::Suspended, Some(_)) => {
                 let engine = future.delivery.as_ref().map(|(engine, _)| engine.bind(py).clone());
-                future.phase = Phase::Cancelling { error, turns: TURNS_OF_CANCELLATION };
+                future.phase = Phase::Cancelling { error, iterations: ITERATIONS_OF_CANCELLATION };
                 engine
             }
             _ => None,
@@ -175,9 +175,9 @@ impl Send {
         }
     }
 
-    /// A turn of the event loop has passed since its token was cancelled. Returns whether it still waits for its
+    /// An iteration of the event loop has passed since its token was cancelled. Returns whether it still waits for its
     /// handler.
-    pub(super) fn pass_turn(slf: &Bound<'_, Self>) -> PyResult<bool> {
+    pub(super) fn count_iteration(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let (py, this) = (slf.py(), slf.get());
         let handler = this.if_future(py, |future| {
             let Phase::Cancelling { .. } = future.phase else { return None };
@@ -188,9 +188,9 @@ impl Send {
         let awaited = handler.get().awaited_send(py);
         let waits = awaited.is_some_and(|send| send.get().is_cancelling(py));
         let is_over = this.if_future(py, |future| match &mut future.phase {
-            Phase::Cancelling { turns, .. } if !waits => {
-                *turns = turns.saturating_sub(1);
-                *turns == 0
+            Phase::Cancelling { iterations, .. } if !waits => {
+                *iterations = iterations.saturating_sub(1);
+                *iterations == 0
             }
             _ => false,
         });

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use ferrogen_core::DeliveryId;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PySet};
 
@@ -42,7 +41,7 @@ pub(super) struct State {
     pub(super) is_started: bool,
     /// Whether they are taken by hand.
     pub(super) is_by_hand: bool,
-    /// How many inline handlers are left in this turn of the event loop.
+    /// How many inline handlers are left in this iteration of the event loop.
     pub(super) budget: u32,
     /// The context of intervention handlers.
     pub(super) context: Option<Py<PyAny>>,
@@ -59,7 +58,7 @@ pub(super) struct State {
     pub(super) gathered: VecDeque<Py<Send>>,
     /// Sends whose tokens are cancelled, and whose handlers have yet to see it.
     pub(super) cancelling: VecDeque<Py<Send>>,
-    /// Parked handlers that are to be resumed.
+    /// Handlers whose responses are there, to be resumed.
     pub(super) resumable: VecDeque<Py<Execution>>,
     /// Whether they are being resumed, or that is scheduled.
     pub(super) is_resuming: bool,
@@ -117,6 +116,7 @@ pub(crate) struct Engine {
     pub(super) depth: AtomicU32,
     pub(super) is_traced: AtomicBool,
     pub(super) idle_is_awaited: AtomicBool,
+    pub(super) interception_is_awaited: AtomicBool,
     /// Whether handlers have ever been cancelled with all that they have called.
     pub(super) is_steered: AtomicBool,
     /// Whether handlers have ever awaited tasks.
@@ -189,6 +189,7 @@ impl Engine {
             depth: AtomicU32::new(0),
             is_traced: AtomicBool::new(false),
             idle_is_awaited: AtomicBool::new(false),
+            interception_is_awaited: AtomicBool::new(false),
             is_steered: AtomicBool::new(false),
             uses_joins: AtomicBool::new(false),
             gathered_by: AtomicU64::new(0),
@@ -428,17 +429,6 @@ impl Engine {
         let (py, running) = (task.py(), Running { delivery, task: task.as_ptr() as usize });
         let before = self.running.with(py, |place| place.replace(running));
         RunningGuard { engine: self, before, py }
-    }
-
-    /// Schedules a call of one of its methods in the next turn of the event loop.
-    pub(super) fn call_soon(
-        engine: &Bound<'_, Self>,
-        event_loop: &Bound<'_, PyAny>,
-        method: &Bound<'_, pyo3::types::PyString>,
-    ) -> PyResult<()> {
-        let py = engine.py();
-        let method = engine.getattr(method)?;
-        event_loop.call_method1(intern!(py, "call_soon"), (method,)).map(|_| ())
     }
 }
 

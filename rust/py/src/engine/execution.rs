@@ -33,11 +33,11 @@ pub(super) enum Stage {
     Unstarted(Box<Unstarted>),
     /// The handler has yielded to the event loop, and is resumed in the next step of its sender, or in the next
     /// iteration.
-    Turn(Py<PyAny>, Box<PooledTask>),
+    Yielded(Py<PyAny>, Box<PooledTask>),
     /// The handler awaits this response, and is resumed by the engine.
-    Parked(Py<PyAny>, Box<PooledTask>, Py<Send>),
+    AwaitsSend(Py<PyAny>, Box<PooledTask>, Py<Send>),
     /// The handler has yielded this, which the task has yet to yield.
-    Pending(Py<PyAny>, Yielded),
+    Pending(Py<PyAny>, Awaited),
     /// The handler waits for what the task has yielded.
     Waiting(Py<PyAny>),
     /// The task ends with its next step.
@@ -45,9 +45,9 @@ pub(super) enum Stage {
 }
 
 /// What a handler has yielded, and whether it awaits that as a future.
-pub(super) struct Yielded(Py<PyAny>, bool);
+pub(super) struct Awaited(Py<PyAny>, bool);
 
-impl Yielded {
+impl Awaited {
     /// Inspects what the handler has just yielded.
     fn new(yielded: Bound<'_, PyAny>) -> Self {
         let blocking = yielded.getattr_opt(intern!(yielded.py(), "_asyncio_future_blocking"));
@@ -186,21 +186,21 @@ impl Execution {
             let stage = std::mem::replace(&mut inner.stage, Stage::Ended);
             (stage, inner.pooled.take(), inner.completion.take())
         });
-        if let (Stage::Turn(_, pooled), _) | (_, Some(pooled)) = (&stage, &pooled) {
+        if let (Stage::Yielded(_, pooled), _) | (_, Some(pooled)) = (&stage, &pooled) {
             pooled.silence(py);
         }
         drop((stage, pooled));
         completion
     }
 
-    pub(super) fn park(
+    pub(super) fn set_awaited_send(
         &self,
         py: Python<'_>,
         coroutine: Py<PyAny>,
         send: &Bound<'_, Send>,
         pooled: Box<PooledTask>,
     ) {
-        self.put_stage(py, Stage::Parked(coroutine, pooled, send.clone().unbind()));
+        self.put_stage(py, Stage::AwaitsSend(coroutine, pooled, send.clone().unbind()));
         self.forward_cancellation(py, Some(send));
     }
 
@@ -209,12 +209,17 @@ impl Execution {
         let waiter =
             self.inner.with(py, |inner| inner.waiter.as_ref().map(|one| one.clone_ref(py)));
         if let Some(waiter) = waiter {
-            waiter.get().park(py, send.map(|send| send.clone().unbind()));
+            waiter.get().forward_cancellation(py, send.map(|send| send.clone().unbind()));
         }
     }
 
-    pub(super) fn take_turn(&self, py: Python<'_>, coroutine: Py<PyAny>, pooled: Box<PooledTask>) {
-        self.put_stage(py, Stage::Turn(coroutine, pooled));
+    pub(super) fn set_yielded(
+        &self,
+        py: Python<'_>,
+        coroutine: Py<PyAny>,
+        pooled: Box<PooledTask>,
+    ) {
+        self.put_stage(py, Stage::Yielded(coroutine, pooled));
     }
 
     pub(super) fn set_completion(&self, py: Python<'_>, completion: Completion) {
@@ -266,8 +271,8 @@ impl Execution {
     /// The coroutine and task of a handler that is to be resumed inline.
     pub(super) fn resume_inline(&self, py: Python<'_>) -> Option<(Py<PyAny>, Box<PooledTask>)> {
         let (found, send) = match self.take_stage(py, Stage::Inline) {
-            Stage::Turn(coroutine, pooled) => (Some((coroutine, pooled)), None),
-            Stage::Parked(coroutine, pooled, send) => (Some((coroutine, pooled)), Some(send)),
+            Stage::Yielded(coroutine, pooled) => (Some((coroutine, pooled)), None),
+            Stage::AwaitsSend(coroutine, pooled, send) => (Some((coroutine, pooled)), Some(send)),
             stage => {
                 self.put_stage(py, stage);
                 (None, None)
@@ -304,13 +309,13 @@ impl Execution {
     /// The send that its handler awaits.
     pub(super) fn awaited_send(&self, py: Python<'_>) -> Option<Py<Send>> {
         self.inner.with(py, |inner| match &inner.stage {
-            Stage::Parked(_, _, send) => Some(send.clone_ref(py)),
+            Stage::AwaitsSend(_, _, send) => Some(send.clone_ref(py)),
             _ => inner.awaited.as_ref().map(|send| send.clone_ref(py)),
         })
     }
 
-    pub(super) fn is_in_turn(&self, py: Python<'_>) -> bool {
-        self.inner.with(py, |inner| matches!(inner.stage, Stage::Turn(..)))
+    pub(super) fn has_yielded(&self, py: Python<'_>) -> bool {
+        self.inner.with(py, |inner| matches!(inner.stage, Stage::Yielded(..)))
     }
 
     pub(super) fn take_outcome(&self, py: Python<'_>) -> Option<Outcome> {
@@ -327,7 +332,7 @@ impl Execution {
         let py = coroutine.py();
         let before = self.inner.with(py, |inner| inner.pooled.replace(pooled));
         drop(before);
-        self.put_stage(py, Stage::Pending(coroutine.unbind(), Yielded::new(yielded)));
+        self.put_stage(py, Stage::Pending(coroutine.unbind(), Awaited::new(yielded)));
     }
 
     fn coroutine<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
@@ -336,8 +341,8 @@ impl Execution {
             return running;
         }
         self.inner.with(py, |inner| match &inner.stage {
-            Stage::Turn(coroutine, _)
-            | Stage::Parked(coroutine, ..)
+            Stage::Yielded(coroutine, _)
+            | Stage::AwaitsSend(coroutine, ..)
             | Stage::Pending(coroutine, _)
             | Stage::Waiting(coroutine) => Some(coroutine.bind(py).clone()),
             _ => None,

@@ -4,10 +4,10 @@ use ferrogen_core::DeliveryId;
 use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::callbacks::call_soon_in;
 use super::deadlines::DeadlineKey;
 use super::engine::Engine;
 use super::execution::Execution;
@@ -21,7 +21,7 @@ mod transitions;
 
 /// How far it has come.
 pub(super) enum Phase {
-    /// It begins in the next turn of the event loop.
+    /// It begins in the next iteration of the event loop.
     Gathered(Request),
     /// Its first step runs. If it is cancelled meanwhile, then with this exception.
     Running {
@@ -29,11 +29,11 @@ pub(super) enum Phase {
     },
     /// Its message is queued, or its handler is suspended.
     Suspended,
-    /// Its token is cancelled: it ends with this exception when its handler ends, or after so many turns of the
+    /// Its token is cancelled: it ends with this exception when its handler ends, or after so many iterations of the
     /// event loop. So the handler, which the token cancels, too, is the first to see the cancellation.
     Cancelling {
         error: Py<PyAny>,
-        turns: u32,
+        iterations: u32,
     },
     Done(Outcome),
 }
@@ -87,8 +87,8 @@ pub(super) enum Waiting {
     Gather(Py<PyAny>),
     /// An `await`. Its task is told so by `_asyncio_future_blocking`.
     Await { is_blocking: bool },
-    /// The `await` of a handler that is parked.
-    Parked(Py<Execution>),
+    /// The `await` of a handler that the engine resumes.
+    Handler(Py<Execution>),
     /// The `await` was left.
     Nothing,
 }
@@ -151,7 +151,7 @@ impl Future {
         }
         match &self.waiting {
             Waiting::Gather(context) => visit.call(context)?,
-            Waiting::Parked(execution) => visit.call(execution)?,
+            Waiting::Handler(execution) => visit.call(execution)?,
             Waiting::Await { .. } | Waiting::Nothing => {}
         }
         visit.call(&self.event_loop)?;
@@ -221,7 +221,7 @@ impl Send {
         }
     }
 
-    /// Calls something once it is done: in the next turn of the loop if it is done by now.
+    /// Calls something once it is done: in the next iteration of the event loop if it is done by now.
     pub(super) fn add_callback(
         slf: &Bound<'_, Self>,
         callback: &Bound<'_, PyAny>,
@@ -288,17 +288,17 @@ impl Send {
         }
     }
 
-    /// Has all who wait called in the next turn of the event loop, a handler that is parked among them.
+    /// Notifies all waiters in the next iteration of the event loop, and has the handler that awaits it resumed.
     pub(super) fn call_back(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        let parked = this.future(py, |future| {
+        let handler = this.future(py, |future| {
             let nothing = Waiting::Await { is_blocking: false };
             match &future.waiting {
-                Waiting::Parked(_) => Some(std::mem::replace(&mut future.waiting, nothing)),
+                Waiting::Handler(_) => Some(std::mem::replace(&mut future.waiting, nothing)),
                 _ => None,
             }
         })?;
-        if let Some(Waiting::Parked(execution)) = parked {
+        if let Some(Waiting::Handler(execution)) = handler {
             let execution = execution.bind(py);
             let engine = execution
                 .get()
@@ -313,7 +313,7 @@ impl Send {
         Ok(())
     }
 
-    /// Calls `gather`, which need not wait for a turn: all it does is count, and end itself.
+    /// Calls `gather` at once: all it does is count, and end itself.
     fn call_back_at_once(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         for (callback, context) in this.take_callbacks(py)? {
@@ -332,12 +332,8 @@ fn call_soon(
     callback: &Bound<'_, PyAny>,
     context: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let py = send.py();
-    let keywords = PyDict::new(py);
-    keywords.set_item(intern!(py, "context"), context)?;
-    let event_loop = send.get().event_loop(py)?;
-    event_loop.call_method(intern!(py, "call_soon"), (callback, send), Some(&keywords))?;
-    Ok(())
+    let event_loop = send.get().event_loop(send.py())?;
+    call_soon_in(&event_loop, callback, send, context)
 }
 
 /// Whether asyncio lets an error end the program, out of whatever task or callback it is raised in.

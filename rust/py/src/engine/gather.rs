@@ -1,4 +1,4 @@
-//! Gathered sends: those that `asyncio.gather` awaits begin in one turn of the event loop, without tasks.
+//! Gathered sends: those that `asyncio.gather` awaits begin in one iteration of the event loop, without tasks.
 
 use std::collections::VecDeque;
 
@@ -8,6 +8,7 @@ use pyo3::sync::PyOnceLock;
 
 use super::accept::First;
 use super::admission::BUDGET;
+use super::callbacks::Callback;
 use super::chain;
 use super::engine::Engine;
 use super::future::{Future, Outcome, Phase, Waiting, ends_program};
@@ -44,7 +45,7 @@ impl Engine {
         let context = Entered::copy_of_current(py)?;
         let is_first = this.state.with(py, |state| state.gathered.is_empty());
         if is_first {
-            Self::call_soon(engine, &event_loop, intern!(py, "begin_gathered"))?;
+            Callback::BeginGathered.call_soon(engine, &event_loop)?;
         }
         let waiting = Waiting::Gather(context.unbind());
         let become_future = |request| Future::new(Phase::Gathered(request), waiting, &event_loop);
@@ -72,7 +73,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Leaves the rest of a batch to the next turn of the event loop: an error ends the program.
+    /// Leaves the rest of a batch to the next iteration of the event loop: an error ends the program.
     #[cold]
     fn gather_again(engine: &Bound<'_, Self>, mut batch: VecDeque<Py<Send>>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
@@ -87,7 +88,7 @@ impl Engine {
             return Ok(());
         }
         let event_loop = send.get().event_loop(py)?;
-        Self::call_soon(engine, &event_loop, intern!(py, "begin_gathered"))
+        Callback::BeginGathered.call_soon(engine, &event_loop)
     }
 
     fn begin_gathered_one(engine: &Bound<'_, Self>, send: &Bound<'_, Send>) -> PyResult<()> {
@@ -102,7 +103,7 @@ impl Engine {
             Kind::Publish => Self::publish(engine, send, &request),
         });
         match first {
-            Ok(First::Turn(_)) => unreachable!("only an awaited send takes turns"),
+            Ok(First::Yielded(_)) => unreachable!("only an awaited send resumes its handler"),
             Ok(First::Suspended) => {
                 request.release(py);
                 Ok(())

@@ -253,7 +253,7 @@ impl<'py> Sending<'_, 'py> {
             }
             Ran::Suspended(suspension) => {
                 current.leave();
-                let may_take_turn = self.is_awaited
+                let may_be_resumed_by_sender = self.is_awaited
                     && has_sender
                     && !self.is_observed
                     && self.deadline().is_none()
@@ -264,7 +264,7 @@ impl<'py> Sending<'_, 'py> {
                     invocation,
                     (context, observation),
                     suspension,
-                    may_take_turn,
+                    may_be_resumed_by_sender,
                 );
                 suspended.or_else(|error| {
                     // The handler cannot go on: its coroutine is dropped.
@@ -354,12 +354,13 @@ impl<'py> Sending<'_, 'py> {
         invocation: &Invocation<'py>,
         (context, observation): (Bound<'py, MessageContext>, Observation),
         suspension: Suspension<'_, 'py>,
-        may_take_turn: bool,
+        may_be_resumed_by_sender: bool,
     ) -> PyResult<First<'py>> {
         let (engine, py) = (self.engine.get(), self.engine.py());
         let Suspension { coroutine, yielded, handler } = suspension;
-        let takes_turn =
-            may_take_turn && yielded.is_none() && engine.may_take_turn(py, &context, &pooled);
+        let takes_turn = may_be_resumed_by_sender
+            && yielded.is_none()
+            && engine.may_be_resumed_by_sender(py, &context, &pooled);
         let task = pooled.task.clone_ref(py);
         let completion = |reply| Completion {
             engine: self.engine.clone().unbind(),
@@ -373,8 +374,8 @@ impl<'py> Sending<'_, 'py> {
             }),
         };
         if takes_turn {
-            let completion = completion(Reply::Turn(context.unbind()));
-            return engine.take_turn(pooled, coroutine, completion).map(First::Turn);
+            let completion = completion(Reply::ResumedBySender(context.unbind()));
+            return engine.leave_to_sender(pooled, coroutine, completion).map(First::Yielded);
         }
         let cancelled = self.send.get().suspend(py, &guard.event_loop);
         if let Err(error) = context.get().link(self.send.as_any()) {

@@ -221,7 +221,7 @@ impl Engine {
         if matches!(intercepted, Intercepted::Suspended) {
             return Ok(());
         }
-        Self::in_place_of_turn(engine, || Self::end_interception(engine, intercepted))
+        Self::in_place_of_batch(engine, || Self::end_interception(engine, intercepted))
     }
 
     /// Goes on with the message that a suspended intervention handler had in its hands.
@@ -231,7 +231,9 @@ impl Engine {
         let ticket = intercepted.ticket();
         let processed = Self::process_intercepted(engine, intercepted);
         let processed = Self::settle_after_error(engine, ticket, processed);
-        this.host.call_method0(py, intern!(py, "notify_interception"))?;
+        if this.interception_is_awaited.swap(false, Ordering::Relaxed) {
+            this.host.call_method0(py, intern!(py, "notify_interception"))?;
+        }
         Self::continue_soon(engine)?;
         Self::arm(engine)?;
         processed

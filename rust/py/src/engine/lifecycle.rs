@@ -1,4 +1,4 @@
-//! The life cycle of an engine: bound to an event loop, open, shut; and what the event loop calls.
+//! The life cycle of an engine: bound to an event loop, open, shut.
 
 use std::sync::atomic::Ordering;
 
@@ -7,7 +7,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::engine::{Engine, State};
-use super::execution::Execution;
 use crate::interpreter::threads::ThreadOfProcess;
 
 #[pymethods]
@@ -94,34 +93,9 @@ impl Engine {
         self.idle_is_awaited.store(awaited, Ordering::Relaxed);
     }
 
-    // Called by the event loop.
-
-    fn run_turn(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::run_batch(slf)
-    }
-
-    fn begin_gathered(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::begin_all_gathered(slf)
-    }
-
-    fn finish_cancelled(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::pass_turn_of_cancelling(slf)
-    }
-
-    fn check_returned(&self, py: Python<'_>) {
-        self.take_returned(py);
-    }
-
-    fn resume_parked(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::resume_all(slf)
-    }
-
-    fn resume_yielded(slf: &Bound<'_, Self>, execution: &Bound<'_, Execution>) -> PyResult<()> {
-        Self::resume(slf, execution)
-    }
-
-    fn wake_up(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::on_timer(slf)
+    #[setter]
+    fn set_interception_is_awaited(&self, awaited: bool) {
+        self.interception_is_awaited.store(awaited, Ordering::Relaxed);
     }
 
     // Called by hand.

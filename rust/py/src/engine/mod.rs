@@ -32,6 +32,7 @@ mod beginning;
 mod books;
 #[expect(unsafe_code, reason = "the methods are called without the binding's parsing of arguments")]
 mod call;
+mod callbacks;
 mod cancellation;
 mod chain;
 mod clock;

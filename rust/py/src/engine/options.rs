@@ -199,7 +199,7 @@ fn read_seconds(name: &str, given: &Bound<'_, PyAny>, is_positive: bool) -> PyRe
     Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
-/// Messages with equal keys share a turn: the core compares hashes.
+/// Messages with equal keys count as one: the core compares hashes.
 fn read_fairness_key(given: &Bound<'_, PyAny>) -> PyResult<u64> {
     let Ok(key) = given.extract::<&str>() else {
         let text = format!("fairness_key must be text, or None; got {}", shown(given));

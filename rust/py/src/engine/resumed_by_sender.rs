@@ -16,19 +16,19 @@ use super::intervention_methods::Method;
 use super::observer::Observation;
 use super::send::{REUSED, Send, Stage, is_cancelled};
 use super::settlement::{Completion, HandlerWork, Reply, Work};
-use super::suspension::{go_on_in_task, parkable, step};
+use super::suspension::{go_on_in_task, resumable_by, step};
 use super::task_pool::PooledTask;
 use crate::interpreter::coroutine::Sent;
 use crate::interpreter::exception_state::raised_here;
 use crate::message_context::MessageContext;
 
-/// How deep handlers may nest that take their senders' turns: each turn steps all of them.
-const DEEPEST_TURN: u32 = 8;
+/// How deep handlers may nest that their senders resume: each iteration steps all of them.
+const DEEPEST: u32 = 8;
 
 impl Engine {
-    /// Whether a handler that yields to the event loop may take its sender's turn: only asyncio refers to its
-    /// task, and no token can cancel it.
-    pub(super) fn may_take_turn(
+    /// Whether the sender may resume a handler that yields to the event loop: only asyncio refers to its task, and
+    /// no token can cancel it.
+    pub(super) fn may_be_resumed_by_sender(
         &self,
         py: Python<'_>,
         context: &Bound<'_, MessageContext>,
@@ -36,11 +36,11 @@ impl Engine {
     ) -> bool {
         context.get().token_if_any(py).is_none()
             && !self.is_intercepted(py, Method::Response).unwrap_or(true)
-            && self.depth.load(Ordering::Relaxed) <= DEEPEST_TURN
+            && self.depth.load(Ordering::Relaxed) <= DEEPEST
             && pooled.is_private(py, 0)
     }
 
-    pub(super) fn take_turn(
+    pub(super) fn leave_to_sender(
         &self,
         pooled: Box<PooledTask>,
         coroutine: Bound<'_, PyAny>,
@@ -50,14 +50,14 @@ impl Engine {
         self.kept.bind(py).add(&pooled.task)?;
         let execution = pooled.execution.clone_ref(py);
         execution.get().set_completion(py, completion);
-        execution.get().take_turn(py, coroutine.unbind(), pooled);
+        execution.get().set_yielded(py, coroutine.unbind(), pooled);
         Ok(execution)
     }
 }
 
 impl Send {
     /// The sender is stepped again, and the handler with it.
-    pub(super) fn resume_turn<'py>(
+    pub(super) fn resume_handler<'py>(
         this: &Bound<'py, Self>,
         execution: Bound<'py, Execution>,
     ) -> Sent<'py> {
@@ -75,7 +75,7 @@ impl Send {
             return awaited.map_or_else(Sent::Raised, |()| Self::wait(this));
         };
         let coroutine = coroutine.into_bound(py);
-        let guard = InlineGuard::in_this_turn(&engine).filter(|_| !pooled.is_cancelled(py));
+        let guard = InlineGuard::in_this_iteration(&engine).filter(|_| !pooled.is_cancelled(py));
         let Some(guard) = guard else {
             let none = py.None().into_bound(py);
             let gone = Self::await_response(this, &execution)
@@ -94,7 +94,7 @@ impl Send {
         drop(coroutine);
         let own = pooled.leave(py);
         execution.get().end_inline(py);
-        let ended = Self::end_turn(&engine, &execution, &mut pooled, result, own);
+        let ended = Self::end_handler(&engine, &execution, &mut pooled, result, own);
         engine.get().return_task(py, pooled);
         match ended {
             Ok(value) => Sent::Returned(value),
@@ -110,24 +110,24 @@ impl Send {
         yielded: Bound<'py, PyAny>,
     ) -> PyResult<Sent<'py>> {
         let py = this.py();
-        let context = execution.get().with_completion(py, |one| one.turn_context(py)).flatten();
+        let context = execution.get().with_completion(py, |one| one.message_context(py)).flatten();
         let has_token = context.is_some_and(|context| context.get().token_if_any(py).is_some());
-        if yielded.is_none() && !has_token && !pooled.is_cancelled(py) {
-            execution.get().take_turn(py, coroutine.unbind(), pooled);
-            this.get().put(py, Stage::Turn(execution.clone().unbind()));
+        if yielded.is_none() && !has_token {
+            execution.get().set_yielded(py, coroutine.unbind(), pooled);
+            this.get().put(py, Stage::ResumesHandler(execution.clone().unbind()));
             return Ok(Sent::Yielded(yielded));
         }
         Self::await_response(this, execution)?;
-        if let Some(send) = parkable(&yielded, execution, &pooled) {
-            pooled.park(py);
-            execution.get().park(py, coroutine.unbind(), send, pooled);
+        if let Some(send) = resumable_by(&yielded, execution, &pooled) {
+            pooled.suspend(py);
+            execution.get().set_awaited_send(py, coroutine.unbind(), send, pooled);
         } else {
             go_on_in_task(execution, pooled, coroutine, yielded)?;
         }
         Ok(Self::wait(this))
     }
 
-    fn end_turn<'py>(
+    fn end_handler<'py>(
         engine: &Bound<'py, Engine>,
         execution: &Bound<'py, Execution>,
         pooled: &mut PooledTask,
@@ -148,7 +148,7 @@ impl Send {
             None => Ok(value),
         });
         let mut token = None;
-        if let Reply::Turn(context) = reply {
+        if let Reply::ResumedBySender(context) = reply {
             let context = context.into_bound(py);
             token = context.get().token_if_any(py);
             pooled.keep_context(py, context);
@@ -177,17 +177,17 @@ impl Send {
         context.map_or(Ok(()), |context| context.bind(py).get().link(this.as_any()))
     }
 
-    /// An exception is thrown into the sender in the turn of its handler, which was to get the same one, and
-    /// goes on without a sender.
-    pub(super) fn leave_turn(
+    /// An exception is thrown into the sender, which would have resumed its handler: the handler goes on without
+    /// a sender.
+    pub(super) fn leave_handler(
         this: &Bound<'_, Self>,
         execution: &Bound<'_, Execution>,
         error: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let py = this.py();
-        drop(Self::resume_turn(this, execution.clone()));
+        drop(Self::resume_handler(this, execution.clone()));
         match this.get().take(py) {
-            Stage::Turn(execution) => go_on_alone(execution.bind(py)),
+            Stage::ResumesHandler(execution) => go_on_alone(execution.bind(py)),
             Stage::Future(future) => Self::leave(this, future, error),
             _ => Ok(()),
         }
@@ -195,10 +195,10 @@ impl Send {
 }
 
 impl Completion {
-    /// The message context of a handler in the turn of its sender.
-    fn turn_context<'py>(&self, py: Python<'py>) -> Option<Bound<'py, MessageContext>> {
+    /// The message context of a handler that its sender resumes.
+    fn message_context<'py>(&self, py: Python<'py>) -> Option<Bound<'py, MessageContext>> {
         match &self.work {
-            Work::Handler(HandlerWork { reply: Reply::Turn(context), .. }) => {
+            Work::Handler(HandlerWork { reply: Reply::ResumedBySender(context), .. }) => {
                 Some(context.bind(py).clone())
             }
             _ => None,
@@ -213,7 +213,7 @@ impl Completion {
     ) -> Option<Py<MessageContext>> {
         let py = execution.py();
         let Work::Handler(work) = &mut self.work else { return None };
-        let Reply::Turn(context) = &work.reply else { return None };
+        let Reply::ResumedBySender(context) = &work.reply else { return None };
         let context = context.clone_ref(py);
         let recipient = context.bind(py).get().sender_if_any(py);
         send.get().attach(self.engine.bind(py), work.delivery, Some(execution));
@@ -225,7 +225,7 @@ impl Completion {
 /// Lets a handler whose sender is gone go on in its task.
 pub(super) fn go_on_alone(execution: &Bound<'_, Execution>) -> PyResult<()> {
     let py = execution.py();
-    if !execution.get().is_in_turn(py) {
+    if !execution.get().has_yielded(py) {
         return Ok(());
     }
     let Some((coroutine, pooled)) = execution.get().resume_inline(py) else { return Ok(()) };

@@ -72,7 +72,12 @@ impl Interception {
                 let about = (class, self.observer(py), method, message, keywords);
                 host.call_method1(intern!(py, "traced_interception"), about)?
             } else {
-                call_method(&interceptor, method.name(py), &message, names, &values)?
+                call_method(
+                    method.name(py),
+                    2,
+                    [&interceptor, &message, &values[0], &values[1]],
+                    names,
+                )?
             };
             return awaited(coroutine).map_err(|error| as_raised(py, error)).map(Some);
         }

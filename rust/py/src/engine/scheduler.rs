@@ -1,4 +1,4 @@
-//! The scheduler: takes queued messages and due deliveries in batches, one batch in each turn of the event loop.
+//! The scheduler: takes queued messages and due deliveries in batches, one batch in each iteration of the event loop.
 
 use ferrogen_core::{self as core, AgentSlot, Arrival, DeliveryId, Step};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -9,6 +9,7 @@ use super::admission::InlineGuard;
 use super::agents::now;
 use super::batch::Batch;
 use super::beginning::Invocation;
+use super::callbacks::Callback;
 use super::engine::Engine;
 use super::execution::Execution;
 use super::invoke::{Delivered, Unstarted};
@@ -33,7 +34,7 @@ impl Timer {
 
 /// Scheduling.
 impl Engine {
-    /// Schedules a turn, or wakes the code that takes messages by hand.
+    /// Schedules a batch, or wakes the code that takes messages by hand.
     pub(super) fn continue_soon(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
         let (is_open, is_armed) =
@@ -47,7 +48,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Schedules a call in the next turn of the event loop, unless there is one: it runs a batch, or processes the
+    /// Schedules a call in the next iteration of the event loop, unless there is one: it runs a batch, or processes the
     /// responses of a stopped engine.
     pub(super) fn arm(engine: &Bound<'_, Self>) -> PyResult<()> {
         let py = engine.py();
@@ -58,7 +59,7 @@ impl Engine {
             is_due.then_some(event_loop)
         });
         let Some(event_loop) = event_loop else { return Ok(()) };
-        let armed = Self::call_soon(engine, &event_loop, intern!(py, "run_turn"));
+        let armed = Callback::ProcessBatch.call_soon(engine, &event_loop);
         if armed.is_err() {
             engine.get().state.with(py, |state| state.is_armed = false);
         }
@@ -134,7 +135,7 @@ impl Engine {
         if is_stopped {
             return Self::process_responses(engine);
         }
-        let Some(guard) = InlineGuard::in_new_turn(engine) else { return Ok(()) };
+        let Some(guard) = InlineGuard::in_new_iteration(engine) else { return Ok(()) };
         if !is_running(&guard.event_loop)? {
             return Ok(());
         }
@@ -151,23 +152,23 @@ impl Engine {
     }
 
     /// Does some work in a callback of the event loop, and then what has become due by it: that takes the place of
-    /// the next turn, unless one is scheduled. The work must not run the event loop.
-    pub(super) fn in_place_of_turn(
+    /// the next batch, unless one is scheduled. The work must not run the event loop.
+    pub(super) fn in_place_of_batch(
         engine: &Bound<'_, Self>,
         work: impl FnOnce() -> PyResult<()>,
     ) -> PyResult<()> {
-        let is_turn = engine.get().state.with(engine.py(), |state| {
+        let is_due = engine.get().state.with(engine.py(), |state| {
             state.is_open_here() && !std::mem::replace(&mut state.is_armed, true)
         });
         let done = work();
-        if is_turn { done.and(Self::run_due(engine)) } else { done }
+        if is_due { done.and(Self::run_due(engine)) } else { done }
     }
 
-    /// Does what is due, and schedules a turn for the rest.
+    /// Does what is due, and schedules a batch for the rest.
     fn run_due(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
         this.state.with(py, |state| state.is_armed = false);
-        let Some(guard) = InlineGuard::in_this_turn(engine) else {
+        let Some(guard) = InlineGuard::in_this_iteration(engine) else {
             return Self::arm(engine); // it was stopped meanwhile
         };
         let done = if this.is_task_mode { Ok(()) } else { Batch::new(&guard)?.run_due() };
@@ -200,7 +201,7 @@ impl Engine {
     /// Takes one message by hand. Returns whether there was one.
     pub(super) fn take_by_hand(engine: &Bound<'_, Self>) -> PyResult<bool> {
         // Beside a started runtime the message must not be overtaken.
-        match InlineGuard::in_this_turn(engine).filter(|_| !engine.get().is_task_mode) {
+        match InlineGuard::in_this_iteration(engine).filter(|_| !engine.get().is_task_mode) {
             Some(guard) => Batch::new(&guard)?.run_one(),
             None => Self::take_and_run_in_tasks(engine),
         }

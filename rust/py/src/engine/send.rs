@@ -28,7 +28,7 @@ pub(super) enum Stage {
     /// It is a future that is awaited.
     Future(Box<Future>),
     /// This handler has yielded to the event loop, and is resumed in the next step.
-    Turn(Py<Execution>),
+    ResumesHandler(Py<Execution>),
 }
 
 #[pyclass(frozen, weakref, name = "Send", module = "ferrogen._core")]
@@ -86,9 +86,9 @@ impl Send {
                 request.release(py);
                 Sent::Raised(raised_here(py, error))
             }
-            Ok(First::Turn(execution)) => {
+            Ok(First::Yielded(execution)) => {
                 request.release(py);
-                this.get().put(py, Stage::Turn(execution));
+                this.get().put(py, Stage::ResumesHandler(execution));
                 Sent::Yielded(py.None().into_bound(py))
             }
             Ok(First::Suspended) => {
@@ -139,7 +139,9 @@ impl Step for Send {
                     Err(future) => Self::stepped_by_another(this, future),
                 }
             }
-            Stage::Turn(execution) => Self::resume_turn(this, execution.into_bound(py)),
+            Stage::ResumesHandler(execution) => {
+                Self::resume_handler(this, execution.into_bound(py))
+            }
             Stage::Taken => Sent::Raised(PyRuntimeError::new_err(REUSED)),
         }
     }
@@ -164,8 +166,8 @@ impl Send {
                 Self::leave(slf, future, &error)?;
                 Err(PyErr::from_value(error))
             }
-            Stage::Turn(execution) => {
-                Self::leave_turn(slf, execution.bind(py), &error)?;
+            Stage::ResumesHandler(execution) => {
+                Self::leave_handler(slf, execution.bind(py), &error)?;
                 Err(PyErr::from_value(error))
             }
         }
@@ -186,7 +188,7 @@ impl Send {
                 }
                 left
             }
-            Stage::Turn(execution) => go_on_alone(execution.bind(py)),
+            Stage::ResumesHandler(execution) => go_on_alone(execution.bind(py)),
             Stage::Fresh(_) | Stage::Taken => Ok(()),
         }
     }
@@ -200,9 +202,9 @@ impl Send {
             Stage::Fresh(request) => Ok(request.engine.bind(py).clone()),
             Stage::Future(future) => Err(Some(matches!(
                 future.waiting,
-                Waiting::Await { is_blocking: true } | Waiting::Parked(_)
+                Waiting::Await { is_blocking: true } | Waiting::Handler(_)
             ))),
-            Stage::Taken | Stage::Turn(_) => Err(None),
+            Stage::Taken | Stage::ResumesHandler(_) => Err(None),
         });
         match known {
             Ok(engine) => Ok(Engine::gather(&engine, slf)?.then_some(false)),
@@ -276,25 +278,25 @@ impl Send {
         self.stage.visit(|stage| match stage {
             Stage::Fresh(request) => request.visit(&visit),
             Stage::Future(future) => future.visit(&visit),
-            Stage::Turn(execution) => visit.call(execution),
+            Stage::ResumesHandler(execution) => visit.call(execution),
             Stage::Taken => Ok(()),
         })
     }
 
     fn __clear__(&self, py: Python<'_>) {
         match self.take(py) {
-            Stage::Turn(execution) => leave_alone(execution.bind(py)),
+            Stage::ResumesHandler(execution) => leave_alone(execution.bind(py)),
             stage => drop(stage),
         }
     }
 }
 
 impl Drop for Send {
-    /// Warns, as a coroutine does, if it was never awaited. A handler in the turn of its sender goes on in its
-    /// task.
+    /// Warns, as a coroutine does, if it was never awaited. A handler that it would have resumed goes on
+    /// in its task.
     fn drop(&mut self) {
         // Attaching costs more than all else here.
-        if !matches!(self.stage.get_mut(), Stage::Fresh(_) | Stage::Turn(_)) {
+        if !matches!(self.stage.get_mut(), Stage::Fresh(_) | Stage::ResumesHandler(_)) {
             return;
         }
         Python::attach(|py| match self.take(py) {
@@ -312,7 +314,7 @@ impl Drop for Send {
                     error.restore(py);
                 }
             }
-            Stage::Turn(execution) => leave_alone(execution.bind(py)),
+            Stage::ResumesHandler(execution) => leave_alone(execution.bind(py)),
             _ => {}
         });
     }

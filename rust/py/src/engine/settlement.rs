@@ -50,7 +50,7 @@ pub(super) enum Reply {
     /// Nowhere: the message was published.
     Publication { envelope: Py<PublishEnvelope>, observation: Observation },
     /// To the sender, when it is stepped again. This is the handler's message context.
-    Turn(Py<MessageContext>),
+    ResumedBySender(Py<MessageContext>),
 }
 
 /// What follows the end of a coroutine.
@@ -100,7 +100,7 @@ impl Completion {
                             engine, slot, delivery, &agent_id, envelope, result, None,
                         )?;
                     }
-                    Reply::Turn(_) => {
+                    Reply::ResumedBySender(_) => {
                         let result = Engine::settle_inline(engine, slot, delivery, result, None);
                         let result = result.map_err(|error| *error);
                         return Ok(Ended::Outcome(future::Outcome::of(py, result)));
@@ -157,7 +157,7 @@ impl Completion {
                         visit.call(envelope)?;
                         observation.visit(visit)
                     }
-                    Reply::Turn(context) => visit.call(context),
+                    Reply::ResumedBySender(context) => visit.call(context),
                 }
             }
         }

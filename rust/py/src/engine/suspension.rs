@@ -1,14 +1,14 @@
-//! Suspended handlers: in their task, parked, or resumed in the next iteration of the event loop.
+//! Suspended handlers: in their task, or resumed by the engine.
 //!
 //! A handler that suspends keeps its task, which then waits for what the handler awaits. Two kinds of waits
-//! cost less. A handler that awaits the response of another agent is *parked*: the engine resumes it when the
-//! response is there, so that a chain of agents costs a step a hop. A handler that yields to the event loop
+//! cost less. A handler that awaits the response of another agent is resumed by the engine when the response is
+//! there, so that a chain of agents costs a step a hop. A handler that yields to the event loop
 //! (`sleep(0)`) is resumed by its sender (`resumed_by_sender.rs`), or by the engine in the next iteration.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::admission::{BUDGET, InlineGuard};
+use super::callbacks::Callback;
 use super::engine::Engine;
 use super::execution::Execution;
 use super::intervention_methods::Method;
@@ -42,7 +42,7 @@ impl NotHeld {
 }
 
 impl Engine {
-    /// Leaves a handler that has just yielded in its task, parked or not.
+    /// Suspends a handler that has just yielded.
     pub(super) fn hold(
         &self,
         mut pooled: Box<PooledTask>,
@@ -57,39 +57,28 @@ impl Engine {
         }
         let execution = pooled.execution.bind(py).clone();
         completion.attach(&execution);
-        if let Some(send) = parkable(&yielded, &execution, &pooled) {
-            pooled.park(py);
+        if let Some(send) = resumable_by(&yielded, &execution, &pooled) {
+            pooled.suspend(py);
             execution.get().set_completion(py, completion);
-            execution.get().park(py, coroutine.unbind(), send, pooled);
+            execution.get().set_awaited_send(py, coroutine.unbind(), send, pooled);
             return Ok(());
         }
-        let goes_on = if yielded.is_none() && !pooled.is_cancelled(py) {
+        let goes_on = if yielded.is_none() {
             let engine = completion.engine.bind(py).clone();
             execution.get().set_completion(py, completion);
-            execution.get().take_turn(py, coroutine.unbind(), pooled);
+            execution.get().set_yielded(py, coroutine.unbind(), pooled);
             Self::resume_in_next_iteration(&engine, &execution)
         } else {
-            pooled.keep(py);
+            pooled.suspend(py);
             execution.get().suspend(coroutine, yielded, completion, pooled);
             step_task(&execution.get().event_loop(py), &execution, None)
         };
         goes_on.map_err(|error| NotHeld::abandon(&execution, error))
     }
 
-    /// Schedules a handler that has yielded to the event loop to be resumed.
-    fn resume_in_next_iteration(
-        engine: &Bound<'_, Self>,
-        execution: &Bound<'_, Execution>,
-    ) -> PyResult<()> {
-        let py = engine.py();
-        let resume = engine.getattr(intern!(py, "resume_yielded"))?;
-        let event_loop = execution.get().event_loop(py);
-        event_loop.call_method1(intern!(py, "call_soon"), (resume, execution)).map(|_| ())
-    }
+    // Handlers that await a send.
 
-    // Parked handlers.
-
-    /// Schedules a parked handler to be resumed.
+    /// Schedules a handler whose response is there to be resumed.
     pub(super) fn resume_soon(
         engine: &Bound<'_, Self>,
         execution: &Bound<'_, Execution>,
@@ -108,14 +97,14 @@ impl Engine {
     ) -> PyResult<()> {
         let py = engine.py();
         let event_loop = execution.get().event_loop(py);
-        let asked = Self::call_soon(engine, &event_loop, intern!(py, "resume_parked"));
+        let asked = Callback::ResumeResponded.call_soon(engine, &event_loop);
         if asked.is_err() {
             engine.get().state.with(py, |state| state.is_resuming = false);
         }
         asked
     }
 
-    /// Resumes the parked handlers whose responses are there, and those that become resumable thereby.
+    /// Resumes the handlers whose responses are there, and those that become resumable thereby.
     pub(super) fn resume_all(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
         this.state.with(py, |state| state.budget = BUDGET);
@@ -144,33 +133,33 @@ impl Engine {
         next.map_or(Ok(()), |next| Self::schedule_resuming(engine, &next))
     }
 
-    /// Resumes a handler that is parked, or has yielded to the event loop.
+    /// Resumes a handler that awaits a send, or has yielded to the event loop.
     pub(super) fn resume(
         engine: &Bound<'_, Self>,
         execution: &Bound<'_, Execution>,
     ) -> PyResult<()> {
         let py = engine.py();
         let awaited = execution.get().awaited_send(py);
-        let is_parked = !execution.get().is_in_turn(py);
+        let awaits_send = !execution.get().has_yielded(py);
         let Some((coroutine, mut pooled)) = execution.get().resume_inline(py) else {
             return Ok(()); // it goes on in its task
         };
         let coroutine = coroutine.into_bound(py);
+        if awaits_send {
+            pooled.resume(py);
+        }
         if pooled.is_cancelled(py) {
             // The task itself decides which cancellation its handler gets.
-            pooled.keep(py);
+            pooled.suspend(py);
             let none = py.None().into_bound(py);
             execution.get().go_on_in_task(coroutine, none, pooled);
             let awaited = awaited.as_ref().map(|send| send.bind(py).as_any());
             return step_task(&execution.get().event_loop(py), execution, awaited);
         }
         // Once the runtime has stopped, its handlers go on as tasks.
-        let Some(guard) = InlineGuard::in_this_turn(engine) else {
+        let Some(guard) = InlineGuard::in_this_iteration(engine) else {
             return go_on_in_task(execution, pooled, coroutine, py.None().into_bound(py));
         };
-        if is_parked {
-            pooled.unpark(py);
-        }
         let stepped = step(&guard, execution, &pooled, &coroutine).unwrap_or_else(Sent::Raised);
         let ended = match stepped {
             Sent::Yielded(yielded) => {
@@ -196,7 +185,7 @@ impl Engine {
         if engine.get().is_intercepted(py, Method::Response).unwrap_or(true) {
             conclude()
         } else {
-            Self::in_place_of_turn(engine, conclude)
+            Self::in_place_of_batch(engine, conclude)
         }
     }
 
@@ -209,13 +198,13 @@ impl Engine {
         yielded: Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let py = engine.py();
-        if let Some(send) = parkable(&yielded, execution, &pooled) {
-            pooled.park(py);
-            execution.get().park(py, coroutine.unbind(), send, pooled);
+        if let Some(send) = resumable_by(&yielded, execution, &pooled) {
+            pooled.suspend(py);
+            execution.get().set_awaited_send(py, coroutine.unbind(), send, pooled);
             return Ok(());
         }
-        if yielded.is_none() && !pooled.is_cancelled(py) {
-            execution.get().take_turn(py, coroutine.unbind(), pooled);
+        if yielded.is_none() {
+            execution.get().set_yielded(py, coroutine.unbind(), pooled);
             return Self::resume_in_next_iteration(engine, execution)
                 .or_else(|error| NotHeld::abandon(execution, error).complete(py));
         }
@@ -224,7 +213,7 @@ impl Engine {
 
     // Sends whose tokens are cancelled.
 
-    /// Lets a send end in a few turns of the event loop.
+    /// Lets a send end in a few iterations of the event loop.
     pub(super) fn cancel_soon(engine: &Bound<'_, Self>, send: &Bound<'_, Send>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
         let event_loop = send.get().event_loop(py)?;
@@ -233,17 +222,17 @@ impl Engine {
             state.cancelling.len() == 1
         });
         if is_first {
-            Self::call_soon(engine, &event_loop, intern!(py, "finish_cancelled"))?;
+            Callback::FinishCancelled.call_soon(engine, &event_loop)?;
         }
         Ok(())
     }
 
-    pub(super) fn pass_turn_of_cancelling(engine: &Bound<'_, Self>) -> PyResult<()> {
+    pub(super) fn finish_all_cancelled(engine: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (engine.py(), engine.get());
         let mut waiting = this.state.with(py, |state| std::mem::take(&mut state.cancelling));
         let mut rest = std::collections::VecDeque::new();
         while let Some(send) = waiting.pop_front() {
-            if Send::pass_turn(send.bind(py))? {
+            if Send::count_iteration(send.bind(py))? {
                 rest.push_back(send);
             }
         }
@@ -257,21 +246,22 @@ impl Engine {
         match first {
             Some(send) if was_empty => {
                 let event_loop = send.get().event_loop(py)?;
-                Self::call_soon(engine, &event_loop, intern!(py, "finish_cancelled"))
+                Callback::FinishCancelled.call_soon(engine, &event_loop)
             }
             _ => Ok(()),
         }
     }
 }
 
-/// The send that a handler awaits, if the handler can be parked with it.
-pub(super) fn parkable<'a, 'py>(
+/// The send that a handler awaits, if the engine is to resume the handler with its response.
+pub(super) fn resumable_by<'a, 'py>(
     yielded: &'a Bound<'py, PyAny>,
     execution: &Bound<'py, Execution>,
     pooled: &PooledTask,
 ) -> Option<&'a Bound<'py, Send>> {
     let send = yielded.cast_exact::<Send>().ok()?;
-    (!pooled.is_cancelled(execution.py()) && send.get().park(execution)).then_some(send)
+    (!pooled.is_cancelled(execution.py()) && send.get().set_waiting_handler(execution))
+        .then_some(send)
 }
 
 /// Leaves the task to its handler, which has yielded this.
@@ -282,7 +272,7 @@ pub(super) fn go_on_in_task<'py>(
     yielded: Bound<'py, PyAny>,
 ) -> PyResult<()> {
     let py = execution.py();
-    pooled.keep(py);
+    pooled.suspend(py);
     execution.get().go_on_in_task(coroutine, yielded, pooled);
     step_task(&execution.get().event_loop(py), execution, None)
 }

@@ -11,8 +11,9 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyNone, PyString};
 
+use super::callbacks::{Callback, call_soon_in};
 use super::engine::Engine;
 use super::execution::Execution;
 use super::messages::Request;
@@ -150,11 +151,6 @@ impl PooledTask {
         self.other_context.take().map(|context| context.into_bound(py))
     }
 
-    /// Leaves the task to the handler, which has suspended in it.
-    pub(super) fn keep(&mut self, py: Python<'_>) {
-        self.park(py);
-    }
-
     /// Gives the task the state of an idle one again, after its handler has ended in it.
     fn take_back(&mut self, py: Python<'_>) {
         let task = self.task.bind(py);
@@ -164,13 +160,13 @@ impl PooledTask {
         drop(self.other_context.take());
     }
 
-    /// The handler is parked: a cancellation of the task goes to its own future.
-    pub(super) fn park(&mut self, py: Python<'_>) {
+    /// The handler suspends: the task waits for its own future, to which its cancellation goes.
+    pub(super) fn suspend(&mut self, py: Python<'_>) {
         exchange(self.task.bind(py), Field::Waiter, &mut self.other_waiter);
     }
 
-    /// The parked handler is resumed: the task waits for nothing.
-    pub(super) fn unpark(&mut self, py: Python<'_>) {
+    /// The handler is resumed: the task waits for nothing.
+    pub(super) fn resume(&mut self, py: Python<'_>) {
         exchange(self.task.bind(py), Field::Waiter, &mut self.other_waiter);
     }
 
@@ -258,10 +254,8 @@ pub(super) fn step_task(
         wakeup.call1((done,)).map(|_| ())
     };
     step().or_else(|_| {
-        let keywords = PyDict::new(py);
-        keywords.set_item(intern!(py, "context"), &context)?;
-        let arguments = (&wakeup, done);
-        event_loop.call_method(intern!(py, "call_soon"), arguments, Some(&keywords)).map(|_| ())
+        let none = PyNone::get(py).to_owned().into_any();
+        call_soon_in(event_loop, &wakeup, done, context.as_ref().unwrap_or(&none))
     })
 }
 
@@ -390,7 +384,7 @@ impl Engine {
             None => Ok(false),
             Some(None) => Ok(true),
             Some(Some(event_loop)) => {
-                let armed = Self::call_soon(engine, &event_loop, intern!(py, "check_returned"));
+                let armed = Callback::CheckReturned.call_soon(engine, &event_loop);
                 if armed.is_err() {
                     engine.get().state.with(py, |state| state.is_checking = false);
                 }

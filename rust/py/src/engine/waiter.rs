@@ -16,15 +16,15 @@ pub(crate) struct Waiter {
 struct WaiterState {
     is_blocking: bool,
     wakeup: Option<Py<PyAny>>,
-    /// What the parked handler of the task awaits.
-    parked_on: Option<Py<Send>>,
+    /// The send that the handler of the task awaits.
+    awaited: Option<Py<Send>>,
     is_cancelled: bool,
 }
 
 impl Waiter {
     pub(super) fn new(event_loop: Py<PyAny>) -> Self {
         let state =
-            WaiterState { is_blocking: true, wakeup: None, parked_on: None, is_cancelled: false };
+            WaiterState { is_blocking: true, wakeup: None, awaited: None, is_cancelled: false };
         Self { event_loop, state: GilMutex::new(state) }
     }
 
@@ -41,8 +41,8 @@ impl Waiter {
         self.state.with(py, |state| state.wakeup.take())
     }
 
-    pub(super) fn park(&self, py: Python<'_>, send: Option<Py<Send>>) {
-        let before = self.state.with(py, |state| std::mem::replace(&mut state.parked_on, send));
+    pub(super) fn forward_cancellation(&self, py: Python<'_>, send: Option<Py<Send>>) {
+        let before = self.state.with(py, |state| std::mem::replace(&mut state.awaited, send));
         drop(before);
     }
 }
@@ -75,15 +75,15 @@ impl Waiter {
         0
     }
 
-    /// Cancels what the parked handler awaits. An idle task is not used any more.
+    /// Cancels the send that the handler awaits. An idle task is not used any more.
     #[pyo3(signature = (msg = None))]
     fn cancel(&self, py: Python<'_>, msg: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-        let parked_on = self.state.with(py, |state| {
-            let send = state.parked_on.as_ref().map(|one| one.clone_ref(py));
+        let awaited = self.state.with(py, |state| {
+            let send = state.awaited.as_ref().map(|one| one.clone_ref(py));
             state.is_cancelled = send.is_none();
             send
         });
-        match parked_on {
+        match awaited {
             Some(send) => Send::cancel_future(send.bind(py), msg),
             None => Ok(false),
         }
@@ -106,12 +106,12 @@ impl Waiter {
         visit.call(&self.event_loop)?;
         self.state.visit(|state| {
             visit.call(&state.wakeup)?;
-            visit.call(&state.parked_on)
+            visit.call(&state.awaited)
         })
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        let cleared = self.state.with(py, |state| (state.wakeup.take(), state.parked_on.take()));
+        let cleared = self.state.with(py, |state| (state.wakeup.take(), state.awaited.take()));
         drop(cleared);
     }
 }

@@ -36,22 +36,21 @@ pub(crate) fn call<'py>(
     }
 }
 
-/// Calls a method with one positional argument, and one keyword argument for each of the names, at most two.
-pub(crate) fn call_method<'py>(
-    object: &Bound<'py, PyAny>,
+/// Calls a method. Its object and its arguments are `positional`; the rest are keyword arguments, one for each of
+/// the names.
+pub(crate) fn call_method<'py, const N: usize>(
     name: &Bound<'py, PyString>,
-    argument: &Bound<'py, PyAny>,
+    positional: usize,
+    arguments: [&Bound<'py, PyAny>; N],
     names: &Bound<'py, PyTuple>,
-    values: &[Bound<'py, PyAny>; 2],
 ) -> PyResult<Bound<'py, PyAny>> {
-    debug_assert!(names.len() <= values.len());
-    let [first, second] = values;
-    let places = [object.as_ptr(), argument.as_ptr(), first.as_ptr(), second.as_ptr()];
+    assert!(positional > 0 && positional + names.len() <= N, "each argument has a name or a place");
+    let places = arguments.map(Bound::as_ptr);
     // SAFETY: live references, as many as are counted and named.
     unsafe {
-        let arguments = places.as_ptr();
-        let returned = ffi::PyObject_VectorcallMethod(name.as_ptr(), arguments, 2, names.as_ptr());
-        Bound::from_owned_ptr_or_err(object.py(), returned)
+        let (places, names) = (places.as_ptr(), names.as_ptr());
+        let returned = ffi::PyObject_VectorcallMethod(name.as_ptr(), places, positional, names);
+        Bound::from_owned_ptr_or_err(name.py(), returned)
     }
 }
 

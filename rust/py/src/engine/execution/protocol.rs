@@ -31,8 +31,8 @@ impl Execution {
             return Err(is_running());
         }
         let coroutine = match execution.take_stage(py, Stage::Ended) {
-            Stage::Turn(coroutine, _)
-            | Stage::Parked(coroutine, ..)
+            Stage::Yielded(coroutine, _)
+            | Stage::AwaitsSend(coroutine, ..)
             | Stage::Pending(coroutine, _)
             | Stage::Waiting(coroutine) => coroutine,
             Stage::Unstarted(handler) => {
@@ -95,11 +95,11 @@ impl Execution {
             match &inner.stage {
                 Stage::Idle | Stage::Inline | Stage::Ended => {}
                 Stage::Unstarted(handler) => handler.visit(&visit)?,
-                Stage::Turn(coroutine, pooled) => {
+                Stage::Yielded(coroutine, pooled) => {
                     visit.call(coroutine)?;
                     pooled.visit(&visit)?;
                 }
-                Stage::Parked(coroutine, pooled, send) => {
+                Stage::AwaitsSend(coroutine, pooled, send) => {
                     visit.call(coroutine)?;
                     pooled.visit(&visit)?;
                     visit.call(send)?;

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 
-use super::{Execution, Stage, Yielded};
+use super::{Awaited, Execution, Stage};
 use crate::engine::engine::Engine;
 use crate::engine::settlement::Ended;
 use crate::engine::waiter::Waiter;
@@ -133,7 +133,7 @@ impl Execution {
         &self,
         py: Python<'py>,
         coroutine: Py<PyAny>,
-        Yielded(yielded, is_blocking): Yielded,
+        Awaited(yielded, is_blocking): Awaited,
     ) -> Sent<'py> {
         self.put_stage(py, Stage::Waiting(coroutine));
         let yielded = yielded.into_bound(py);
@@ -165,7 +165,7 @@ impl Execution {
                 outcome.map_or_else(Sent::Raised, |()| raised())
             }
             // Only a direct call gets here: the task waits for its own future.
-            stage @ (Stage::Turn(..) | Stage::Parked(..)) => {
+            stage @ (Stage::Yielded(..) | Stage::AwaitsSend(..)) => {
                 execution.put_stage(py, stage);
                 Sent::Raised(PyRuntimeError::new_err("the handler is resumed by the engine"))
             }

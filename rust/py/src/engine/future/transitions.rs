@@ -81,13 +81,13 @@ impl Send {
         }
     }
 
-    /// Parks a handler that awaits it. Returns whether it is parked: the `await` must have yielded this send
+    /// Registers the handler that awaits it. Returns whether it did: the `await` must have yielded this send
     /// just now.
-    pub(in crate::engine) fn park(&self, execution: &Bound<'_, Execution>) -> bool {
+    pub(in crate::engine) fn set_waiting_handler(&self, execution: &Bound<'_, Execution>) -> bool {
         let py = execution.py();
         self.if_future(py, |future| match (&future.phase, &future.waiting) {
             (Phase::Suspended | Phase::Cancelling { .. }, Waiting::Await { is_blocking: true }) => {
-                future.waiting = Waiting::Parked(execution.clone().unbind());
+                future.waiting = Waiting::Handler(execution.clone().unbind());
                 true
             }
             _ => false,
