@@ -146,7 +146,7 @@ impl<'a, 'py> Batch<'a, 'py> {
             self.leave();
             match Engine::run_interceptors(engine, taken)? {
                 Intercepted::Passed(taken) => taken,
-                Intercepted::Suspended => return Ok(true),
+                Intercepted::Suspended { .. } => return Ok(true),
                 other => return Engine::process_intercepted(engine, other).map(|()| true),
             }
         } else {

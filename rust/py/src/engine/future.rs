@@ -89,6 +89,8 @@ pub(super) enum Waiting {
     Await { is_blocking: bool },
     /// The `await` of a handler that the engine resumes.
     Handler(Py<Execution>),
+    /// An `await` that has yielded to the event loop, since there may be an outcome in its next iteration.
+    Iteration,
     /// The `await` was left.
     Nothing,
 }
@@ -107,14 +109,26 @@ pub(super) struct Future {
     pub(super) deadline: Option<Box<(Py<Engine>, DeadlineKey)>>,
     /// Whether its message is not to be handled any more.
     pub(super) is_withdrawn: bool,
+    /// Whether there may be an outcome in the next iteration of the event loop.
+    pub(super) expects_progress: bool,
 }
 
 impl Future {
     pub(super) fn new(phase: Phase, waiting: Waiting, event_loop: &Bound<'_, PyAny>) -> Self {
         let event_loop = event_loop.clone().unbind();
         let (delivery, handler, callbacks, deadline) = (None, None, Vec::new(), None);
-        let is_withdrawn = false;
-        Self { phase, waiting, event_loop, delivery, handler, callbacks, deadline, is_withdrawn }
+        let (is_withdrawn, expects_progress) = (false, false);
+        Self {
+            phase,
+            waiting,
+            event_loop,
+            delivery,
+            handler,
+            callbacks,
+            deadline,
+            is_withdrawn,
+            expects_progress,
+        }
     }
 
     pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
@@ -128,6 +142,11 @@ impl Future {
         let outcome = outcome.clone_ref(py);
         self.waiting = Waiting::Nothing;
         Some(outcome)
+    }
+
+    /// Whether the `await` has yielded to the event loop, and there is no outcome yet.
+    pub(super) fn is_stepped_again(&self) -> bool {
+        matches!(self.waiting, Waiting::Iteration) && !matches!(self.phase, Phase::Done(_))
     }
 
     /// Its outcome, if it is done.
@@ -152,7 +171,7 @@ impl Future {
         match &self.waiting {
             Waiting::Gather(context) => visit.call(context)?,
             Waiting::Handler(execution) => visit.call(execution)?,
-            Waiting::Await { .. } | Waiting::Nothing => {}
+            Waiting::Await { .. } | Waiting::Iteration | Waiting::Nothing => {}
         }
         visit.call(&self.event_loop)?;
         visit.call(&self.handler)?;

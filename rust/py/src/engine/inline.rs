@@ -161,7 +161,9 @@ impl<'py> Sending<'_, 'py> {
         };
         let taken = Taken::Direct(ticket, direct);
         let (outcome, error) = match Engine::run_interceptors(self.engine, taken)? {
-            Intercepted::Suspended => return self.suspend(&guard.event_loop).map(Some),
+            Intercepted::Suspended { has_yielded } => {
+                return self.suspend_intercepted(guard, has_yielded).map(Some);
+            }
             Intercepted::Passed(taken) => {
                 return self.run_revised(guard, taken, caller).map(Some);
             }
@@ -319,7 +321,9 @@ impl<'py> Sending<'_, 'py> {
         };
         let taken = Taken::Response(delivery, Box::new(response));
         let (outcome, result) = match Engine::run_interceptors(engine, taken)? {
-            Intercepted::Suspended => return self.suspend(&guard.event_loop),
+            Intercepted::Suspended { has_yielded } => {
+                return self.suspend_intercepted(guard, has_yielded);
+            }
             Intercepted::Passed(Taken::Response(_, response)) => {
                 let value = response.value.into_bound(py);
                 (Outcome::Responded, response.observation.responded(&value).map(|()| value))
@@ -343,6 +347,21 @@ impl<'py> Sending<'_, 'py> {
         let after = engine.get().finish(py, slot, delivery, outcome, own)?;
         Engine::follow_up(engine, slot, after)?;
         Ok(First::Ended(result.map_err(Box::new)))
+    }
+
+    /// Waits for an intervention handler that has suspended.
+    fn suspend_intercepted(
+        &self,
+        guard: &InlineGuard<'py>,
+        has_yielded: bool,
+    ) -> PyResult<First<'py>> {
+        let suspended = self.suspend(&guard.event_loop)?;
+        self.send.get().expect_progress(
+            self.engine.py(),
+            has_yielded,
+            self.request.sender.is_none(),
+        );
+        Ok(suspended)
     }
 
     /// Leaves a handler suspended.

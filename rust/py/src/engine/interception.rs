@@ -34,8 +34,11 @@ pub(super) enum Intercepted {
     /// before.
     Dropped(Taken, Option<PyErr>, Option<Diversion>),
     Failed(Taken, PyErr, Option<Diversion>),
-    /// An intervention handler has suspended.
-    Suspended,
+    /// An intervention handler has suspended. It is resumed in the next iteration of the event loop if it has yielded
+    /// to that.
+    Suspended {
+        has_yielded: bool,
+    },
 }
 
 impl Intercepted {
@@ -45,7 +48,7 @@ impl Intercepted {
             | Self::Diverted(taken, _)
             | Self::Dropped(taken, ..)
             | Self::Failed(taken, ..) => taken.ticket(),
-            Self::Suspended => None,
+            Self::Suspended { .. } => None,
         }
     }
 }
@@ -109,21 +112,35 @@ impl Engine {
     ) -> PyResult<Intercepted> {
         let (py, this) = (engine.py(), engine.get());
         let mut current = CurrentTask::new(event_loop)?;
-        current.enter(Some(pooled.task.bind(py)))?;
         loop {
             let next = match last.take() {
                 Some(ended) => interception.follow(engine, ended),
-                None => match this.next_step(py, &mut interception, &mut pooled) {
-                    Ok(None) => ControlFlow::Break(interception.into_passed(py)),
-                    Ok(Some(Sent::Returned(revised))) => interception.follow(engine, Ok(revised)),
-                    Ok(Some(Sent::Raised(error))) | Err(error) => {
-                        interception.follow(engine, Err(error))
+                None if interception.next >= this.interceptors.bind(py).len() => {
+                    ControlFlow::Break(interception.into_passed(py))
+                }
+                None => {
+                    if !current.is_entered() {
+                        current.enter(Some(pooled.task.bind(py)))?;
                     }
-                    Ok(Some(Sent::Yielded(yielded))) => {
-                        current.leave();
-                        return Self::suspend_interception(engine, interception, pooled, yielded);
+                    match this.next_step(py, &mut interception, &mut pooled) {
+                        Ok(None) => ControlFlow::Break(interception.into_passed(py)),
+                        Ok(Some(Sent::Returned(revised))) => {
+                            interception.follow(engine, Ok(revised))
+                        }
+                        Ok(Some(Sent::Raised(error))) | Err(error) => {
+                            interception.follow(engine, Err(error))
+                        }
+                        Ok(Some(Sent::Yielded(yielded))) => {
+                            current.leave();
+                            return Self::suspend_interception(
+                                engine,
+                                interception,
+                                pooled,
+                                yielded,
+                            );
+                        }
                     }
-                },
+                }
             };
             match next {
                 ControlFlow::Continue(unfinished) => interception = unfinished,
@@ -186,6 +203,7 @@ impl Engine {
         yielded: Bound<'_, PyAny>,
     ) -> PyResult<Intercepted> {
         let (py, this) = (engine.py(), engine.get());
+        let has_yielded = yielded.is_none();
         let coroutine = pooled.coroutine.take().expect("it has just suspended").into_bound(py);
         this.books.with(py, |books| books.machine.pause());
         this.release_unrouted(py)?;
@@ -195,7 +213,7 @@ impl Engine {
             work: Work::Interception(Box::new(interception)),
         };
         match this.hold(pooled, coroutine, yielded, completion) {
-            Ok(()) => Ok(Intercepted::Suspended),
+            Ok(()) => Ok(Intercepted::Suspended { has_yielded }),
             Err(not_held) => {
                 let NotHeld { completion, error } = *not_held;
                 this.books.with(py, |books| books.machine.resume());
@@ -218,7 +236,7 @@ impl Engine {
         last: PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<()> {
         let intercepted = Self::run_methods(engine, event_loop, interception, pooled, Some(last))?;
-        if matches!(intercepted, Intercepted::Suspended) {
+        if matches!(intercepted, Intercepted::Suspended { .. }) {
             return Ok(());
         }
         Self::in_place_of_batch(engine, || Self::end_interception(engine, intercepted))
@@ -265,7 +283,7 @@ impl Engine {
                 Self::refuse(engine, taken, error, Outcome::Failed)?;
                 again.map_or(Ok(()), Err)
             }
-            Intercepted::Suspended => Ok(()),
+            Intercepted::Suspended { .. } => Ok(()),
         }
     }
 

@@ -129,6 +129,10 @@ impl Step for Send {
                 this.get().put(py, Stage::Future(future));
                 Sent::Raised(PyRuntimeError::new_err(REUSED))
             }
+            Stage::Future(future) if future.is_stepped_again() => {
+                this.get().put(py, Stage::Future(future));
+                Self::wait(this)
+            }
             Stage::Future(mut future) => {
                 if let Some(outcome) = future.leave_with_deadline(py) {
                     this.get().put(py, Stage::Future(future));

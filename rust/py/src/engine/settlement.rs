@@ -249,8 +249,12 @@ impl Engine {
         }
         let after = this.release_agent(py, delivery)?;
         Self::follow_up(engine, slot, after)?;
+        let (send, is_from_outside) = (response.send.clone_ref(py), response.recipient.is_none());
         match Self::intercept(engine, Taken::Response(delivery, response))? {
-            Intercepted::Suspended => Ok(()),
+            Intercepted::Suspended { has_yielded } => {
+                send.get().expect_progress(py, has_yielded, is_from_outside);
+                Ok(())
+            }
             intercepted => Self::process_intercepted(engine, intercepted),
         }
     }

@@ -27,6 +27,10 @@ impl<'a, 'py> CurrentTask<'a, 'py> {
         Ok(())
     }
 
+    pub(crate) fn is_entered(&self) -> bool {
+        self.is_entered
+    }
+
     /// Restores the current task.
     #[inline(always)]
     pub(crate) fn leave(&mut self) {

@@ -1,6 +1,7 @@
 //! How a `Send` becomes a future, and stops being one.
 
 use pyo3::prelude::*;
+use pyo3::types::PyNone;
 
 use crate::engine::execution::Execution;
 use crate::engine::messages::Request;
@@ -68,15 +69,36 @@ impl Send {
         })
     }
 
+    /// An intervention handler has its message, or the response. One that has yielded to the event loop is resumed in
+    /// the next iteration, before a sender that yields now. That is cheaper than a future. Senders that are agents
+    /// await futures, by which they are cancelled with the messages that they have sent.
+    pub(in crate::engine) fn expect_progress(
+        &self,
+        py: Python<'_>,
+        has_yielded: bool,
+        is_from_outside: bool,
+    ) {
+        self.if_future(py, |future| future.expects_progress = has_yielded && is_from_outside);
+    }
+
     /// Waits for the response: yields itself as the future to wait for, unless that is done by now.
     pub(in crate::engine) fn wait<'py>(this: &Bound<'py, Self>) -> Sent<'py> {
         let py = this.py();
-        let is_done = this.get().if_future(py, |future| {
-            future.waiting = Waiting::Await { is_blocking: true };
-            matches!(future.phase, Phase::Done(_))
+        let waits = this.get().if_future(py, |future| {
+            let expects_progress = std::mem::take(&mut future.expects_progress);
+            if matches!(future.phase, Phase::Done(_)) {
+                return None;
+            }
+            future.waiting = if expects_progress {
+                Waiting::Iteration
+            } else {
+                Waiting::Await { is_blocking: true }
+            };
+            Some(expects_progress)
         });
-        match is_done {
-            Some(false) => Sent::Yielded(this.clone().into_any()),
+        match waits {
+            Some(Some(true)) => Sent::Yielded(PyNone::get(py).to_owned().into_any()),
+            Some(Some(false)) => Sent::Yielded(this.clone().into_any()),
             _ => Self::step(this, py.None().bind(py)),
         }
     }
