@@ -31,6 +31,8 @@ INSTEAD = {
     r"short cut": "fast path",
     r"hands? (out|over)": "deliver, invoke, pass",
     r"late names": "lazy imports",
+    r"park(ed|s|ing)?": "suspend, await",
+    r"turns? of the (event )?loop": "iteration of the event loop",
 }
 """A word, and what to say."""
 

@@ -61,7 +61,7 @@ class Round:
         self.plan = plan
         self.random = plan.random
         self.used = used
-        self.loop = VirtualLoop(self._every_turn)
+        self.loop = VirtualLoop(self._every_iteration)
         self.ledger = Ledger(self.loop.time, used)
         self.homes: list[TrackedRuntime] = []
         self.aside = Aside()
@@ -86,7 +86,7 @@ class Round:
         finally:
             if not self.ledger.violations:
                 loop.run_until_complete(asyncio.sleep(0.01))
-                self._every_turn_of_the_end()
+                self._every_iteration_of_the_end()
             loop.close()
 
     def spawn(self, call: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -103,13 +103,13 @@ class Round:
 
     # The loop.
 
-    def _every_turn(self) -> None:
+    def _every_iteration(self) -> None:
         for home in self.homes:
             home.read_dead_letters()
         if self.ledger.violations:
             raise ViolationError(self.ledger.violations[0])
 
-    def _every_turn_of_the_end(self) -> None:
+    def _every_iteration_of_the_end(self) -> None:
         gc.collect()  # tasks and errors that were lost are reported by their finalizers
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -169,7 +169,7 @@ class Round:
         await asyncio.sleep(0.1)
         for home in self.homes:
             check_balance(home)
-        self._every_turn()
+        self._every_iteration()
 
     async def _until_all_is_done(self) -> None:
         """Wait for the runtimes, whose handlers send to each other, and for tasks of handlers."""

@@ -221,7 +221,7 @@ class TrackedRuntime:
     # Dead letters.
 
     def read_dead_letters(self) -> None:
-        """Enter new dead letters into the ledger. Called in each turn of the event loop."""
+        """Enter new dead letters into the ledger. Called in each iteration of the event loop."""
         letters = self.runtime.dead_letters
         if letters.total == self._dead_letters:
             return

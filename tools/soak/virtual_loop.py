@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 __all__ = ["StuckError", "VirtualLoop"]
 
-_MOST_TURNS_AT_ONE_TIME = 500_000
+_MOST_ITERATIONS_AT_ONE_TIME = 500_000
 
 
 class StuckError(Exception):
@@ -21,7 +21,7 @@ class _Selector(selectors.DefaultSelector):
     loop: VirtualLoop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        self.loop.on_turn(timeout)
+        self.loop.on_iteration(timeout)
         return []
 
 
@@ -29,14 +29,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose time passes only while nothing is ready.
 
     Args:
-        every_turn: Called in each turn of the loop. What it raises ends the loop.
+        every_iteration: Called in each iteration of the loop. What it raises ends the loop.
     """
 
-    def __init__(self, every_turn: Callable[[], None]) -> None:
+    def __init__(self, every_iteration: Callable[[], None]) -> None:
         self._now = 1000.0
-        self._every_turn = every_turn
-        self._turns_at_this_time = 0
-        self.turns = 0
+        self._every_iteration = every_iteration
+        self._iterations_at_this_time = 0
+        self.iterations = 0
         selector = _Selector()
         selector.loop = self
         super().__init__(selector)
@@ -46,17 +46,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """The virtual time."""
         return self._now
 
-    def on_turn(self, timeout: float | None) -> None:
+    def on_iteration(self, timeout: float | None) -> None:
         """Move the clock by as much as the loop would wait."""
-        self.turns += 1
-        self._every_turn()
+        self.iterations += 1
+        self._every_iteration()
         if timeout is None:
             raise StuckError("nothing is ready and no timer is set: a message or a waiter is lost")
         if timeout > 0:
             # Exactly the time of the timer: a sum could be a little less.
             self._now = self._scheduled[0]._when  # type: ignore[attr-defined]
-            self._turns_at_this_time = 0
+            self._iterations_at_this_time = 0
             return
-        self._turns_at_this_time += 1
-        if self._turns_at_this_time > _MOST_TURNS_AT_ONE_TIME:
-            raise StuckError(f"{_MOST_TURNS_AT_ONE_TIME} turns of the event loop at one time")
+        self._iterations_at_this_time += 1
+        if self._iterations_at_this_time > _MOST_ITERATIONS_AT_ONE_TIME:
+            raise StuckError(
+                f"{_MOST_ITERATIONS_AT_ONE_TIME} iterations of the event loop at one time"
+            )
