@@ -35,6 +35,7 @@ class SendObservation:
 
     __slots__ = (
         "_around",
+        "_attributes",
         "_creating",
         "_is_running",
         "_message",
@@ -78,9 +79,10 @@ class SendObservation:
         self._sending = start_span("send", recipient, {}, link=link, context=around)
         inside = set_span_in_context(self._sending, around)
         # Never detached: the context ends with the handler.
-        telemetry.attach(inside)
-        observer.delivered(recipient, self._message, self._sender, direct=True)
-        attributes = observer.process_attributes(
+        if observer.logs_deliveries:
+            telemetry.attach(inside)
+            observer.delivered(recipient, self._message, self._sender, direct=True)
+        self._attributes = attributes = observer.process_attributes(
             self._message, self._sender, recipient, topic_id=None, message_id=context.message_id
         )
         self._processing = start_span("process", recipient, attributes, link=link, context=inside)
@@ -105,7 +107,7 @@ class SendObservation:
         if self._creating is None or self._sending is None:
             observer.responded(response, recipient, sender, DeliveryStage.DELIVER)
             return
-        attributes = observer.response_attributes(response, recipient, sender)
+        attributes = observer.response_attributes(response, sender, self._attributes)
         arriving = observer.tracing.start_span(
             "ack", sender, attributes, link=link_to(self._sending), context=self._around
         )

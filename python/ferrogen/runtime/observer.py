@@ -8,7 +8,7 @@ them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import Context, copy_context
 from typing import Any
 
@@ -26,7 +26,7 @@ from ferrogen.messaging.topic import TopicId
 from ferrogen.runtime.log import log, log_event
 from ferrogen.runtime.protocols import Agent
 from ferrogen.serialization.registry import SerializationRegistry
-from ferrogen.serialization.serializer import JSON_DATA_CONTENT_TYPE
+from ferrogen.serialization.serializer import JSON_DATA_CONTENT_TYPE, type_name
 from ferrogen.telemetry.lazy_facts import lazy_text, quoted
 from ferrogen.telemetry.names import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen.telemetry.tracing import TraceHelper
@@ -70,6 +70,11 @@ class Observer:
         """Whether the event logger takes events."""
         return _events.isEnabledFor(logging.INFO)
 
+    @property
+    def logs_deliveries(self) -> bool:
+        """Whether a logger takes records of messages that are sent and delivered."""
+        return _logger.isEnabledFor(logging.INFO) or _events.isEnabledFor(logging.INFO)
+
     def create_attributes(self, message: Any) -> dict[str, AttributeValue]:
         """The attributes of the span in which a message is sent."""
         return {MESSAGE_TYPE: type(message).__name__}
@@ -89,16 +94,31 @@ class Observer:
             f'"is_rpc": {"true" if topic_id is None else "false"}, '
             f'"message_id": {quoted(message_id)}}}'
         )
-        attributes = self._agents(sender, agent_id)
+        attributes: dict[str, AttributeValue] = {}
+        self._add_agent(attributes, _SENDER, sender)
+        self._add_agent(attributes, _RECIPIENT, agent_id)
         attributes["message_context"] = context
         attributes["message"] = self._traced(message)
         return attributes
 
     def response_attributes(
-        self, message: Any, sender: AgentId, recipient: AgentId | None
+        self,
+        message: Any,
+        recipient: AgentId | None,
+        of_request: Mapping[str, AttributeValue],
     ) -> dict[str, AttributeValue]:
-        """The attributes of the span in which a response reaches the sender."""
-        attributes = self._agents(sender, recipient)
+        """The attributes of the span in which a response reaches the sender.
+
+        Args:
+            message: The response.
+            recipient: The sender of the request.
+            of_request: The attributes of the span of the handler.
+        """
+        attributes: dict[str, AttributeValue] = {}
+        for name, name_of_request in zip(_SENDER, _RECIPIENT, strict=True):
+            if name_of_request in of_request:
+                attributes[name] = of_request[name_of_request]
+        self._add_agent(attributes, _RECIPIENT, recipient)
         attributes["message"] = self._traced(message)
         return attributes
 
@@ -184,7 +204,7 @@ class Observer:
     def _shown(self, message: Any) -> str:
         registry = self._registry
         try:
-            name = registry.type_name(message)
+            name = type_name(message)
             # Responses are often plain values: asking first is cheaper than an error.
             if not registry.is_registered(name, JSON_DATA_CONTENT_TYPE):
                 return _NOT_SERIALIZED
@@ -198,15 +218,16 @@ class Observer:
     def _traced(self, message: Any) -> str:
         return "No Message" if message is None else self._shown(message)
 
-    def _agents(
-        self, sender: AgentId | None, recipient: AgentId | None
-    ) -> dict[str, AttributeValue]:
-        attributes: dict[str, AttributeValue] = {}
-        for (of_type, of_class), agent_id in ((_SENDER, sender), (_RECIPIENT, recipient)):
-            if agent_id is None:
-                continue
-            attributes[of_type] = agent_id.type
-            agent = self.find_agent(agent_id)
-            if agent is not None:
-                attributes[of_class] = type(agent).__name__
-        return attributes
+    def _add_agent(
+        self,
+        attributes: dict[str, AttributeValue],
+        names: tuple[str, str],
+        agent_id: AgentId | None,
+    ) -> None:
+        if agent_id is None:
+            return
+        name_of_type, name_of_class = names
+        attributes[name_of_type] = agent_id.type
+        agent = self.find_agent(agent_id)
+        if agent is not None:
+            attributes[name_of_class] = type(agent).__name__

@@ -95,8 +95,10 @@ def link_to(span: Span) -> Link:
     Returns:
         The links that `get_telemetry_links` makes of metadata written in the span.
     """
-    trace_id, span_id, _, flags, state, _ = span.get_span_context()
-    return Link(SpanContext(trace_id, span_id, True, flags, state))
+    trace_id, span_id, _, flags, state, is_valid = span.get_span_context()
+    # A span context is a tuple; its constructor would check the numbers once more.
+    remote = (trace_id, span_id, True, flags, state, is_valid)
+    return Link(tuple.__new__(SpanContext, remote))
 
 
 def _current_trace() -> dict[str, str]:
