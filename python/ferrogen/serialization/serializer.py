@@ -115,7 +115,7 @@ def type_name(message_or_class: Any) -> str:
     """
     cls = message_or_class if isinstance(message_or_class, type) else type(message_or_class)
     if hasattr(cls, "DESCRIPTOR") and is_protobuf(cls):
-        return cast(str, cls.DESCRIPTOR.full_name)  # type: ignore[attr-defined]
+        return cast(str, cls.DESCRIPTOR.full_name)
     return cls.__name__
 
 
