@@ -59,7 +59,7 @@ async def test_a_block_that_takes_too_long_is_killed_with_its_children(tmp_path)
         if result.output[:1].isdigit():
             break
     # They are killed; each of them ends when the kernel gets to it.
-    while running_in_group(int(result.output.split()[0])):
+    while running_in_group(int(result.output.split()[0])):  # noqa: ASYNC110 - no event says so
         await asyncio.sleep(0.01)
 
 

@@ -14,9 +14,10 @@ import pytest
 
 from ferrogen import CancellationToken
 from ferrogen.code_executor import CodeBlock, SandboxCodeExecutor, with_requirements
-from ferrogen.code_executor.sandbox import bubblewrap, landlock
+from ferrogen.code_executor.sandbox import bubblewrap, landlock, user
 from ferrogen.exceptions import (
     ArtifactError,
+    SandboxError,
     SandboxOptionError,
     SandboxUnavailableError,
 )
@@ -369,7 +370,7 @@ def _stuck_bubblewrap(monkeypatch):
         for path in (stuck, stuck.parent):
             path.chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-        monkeypatch.setattr(bubblewrap, "_LONGEST_START", 0.2)
+        monkeypatch.setattr(bubblewrap, "LONGEST_START", 0.2)
         yield
 
 
@@ -377,3 +378,15 @@ def _stuck_bubblewrap(monkeypatch):
 async def test_a_bubblewrap_that_does_nothing_is_given_up():
     with pytest.raises(SandboxUnavailableError, match=r"said nothing for 0\.2 seconds"):
         await SandboxCodeExecutor(isolation="bubblewrap").start()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs code as another user")
+def test_a_bubblewrap_that_opens_no_closed_folder_is_given_up(tmp_path, monkeypatch):
+    stuck, needed = tmp_path / "bwrap", tmp_path / "closed" / "needed"
+    stuck.write_text("#!/bin/sh\nexec sleep 1000\n")
+    stuck.chmod(0o755)
+    needed.mkdir(parents=True)
+    needed.parent.chmod(0o700)
+    monkeypatch.setattr(user, "LONGEST_START", 0.2)
+    with pytest.raises(SandboxError, match=r"nothing was said for 0\.2 seconds"):
+        user.Reach(user.Identity(65000, 65000, dropped=True), [needed], str(stuck))

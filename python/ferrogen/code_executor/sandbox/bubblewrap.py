@@ -13,6 +13,7 @@ from ferrogen.code_executor.sandbox.isolation import Isolation, Launch, Paths, S
 from ferrogen.code_executor.sandbox.limits import counts_processes_of_users, processes_of
 from ferrogen.code_executor.sandbox.process import PipeReader, SandboxProcess, Stream, readable
 from ferrogen.code_executor.sandbox.seccomp import filter_program
+from ferrogen.code_executor.sandbox.user import LONGEST_START
 from ferrogen.code_executor.sandbox.view import FOLDERS_OF_ETC, WORK, SystemView
 from ferrogen.exceptions import SandboxError, SandboxUnavailableError
 
@@ -21,8 +22,6 @@ TEMPORARY = "/tmp"
 SHARED_MEMORY = "/dev/shm"
 _UID = "1000"
 _MOST_ERRORS = 2000
-# In seconds, for a busy machine: it takes milliseconds. In a root of `chroot` it may wait forever.
-_LONGEST_START = 30.0
 # Files of /proc that say something about the host or its kernel; some kernels lack some.
 _MASKED = ("keys", "key-users", "timer_list")
 # It has no limits, and code of the same user could write into its memory.
@@ -82,9 +81,9 @@ class BubblewrapIsolation(Isolation):
         try:
             reading = report.read(status_read, process, launch)
             try:
-                errors = await asyncio.wait_for(reading, _LONGEST_START)
+                errors = await asyncio.wait_for(reading, LONGEST_START)
             except asyncio.TimeoutError:
-                errors = f"it has said nothing for {_LONGEST_START:g} seconds"
+                errors = f"it has said nothing for {LONGEST_START:g} seconds"
             if errors is not None:
                 raise SandboxError(f"bubblewrap could not start: {errors}")
         except BaseException:

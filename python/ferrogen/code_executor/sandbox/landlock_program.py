@@ -88,12 +88,13 @@ def restrict(rules: list[tuple[str, int]] | None) -> None:
     os.close(ruleset)
 
 
-def become_the_code(options: dict[str, Any]) -> None:
+def become_the_code(options: dict[str, Any], unblocked: set[Any]) -> None:
     """Enter the inner domain, and run the code in place of this process."""
     import resource  # only Unix has it
 
     for number in (_signal.SIGTERM, _signal.SIGINT, _signal.SIGPIPE):
         _signal.signal(number, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, unblocked)
     os.chdir(options["folder"])
     for name, value in options["limits"].items():
         which = getattr(resource, name)
@@ -121,7 +122,7 @@ def become_the_code(options: dict[str, Any]) -> None:
     os._exit(127)
 
 
-def kill_all(*_: object) -> None:
+def kill_all() -> None:
     """Kill every process of the domain but this one."""
     try:
         os.kill(-1, _signal.SIGKILL)
@@ -135,21 +136,27 @@ def main() -> None:
         options = marshal.load(file)
     os.setsid()
     prctl(CHILD_SUBREAPER, 1)
+    # Blocked signals stay pending until they are waited for. A handler in Python would not run if
+    # its signal came just before a blocking call.
+    awaited = {_signal.SIGTERM, _signal.SIGCHLD}
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+    unblocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, awaited)
     prctl(PDEATHSIG, _signal.SIGTERM)
     if os.getppid() != options["parent"]:
         sys.exit("sandbox: the program that started it has ended")
     prctl(NO_NEW_PRIVS, 1)
     restrict(None)
     # From here on, kill_all reaches this domain only.
-    _signal.signal(_signal.SIGTERM, kill_all)
     code = os.fork()
     if code == 0:
-        become_the_code(options)
+        become_the_code(options, unblocked)
     for descriptor in options["descriptors"]:
         os.close(descriptor)
-    ended, status = os.waitpid(-1, 0)
-    while ended != code:  # an orphan
-        ended, status = os.waitpid(-1, 0)
+    ended = status = 0
+    while ended != code:
+        if ended == 0 and _signal.sigwait(awaited) == _signal.SIGTERM:
+            kill_all()
+        ended, status = os.waitpid(-1, os.WNOHANG)  # the code, an orphan, or none
     try:
         while True:
             kill_all()

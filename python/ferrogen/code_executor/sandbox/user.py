@@ -2,6 +2,7 @@
 
 import os
 import random
+import select
 import shutil
 import stat
 import subprocess
@@ -10,11 +11,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from ferrogen.exceptions import SandboxError, SandboxOptionError, SandboxUnavailableError
 
 # systemd takes users without a name for its services from here. Containers map these numbers, too.
 _RANGE = range(61184, 65520)
+
+# In seconds, for a busy machine: bubblewrap takes milliseconds. In a root of `chroot` it may wait
+# forever.
+LONGEST_START = 30.0
 
 
 @dataclass(frozen=True)
@@ -149,12 +155,17 @@ def _mount_namespace(binds: list[str], bubblewrap: str) -> int:
         env={},
         text=True,
     ) as process:
-        written = process.stdout.readline() if process.stdout else ""
-        if written.strip():
-            namespace = os.open(f"/proc/{written.strip()}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        output = cast(IO[str], process.stdout)
+        readable, _, _ = select.select([output], [], [], LONGEST_START)
+        written = output.readline().strip() if readable else ""
+        if written:
+            namespace = os.open(f"/proc/{written}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        elif not readable:
+            process.kill()
         _, errors = process.communicate()
-    if not written.strip():
-        raise SandboxError(f"closed folders cannot be made reachable: {errors.strip()}")
+    if not written:
+        said = errors.strip() if readable else f"nothing was said for {LONGEST_START:g} seconds"
+        raise SandboxError(f"closed folders cannot be made reachable: {said}")
     return namespace
 
 
