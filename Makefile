@@ -173,14 +173,15 @@ test: test-rust test-python ## run all tests; ARGS="-k words" goes to pytest
 test-rust: | check-rust ## run the tests of the Rust core
 	cargo test --locked --quiet --package ferrogen-core
 
-WORKERS ?= 2
+# More than processors: many tests wait, for sandboxes, servers and limits of time.
+WORKERS ?= 4
 # Bytecode is cached in any case: the tests start hundreds of interpreters, and pytest rewrites each test file.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE "$(BIN)/python" -m pytest
 
 .PHONY: test-python
-test-python: $(MADE)/development $(ECOSYSTEM)/.made/ferrogen $(MCP_PEERS)/.made/packages ## run the Python tests on WORKERS=2, or as ARGS say in one process
+test-python: $(MADE)/development $(ECOSYSTEM)/.made/ferrogen $(MCP_PEERS)/.made/packages ## run the Python tests on WORKERS=4, or as ARGS say in one process
 ifeq ($(strip $(ARGS)),)
-	$(PYTEST) --numprocesses=$(WORKERS) --dist=worksteal
+	$(PYTEST) --numprocesses=$(WORKERS) --dist=worksteal --ignore=tests/types
 else
 	$(PYTEST) $(ARGS)
 endif
@@ -211,7 +212,7 @@ test-debian: | check-python ## run the Python tests on CPython 3.14 and 3.15 in 
 	@"$(PYTHON)" tools/python_from_debian.py $(if $(DEBIAN_ROOT),--root "$(DEBIAN_ROOT)") make --no-print-directory test-python
 
 .PHONY: lint
-lint: lint-rust lint-python ## check formats, types, stub and sizes, Rust and Python
+lint: lint-rust lint-python ## check formats, types, stub and sizes, Rust and Python, and the types of all examples
 
 .PHONY: lint-rust
 lint-rust: $(MADE)/venv | check-rust
@@ -227,6 +228,7 @@ lint-python: $(MADE)/development $(MADE)/extension
 	"$(BIN)/mypy"
 	"$(BIN)/python" tools/check_other_systems.py
 	"$(BIN)/python" -m mypy.stubtest ferrogen._core ferrogen.messaging.routes ferrogen.runtime.introspection.times ferrogen.serialization.native --concise --mypy-config-file pyproject.toml --allowlist tools/stubtest-allowlist.txt
+	$(PYTEST) tests/types --quiet
 
 .PHONY: format
 format: $(MADE)/development | check-rust ## format Rust and Python, and fix lint errors where possible

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,8 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         page = f'<a href="/files/{name}">{name}</a>'
         server.expect_request("/simple/greeter/").respond_with_data(page, content_type="text/html")
         server.expect_request(f"/files/{name}").respond_with_data(WHEEL)
+        # uv would ask again and again after an error of the server.
+        server.expect_request(re.compile("/other/")).respond_with_data(status=404)
         yield server.url_for("/simple")
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from .test_docstring_examples import EXAMPLES as IN_DOCSTRINGS
-from .test_guide_examples import EXAMPLES as IN_GUIDES
+from ..test_docstring_examples import EXAMPLES as IN_DOCSTRINGS
+from ..test_guide_examples import EXAMPLES as IN_GUIDES
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 # Where the import hook is installed, two names are one class, which mypy cannot know.
 HOOKED = '# mypy: disable-error-code="comparison-overlap"\n'
 
