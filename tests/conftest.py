@@ -43,6 +43,8 @@ HERE = Path(__file__).parent
 IN_BOTH_MODES = [HERE / name for name in ("agents", "compat", "differences", "runtime")]
 
 
+WAITING = HERE / "code_executor"
+
 # In seconds. pytest-timeout interrupts a test once: a fixture that then waits would block all.
 TEARDOWN_TIMEOUT = 180
 WATCH = {"ends": 0.0}
@@ -76,6 +78,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if any(folder in metafunc.definition.path.parents for folder in IN_BOTH_MODES):
         ids = [pytest.HIDDEN_PARAM, "tasks"]
         metafunc.parametrize("_task_mode", [False, True], ids=ids, indirect=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests that wait most first: other workers use the processors meanwhile."""
+    items.sort(key=lambda item: WAITING not in item.path.parents)
 
 
 def pytest_collection_finish() -> None:

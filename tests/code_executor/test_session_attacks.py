@@ -9,6 +9,7 @@ import pytest
 
 from ferrogen import CancellationToken
 from ferrogen.code_executor import CodeBlock, SandboxCodeExecutor
+from ferrogen.code_executor.sandbox import session_kernel
 
 
 async def run(executor, code, **options):
@@ -141,7 +142,8 @@ async def test_a_flood_of_messages_does_not_stop_the_event_loop():
         ),
     ],
 )
-async def test_a_session_that_is_broken_ends(code):
+async def test_a_session_that_is_broken_ends(code, monkeypatch):
+    monkeypatch.setattr(session_kernel, "_LAST_MOMENTS", 0.5)
     async with SandboxCodeExecutor(session=True) as executor:
         await run(executor, "x = 1")
         result = await run(executor, code)
@@ -160,7 +162,8 @@ async def test_a_session_that_is_broken_ends(code):
         pytest.param("import os\nos.write = None", id="breaks-os"),
     ],
 )
-async def test_after_code_that_breaks_the_next_call_the_session_is_a_new_one(code):
+async def test_after_code_that_breaks_the_next_call_the_session_is_a_new_one(code, monkeypatch):
+    monkeypatch.setattr(session_kernel, "_LAST_MOMENTS", 0.5)
     async with SandboxCodeExecutor(session=True, timeout=30) as executor:
         await run(executor, "x = 1")
         await run(executor, code)
