@@ -174,12 +174,12 @@ test-rust: | check-rust ## run the tests of the Rust core
 	cargo test --locked --quiet --package ferrogen-core
 
 # More than processors: many tests wait, for sandboxes, servers and limits of time.
-WORKERS ?= 4
+WORKERS ?= 3
 # Bytecode is cached in any case: the tests start hundreds of interpreters, and pytest rewrites each test file.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE "$(BIN)/python" -m pytest
 
 .PHONY: test-python
-test-python: $(MADE)/development $(ECOSYSTEM)/.made/ferrogen $(MCP_PEERS)/.made/packages ## run the Python tests on WORKERS=4, or as ARGS say in one process
+test-python: $(MADE)/development $(ECOSYSTEM)/.made/ferrogen $(MCP_PEERS)/.made/packages ## run the Python tests on WORKERS=3, or as ARGS say in one process
 ifeq ($(strip $(ARGS)),)
 	$(PYTEST) --numprocesses=$(WORKERS) --dist=worksteal --ignore=tests/types
 else
