@@ -377,7 +377,7 @@ impl<'py> Sending<'_, 'py> {
     ) -> PyResult<First<'py>> {
         let (engine, py) = (self.engine.get(), self.engine.py());
         let Suspension { coroutine, yielded, handler } = suspension;
-        let takes_turn = may_be_resumed_by_sender
+        let is_left_to_sender = may_be_resumed_by_sender
             && yielded.is_none()
             && engine.may_be_resumed_by_sender(py, &context, &pooled);
         let task = pooled.task.clone_ref(py);
@@ -392,7 +392,7 @@ impl<'py> Sending<'_, 'py> {
                 reply,
             }),
         };
-        if takes_turn {
+        if is_left_to_sender {
             let completion = completion(Reply::ResumedBySender(context.unbind()));
             return engine.leave_to_sender(pooled, coroutine, completion).map(First::Yielded);
         }

@@ -112,24 +112,20 @@ impl Engine {
     ) -> PyResult<Intercepted> {
         let (py, this) = (engine.py(), engine.get());
         let mut current = CurrentTask::new(event_loop)?;
-        loop {
-            let next = match last.take() {
-                Some(ended) => interception.follow(engine, ended),
+        let done = loop {
+            let ended = match last.take() {
+                Some(ended) => ended,
                 None if interception.next >= this.interceptors.bind(py).len() => {
-                    ControlFlow::Break(interception.into_passed(py))
+                    break interception.into_passed(py);
                 }
                 None => {
                     if !current.is_entered() {
                         current.enter(Some(pooled.task.bind(py)))?;
                     }
                     match this.next_step(py, &mut interception, &mut pooled) {
-                        Ok(None) => ControlFlow::Break(interception.into_passed(py)),
-                        Ok(Some(Sent::Returned(revised))) => {
-                            interception.follow(engine, Ok(revised))
-                        }
-                        Ok(Some(Sent::Raised(error))) | Err(error) => {
-                            interception.follow(engine, Err(error))
-                        }
+                        Ok(None) => break interception.into_passed(py),
+                        Ok(Some(Sent::Returned(revised))) => Ok(revised),
+                        Ok(Some(Sent::Raised(error))) | Err(error) => Err(error),
                         Ok(Some(Sent::Yielded(yielded))) => {
                             current.leave();
                             return Self::suspend_interception(
@@ -142,15 +138,14 @@ impl Engine {
                     }
                 }
             };
-            match next {
+            match interception.follow(engine, ended) {
                 ControlFlow::Continue(unfinished) => interception = unfinished,
-                ControlFlow::Break(done) => {
-                    current.leave();
-                    this.return_task(py, pooled);
-                    return Ok(done);
-                }
+                ControlFlow::Break(done) => break done,
             }
-        }
+        };
+        current.leave();
+        this.return_task(py, pooled);
+        Ok(done)
     }
 
     /// Calls the next intervention handler, and steps it once. `None` if there is none.
