@@ -202,7 +202,7 @@ while forks < 100_000:
     except OSError:
         pass
 """
-    result = sandbox.run(code, timeout=2, processes=20)
+    result = sandbox.run(code, timeout=1, processes=20)
     contained(result)
     assert result["limit"] in {"timeout", "cpu_time"}
 
