@@ -100,7 +100,8 @@ async def test_no_object_stays_in_memory(
         more = await growth(cls, options, tmp_path, keys, traced)
     finally:
         tracemalloc.stop()
-    assert more < 20 * keys, f"{more / keys} bytes a key"
+    # An object is larger than 40 bytes; caches of Python and of other tests grow by some kilobytes.
+    assert more < 20 * keys + 20_000, f"{more / keys} bytes a key"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the resident memory is read from /proc")
