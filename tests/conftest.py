@@ -37,12 +37,13 @@ os.environ.pop("FERROGEN_ALLOW_SOURCE_TEXT", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+HERE = Path(__file__).parent
+
 # The tests of these folders run twice: on the fast path, and in task mode, in which each handler
 # runs in an asyncio task. Those of tests/semantics choose the mode by themselves.
-HERE = Path(__file__).parent
 IN_BOTH_MODES = [HERE / name for name in ("agents", "compat", "differences", "runtime")]
 
-
+# Most of the time of these tests is that of sandboxes and of limits.
 WAITING = HERE / "code_executor"
 
 # In seconds. pytest-timeout interrupts a test once: a fixture that then waits would block all.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextvars import Context, copy_context
-from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
 from opentelemetry.util.types import AttributeValue
@@ -28,7 +27,7 @@ from ferrogen.runtime.log import log, log_event
 from ferrogen.runtime.protocols import Agent
 from ferrogen.serialization.registry import SerializationRegistry
 from ferrogen.serialization.serializer import JSON_DATA_CONTENT_TYPE, type_name
-from ferrogen.telemetry.lazy_facts import lazy_text
+from ferrogen.telemetry.lazy_facts import lazy_text, quoted
 from ferrogen.telemetry.names import EVENT_LOGGER_NAME, ROOT_LOGGER_NAME
 from ferrogen.telemetry.tracing import TraceHelper
 from ferrogen.telemetry.tracing_config import MESSAGE_TYPE
@@ -91,15 +90,15 @@ class Observer:
     ) -> dict[str, AttributeValue]:
         """The attributes of the span of a handler."""
         context = (
-            f'{{"sender": {_quoted(str(sender))}, "topic_id": {_quoted(str(topic_id))}, '
+            f'{{"sender": {quoted(str(sender))}, "topic_id": {quoted(str(topic_id))}, '
             f'"is_rpc": {"true" if topic_id is None else "false"}, '
-            f'"message_id": {"null" if message_id is None else _quoted(str(message_id))}}}'
+            f'"message_id": {quoted(message_id)}}}'
         )
         attributes: dict[str, AttributeValue] = {}
         self._add_agent(attributes, _SENDER, sender)
         self._add_agent(attributes, _RECIPIENT, agent_id)
         attributes["message_context"] = context
-        attributes["message"] = "No Message" if message is None else self._shown(message)
+        attributes["message"] = self._traced(message)
         return attributes
 
     def response_attributes(
@@ -120,7 +119,7 @@ class Observer:
             if name_of_request in of_request:
                 attributes[name] = of_request[name_of_request]
         self._add_agent(attributes, _RECIPIENT, recipient)
-        attributes["message"] = "No Message" if message is None else self._shown(message)
+        attributes["message"] = self._traced(message)
         return attributes
 
     def sent(self, message: Any, sender: AgentId | None, receiver: AgentId | TopicId) -> None:
@@ -215,6 +214,9 @@ class Observer:
             return encoded.decode("utf-8")
         except Exception:  # noqa: BLE001 - an error of a serializer does not affect the message
             return _NOT_SERIALIZED
+
+    def _traced(self, message: Any) -> str:
+        return "No Message" if message is None else self._shown(message)
 
     def _add_agent(
         self,

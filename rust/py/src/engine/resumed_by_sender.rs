@@ -23,7 +23,7 @@ use crate::interpreter::exception_state::raised_here;
 use crate::message_context::MessageContext;
 
 /// How deep handlers may nest that their senders resume: each iteration steps all of them.
-const DEEPEST: u32 = 8;
+const MOST_NESTED: u32 = 8;
 
 impl Engine {
     /// Whether the sender may resume a handler that yields to the event loop: only asyncio refers to its task, and
@@ -36,7 +36,7 @@ impl Engine {
     ) -> bool {
         context.get().token_if_any(py).is_none()
             && !self.is_intercepted(py, Method::Response).unwrap_or(true)
-            && self.depth.load(Ordering::Relaxed) <= DEEPEST
+            && self.depth.load(Ordering::Relaxed) <= MOST_NESTED
             && pooled.is_private(py, 0)
     }
 
