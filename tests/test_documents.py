@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
     *(ROOT / f"{name}.md" for name in ("README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG")),
@@ -14,19 +12,25 @@ LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
 # A path from the root, in backticks; a word alone is the name of a file that the text has placed.
 PATH = re.compile(r"`((?:docs|examples|python|rust|startup|tests|tools)/[\w./-]+)`")
 ROW = re.compile(r"^\|(.+)\|$", re.MULTILINE)
-by_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
 
-@by_document
-def test_links_lead_to_files(document: Path):
-    links = LINK.findall(document.read_text(encoding="utf-8"))
-    assert [link for link in links if not (document.parent / link).exists()] == []
+def found(pattern: re.Pattern[str]) -> list[tuple[Path, str]]:
+    """Return what a pattern finds in each document."""
+    return [
+        (document, match)
+        for document in DOCUMENTS
+        for match in pattern.findall(document.read_text(encoding="utf-8"))
+    ]
 
 
-@by_document
-def test_paths_from_the_root_exist(document: Path):
-    paths = PATH.findall(document.read_text(encoding="utf-8"))
-    assert [path for path in paths if not (ROOT / path).exists()] == []
+def test_links_lead_to_files():
+    links = found(LINK)
+    assert [link for link in links if not (link[0].parent / link[1]).exists()] == []
+
+
+def test_paths_from_the_root_exist():
+    paths = found(PATH)
+    assert [path for path in paths if not (ROOT / path[1]).exists()] == []
 
 
 def test_decisions_are_numbered_without_a_gap_and_say_what_they_must():
@@ -67,11 +71,9 @@ MAKE = re.compile(r"(?:`|^    (?:[A-Z_]+=\S+ )*)make ([a-z][a-z-]*)", re.MULTILI
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
-@by_document
-def test_targets_of_make_exist(document: Path):
-    named = MAKE.findall(document.read_text(encoding="utf-8"))
+def test_targets_of_make_exist():
     targets = set(re.findall(r"^([a-z-]+):(?!=)", MAKEFILE, re.MULTILINE))
-    assert [target for target in named if target not in targets] == []
+    assert [named for named in found(MAKE) if named[1] not in targets] == []
 
 
 def test_only_the_metadata_of_the_package_names_the_assumed_address():

@@ -212,7 +212,7 @@ async def test_an_interrupt_at_the_prompt_ends_the_conversation(server, at_termi
         # One that comes between the prompt and the reading of the line is seen with the next.
         terminal.program.send_signal(signal.SIGINT)
         with suppress(TimeoutError):
-            await asyncio.to_thread(terminal.program.wait, 5)
+            await asyncio.to_thread(terminal.program.wait, 1.5)
     status, _, errors = await terminal.end()
     assert status == 0
     assert errors.endswith(USED)

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ferrogen import CancellationToken
 from ferrogen.code_executor import CodeBlock, SandboxCodeExecutor
 from ferrogen.exceptions import SandboxUnavailableError
 
+from ..random_examples import IN_SOAK
 from . import users
 
 SERVER = Path(__file__).with_name("sandbox_server.py")
@@ -108,8 +110,22 @@ def servers() -> Iterator[Callable[[str, str], SandboxServer]]:
         one.close()
 
 
-@pytest.fixture(params=[f"{user}-{isolation}" for isolation in ISOLATIONS for user in USERS])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Attack both isolations: in a soak as each user, and else as one user each."""
+    if "sandbox" not in metafunc.fixturenames:
+        return
+    first = zlib.crc32(metafunc.function.__name__.encode())
+    pairs = [
+        (user, isolation)
+        for number, isolation in enumerate(ISOLATIONS, first)
+        for user in (USERS if IN_SOAK else [USERS[number % len(USERS)]])
+    ]
+    params = [pytest.param(pair, id="-".join(pair), marks=pytest.mark.soak) for pair in pairs]
+    metafunc.parametrize("sandbox", params, indirect=True)
+
+
+@pytest.fixture
 def sandbox(request: pytest.FixtureRequest, servers: Any) -> SandboxServer:
-    """A sandbox of each user, by each isolation."""
-    server: SandboxServer = servers(*request.param.split("-"))
+    """A sandbox of a user, by an isolation."""
+    server: SandboxServer = servers(*request.param)
     return server

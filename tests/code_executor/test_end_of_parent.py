@@ -9,12 +9,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ..random_examples import IN_SOAK
 from . import users
 from .conftest import ISOLATIONS, USERS
+
+MODES = ("one-shot", "session")
+SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 
 PROGRAM = """
 import asyncio, os
@@ -50,10 +57,17 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "terminate"])
-@pytest.mark.parametrize("mode", ["one-shot", "session"])
-@pytest.mark.parametrize("isolation", ISOLATIONS)
-@pytest.mark.parametrize("user", USERS)
+def ways_to_end() -> Iterator[Any]:
+    """All in a soak; else every other one, in which any two values still meet."""
+    values = enumerate(USERS), enumerate(ISOLATIONS), enumerate(MODES), enumerate(SIGNALS)
+    for way in product(*values):
+        if IN_SOAK or sum(place for place, _ in way) % 2 == 0:
+            words = [value.name if isinstance(value, signal.Signals) else value for _, value in way]
+            yield pytest.param(*(value for _, value in way), id="-".join(words))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("user", "isolation", "mode", "number"), [*ways_to_end()])
 def test_code_ends_with_a_killed_program(user: str, isolation: str, mode: str, number: int):
     folder = Path(tempfile.mkdtemp(prefix="ferrogen-tests-"))
     folder.chmod(0o755)

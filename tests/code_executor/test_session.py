@@ -42,7 +42,7 @@ async def test_output_is_streamed_and_errors_are_failures():
 
 
 async def test_a_kernel_that_takes_too_long_is_replaced():
-    for timeout in (3, 30):  # all but the endless code must end in time
+    for timeout in (1, 5, 30):  # all but the endless code must end in time
         async with SandboxCodeExecutor(session=True, timeout=timeout) as executor:
             before = await run(executor, "x = 1")
             result = await run(executor, "while True: pass")
@@ -79,10 +79,10 @@ async def test_output_and_memory_are_limited():
 
 
 async def test_processor_time_is_that_of_each_call():
-    async with SandboxCodeExecutor(session=True, cpu_time=1, timeout=60) as executor:
+    async with SandboxCodeExecutor(session=True, cpu_time=0.5, timeout=60) as executor:
         spin = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass"
         for _ in range(3):
-            assert (await run(executor, spin.format(0.4))).exit_code == 0
+            assert (await run(executor, spin.format(0.2))).exit_code == 0
         assert (await run(executor, spin.format(20))).limit == "cpu_time"
 
 
@@ -112,13 +112,14 @@ async def test_pictures_that_are_displayed_are_artifacts():
 
 
 @pytest.mark.skipif(find_spec("matplotlib") is None, reason="it has no wheels for CPython 3.15")
-@pytest.mark.parametrize("code", ["plt.plot([1, 2])\nplt.show()", "plt.plot([1, 2]);"])
-async def test_plots_are_artifacts(code):
+async def test_plots_are_artifacts():
     async with SandboxCodeExecutor(session=True) as executor:
-        result = await run(executor, "import matplotlib.pyplot as plt\n" + code)
-    assert (result.exit_code, result.stdout) == (0, "")
-    [plot] = result.artifacts
-    assert (plot.path, plot.media_type) == ("displayed_1.png", "image/png")
+        await run(executor, "import matplotlib.pyplot as plt")
+        for number, code in enumerate(["plt.plot([1, 2])\nplt.show()", "plt.plot([1, 2]);"], 1):
+            result = await run(executor, code)
+            assert (result.exit_code, result.stdout) == (0, "")
+            [plot] = result.artifacts
+            assert (plot.path, plot.media_type) == (f"displayed_{number}.png", "image/png")
 
 
 async def test_variables_of_the_environment():
@@ -324,7 +325,7 @@ async def test_nothing_of_a_session_stays_open():
         return len([*Path("/proc/self/fd").iterdir()])
 
     opened = []
-    for code in ("1", "import os\nos._exit(1)", "while True: pass", "1"):
+    for code in ("1", "import os\nos._exit(1)", "import time\ntime.sleep(600)", "1"):
         async with SandboxCodeExecutor(session=True, timeout=2) as executor:
             await run(executor, code)
         opened.append(count())

@@ -114,7 +114,7 @@ async def test_a_flood_of_messages_does_not_stop_the_event_loop():
             await asyncio.sleep(0.01)
             ticks += 1
 
-    async with SandboxCodeExecutor(session=True, timeout=3) as executor:
+    async with SandboxCodeExecutor(session=True, timeout=1) as executor:
         await run(executor, "1")
         ticking = asyncio.ensure_future(tick())
         result = await run(executor, code)
@@ -260,7 +260,7 @@ def spin():
     while True: pass
 threading.Thread(target=spin, daemon=True).start()
 """
-    async with SandboxCodeExecutor(session=True, cpu_time=1) as executor:
+    async with SandboxCodeExecutor(session=True, cpu_time=0.4) as executor:
         await run(executor, code)
         await asyncio.wait_for(kernel_end(executor), 120)
         result = await run(executor, "print(1)")

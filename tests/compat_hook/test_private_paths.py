@@ -12,17 +12,12 @@ from ferrogen.compat.private_paths import PRIVATE_PATHS
 
 RunProgram = Callable[..., str]
 
-ENTRIES = [
-    pytest.param(path, name, home, id=f"{path}.{name}")
-    for path, names in PRIVATE_PATHS.items()
-    for name, home in names.items()
-]
 
-
-@pytest.mark.parametrize(("path", "name", "home"), ENTRIES)
-def test_every_entry_of_the_table_leads_somewhere(path: str, name: str, home: str):
-    resolve(home)
-    assert path in MODULES
+def test_every_entry_of_the_table_leads_somewhere():
+    assert set(PRIVATE_PATHS) <= MODULES
+    for names in PRIVATE_PATHS.values():
+        for home in names.values():
+            resolve(home)
 
 
 def test_every_entry_is_there_under_upstreams_path(run_program: RunProgram):

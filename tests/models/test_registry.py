@@ -74,18 +74,17 @@ def test_a_dated_model_that_differs_has_an_entry_of_its_own() -> None:
     assert not old.info["structured_output"]
 
 
-@pytest.mark.parametrize("name", sorted(known_models()))
-def test_each_entry_is_complete_and_says_where_its_facts_are_from(name: str) -> None:
-    entry = known_models()[name]
-    validate_model_info(entry.info)
-    assert re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", entry.as_of)
-    assert entry.source.startswith("https://")
-    assert entry.context_length
-    assert entry.output_length is None or entry.output_length <= entry.context_length
-    for price in entry.prices:
-        assert 0 < price.input <= price.output
-        assert price.cached is None or price.cached <= price.input
-    assert known_model(name) is entry
+def test_each_entry_is_complete_and_says_where_its_facts_are_from() -> None:
+    for name, entry in known_models().items():
+        validate_model_info(entry.info)
+        assert re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", entry.as_of), name
+        assert entry.source.startswith("https://"), name
+        assert entry.context_length, name
+        assert entry.output_length is None or entry.output_length <= entry.context_length, name
+        for price in entry.prices:
+            assert 0 < price.input <= price.output, name
+            assert price.cached is None or price.cached <= price.input, name
+        assert known_model(name) is entry, name
 
 
 def test_no_name_is_given_twice() -> None:

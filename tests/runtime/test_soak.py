@@ -11,7 +11,7 @@ TOOL = Path(__file__).parents[2] / "tools" / "soak.py"
 
 @pytest.mark.parametrize("profile", ["mixed", "passivation"])
 def test_a_short_soak_run_finds_no_violation(profile):
-    arguments = ["--messages", "400", "--seed", "1", "--profile", profile]
+    arguments = ["--messages", "200", "--seed", "1", "--profile", profile]
     ended = subprocess.run(
         [sys.executable, str(TOOL), *arguments], capture_output=True, text=True, check=False
     )

@@ -8,7 +8,7 @@ import pytest
 from .scenario import Ask, Switch, until, words, yield_to_loop
 
 # Around where inlining stops, and deeper than any Python stack.
-DEPTHS = [1, 15, 17, 31, 33, 199, 201, 5_000]
+DEPTHS = [1, 15, 17, 31, 33, 199, 201, 2_500]
 
 
 async def chain(scenario, depth, at_the_end):

@@ -76,8 +76,8 @@ def names_for(situation: str) -> list[str]:
 
 
 def portion(situation: str, names: list[str]) -> list[str]:
-    """All names in a soak, and else every third one: each has its turn in several situations."""
-    return names if IN_SOAK else names[list(SITUATIONS).index(situation) % 3 :: 3]
+    """All names in a soak, and else every sixth one: each has its turn in several situations."""
+    return names if IN_SOAK else names[list(SITUATIONS).index(situation) % 6 :: 6]
 
 
 def differing(situation: str, names: list[str], one: str, other: str, *, publish: bool) -> Any:

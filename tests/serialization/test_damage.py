@@ -65,7 +65,6 @@ def test_values_of_another_shape_are_read_or_refused(
     read(payload, how)
 
 
-@pytest.mark.parametrize(("cls", "form"), ALL, ids=lambda part: getattr(part, "__name__", part))
 @pytest.mark.parametrize(
     "payload",
     [
@@ -85,9 +84,10 @@ def test_values_of_another_shape_are_read_or_refused(
     ],
     ids=lambda payload: repr(payload[:12]),
 )
-def test_what_is_meant_to_hurt_is_refused(cls: type[Any], form: str, payload: bytes) -> None:
-    how = {"type_name": type_name(cls), "data_content_type": form}
-    with pytest.raises(SerializationError) as caught:
-        REGISTRY.deserialize(payload, **how)
-    assert how["type_name"] in str(caught.value)
-    assert len(str(caught.value)) < 2000
+def test_what_is_meant_to_hurt_is_refused(payload: bytes) -> None:
+    for cls, form in ALL:
+        how = {"type_name": type_name(cls), "data_content_type": form}
+        with pytest.raises(SerializationError) as caught:
+            REGISTRY.deserialize(payload, **how)
+        assert how["type_name"] in str(caught.value)
+        assert len(str(caught.value)) < 2000
