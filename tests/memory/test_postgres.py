@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import subprocess
 import threading
 
@@ -18,7 +17,6 @@ from ferrogen.exceptions import (
     MemoryStoreError,
 )
 from ferrogen.memory import (
-    Deduplication,
     Embedder,
     HashingEmbedder,
     Memory,
@@ -235,27 +233,28 @@ async def test_a_lost_connection_is_replaced(open_memory, postgres, schema):
     assert len(await memory.items()) == 1
 
 
-def added_elsewhere(address, schema, name):
-    async def main():
-        memory = PostgresMemory(address, schema_name=schema, deduplication=Deduplication())
+ADDER = """
+import asyncio, sys
+from ferrogen.memory import Deduplication, MemoryContent, PostgresMemory
+
+def text(content):
+    return MemoryContent(content=content, mime_type="text/plain")
+
+async def main(address, schema, name):
+    async with PostgresMemory(address, schema_name=schema, deduplication=Deduplication()) as memory:
         for number in range(10):
             await memory.add_many([text(f"tea {number}"), text(f"{name} {number}")])
-        await memory.close()
 
-    asyncio.run(main())
+asyncio.run(main(*sys.argv[1:]))
+"""
 
 
-def test_processes_that_begin_at_once_share_a_schema(database, postgres, schema):
-    context = multiprocessing.get_context("spawn")
+def test_processes_that_begin_at_once_share_a_schema(database, postgres, schema, forking_python):
     processes = [
-        context.Process(target=added_elsewhere, args=(postgres, schema, name))
+        subprocess.Popen([forking_python, "-c", ADDER, postgres, schema, name])
         for name in ("ada", "bob", "eve")
     ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-        assert process.exitcode == 0
+    assert [process.wait() for process in processes] == [0, 0, 0]
     memory = PostgresMemory(postgres, schema_name=schema)
     # Duplicates are found among what others have added meanwhile.
     assert len(asyncio.run(memory.items())) == 40
