@@ -1,6 +1,7 @@
 """What all tests share: the choice of examples, task mode, fork servers, and a working Ctrl+C."""
 
 import faulthandler
+import functools
 import gc
 import marshal
 import os
@@ -41,10 +42,17 @@ HERE = Path(__file__).parent
 
 # The tests of these folders run twice: on the fast path, and in task mode, in which each handler
 # runs in an asyncio task. Those of tests/semantics choose the mode by themselves.
-IN_BOTH_MODES = [HERE / name for name in ("agents", "compat", "differences", "runtime")]
+IN_BOTH_MODES = {"agents", "compat", "differences", "runtime"}
 
 # Most of the time of these tests is that of sandboxes and of limits.
-WAITING = HERE / "code_executor"
+WAITING = {"code_executor"}
+
+
+@functools.cache
+def folder_of(path: Path) -> str:
+    """Return the folder that a test file is in, as one of those beside this file."""
+    return path.relative_to(HERE).parts[0]
+
 
 # In seconds. pytest-timeout interrupts a test once: a fixture that then waits would block all.
 TEARDOWN_TIMEOUT = 180
@@ -76,7 +84,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for mark in metafunc.definition.iter_markers("parametrize"):
         if mark.kwargs.get("ids") is str:  # all workers must have the same names
             mark.kwargs["ids"] = without_address
-    if any(folder in metafunc.definition.path.parents for folder in IN_BOTH_MODES):
+    if folder_of(metafunc.definition.path) in IN_BOTH_MODES:
         ids = [pytest.HIDDEN_PARAM, "tasks"]
         metafunc.parametrize("_task_mode", [False, True], ids=ids, indirect=True)
 
@@ -84,7 +92,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests that wait most first: other workers use the processors meanwhile."""
-    items.sort(key=lambda item: WAITING not in item.path.parents)
+    items.sort(key=lambda item: folder_of(item.path) not in WAITING)
 
 
 def pytest_collection_finish() -> None:
