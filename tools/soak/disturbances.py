@@ -190,7 +190,7 @@ class Disturber:
             if isinstance(error, RuntimeStoppedError) and home.is_closing:
                 await asyncio.sleep(0.001)  # a closed runtime takes no messages
                 return
-            if is_known(home, error):
+            if is_known(home, error, may_be_cancelled=_may_be_cancelled()):
                 return  # also the cancellation of a handler
             if isinstance(error, asyncio.CancelledError):
                 raise
@@ -199,20 +199,20 @@ class Disturber:
             pass  # the subscription of an agent type that is not registered
 
 
-def _is_cancelled() -> bool:
-    """Whether the current task is being cancelled; unknown before CPython 3.11."""
+def _may_be_cancelled() -> bool:
+    """Whether the current task is being cancelled, which is unknown before CPython 3.11."""
     task: Any = asyncio.current_task()
     return not hasattr(task, "cancelling") or task.cancelling() > 0
 
 
-def is_known(home: TrackedRuntime, error: BaseException) -> bool:
-    """Whether an error is one that may halt the runtime."""
+def is_known(home: TrackedRuntime, error: BaseException, *, may_be_cancelled: bool = False) -> bool:
+    """Whether an error is one that may halt the runtime, and no cancellation of who awaits it."""
     is_of_runtime = isinstance(error, _OF_RUNTIME) or (
-        isinstance(error, asyncio.CancelledError) and not _is_cancelled()
+        isinstance(error, asyncio.CancelledError) and not may_be_cancelled
     )
     if home.raise_unhandled and is_of_runtime:
         return True
-    if any(home.escalates(name) for name in home.types) and not _is_cancelled():
+    if any(home.escalates(name) for name in home.types) and not may_be_cancelled:
         return True  # it may have been raised before the stop before this one
     known = (*home.unhandled, *home.unhandled_before)
     return isinstance(error, RoutingError) or any(error is one for one in known)
