@@ -36,6 +36,8 @@ OPTIONS = {
 # Calls lead to types later in the list only, so that no call waits for itself.
 TYPES = list(OPTIONS)
 LIMITED = ("bounded", "rejecting")
+# In seconds: asyncio calls a timer that much too early, at most, as sums of times are rounded.
+EARLY = 1e-9
 ACTIONS = ("return", "return", "yield", "sleep", "raise", "cancel", "call", "call", "publish")
 
 
@@ -102,7 +104,7 @@ class Ledger:
         try:
             await self.act(agent, TYPES.index(name), work)
         except BaseException as error:
-            is_late = work.deadline is not None and now() >= work.deadline
+            is_late = work.deadline is not None and now() >= work.deadline - EARLY
             kind = "failed"
             if isinstance(error, asyncio.CancelledError):
                 kind = "cancelled"
