@@ -178,10 +178,13 @@ WORKERS ?= 3
 # Bytecode is cached in any case: the tests start hundreds of interpreters, and pytest rewrites each test file.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE "$(BIN)/python" -m pytest
 
+# Folders of tests that other targets run: lint, and test-model.
+ELSEWHERE = types real_model
+
 .PHONY: test-python
 test-python: $(MADE)/development $(ECOSYSTEM)/.made/ferrogen $(MCP_PEERS)/.made/packages ## run the Python tests on WORKERS=3, or as ARGS say in one process
 ifeq ($(strip $(ARGS)),)
-	$(PYTEST) --numprocesses=$(WORKERS) --dist=worksteal --ignore=tests/types
+	$(PYTEST) --numprocesses=$(WORKERS) --dist=worksteal $(addprefix --ignore=tests/,$(ELSEWHERE))
 else
 	$(PYTEST) $(ARGS)
 endif

@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from hypothesis import settings
 
 from .fork_server import ForkServer
 from .imported_modules import FERROGEN, STRICT
-from .random_examples import examples
+from .random_examples import IN_SOAK, examples
 
 settings.register_profile("suite", examples(30))
 settings.load_profile("suite")
@@ -40,8 +41,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 HERE = Path(__file__).parent
 
-# The tests of these folders run twice: on the fast path, and in task mode, in which each handler
-# runs in an asyncio task. Those of tests/semantics choose the mode by themselves.
+# Tests of these folders run a second time in task mode, in which each handler runs in an asyncio
+# task: every other one, and all in a soak. Those of tests/semantics choose the mode by themselves.
 IN_BOTH_MODES = {"agents", "compat", "differences", "runtime"}
 
 # Most of the time of these tests is that of sandboxes and of limits.
@@ -80,13 +81,15 @@ def without_address(value: object) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of some folders in task mode too: their names have `tasks` in brackets."""
+    """Run tests of some folders in task mode too: their names have `tasks` in brackets."""
     for mark in metafunc.definition.iter_markers("parametrize"):
         if mark.kwargs.get("ids") is str:  # all workers must have the same names
             mark.kwargs["ids"] = without_address
-    if folder_of(metafunc.definition.path) in IN_BOTH_MODES:
-        ids = [pytest.HIDDEN_PARAM, "tasks"]
-        metafunc.parametrize("_task_mode", [False, True], ids=ids, indirect=True)
+    is_chosen = IN_SOAK or zlib.crc32(metafunc.function.__name__.encode()) % 2
+    if is_chosen and folder_of(metafunc.definition.path) in IN_BOTH_MODES:
+        default = pytest.param(False, id=pytest.HIDDEN_PARAM)
+        tasks = pytest.param(True, id="tasks", marks=pytest.mark.soak)
+        metafunc.parametrize("_task_mode", [default, tasks], indirect=True)
 
 
 @pytest.hookimpl(trylast=True)
