@@ -167,7 +167,7 @@ demo: $(MADE)/extension $(MADE)/client $(if $(OPENAI_BASE_URL),,$(MADE)/model) #
 	@set -f; IFS='|'; set -- $$(printf '%s' "$$QUESTIONS" | sed 's/^ *//; s/ *$$//; s/ *| */|/g'); unset IFS; exec "$(BIN)/python" examples/demo.py $(ARGS) "$$@"
 
 .PHONY: test
-test: test-rust test-python ## run all tests; ARGS="-k words" goes to pytest
+test: test-rust test-python ## run the tests; ARGS="-k words" goes to pytest
 
 .PHONY: test-rust
 test-rust: | check-rust ## run the tests of the Rust core
