@@ -9,7 +9,6 @@ import re
 import signal
 import sys
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from hypothesis import settings
 
 from .fork_server import ForkServer
 from .imported_modules import FERROGEN, STRICT
-from .random_examples import IN_SOAK, examples
+from .random_examples import IN_SOAK, examples, number_of
 
 settings.register_profile("suite", examples(30))
 settings.load_profile("suite")
@@ -85,7 +84,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for mark in metafunc.definition.iter_markers("parametrize"):
         if mark.kwargs.get("ids") is str:  # all workers must have the same names
             mark.kwargs["ids"] = without_address
-    is_chosen = IN_SOAK or zlib.crc32(metafunc.function.__name__.encode()) % 2
+    is_chosen = IN_SOAK or number_of(metafunc.function) % 2
     if is_chosen and folder_of(metafunc.definition.path) in IN_BOTH_MODES:
         default = pytest.param(False, id=pytest.HIDDEN_PARAM)
         tasks = pytest.param(True, id="tasks", marks=pytest.mark.soak)

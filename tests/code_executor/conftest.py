@@ -8,7 +8,6 @@ import os
 import shutil
 import tempfile
 import uuid
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from ferrogen import CancellationToken
 from ferrogen.code_executor import CodeBlock, SandboxCodeExecutor
 from ferrogen.exceptions import SandboxUnavailableError
 
-from ..random_examples import IN_SOAK
+from ..random_examples import IN_SOAK, number_of
 from . import users
 
 SERVER = Path(__file__).with_name("sandbox_server.py")
@@ -114,10 +113,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Attack both isolations: in a soak as each user, and else as one user each."""
     if "sandbox" not in metafunc.fixturenames:
         return
-    first = zlib.crc32(metafunc.function.__name__.encode())
     pairs = [
         (user, isolation)
-        for number, isolation in enumerate(ISOLATIONS, first)
+        for number, isolation in enumerate(ISOLATIONS, number_of(metafunc.function))
         for user in (USERS if IN_SOAK else [USERS[number % len(USERS)]])
     ]
     params = [pytest.param(pair, id="-".join(pair), marks=pytest.mark.soak) for pair in pairs]

@@ -14,6 +14,7 @@ RunProgram = Callable[..., str]
 
 
 def test_every_entry_of_the_table_leads_somewhere():
+    assert PRIVATE_PATHS
     assert set(PRIVATE_PATHS) <= MODULES
     for names in PRIVATE_PATHS.values():
         for home in names.values():
