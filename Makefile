@@ -193,7 +193,7 @@ endif
 EXAMPLES ?= 20
 
 .PHONY: soak
-soak: $(MADE)/development $(MADE)/extension ## run random programs for long, and the random tests with EXAMPLES=20 times the examples that they state
+soak: $(MADE)/development $(MADE)/extension ## run random programs for long, random tests with EXAMPLES=20 times their examples, and in full what test takes samples of
 	"$(BIN)/python" tools/soak.py $(ARGS)
 	FERROGEN_EXAMPLES=$(EXAMPLES) cargo test --locked --quiet --package ferrogen-core --test properties
 	FERROGEN_EXAMPLES=$(EXAMPLES) $(PYTEST) -m "hypothesis or soak" --numprocesses=$(WORKERS) --dist=worksteal --timeout=3600
